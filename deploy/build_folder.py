@@ -1,0 +1,235 @@
+"""The build folder: what ``deploy compile`` writes and every later step reads.
+
+Layout::
+
+    BUILD/source.tflite       the quantized model that was compiled: the reference for every verdict
+    BUILD/model_vela.tflite   Vela's output: what the target runs
+    BUILD/compile.json        CompileDocument below
+    BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deploy.errors import BadInputError
+from deploy.tflite_model import Model, Tensor
+
+COMPILE_SCHEMA_VERSION = 1
+SOURCE_MODEL = "source.tflite"
+COMPILED_MODEL = "model_vela.tflite"
+COMPILE_DOCUMENT = "compile.json"
+VELA_FOLDER = "vela"
+
+Label = Literal["estimate", "simulated", "measured"]
+
+
+class Document(BaseModel):
+    """Base of all JSON documents: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Figure(Document):
+    """A number with its unit, how it was obtained, and what produced it."""
+
+    name: str
+    value: float
+    unit: str
+    label: Label
+    source: str = ""
+
+
+class TensorRecord(Document):
+    """An input or output of the compiled model.
+
+    Attributes:
+        name: the SignatureDef's name where there is one, else the tensor's; what users match by.
+        tensor_name: the name in the file.
+        shape: dimensions.
+        dtype: NumPy name.
+        scales: quantization scales (empty for a tensor that is not quantized).
+        zero_points: as many as scales.
+        bytes: size in memory.
+    """
+
+    name: str
+    tensor_name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    bytes: int
+
+
+class OperatorRecord(Document):
+    """An operator of the source model and where it runs.
+
+    Attributes:
+        index: position in the source model's graph.
+        type: TFLite's name, ``CONV_2D``.
+        name: name of its first output tensor.
+        placement: where Vela put it.
+        reason: why it stays on the CPU; None on the NPU.
+        npu_cycles: Vela's estimate; None where Vela gives none (CPU operators, operators fused into another).
+        macs: multiply-accumulates; None where Vela gives none.
+    """
+
+    index: int
+    type: str
+    name: str
+    placement: Literal["NPU", "CPU"]
+    reason: str | None = None
+    npu_cycles: int | None = None
+    macs: int | None = None
+
+
+class CompileDocument(Document):
+    """``compile.json``: everything later steps and reports need to know about a compilation.
+
+    Attributes:
+        schema_version: of this document.
+        model: name of the model, from its file name.
+        npu: ``U55-128`` and so on.
+        accelerator: Vela's name for it.
+        system_config: section of ``Arm/vela.ini``.
+        memory_mode: section of ``Arm/vela.ini``.
+        optimise: Vela's strategy, ``Performance`` or ``Size``.
+        source_sha256: of ``source.tflite``.
+        compiled_sha256: of ``model_vela.tflite``.
+        inputs: in the compiled model's order.
+        outputs: in the compiled model's order.
+        operators: in the source model's order.
+        figures: every number, each labelled; see ``figure``.
+        layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them.
+        warnings: what a user should know, one sentence each.
+        versions: tool name -> version.
+    """
+
+    schema_version: int = COMPILE_SCHEMA_VERSION
+    model: str
+    npu: str
+    accelerator: str
+    system_config: str
+    memory_mode: str
+    optimise: str
+    source_sha256: str
+    compiled_sha256: str
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    operators: tuple[OperatorRecord, ...]
+    figures: tuple[Figure, ...]
+    layers: tuple[dict[str, str | float | int], ...] = ()
+    warnings: tuple[str, ...] = ()
+    versions: dict[str, str]
+
+    def figure(self, name: str) -> Figure | None:
+        """The figure of that name, or None."""
+        return next((figure for figure in self.figures if figure.name == name), None)
+
+    @property
+    def cpu_operators(self) -> tuple[OperatorRecord, ...]:
+        """Operators that stay on the CPU."""
+        return tuple(operator for operator in self.operators if operator.placement == "CPU")
+
+
+class BuildFolder:
+    """An existing, checked build folder.
+
+    Attributes:
+        path: the folder.
+        document: its ``compile.json``.
+    """
+
+    def __init__(self, path: Path, document: CompileDocument) -> None:
+        self.path = path
+        self.document = document
+
+    @property
+    def source(self) -> Path:
+        """The quantized model that was compiled."""
+        return self.path / SOURCE_MODEL
+
+    @property
+    def compiled(self) -> Path:
+        """Vela's output."""
+        return self.path / COMPILED_MODEL
+
+    @classmethod
+    def open(cls, path: Path) -> BuildFolder:
+        """Open a build folder and check that its models are the ones that ``compile.json`` describes.
+
+        Raises:
+            BadInputError: something is missing, damaged or was replaced since.
+        """
+        again = ["run `deploy compile` again"]
+        document_path = path / COMPILE_DOCUMENT
+        try:
+            text = document_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            what = "no compile.json in it" if path.is_dir() else "no such folder"
+            if document_path.exists():
+                what = f"compile.json cannot be read: {error}"
+            raise BadInputError(
+                f"{path}: not a build folder ({what})",
+                hints=["`deploy compile MODEL --npu U55-128` writes one"],
+            ) from error
+        try:
+            document = CompileDocument.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise BadInputError(f"{document_path}: {where}: {first['msg']}", hints=again) from error
+        if document.schema_version != COMPILE_SCHEMA_VERSION:
+            raise BadInputError(
+                f"{document_path}: schema version {document.schema_version}, "
+                f"this deploy reads {COMPILE_SCHEMA_VERSION}",
+                hints=again,
+            )
+        build = cls(path, document)
+        for file, expected in (
+            (build.source, document.source_sha256),
+            (build.compiled, document.compiled_sha256),
+        ):
+            if sha256_of_file(file) != expected:
+                raise BadInputError(f"{file}: not the file that compile.json describes", hints=again)
+        return build
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file, in hex.
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def tensor_records(model: Model) -> tuple[tuple[TensorRecord, ...], tuple[TensorRecord, ...]]:
+    """The tensor table (inputs, outputs) of a model, in the file's order, with the names users match by."""
+    input_names, output_names = model.input_names(), model.output_names()
+    return (
+        tuple(_record(tensor, input_names[tensor.index]) for tensor in model.input_tensors),
+        tuple(_record(tensor, output_names[tensor.index]) for tensor in model.output_tensors),
+    )
+
+
+def _record(tensor: Tensor, name: str) -> TensorRecord:
+    quantization = tensor.quantization
+    return TensorRecord(
+        name=name,
+        tensor_name=tensor.name,
+        shape=tensor.shape,
+        dtype=tensor.dtype,
+        scales=quantization.scales if quantization else (),
+        zero_points=quantization.zero_points if quantization else (),
+        bytes=tensor.nbytes,
+    )

@@ -1,0 +1,76 @@
+"""Assembles the verbs and turns every error into one clear message and the exit status of the contract."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from deploy import __version__
+from deploy.cli.console import report_error
+from deploy.errors import DeployError, ExitStatus
+
+app = typer.Typer(
+    name="deploy",
+    help="Take a trained Keras or TFLite model to an Arm Ethos-U microNPU and prove that it computes there "
+    "what it computed before.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"deploy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options that stand before the verb."""
+
+
+def _register_verbs() -> None:
+    """Import the verb modules; each holds one function and imports what is heavy inside it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the status of the contract; never shows a traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: the words after ``deploy``; None for those of the process.
+    """
+    import click
+
+    _register_verbs()
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    except click.exceptions.Abort:
+        return ExitStatus.BAD_INPUT
+    except click.ClickException as error:
+        error.show()
+        return ExitStatus.BAD_INPUT
+    except DeployError as error:
+        report_error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("deploy: interrupted", file=sys.stderr)
+        return 130
+    return status if isinstance(status, int) else ExitStatus.PASS

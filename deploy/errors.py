@@ -1,0 +1,64 @@
+"""The exception tree: every error carries what is wrong, what to try, and the exit status it ends with.
+
+Exit status (a contract of the command line): 0 verdict pass, 1 verdict fail, 2 usage or bad input,
+3 something is not installed, 4 the target failed or gave no complete answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """The exit statuses of every ``deploy`` command."""
+
+    PASS = 0
+    FAIL = 1
+    BAD_INPUT = 2
+    NOT_INSTALLED = 3
+    TARGET_FAILED = 4
+
+
+class DeployError(Exception):
+    """Root of all errors that ``deploy`` reports to its user.
+
+    Args:
+        message: what is wrong, naming the file or option concerned.
+        hints: things to try, one sentence each, printed below the message.
+    """
+
+    exit_status: ExitStatus = ExitStatus.TARGET_FAILED
+
+    def __init__(self, message: str, *, hints: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = tuple(hints)
+
+
+class BadInputError(DeployError):
+    """An option, file or model that cannot be used as it is."""
+
+    exit_status = ExitStatus.BAD_INPUT
+
+
+class NotInstalledError(DeployError):
+    """A program or package that this step needs is missing."""
+
+    exit_status = ExitStatus.NOT_INSTALLED
+
+
+class TargetError(DeployError):
+    """The target (simulator, firmware, NPU) failed or gave no complete answer.
+
+    Args:
+        message: what went wrong.
+        hints: things to try.
+        log: the last lines the target wrote (UART, simulator), oldest first.
+    """
+
+    exit_status = ExitStatus.TARGET_FAILED
+
+    def __init__(self, message: str, *, hints: Sequence[str] = (), log: Sequence[str] = ()) -> None:
+        super().__init__(message, hints=hints)
+        self.log = tuple(log)

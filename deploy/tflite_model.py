@@ -1,0 +1,369 @@
+"""Reads ``.tflite`` files into plain dataclasses, treating every byte of them as hostile.
+
+The flatbuffers runtime for Python does not verify what it reads, so every access runs inside one guard
+(:func:`load`), every count is bounded before it is used, and indices are checked before they are stored.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+"""Far above what fits on a microcontroller; a bound on what is read into memory."""
+
+_MAX_ITEMS = 100_000
+_MAX_RANK = 8
+_NUMPY_DTYPES = frozenset(
+    [
+        "bool",
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantization: real = scale * (quantized - zero_point).
+
+    Attributes:
+        scales: one per tensor, or one per slice along ``axis``.
+        zero_points: as many as scales.
+        axis: the quantized dimension when there is more than one scale.
+    """
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int = 0
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a subgraph.
+
+    Attributes:
+        index: position in the subgraph.
+        name: as stored in the file, not necessarily unique.
+        shape: dimensions; empty for a scalar.
+        dtype: NumPy name (``int8``), or TFLite's own name where NumPy has none (``STRING``).
+        quantization: None for a tensor that is not quantized.
+        data: the constant content, or None for an activation. uint8, read-only.
+        buffer: index of the flatbuffer buffer behind it.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None
+    data: NDArray[np.uint8] | None = field(repr=False, compare=False)
+    buffer: int = 0
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes (0 for types that NumPy does not have)."""
+        try:
+            return self.elements * np.dtype(self.dtype).itemsize
+        except TypeError:
+            return 0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator: ``code`` is the builtin's name (``CONV_2D``) or the custom code (``ethos-u``)."""
+
+    index: int
+    code: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    custom_options: bytes = field(default=b"", repr=False)
+    is_custom: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A SignatureDef: maps names that users chose to tensor indices of the subgraph."""
+
+    key: str
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The first subgraph of a ``.tflite`` file, which is the one that runs.
+
+    Attributes:
+        content: the file itself.
+        tensors: all tensors, by index.
+        operators: in execution order.
+        inputs: tensor indices of the graph's inputs, in the file's order.
+        outputs: tensor indices of the graph's outputs, in the file's order.
+        signature: the first SignatureDef of that subgraph, if the file has one.
+        metadata: name -> raw bytes (``OfflineMemoryAllocation`` for instance).
+        subgraphs: how many subgraphs the file has.
+    """
+
+    content: bytes = field(repr=False)
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    signature: Signature | None
+    metadata: dict[str, bytes] = field(repr=False)
+    subgraphs: int = 1
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """The graph's inputs, in the file's order."""
+        return tuple(self.tensors[index] for index in self.inputs)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The graph's outputs, in the file's order."""
+        return tuple(self.tensors[index] for index in self.outputs)
+
+    def output_names(self) -> dict[int, str]:
+        """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
+        return _io_names(self.tensors, self.outputs, self.signature.outputs if self.signature else {})
+
+    def input_names(self) -> dict[int, str]:
+        """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
+        return _io_names(self.tensors, self.inputs, self.signature.inputs if self.signature else {})
+
+
+def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict[str, int]) -> dict[int, str]:
+    by_index = {index: name for name, index in named.items()}
+    names: dict[int, str] = {}
+    for index in indices:
+        name = by_index.get(index) or tensors[index].name or f"tensor_{index}"
+        names[index] = name if name not in names.values() else f"{name}#{index}"
+    return names
+
+
+def read(path: Path) -> Model:
+    """Read and check a ``.tflite`` file.
+
+    Raises:
+        BadInputError: the file is missing, too large, truncated or not a TFLite model.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise BadInputError(f"{path}: {size} bytes is more than the {MAX_FILE_BYTES} that are read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot read the model: {error.strerror}") from error
+    return load(content, source=str(path))
+
+
+def load(content: bytes, *, source: str = "model") -> Model:
+    """Parse a ``.tflite`` held in memory; ``source`` names it in errors.
+
+    Raises:
+        BadInputError: the bytes are not a usable TFLite model.
+    """
+    if len(content) < 16 or content[4:8] != b"TFL3":
+        raise BadInputError(
+            f"{source}: not a TFLite model (the TFL3 identifier is missing)",
+            hints=["pass a .tflite file, a .keras or .h5 model, a SavedModel folder or FILE.py:function"],
+        )
+    try:
+        return _parse(content)
+    except (
+        struct.error,
+        IndexError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        raise BadInputError(
+            f"{source}: the TFLite model is damaged ({type(error).__name__}: {error})",
+            hints=["the file may be truncated: write it again and compare its size"],
+        ) from error
+
+
+def _count(value: int, what: str) -> int:
+    if not 0 <= value <= _MAX_ITEMS:
+        raise ValueError(f"{value} {what}")
+    return value
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode("utf-8", "replace") if value else ""
+
+
+def _ints(array: Any, limit: int = _MAX_ITEMS) -> tuple[int, ...]:
+    """An int vector as flatbuffers returns it: an array, or 0 when the field is absent."""
+    if isinstance(array, int):
+        return ()
+    if len(array) > limit:
+        raise ValueError(f"vector of {len(array)} elements")
+    return tuple(int(value) for value in array)
+
+
+def _parse(content: bytes) -> Model:
+    import tflite
+
+    root = tflite.Model.GetRootAs(content, 0)
+    if _count(root.SubgraphsLength(), "subgraphs") == 0:
+        raise ValueError("no subgraph")
+    graph = root.Subgraphs(0)
+    tensors = _tensors(root, graph, len(content))
+    codes = [
+        _operator_code(root.OperatorCodes(i))
+        for i in range(_count(root.OperatorCodesLength(), "operator codes"))
+    ]
+    operators = []
+    for i in range(_count(graph.OperatorsLength(), "operators")):
+        item = graph.Operators(i)
+        code, custom = codes[item.OpcodeIndex()]
+        raw = item.CustomOptionsAsNumpy()
+        operators.append(
+            Operator(
+                index=i,
+                code=code,
+                inputs=_tensor_indices(item.InputsAsNumpy(), len(tensors), optional=True),
+                outputs=_tensor_indices(item.OutputsAsNumpy(), len(tensors)),
+                custom_options=b"" if isinstance(raw, int) else bytes(raw),
+                is_custom=custom,
+            )
+        )
+    return Model(
+        content=content,
+        tensors=tensors,
+        operators=tuple(operators),
+        inputs=_tensor_indices(graph.InputsAsNumpy(), len(tensors)),
+        outputs=_tensor_indices(graph.OutputsAsNumpy(), len(tensors)),
+        signature=_signature(root, len(tensors)),
+        metadata=_metadata(root),
+        subgraphs=root.SubgraphsLength(),
+    )
+
+
+def _tensor_indices(array: Any, count: int, *, optional: bool = False) -> tuple[int, ...]:
+    indices = _ints(array)
+    lowest = -1 if optional else 0
+    for index in indices:
+        if not lowest <= index < count:
+            raise ValueError(f"tensor index {index} of {count}")
+    return indices
+
+
+def _operator_code(code: Any) -> tuple[str, bool]:
+    import tflite
+
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if number == tflite.BuiltinOperator.CUSTOM:
+        return _text(code.CustomCode()) or "CUSTOM", True
+    return _names_of(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}"), False
+
+
+def _names_of(enum: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if not name.startswith("_")}
+
+
+def _dtype(number: int) -> str:
+    import tflite
+
+    name = _names_of(tflite.TensorType).get(number, f"TYPE_{number}")
+    return name.lower() if name.lower() in _NUMPY_DTYPES else name
+
+
+def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
+    buffers = _count(root.BuffersLength(), "buffers")
+    tensors = []
+    for i in range(_count(graph.TensorsLength(), "tensors")):
+        item = graph.Tensors(i)
+        shape = _ints(item.ShapeAsNumpy(), _MAX_RANK)
+        if any(dimension < 0 for dimension in shape):
+            raise ValueError(f"tensor {i} has shape {shape}")
+        if not 0 <= item.Buffer() < max(buffers, 1):
+            raise ValueError(f"tensor {i} uses buffer {item.Buffer()} of {buffers}")
+        tensor = Tensor(
+            index=i,
+            name=_text(item.Name()),
+            shape=shape,
+            dtype=_dtype(item.Type()),
+            quantization=_quantization(item.Quantization()),
+            data=_buffer(root, item.Buffer()) if buffers else None,
+            buffer=item.Buffer(),
+        )
+        if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
+            raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")
+        tensors.append(tensor)
+    return tuple(tensors)
+
+
+def _buffer(root: Any, index: int) -> NDArray[np.uint8] | None:
+    data = root.Buffers(index).DataAsNumpy()
+    if isinstance(data, int) or data.size == 0:
+        return None
+    view: NDArray[np.uint8] = np.asarray(data, dtype=np.uint8)
+    return view
+
+
+def _quantization(record: Any) -> Quantization | None:
+    if record is None or record.ScaleLength() == 0:
+        return None
+    count = _count(record.ScaleLength(), "scales")
+    scales = tuple(float(record.Scale(i)) for i in range(count))
+    zero_points = _ints(record.ZeroPointAsNumpy()) or (0,) * count
+    if len(zero_points) == 1 < count:
+        zero_points = zero_points * count
+    if len(zero_points) != count:
+        raise ValueError(f"{count} scales but {len(zero_points)} zero points")
+    return Quantization(scales, zero_points, int(record.QuantizedDimension()))
+
+
+def _signature(root: Any, tensors: int) -> Signature | None:
+    for i in range(_count(root.SignatureDefsLength(), "signatures")):
+        item = root.SignatureDefs(i)
+        if item.SubgraphIndex() != 0:
+            continue
+        inputs = [item.Inputs(k) for k in range(_count(item.InputsLength(), "signature inputs"))]
+        outputs = [item.Outputs(k) for k in range(_count(item.OutputsLength(), "signature outputs"))]
+        for entry in (*inputs, *outputs):
+            if not 0 <= entry.TensorIndex() < tensors:
+                raise ValueError(f"signature names tensor {entry.TensorIndex()} of {tensors}")
+        return Signature(
+            _text(item.SignatureKey()),
+            {_text(entry.Name()): entry.TensorIndex() for entry in inputs},
+            {_text(entry.Name()): entry.TensorIndex() for entry in outputs},
+        )
+    return None
+
+
+def _metadata(root: Any) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for i in range(_count(root.MetadataLength(), "metadata entries")):
+        item = root.Metadata(i)
+        if not 0 <= item.Buffer() < root.BuffersLength():
+            raise ValueError(f"metadata {i} uses buffer {item.Buffer()}")
+        data = _buffer(root, item.Buffer())
+        found[_text(item.Name())] = b"" if data is None else data.tobytes()
+    return found

@@ -1,0 +1,1 @@
+"""The model zoo: networks as projects that users copy."""
