@@ -1,0 +1,129 @@
+"""The reference kernels: what a model computes according to LiteRT's plain C++ kernels (BUILTIN_REF).
+
+They are the oracle of every verdict: no delegate, no optimised kernel, one thread, so the same integers on
+every machine (XNNPACK and the optimised kernels round differently and refuse some networks; measured).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.tflite_model import Model, Tensor
+
+
+class ReferenceKernels:
+    """Runs a model with LiteRT's reference kernels.
+
+    Inputs and outputs go by the names of ``Model.input_names`` and ``Model.output_names`` and are matched by
+    tensor index, never by position: converters reorder outputs.
+
+    Args:
+        model: a model without custom operators (the source of a build folder, not Vela's output).
+
+    Attributes:
+        name: ``LiteRT BUILTIN_REF``, for reports.
+        version: of the package ``ai-edge-litert``.
+
+    Raises:
+        BadInputError: LiteRT cannot run the model (custom operators, inconsistent shapes).
+        NotInstalledError: ``ai-edge-litert`` is missing.
+    """
+
+    name = "LiteRT BUILTIN_REF"
+
+    def __init__(self, model: Model) -> None:
+        custom = sorted({operator.code for operator in model.operators if operator.is_custom})
+        if custom:
+            raise BadInputError(
+                f"the reference kernels cannot run the custom operator {', '.join(custom)}",
+                hints=["pass the model before Vela compiled it"] if "ethos-u" in custom else [],
+            )
+        self.version = _version()
+        self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
+        self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
+        self._interpreter = _interpreter(model.content)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run one inference.
+
+        Args:
+            inputs: one array per input of the model, by name, of exactly its shape and dtype.
+
+        Returns:
+            One array per output, by name, of its shape and dtype.
+
+        Raises:
+            BadInputError: an input is missing, unknown, or has another shape or dtype; or LiteRT fails to run.
+        """
+        check_inputs(self._inputs, inputs)
+        try:
+            for name, tensor in self._inputs.items():
+                self._interpreter.set_tensor(tensor.index, inputs[name])
+            self._interpreter.invoke()
+            return {
+                name: np.array(self._interpreter.get_tensor(tensor.index))
+                for name, tensor in self._outputs.items()
+            }
+        except (RuntimeError, ValueError) as error:
+            raise BadInputError(f"the reference kernels cannot run the model: {_first_line(error)}") from error
+
+
+def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]]) -> None:
+    """Check names, shapes and dtypes of a sample against the model's inputs.
+
+    Args:
+        expected: the model's input tensors by name.
+        inputs: the sample.
+
+    Raises:
+        BadInputError: naming the input and what the model expects.
+    """
+    wanted = ", ".join(f"{name} {tensor.dtype}{list(tensor.shape)}" for name, tensor in expected.items())
+    if unknown := sorted(set(inputs) - set(expected)):
+        raise BadInputError(f"the model has no input {', '.join(unknown)}", hints=[f"its inputs: {wanted}"])
+    for name, tensor in expected.items():
+        if name not in inputs:
+            raise BadInputError(f"no data for the model's input {name}", hints=[f"its inputs: {wanted}"])
+        array = inputs[name]
+        if array.dtype.name != tensor.dtype or array.shape != tensor.shape:
+            raise BadInputError(
+                f"input {name}: the data is {array.dtype}{list(array.shape)}, "
+                f"the model takes {tensor.dtype}{list(tensor.shape)}"
+            )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("ai-edge-litert")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _interpreter(content: bytes) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    except ImportError as error:
+        raise NotInstalledError(
+            f"the reference kernels need ai-edge-litert ({error})", hints=["pip install ai-edge-litert==2.3.0"]
+        ) from error
+    try:
+        interpreter = Interpreter(
+            model_content=content,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            num_threads=1,
+        )
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise BadInputError(f"LiteRT cannot load the model: {_first_line(error)}") from error
+    return interpreter
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
