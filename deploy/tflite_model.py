@@ -235,8 +235,7 @@ def _parse(content: bytes) -> Model:
     graph = root.Subgraphs(0)
     tensors = _tensors(root, graph, len(content))
     codes = [
-        _operator_code(root.OperatorCodes(i))
-        for i in range(_count(root.OperatorCodesLength(), "operator codes"))
+        _operator_code(root.OperatorCodes(i)) for i in range(_count(root.OperatorCodesLength(), "operator codes"))
     ]
     operators = []
     for i in range(_count(graph.OperatorsLength(), "operators")):

@@ -1,0 +1,157 @@
+"""Compares what the target computed with what the reference kernels computed: integers first, then meaning.
+
+Everything here is pure: arrays in, figures out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.build_folder import Document
+from deploy.tflite_model import Model, Tensor
+
+
+class OutputComparison(Document):
+    """One output over all inputs of a run.
+
+    Attributes:
+        name: the SignatureDef's name where there is one.
+        elements: elements compared, over all inputs.
+        mismatches: elements that differ at all.
+        max_lsb: largest difference in units of the output's last place; for a float output in units of the
+            scale of the tensor that feeds its DEQUANTIZE. None when the target's output is not a number.
+        mismatched_inputs: indices of the inputs with a difference (at most 100 are kept).
+        top1_agreement: share of inputs with the same arg max; None for outputs without classes.
+        mae: mean absolute error of the dequantized values.
+        rmse: root mean square error of the dequantized values.
+        l2r: relative L2 error of the dequantized values (0 when both are zero, None when only the reference is).
+        cosine: cosine similarity of the dequantized values (None when one of them is zero).
+    """
+
+    name: str
+    elements: int
+    mismatches: int
+    max_lsb: float | None
+    mismatched_inputs: tuple[int, ...] = ()
+    top1_agreement: float | None = None
+    mae: float | None = None
+    rmse: float | None = None
+    l2r: float | None = None
+    cosine: float | None = None
+
+    def within(self, tolerance: float) -> bool:
+        """Whether every element is within ``tolerance`` LSB of the reference."""
+        return self.max_lsb is not None and self.max_lsb <= tolerance
+
+
+@dataclass(frozen=True)
+class OutputScale:
+    """How to read an output: real = scale * (value - zero_point); float outputs have zero_point 0, scale 1.
+
+    Attributes:
+        scale: of the output itself.
+        zero_point: of the output itself.
+        lsb: the size of one unit in the last place, in the output's own stored units.
+    """
+
+    scale: float
+    zero_point: int
+    lsb: float
+
+
+def output_scale(model: Model, tensor: Tensor) -> OutputScale:
+    """How to read ``tensor``, an output of the quantized model ``model``.
+
+    For a float output the unit in the last place is the scale of the tensor that feeds its DEQUANTIZE; a float
+    output of anything else has no such unit and must be equal to the last bit (lsb 0).
+    """
+    if np.dtype(tensor.dtype).kind != "f":
+        quantization = tensor.quantization
+        if quantization is None:
+            return OutputScale(1.0, 0, 1.0)
+        return OutputScale(quantization.scales[0], quantization.zero_points[0], 1.0)
+    for operator in model.operators:
+        if tensor.index in operator.outputs and operator.code == "DEQUANTIZE":
+            feeding = model.tensors[operator.inputs[0]].quantization
+            if feeding is not None:
+                return OutputScale(1.0, 0, feeding.scales[0])
+    return OutputScale(1.0, 0, 0.0)
+
+
+def dequantize(values: NDArray[Any], scale: OutputScale) -> NDArray[np.float64]:
+    """Real values of an output; same shape, float64."""
+    return (values.astype(np.float64) - scale.zero_point) * scale.scale
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax over the last axis, shifted so that it cannot overflow."""
+    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    total: NDArray[np.float64] = exponents / exponents.sum(axis=-1, keepdims=True)
+    return total
+
+
+def compare_output(
+    name: str, target: NDArray[Any], reference: NDArray[Any], scale: OutputScale
+) -> OutputComparison:
+    """Compare one output; both arrays are [inputs, *shape] of equal dtype and shape.
+
+    Raises:
+        ValueError: the arrays do not have the same shape and dtype (the caller mixed up outputs).
+    """
+    if target.shape != reference.shape or target.dtype != reference.dtype:
+        raise ValueError(f"{name}: {target.dtype}{target.shape} against {reference.dtype}{reference.shape}")
+    different = target != reference  # true for NaN on either side, which is what a verdict wants
+    inputs = np.flatnonzero(different.reshape(len(target), -1).any(axis=1))
+    real_target, real_reference = dequantize(target, scale), dequantize(reference, scale)
+    errors = _errors(real_target, real_reference)
+    return OutputComparison(
+        name=name,
+        elements=int(target.size),
+        mismatches=int(different.sum()),
+        max_lsb=_max_lsb(target, reference, scale),
+        mismatched_inputs=tuple(int(index) for index in inputs[:100]),
+        top1_agreement=_top1(target, reference),
+        **errors,
+    )
+
+
+def _max_lsb(target: NDArray[Any], reference: NDArray[Any], scale: OutputScale) -> float | None:
+    if target.size == 0 or np.array_equal(target, reference):
+        return 0.0
+    if target.dtype.kind != "f":
+        return float(np.abs(target.astype(np.int64) - reference.astype(np.int64)).max())
+    largest = np.abs(target.astype(np.float64) - reference.astype(np.float64)).max()
+    if not np.isfinite(largest) or scale.lsb == 0.0:
+        return None
+    # The division of two float32 numbers that are whole multiples of the scale is off by some 1e-7.
+    return round(float(largest / scale.lsb), 3)
+
+
+def _top1(target: NDArray[Any], reference: NDArray[Any]) -> float | None:
+    if len(target) == 0 or target.ndim < 2 or target.shape[-1] < 2:
+        return None
+    if not (np.isfinite(target).all() and np.isfinite(reference).all()):
+        return None
+    return float((target.argmax(axis=-1) == reference.argmax(axis=-1)).mean())
+
+
+def _errors(target: NDArray[np.float64], reference: NDArray[np.float64]) -> dict[str, float | None]:
+    if target.size == 0 or not (np.isfinite(target).all() and np.isfinite(reference).all()):
+        return {"mae": None, "rmse": None, "l2r": None, "cosine": None}
+    difference = target - reference
+    norm_target, norm_reference = float(np.linalg.norm(target)), float(np.linalg.norm(reference))
+    norm_difference = float(np.linalg.norm(difference))
+    relative = norm_difference / norm_reference if norm_reference else (0.0 if norm_difference == 0 else None)
+    cosine = None
+    if norm_target and norm_reference:
+        cosine = float(np.vdot(target, reference)) / (norm_target * norm_reference)
+    return {
+        "mae": float(np.abs(difference).mean()),
+        "rmse": float(np.sqrt((difference**2).mean())),
+        "l2r": relative,
+        "cosine": cosine,
+    }

@@ -1,0 +1,165 @@
+"""``deploy.toml`` (or ``[tool.deploy]`` in pyproject.toml): every option of the command line, kept with a project.
+
+The command line wins over the file. Unknown keys are errors that name the nearest known key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deploy.errors import BadInputError
+from deploy.files import write_text
+
+SETTINGS_FILE = "deploy.toml"
+_LAST_BUILD = Path("build") / ".last-build.json"
+
+
+class Settings(BaseModel):
+    """What ``deploy.toml`` may hold; every key is optional and named as the option is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model: str | None = Field(
+        default=None, description="model to compile: .keras, .h5, SavedModel folder, .tflite, FILE.py:function"
+    )
+    calibration: str | None = Field(
+        default=None, description="real data to quantize with: .npz, .npy, image folder, FILE.py:function"
+    )
+    samples: int | None = Field(default=None, gt=0, description="calibration samples to use")
+    io: str | None = Field(
+        default=None, pattern="^(uint8|int8)$", description="type of the quantized inputs and outputs"
+    )
+    npu: str | None = Field(default=None, description="U55-32, U55-64, U55-128, U55-256, U65-256, U65-512")
+    system_config: str | None = Field(default=None, description="section of Vela's configuration file")
+    memory_mode: str | None = Field(default=None, description="section of Vela's configuration file")
+    optimise: str | None = Field(default=None, pattern="^(Performance|Size)$", description="Vela's strategy")
+    sram_limit: str | int | None = Field(
+        default=None, description="largest SRAM a model may take: bytes, or 512K, 2M"
+    )
+    build: str | None = Field(default=None, description="build folder")
+    firmware: str | None = Field(default=None, description="what run-fvp boots")
+    fvp: str | None = Field(default=None, description="simulator: path of Arm's FVP, or open")
+    inputs: str | None = Field(default=None, description=".npz with the arrays that run-fvp feeds, by input name")
+    labels: str | None = Field(default=None, description=".json with class names and true labels per output")
+    count: int | None = Field(default=None, gt=0, description="how many inputs run-fvp feeds")
+    jobs: int | None = Field(default=None, gt=0, description="machines side by side")
+    tolerance: float | None = Field(default=None, ge=0, description="largest difference that passes, in LSB")
+    timeout: float | None = Field(default=None, gt=0, description="seconds that one boot may take")
+
+
+def load(folder: Path | None = None) -> Settings:
+    """Read the settings of a project folder (default: the working folder); empty settings where there are none.
+
+    Paths in the file are relative to the folder it lies in.
+
+    Raises:
+        BadInputError: the file is not TOML, holds an unknown key, or a value of the wrong kind.
+    """
+    folder = folder or Path()
+    own, shared = folder / SETTINGS_FILE, folder / "pyproject.toml"
+    if own.exists():
+        return parse(_toml(own), str(own))
+    if shared.exists():
+        table = _toml(shared).get("tool", {}).get("deploy")
+        if table is not None:
+            return parse(table, f"{shared} [tool.deploy]")
+    return Settings()
+
+
+def parse(table: dict[str, Any], source: str) -> Settings:
+    """Check a table of settings; ``source`` names it in errors.
+
+    Raises:
+        BadInputError: an unknown key (the nearest known one is named) or a value of the wrong kind.
+    """
+    known = list(Settings.model_fields)
+    table = {key.replace("-", "_"): value for key, value in table.items()}
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+            raise BadInputError(f"{source}: unknown key `{key}`", hints=[hint])
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInputError(
+            f"{source}: `{first['loc'][0]}` = {first['input']!r}: {first['msg']}",
+            hints=[f"`{first['loc'][0]}`: {Settings.model_fields[str(first['loc'][0])].description}"],
+        ) from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: not valid TOML: {error}") from error
+
+
+def template(model: str | None = None) -> str:
+    """The text of a commented ``deploy.toml``: every key with what it means, set only where it is known."""
+    values = {
+        "model": model or "model.keras",
+        "calibration": "calibration.npz",
+        "npu": "U55-128",
+        "inputs": "test.npz",
+    }
+    lines = [
+        "# Options of the `deploy` command for this project; the command line wins over this file.",
+        "# Paths are relative to this folder. With it, the everyday commands are:",
+        "#     deploy compile",
+        "#     deploy run-fvp",
+    ]
+    for key, field in Settings.model_fields.items():
+        lines += ["", f"# {field.description}"]
+        example = json.dumps(values.get(key, _EXAMPLES.get(key, "")))
+        lines.append(
+            f"{key} = {example}" if key in ("model", "npu") and values.get(key) else f"# {key} = {example}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+_EXAMPLES: dict[str, Any] = {
+    "samples": 200,
+    "io": "uint8",
+    "system_config": "Ethos_U55_High_End_Embedded",
+    "memory_mode": "Shared_Sram",
+    "optimise": "Performance",
+    "sram_limit": "2M",
+    "build": "build/model-u55-128",
+    "firmware": "runner",
+    "fvp": "open",
+    "labels": "labels.json",
+    "count": 16,
+    "jobs": 2,
+    "tolerance": 1,
+    "timeout": 120,
+}
+
+
+def remember_build(path: Path) -> None:
+    """Note which build folder was written last, for a ``run-fvp`` without BUILD in the same working folder."""
+    write_text(_LAST_BUILD, json.dumps({"build": str(path.resolve())}) + "\n")
+
+
+def last_build() -> Path:
+    """The build folder that ``compile`` wrote last from this working folder.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    try:
+        return Path(json.loads(_LAST_BUILD.read_text(encoding="utf-8"))["build"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            "no build folder was named and none was compiled from here",
+            hints=["`deploy compile MODEL --npu U55-128` writes one", "or name it: `deploy run-fvp BUILD`"],
+        ) from error

@@ -1,0 +1,125 @@
+"""Runs one simulator process: bounded in time and in what is kept of its output, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deploy.errors import NotInstalledError
+
+_KEPT_OUTPUT_BYTES = 256 * 1024
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a simulator ended.
+
+    Attributes:
+        status: its exit status, negative for the signal that killed it.
+        timed_out: whether it had to be killed because its time was over.
+        output: the last of what it wrote on its standard output and error.
+    """
+
+    status: int
+    timed_out: bool
+    output: str
+
+
+class SimulatorProcesses:
+    """The simulators that are running now, so that an interrupt can end all of them."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    def run(self, command: Sequence[str], *, timeout_s: float, environment: dict[str, str]) -> ProcessEnd:
+        """Start ``command``, wait for its end and kill its process group when the time is over.
+
+        Raises:
+            NotInstalledError: it cannot be started at all.
+        """
+        try:
+            with self._lock:
+                if self._cancelled:
+                    return ProcessEnd(-signal.SIGKILL, False, "")
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=environment,
+                    preexec_fn=_die_with_parent if _libc is not None else None,
+                )
+                self._running.add(process)
+        except OSError as error:
+            raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
+        timed_out = threading.Event()
+
+        def give_up() -> None:
+            timed_out.set()
+            _kill(process)
+
+        watchdog = threading.Timer(timeout_s, give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            output = _tail(process)
+            status = process.wait()
+        finally:
+            watchdog.cancel()
+            _kill(process)
+            process.wait()
+            with self._lock:
+                self._running.discard(process)
+        return ProcessEnd(status, timed_out.is_set(), output)
+
+    def cancel(self) -> None:
+        """Kill all that runs and start no more."""
+        with self._lock:
+            self._cancelled = True
+            for process in self._running:
+                # The open machine cleans up after itself on SIGTERM; the kill follows in run().
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
+        for process in list(self._running):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=3)
+            _kill(process)
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _tail(process: subprocess.Popen[bytes]) -> str:
+    kept = bytearray()
+    for chunk in _chunks(process):
+        kept += chunk
+        if len(kept) > 2 * _KEPT_OUTPUT_BYTES:
+            del kept[:-_KEPT_OUTPUT_BYTES]
+    return bytes(kept[-_KEPT_OUTPUT_BYTES:]).decode("utf-8", "replace")
+
+
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    if process.stdout is None:  # pragma: no cover - Popen was given a pipe
+        return
+    with process.stdout as stream:
+        while chunk := os.read(stream.fileno(), 65536):
+            yield chunk
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
