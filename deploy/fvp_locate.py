@@ -64,10 +64,10 @@ def search_roots() -> tuple[Path, ...]:
 def arm_candidates(family: str) -> list[Path]:
     """Every file that may be Arm's FVP for that NPU family, in the order of preference."""
     names = binary_names(family)
-    found = [Path(path) for name in names if (path := shutil.which(name))]
+    found = [Path(on_path) for name in names if (on_path := shutil.which(name))]
     for root in search_roots():
         for folder in _MODEL_FOLDERS:
-            found += [path for name in names if (path := root / folder / name).is_file()]
+            found += [file for name in names if (file := root / folder / name).is_file()]
     return list(dict.fromkeys(found))
 
 

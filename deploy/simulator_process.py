@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.errors import NotInstalledError
 
 _KEPT_OUTPUT_BYTES = 256 * 1024
+_POLL_S = 0.25
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -59,30 +62,20 @@ class SimulatorProcesses:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     env=environment,
-                    preexec_fn=_die_with_parent if _libc is not None else None,
+                    # One system call, looked up beforehand: safe between fork and exec even with threads.
+                    preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
                 )
                 self._running.add(process)
         except OSError as error:
             raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
-        timed_out = threading.Event()
-
-        def give_up() -> None:
-            timed_out.set()
-            _kill(process)
-
-        watchdog = threading.Timer(timeout_s, give_up)
-        watchdog.daemon = True
-        watchdog.start()
         try:
-            output = _tail(process)
-            status = process.wait()
+            output, timed_out = _read_until_end(process, time.monotonic() + timeout_s)
         finally:
-            watchdog.cancel()
             _kill(process)
             process.wait()
             with self._lock:
                 self._running.discard(process)
-        return ProcessEnd(status, timed_out.is_set(), output)
+        return ProcessEnd(process.returncode, timed_out, output)
 
     def cancel(self) -> None:
         """Kill all that runs and start no more."""
@@ -103,21 +96,36 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _tail(process: subprocess.Popen[bytes]) -> str:
+def _read_until_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, bool]:
+    """Keep the last of the output until the process ends; returns it, and whether the deadline came first.
+
+    An orphan may hold the pipe open after the process itself has ended, so the end of the process counts too.
+    """
     kept = bytearray()
-    for chunk in _chunks(process):
-        kept += chunk
-        if len(kept) > 2 * _KEPT_OUTPUT_BYTES:
-            del kept[:-_KEPT_OUTPUT_BYTES]
-    return bytes(kept[-_KEPT_OUTPUT_BYTES:]).decode("utf-8", "replace")
+    open_pipe = True
+    with process.stdout or contextlib.nullcontext(None) as stream:
+        while stream is not None and open_pipe:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return _text(kept), True
+            ready, _, _ = select.select([stream], [], [], min(remaining, _POLL_S))
+            if not ready and process.poll() is not None:
+                break
+            if ready:
+                chunk = os.read(stream.fileno(), 65536)
+                open_pipe = bool(chunk)
+                kept += chunk
+                if len(kept) > 2 * _KEPT_OUTPUT_BYTES:
+                    del kept[:-_KEPT_OUTPUT_BYTES]
+    try:
+        process.wait(timeout=max(deadline - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        return _text(kept), True
+    return _text(kept), False
 
 
-def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    if process.stdout is None:  # pragma: no cover - Popen was given a pipe
-        return
-    with process.stdout as stream:
-        while chunk := os.read(stream.fileno(), 65536):
-            yield chunk
+def _text(output: bytearray) -> str:
+    return bytes(output[-_KEPT_OUTPUT_BYTES:]).decode("utf-8", "replace")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -157,9 +157,9 @@ class Model:
 def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict[str, int]) -> dict[int, str]:
     by_index = {index: name for name, index in named.items()}
     names: dict[int, str] = {}
-    for index in indices:
-        name = by_index.get(index) or tensors[index].name or f"tensor_{index}"
-        names[index] = name if name not in names.values() else f"{name}#{index}"
+    for position, index in enumerate(indices):
+        name = by_index.get(index) or tensors[index].name or f"tensor_{position}"
+        names[index] = name if name not in names.values() else f"{name}#{position}"
     return names
 
 

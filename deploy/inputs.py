@@ -1,0 +1,163 @@
+"""The inputs of a run: read from an ``.npz`` that the user names, or made up reproducibly and labelled as such."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError
+from deploy.tflite_model import Model, Tensor
+
+MAX_ARRAY_BYTES = 4 * 1024**3
+"""Bound on what one ``.npz`` may unpack to."""
+
+Sample = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class InputSet:
+    """Samples in the order they are fed.
+
+    Attributes:
+        samples: per sample, one array per input of the model, of exactly its shape and dtype.
+        source: where they come from, for the verdict.
+        sha256: over names, dtypes, shapes and bytes of all samples.
+    """
+
+    samples: tuple[Sample, ...]
+    source: str
+    sha256: str
+
+
+def load_inputs(path: Path, model: Model, count: int | None = None) -> InputSet:
+    """Read samples from an ``.npz`` (arrays by input name) or ``.npy`` (single-input models).
+
+    Each array is [samples, *shape] where the model's own leading 1 counts as the sample dimension, or exactly
+    one sample. A single-input model takes the only array of the file whatever its name.
+
+    Raises:
+        BadInputError: the file, an array's name, shape or dtype does not fit, a float is not finite, or there are
+            fewer samples than ``count``.
+    """
+    arrays = read_arrays(path)
+    tensors = named_inputs(model)
+    if len(tensors) == 1 and len(arrays) == 1:
+        arrays = {next(iter(tensors)): next(iter(arrays.values()))}
+    wanted = ", ".join(f"{name}: {tensor.dtype}{list(tensor.shape)}" for name, tensor in tensors.items())
+    if missing := [name for name in tensors if name not in arrays]:
+        raise BadInputError(
+            f"{path}: no array named {', '.join(missing)} (it holds {', '.join(arrays) or 'nothing'})",
+            hints=[f"the model's inputs: {wanted}"],
+        )
+    split = {name: _split(path, name, arrays[name], tensor) for name, tensor in tensors.items()}
+    available = {name: len(parts) for name, parts in split.items()}
+    if len(set(available.values())) != 1:
+        raise BadInputError(f"{path}: the arrays hold different numbers of samples: {available}")
+    total = min(available.values())
+    if total == 0:
+        raise BadInputError(f"{path}: no samples in it")
+    if count is not None and count > total:
+        raise BadInputError(f"--count {count}: {path} holds {total} samples", hints=[f"--count {total}"])
+    samples = tuple({name: split[name][i] for name in tensors} for i in range(count or total))
+    return InputSet(samples, str(path), _digest(samples))
+
+
+def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
+    """Make up samples: uniform over what each input can represent, the same for the same model and seed."""
+    generator = np.random.default_rng(seed)
+    tensors = named_inputs(model)
+    samples = tuple(
+        {name: _random(generator, tensor, model) for name, tensor in tensors.items()} for _ in range(count)
+    )
+    return InputSet(samples, f"random, uniform, seed {seed}", _digest(samples))
+
+
+def named_inputs(model: Model) -> dict[str, Tensor]:
+    """The model's input tensors by the name users match by, in the file's order."""
+    return {name: model.tensors[index] for index, name in model.input_names().items()}
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read an ``.npz`` or ``.npy`` without ever unpickling; an ``.npy`` array is named after the file.
+
+    Raises:
+        BadInputError: missing, damaged, too large, or holding Python objects.
+    """
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                unpacked = sum(item.file_size for item in archive.infolist())
+            if unpacked > MAX_ARRAY_BYTES:
+                raise BadInputError(f"{path}: unpacks to {unpacked} bytes, the limit is {MAX_ARRAY_BYTES}")
+            with np.load(path, allow_pickle=False) as content:
+                return {name: content[name] for name in content.files}
+        if path.suffix == ".npy":
+            return {path.stem: np.load(path, allow_pickle=False)}
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        raise BadInputError(f"{path}: not a usable NumPy file: {error}") from error
+    raise BadInputError(f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array)"])
+
+
+def _split(path: Path, name: str, array: NDArray[Any], tensor: Tensor) -> list[NDArray[Any]]:
+    """The samples of one input, each of the tensor's own shape."""
+    expected = f"the model takes {tensor.dtype}{list(tensor.shape)}"
+    if array.dtype.name != tensor.dtype:
+        hints = []
+        if array.dtype.kind == "f" and tensor.quantization:
+            scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
+            hints = [f"quantize it: round(x / {scale:.9g}) + {zero_point}, as {tensor.dtype}"]
+        raise BadInputError(f"{path}: array {name} is {array.dtype}, {expected}", hints=hints)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise BadInputError(f"{path}: array {name} holds NaN or infinity")
+    shape = tensor.shape
+    if array.shape == shape:
+        return [array]
+    if array.shape[1:] == shape:
+        return list(array)
+    if shape[:1] == (1,) and array.shape[1:] == shape[1:]:
+        return [part[np.newaxis] for part in array]
+    raise BadInputError(
+        f"{path}: array {name} has shape {list(array.shape)}, {expected}",
+        hints=[f"[samples, {', '.join(map(str, shape[1:]))}]" if shape else "[samples]"],
+    )
+
+
+def _random(generator: np.random.Generator, tensor: Tensor, model: Model) -> NDArray[Any]:
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return generator.integers(limits.min, limits.max, tensor.shape, dtype=dtype, endpoint=True)
+    if dtype.kind == "b":
+        return generator.integers(0, 2, tensor.shape).astype(dtype)
+    low, high = _float_range(tensor, model)
+    return generator.uniform(low, high, tensor.shape).astype(dtype)
+
+
+def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
+    """What the QUANTIZE behind a float input can represent; [-1, 1] where there is none."""
+    for operator in model.operators:
+        if operator.code == "QUANTIZE" and tensor.index in operator.inputs:
+            output = model.tensors[operator.outputs[0]]
+            if output.quantization is not None and np.dtype(output.dtype).kind in "iu":
+                limits = np.iinfo(np.dtype(output.dtype))
+                scale, zero_point = output.quantization.scales[0], output.quantization.zero_points[0]
+                return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+    return -1.0, 1.0
+
+
+def _digest(samples: Iterable[Sample]) -> str:
+    digest = hashlib.sha256()
+    for sample in samples:
+        for name, array in sample.items():
+            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

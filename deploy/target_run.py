@@ -1,0 +1,305 @@
+"""Runs a build on a simulated target and judges what it answered: the pipeline behind ``deploy run-fvp``.
+
+build folder -> inputs -> reference outputs -> target's outputs -> comparison -> verdict document
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import deploy
+from deploy import runner_firmware
+from deploy.build_folder import BuildFolder, Figure, sha256_of_file
+from deploy.comparison import OutputComparison, compare_output, dequantize, output_scale, softmax
+from deploy.errors import BadInputError, DeployError, TargetError
+from deploy.fvp_locate import Simulator, find
+from deploy.inputs import InputSet, Sample, load_inputs, named_inputs, random_inputs
+from deploy.labels import Labels, is_logits, load_labels
+from deploy.npu_config import NpuConfig, npu_config
+from deploy.reference import ReferenceKernels
+from deploy.runner_target import Answer, RunnerTarget
+from deploy.tflite_model import Model, Tensor, read
+from deploy.verdict import FirmwareRecord, Platform, Prediction, Verdict, judge
+
+DEFAULT_TOLERANCE_LSB = 1.0
+DEFAULT_TIMEOUT_S = 120.0
+_MAX_PREDICTIONS = 10_000
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user may choose about a run; None stands for the documented default.
+
+    Attributes:
+        firmware: what to boot; ``runner`` is Arm's prebuilt TFLM runner.
+        fvp: ``open``, a path, or None for Arm's FVP where installed.
+        inputs: ``.npz`` or ``.npy``; None for made-up inputs.
+        labels: ``.json`` with class names and true labels.
+        count: how many inputs to feed; None for all of the file, or one made-up input.
+        jobs: machines side by side; None for one per processor.
+        tolerance: largest difference that passes, in LSB.
+        timeout_s: seconds that one boot may take.
+    """
+
+    firmware: str = "runner"
+    fvp: str | None = None
+    inputs: Path | None = None
+    labels: Path | None = None
+    count: int | None = None
+    jobs: int | None = None
+    tolerance: float = DEFAULT_TOLERANCE_LSB
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The model before and after Vela, with inputs and outputs by name in the compiled model's order."""
+
+    source: Model
+    compiled: Model
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+    @property
+    def npu_operators(self) -> int:
+        return sum(operator.code == "ethos-u" for operator in self.compiled.operators)
+
+
+class TargetRun:
+    """One run of a build. Collects what is known as it goes, so that an error, too, leaves a full document.
+
+    Args:
+        build: an open build folder.
+        options: what the user chose.
+    """
+
+    def __init__(self, build: BuildFolder, options: RunOptions) -> None:
+        self._build = build
+        self._options = options
+        self._simulator: Simulator | None = None
+        self._firmware: FirmwareRecord | None = None
+        self._inputs: InputSet | None = None
+        self._reference = ReferenceKernels.name
+        self._answers: list[Answer] = []
+
+    def run(self, on_answer: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
+        """Run and judge.
+
+        Args:
+            on_answer: called with (answered, total) as answers arrive.
+
+        Raises:
+            BadInputError: the build, inputs or options do not fit together.
+            NotInstalledError: simulator or firmware are missing.
+            TargetError: there was no complete answer.
+        """
+        options, document = self._options, self._build.document
+        npu = npu_config(document.npu)
+        models = _read_models(self._build)
+        if options.firmware != "runner":
+            raise BadInputError(f"--firmware {options.firmware}: only `runner` is known")
+        runner_firmware.check_fits(document, npu, len(models.compiled.content))
+        self._inputs = _input_set(models.compiled, options)
+        labels = load_labels(options.labels, models.source) if options.labels else {}
+        self._simulator = find(npu, options.fvp)
+        firmware = runner_firmware.runner_path(npu)
+        self._firmware = FirmwareRecord(kind="runner", path=str(firmware), sha256=sha256_of_file(firmware))
+        kernels = ReferenceKernels(models.source)
+        samples = self._inputs.samples
+        expected = tuple(_ordered(kernels.run(sample), models.outputs) for sample in samples)
+        target = RunnerTarget(
+            self._simulator,
+            firmware,
+            self._build.compiled,
+            macs=npu.macs,
+            inputs=models.inputs,
+            outputs=models.outputs,
+            npu_expected=models.npu_operators > 0,
+            timeout_s=options.timeout_s,
+        )
+        jobs = min(options.jobs or os.cpu_count() or 1, len(samples))
+        on_answer(0, len(samples))
+        for answer in target.answers(samples, expected, jobs):
+            self._answers.append(answer)
+            on_answer(len(self._answers), len(samples))
+        return self._judged(npu, models, expected, labels)
+
+    def failed(self, error: DeployError) -> Verdict:
+        """The document for a run that ended without a complete answer."""
+        return self._document(
+            verdict="error",
+            exit_status=int(error.exit_status),
+            reason=error.message,
+            log=error.log if isinstance(error, TargetError) else (),
+        )
+
+    def _judged(self, npu: NpuConfig, models: _Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
+        if len(self._answers) != len(expected):
+            raise TargetError(f"{len(self._answers)} answers for {len(expected)} inputs")
+        comparisons, predictions = [], []
+        names = models.source.output_names()
+        for index, name in names.items():
+            scale = output_scale(models.source, models.source.tensors[index])
+            target = np.stack([answer.outputs[name] for answer in self._answers])
+            reference = np.stack([sample[name] for sample in expected])
+            comparison = compare_output(name, target, reference, scale)
+            comparisons.append(comparison)
+            if comparison.top1_agreement is not None:
+                real = dequantize(target, scale)
+                logits = is_logits(models.source, index)
+                predictions += _predictions(name, real, dequantize(reference, scale), labels, logits=logits)
+        outputs = tuple(comparisons)
+        passed, reason = judge(outputs, self._options.tolerance)
+        return self._document(
+            verdict="pass" if passed else "fail",
+            exit_status=0 if passed else 1,
+            reason=reason,
+            outputs=outputs,
+            predictions=tuple(predictions[:_MAX_PREDICTIONS]),
+            figures=self._figures(npu, outputs, tuple(predictions)),
+        )
+
+    def _document(self, **fields: Any) -> Verdict:
+        document, simulator, inputs = self._build.document, self._simulator, self._inputs
+        return Verdict(
+            inputs=len(self._answers),
+            inputs_requested=len(inputs.samples) if inputs else 0,
+            input_source=inputs.source if inputs else "",
+            input_sha256=inputs.sha256 if inputs else "",
+            reference=self._reference,
+            tolerance=self._options.tolerance,
+            build=str(self._build.path),
+            model_sha256=document.compiled_sha256,
+            platform=simulator
+            and Platform(
+                kind=simulator.kind,
+                executable=simulator.executable,
+                version=simulator.version,
+                npu=document.npu,
+            ),
+            firmware=self._firmware,
+            versions={**document.versions, **_versions()},
+            **fields,
+        )
+
+    def _figures(
+        self, npu: NpuConfig, outputs: tuple[OutputComparison, ...], predictions: tuple[Prediction, ...]
+    ) -> tuple[Figure, ...]:
+        names = ("inference_time", "npu_cycles", "sram_peak", "dram_peak", "flash")
+        figures = [figure for name in names if (figure := self._build.document.figure(name))]
+        simulator = self._simulator
+        cycles = [answer.counters["NPU ACTIVE"] for answer in self._answers if "NPU ACTIVE" in answer.counters]
+        if cycles and simulator:
+            # The open model computes its cycles from the command stream; Arm's FVP simulates them.
+            figures.append(
+                Figure(
+                    name="target_npu_active_cycles",
+                    value=statistics.median(cycles),
+                    unit="cycles",
+                    label="simulated" if simulator.kind == "arm" else "estimate",
+                    source=f"NPU ACTIVE counter of {simulator.version}",
+                )
+            )
+        wall = [answer.wall_s for answer in self._answers]
+        figures.append(
+            Figure(
+                name="boot_to_answer",
+                value=round(statistics.median(wall), 4),
+                unit="s",
+                label="measured",
+                source=f"median wall time of {len(wall)} boots on this computer",
+            )
+        )
+        for output in outputs:
+            known = [p for p in predictions if p.output == output.name and p.true is not None]
+            if known:
+                figures.append(
+                    Figure(
+                        name=f"accuracy_{output.name}",
+                        value=sum(p.target == p.true for p in known) / len(known),
+                        unit="1",
+                        label="measured",
+                        source=f"{len(known)} labelled inputs on {npu.name}",
+                    )
+                )
+        return tuple(figures)
+
+
+def _read_models(build: BuildFolder) -> _Models:
+    """Read both models and check that they have the same outputs.
+
+    Raises:
+        BadInputError: they do not belong together.
+    """
+    source, compiled = read(build.source), read(build.compiled)
+    outputs = {name: compiled.tensors[index] for index, name in compiled.output_names().items()}
+    for index, name in source.output_names().items():
+        tensor, other = source.tensors[index], outputs.get(name)
+        if other is None or (other.shape, other.dtype) != (tensor.shape, tensor.dtype):
+            found = f"{other.dtype}{list(other.shape)}" if other else "none of that name"
+            raise BadInputError(
+                f"{build.compiled}: output {name} is {found}, in {build.source.name} "
+                f"it is {tensor.dtype}{list(tensor.shape)}",
+                hints=["run `deploy compile` again"],
+            )
+    return _Models(source, compiled, named_inputs(compiled), outputs)
+
+
+def _input_set(model: Model, options: RunOptions) -> InputSet:
+    if options.inputs is not None:
+        return load_inputs(options.inputs, model, options.count)
+    return random_inputs(model, options.count or 1)
+
+
+def _ordered(outputs: dict[str, NDArray[Any]], order: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: outputs[name] for name in order if name in outputs}
+
+
+def _predictions(
+    name: str,
+    target: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    labels: Labels,
+    *,
+    logits: bool,
+) -> list[Prediction]:
+    """Arg max, label and softmax per input for an output [inputs, ..., classes]; only for one vector an input."""
+    if target[0].size != target.shape[-1]:
+        return []
+    known = labels.get(name)
+    target, reference = (values.reshape(len(values), -1) for values in (target, reference))
+    probabilities = softmax(target) if logits else None
+    predictions = []
+    for i, (ours, theirs) in enumerate(zip(target.argmax(axis=1), reference.argmax(axis=1), strict=True)):
+        true = known.true[i] if known and i < len(known.true) else None
+        predictions.append(
+            Prediction(
+                input=i,
+                output=name,
+                target=known.name(int(ours)) if known else str(ours),
+                reference=known.name(int(theirs)) if known else str(theirs),
+                probability=None if probabilities is None else round(float(probabilities[i, ours]), 6),
+                true=known.name(true) if known and true is not None else None,
+            )
+        )
+    return predictions
+
+
+def _versions() -> dict[str, str]:
+    versions = {"deploy": deploy.__version__, "python": platform.python_version()}
+    for package in ("numpy", "ai-edge-litert", "ethos-u-vela", "mlia-ethos-u"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
