@@ -104,30 +104,39 @@ def _toml(path: Path) -> dict[str, Any]:
         raise BadInputError(f"{path}: not valid TOML: {error}") from error
 
 
-def template(model: str | None = None) -> str:
-    """The text of a commented ``deploy.toml``: every key with what it means, set only where it is known."""
-    values = {
-        "model": model or "model.keras",
-        "calibration": "calibration.npz",
-        "npu": "U55-128",
-        "inputs": "test.npz",
-    }
+def template(folder: Path) -> str:
+    """The text of a commented ``deploy.toml``: every key with what it means, set where the folder shows it.
+
+    A single model file in the folder becomes ``model``; files with the usual names become ``calibration``,
+    ``inputs`` and ``labels``. Everything else stays a comment with an example.
+    """
+    found = _found_in(folder)
     lines = [
         "# Options of the `deploy` command for this project; the command line wins over this file.",
-        "# Paths are relative to this folder. With it, the everyday commands are:",
-        "#     deploy compile",
+        "# Paths are relative to this folder. With model and calibration set, the everyday commands are:",
+        "#     deploy compile --npu U55-128",
         "#     deploy run-fvp",
     ]
     for key, field in Settings.model_fields.items():
-        lines += ["", f"# {field.description}"]
-        example = json.dumps(values.get(key, _EXAMPLES.get(key, "")))
-        lines.append(
-            f"{key} = {example}" if key in ("model", "npu") and values.get(key) else f"# {key} = {example}"
-        )
+        mark = "" if key in found else "# "
+        lines += ["", f"# {field.description}", f"{mark}{key} = {json.dumps(found.get(key, _EXAMPLES[key]))}"]
     return "\n".join(lines) + "\n"
 
 
+def _found_in(folder: Path) -> dict[str, str]:
+    usual = {"calibration": "calibration.npz", "inputs": "test.npz", "labels": "labels.json"}
+    found = {key: name for key, name in usual.items() if (folder / name).is_file()}
+    models = sorted(path.name for path in folder.iterdir() if path.suffix in (".keras", ".h5", ".tflite"))
+    if len(models) == 1:
+        found["model"] = models[0]
+    return found
+
+
 _EXAMPLES: dict[str, Any] = {
+    "model": "model.keras",
+    "calibration": "calibration.npz",
+    "npu": "U55-128",
+    "inputs": "test.npz",
     "samples": 200,
     "io": "uint8",
     "system_config": "Ethos_U55_High_End_Embedded",

@@ -40,7 +40,14 @@ def _root(
 
 
 def _register_verbs() -> None:
-    """Import the verb modules; each holds one function and imports what is heavy inside it."""
+    """Import the verb modules; each holds one verb and imports what is heavy inside it."""
+    from deploy.cli.doctor import doctor
+    from deploy.cli.init import init
+    from deploy.cli.run_fvp import EPILOG, run_fvp
+
+    app.command("run-fvp", epilog=EPILOG)(run_fvp)
+    app.command("doctor")(doctor)
+    app.command("init")(init)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,48 @@
+# `make demo` and `make test` do all the set-up they need; repeated runs skip what is done.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
+
+.PHONY: demo test test-all lint setup apt clean
+
+demo: setup
+	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
+
+test: setup lint
+	$(BIN)/pytest -m "not slow"
+
+test-all: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: apt $(VENV)/.installed
+
+# Asks dpkg first, so that a machine that has everything needs neither network nor root.
+apt:
+	@if command -v apt-get >/dev/null; then \
+	  missing=; for package in $(APT_PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	  done; \
+	  if [ -n "$$missing" ]; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    echo "installing$$missing"; \
+	    $$sudo apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  fi; \
+	else echo "no apt-get here: install by hand what \`deploy doctor\` names"; fi
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,dev]'
+	touch $@
+
+clean:
+	rm -rf build dist *.egg-info

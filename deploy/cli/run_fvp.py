@@ -1,0 +1,93 @@
+"""``deploy run-fvp``: boot Corstone-300, feed inputs, compare the raw outputs, judge."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EPILOG = """Examples:
+
+    deploy run-fvp                                  the build that `compile` wrote last, one made-up input
+
+    deploy run-fvp build/demo --inputs test.npz --count 16 --json verdict.json
+
+    deploy run-fvp build/demo --fvp /opt/arm/FVP_Corstone_SSE-300   Arm's FVP in that folder
+"""
+
+
+def run_fvp(
+    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
+    firmware: Annotated[
+        str | None, typer.Option(help="What to boot: runner (Arm's prebuilt TFLM runner).")
+    ] = None,
+    fvp: Annotated[
+        str | None,
+        typer.Option(help="Simulator: path of Arm's FVP, or open. Default: Arm's if installed, else open."),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help=".npz with an array per input; default: made-up data.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many inputs to feed.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Machines side by side; default: one a core.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one boot may take; default 120.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the simulator's command.")] = False,
+) -> int:
+    """Boot the build on Corstone-300, feed inputs, and judge the raw integer outputs against the reference.
+
+    Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the target.
+    """
+    from deploy import settings
+    from deploy.build_folder import BuildFolder
+    from deploy.cli.console import progress, stdout
+    from deploy.errors import DeployError
+    from deploy.files import write_text
+    from deploy.target_run import DEFAULT_TIMEOUT_S, DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.verdict_text import print_verdict
+
+    kept = settings.load()
+    options = RunOptions(
+        firmware=firmware or kept.firmware or "runner",
+        fvp=fvp or kept.fvp,
+        inputs=inputs or _path(kept.inputs),
+        labels=labels or _path(kept.labels),
+        count=count or kept.count,
+        jobs=jobs or kept.jobs,
+        tolerance=_first(tolerance, kept.tolerance, DEFAULT_TOLERANCE_LSB),
+        timeout_s=_first(timeout, kept.timeout, DEFAULT_TIMEOUT_S),
+    )
+    opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
+    run = TargetRun(opened, options)
+    try:
+        with progress(quiet=quiet) as bar:
+            task = bar.add_task("running on target")
+            verdict = run.run(lambda done, total: bar.update(task, completed=done, total=total))
+    except DeployError as error:
+        if json is not None:
+            write_text(json, run.failed(error).model_dump_json(indent=2) + "\n")
+        raise
+    if verbose and verdict.platform:
+        print(f"simulator: {verdict.platform.executable}", file=sys.stderr)
+    if json is not None:
+        write_text(json, verdict.model_dump_json(indent=2) + "\n")
+    if quiet:
+        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
+    else:
+        print_verdict(verdict, stdout())
+    return verdict.exit_status
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)

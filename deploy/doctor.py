@@ -1,0 +1,180 @@
+"""Looks at what is installed for every step and says what to type for what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy import fvp_locate
+from deploy.errors import DeployError
+from deploy.npu_config import npu_config
+
+State = Literal["ok", "missing", "broken", "optional"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked for.
+
+    Attributes:
+        name: of the thing.
+        state: ``optional`` means missing, but the main job runs without it.
+        detail: version and place, or what is wrong.
+        remedy: the command that installs it; empty when there is nothing to do.
+        needed_for: what it is for.
+    """
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+    needed_for: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the main job cannot run because of it."""
+        return self.state in ("missing", "broken")
+
+
+def examine() -> list[Finding]:
+    """Look at everything; the main job runs when no finding blocks."""
+    return [
+        Finding("python", "ok", platform.python_version()),
+        *(_package(*row) for row in _PACKAGES),
+        _vela(),
+        _qemu(),
+        _runner("U55"),
+        _runner("U65"),
+        *_arm_fvps(),
+        _cross_compiler(),
+        _tflm(),
+    ]
+
+
+_PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
+    ("numpy", True, "numpy", "everything"),
+    ("ai-edge-litert", True, "ai-edge-litert==2.3.0", "reference kernels"),
+    ("ethos-u-vela", True, "ethos-u-vela==5.2.0", "compile, NPU model"),
+    ("mlia-ethos-u", True, "mlia-ethos-u==0.1.0", "run-fvp with Arm's runner"),
+    ("capstone", True, "capstone", "open Corstone-300"),
+    ("tensorflow", False, '"ethosu-deploy[tensorflow]"', "Keras models: quantize, models"),
+    ("keras", False, '"ethosu-deploy[tensorflow]"', "Keras models: quantize, models"),
+)
+
+
+def _package(name: str, required: bool, requirement: str, purpose: str) -> Finding:
+    try:
+        return Finding(name, "ok", importlib.metadata.version(name), needed_for=purpose)
+    except importlib.metadata.PackageNotFoundError:
+        state: State = "missing" if required else "optional"
+        return Finding(name, state, "not installed", f"pip install {requirement}", purpose)
+
+
+def _vela() -> Finding:
+    from deploy.vela import vela_command
+
+    remedy = "pip install --force-reinstall ethos-u-vela==5.2.0"
+    version = _first_line([*vela_command(), "--version"])
+    if version is None:
+        return Finding("vela", "broken", "does not start", remedy, "compile")
+    return Finding("vela", "ok", version, needed_for="compile")
+
+
+def _qemu() -> Finding:
+    from deploy.corstone.qemu import find_qemu
+
+    try:
+        qemu = find_qemu()
+    except DeployError as error:
+        remedy = next(iter(error.hints), "apt-get install qemu-system-arm")
+        return Finding("qemu-system-arm", "missing", error.message, remedy, "open Corstone-300")
+    return Finding(
+        "qemu-system-arm", "ok", f"{qemu.version}, machine mps3-an547, {qemu.path}", needed_for="open FVP"
+    )
+
+
+def _runner(family: str) -> Finding:
+    from deploy.runner_firmware import runner_path
+
+    name = f"TFLM runner {family}"
+    try:
+        path = runner_path(npu_config("U55-128" if family == "U55" else "U65-256"))
+    except DeployError as error:
+        return Finding(name, "missing", error.message, next(iter(error.hints), ""), "run-fvp")
+    return Finding(name, "ok", path.parent.name, needed_for="run-fvp")
+
+
+def _arm_fvps() -> list[Finding]:
+    findings = []
+    for name in ("U55-128", "U65-256"):
+        npu = npu_config(name)
+        label = f"Arm FVP {npu.family}"
+        candidates = fvp_locate.arm_candidates(npu.family)
+        for path in candidates:
+            try:
+                simulator = fvp_locate.find(npu, str(path))
+            except DeployError as error:
+                findings.append(Finding(label, "optional", error.message, needed_for="run-fvp on Arm's own model"))
+            else:
+                kind = "" if simulator.kind == "arm" else " (the open one, by Arm's name)"
+                findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}"))
+        if not candidates:
+            searched = ", ".join(["PATH", *map(str, fvp_locate.search_roots())])
+            findings.append(
+                Finding(
+                    label,
+                    "optional",
+                    f"not found; searched {searched}",
+                    "download it from developer.arm.com and install it; until then the open one runs",
+                    "run-fvp on Arm's own model",
+                )
+            )
+    return findings
+
+
+def _cross_compiler() -> Finding:
+    name = "arm-none-eabi-gcc"
+    path = shutil.which(name)
+    line = _first_line([path, "--version"]) if path else None
+    if line is None:
+        return Finding(name, "optional", "not found", f"apt-get install gcc-{_ARM_GCC}", "firmware --build")
+    return Finding(name, "ok", f"{line}, {path}", needed_for="firmware --build")
+
+
+_ARM_GCC = "arm-none-eabi libnewlib-arm-none-eabi"
+
+
+def _tflm() -> Finding:
+    try:
+        version = importlib.metadata.version("tflite-micro")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(
+            "tflite-micro",
+            "optional",
+            "not installed",
+            "pip install --pre tflite-micro",
+            "TFLM's kernels as second reference",
+        )
+    return Finding("tflite-micro", "ok", version, needed_for="second reference")
+
+
+def _first_line(command: list[str]) -> str | None:
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = [re.sub(r"\s+", " ", line).strip() for line in answer.stdout.splitlines() if line.strip()]
+    return lines[0][:120] if answer.returncode == 0 and lines else None
