@@ -1,1 +1,28 @@
-"""The functional model of Ethos-U55 and U65: executes Vela command streams on byte arrays, bit for bit."""
+"""The functional model of Ethos-U55 and U65: executes Vela command streams on byte arrays, bit for bit.
+
+Exact means equal to TFLite's reference kernels; nothing was compared with silicon. Whatever the model does not
+compute it refuses with an :class:`UnsupportedError`.
+"""
+
+from deploy.npu.architecture import Architecture, architecture_of
+from deploy.npu.errors import MemoryAccessError, NpuError, StreamError, UnsupportedError, WeightStreamError
+from deploy.npu.execution import execute
+from deploy.npu.payload import Payload, parse_payload
+from deploy.npu.statistics import OperationRecord, Statistics
+from deploy.npu.weight_cache import WeightCache
+
+__all__ = [
+    "Architecture",
+    "MemoryAccessError",
+    "NpuError",
+    "OperationRecord",
+    "Payload",
+    "Statistics",
+    "StreamError",
+    "UnsupportedError",
+    "WeightCache",
+    "WeightStreamError",
+    "architecture_of",
+    "execute",
+    "parse_payload",
+]

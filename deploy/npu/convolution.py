@@ -1,0 +1,94 @@
+"""NPU_OP_CONV and NPU_OP_DEPTHWISE: convolutions, transpose convolutions and fully connected layers.
+
+``acc = sum((ifm - zero_point) * weight) + bias``, scaled per channel, finished by :mod:`deploy.npu.activation`.
+The sums run in floating point through BLAS, which is exact while they fit the mantissa (see PreparedWeights).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.activation import finish
+from deploy.npu.architecture import Architecture
+from deploy.npu.errors import UnsupportedError
+from deploy.npu.feature_maps import read, write
+from deploy.npu.memory import Memory
+from deploy.npu.operations import ConvolutionOperation
+from deploy.npu.scaling import rescale
+from deploy.npu.weight_cache import PreparedWeights, WeightCache
+from deploy.npu.windows import prepare, window_size, windows
+
+_CHUNK_BYTES = 2 << 20
+"""Working set of one step: small enough to stay in the host's cache."""
+
+
+def convolve(
+    operation: ConvolutionOperation, memory: Memory, architecture: Architecture, cache: WeightCache
+) -> None:
+    """Execute a convolution.
+
+    Raises:
+        MemoryAccessError: a feature map or stream lies outside its region.
+        WeightStreamError: the weights do not decode to what the operation needs.
+        UnsupportedError: an IFM of 32 bits.
+    """
+    if operation.ifm.dtype.itemsize > 2:
+        raise UnsupportedError("a convolution of 32-bit elements")
+    weights = cache.get(operation, memory, architecture)
+    ofm, kernel = operation.ofm, operation.kernel
+    prepared = prepare(
+        read(memory, operation.ifm),
+        operation.ifm.zero_point,
+        operation.upscale,
+        operation.padding,
+        window_size(kernel, ofm.height, ofm.width),
+        weights.matrix.dtype,
+    )
+    accumulate = _depthwise if operation.depthwise else _dense
+    batch = prepared.shape[0]
+    result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
+    row_bytes = (
+        ofm.width
+        * max(kernel.height * kernel.width * (1 if operation.depthwise else operation.ifm.depth), ofm.depth)
+        * weights.matrix.itemsize
+    )
+    rows = max(1, _CHUNK_BYTES // row_bytes)
+    for item in range(batch):
+        for top in range(0, ofm.height, rows):
+            height = min(rows, ofm.height - top)
+            first = top * kernel.stride_y
+            part = prepared[item, first : first + (height - 1) * kernel.stride_y + kernel.extent_y]
+            sums = accumulate(part[None], weights, operation, height).astype(np.int64)
+            sums += weights.scales.bias
+            scaled = rescale(sums, weights.scales.multiplier, weights.scales.shift, operation.rounding)
+            result[item, top : top + height] = finish(scaled, operation, memory, architecture)[0]
+    write(memory, ofm, result)
+
+
+def _dense(
+    prepared: NDArray[np.floating], weights: PreparedWeights, operation: ConvolutionOperation, height: int
+) -> NDArray[np.floating]:
+    ofm, kernel = operation.ofm, operation.kernel
+    batch = prepared.shape[0]
+    if kernel.height == kernel.width == kernel.stride_x == kernel.stride_y == 1:
+        columns = prepared.reshape(batch * height * ofm.width, -1)
+    else:
+        columns = windows(prepared, kernel, height, ofm.width).reshape(batch * height * ofm.width, -1)
+    sums: NDArray[np.floating] = columns @ weights.matrix
+    return sums.reshape(batch, height, ofm.width, ofm.depth)
+
+
+def _depthwise(
+    prepared: NDArray[np.floating], weights: PreparedWeights, operation: ConvolutionOperation, height: int
+) -> NDArray[np.floating]:
+    ofm, kernel = operation.ofm, operation.kernel
+    taps = windows(prepared, kernel, height, ofm.width)
+    result: NDArray[np.floating] = taps[:, :, :, 0, 0] * weights.matrix[0, 0]
+    product = np.empty_like(result)
+    for y in range(kernel.height):
+        for x in range(kernel.width):
+            if y or x:
+                np.multiply(taps[:, :, :, y, x], weights.matrix[y, x], out=product)
+                result += product
+    return result

@@ -1,0 +1,85 @@
+"""Executes command streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.architecture import Architecture
+from deploy.npu.convolution import convolve
+from deploy.npu.decoder import Program, decode
+from deploy.npu.dma import copy
+from deploy.npu.elementwise import elementwise
+from deploy.npu.errors import NpuError, UnsupportedError
+from deploy.npu.memory import Memory
+from deploy.npu.operations import (
+    ConvolutionOperation,
+    DmaOperation,
+    ElementwiseOperation,
+    Operation,
+    PoolingOperation,
+)
+from deploy.npu.pooling import pool
+from deploy.npu.statistics import Statistics, record
+from deploy.npu.weight_cache import WeightCache
+
+
+def execute(
+    stream: NDArray[np.uint32],
+    regions: Mapping[int, NDArray[np.uint8]],
+    arch: Architecture,
+    cache: WeightCache | None = None,
+) -> Statistics:
+    """Execute a command stream: reads and writes ``regions`` as the NPU would.
+
+    Args:
+        stream: uint32 words, what QBASE points at (without the driver's payload header).
+        regions: region number (0 to 7) -> uint8 array ``(bytes,)``; addresses in commands are offsets into it.
+            Arrays ``(batch, bytes)`` run several inputs through the stream at once; flat regions beside them
+            are shared by the batch and must then not be written.
+        arch: the NPU.
+        cache: keeps decoded weights between calls; safe when memory changes.
+
+    Returns:
+        What was executed.
+
+    Raises:
+        NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
+            by the operations before it.
+    """
+    return run(decode(stream, arch), regions, arch, cache)
+
+
+def run(
+    program: Program,
+    regions: Mapping[int, NDArray[np.uint8]],
+    arch: Architecture,
+    cache: WeightCache | None = None,
+) -> Statistics:
+    """Execute a decoded program; see :func:`execute`."""
+    memory = Memory(regions, arch)
+    cache = WeightCache() if cache is None else cache
+    statistics = Statistics(stopped=program.stopped)
+    for operation in program.operations:
+        try:
+            _step(operation, memory, arch, cache)
+        except NpuError as error:
+            error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
+            raise
+        statistics.records.append(record(operation, arch))
+    return statistics
+
+
+def _step(operation: Operation, memory: Memory, arch: Architecture, cache: WeightCache) -> None:
+    if isinstance(operation, ConvolutionOperation):
+        convolve(operation, memory, arch, cache)
+    elif isinstance(operation, PoolingOperation):
+        pool(operation, memory, arch)
+    elif isinstance(operation, ElementwiseOperation):
+        elementwise(operation, memory, arch)
+    elif isinstance(operation, DmaOperation):
+        copy(operation, memory)
+    else:
+        raise UnsupportedError(f"no such operation: {type(operation).__name__}")

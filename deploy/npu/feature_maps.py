@@ -1,0 +1,141 @@
+"""Reads and writes feature maps: tiles, NHWC and NHCWB16 addressing.
+
+Address of element (y, x, c) in a tile (source: measured on Vela's streams):
+NHWC ``base + y*stride_y + x*stride_x + c*size``;
+NHCWB16 ``base + y*stride_y + c//16*stride_c + x*stride_x + c%16*size``.
+Tile 0 holds x < width0, y < height0; tile 2 lies below it, tile 1 (y < height1) right of it, tile 3 below that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.errors import MemoryAccessError
+from deploy.npu.memory import Memory
+from deploy.npu.operations import FeatureMap
+
+MAX_ELEMENTS = 1 << 26
+"""Bound on one feature map: far above what fits a microcontroller, low enough to protect the host."""
+
+BRICK = 16
+
+
+def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
+    """Read a feature map.
+
+    Returns:
+        Array ``(batch or 1, height, width, depth)`` of the feature map's own type. A view of the memory where
+        the layout allows it, so copy before writing to the same memory.
+
+    Raises:
+        MemoryAccessError: part of it lies outside its region.
+    """
+    pieces = list(_pieces(memory, fm))
+    if len(pieces) == 1:
+        view = pieces[0][1]
+        return view if view.ndim == 4 else view.reshape(*view.shape[:3], fm.depth)
+    first = pieces[0][1]
+    result = np.empty((first.shape[0], fm.height, fm.width, fm.depth), fm.dtype)
+    for (rows, columns, channels), view in pieces:
+        _part(result, rows, columns, channels, view)[...] = view
+    return result
+
+
+def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
+    """Write ``values`` of shape ``(batch, height, width, depth)`` and the feature map's type.
+
+    Raises:
+        MemoryAccessError: part of it lies outside its region.
+    """
+    # All pieces are checked before the first one is written.
+    for (rows, columns, channels), view in list(_pieces(memory, fm)):
+        view[...] = _part(values, rows, columns, channels, view)
+
+
+def _part(
+    array: NDArray[np.generic], rows: slice, columns: slice, channels: slice, view: NDArray[np.generic]
+) -> NDArray[np.generic]:
+    """The part of a dense ``(batch, y, x, c)`` array that a piece covers, in the shape of its view."""
+    part = array[:, rows, columns, channels]
+    if view.ndim == part.ndim:
+        return part
+    return part.reshape(*part.shape[:3], -1, BRICK)  # splitting the innermost axis of a slice is a view
+
+
+def _pieces(memory: Memory, fm: FeatureMap) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
+    """The strided views that make up a feature map.
+
+    A view has four dimensions (batch, y, x, c), or five (batch, y, x, brick, c) for whole bricks.
+    """
+    if fm.elements > MAX_ELEMENTS or fm.nbytes > memory.size(fm.region):
+        # Elements of a feature map do not share memory, so it cannot be larger than its region.
+        raise MemoryAccessError(
+            f"a feature map of {fm.height}x{fm.width}x{fm.depth} does not fit the region of "
+            f"{memory.size(fm.region)} bytes",
+            region=fm.region,
+            address=fm.bases[0],
+            size=fm.nbytes,
+        )
+    for rows, columns, base in _tiles(fm):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        if not fm.bricks:
+            size = fm.dtype.itemsize
+            yield (
+                (rows, columns, slice(0, fm.depth)),
+                memory.strided(
+                    fm.region,
+                    base,
+                    (height, width, fm.depth),
+                    (fm.stride_y, fm.stride_x, size),
+                    fm.dtype,
+                ),
+            )
+            continue
+        yield from _bricks(memory, fm, rows, columns, base)
+
+
+def _bricks(
+    memory: Memory, fm: FeatureMap, rows: slice, columns: slice, base: int
+) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    size = fm.dtype.itemsize
+    whole = fm.depth // BRICK
+    strides = (fm.stride_y, fm.stride_x)
+    if whole > 1:
+        yield (
+            (rows, columns, slice(0, whole * BRICK)),
+            memory.strided(
+                fm.region, base, (height, width, whole, BRICK), (*strides, fm.stride_c, size), fm.dtype
+            ),
+        )
+    elif whole == 1:
+        yield (
+            (rows, columns, slice(0, BRICK)),
+            memory.strided(fm.region, base, (height, width, BRICK), (*strides, size), fm.dtype),
+        )
+    rest = fm.depth % BRICK
+    if rest:
+        yield (
+            (rows, columns, slice(whole * BRICK, fm.depth)),
+            memory.strided(
+                fm.region, base + whole * fm.stride_c, (height, width, rest), (*strides, size), fm.dtype
+            ),
+        )
+
+
+def _tiles(fm: FeatureMap) -> Iterator[tuple[slice, slice, int]]:
+    """Rows, columns and base address of every tile that holds something."""
+    left, right = min(fm.width0, fm.width), fm.width
+    for columns, split, upper, lower in (
+        (slice(0, left), fm.height0, fm.bases[0], fm.bases[2]),
+        (slice(left, right), fm.height1, fm.bases[1], fm.bases[3]),
+    ):
+        if columns.start == columns.stop:
+            continue
+        middle = min(split, fm.height)
+        yield slice(0, middle), columns, upper
+        if middle < fm.height:
+            yield slice(middle, fm.height), columns, lower

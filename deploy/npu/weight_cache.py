@@ -1,0 +1,117 @@
+"""Remembers decoded weights between runs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.architecture import Architecture
+from deploy.npu.memory import Memory
+from deploy.npu.operations import ConvolutionOperation
+from deploy.npu.weights import ChannelScales, WeightLayout, decode_scales, decode_weights
+
+
+@dataclass(frozen=True)
+class PreparedWeights:
+    """Weights and scales of one convolution, ready to compute with.
+
+    Attributes:
+        matrix: float32 or float64. Convolution ``(kernel height * width * ifm depth, ofm depth)``,
+            depthwise ``(kernel height, width, depth)``.
+        largest_sum: the largest sum of absolute weights that one output channel has.
+        scales: bias and scale per channel.
+    """
+
+    matrix: NDArray[np.floating]
+    largest_sum: int
+    scales: ChannelScales
+
+
+class WeightCache:
+    """Decoded weights by content: a changed byte in memory or another layout is another entry.
+
+    Args:
+        limit_bytes: decoded bytes to keep; the oldest entries go first.
+    """
+
+    def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
+        self._limit = limit_bytes
+        self._size = 0
+        self._entries: dict[tuple[object, ...], PreparedWeights] = {}
+
+    def get(self, operation: ConvolutionOperation, memory: Memory, architecture: Architecture) -> PreparedWeights:
+        """The weights of a convolution, decoded now or earlier.
+
+        Raises:
+            MemoryAccessError: a stream lies outside its region.
+            WeightStreamError: a stream does not decode to what the operation needs.
+        """
+        cores = len(operation.weights)
+        layouts = [_layout(operation, architecture, core, cores) for core in range(cores)]
+        streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
+        records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (*streams, *records):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(np.ascontiguousarray(part).data)
+        key = (digest.digest(), *layouts)
+        prepared = self._entries.get(key)
+        if prepared is None:
+            prepared = _prepare(operation, layouts, streams, records)
+            self._add(key, prepared)
+        return prepared
+
+    def _add(self, key: tuple[object, ...], prepared: PreparedWeights) -> None:
+        self._entries[key] = prepared
+        self._size += prepared.matrix.nbytes
+        while self._size > self._limit and len(self._entries) > 1:
+            oldest = next(iter(self._entries))
+            self._size -= self._entries.pop(oldest).matrix.nbytes
+
+
+def _layout(operation: ConvolutionOperation, architecture: Architecture, core: int, cores: int) -> WeightLayout:
+    """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
+    kernel = operation.kernel
+    return WeightLayout(
+        ofm_depth=(operation.ofm.depth + cores - 1 - core) // cores,
+        ifm_depth=1 if operation.depthwise else operation.ifm.depth,
+        height=kernel.height,
+        width=kernel.width,
+        dilation_y=kernel.dilation_y,
+        dilation_x=kernel.dilation_x,
+        block_depth=(operation.block[2] + cores - 1 - core) // cores,
+        ofm_ublock=architecture.ofm_ublock[2],
+        ifm_bits=operation.ifm.dtype.itemsize * 8,
+        depthwise=operation.depthwise,
+        part_kernel_first=kernel.part_kernel_first and not operation.depthwise,
+    )
+
+
+def _prepare(
+    operation: ConvolutionOperation,
+    layouts: list[WeightLayout],
+    streams: list[NDArray[np.uint8]],
+    records: list[NDArray[np.uint8]],
+) -> PreparedWeights:
+    cores = len(layouts)
+    depth = operation.ofm.depth
+    weights = np.zeros((depth, layouts[0].height, layouts[0].width, layouts[0].ifm_depth), np.int16)
+    scales = np.zeros((3, depth), np.int64)
+    for core, layout in enumerate(layouts):
+        if layout.ofm_depth == 0:
+            continue
+        weights[core::cores] = decode_weights(streams[core].tobytes(), layout)
+        own = decode_scales(records[core], layout.ofm_depth)
+        scales[:, core::cores] = own.bias, own.multiplier, own.shift
+    largest_sum = int(np.abs(weights.reshape(depth, -1).astype(np.int64)).sum(axis=1).max())
+    # Exact as long as every partial sum stays below 2**24 (float32) or 2**53 (float64).
+    span = 255 if operation.ifm.dtype.itemsize == 1 else 1 << 33
+    dtype = np.float32 if largest_sum * span < 1 << 24 else np.float64
+    if operation.depthwise:
+        matrix = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
+    else:
+        matrix = np.ascontiguousarray(weights.reshape(depth, -1).T.astype(dtype))
+    return PreparedWeights(matrix, largest_sum, ChannelScales(scales[0], scales[1], scales[2]))

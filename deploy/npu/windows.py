@@ -1,0 +1,91 @@
+"""Prepares an IFM for a kernel: subtracts the zero point, upscales, pads, and slides windows over it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from deploy.npu.operations import Kernel, Padding, Upscale
+
+T = TypeVar("T", bound=np.generic)
+
+
+def prepare(
+    ifm: NDArray[np.generic],
+    zero_point: int,
+    upscale: Upscale,
+    padding: Padding,
+    size: tuple[int, int],
+    dtype: np.dtype[T],
+    fill: float = 0,
+) -> NDArray[T]:
+    """The IFM as the kernel sees it.
+
+    Args:
+        ifm: ``(batch, height, width, depth)``.
+        zero_point: subtracted from every element.
+        upscale: NEAREST repeats every element twice in both directions; TRANSPOSE puts the elements on even
+            positions with zeros between them.
+        padding: rows and columns around the upscaled IFM.
+        size: height and width of the result, padding included.
+        dtype: type of the result, wide enough for ``element - zero_point``.
+        fill: value of the padding (already free of the zero point).
+
+    Returns:
+        ``(batch, *size, depth)``.
+    """
+    height, width = size
+    inner = (height - padding.top - padding.bottom, width - padding.left - padding.right)
+    if upscale is Upscale.NONE and not padding.any:
+        plain: NDArray[T] = np.subtract(ifm, zero_point, dtype=dtype, casting="unsafe")
+        return plain
+    shape = (ifm.shape[0], height, width, ifm.shape[3])
+    if padding.any or upscale is Upscale.TRANSPOSE:
+        result = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
+    else:
+        result = np.empty(shape, dtype)
+    target = result[:, padding.top : padding.top + inner[0], padding.left : padding.left + inner[1]]
+    if upscale is Upscale.NONE:
+        np.subtract(ifm, zero_point, out=target, dtype=dtype, casting="unsafe")
+        return result
+    if upscale is Upscale.TRANSPOSE and fill:
+        target[...] = 0
+    offsets = ((0, 0),) if upscale is Upscale.TRANSPOSE else ((0, 0), (0, 1), (1, 0), (1, 1))
+    for y, x in offsets:
+        part = target[:, y::2, x::2]
+        np.subtract(ifm[:, : part.shape[1], : part.shape[2]], zero_point, out=part, dtype=dtype, casting="unsafe")
+    return result
+
+
+def windows(prepared: NDArray[T], kernel: Kernel, height: int, width: int) -> NDArray[T]:
+    """View of all kernel positions.
+
+    Args:
+        prepared: ``(batch, rows, columns, depth)`` from :func:`prepare`.
+        kernel: geometry.
+        height: OFM rows.
+        width: OFM columns.
+
+    Returns:
+        Read-only view ``(batch, height, width, kernel.height, kernel.width, depth)``.
+    """
+    batch, rows, columns, depth = prepared.shape
+    if rows < (height - 1) * kernel.stride_y + kernel.extent_y:
+        raise AssertionError("prepare() made too few rows")
+    if columns < (width - 1) * kernel.stride_x + kernel.extent_x:
+        raise AssertionError("prepare() made too few columns")
+    sb, sy, sx, sc = prepared.strides
+    return as_strided(
+        prepared,
+        (batch, height, width, kernel.height, kernel.width, depth),
+        (sb, sy * kernel.stride_y, sx * kernel.stride_x, sy * kernel.dilation_y, sx * kernel.dilation_x, sc),
+        writeable=False,
+    )
+
+
+def window_size(kernel: Kernel, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns that a kernel reads for an OFM of ``height`` x ``width``."""
+    return (height - 1) * kernel.stride_y + kernel.extent_y, (width - 1) * kernel.stride_x + kernel.extent_x
