@@ -1,0 +1,151 @@
+"""Builds multi-head MobileNetV3-Small: one shared backbone, one linear classification head per task.
+
+The backbone is ``keras.applications.MobileNetV3Small`` without its top; the heads share one global average
+pool. What the NPU does badly is left out (no softmax unless asked for, no preprocessing layer), so that the whole
+network becomes a single ``ethos-u`` operator after Vela.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.errors import BadInputError, NotInstalledError
+
+INPUT_NAME = "image"
+"""The input's name in the Keras model and in the SignatureDef."""
+
+ALPHAS = (0.25, 0.5, 0.75, 1.0)
+"""Width multipliers of the family."""
+
+_HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+_SMALLEST, _LARGEST = 32, 512
+_MAX_CLASSES = 4096
+_MAX_HEADS = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen about the network; the defaults are the demo network.
+
+    Attributes:
+        alpha: width multiplier, one of ``ALPHAS``.
+        size: height and width of the input in pixels, 32 to 512.
+        channels: 1 (grayscale) or 3 (RGB).
+        heads: head name -> number of classes, at least one head of at least two classes.
+        dropout: fraction of the pooled features dropped in training, 0 for none.
+        hidden: units of a shared hard-swish layer between pool and heads, 0 for none. 1024 gives the original
+            network's (and the parameter counts that the architecture document states).
+        softmax: probabilities instead of logits. Costs NPU cycles and precision: the host can do it better.
+        batch_norm_momentum: of the moving averages. keras.applications uses 0.999, which needs thousands of
+            steps to forget the initial values: too slow for a training of a few epochs.
+
+    Raises:
+        BadInputError: a value outside these ranges.
+    """
+
+    alpha: float = 0.25
+    size: int = 56
+    channels: int = 1
+    heads: Mapping[str, int] = field(default_factory=lambda: {"garment": 10, "kind": 5})
+    dropout: float = 0.0
+    hidden: int = 0
+    softmax: bool = False
+    batch_norm_momentum: float = 0.98
+
+    def __post_init__(self) -> None:
+        """Refuse what the backbone or the target cannot take."""
+        _require(self.alpha in ALPHAS, f"alpha is {self.alpha}, must be one of 0.25, 0.5, 0.75, 1.0")
+        _require(
+            _SMALLEST <= self.size <= _LARGEST,
+            f"size is {self.size}, must be {_SMALLEST} to {_LARGEST} pixels",
+        )
+        _require(self.channels in {1, 3}, f"channels is {self.channels}, must be 1 or 3")
+        _require(0 <= self.dropout < 1, f"dropout is {self.dropout}, must be at least 0 and below 1")
+        _require(0 <= self.hidden <= 4096, f"hidden is {self.hidden}, must be 0 (none) to 4096 units")
+        _require(
+            0 < self.batch_norm_momentum < 1,
+            f"batch_norm_momentum is {self.batch_norm_momentum}, must lie between 0 and 1",
+        )
+        _require(1 <= len(self.heads) <= _MAX_HEADS, f"{len(self.heads)} heads, must be 1 to {_MAX_HEADS}")
+        for name, classes in self.heads.items():
+            _require(
+                _HEAD_NAME.fullmatch(name) is not None and name != INPUT_NAME,
+                f"head name {name!r} must be a letter, then letters, digits or _ (at most 32, not {INPUT_NAME!r})",
+            )
+            _require(
+                2 <= classes <= _MAX_CLASSES,
+                f"head {name!r} has {classes} classes, must be 2 to {_MAX_CLASSES}",
+            )
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise BadInputError(f"multihead-mobilenetv3: {message}")
+
+
+def build(options: Options | None = None) -> Any:
+    """Build the network, untrained.
+
+    Args:
+        options: see :class:`Options`; None for the demo network.
+
+    Returns:
+        A ``keras.Model``: input ``image`` float32 [N, size, size, channels] in [0, 1]; output dictionary
+        head name -> float32 [N, classes], logits unless ``softmax``. Calibrated on [0, 1] the quantized input
+        has scale 1/255 and zero point 0: raw uint8 pixels feed it directly.
+
+    Raises:
+        NotInstalledError: TensorFlow is missing.
+    """
+    options = options or Options()
+    keras = import_keras()
+    image = keras.Input((options.size, options.size, options.channels), name=INPUT_NAME)
+    backbone = keras.applications.MobileNetV3Small(
+        input_tensor=image,
+        alpha=options.alpha,
+        include_top=False,
+        include_preprocessing=False,
+        weights=None,
+    )
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = options.batch_norm_momentum
+    features = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
+    if options.hidden:
+        features = keras.layers.Dense(options.hidden, name="hidden")(features)
+        features = keras.layers.Activation("hard_swish", name="hidden_activation")(features)
+    if options.dropout:
+        features = keras.layers.Dropout(options.dropout, name="dropout")(features)
+    activation = "softmax" if options.softmax else "linear"
+    outputs = {
+        name: keras.layers.Dense(classes, activation=activation, name=name)(features)
+        for name, classes in options.heads.items()
+    }
+    return keras.Model(image, outputs, name="multihead_mobilenetv3")
+
+
+def demo() -> Any:
+    """The demo network with its trained weights: usable as ``builder.py:demo`` wherever a MODEL is asked for."""
+    from deploy import zoo
+
+    return zoo.build("multihead-mobilenetv3")
+
+
+def import_keras() -> Any:
+    """The keras package on TensorFlow.
+
+    Raises:
+        NotInstalledError: the tensorflow extra is not installed.
+    """
+    try:
+        import keras
+        import tensorflow  # noqa: F401  Keras finds its backend through it
+    except ImportError as error:
+        raise NotInstalledError(
+            f"building this model needs TensorFlow ({error})",
+            hints=['pip install "ethosu-deploy[tensorflow]"'],
+        ) from error
+    return keras
