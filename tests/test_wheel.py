@@ -1,0 +1,85 @@
+"""The built wheel, installed without TensorFlow in an empty environment, runs the main job as a checkout does."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, with_pip=True)
+    done = run(folder / "bin" / "pip", "install", "--quiet", wheel, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "bin"
+
+
+def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert "deploy/py.typed" in names
+    assert "deploy/models/multihead_mobilenetv3/builder.py" in names
+    assert any(name.startswith("deploy/models/multihead_mobilenetv3/") and name.endswith(".h5") for name in names)
+    assert not any(name.startswith(("tests/", "models/", "benchmarks/")) for name in names)
+
+
+def test_every_python_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, prefix in (("deploy", "deploy"), ("models", "deploy/models")):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert f"{prefix}/{path.relative_to(ROOT / folder)}" in names
+
+
+@pytest.mark.system
+def test_an_empty_environment_compiles_and_verifies_a_model(
+    environment: Path, tiny_tflite: Path, tmp_path: Path
+) -> None:
+    done = run(environment / "python", "-c", "import tensorflow", cwd=tmp_path)
+    assert done.returncode != 0, "the base install is meant to have no TensorFlow"
+    done = run(environment / "deploy", "compile", tiny_tflite, "--npu", "U55-128", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run(
+        environment / "deploy", "run-fvp", "--fvp", "open", "--count", "2", "--json", "v.json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "v.json").read_text())
+    assert (verdict["verdict"], verdict["inputs"]) == ("pass", 2)
+
+
+def test_an_empty_environment_lists_its_models_and_names_the_extra_for_building_one(
+    environment: Path, tmp_path: Path
+) -> None:
+    done = run(environment / "deploy", "models", "list", cwd=tmp_path)
+    assert "multihead-mobilenetv3" in done.stdout
+    done = run(environment / "deploy", "models", "build", "multihead-mobilenetv3", "-o", "m.keras", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "ethosu-deploy[tensorflow]" in done.stderr
+    assert not (tmp_path / "m.keras").exists()
