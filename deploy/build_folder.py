@@ -213,6 +213,11 @@ def sha256_of_file(path: Path) -> str:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def sha256_of_bytes(content: bytes) -> str:
+    """SHA-256 of bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def tensor_records(model: Model) -> tuple[tuple[TensorRecord, ...], tuple[TensorRecord, ...]]:
     """The tensor table (inputs, outputs) of a model, in the file's order, with the names users match by."""
     input_names, output_names = model.input_names(), model.output_names()

@@ -1,0 +1,95 @@
+"""Runs a tool to its end in a private folder: bounded in time, in what it may write, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import deploy
+from deploy.errors import NotInstalledError
+
+OUTPUT_FILE = "output.log"
+_MAX_FILE_BYTES = 2 * 1024**3
+_MAX_READ_BYTES = 16 * 1024**2
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a tool ended.
+
+    Attributes:
+        status: exit status, negative for the signal that killed it.
+        timed_out: whether it was killed because its time was over.
+        output: what it wrote on standard output and error (at most the first 16 MB).
+    """
+
+    status: int
+    timed_out: bool
+    output: str
+
+    def last_lines(self, count: int) -> tuple[str, ...]:
+        """The last lines that are not empty."""
+        return tuple(line for line in self.output.splitlines() if line.strip())[-count:]
+
+    def describe(self) -> str:
+        """``ended with status 1``, ``was killed by SIGSEGV`` or ``took too long``."""
+        if self.timed_out:
+            return "took too long"
+        if self.status < 0:
+            with contextlib.suppress(ValueError):
+                return f"was killed by {signal.Signals(-self.status).name}"
+        return f"ended with status {self.status}"
+
+
+def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+    """Run ``command`` in ``folder`` and wait for its end.
+
+    Its output goes to ``output.log`` in that folder. The tool sees this ``deploy`` package first on its import
+    path, so that a child in Python runs the same code as its parent.
+
+    Args:
+        command: program and arguments.
+        folder: private working folder.
+        timeout_s: after this many seconds its process group is killed.
+
+    Raises:
+        NotInstalledError: it cannot be started.
+    """
+    package = str(Path(deploy.__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    with (folder / OUTPUT_FILE).open("w+b") as log:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+                preexec_fn=_limit_file_size,  # noqa: PLW1509 - one system call, safe between fork and exec
+            )
+        except OSError as error:
+            raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
+        timed_out = False
+        try:
+            process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.seek(0)
+        output = log.read(_MAX_READ_BYTES).decode("utf-8", "replace")
+    return Ended(process.returncode, timed_out, output)
+
+
+def _limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
