@@ -1,0 +1,174 @@
+"""Decodes the load or store that the CPU stopped at, and what it does to the registers.
+
+QEMU stops before the access with the program counter at the instruction, so the instruction is carried out here:
+every integer load and store of Armv8.1-M (single, pair, multiple, exclusive, acquire/release, with write-back).
+Vector and floating-point forms are reported as not decoded.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_MASK = 0xFFFFFFFF
+PC = 15
+XPSR = 16
+# ITSTATE[1:0] is xPSR[26:25] and ITSTATE[7:2] is xPSR[15:10] (Armv8-M Architecture Reference Manual, B3.5).
+_XPSR_IT = 0x0600FC00
+
+_SUFFIXES = {"b": (1, False), "h": (2, False), "sb": (1, True), "sh": (2, True), "": (4, False)}
+_LOADS = {
+    f"{stem}{suffix}": form
+    for stem, suffixes in {
+        "ldr": ("", "b", "h", "sb", "sh"),
+        "lda": ("", "b", "h"),
+        "ldrex": ("", "b", "h"),
+        "ldaex": ("", "b", "h"),
+    }.items()
+    for suffix in suffixes
+    for form in [_SUFFIXES[suffix]]
+} | {f"ldr{suffix}t": _SUFFIXES[suffix] for suffix in ("", "b", "h", "sb", "sh")}
+_STORES = {
+    f"{stem}{suffix}": _SUFFIXES[suffix] for stem in ("str", "stl", "strex", "stlex") for suffix in ("", "b", "h")
+} | {f"str{suffix}t": _SUFFIXES[suffix] for suffix in ("", "b", "h")}
+_EXCLUSIVE_STORES = ("strex", "stlex")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A decoded load or store.
+
+    Attributes:
+        mnemonic: as in assembly.
+        length: bytes of the instruction.
+        load: whether it reads memory.
+        size: bytes of each access.
+        signed: whether a loaded value is sign-extended.
+        registers: transferred registers in the order of their addresses.
+        base: register that holds the address.
+        index: register added to it, shifted left by ``index_shift``; None for none.
+        displacement: added to the address of the first access.
+        write_back: added to the base register afterwards; 0 for none.
+        status: register that an exclusive store writes 0 (success) to; None for none.
+    """
+
+    mnemonic: str
+    length: int
+    load: bool
+    size: int
+    signed: bool
+    registers: tuple[int, ...]
+    base: int
+    index: int | None = None
+    index_shift: int = 0
+    displacement: int = 0
+    write_back: int = 0
+    status: int | None = None
+
+    def addresses(self, registers: Sequence[int]) -> list[int]:
+        """The address of each access, given the CPU's registers."""
+        first = registers[self.base] + self.displacement
+        if self.base == PC:
+            first = ((registers[PC] + 4) & ~3) + self.displacement
+        if self.index is not None:
+            first += registers[self.index] << self.index_shift
+        return [(first + position * self.size) & _MASK for position in range(len(self.registers))]
+
+    def loaded(self, value: int) -> int:
+        """What a register holds after a load of ``value``."""
+        bits = 8 * self.size
+        value &= (1 << bits) - 1
+        if self.signed and value >> (bits - 1):
+            value -= 1 << bits
+        return value & _MASK
+
+
+def advanced_xpsr(xpsr: int) -> int:
+    """The status register after one instruction of an IT block; unchanged outside of one."""
+    state = (xpsr >> 25 & 3) | (xpsr >> 8 & 0xFC)
+    if state & 0xF == 0:
+        return xpsr
+    # The mask moves up; the last instruction of the block ends it.
+    state = 0 if state & 7 == 0 else (state & 0xE0) | (state << 1 & 0x1F)
+    return (xpsr & ~_XPSR_IT) | (state & 3) << 25 | (state & 0xFC) << 8
+
+
+@functools.lru_cache(maxsize=1024)
+def decode(code: bytes) -> Instruction | None:
+    """Decode the first instruction of ``code`` (2 or 4 bytes, Thumb); None if it is no integer load or store."""
+    decoded = next(_disassembler().disasm(code, 0, count=1), None)
+    return None if decoded is None else _translate(decoded)
+
+
+@functools.cache
+def _disassembler():  # type: ignore[no-untyped-def]
+    import capstone
+
+    disassembler = capstone.Cs(
+        capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8
+    )
+    disassembler.detail = True
+    return disassembler
+
+
+def _translate(decoded) -> Instruction | None:  # type: ignore[no-untyped-def]
+    from capstone import arm
+
+    name = decoded.mnemonic.split(".")[0]
+    numbers = _register_numbers()
+    operands = decoded.operands
+    operand_registers = [op.reg for op in operands if op.type == arm.ARM_OP_REG]
+    if not all(register in numbers for register in operand_registers):
+        return None
+    leading = [numbers[register] for register in operand_registers]
+    if name in ("ldm", "stm", "ldmdb", "stmdb", "ldmea", "stmfd"):
+        base, *transferred = leading
+        down = 4 * len(transferred) if name.endswith(("db", "ea", "fd")) else 0
+        amount = (-down or 4 * len(transferred)) if decoded.writeback else 0
+        if name.startswith("ldm") and base in transferred:
+            amount = 0
+        load = name.startswith("ldm")
+        return Instruction(name, decoded.size, load, 4, False, tuple(transferred), base, None, 0, -down, amount)
+    place = next((op for op in operands if op.type == arm.ARM_OP_MEM), None)
+    if place is None or place.mem.base not in numbers:
+        return None
+    status = None
+    if name in ("ldrd", "strd"):
+        size, signed, load = 4, False, name == "ldrd"
+    elif name in _LOADS:
+        (size, signed), load = _LOADS[name], True
+    elif name in _STORES:
+        (size, signed), load = _STORES[name], False
+        if name.startswith(_EXCLUSIVE_STORES):
+            status, *leading = leading
+    else:
+        return None
+    displacement, amount = place.mem.disp, 0
+    if decoded.writeback:
+        after = next((op.imm for op in operands if op.type == arm.ARM_OP_IMM), None)
+        displacement, amount = (displacement, displacement) if after is None else (0, after)
+    index = numbers.get(place.mem.index) if place.mem.index else None
+    return Instruction(
+        name,
+        decoded.size,
+        load,
+        size,
+        signed,
+        tuple(leading),
+        numbers[place.mem.base],
+        index,
+        place.shift.value if index is not None else 0,
+        displacement,
+        amount,
+        status,
+    )
+
+
+@functools.cache
+def _register_numbers() -> dict[int, int]:
+    """Capstone's register constants to the architecture's numbers."""
+    from capstone import arm
+
+    names = [*(f"R{number}" for number in range(13)), "SP", "LR", "PC"]
+    return {getattr(arm, f"ARM_REG_{name}"): number for number, name in enumerate(names)}

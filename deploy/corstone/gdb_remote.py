@@ -1,0 +1,148 @@
+"""GDB's remote serial protocol, as far as the open Corstone-300 needs it; every wait is bounded.
+
+Measured on QEMU 7.2 and 10.0: a packet that starts with ``$`` acknowledges the reply before it, so no ``+`` is
+ever sent (while the machine runs, any byte would stop it); several packets may be written at once.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+
+from deploy.errors import TargetError
+
+_BUFFER = 65536
+_MAX_PACKET = 64 * 1024
+INTERRUPT = b"\x03"
+
+
+class ConnectionLostError(TargetError):
+    """QEMU closed the connection: it ended, or was killed."""
+
+
+def packet(content: bytes) -> bytes:
+    """Frame a packet: ``$content#checksum``."""
+    return b"$%b#%02x" % (content, sum(content) & 0xFF)
+
+
+class GdbConnection:
+    """One connection to QEMU's gdbstub.
+
+    Args:
+        connection: a connected stream socket; it is switched to non-blocking.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._socket = connection
+        self._received = bytearray()
+        self._expected_ok = 0
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for ``select``."""
+        return self._socket.fileno()
+
+    def request(self, content: bytes, *, timeout_s: float = 10.0) -> bytes:
+        """Send one packet and return the content of its reply.
+
+        Raises:
+            ConnectionLostError: QEMU is gone.
+            TargetError: no reply in time.
+        """
+        self._write(packet(content))
+        deadline = time.monotonic() + timeout_s
+        while (reply := self.poll()) is None:
+            self._wait_readable(deadline, content)
+        return reply
+
+    def send(self, *contents: bytes) -> None:
+        """Send packets in one write; all but the last are answered by ``OK``, which is checked when it arrives.
+
+        The last one is expected to start the machine, so that its reply is the next stop.
+        """
+        self._expected_ok += len(contents) - 1
+        self._write(b"".join(map(packet, contents)))
+
+    def interrupt(self) -> None:
+        """Ask the running machine to stop; the stop arrives as a reply."""
+        self._write(INTERRUPT)
+
+    def poll(self) -> bytes | None:
+        """The next reply that has arrived whole, or None.
+
+        Raises:
+            ConnectionLostError: QEMU is gone.
+            TargetError: a command was refused, or the stream is no gdb protocol.
+        """
+        self._read()
+        while (content := self._take()) is not None:
+            if self._expected_ok and content[:1] not in (b"T", b"S", b"W", b"X"):
+                self._expected_ok -= 1
+                if content != b"OK":
+                    raise TargetError(f"QEMU refused to change the CPU's state (gdb reply {content[:40]!r})")
+                continue
+            return content
+        return None
+
+    def wait(self, timeout_s: float) -> bytes:
+        """Wait for the next reply.
+
+        Raises:
+            ConnectionLostError: QEMU is gone.
+            TargetError: none came in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while (reply := self.poll()) is None:
+            self._wait_readable(deadline, b"wait")
+        return reply
+
+    def _wait_readable(self, deadline: float, content: bytes) -> None:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TargetError(f"QEMU does not answer (gdb packet {content[:40]!r})")
+        select.select([self._socket], [], [], remaining)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                _, writable, _ = select.select([], [self._socket], [], 10.0)
+                if not writable:
+                    raise TargetError("QEMU does not read its gdb connection") from None
+            except OSError as error:
+                raise ConnectionLostError("QEMU closed its gdb connection") from error
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = self._socket.recv(_BUFFER)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise ConnectionLostError("QEMU closed its gdb connection") from error
+            if not data:
+                # What came before the end (an exit report, say) is handed out first.
+                if b"#" in self._received:
+                    return
+                raise ConnectionLostError("QEMU closed its gdb connection")
+            self._received += data
+            if len(data) < _BUFFER:
+                return
+
+    def _take(self) -> bytes | None:
+        """Cut the next packet's content out of what was received; acknowledgements in between are skipped."""
+        start = self._received.find(b"$")
+        end = self._received.find(b"#", start)
+        if start < 0 or end < 0 or len(self._received) < end + 3:
+            if len(self._received) > _MAX_PACKET:
+                raise TargetError("QEMU's gdb connection delivers no gdb packets")
+            return None
+        content = bytes(self._received[start + 1 : end])
+        checksum = bytes(self._received[end + 1 : end + 3])
+        del self._received[: end + 3]
+        if b"%02x" % (sum(content) & 0xFF) != checksum.lower():
+            raise TargetError("a gdb packet from QEMU has a wrong checksum")
+        return content

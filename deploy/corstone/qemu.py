@@ -1,0 +1,388 @@
+"""Finding QEMU, building its command line, and running it so that it never outlives its parent.
+
+All channels to QEMU are socket pairs that it inherits: nothing lies in the file system that could clash with
+another machine or be left behind, whatever kills whom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.corstone import memory_map
+from deploy.errors import NotInstalledError, TargetError
+
+PROGRAM = "qemu-system-arm"
+MACHINE = "mps3-an547"
+MIN_VERSION = (7, 2)
+INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu)"
+_START_TIMEOUT_S = 20.0
+_KEPT_MESSAGES = 16 * 1024
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """An installed QEMU that can be the open Corstone-300.
+
+    Attributes:
+        path: the executable.
+        version: like ``7.2.22``.
+    """
+
+    path: Path
+    version: str
+
+
+def find_qemu() -> Qemu:
+    """The QEMU on PATH and its version.
+
+    Raises:
+        NotInstalledError: there is none, it does not start, or it is too old.
+    """
+    path = locate_qemu()
+    version = installed_version(path)
+    check_version(version)
+    return Qemu(path, version)
+
+
+def locate_qemu() -> Path:
+    """The QEMU on PATH, unchecked: starting it tells its version anyway.
+
+    Raises:
+        NotInstalledError: there is none.
+    """
+    found = shutil.which(PROGRAM)
+    if found is None:
+        raise NotInstalledError(f"{PROGRAM} is not installed (not found on PATH)", hints=[INSTALL_HINT])
+    return Path(found)
+
+
+def installed_version(qemu: Path) -> str:
+    """The version that an installed QEMU reports, like ``7.2.22``.
+
+    Raises:
+        NotInstalledError: it does not start or does not say.
+    """
+    try:
+        answer = subprocess.run(
+            [qemu, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotInstalledError(f"{qemu}: does not start: {error}", hints=[INSTALL_HINT]) from error
+    match = re.search(rb"version (\d+(?:\.\d+)+)", answer.stdout[:4096])
+    if match is None:
+        raise NotInstalledError(f"{qemu}: does not say which version it is", hints=[INSTALL_HINT])
+    return match.group(1).decode()
+
+
+def check_version(version: str) -> None:
+    """Refuse a QEMU that is too old.
+
+    Raises:
+        NotInstalledError: it is older than 7.2, the first release checked.
+    """
+    numbers = tuple(int(part) for part in version.split(".")[:2])
+    if numbers < MIN_VERSION:
+        wanted = ".".join(map(str, MIN_VERSION))
+        raise NotInstalledError(
+            f"QEMU {version} is too old: the open Corstone-300 needs {wanted} or newer", hints=[INSTALL_HINT]
+        )
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The descriptors that QEMU inherits.
+
+    Attributes:
+        gdb: socket of the gdbstub.
+        qmp: socket of the machine protocol (its greeting tells the version).
+        qtest: socket of the test protocol (interrupt line, memory access).
+        terminals: socket of each further UART that is connected, by number.
+        semihosting: socket of the semihosting console, None when it is off.
+        ddr: path under which QEMU opens the file that backs DDR.
+    """
+
+    gdb: int
+    qmp: int
+    qtest: int
+    terminals: Mapping[int, int]
+    semihosting: int | None
+    ddr: str
+
+
+@dataclass(frozen=True)
+class Semihosting:
+    """Semihosting as the parameters ask for it.
+
+    Attributes:
+        command_line: what the program sees as its command line.
+    """
+
+    command_line: str
+
+
+def command_line(
+    qemu: Path, applications: Sequence[Path], channels: Channels, semihosting: Semihosting | None = None
+) -> list[str]:
+    """The words that start QEMU, stopped before the first instruction; UART0 is its standard input and output."""
+    words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
+    words += ["-M", f"{MACHINE},memory-backend=ddr"]
+    size = memory_map.DDR.size
+    words += ["-object", f"memory-backend-file,id=ddr,size={size},mem-path={_escaped(channels.ddr)},share=on"]
+    words += ["-kernel", str(applications[0])]
+    for image in applications[1:]:
+        words += ["-device", f"loader,file={_escaped(str(image))}"]
+    words += ["-chardev", f"socket,id=gdb,fd={channels.gdb}", "-gdb", "chardev:gdb"]
+    words += ["-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"]
+    words += ["-chardev", f"socket,id=qtest,fd={channels.qtest}"]
+    words += ["-object", "qtest,id=lines,chardev=qtest,log=/dev/null"]
+    words += ["-chardev", "stdio,id=uart0,signal=off", "-serial", "chardev:uart0"]
+    for number in range(1, max(channels.terminals, default=0) + 1):
+        if number in channels.terminals:
+            words += ["-chardev", f"socket,id=uart{number},fd={channels.terminals[number]}"]
+            words += ["-serial", f"chardev:uart{number}"]
+        else:
+            words += ["-serial", "null"]
+    if semihosting is not None:
+        config = "enable=on,target=native"
+        if channels.semihosting is not None:
+            words += ["-chardev", f"socket,id=semihosting,fd={channels.semihosting}"]
+            config += ",chardev=semihosting"
+        for argument in semihosting.command_line.split():
+            config += f",arg={_escaped(argument)}"
+        words += ["-semihosting-config", config]
+    return words
+
+
+def _escaped(text: str) -> str:
+    """QEMU's option syntax writes a comma as two."""
+    return text.replace(",", ",,")
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class QemuProcess:
+    """A running QEMU and our ends of its channels; use as a context manager, which ends it.
+
+    Args:
+        qemu: the executable.
+        applications: ELF files; the first boots.
+        terminals: numbers of the further UARTs to connect.
+        semihosting: semihosting options, None for off.
+        working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
+
+    Raises:
+        NotInstalledError: QEMU does not start at all.
+    """
+
+    def __init__(
+        self,
+        qemu: Path,
+        applications: Sequence[Path],
+        *,
+        terminals: Sequence[int] = (),
+        semihosting: Semihosting | None = None,
+        working_folder: Path | None = None,
+    ) -> None:
+        self._messages = bytearray()
+        with contextlib.ExitStack() as theirs:
+            ours: dict[str, socket.socket] = {}
+            inherited: dict[str, int] = {}
+            names = ["gdb", "qmp", "qtest", *(f"uart{n}" for n in terminals)]
+            for name in names + (["semihosting"] if semihosting else []):
+                ours[name], other = socket.socketpair()
+                inherited[name] = theirs.enter_context(other).fileno()
+            self.ddr_file, ddr_path = _shared_memory()
+            self._ddr_path = ddr_path if sys.platform != "linux" else None
+            if sys.platform == "linux":
+                inherited["ddr"] = self.ddr_file
+            channels = Channels(
+                inherited["gdb"],
+                inherited["qmp"],
+                inherited["qtest"],
+                {n: inherited[f"uart{n}"] for n in terminals},
+                inherited.get("semihosting"),
+                ddr_path,
+            )
+            self.channels = ours
+            applications = [path.absolute() for path in applications]
+            try:
+                self._process = subprocess.Popen(
+                    command_line(qemu, applications, channels, semihosting),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    pass_fds=list(inherited.values()),
+                    process_group=0,
+                    cwd=working_folder,
+                    # One system call, looked up beforehand: safe between fork and exec.
+                    preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+                )
+            except OSError as error:
+                self._close()
+                raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
+        self.pid = self._process.pid
+        for stream in (self.uart_output, self.stderr):
+            os.set_blocking(stream, False)
+
+    @property
+    def uart_output(self) -> int:
+        """Descriptor that UART0's output is read from (non-blocking)."""
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout.fileno()
+
+    @property
+    def uart_input(self) -> int:
+        """Descriptor that UART0's input is written to."""
+        assert self._process.stdin is not None  # noqa: S101
+        return self._process.stdin.fileno()
+
+    @property
+    def stderr(self) -> int:
+        """Descriptor that QEMU's messages are read from (non-blocking)."""
+        assert self._process.stderr is not None  # noqa: S101
+        return self._process.stderr.fileno()
+
+    def wait_ready(self) -> str:
+        """Wait until QEMU speaks; returns its version.
+
+        Raises:
+            NotInstalledError: it ended instead (no such machine, an option it does not know), or is too old.
+            TargetError: it says nothing.
+        """
+        control = self.channels["qmp"]
+        control.settimeout(_START_TIMEOUT_S)
+        greeting = b""
+        try:
+            while not greeting.endswith(b"\n"):
+                received = control.recv(4096)
+                if not received or len(greeting) > 65536:
+                    raise self.ended_early()
+                greeting += received
+            numbers = json.loads(greeting)["QMP"]["version"]["qemu"]
+            version = f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}"
+        except TimeoutError:
+            raise TargetError("QEMU does not start to speak", log=self.messages()) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise TargetError("QEMU's greeting cannot be read", log=self.messages()) from error
+        except ConnectionError:
+            raise self.ended_early() from None
+        check_version(version)
+        self._forget_ddr_file()
+        return version
+
+    def ended_early(self) -> NotInstalledError | TargetError:
+        """The error for a QEMU that ended before the machine ran."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        log = self.messages()
+        said = "\n".join(log)
+        if "unsupported machine" in said or "not supported" in said or "invalid option" in said:
+            return NotInstalledError(
+                f"this QEMU cannot be the open Corstone-300: {log[-1] if log else 'no message'}",
+                hints=[f"machine {MACHINE} and QEMU {'.'.join(map(str, MIN_VERSION))} or newer are needed"],
+            )
+        return TargetError(f"QEMU ended before the machine started ({self.exit_description()})", log=log)
+
+    def exit_description(self) -> str:
+        """How QEMU ended, in words."""
+        status = self._process.poll()
+        if status is None:
+            return "still running"
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    def wait_exit(self, timeout_s: float) -> int | None:
+        """Wait for QEMU's end; its exit status, or None if it still runs."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def messages(self) -> list[str]:
+        """The last lines that QEMU wrote on its standard error."""
+        with contextlib.suppress(BlockingIOError, ValueError):
+            while chunk := os.read(self.stderr, 65536):
+                self._messages += chunk
+                del self._messages[:-_KEPT_MESSAGES]
+        lines = self._messages.decode("utf-8", "replace").splitlines()
+        return [line for line in lines if line.strip() and "has no peer" not in line]
+
+    def read_uart(self) -> bytes:
+        """What UART0 has sent since the last call; empty when nothing."""
+        try:
+            return os.read(self.uart_output, 1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def drain_uart(self, quiet_s: float = 0.02, limit_s: float = 1.0) -> bytes:
+        """What is still in the pipe of a QEMU that ended or stopped."""
+        output = bytearray()
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline and select.select([self.uart_output], [], [], quiet_s)[0]:
+            data = self.read_uart()
+            if not data:
+                break
+            output += data
+        return bytes(output)
+
+    def __enter__(self) -> QemuProcess:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill QEMU and close everything; harmless when it has ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _forget_ddr_file(self) -> None:
+        """Take the file's name away once both have it open."""
+        if self._ddr_path is not None:
+            Path(self._ddr_path).unlink(missing_ok=True)
+            self._ddr_path = None
+
+    def _close(self) -> None:
+        self._forget_ddr_file()
+        process = getattr(self, "_process", None)
+        streams = (process.stdin, process.stdout, process.stderr) if process is not None else ()
+        for closeable in (*self.channels.values(), *filter(None, streams)):
+            with contextlib.suppress(OSError):
+                closeable.close()
+        if self.ddr_file >= 0:
+            os.close(self.ddr_file)
+            self.ddr_file = -1
+
+
+def _shared_memory() -> tuple[int, str]:
+    """A sparse file for DDR that vanishes with its users: descriptor here, path for QEMU."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("corstone-300-ddr")
+        path = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
+    os.ftruncate(descriptor, memory_map.DDR.size)
+    return descriptor, path
