@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy import __version__
 from deploy.cli.console import report_error
-from deploy.errors import DeployError, ExitStatus
+from deploy.errors import BadInputError, DeployError, ExitStatus
+
+TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
+"""Environment variable that shows the traceback of a defect."""
 
 app = typer.Typer(
     name="deploy",
@@ -39,6 +47,7 @@ def _root(
     """Options that stand before the verb."""
 
 
+@functools.cache
 def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
     from deploy.cli.doctor import doctor
@@ -52,7 +61,28 @@ def _register_verbs() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(arguments))
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    """Leave through the exit handlers, so that temporary folders and simulators go, too."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _internal_error(error: Exception) -> int:
+    """The last resort: name the place of a defect of our own without burying the user in a traceback."""
+    if os.environ.get(TRACEBACK_VARIABLE):
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    report_error(
+        DeployError(
+            f"this is a defect of deploy itself: {type(error).__name__} at {place}: {error}",
+            hints=[f"{TRACEBACK_VARIABLE}=1 shows the whole traceback; please report it"],
+        )
+    )
+    return ExitStatus.TARGET_FAILED
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -69,15 +99,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
-    except click.exceptions.Abort:
-        return ExitStatus.BAD_INPUT
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        print("deploy: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except click.ClickException as error:
         error.show()
         return ExitStatus.BAD_INPUT
     except DeployError as error:
         report_error(error)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("deploy: interrupted", file=sys.stderr)
-        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`deploy report | head`): nothing left to say, nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        report_error(BadInputError(f"{error.filename or 'the system says'}: {error.strerror or error}"))
+        return ExitStatus.BAD_INPUT
+    except Exception as error:
+        return _internal_error(error)
     return status if isinstance(status, int) else ExitStatus.PASS
