@@ -36,6 +36,8 @@ def progress(*, quiet: bool = False) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    console.quiet = hidden  # A disabled bar still ends with an empty line.
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -43,5 +45,5 @@ def progress(*, quiet: bool = False) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=quiet or not console.is_terminal,
+        disable=hidden,
     )
