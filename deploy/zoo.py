@@ -9,7 +9,7 @@ A model project is a package with a ``project.toml`` that says what it is and wh
     [functions]                         # MODULE:NAME within the package
     options = "builder:Options"         # frozen dataclass; every field has a default
     build = "builder:build"             # (options) -> keras.Model
-    train = "train:train"               # (weights path, *, options, epochs, seed, log) -> None
+    train = "train:train"               # (weights path, *, options, epochs, seed, log, advance)
     data = "fashion_mnist:write"        # (folder, *, count) -> the files written
 
     [[pretrained]]                      # any number; the first that fits the options is taken
@@ -35,7 +35,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import BadInputError, NotInstalledError
+from deploy.errors import BadInputError
 
 _PACKAGE = "deploy.models"
 _DESCRIPTOR = "project.toml"
@@ -161,7 +161,7 @@ def build(name: str, assignments: Sequence[str] = (), *, trained: bool = True, w
     project = find(name)
     chosen = options(project, assignments)
     pretrained = _pretrained(project, chosen) if trained and weights is None else None
-    require_tensorflow(f"building {project.name}")
+    _import_tensorflow()
     model = _function(project, "build")(chosen)
     if weights is not None:
         _load_weights(model, weights)
@@ -187,6 +187,7 @@ def train(
     epochs: int | None = None,
     seed: int | None = None,
     log: Callable[[str], None] = print,
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Train a network by name, as its project says, and write the weights.
 
@@ -197,6 +198,7 @@ def train(
         epochs: passes over the training data; None for the project's own number.
         seed: of everything random; None for the project's own.
         log: receives one line an epoch.
+        advance: called with (steps done, steps in all).
 
     Raises:
         BadInputError: unknown name or option, or a project without training.
@@ -206,8 +208,8 @@ def train(
     if not weights.name.endswith(".weights.h5"):
         raise BadInputError(f"{weights}: the name of a weights file must end in .weights.h5")
     chosen = options(project, assignments)
-    require_tensorflow(f"training {project.name}")
-    _function(project, "train")(weights, options=chosen, epochs=epochs, seed=seed, log=log)
+    _import_tensorflow()
+    _function(project, "train")(weights, options=chosen, epochs=epochs, seed=seed, log=log, advance=advance)
 
 
 def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
@@ -229,19 +231,12 @@ def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
     return written
 
 
-def require_tensorflow(what: str) -> None:
-    """Import TensorFlow and Keras, or say how to install them.
+def _import_tensorflow() -> None:
+    from deploy.chatter import silenced
+    from deploy.float_model import import_tensorflow
 
-    Raises:
-        NotInstalledError: one of them is missing.
-    """
-    try:
-        importlib.import_module("tensorflow")
-        importlib.import_module("keras")
-    except ImportError as error:
-        raise NotInstalledError(
-            f"{what} needs TensorFlow ({error})", hints=['pip install "ethosu-deploy[tensorflow]"']
-        ) from error
+    with silenced():
+        import_tensorflow()
 
 
 def _read(folder: Traversable) -> Project:

@@ -21,20 +21,12 @@ _Set = Annotated[
 @models_app.command("list")
 def list_models() -> None:
     """Show the models: name, parameters, what they are."""
-    from rich.table import Table
-
     from deploy import zoo
-    from deploy.cli.console import stdout
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("what it is")
     for project in zoo.projects():
-        table.add_row(project.name, f"{project.parameters:,}", project.summary)
+        print(f"{project.name}  {project.parameters:,} parameters  {project.summary}")
         for item in project.pretrained:
-            table.add_row("", "", f"trained weights: {item.what}")
-    stdout().print(table)
+            print(f"    trained weights: {item.what}")
 
 
 @models_app.command("build")
@@ -80,10 +72,21 @@ def train_model(
 ) -> None:
     """Train a model on its real data and write the weights; one line an epoch."""
     from deploy import zoo
+    from deploy.cli.console import progress
 
     project = zoo.find(name)
     target = output or Path("build") / f"{project.name}.weights.h5"
-    zoo.train(name, target, settings or (), epochs=epochs, seed=seed, log=lambda line: print(line, flush=True))
+    with progress() as bar:
+        task = bar.add_task("training")
+        zoo.train(
+            name,
+            target,
+            settings or (),
+            epochs=epochs,
+            seed=seed,
+            log=lambda line: print(line, flush=True),
+            advance=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     print(f"{target}: written; `deploy models build {project.name} --weights {target}` uses it")
 
 

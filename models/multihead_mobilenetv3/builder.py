@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.errors import BadInputError, NotInstalledError
+from deploy.errors import BadInputError
 
 INPUT_NAME = "image"
 """The input's name in the Keras model and in the SignatureDef."""
@@ -135,17 +135,14 @@ def demo() -> Any:
 
 
 def import_keras() -> Any:
-    """The keras package on TensorFlow.
+    """The keras package, on TensorFlow.
 
     Raises:
-        NotInstalledError: the tensorflow extra is not installed.
+        NotInstalledError: TensorFlow or Keras 3 is missing.
     """
-    try:
-        import keras
-        import tensorflow  # noqa: F401  Keras finds its backend through it
-    except ImportError as error:
-        raise NotInstalledError(
-            f"building this model needs TensorFlow ({error})",
-            hints=['pip install "ethosu-deploy[tensorflow]"'],
-        ) from error
+    from deploy.float_model import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
     return keras

@@ -52,6 +52,7 @@ def train(
     seed: int | None = None,
     images: int | None = None,
     log: Callable[[str], None] = print,
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Any:
     """Train the network and write its weights.
 
@@ -62,6 +63,7 @@ def train(
         seed: instead of the recipe's.
         images: only the first so many training images (a trial run); None for all.
         log: receives one line an epoch.
+        advance: called with (steps done, steps in all).
 
     Returns:
         The trained ``keras.Model``.
@@ -99,9 +101,11 @@ def train(
             f"garment {logs['garment_accuracy']:.4f}, kind {logs['kind_accuracy']:.4f}"
         )
 
-    model.fit(
-        feed, epochs=recipe.epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report)]
+    reporting = keras.callbacks.LambdaCallback(
+        on_epoch_end=report,
+        on_train_batch_end=lambda batch, logs: advance(int(model.optimizer.iterations), steps),
     )
+    model.fit(feed, epochs=recipe.epochs, verbose=0, callbacks=[reporting])
     save_weights(model, weights)
     return model
 

@@ -1,0 +1,139 @@
+"""The multi-head MobileNetV3-Small builder: counts, forms, options."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy import dataset, model_source, tflite_model, zoo
+from deploy.errors import BadInputError
+from deploy.models.multihead_mobilenetv3.builder import Options, build
+from deploy.quantization import quantize
+
+BACKBONE = {0.25: 100_160, 0.5: 278_496, 0.75: 582_872, 1.0: 938_832}
+FEATURES = {0.25: 144, 0.5: 288, 0.75: 432, 1.0: 576}
+ONE_HEAD = {"only": 2}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("alpha", BACKBONE)
+def test_the_parameter_count_is_backbone_plus_one_weight_per_feature_and_class_plus_biases(alpha: float) -> None:
+    heads = {"a": 7, "b": 3}
+    model = build(Options(alpha=alpha, heads=heads))
+    assert model.count_params() == BACKBONE[alpha] + (FEATURES[alpha] + 1) * 10
+
+
+@pytest.mark.tensorflow
+def test_the_demo_network_has_the_parameters_that_its_description_states() -> None:
+    assert build().count_params() == zoo.find("multihead-mobilenetv3").parameters == 102_335
+
+
+@pytest.mark.tensorflow
+def test_rgb_adds_two_planes_to_the_first_convolution_only() -> None:
+    gray, colour = (build(Options(channels=channels, heads=ONE_HEAD)).count_params() for channels in (1, 3))
+    assert colour - gray == 2 * 3 * 3 * 16
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(("alpha", "with_layer"), [(0.5, 574_432), (0.75, 1_026_264), (1.0, 1_529_680)])
+def test_the_hidden_layer_of_1024_gives_the_counts_that_the_document_states(alpha: float, with_layer: int) -> None:
+    model = build(Options(alpha=alpha, hidden=1024, heads=ONE_HEAD))
+    assert model.count_params() == with_layer + 1025 * 2
+
+
+@pytest.mark.tensorflow
+def test_outputs_are_a_dictionary_of_logits_by_head() -> None:
+    model = build(Options(heads={"first": 4, "second": 6}))
+    answer = model(np.random.default_rng(0).random((3, 56, 56, 1), np.float32))
+    assert {name: tuple(tensor.shape) for name, tensor in answer.items()} == {"first": (3, 4), "second": (3, 6)}
+    assert not np.allclose(np.asarray(answer["first"]).sum(axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.tensorflow
+def test_softmax_turns_logits_into_probabilities() -> None:
+    model = build(Options(heads={"first": 4, "second": 6}, softmax=True))
+    answer = model(np.random.default_rng(0).random((2, 56, 56, 1), np.float32))
+    for tensor in answer.values():
+        assert np.allclose(np.asarray(tensor).sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_dropout_changes_no_parameter_and_acts_in_training_only() -> None:
+    model = build(Options(dropout=0.5, heads=ONE_HEAD))
+    image = np.random.default_rng(0).random((1, 56, 56, 1), np.float32)
+    first, second = (np.asarray(model(image, training=False)["only"]) for _ in range(2))
+    assert model.count_params() == build(Options(heads=ONE_HEAD)).count_params()
+    assert any(layer.name == "dropout" for layer in model.layers)
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.tensorflow
+def test_batch_norm_momentum_reaches_every_layer() -> None:
+    model = build(Options(batch_norm_momentum=0.9))
+    momenta = {layer.momentum for layer in model.layers if type(layer).__name__ == "BatchNormalization"}
+    assert momenta == {0.9}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": 0.3}, "alpha is 0.3, must be one of 0.25, 0.5, 0.75, 1.0"),
+        ({"size": 16}, "size is 16, must be 32 to 512 pixels"),
+        ({"size": 4096}, "size is 4096"),
+        ({"channels": 2}, "channels is 2, must be 1 or 3"),
+        ({"heads": {}}, "0 heads"),
+        ({"heads": {f"h{i}": 2 for i in range(33)}}, "33 heads"),
+        ({"heads": {"a": 1}}, "head 'a' has 1 classes"),
+        ({"heads": {"a/b": 2}}, "head name 'a/b'"),
+        ({"heads": {"image": 2}}, "head name 'image'"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"dropout": float("nan")}, "dropout is nan"),
+        ({"hidden": -1}, "hidden is -1"),
+        ({"batch_norm_momentum": 1.0}, "batch_norm_momentum is 1.0"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(message)):
+        Options(**options)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    "options",
+    [
+        # Heads of equal size: only the SignatureDef tells them apart.
+        pytest.param(Options(heads={"left": 4, "right": 4, "both": 5}), id="equal heads"),
+        pytest.param(Options(alpha=0.5, channels=3, hidden=1024, size=96), id="wide, RGB, hidden layer"),
+        pytest.param(Options(alpha=1.0, size=64, softmax=True), id="softmax", marks=pytest.mark.slow),
+        pytest.param(Options(alpha=0.75, size=96), id="alpha 0.75", marks=pytest.mark.slow),
+    ],
+)
+def test_the_quantized_network_becomes_one_ethos_u_operator_with_outputs_named_by_head(
+    options: Options, tmp_path: Path
+) -> None:
+    (tmp_path / "model.keras").write_bytes(zoo.keras_file(build(options)))
+    images = np.random.default_rng(0).random((4, options.size, options.size, options.channels), np.float32)
+    images[0, 0, 0], images[0, 0, 1] = 0, 1
+    np.savez(tmp_path / "calibration.npz", image=images)
+    frozen = model_source.load_float(model_source.parse(str(tmp_path / "model.keras")))
+    quantized = quantize(frozen, dataset.load(str(tmp_path / "calibration.npz"), frozen.inputs))
+    assert quantized.document.inputs[0].scales == pytest.approx((1 / 255,))
+    assert quantized.document.inputs[0].zero_points == (0,)
+
+    (tmp_path / "model.tflite").write_bytes(quantized.model.content)
+    vela = [str(Path(sys.executable).with_name("vela")), "--accelerator-config", "ethos-u55-128"]
+    subprocess.run(
+        [*vela, "--output-dir", str(tmp_path), str(tmp_path / "model.tflite")],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    compiled = tflite_model.read(tmp_path / "model_vela.tflite")
+    assert [operator.code for operator in compiled.operators] == ["ethos-u"]
+    names = compiled.output_names()
+    found = {names[tensor.index]: (tensor.shape, tensor.dtype) for tensor in compiled.output_tensors}
+    assert found == {head: ((1, classes), "uint8") for head, classes in options.heads.items()}

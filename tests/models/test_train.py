@@ -1,0 +1,80 @@
+"""Training: augmentation, a short real run, and what the weights file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import zoo
+from deploy.errors import BadInputError
+from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.multihead_mobilenetv3.builder import Options
+from deploy.models.multihead_mobilenetv3.train import MAX_SHIFT, augment, train
+
+pytestmark = pytest.mark.skipif(
+    not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
+)
+
+
+def test_augmentation_only_flips_and_shifts() -> None:
+    random = np.random.default_rng(0)
+    images = np.zeros((400, 28, 28), np.uint8)
+    images[:, 10, 8] = 200  # one pixel: its place afterwards tells what was done
+    changed = augment(images, random)
+    assert changed.dtype == np.uint8 and (changed.sum(axis=(1, 2)) == 200).all()
+    rows, columns = np.nonzero(changed)[1:]
+    assert set(rows) == set(range(10 - MAX_SHIFT, 10 + MAX_SHIFT + 1))
+    as_it_was = set(range(8 - MAX_SHIFT, 8 + MAX_SHIFT + 1))
+    flipped = set(range(19 - MAX_SHIFT, 19 + MAX_SHIFT + 1))
+    assert set(columns) == as_it_was | flipped
+    assert 120 < sum(column in flipped for column in columns) < 280
+
+
+def test_augmentation_is_the_same_for_the_same_seed() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    first, second, other = (augment(images, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (Options(heads={"garment": 10}), "heads is"),
+        (Options(size=64), "size is 64, but training on Fashion-MNIST needs 56"),
+        (Options(channels=3), "channels is 3"),
+        (Options(softmax=True), "softmax is True"),
+    ],
+)
+def test_options_that_the_data_does_not_fit_are_refused(options: Options, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=message):
+        train(tmp_path / "x.weights.h5", options=options)
+
+
+@pytest.mark.tensorflow
+def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(tmp_path: Path) -> None:
+    file, lines = tmp_path / "new" / "trial.weights.h5", []
+    model = train(file, epochs=2, seed=3, images=1280, log=lines.append)
+    losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines]
+    assert len(losses) == 2 and losses[1] < 0.9 * losses[0]
+    loaded = zoo.build("multihead-mobilenetv3", weights=file)
+    for trained, read in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        assert np.array_equal(trained, read)
+    # Weights only: with the optimizer's state it would be more than twice as large.
+    assert file.stat().st_size < 1_000_000
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.tensorflow
+def test_the_seed_decides_the_first_weights(tmp_path: Path) -> None:
+    import keras
+
+    def first_step(seed: int) -> str:
+        lines: list[str] = []
+        train(tmp_path / "x.weights.h5", epochs=1, seed=seed, images=128, log=lines.append)
+        keras.backend.clear_session()
+        return lines[0]
+
+    assert first_step(1) == first_step(1) != first_step(2)

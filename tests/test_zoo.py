@@ -1,0 +1,193 @@
+"""The model zoo: finding, building, and the ``deploy models`` commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from deploy import zoo
+from deploy.cli.main import run
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.multihead_mobilenetv3.builder import Options
+
+NAME = "multihead-mobilenetv3"
+
+needs_data = pytest.mark.skipif(
+    not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
+)
+
+
+def test_every_project_describes_itself_and_its_files_exist() -> None:
+    found = zoo.projects()
+    assert NAME in [project.name for project in found]
+    for project in found:
+        assert project.summary and project.parameters > 0
+        assert (project.folder / "README.md").is_file()
+        for item in project.pretrained:
+            assert (project.folder / item.weights).is_file()
+
+
+def test_the_description_names_options_that_exist() -> None:
+    for project in zoo.projects():
+        known = set(vars(zoo.options(project)))
+        for item in project.pretrained:
+            assert set(item.options) | set(item.any) <= known
+
+
+def test_underscores_and_hyphens_name_the_same_project() -> None:
+    assert zoo.find("Multihead_MobileNetV3") == zoo.find(NAME)
+
+
+@pytest.mark.parametrize("wrong", ["mobilenetv3", "multihead-mobilenet", "multhead-mobilenetv3"])
+def test_an_unknown_name_is_answered_with_the_nearest(wrong: str) -> None:
+    with pytest.raises(BadInputError, match=f"no model is called '{wrong}'; did you mean '{NAME}'"):
+        zoo.find(wrong)
+
+
+def test_options_are_read_as_the_types_of_their_defaults() -> None:
+    project = zoo.find(NAME)
+    assignments = ["alpha=1", "channels=3", "size=96", "heads=left:3,right:4", "softmax=yes", "hidden=1024"]
+    assert zoo.options(project, assignments) == Options(
+        alpha=1.0, channels=3, size=96, heads={"left": 3, "right": 4}, softmax=True, hidden=1024
+    )
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("alfa=0.5", "has no option 'alfa'; did you mean 'alpha'"),
+        ("alpha", "must be KEY=VALUE"),
+        ("alpha=half", "not a usable value: could not convert string to float"),
+        ("size=5.5", "not a usable value: invalid literal for int"),
+        ("size=" + "9" * 5000, "not a usable value"),
+        ("softmax=maybe", "not a usable value: true or false"),
+        ("heads=a", "not a usable value"),
+        ("heads=a:2,a:3", "a name stands twice"),
+        ("alpha=0.3", "alpha is 0.3, must be one of"),
+    ],
+)
+def test_a_wrong_option_is_refused(assignment: str, message: str) -> None:
+    with pytest.raises(BadInputError, match=re.escape(message)):
+        zoo.options(zoo.find(NAME), [assignment])
+
+
+def test_the_trained_weights_are_refused_for_a_network_that_they_do_not_fit() -> None:
+    with pytest.raises(BadInputError, match="brings no trained weights") as raised:
+        zoo.build(NAME, ["alpha=1.0"])
+    assert "--untrained" in raised.value.hints[0]
+
+
+@pytest.mark.tensorflow
+def test_the_trained_weights_serve_other_sizes_and_a_softmax() -> None:
+    sizes = zoo.build(NAME, ["size=96", "softmax=true"])
+    assert sizes.input_shape == (None, 96, 96, 1)
+    trained, untrained = zoo.build(NAME), zoo.build(NAME, trained=False)
+    assert all((a == b).all() for a, b in zip(sizes.get_weights(), trained.get_weights(), strict=True))
+    assert not (trained.get_weights()[0] == untrained.get_weights()[0]).all()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("content", [None, b"", b"not an HDF5 file", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_a_weights_file_that_is_missing_or_damaged_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "x.weights.h5"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BadInputError, match=re.escape(str(file))):
+        zoo.build(NAME, weights=file)
+
+
+@pytest.mark.tensorflow
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.weights.h5"
+    zoo.build(NAME, ["heads=a:2"], trained=False).save_weights(file)
+    with pytest.raises(BadInputError, match="not weights of this network"):
+        zoo.build(NAME, weights=file)
+
+
+def test_without_tensorflow_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # what import does when it is not installed
+    with pytest.raises(NotInstalledError, match="need TensorFlow") as raised:
+        zoo.build(NAME)
+    assert raised.value.hints[0] == 'pip install "ethosu-deploy[tensorflow]"'
+
+
+def test_a_damaged_description_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for text in ("name = ", 'name = "x"\n', 'pretrained = 3\nname = "x"'):
+        (folder / "project.toml").write_text(text)
+        with pytest.raises(BadInputError, match=r"broken/project\.toml: not a usable project description"):
+            zoo._read(folder)
+
+
+def test_list_shows_every_model_without_importing_tensorflow() -> None:
+    code = (
+        "import sys; from deploy.cli.main import run; status = run(['models', 'list']); "
+        "loaded = {'tensorflow', 'keras', 'numpy'} & set(sys.modules); "
+        "print('loaded:', sorted(loaded)); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert f"{NAME}  102,335 parameters" in done.stdout
+    assert "loaded: []" in done.stdout
+
+
+@pytest.mark.tensorflow
+def test_build_writes_a_keras_file_that_loads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import keras
+
+    file = tmp_path / "new" / "model.keras"
+    assert run(["models", "build", NAME, "-o", str(file)]) == 0
+    assert capfd.readouterr() == (f"{file}: {NAME}, 102,335 parameters\n", "")
+    model = keras.models.load_model(file, compile=False)
+    assert list(model.output) == ["garment", "kind"]
+    assert [path.name for path in file.parent.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.tensorflow
+def test_build_takes_options_for_an_untrained_network(tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    options = ["--set", "alpha=0.5", "--set", "channels=3", "--set", "size=64", "--set", "heads=a:3,b:2"]
+    assert run(["models", "build", NAME, "--untrained", *options, "-o", str(file)]) == 0
+    with zipfile.ZipFile(file) as archive:
+        assert "model.weights.h5" in archive.namelist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "nothing-like-it"], "no model is called 'nothing-like-it'"),
+        (["build", NAME, "-o", "model.h5"], "must end in .keras"),
+        (["build", NAME, "--set", "alpha=1.0"], "brings no trained weights"),
+        (["train", NAME, "-o", "weights.bin"], "must end in .weights.h5"),
+        (["train", "mobilenet"], "no model is called 'mobilenet'"),
+        (["data", "mobilenet"], "no model is called 'mobilenet'"),
+    ],
+)
+def test_bad_input_ends_with_exit_status_2_and_one_message(
+    arguments: list[str],
+    message: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["models", *arguments]) == 2
+    captured = capfd.readouterr()
+    assert captured.err.startswith("deploy: error: ") and message in captured.err
+    assert not list(tmp_path.iterdir())
+
+
+@needs_data
+def test_data_writes_what_quantize_and_run_fvp_take(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "data", NAME, "-o", str(tmp_path), "--count", "16"]) == 0
+    files = [tmp_path / name for name in ("calibration.npz", "test.npz", "labels.json")]
+    assert capfd.readouterr().out.splitlines() == [str(file) for file in files]
+    labels = json.loads(files[2].read_text())
+    assert {head: len(item["true"]) for head, item in labels.items()} == {"garment": 16, "kind": 16}
