@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import LUT_BYTES, Architecture
+from deploy.npu.curves import sigmoid, tanh
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.memory import Memory
 from deploy.npu.operations import BlockOperation, Function
 
 _SLOT_BYTES = 256
+_CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}
 
 
 def finish(
@@ -33,8 +35,10 @@ def finish(
     ofm, activation = operation.ofm, operation.activation
     if activation.function is Function.LUT:
         return _look_up(_clamp(values, operation, activation.index_dtype), operation, memory, architecture)
-    if activation.function is not Function.NONE:
-        raise UnsupportedError(f"activation {activation.function.name}")
+    if activation.function in _CURVES:
+        if ofm.dtype != np.dtype("<i2"):
+            raise UnsupportedError(f"{activation.function.name} with an OFM of {ofm.dtype}")
+        values = _CURVES[activation.function](values)
     if ofm.dtype.itemsize == 4:
         return values.astype(np.uint32).view(ofm.dtype)
     return _clamp(values, operation, ofm.dtype).astype(ofm.dtype)

@@ -10,7 +10,7 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.feature_maps import read, write
 from deploy.npu.memory import Memory
-from deploy.npu.operations import PoolingMode, PoolingOperation, Upscale
+from deploy.npu.operations import PoolingMode, PoolingOperation, Scale, Upscale
 from deploy.npu.scaling import rescale
 from deploy.npu.windows import prepare, window_size
 
@@ -21,8 +21,8 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
     """Execute a pooling operation.
 
     Maximum: ``max(ifm - zero_point)`` without the padding, then the global scale. Average: sum times OFM_SCALE;
-    without a global scale the sum is divided by the number of elements inside the IFM. REDUCE_SUM: sum over the
-    channels times OFM_SCALE. (Source: measured against LiteRT's reference kernels.)
+    with padding or without a global scale the sum is divided by the number of elements inside the IFM.
+    REDUCE_SUM: sum over the channels times OFM_SCALE. (Source: measured against LiteRT's reference kernels.)
 
     Raises:
         MemoryAccessError: a feature map lies outside its region.
@@ -47,14 +47,20 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
     reduce = np.maximum if maximum else np.add
     rows = _slide(prepared, 1, kernel.height, kernel.stride_y, kernel.dilation_y, ofm.height, reduce)
     values = _slide(rows, 2, kernel.width, kernel.stride_x, kernel.dilation_x, ofm.width, reduce)
-    if operation.scale is not None:
-        scaled = rescale(values, operation.scale.multiplier, operation.scale.shift, operation.rounding)
-    elif operation.mode is PoolingMode.AVERAGE:
-        multiplier, shift = _reciprocal(_inside(operation))
-        scaled = rescale(values, multiplier, shift, operation.rounding)
-    else:
-        scaled = values
-    write(memory, ofm, finish(scaled, operation, memory, architecture))
+    write(memory, ofm, finish(_scale(values, operation), operation, memory, architecture))
+
+
+def _scale(values: NDArray[np.int64], operation: PoolingOperation) -> NDArray[np.int64]:
+    scale = operation.scale
+    if operation.mode is PoolingMode.AVERAGE and operation.padding.any:
+        if scale not in (None, Scale(1, 0)):
+            raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": scale})
+        return rescale(values, *_reciprocal(_inside(operation)), operation.rounding)
+    if scale is not None:
+        return rescale(values, scale.multiplier, scale.shift, operation.rounding)
+    if operation.mode is PoolingMode.AVERAGE:
+        return rescale(values, *_reciprocal(_inside(operation)), operation.rounding)
+    return values
 
 
 def _slide(
