@@ -94,6 +94,11 @@ def advanced_xpsr(xpsr: int) -> int:
     return (xpsr & ~_XPSR_IT) | (state & 3) << 25 | (state & 0xFC) << 8
 
 
+def prepare() -> None:
+    """Load the disassembler, which takes a while, at a time that suits."""
+    _disassembler()
+
+
 @functools.lru_cache(maxsize=1024)
 def decode(code: bytes) -> Instruction | None:
     """Decode the first instruction of ``code`` (2 or 4 bytes, Thumb); None if it is no integer load or store."""

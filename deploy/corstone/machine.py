@@ -158,10 +158,12 @@ class Machine:
 
     def _build_npu(self) -> None:
         # Imported while the firmware already boots: NumPy and the disassembler take longer than QEMU's start.
+        from deploy.corstone.access import prepare
         from deploy.corstone.bus import RegisterBus
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 
+        prepare()
         architecture = Architecture(self._options.family, self._options.macs)
         self._npu = RegisterFile(
             architecture,
