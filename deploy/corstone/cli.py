@@ -26,7 +26,8 @@ NAME = "Open Corstone-300"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(words, program=os.path.basename(sys.argv[0])))  # noqa: PTH119
+    program = os.path.basename(sys.argv[0])  # noqa: PTH119
+    sys.exit(run(words, program="open-corstone-300" if program == "__main__.py" else program))
 
 
 def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
@@ -80,7 +81,9 @@ def simulate(options: Options) -> int:
         DeployError: see the usage text for the statuses.
     """
     if not options.applications:
-        raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot", "--help"])
+        raise BadInputError(
+            "no application given", hints=["-a FILE.axf names the program to boot, --help lists the options"]
+        )
     for application in options.applications:
         elf.read_segments(application)
     executable = qemu.locate_qemu()

@@ -281,7 +281,7 @@ class Machine:
         if any("Lockup" in line for line in log):
             hints.append("the program faulted in its fault handler, or has no vector table at 0x0")
         return TargetError(
-            f"QEMU died while the simulation ran ({self._qemu.exit_description()})", hints=hints, log=log[-8:]
+            f"QEMU died while the simulation ran ({self._qemu.exit_description()})", hints=hints, log=log
         )
 
 

@@ -326,7 +326,10 @@ class QemuProcess:
                 self._messages += chunk
                 del self._messages[:-_KEPT_MESSAGES]
         lines = self._messages.decode("utf-8", "replace").splitlines()
-        return [line for line in lines if line.strip() and "has no peer" not in line]
+        lines = [line for line in lines if line.strip() and "has no peer" not in line]
+        # A fatal error is followed by a listing of all registers: the first lines matter then, not the last ones.
+        fatal = next((number for number, line in enumerate(lines) if "fatal:" in line), None)
+        return lines[-12:] if fatal is None else lines[fatal : fatal + 6]
 
     def read_uart(self) -> bytes:
         """What UART0 has sent since the last call; empty when nothing."""

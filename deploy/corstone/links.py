@@ -1,0 +1,73 @@
+"""Makes a folder that looks like an installed FVP, so that whoever asks for Arm's names finds this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from deploy.errors import BadInputError
+from deploy.files import replacing
+
+MODELS_FOLDER = Path("models") / "Linux64_GCC-9.3"
+_FAMILIES = ("U55", "U65")
+_MARK = "# Written by `deploy fvp link`: starts the open Corstone-300 under the name of Arm's FVP."
+
+
+def launcher_name(family: str) -> str:
+    """Arm's name for the model with that NPU."""
+    return f"FVP_Corstone_SSE-300_Ethos-{family}"
+
+
+def launcher_text(family: str, python: str) -> str:
+    """A launcher: a shell script, so that it works wherever it is copied to.
+
+    Args:
+        family: ``U55`` or ``U65``.
+        python: the interpreter that this package is installed for.
+    """
+    # -P: a folder `deploy` in the working directory must not be taken for this package.
+    return f'#!/bin/sh\n{_MARK}\nexec {shlex.quote(python)} -P -m deploy.corstone --npu-family {family} "$@"\n'
+
+
+def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
+    """Write a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
+
+    Args:
+        folder: what the user calls the FVP's installation folder.
+        python: interpreter to run; this one if None.
+
+    Returns:
+        The launchers.
+
+    Raises:
+        BadInputError: a file of that name is there and is not ours, the folder is on PATH (there Arm's own
+            binaries would be shadowed), or it cannot be written.
+    """
+    place = folder / MODELS_FOLDER
+    on_path = [Path(entry).resolve() for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
+    if place.resolve() in on_path:
+        raise BadInputError(
+            f"{place} is on PATH: launchers there would shadow Arm's FVP", hints=["name another folder"]
+        )
+    launchers = {place / launcher_name(family): family for family in _FAMILIES}
+    for path in launchers:
+        if (path.exists() or path.is_symlink()) and not _is_ours(path):
+            raise BadInputError(
+                f"{path} exists and was not written by `deploy fvp link`; it is left alone",
+                hints=["name another folder"],
+            )
+    for path, family in launchers.items():
+        with replacing(path) as temporary:
+            temporary.write_text(launcher_text(family, python or sys.executable), encoding="utf-8")
+        path.chmod(0o755)
+    return list(launchers)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _MARK.encode() in file.read(512)
+    except OSError:
+        return False
