@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,26 +77,26 @@ def _package(name: str, required: bool, requirement: str, purpose: str) -> Findi
 
 
 def _vela() -> Finding:
-    from deploy.vela import vela_command
-
     remedy = "pip install --force-reinstall ethos-u-vela==5.2.0"
-    version = _first_line([*vela_command(), "--version"])
+    version = _first_line([sys.executable, "-m", "ethosu.vela", "--version"])
     if version is None:
         return Finding("vela", "broken", "does not start", remedy, "compile")
     return Finding("vela", "ok", version, needed_for="compile")
 
 
 def _qemu() -> Finding:
-    from deploy.corstone.qemu import find_qemu
+    from deploy.corstone.qemu import MACHINE, find_qemu
 
     try:
         qemu = find_qemu()
     except DeployError as error:
         remedy = next(iter(error.hints), "apt-get install qemu-system-arm")
         return Finding("qemu-system-arm", "missing", error.message, remedy, "open Corstone-300")
-    return Finding(
-        "qemu-system-arm", "ok", f"{qemu.version}, machine mps3-an547, {qemu.path}", needed_for="open FVP"
-    )
+    if MACHINE not in (_output([str(qemu.path), "-machine", "help"]) or ""):
+        what = f"{qemu.version} at {qemu.path} has no machine {MACHINE}"
+        return Finding("qemu-system-arm", "broken", what, "apt-get install qemu-system-arm", "open Corstone-300")
+    found = f"{qemu.version}, machine {MACHINE}, {qemu.path}"
+    return Finding("qemu-system-arm", "ok", found, needed_for="open Corstone-300")
 
 
 def _runner(family: str) -> Finding:
@@ -125,15 +126,11 @@ def _arm_fvps() -> list[Finding]:
                 findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}"))
         if not candidates:
             searched = ", ".join(["PATH", *map(str, fvp_locate.search_roots())])
-            findings.append(
-                Finding(
-                    label,
-                    "optional",
-                    f"not found; searched {searched}",
-                    "download it from developer.arm.com and install it; until then the open one runs",
-                    "run-fvp on Arm's own model",
-                )
+            remedy = (
+                f"not in {searched}: download it from developer.arm.com, accept Arm's licence and install it; "
+                "until then the open Corstone-300 runs"
             )
+            findings.append(Finding(label, "optional", "not found", remedy, "run-fvp on Arm's own model"))
     return findings
 
 
@@ -164,6 +161,12 @@ def _tflm() -> Finding:
 
 
 def _first_line(command: list[str]) -> str | None:
+    lines = [re.sub(r"\s+", " ", line).strip() for line in (_output(command) or "").splitlines() if line.strip()]
+    return lines[0][:120] if lines else None
+
+
+def _output(command: list[str]) -> str | None:
+    """Standard output of a program that ends well within 30 s; None otherwise."""
     try:
         answer = subprocess.run(
             command,
@@ -176,5 +179,4 @@ def _first_line(command: list[str]) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = [re.sub(r"\s+", " ", line).strip() for line in answer.stdout.splitlines() if line.strip()]
-    return lines[0][:120] if answer.returncode == 0 and lines else None
+    return answer.stdout if answer.returncode == 0 else None

@@ -41,6 +41,13 @@ class Simulator:
         """The command as one string, for messages and documents."""
         return " ".join(self.command)
 
+    @property
+    def components(self) -> dict[str, str]:
+        """Tool name -> version, as far as the version line tells them."""
+        found = {"qemu": r"QEMU (\d[\w.]*)", "fast-models": r"Fast Models \[([\d.]+)"}
+        matches = {name: re.search(pattern, self.version) for name, pattern in found.items()}
+        return {name: match[1] for name, match in matches.items() if match}
+
 
 def binary_names(family: str) -> tuple[str, ...]:
     """File names of Arm's Corstone-300 models with an NPU of that family, the FVP before the AVH build."""
@@ -73,7 +80,8 @@ def arm_candidates(family: str) -> list[Path]:
 
 def open_command(npu: NpuConfig) -> tuple[str, ...]:
     """The words that start the open Corstone-300 of this installation."""
-    return (sys.executable, "-m", "deploy.corstone", "--npu-family", npu.family)
+    # -P: a folder `deploy` in the working directory must not be taken for this package.
+    return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
 
 
 def find(npu: NpuConfig, choice: str | None = None) -> Simulator:

@@ -188,7 +188,7 @@ class TargetRun:
                 npu=document.npu,
             ),
             firmware=self._firmware,
-            versions={**document.versions, **_versions()},
+            versions={**document.versions, **_versions(), **(simulator.components if simulator else {})},
             **fields,
         )
 
