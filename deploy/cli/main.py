@@ -51,10 +51,14 @@ def _root(
 def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
     from deploy.cli.doctor import doctor
+    from deploy.cli.fvp import fvp_app
     from deploy.cli.init import init
+    from deploy.cli.models import models_app
     from deploy.cli.run_fvp import EPILOG, run_fvp
 
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
+    app.add_typer(fvp_app, name="fvp")
+    app.add_typer(models_app, name="models")
     app.command("doctor")(doctor)
     app.command("init")(init)
 
