@@ -51,7 +51,7 @@ def _root(
 def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
     from deploy.cli.doctor import doctor
-    from deploy.cli.fvp import fvp_app
+    from deploy.cli.fvp import app as fvp_app
     from deploy.cli.init import init
     from deploy.cli.models import models_app
     from deploy.cli.run_fvp import EPILOG, run_fvp
