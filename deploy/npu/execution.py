@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,16 @@ from deploy.npu.pooling import pool
 from deploy.npu.statistics import Statistics, record
 from deploy.npu.weight_cache import WeightCache
 
+Observer = Callable[[Operation, Memory], None]
+"""Called after every operation with what it was and the memory as it left it."""
+
 
 def execute(
     stream: NDArray[np.uint32],
     regions: Mapping[int, NDArray[np.uint8]],
     arch: Architecture,
     cache: WeightCache | None = None,
+    on_operation: Observer | None = None,
 ) -> Statistics:
     """Execute a command stream: reads and writes ``regions`` as the NPU would.
 
@@ -41,6 +45,7 @@ def execute(
             are shared by the batch and must then not be written.
         arch: the NPU.
         cache: keeps decoded weights between calls; safe when memory changes.
+        on_operation: called after every operation, for those who compare step by step.
 
     Returns:
         What was executed.
@@ -49,7 +54,7 @@ def execute(
         NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
             by the operations before it.
     """
-    return run(decode(stream, arch), regions, arch, cache)
+    return run(decode(stream, arch), regions, arch, cache, on_operation)
 
 
 def run(
@@ -57,6 +62,7 @@ def run(
     regions: Mapping[int, NDArray[np.uint8]],
     arch: Architecture,
     cache: WeightCache | None = None,
+    on_operation: Observer | None = None,
 ) -> Statistics:
     """Execute a decoded program; see :func:`execute`."""
     memory = Memory(regions, arch)
@@ -69,6 +75,8 @@ def run(
             error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
             raise
         statistics.records.append(record(operation, arch))
+        if on_operation is not None:
+            on_operation(operation, memory)
     return statistics
 
 
