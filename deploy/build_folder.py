@@ -5,6 +5,7 @@ Layout::
     BUILD/source.tflite       the quantized model that was compiled: the reference for every verdict
     BUILD/model_vela.tflite   Vela's output: what the target runs
     BUILD/compile.json        CompileDocument below
+    BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
 
@@ -23,6 +24,7 @@ COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"
 COMPILED_MODEL = "model_vela.tflite"
 COMPILE_DOCUMENT = "compile.json"
+QUANTIZE_DOCUMENT = "quantize.json"
 VELA_FOLDER = "vela"
 
 Label = Literal["estimate", "simulated", "measured"]
@@ -75,7 +77,8 @@ class OperatorRecord(Document):
         name: name of its first output tensor.
         placement: where Vela put it.
         reason: why it stays on the CPU; None on the NPU.
-        npu_cycles: Vela's estimate; None where Vela gives none (CPU operators, operators fused into another).
+        npu_cycles: Vela's estimate of its cycles, waits for memory included; they add up to the figure
+            ``total_cycles``. None where Vela gives none: operators on the CPU, or folded away while compiling.
         macs: multiply-accumulates; None where Vela gives none.
     """
 
@@ -105,7 +108,8 @@ class CompileDocument(Document):
         outputs: in the compiled model's order.
         operators: in the source model's order.
         figures: every number, each labelled; see ``figure``.
-        layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them.
+        layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them; with the column
+            ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
         versions: tool name -> version.
     """

@@ -50,12 +50,18 @@ def _root(
 @functools.cache
 def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
+    from deploy.cli.compile import COMPILE_EPILOG, compile_
     from deploy.cli.doctor import doctor
     from deploy.cli.fvp import app as fvp_app
     from deploy.cli.init import init
     from deploy.cli.models import models_app
+    from deploy.cli.quantize import QUANTIZE_EPILOG, quantize
+    from deploy.cli.report import REPORT_EPILOG, report
     from deploy.cli.run_fvp import EPILOG, run_fvp
 
+    app.command("quantize", epilog=QUANTIZE_EPILOG)(quantize)
+    app.command("compile", epilog=COMPILE_EPILOG)(compile_)
+    app.command("report", epilog=REPORT_EPILOG)(report)
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")

@@ -1,0 +1,103 @@
+"""``deploy compile``: quantize where needed, run Vela, write the build folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COMPILE_EPILOG = """Examples:
+
+    deploy compile model.tflite --npu U55-128
+
+    deploy compile model.keras --calibration train.npz --npu U65-256 -o build/demo
+
+The build folder is replaced as a whole when all went well, and left alone otherwise.
+"""
+
+DEFAULT_NPU = "U55-128"
+
+
+def compile_(
+    model: Annotated[
+        str | None, typer.Argument(help=".tflite, .keras, .h5, SavedModel folder, or FILE.py:function.")
+    ] = None,
+    npu: Annotated[
+        str | None, typer.Option(help="U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048.")
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="For float models: .npz, .npy, a folder of images, or FILE.py:function.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
+    io: Annotated[str | None, typer.Option(help="For float models: uint8 (default) or int8.")] = None,
+    system_config: Annotated[str | None, typer.Option(help="Section of Vela's Arm/vela.ini.")] = None,
+    memory_mode: Annotated[str | None, typer.Option(help="Section of Vela's Arm/vela.ini.")] = None,
+    optimise: Annotated[str | None, typer.Option(help="Performance (default) or Size.")] = None,
+    sram_limit: Annotated[
+        str | None, typer.Option(help="Most SRAM the model may take: bytes, 512K, 2M. Default: the board's.")
+    ] = None,
+    build: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Build folder; default build/<model>-<npu>.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write compile.json here too.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print every operator, and what the converter prints.")
+    ] = False,
+) -> None:
+    """Compile a model for an Ethos-U NPU and write the build folder that every later step reads."""
+    from deploy import model_source, settings, tflite_model
+    from deploy.build_folder import QUANTIZE_DOCUMENT
+    from deploy.cli.console import stdout
+    from deploy.cli.quantizing import quantize_source
+    from deploy.compilation import check_replaceable, compile_model
+    from deploy.compile_options import compile_options
+    from deploy.errors import BadInputError
+    from deploy.files import check_writable, write_text
+    from deploy.npu_config import npu_config
+    from deploy.report import print_build
+
+    kept = settings.load()
+    text = model or kept.model
+    if text is None:
+        raise BadInputError("no MODEL given", hints=["deploy compile MODEL --npu U55-128", "deploy init"])
+    npu_name = npu or kept.npu
+    if npu_name is None:
+        raise BadInputError("no NPU given", hints=[f"deploy compile {text} --npu {DEFAULT_NPU}"])
+    options = compile_options(
+        npu_config(npu_name),
+        system_config=system_config or kept.system_config,
+        memory_mode=memory_mode or kept.memory_mode,
+        optimise=optimise or kept.optimise,
+        sram_limit=sram_limit or kept.sram_limit,
+    )
+    source = model_source.parse(text)
+    default = Path("build") / f"{source.name}-{options.npu.name.lower()}"
+    folder = build or (Path(kept.build) if kept.build else default)
+    check_replaceable(folder)
+    if json is not None:
+        check_writable(json)
+    extra: dict[str, bytes] = {}
+    if source.kind is model_source.ModelKind.TFLITE:
+        quantized = tflite_model.read(source.path)
+    else:
+        data = calibration or kept.calibration
+        if data is None:
+            raise BadInputError(
+                f"{text}: a float model must be quantized, which needs real data",
+                hints=[f"deploy compile {text} --npu {options.npu.name} --calibration DATA"],
+            )
+        result = quantize_source(
+            source, data, samples=samples or kept.samples, io=io or kept.io, quiet=quiet, verbose=verbose
+        )
+        quantized = result.model
+        extra[QUANTIZE_DOCUMENT] = (result.document.model_dump_json(indent=2) + "\n").encode()
+    opened = compile_model(quantized, options, folder, name=source.name, source=text, extra=extra)
+    settings.remember_build(folder)
+    if json is not None:
+        write_text(json, opened.document.model_dump_json(indent=2) + "\n")
+    if not quiet:
+        console = stdout()
+        print_build(opened, console, every_operator=verbose)
+        console.print(f"build folder: {folder}")

@@ -1,0 +1,75 @@
+"""``deploy quantize``: float model to full-integer TFLite, with the agreement between the two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+QUANTIZE_EPILOG = """Examples:
+
+    deploy quantize model.keras --calibration train.npz -o model.tflite
+
+    deploy quantize net.py:build --calibration images/ --io int8 -o model.tflite
+
+Images are resized to the model's input and scaled to [0, 1]; for anything else pass FILE.py:function.
+"""
+
+
+def quantize(
+    model: Annotated[
+        str | None, typer.Argument(help=".keras, .h5, SavedModel folder, or FILE.py:function.")
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Real data: .npz, .npy, a folder of images, or FILE.py:function.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
+    io: Annotated[str | None, typer.Option(help="Inputs and outputs: uint8 (default) or int8.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; default: MODEL.tflite here.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the agreement as a JSON document here.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the converter prints.")] = False,
+) -> None:
+    """Quantize a float model to int8 with real data, and report how closely it follows the float model."""
+    from deploy import model_source, settings
+    from deploy.cli.console import stdout
+    from deploy.cli.quantizing import quantize_source
+    from deploy.errors import BadInputError
+    from deploy.files import check_writable, write_bytes, write_text
+    from deploy.report import agreement_table
+
+    kept = settings.load()
+    text = model or kept.model
+    if text is None:
+        raise BadInputError("no MODEL given", hints=["deploy quantize MODEL --calibration DATA -o model.tflite"])
+    source = model_source.parse(text)
+    if source.kind is model_source.ModelKind.TFLITE:
+        raise BadInputError(
+            f"{text}: a TFLite file cannot be quantized any more", hints=["pass the Keras model it comes from"]
+        )
+    data = calibration or kept.calibration
+    if data is None:
+        raise BadInputError(
+            "quantizing needs real data to find the ranges of the tensors",
+            hints=[f"deploy quantize {text} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)"],
+        )
+    target = output or Path(f"{source.name}.tflite")
+    for path in filter(None, (target, json)):
+        check_writable(path)
+    result = quantize_source(
+        source, data, samples=samples or kept.samples, io=io or kept.io, quiet=quiet, verbose=verbose
+    )
+    write_bytes(target, result.model.content)
+    if json is not None:
+        write_text(json, result.document.model_dump_json(indent=2) + "\n")
+    if not quiet:
+        document = result.document
+        console = stdout()
+        console.print(agreement_table(document.agreement, document.agreement_samples))
+        console.print(
+            f"{target}: {len(result.model.content):,} bytes, int8 inside, {document.io} inputs and outputs, "
+            f"calibrated with {document.calibration_samples} samples of {document.calibration}"
+        )

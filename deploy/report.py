@@ -1,0 +1,237 @@
+"""The text report of a build folder: rich tables that read at 80 columns and without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.agreement import OutputAgreement
+from deploy.build_folder import (
+    QUANTIZE_DOCUMENT,
+    BuildFolder,
+    CompileDocument,
+    Figure,
+    OperatorRecord,
+    TensorRecord,
+)
+from deploy.errors import BadInputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from deploy.quantization import QuantizationDocument
+
+TOP_OPERATORS = 10
+
+_TITLES = {
+    "inference_time": "inference time",
+    "core_clock": "NPU clock",
+    "total_cycles": "cycles, total",
+    "npu_cycles": "cycles, NPU computing",
+    "macs": "multiply-accumulates",
+    "npu_operators": "operators on the NPU",
+    "cpu_operators": "operators on the CPU",
+    "sram_peak": "SRAM peak",
+    "flash": "flash",
+    "dram_peak": "DRAM peak",
+    "weights_original": "weights",
+    "weights_compressed": "weights, compressed",
+    "sram_bandwidth": "SRAM traffic",
+    "flash_bandwidth": "flash traffic",
+    "dram_bandwidth": "DRAM traffic",
+}
+_PERFORMANCE = (
+    "inference_time",
+    "core_clock",
+    "total_cycles",
+    "npu_cycles",
+    "macs",
+    "npu_operators",
+    "cpu_operators",
+)
+
+
+def print_build(build: BuildFolder, console: Console, *, every_operator: bool = False) -> None:
+    """Print the report of a build folder.
+
+    Args:
+        build: opened.
+        console: to print on.
+        every_operator: all operators by cycles instead of the first ten.
+    """
+    document = build.document
+    console.print(
+        f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
+        f"optimised for {document.optimise}"
+    )
+    print_figures(document, console)
+    console.print(_tensors(document.inputs, document.outputs))
+    quantization = build.path / QUANTIZE_DOCUMENT
+    if quantization.is_file():
+        read = read_quantization(quantization)
+        console.print(agreement_table(read.agreement, read.agreement_samples))
+    console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
+    _print_placement(document, console)
+    for warning in document.warnings:
+        console.print(f"note: {warning}")
+
+
+def print_figures(document: CompileDocument, console: Console) -> None:
+    """Print performance and memory, every figure with its label."""
+    figures = {figure.name: figure for figure in document.figures}
+    console.print(_figures("Performance", [figures[name] for name in _PERFORMANCE if name in figures]))
+    console.print(_figures("Memory", [figure for figure in document.figures if figure.name not in _PERFORMANCE]))
+    sources = ", ".join(sorted({figure.source for figure in document.figures}))
+    console.print(f"Source: {sources}. Estimates of different system configurations do not compare.\n")
+
+
+def read_quantization(path: Path) -> QuantizationDocument:
+    """Read a ``quantize.json``.
+
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    from pydantic import ValidationError
+
+    from deploy.quantization import QuantizationDocument
+
+    try:
+        return QuantizationDocument.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise BadInputError(f"{path}: cannot be read", hints=["run `deploy compile` again"]) from error
+
+
+def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table:
+    """Float model against quantized model, one row per output.
+
+    Args:
+        agreement: per output.
+        samples: how many samples were compared.
+    """
+    table = _table(f"Float against quantized model, {samples} samples")
+    table.add_column("output", overflow="fold")
+    for column in ("mae", "rmse", "max abs", "cosine", "top-1"):
+        table.add_column(column, justify="right")
+    table.add_column("float range", justify="right", no_wrap=True)
+    for output in agreement:
+        table.add_row(
+            output.name,
+            f"{output.mae:.4g}",
+            f"{output.rmse:.4g}",
+            f"{output.max_abs:.4g}",
+            "-" if output.cosine is None else f"{output.cosine:.5f}",
+            "-" if output.top1_agreement is None else f"{output.top1_agreement:.1%}",
+            f"{output.float_min:.2g} .. {output.float_max:.2g}",
+        )
+    return table
+
+
+def format_figure(figure: Figure) -> str:
+    """A figure's value for people: ``0.403 ms``, ``50.6 KiB``, ``12,505,748 MAC``."""
+    if figure.unit.startswith("bytes"):
+        return f"{_bytes(figure.value)}{figure.unit.removeprefix('bytes')}"
+    if figure.value == int(figure.value):
+        return f"{int(figure.value):,} {figure.unit}"
+    return f"{figure.value:.4g} {figure.unit}"
+
+
+def _bytes(value: float) -> str:
+    if value < 1024:
+        return f"{int(value)} B"
+    return f"{value / 1024:,.1f} KiB" if value < 1024 * 1024 else f"{value / 1024 / 1024:,.2f} MiB"
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, pad_edge=False)
+
+
+def _figures(title: str, figures: Sequence[Figure]) -> Table:
+    table = _table(title)
+    table.add_column("figure", min_width=22)
+    table.add_column("value", justify="right", min_width=18)
+    table.add_column("label")
+    for figure in figures:
+        table.add_row(_TITLES.get(figure.name, figure.name), format_figure(figure), figure.label)
+    return table
+
+
+def _tensors(inputs: Sequence[TensorRecord], outputs: Sequence[TensorRecord]) -> Table:
+    table = _table("Inputs and outputs")
+    table.add_column("")
+    table.add_column("name", overflow="fold")
+    table.add_column("type")
+    table.add_column("shape")
+    table.add_column("scale", justify="right")
+    table.add_column("zero point", justify="right")
+    for kind, records in (("in", inputs), ("out", outputs)):
+        for record in records:
+            table.add_row(
+                kind,
+                record.name,
+                record.dtype,
+                "x".join(map(str, record.shape)) or "scalar",
+                f"{record.scales[0]:.6g}" if record.scales else "-",
+                str(record.zero_points[0]) if record.zero_points else "-",
+            )
+    return table
+
+
+def _by_cycles(document: CompileDocument, most: int | None) -> Table:
+    ranked = sorted(
+        (operator for operator in document.operators if operator.npu_cycles),
+        key=lambda operator: -(operator.npu_cycles or 0),
+    )
+    total = sum(operator.npu_cycles or 0 for operator in ranked) or 1
+    shown = ranked[:most]
+    table = _table(f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    for column in ("cycles", "share", "MAC"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=28)
+    for operator in shown:
+        cycles = operator.npu_cycles or 0
+        table.add_row(
+            str(operator.index),
+            operator.type,
+            f"{cycles:,}",
+            f"{cycles / total:.1%}",
+            f"{operator.macs or 0:,}",
+            _short(operator.name),
+        )
+    return table
+
+
+def _short(name: str) -> str:
+    """The first of the names that the converter joins with ``;`` when it fuses layers."""
+    return name.split(";", maxsplit=1)[0]
+
+
+def _print_placement(document: CompileDocument, console: Console) -> None:
+    cpu = document.cpu_operators
+    gone = [
+        operator for operator in document.operators if operator.placement == "NPU" and operator.npu_cycles is None
+    ]
+    if not cpu:
+        console.print(f"Placement: all {len(document.operators)} operators run on the NPU.")
+    else:
+        console.print(_cpu_operators(cpu, len(document.operators)))
+    if gone:
+        types = ", ".join(sorted({operator.type for operator in gone}))
+        console.print(f"{len(gone)} of them cost nothing, Vela folds them away: {types}")
+
+
+def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
+    table = _table(f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU")
+    table.add_column("#", justify="right")
+    table.add_column("on the CPU", no_wrap=True)
+    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("reason", overflow="fold")
+    for operator in operators:
+        table.add_row(str(operator.index), operator.type, _short(operator.name), operator.reason or "")
+    return table

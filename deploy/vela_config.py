@@ -1,0 +1,124 @@
+"""Vela's configuration file: which system configurations and memory modes exist, and which go together."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import functools
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.npu_config import NpuConfig
+
+CONFIG_FILE = "Arm/vela.ini"
+_SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."
+
+
+@dataclass(frozen=True)
+class VelaConfig:
+    """The sections of ``Arm/vela.ini``, inheritance resolved.
+
+    Attributes:
+        systems: name -> options of a ``System_Config`` section.
+        memories: name -> options of a ``Memory_Mode`` section.
+    """
+
+    systems: dict[str, dict[str, str]]
+    memories: dict[str, dict[str, str]]
+
+    def arena_memory(self, system: str, memory: str) -> str:
+        """The memory in which the arena (the feature maps) lies: ``Sram``, ``Dram``, ``OffChipFlash`` ..."""
+        return self._memory(system, self.memories[memory].get("arena_mem_area", "Axi0"))
+
+    def weight_memory(self, system: str, memory: str) -> str:
+        """The memory in which the weights lie."""
+        return self._memory(system, self.memories[memory].get("const_mem_area", "Axi1"))
+
+    def cache_bytes(self, memory: str) -> int | None:
+        """The size of the NPU's dedicated SRAM, where the memory mode gives one."""
+        size = self.memories[memory].get("arena_cache_size", "")
+        return int(size) if size.isdigit() else None
+
+    def _memory(self, system: str, port: str) -> str:
+        return self.systems[system].get(f"{port.lower()}_port", port)
+
+
+@functools.cache
+def installed_config() -> VelaConfig:
+    """Read the file that comes with the installed Vela.
+
+    Raises:
+        NotInstalledError: Vela is not installed, or without its configuration.
+    """
+    missing = NotInstalledError("the compiler Vela is not installed", hints=["pip install ethos-u-vela==5.2.0"])
+    try:
+        spec = importlib.util.find_spec("ethosu.vela")
+    except ModuleNotFoundError as error:
+        raise missing from error
+    if spec is None or spec.origin is None:
+        raise missing
+    path = Path(spec.origin).parent.parent / "config_files" / CONFIG_FILE
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except (OSError, configparser.Error) as error:
+        raise NotInstalledError(
+            f"{path}: Vela's configuration cannot be read: {error}",
+            hints=["pip install --force-reinstall ethos-u-vela==5.2.0"],
+        ) from error
+    return VelaConfig(_sections(parser, _SYSTEM), _sections(parser, _MEMORY))
+
+
+def _sections(parser: configparser.ConfigParser, prefix: str) -> dict[str, dict[str, str]]:
+    found = {}
+    for section in parser.sections():
+        if section.startswith(prefix):
+            own = dict(parser[section])
+            parent = own.pop("inherit", None)
+            inherited = dict(parser[parent]) if parent and parser.has_section(parent) else {}
+            found[section.removeprefix(prefix)] = {**inherited, **own}
+    return found
+
+
+def check_combination(npu: NpuConfig, system: str, memory: str) -> None:
+    """Check names and combination before Vela runs; Vela's own refusals are tracebacks.
+
+    Args:
+        npu: the NPU.
+        system: ``--system-config``.
+        memory: ``--memory-mode``.
+
+    Raises:
+        BadInputError: a name does not exist or belongs to another NPU, or the arena would be read-only.
+        NotInstalledError: Vela is missing.
+    """
+    config = installed_config()
+    own = [name for name in config.systems if name.startswith(f"Ethos_{npu.family}_")]
+    if system not in config.systems:
+        raise _unknown("--system-config", system, own)
+    if system not in own:
+        raise BadInputError(
+            f"--system-config {system}: describes another NPU than {npu.name}",
+            hints=[f"for {npu.name}: {', '.join(own)}"],
+        )
+    if memory not in config.memories:
+        raise _unknown("--memory-mode", memory, [m for m in config.memories if _writable(config, system, m)])
+    if not _writable(config, system, memory):
+        fitting = [name for name in config.memories if _writable(config, system, name)]
+        raise BadInputError(
+            f"--memory-mode {memory} does not go with {npu.name} and --system-config {system}: "
+            f"the arena would lie in {config.arena_memory(system, memory)}, which cannot be written",
+            hints=[f"with this system: --memory-mode {' or '.join(fitting)}"],
+        )
+
+
+def _writable(config: VelaConfig, system: str, memory: str) -> bool:
+    return config.arena_memory(system, memory) in ("Sram", "Dram")
+
+
+def _unknown(option: str, name: str, known: list[str]) -> BadInputError:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return BadInputError(f"{option} {name}: there is no such section", hints=[f"{hint}known: {', '.join(known)}"])
