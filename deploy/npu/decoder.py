@@ -270,10 +270,14 @@ class _Registers:
             self._u16(Cmd0.NPU_SET_OFM_BLK_DEPTH_M1) + 1,
         )
 
-    def _core_ranges(self, region: Cmd0, registers: Sequence[tuple[Cmd1, Cmd1]]) -> tuple[AddressRange, ...]:
-        cores = 1
+    def _cores(self) -> int:
         if self._architecture.cores > 1 and self._u16(Cmd0.NPU_SET_PARALLEL_MODE, 1):
-            cores = 2
+            return 2
+        return 1
+
+    def _core_ranges(
+        self, region: Cmd0, registers: Sequence[tuple[Cmd1, Cmd1]], cores: int
+    ) -> tuple[AddressRange, ...]:
         number = self._u16(region, 7)
         return tuple(
             AddressRange(number, self._address(base), self._address(length)) for base, length in registers[:cores]
@@ -312,6 +316,8 @@ class _Registers:
         scale = self._ofm_scale()
         if scale is not None:
             raise UnsupportedError("a convolution with the global OFM scale")
+        # A core without a channel to compute has no streams (measured: Vela leaves its registers alone).
+        working = min(self._cores(), ofm.depth)
         return ConvolutionOperation(
             index=index,
             command=command.code.name,
@@ -326,12 +332,14 @@ class _Registers:
             kernel=kernel,
             padding=padding,
             upscale=upscale,
+            cores=self._cores(),
             weights=self._core_ranges(
                 Cmd0.NPU_SET_WEIGHT_REGION,
                 [
                     (Cmd1.NPU_SET_WEIGHT_BASE, Cmd1.NPU_SET_WEIGHT_LENGTH),
                     (Cmd1.NPU_SET_WEIGHT1_BASE, Cmd1.NPU_SET_WEIGHT1_LENGTH),
                 ],
+                working,
             ),
             scales=self._core_ranges(
                 Cmd0.NPU_SET_SCALE_REGION,
@@ -339,6 +347,7 @@ class _Registers:
                     (Cmd1.NPU_SET_SCALE_BASE, Cmd1.NPU_SET_SCALE_LENGTH),
                     (Cmd1.NPU_SET_SCALE1_BASE, Cmd1.NPU_SET_SCALE1_LENGTH),
                 ],
+                working,
             ),
         )
 

@@ -239,12 +239,23 @@ class BlockOperation(Operation):
 
 @dataclass(frozen=True, slots=True)
 class ConvolutionOperation(BlockOperation):
-    """NPU_OP_CONV or NPU_OP_DEPTHWISE; weights and scales have one range per core."""
+    """NPU_OP_CONV or NPU_OP_DEPTHWISE.
+
+    Attributes:
+        depthwise: NPU_OP_DEPTHWISE.
+        kernel: geometry.
+        padding: around the IFM.
+        upscale: of the IFM.
+        cores: how many cores share the output channels (core k computes channels ``k::cores``).
+        weights: weight stream of each core that has a channel to compute.
+        scales: scale records of each such core.
+    """
 
     depthwise: bool
     kernel: Kernel
     padding: Padding
     upscale: Upscale
+    cores: int
     weights: tuple[AddressRange, ...]
     scales: tuple[AddressRange, ...]
 

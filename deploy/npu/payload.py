@@ -1,4 +1,7 @@
-"""Reads the first input of an ``ethos-u`` custom operator: driver actions around a command stream."""
+"""Reads the first input of an ``ethos-u`` custom operator: a driver header around a command stream.
+
+Source of both layouts: Vela 5.2.0, ``driver_actions.py`` and ``custom_operator_ethosu.hpp``.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from numpy.typing import NDArray
 
 from deploy.npu.errors import StreamError, UnsupportedError
 
-_COP1 = int.from_bytes(b"COP1", "little")
 _OPTIMIZER_CONFIG, _COMMAND_STREAM, _NOP = 1, 2, 5
+_COP2_HEADER_BYTES = 16
+_METADATA = int.from_bytes(b"VEUM", "little")
+_LOCAL_ADDRESSING = 2
+_FEATURES = (1, _LOCAL_ADDRESSING)
 
 
 @dataclass(frozen=True)
@@ -22,30 +28,39 @@ class Payload:
         id_word: ID register (architecture version) it was compiled for.
         stream: the command stream, uint32 words.
         stream_offset: where the command stream starts in the payload, in bytes.
+        separate_io: inputs and outputs have regions of their own (from 3 on) instead of a place in the arena.
     """
 
     config_word: int | None
     id_word: int | None
     stream: NDArray[np.uint32] = field(repr=False)
     stream_offset: int
+    separate_io: bool = False
 
 
 def parse_payload(payload: bytes) -> Payload:
-    """Parse the payload (fourcc ``COP1``) of one ``ethos-u`` operator.
-
-    A driver action is one word with its tag in bits 7:0. Tag 1 (optimizer config) is followed by the
-    config and id words, 5 is a NOP, 2 starts the command stream, whose length in words is
-    ``bits 15:8 << 16 | bits 31:16`` (source: Vela 5.2.0, ``driver_actions.py``).
+    """Parse the payload of one ``ethos-u`` operator (fourcc ``COP1`` or ``COP2``).
 
     Raises:
         StreamError: not a payload, or it ends too early.
         UnsupportedError: an action or a container version that is not known.
     """
     words = np.frombuffer(payload[: len(payload) // 4 * 4], dtype="<u4").astype(np.uint32, copy=False)
-    if words.size == 0 or not payload[:3] == b"COP":
-        raise StreamError("the operator's payload does not start with a driver header (COP1)")
-    if int(words[0]) != _COP1:
-        raise UnsupportedError(f"payload version {payload[:4]!r} is not known, only COP1")
+    if words.size == 0 or payload[:3] != b"COP":
+        raise StreamError("the operator's payload does not start with a driver header (COP1 or COP2)")
+    if payload[:4] == b"COP1":
+        return _driver_actions(words)
+    if payload[:4] == b"COP2":
+        return _entries(words)
+    raise UnsupportedError(f"payload version {payload[:4]!r} is not known, only COP1 and COP2")
+
+
+def _driver_actions(words: NDArray[np.uint32]) -> Payload:
+    """COP1: driver actions of one word each, tag in bits 7:0.
+
+    Tag 1 (optimizer config) is followed by the config and id words, 5 is a NOP, 2 starts the command stream,
+    whose length in words is ``bits 15:8 << 16 | bits 31:16``.
+    """
     config_word = id_word = None
     position = 1
     while position < words.size:
@@ -71,3 +86,32 @@ def parse_payload(payload: bytes) -> Payload:
         else:
             raise UnsupportedError("unknown driver action", command=f"driver action {tag}", offset=4 * position)
     raise StreamError("the payload holds no command stream")
+
+
+def _entries(words: NDArray[np.uint32]) -> Payload:
+    """COP2: header (fourcc, version, u64 length of what follows), then one command stream entry.
+
+    Entry: type 1, length in bytes, metadata length in bytes, ``VEUM``, version, length, config word, id word,
+    addressing features, u64 staging size, padding up to the metadata length, command stream.
+    """
+    head: list[int] = words[:13].tolist()
+    if len(head) < 13:
+        raise StreamError("the payload ends inside its COP2 header")
+    version, length = head[1], head[2] | head[3] << 32
+    entry, entry_length, metadata_length, magic, _, _, config_word, id_word, features = head[4:13]
+    if version != 1 or entry != 1 or magic != _METADATA or features not in _FEATURES:
+        raise UnsupportedError(
+            "unknown COP2 payload",
+            parameters={"version": version, "entry": entry, "metadata": hex(magic), "features": features},
+        )
+    # metadata_length counts what follows it; entry_length includes metadata_length's own word.
+    start = _COP2_HEADER_BYTES + 12 + metadata_length
+    end = _COP2_HEADER_BYTES + 8 + entry_length
+    if length + _COP2_HEADER_BYTES > 4 * words.size or start % 4 or not start <= end <= 4 * words.size:
+        raise StreamError(
+            "the lengths in the payload's COP2 header do not match its size",
+            parameters={"payload": 4 * words.size, "length": length, "stream": f"{start}:{end}"},
+        )
+    return Payload(
+        config_word, id_word, words[start // 4 : end // 4], start, separate_io=features == _LOCAL_ADDRESSING
+    )

@@ -49,8 +49,7 @@ class WeightCache:
             MemoryAccessError: a stream lies outside its region.
             WeightStreamError: a stream does not decode to what the operation needs.
         """
-        cores = len(operation.weights)
-        layouts = [_layout(operation, architecture, core, cores) for core in range(cores)]
+        layouts = [_layout(operation, architecture, core) for core in range(len(operation.weights))]
         streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
         records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
         digest = hashlib.blake2b(digest_size=16)
@@ -72,9 +71,9 @@ class WeightCache:
             self._size -= self._entries.pop(oldest).matrix.nbytes
 
 
-def _layout(operation: ConvolutionOperation, architecture: Architecture, core: int, cores: int) -> WeightLayout:
+def _layout(operation: ConvolutionOperation, architecture: Architecture, core: int) -> WeightLayout:
     """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
-    kernel = operation.kernel
+    kernel, cores = operation.kernel, operation.cores
     return WeightLayout(
         ofm_depth=(operation.ofm.depth + cores - 1 - core) // cores,
         ifm_depth=1 if operation.depthwise else operation.ifm.depth,
@@ -96,13 +95,10 @@ def _prepare(
     streams: list[NDArray[np.uint8]],
     records: list[NDArray[np.uint8]],
 ) -> PreparedWeights:
-    cores = len(layouts)
-    depth = operation.ofm.depth
+    cores, depth = operation.cores, operation.ofm.depth
     weights = np.zeros((depth, layouts[0].height, layouts[0].width, layouts[0].ifm_depth), np.int16)
     scales = np.zeros((3, depth), np.int64)
     for core, layout in enumerate(layouts):
-        if layout.ofm_depth == 0:
-            continue
         weights[core::cores] = decode_weights(streams[core].tobytes(), layout)
         own = decode_scales(records[core], layout.ofm_depth)
         scales[:, core::cores] = own.bias, own.multiplier, own.shift

@@ -1,7 +1,7 @@
 """Decodes weight and scale streams.
 
-A weight stream is MLW-compressed; ``ethosu.mlw_codec`` of the Vela wheel decompresses it. Its values come in
-the order in which the MAC units take them; :func:`arrange` puts them back into a tensor. The order was worked out
+A weight stream is MLW-compressed (see :mod:`deploy.npu.mlw`). Its values come in the order in which the MAC
+units take them; :func:`arrange` puts them back into a tensor. The order was worked out
 from Vela's encoder and is checked against it by the tests.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import WeightStreamError
+from deploy.npu.mlw import decompress
 
 IFM_UBLOCK_DEPTH = 8
 SCALE_RECORD_BYTES = 10
@@ -169,15 +170,7 @@ def decode_weights(stream: bytes, layout: WeightLayout) -> NDArray[np.int16]:
     Raises:
         WeightStreamError: it does not decode to the expected number of values.
     """
-    from ethosu import mlw_codec
-
-    if not stream:
-        raise WeightStreamError("the weight stream is empty")
-    try:
-        values = np.array(mlw_codec.decode(bytearray(stream)), np.int16)
-    except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
-        raise WeightStreamError(f"the weight stream cannot be decoded: {error}") from error
-    return arrange(values, layout)
+    return arrange(decompress(stream, stream_length(layout)), layout)
 
 
 @dataclass(frozen=True)
