@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,7 +13,8 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError, DeployError
 from deploy.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 
-_ACCEPTED = "MODEL: .keras, .h5, a SavedModel folder, .tflite, or FILE.py:function"
+_PROJECT_PREFIX = "models:"
+_ACCEPTED = "MODEL: .keras, .h5, a SavedModel folder, .tflite, FILE.py:function, or models:NAME"
 
 
 class ModelKind(Enum):
@@ -24,7 +24,7 @@ class ModelKind(Enum):
     KERAS = "Keras file"
     SAVED_MODEL = "SavedModel folder"
     FUNCTION = "FILE.py:function"
-    PROJECT = "model project"
+    PROJECT = "models:NAME"
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,16 @@ class ModelSource:
         return user_function.split(self.text)[0] if self.kind is ModelKind.FUNCTION else Path(self.text)
 
 
-PROJECT_LOADERS: dict[str, Callable[[str], Any]] = {}
-"""``PREFIX:NAME`` models: prefix -> function that takes NAME and returns a Keras model. A package that brings
-networks of its own registers its prefix here (``models:`` for ``deploy.models``)."""
-
-
 def parse(text: str) -> ModelSource:
     """Decide what a MODEL argument is, from its form and from what lies on disk.
 
     Raises:
         BadInputError: it is none of the accepted forms, or does not exist.
     """
-    prefix, colon, name = text.partition(":")
-    if colon and prefix in PROJECT_LOADERS:
-        return ModelSource(text, ModelKind.PROJECT, _clean(name))
+    if text.startswith(_PROJECT_PREFIX):
+        from deploy import zoo
+
+        return ModelSource(text, ModelKind.PROJECT, zoo.find(text.removeprefix(_PROJECT_PREFIX)).name)
     if user_function.is_reference(text):
         return ModelSource(text, ModelKind.FUNCTION, _clean(user_function.split(text)[0].stem))
     path = Path(text)
@@ -105,8 +101,9 @@ def _keras_model(source: ModelSource) -> Any:
     if source.kind is ModelKind.FUNCTION:
         model = user_function.call(source.text)
     elif source.kind is ModelKind.PROJECT:
-        prefix, _, name = source.text.partition(":")
-        model = PROJECT_LOADERS[prefix](name)
+        from deploy import zoo
+
+        model = zoo.build(source.name)
     else:
         model = _load_file(source)
     if not isinstance(model, keras.Model):

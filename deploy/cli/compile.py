@@ -21,7 +21,7 @@ DEFAULT_NPU = "U55-128"
 
 def compile_(
     model: Annotated[
-        str | None, typer.Argument(help=".tflite, .keras, .h5, SavedModel folder, or FILE.py:function.")
+        str | None, typer.Argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME.")
     ] = None,
     npu: Annotated[
         str | None, typer.Option(help="U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048.")

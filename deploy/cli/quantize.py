@@ -19,7 +19,7 @@ Images are resized to the model's input and scaled to [0, 1]; for anything else 
 
 def quantize(
     model: Annotated[
-        str | None, typer.Argument(help=".keras, .h5, SavedModel folder, or FILE.py:function.")
+        str | None, typer.Argument(help=".keras, .h5, SavedModel folder, FILE.py:function, or models:NAME.")
     ] = None,
     calibration: Annotated[
         str | None, typer.Option(help="Real data: .npz, .npy, a folder of images, or FILE.py:function.")
