@@ -62,7 +62,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class _Models:
+class Models:
     """The model before and after Vela, with inputs and outputs by name in the compiled model's order."""
 
     source: Model
@@ -105,7 +105,7 @@ class TargetRun:
         """
         options, document = self._options, self._build.document
         npu = npu_config(document.npu)
-        models = _read_models(self._build)
+        models = read_models(self._build)
         if options.firmware != "runner":
             raise BadInputError(f"--firmware {options.firmware}: only `runner` is known")
         runner_firmware.check_fits(document, npu, len(models.compiled.content))
@@ -143,7 +143,7 @@ class TargetRun:
             log=error.log if isinstance(error, TargetError) else (),
         )
 
-    def _judged(self, npu: NpuConfig, models: _Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
+    def _judged(self, npu: NpuConfig, models: Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
         if len(self._answers) != len(expected):
             raise TargetError(f"{len(self._answers)} answers for {len(expected)} inputs")
         comparisons, predictions = [], []
@@ -188,7 +188,7 @@ class TargetRun:
                 npu=document.npu,
             ),
             firmware=self._firmware,
-            versions={**document.versions, **_versions(), **(simulator.components if simulator else {})},
+            versions={**document.versions, **tool_versions(), **(simulator.components if simulator else {})},
             **fields,
         )
 
@@ -235,7 +235,7 @@ class TargetRun:
         return tuple(figures)
 
 
-def _read_models(build: BuildFolder) -> _Models:
+def read_models(build: BuildFolder) -> Models:
     """Read both models and check that they have the same outputs.
 
     Raises:
@@ -252,7 +252,7 @@ def _read_models(build: BuildFolder) -> _Models:
                 f"it is {tensor.dtype}{list(tensor.shape)}",
                 hints=["run `deploy compile` again"],
             )
-    return _Models(source, compiled, named_inputs(compiled), outputs)
+    return Models(source, compiled, named_inputs(compiled), outputs)
 
 
 def _input_set(model: Model, options: RunOptions) -> InputSet:
@@ -295,7 +295,8 @@ def _predictions(
     return predictions
 
 
-def _versions() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
+    """Version of everything that a verdict depends on, by package."""
     versions = {"deploy": deploy.__version__, "python": platform.python_version()}
     for package in ("numpy", "ai-edge-litert", "ethos-u-vela", "mlia-ethos-u"):
         try:
