@@ -7,7 +7,7 @@ write the same places in the arena (:mod:`deploy.npu_inference`), with LiteRT's 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deploy import tflite_model
 from deploy.errors import BadInputError, TargetError
+from deploy.oracles import Oracle
 from deploy.reference import ReferenceKernels
 from deploy.tflite_model import Model, Operator, Tensor
 
@@ -22,12 +23,13 @@ _STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_O
 
 
 class CpuOperator:
-    """One operator of a compiled model, ready to run.
+    """One operator of a model, ready to run alone.
 
     Args:
         operator: the operator.
         model: the model it belongs to.
-        content: a model with this operator alone, see :func:`cpu_operators`.
+        content: a file with this operator alone, see :class:`OperatorFiles`.
+        kernels: what runs it; LiteRT's reference kernels where nothing else is said.
 
     Attributes:
         index: position of the operator in the model.
@@ -36,11 +38,17 @@ class CpuOperator:
         outputs: its outputs.
 
     Raises:
-        BadInputError: LiteRT has no reference kernel for it.
-        NotInstalledError: LiteRT is missing.
+        BadInputError: there is no such kernel.
+        NotInstalledError: the kernels are not installed.
     """
 
-    def __init__(self, operator: Operator, model: Model, content: bytes) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        model: Model,
+        content: bytes,
+        kernels: Callable[[Model], Oracle] = ReferenceKernels,
+    ) -> None:
         self.index = operator.index
         self.code = operator.code
         self.inputs = _activations(operator, model)
@@ -49,13 +57,7 @@ class CpuOperator:
         # The one-operator model lists its inputs and outputs in this order.
         self._input_names = list(single.input_names().values())
         self._output_names = list(single.output_names().values())
-        try:
-            self._kernels = ReferenceKernels(single)
-        except BadInputError as error:
-            raise BadInputError(
-                f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
-                f"{error.message}"
-            ) from error
+        self._kernels = kernels(single)
 
     def run(self, inputs: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
         """Run it once.
@@ -102,52 +104,67 @@ def cpu_operators(model: Model, custom_code: str) -> dict[int, CpuOperator]:
                 f"operator {operator.index} ({operator.code}) keeps state between operators",
                 hints=["host-only runs cover models without resource variables; `deploy run-fvp` runs them"],
             )
-    whole = _unpacked(model)
-    return {operator.index: CpuOperator(operator, model, _single(whole, operator, model)) for operator in left}
+    files = OperatorFiles(model)
+    found = {}
+    for operator in left:
+        try:
+            found[operator.index] = CpuOperator(operator, model, files.content(operator))
+        except BadInputError as error:
+            raise BadInputError(
+                f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
+                f"{error.message}"
+            ) from error
+    return found
+
+
+class OperatorFiles:
+    """Writes files that hold one operator of a model each.
+
+    Args:
+        model: read by :mod:`deploy.tflite_model`, which has checked it.
+    """
+
+    def __init__(self, model: Model) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self._model = model
+        self._whole: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
+        self._empty: Any = schema.BufferT()
+
+    def content(self, operator: Operator) -> bytes:
+        """A file with one operator: its tensors, constants and options as they are, nothing else.
+
+        Its inputs are the operator's activation inputs in order, each once; its outputs the operator's outputs.
+        Further subgraphs stay, since control flow (WHILE, IF) refers to them by number.
+        """
+        import flatbuffers
+
+        whole, graph = self._whole, copy.copy(self._whole.subgraphs[0])
+        tensors: dict[int, int] = {}
+        for index in (*operator.inputs, *operator.outputs):
+            if index >= 0:
+                tensors.setdefault(index, len(tensors))
+        graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
+        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        single.inputs = [tensors.get(index, -1) for index in operator.inputs]
+        single.outputs = [tensors[index] for index in operator.outputs]
+        graph.operators = [single]
+        graph.inputs = [tensors[tensor.index] for tensor in _activations(operator, self._model)]
+        graph.outputs = [tensors[index] for index in operator.outputs]
+        result = copy.copy(whole)
+        result.subgraphs = [graph, *whole.subgraphs[1:]]
+        result.buffers = self._buffers(result.subgraphs)
+        result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(result.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    def _buffers(self, subgraphs: list[Any]) -> list[Any]:
+        """All buffers at their numbers, those that no tensor refers to emptied."""
+        used = {tensor.buffer for graph in subgraphs for tensor in graph.tensors}
+        return [buffer if number in used else self._empty for number, buffer in enumerate(self._whole.buffers)]
 
 
 def _activations(operator: Operator, model: Model) -> tuple[Tensor, ...]:
     present = dict.fromkeys(index for index in operator.inputs if index >= 0)
     return tuple(model.tensors[index] for index in present if model.tensors[index].data is None)
-
-
-def _unpacked(model: Model) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
-
-
-def _single(whole: Any, operator: Operator, model: Model) -> bytes:
-    """A file with one operator: its tensors, constants and options as they are, nothing else.
-
-    Further subgraphs stay, since control flow (WHILE, IF) refers to them by number.
-    """
-    import flatbuffers
-
-    graph = copy.copy(whole.subgraphs[0])
-    tensors: dict[int, int] = {}
-    for index in (*operator.inputs, *operator.outputs):
-        if index >= 0:
-            tensors.setdefault(index, len(tensors))
-    graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
-    single = copy.copy(whole.subgraphs[0].operators[operator.index])
-    single.inputs = [tensors.get(index, -1) for index in operator.inputs]
-    single.outputs = [tensors[index] for index in operator.outputs]
-    graph.operators = [single]
-    graph.inputs = [tensors[tensor.index] for tensor in _activations(operator, model)]
-    graph.outputs = [tensors[index] for index in operator.outputs]
-    result = copy.copy(whole)
-    result.subgraphs = [graph, *whole.subgraphs[1:]]
-    result.buffers = _needed_buffers(whole, result.subgraphs)
-    result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(result.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _needed_buffers(whole: Any, subgraphs: list[Any]) -> list[Any]:
-    """All buffers at their numbers, those that no tensor refers to emptied."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    used = {tensor.buffer for graph in subgraphs for tensor in graph.tensors}
-    return [buffer if number in used else schema.BufferT() for number, buffer in enumerate(whole.buffers)]

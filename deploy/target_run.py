@@ -72,6 +72,7 @@ class Models:
 
     @property
     def npu_operators(self) -> int:
+        """How many ``ethos-u`` operators the compiled model has."""
         return sum(operator.code == "ethos-u" for operator in self.compiled.operators)
 
 
