@@ -103,9 +103,10 @@ def _prepare(
         own = decode_scales(records[core], layout.ofm_depth)
         scales[:, core::cores] = own.bias, own.multiplier, own.shift
     largest_sum = int(np.abs(weights.reshape(depth, -1).astype(np.int64)).sum(axis=1).max())
-    # Exact as long as every partial sum stays below 2**24 (float32) or 2**53 (float64).
+    # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64).
     span = 255 if operation.ifm.dtype.itemsize == 1 else 1 << 33
-    dtype = np.float32 if largest_sum * span < 1 << 24 else np.float64
+    largest = largest_sum * span + int(np.abs(scales[0]).max())
+    dtype = np.float32 if largest < 1 << 24 else np.float64
     if operation.depthwise:
         matrix = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
     else:
