@@ -69,8 +69,6 @@ class RegisterBus:
                 self._store(address, instruction.size, registers[number])
         if instruction.write_back:
             changed[instruction.base] = (registers[instruction.base] + instruction.write_back) & 0xFFFFFFFF
-        if instruction.status is not None:
-            changed[instruction.status] = 0
         return changed
 
     def _load(self, address: int, instruction: Instruction) -> int:

@@ -1,0 +1,177 @@
+"""The machine with small programs on its CPU: registers, interrupt, memory, faults."""
+
+import re
+
+import pytest
+from guest import build_guest
+from simulator import run_guest, simulate
+
+pytestmark = pytest.mark.system
+
+ACCESSES = r"""
+int main(void) {
+  uint32_t a, b, c, d;
+  print("id "); hex(REG(NPU)); print("alias "); hex(REG(0x48102000));
+  REG(NPU + 0x80) = 0x11111111; REG(NPU + 0x84) = 0x22222222;
+  __asm volatile("ldrd %0,%1,[%2]" : "=r"(a), "=r"(b) : "r"(NPU + 0x80));
+  print("ldrd0 "); hex(a); print("ldrd1 "); hex(b);
+  c = NPU + 0x88;
+  __asm volatile("mov r4,#0x33\n mov r5,#0x44\n stmia %0!,{r4,r5}" : "+r"(c) : : "r4", "r5", "memory");
+  print("stm0 "); hex(REG(NPU + 0x88)); print("stm1 "); hex(REG(NPU + 0x8c)); print("stm! "); hex(c);
+  c = NPU + 0x80;
+  __asm volatile("ldmia %0!,{r4,r5}\n add %1,r4,r5" : "+r"(c), "=r"(a) : : "r4", "r5");
+  print("ldm "); hex(a); print("ldm! "); hex(c);
+  c = NPU + 0x80; __asm volatile("ldr %0,[%1],#4" : "=&r"(a), "+r"(c));
+  print("post "); hex(a); print("post! "); hex(c);
+  c = NPU + 0x80; __asm volatile("ldr %0,[%1,#4]!" : "=&r"(a), "+r"(c));
+  print("pre "); hex(a); print("pre! "); hex(c);
+  __asm volatile("strb %0,[%1,#1]" : : "r"(0xEE), "r"(NPU + 0x84)); print("strb "); hex(REG(NPU + 0x84));
+  a = 1; b = 7; c = 9; d = 5;
+  __asm volatile("cmp %3,#5\n ittee eq\n ldreq %0,[%4]\n addeq %1,%1,#1\n ldrne %2,[%4]\n addne %1,%1,#9"
+                 : "+r"(b), "+r"(c), "+r"(a) : "r"(d), "r"(NPU + 0x80) : "cc");
+  print("it0 "); hex(b); print("it1 "); hex(c); print("it2 "); hex(a);
+  return 0;
+}
+"""
+
+
+def test_every_way_to_load_and_store_reaches_the_registers(tmp_path):
+    done = run_guest(build_guest(tmp_path, ACCESSES))
+    assert done.status == 0, done.errors
+    expected = {
+        **{"id": 0x10064001, "alias": 0x10064001, "ldrd0": 0x11111111, "ldrd1": 0x22222222},
+        **{"stm0": 0x33, "stm1": 0x44, "stm!": 0x58102090, "ldm": 0x33333333, "ldm!": 0x58102088},
+        **{"post": 0x11111111, "post!": 0x58102084, "pre": 0x22222222, "pre!": 0x58102084},
+        **{"strb": 0x2222EE22, "it0": 0x11111111, "it1": 10, "it2": 1},
+    }
+    assert {name: done.value(name) for name in expected} == expected
+
+
+RUN = r"""
+static const uint32_t stream[] = { /* DMA of 32 bytes from region 0 + 0 to region 1 + 16, then stop */
+  0x00000130, 0x00010131, 0x00004030, 0, 0x00004031, 16, 0x00004032, 32, 0x00000010, 0xffff0000 };
+static volatile uint32_t *const queue = (void *)0x31001000;
+static volatile uint32_t *const source = (void *)0x60100000, *const target = (void *)0x31000100;
+static void prepare(uint32_t base) {
+  REG(NPU + 0x0c) = 1; while (REG(NPU + 4) & 8) { }
+  REG(NPU + 0x10) = base; REG(NPU + 0x20) = sizeof stream; REG(NPU + 0x1c) = 2;
+  REG(NPU + 0x80) = (uint32_t)source; REG(NPU + 0x88) = (uint32_t)target; REG(NPU + 0x3c) = 3;
+  for (int i = 0; i < 10; i++) queue[i] = stream[i];
+}
+"""
+
+
+def test_a_run_raises_interrupt_56_once_and_wakes_the_cpu(tmp_path):
+    source = (
+        RUN
+        + r"""
+    int main(void) {
+      for (int i = 0; i < 8; i++) source[i] = 0x100 + i;
+      prepare(0x31001000);
+      REG(NPU + 0x180) = 1; REG(NPU + 0x184) = 0x80000001; REG(NPU + 0x380) = 0x182;
+      NVIC_ISER1 = NPU_IRQ_BIT;
+      REG(NPU + 8) = 1;
+      while (!interrupts) __asm volatile("wfi");
+      for (volatile int i = 0; i < 10000; i++) { }
+      print("interrupts "); hex(interrupts); print("status "); hex(REG(NPU + 4));
+      print("first "); hex(target[4]); print("last "); hex(target[11]); print("next "); hex(target[12]);
+      print("qread "); hex(REG(NPU + 0x18));
+      print("cycles "); hex(REG(NPU + 0x1a0)); print("beats "); hex(REG(NPU + 0x300));
+    }"""
+    )
+    done = run_guest(build_guest(tmp_path, source), "--stat")
+    assert done.value("interrupts") == 1
+    assert done.value("status") == 0x20
+    assert (done.value("first"), done.value("last"), done.value("next")) == (0x100, 0x107, 0)
+    assert done.value("qread") == 40
+    assert done.value("cycles") > 0
+    assert done.value("beats") == 4  # 32 bytes through port 1, 8 bytes a beat
+    assert "1 complete, 0 failed" in done.output
+
+
+def test_the_interrupt_line_is_a_level_that_polling_programs_can_follow(tmp_path):
+    source = (
+        RUN
+        + r"""
+    int main(void) {
+      prepare(0x31001000);
+      REG(NPU + 8) = 1; while (!(REG(NPU + 4) & 2)) { }
+      print("pending "); hex(REG(0xE000E204)); REG(0xE000E284) = NPU_IRQ_BIT;
+      REG(NPU + 8) = 2; REG(0xE000E284) = NPU_IRQ_BIT; print("after "); hex(REG(0xE000E204));
+    }"""
+    )
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.value("pending") == 1 << 24
+    assert done.value("after") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "bit", "reason"),
+    [
+        ("prepare(0x20000000);", 1 << 2, "does not reach its command stream at 0x20000000"),
+        ("prepare(0x31001000); queue[8] = 0x3f;", 1 << 4, "unknown command"),
+        ("prepare(0x31001000); queue[5] = 0x7fffffff;", 1 << 2, "outside the region"),
+        ("prepare(0x31001000); REG(NPU + 0x20) = 0x7fffffff;", 1 << 2, "does not fit"),
+    ],
+)
+def test_a_run_that_fails_sets_its_status_bit_and_tells_the_user_why(tmp_path, change, bit, reason):
+    source = RUN + "int main(void) { " + change + ' REG(NPU + 8) = 1; print("status "); hex(REG(NPU + 4)); }'
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.value("status") == bit | 2
+    assert reason in done.errors
+    assert "Ethos-U55-128" in done.errors
+
+
+def test_raw_data_is_loaded_and_dumped_from_every_memory(tmp_path):
+    content = bytes(range(256)) * 16
+    (tmp_path / "data.bin").write_bytes(content)
+    places = [0x0007E000, 0x11000010, 0x30001000, 0x211FF800, 0x60000123, 0xDFFFF000]
+    elf = build_guest(tmp_path, "int main(void) { REG(0x21000000) = 0x12345678; return 0; }")
+    words = []
+    for place in places:
+        words += ["--data", f"{tmp_path}/data.bin@{place:#x}"]
+        words += ["--dump", f"cpu0={tmp_path}/dump-{place:x}@Memory:{place:#x},{len(content)}"]
+    words += ["--dump", f"{tmp_path}/word@0x31000000,4"]
+    done = run_guest(elf, *words)
+    assert done.status == 0, done.errors
+    for place in places:
+        assert (tmp_path / f"dump-{place:x}").read_bytes() == content
+    assert (tmp_path / "word").read_bytes() == bytes.fromhex("78563412")
+
+
+def test_a_locked_up_cpu_ends_with_the_reason(tmp_path):
+    # With all faults masked there is no handler left to take this one.
+    source = 'int main(void) { __asm volatile("cpsid f\\n udf #0"); }'
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.status == 4
+    assert "QEMU died" in done.errors
+    assert "Lockup" in done.errors
+
+
+def test_a_vector_access_to_the_registers_ends_with_its_place(tmp_path):
+    source = 'int main(void) { __asm volatile("vldr s0,[%0]" : : "r"(NPU)); }'
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.status == 4
+    assert "only integer loads and stores" in done.errors
+
+
+def test_without_an_npu_access_the_npu_is_never_touched(tmp_path):
+    done = run_guest(build_guest(tmp_path, 'int main(void) { print("hello\\n"); }'), "--stat")
+    assert done.output.startswith("hello\n\x04")
+    assert re.search(r"register accesses *: 0 in", done.output)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--timelimit", "1"), "CPU time has been exceeded"),
+        (("--simlimit", "0.3"), "Simulated time has been exceeded"),
+        (("--cyclelimit", "5000000"), "Cycle limit has been exceeded"),
+    ],
+)
+def test_each_limit_ends_the_simulation_with_status_0_and_still_dumps(tmp_path, words, reason):
+    elf = build_guest(tmp_path, "int main(void) { REG(0x31000000) = 7; for (;;) { } }")
+    done = simulate("-a", elf, *words, "--dump", f"{tmp_path}/word@0x31000000,4")
+    assert done.status == 0
+    assert reason in done.output
+    assert (tmp_path / "word").read_bytes() == b"\7\0\0\0"

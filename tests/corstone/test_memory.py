@@ -1,0 +1,90 @@
+import secrets
+
+import numpy as np
+import pytest
+
+from deploy.corstone.memory import GuestMemory
+from deploy.corstone.qemu import QemuProcess, locate_qemu
+from deploy.corstone.qtest import QtestConnection
+from deploy.errors import TargetError
+from deploy.npu_config import npu_config
+from deploy.runner_firmware import runner_path
+
+pytestmark = pytest.mark.system
+
+# Around the borders of blocks and of the two chips that make up SRAM.
+PLACES = [0x0007F000, 0x11000000, 0x010FFFF0, 0x20000000, 0x311FFFF0, 0x213FFFF0, 0x60000000, 0xDFFFFFF0]
+
+
+@pytest.fixture
+def machine():
+    with QemuProcess(locate_qemu(), [runner_path(npu_config("U55-128"))]) as process:
+        process.wait_ready()
+        qtest = QtestConnection(process.channels["qtest"])
+        yield process, qtest
+
+
+def test_the_direct_and_the_portable_way_reach_the_same_bytes(machine):
+    process, qtest = machine
+    direct = GuestMemory(process.ddr_file, qtest, process.pid)
+    portable = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    assert direct.direct
+    assert not portable.direct
+    for place in PLACES:
+        for writer, reader in ((direct, portable), (portable, direct)):
+            content = secrets.token_bytes(16)
+            writer.write(place, content)
+            assert reader.read(place, 16) == content
+            assert qtest.read(place, 16) == content
+    direct.close()
+
+
+def test_finding_the_memories_changes_nothing_in_them(machine):
+    process, qtest = machine
+    before = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    content = {place: before.read(place, 16) for place in (0x0007FFF0, 0x111FFFF0, 0x3007FFF0, 0x311FFFF0)}
+    direct = GuestMemory(process.ddr_file, qtest, process.pid)
+    assert {place: direct.read(place, 16) for place in content} == content
+    direct.close()
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
+    process, qtest = machine
+    memory = GuestMemory(process.ddr_file, qtest, process.pid, portable=portable)
+    memory.write(0x31000000, b"before the run")
+    one, other = memory.window(0x31001000), memory.window(0x21000000)
+    assert one is not None
+    assert other is not None
+    # Both windows look at the same copy, as two regions in one memory do.
+    one[:4] = [1, 2, 3, 4]
+    assert other[0x1000:0x1004].tolist() == [1, 2, 3, 4]
+    other[0x1FFFFE:0x200002] = [5, 6, 7, 8]
+    memory.write(0x31300000, b"by the CPU")
+    memory.commit()
+    assert memory.read(0x21001000, 4) == bytes([1, 2, 3, 4])
+    assert memory.read(0x311FFFFE, 4) == bytes([5, 6, 7, 8])
+    assert memory.read(0x31000000, 14) == b"before the run"
+    assert memory.read(0x31300000, 10) == b"by the CPU"
+    memory.close()
+
+
+def test_the_npu_reaches_neither_the_tightly_coupled_memories_nor_devices(machine):
+    process, qtest = machine
+    memory = GuestMemory(process.ddr_file, qtest, process.pid)
+    assert [memory.window(address) for address in (0x0, 0x10000000, 0x20000000, 0x58102000)] == [None] * 4
+    ddr = memory.window(0x90000000)
+    assert ddr is not None
+    assert ddr.size == 0xE0000000 - 0x90000000
+    ddr[:4] = np.array([9, 8, 7, 6], np.uint8)
+    assert qtest.read(0x90000000, 4) == bytes([9, 8, 7, 6])
+    memory.close()
+
+
+def test_an_address_without_memory_is_an_error(machine):
+    process, qtest = machine
+    memory = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    with pytest.raises(TargetError, match="no memory at 0x40000000"):
+        memory.read(0x40000000, 4)
+    with pytest.raises(TargetError, match="qtest"):
+        qtest.request("no_such_command")
