@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -51,6 +52,15 @@ def tiny_tflite(tiny_keras_model: Path, tiny_samples: Path) -> Path:
     words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "-o", str(path), "-q"]
     assert run(words) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build folder of the tiny model for U55-128."""
+    folder = tmp_path_factory.mktemp("built") / "tiny-u55-128"
+    with contextlib.chdir(folder.parent):
+        assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", str(folder), "-q"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from deploy.errors import BadInputError, DeployError, ExitStatus
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
 
+_INTERRUPTED = 128 + signal.SIGINT
+
 app = typer.Typer(
     name="deploy",
     help="Take a trained Keras or TFLite model to an Arm Ethos-U microNPU and prove that it computes there "
@@ -80,6 +82,11 @@ def _terminated(_number: int, _frame: object) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
+def _interrupted() -> int:
+    print("deploy: interrupted", file=sys.stderr)
+    return _INTERRUPTED
+
+
 def _internal_error(error: Exception) -> int:
     """The last resort: name the place of a defect of our own without burying the user in a traceback."""
     if os.environ.get(TRACEBACK_VARIABLE):
@@ -110,8 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
-        print("deploy: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _interrupted()
     except click.ClickException as error:
         error.show()
         return ExitStatus.BAD_INPUT
@@ -127,4 +133,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.BAD_INPUT
     except Exception as error:
         return _internal_error(error)
+    if status == _INTERRUPTED:  # typer turns Ctrl-C into this status without a word
+        return _interrupted()
     return status if isinstance(status, int) else ExitStatus.PASS

@@ -21,6 +21,7 @@ from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
 
 pytestmark = pytest.mark.system
+PS = shutil.which("ps") or "ps"
 OPEN = f"{sys.executable} -m deploy.corstone --npu-family U55"
 
 
@@ -35,7 +36,7 @@ def wrapper(folder: Path, body: str) -> str:
 
 def running_in(folder: Path) -> list[str]:
     """Processes whose command line names a file in ``folder``: simulators and QEMUs of a run."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run([PS, "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if str(folder) in line]
 
 
@@ -74,8 +75,9 @@ def test_a_build_runs_and_its_verdict_document_holds_the_evidence(built: Path, t
         "U55-128",
     )
     assert document["firmware"]["kind"] == "runner"
-    assert {output["name"] for output in document["outputs"]} == {"kind", "shape"}
-    assert all(output["mismatches"] == 0 and output["max_lsb"] == 0 for output in document["outputs"])
+    assert {output["name"] for output in document["outputs"]} == {"garment", "kind"}
+    # A fully connected head: LiteRT rounds once, the command stream twice, so one LSB is possible.
+    assert all(output["elements"] == 12 and output["max_lsb"] <= 1 for output in document["outputs"])
     labels = {figure["label"] for figure in document["figures"]}
     assert labels == {"estimate", "measured"}
     assert {"deploy", "qemu", "ethos-u-vela", "ai-edge-litert"} <= set(document["versions"])
@@ -125,7 +127,7 @@ def test_the_simulator_is_killed_in_the_middle(
 
 
 def test_qemu_is_killed_in_the_middle(built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    kill = 'open "$@" & sleep 0.4; pkill -KILL -P $! qemu; wait $!'
+    kill = f'{OPEN} "$@" & for _ in $(seq 100); do pkill -KILL -P $! qemu && break; sleep 0.05; done; wait $!'
     fails(capsys, 4, ["run-fvp", str(built), "--fvp", wrapper(tmp_path, kill)], "the simulator ended with")
 
 
@@ -179,7 +181,7 @@ def test_a_model_for_other_macs_surfaces_as_the_drivers_own_error(
     error = fails(
         capsys, 4, ["run-fvp", str(built), "--fvp", wrapper(tmp_path, body)], "without copying any output"
     )
-    assert "macs" in error.lower()
+    assert "Node ethos-u (number 0) failed to invoke" in error
 
 
 def test_uart_output_that_is_cut_before_the_end_is_no_answer(
