@@ -50,13 +50,15 @@ def convolve(
     batch = prepared.shape[0]
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
     rows = _rows(operation, weights)
-    for item in range(batch):
+    items = max(1, rows // ofm.height)
+    for item in range(0, batch, items):
         for top in range(0, ofm.height, rows):
             height = min(rows, ofm.height - top)
             first = top * kernel.stride_y
-            part = prepared[item, first : first + (height - 1) * kernel.stride_y + kernel.extent_y]
-            elements = requantize(accumulate(part[None], weights, operation, height))
-            result[item, top : top + height] = elements.reshape(height, ofm.width, ofm.depth)
+            last = first + (height - 1) * kernel.stride_y + kernel.extent_y
+            sums = accumulate(prepared[item : item + items, first:last], weights, operation, height)
+            target = result[item : item + items, top : top + height]
+            target[...] = requantize(sums).reshape(target.shape)
     write(memory, ofm, result)
 
 
