@@ -1,0 +1,289 @@
+"""What firmware has to know about a compiled network: arrays, arena, tensor tables, NPU; read from a build folder."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deploy import npu
+from deploy.build_folder import BuildFolder, TensorRecord
+from deploy.errors import BadInputError
+from deploy.npu_config import npu_config
+from deploy.tflite_model import Model, Operator, read
+
+ETHOS_U = "ethos-u"
+ARENA_MARGIN_BYTES = 2048
+"""On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the NHCWB16
+format may reach past the end of a tensor."""
+
+_ALIGNMENT = 16
+_KIB = 1024
+SRAM_BYTES = 2048 * _KIB
+DDR_BYTES = 256 * 1024 * _KIB
+
+# Numbers of TFLite's schema (TensorType), which the protocol uses too.
+DTYPE_NUMBERS = {
+    "float32": 0,
+    "float16": 1,
+    "int32": 2,
+    "uint8": 3,
+    "int64": 4,
+    "bool": 6,
+    "int16": 7,
+    "int8": 9,
+    "float64": 10,
+    "uint64": 12,
+    "uint32": 15,
+    "uint16": 16,
+}
+
+# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on port 0,
+# or on port 1 where it lies in DRAM; everything else on port 0.
+_REGIONS_SHARED = 0x5553
+_REGIONS_DEDICATED = 0x555B
+
+
+@dataclass(frozen=True)
+class FirmwareTensor:
+    """An input or output.
+
+    Attributes:
+        record: name, shape, dtype, quantization and size.
+        position: among the compiled model's inputs or outputs.
+        arena_offset: where it lies in the arena, in bytes; -1 if Vela did not place it.
+        labels: class names, may be empty.
+    """
+
+    record: TensorRecord
+    position: int
+    arena_offset: int
+    labels: tuple[str, ...] = ()
+
+    @property
+    def dtype_number(self) -> int:
+        """The dtype as the protocol writes it."""
+        return DTYPE_NUMBERS[self.record.dtype]
+
+    @property
+    def scale(self) -> float:
+        """Scale, 0 for a tensor that is not quantized."""
+        return self.record.scales[0] if self.record.scales else 0.0
+
+    @property
+    def zero_point(self) -> int:
+        """Zero point, 0 for a tensor that is not quantized."""
+        return self.record.zero_points[0] if self.record.zero_points else 0
+
+
+@dataclass(frozen=True)
+class FirmwareNetwork:
+    """A compiled network, ready to be written as C.
+
+    Attributes:
+        name: of the model.
+        npu: ``U55-128`` and so on.
+        memory_mode: Vela's.
+        sha256: of the compiled ``.tflite``, in hex.
+        inputs: in the compiled model's order.
+        outputs: in the compiled model's order.
+        operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``).
+        model: the compiled ``.tflite``.
+        commands: payload of the ethos-u operator (driver actions and command stream); empty if it is not the only one.
+        weights: its read-only data; empty if it is not the only one.
+        config_word: CONFIG register of the NPU it was compiled for.
+        scratch_bytes: end of the last tensor in the arena, dedicated fast memory left out.
+        planned_bytes: the same with dedicated fast memory, which TFLM places in its arena as well.
+        fast_memory_bytes: size of dedicated fast memory, 0 if the memory mode has none.
+    """
+
+    name: str
+    npu: str
+    memory_mode: str
+    sha256: str
+    inputs: tuple[FirmwareTensor, ...]
+    outputs: tuple[FirmwareTensor, ...]
+    operators: tuple[str, ...]
+    model: bytes = field(repr=False)
+    commands: bytes = field(repr=False)
+    weights: bytes = field(repr=False)
+    config_word: int
+    scratch_bytes: int
+    planned_bytes: int
+    fast_memory_bytes: int
+
+    @property
+    def cpu_operators(self) -> tuple[str, ...]:
+        """Codes of the operators that stay on the CPU, each once, sorted."""
+        return tuple(sorted(set(self.operators) - {ETHOS_U}))
+
+    @property
+    def model_in_sram(self) -> bool:
+        """Whether Vela assumed the read-only data to lie in SRAM too."""
+        return self.memory_mode == "Sram_Only"
+
+    @property
+    def arena_in_sram(self) -> bool:
+        """Whether the arena lies in SRAM (else in DDR, with a dedicated SRAM beside it)."""
+        return self.fast_memory_bytes == 0
+
+    @property
+    def region_config(self) -> int:
+        """The NPU's REGIONCFG register."""
+        return _REGIONS_SHARED if self.arena_in_sram else _REGIONS_DEDICATED
+
+    def arena_bytes(self, runtime: str) -> int:
+        """Size of the tensor arena for ``npu`` or ``tflm``."""
+        used = self.planned_bytes if runtime == "tflm" else self.scratch_bytes
+        return _rounded(used + ARENA_MARGIN_BYTES)
+
+
+def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None) -> FirmwareNetwork:
+    """Read what firmware needs from a build folder.
+
+    Args:
+        build: an open build folder.
+        labels: class names per output.
+
+    Raises:
+        BadInputError: the compiled model has nothing for the NPU, is damaged, or its NPU is not on Corstone-300.
+    """
+    document = build.document
+    config = npu_config(document.npu)
+    if not config.simulated:
+        raise BadInputError(
+            f"no firmware for Ethos-{config.name}: Corstone-300 has U55 and U65",
+            hints=["U85 models can be compiled and reported only"],
+        )
+    model = read(build.compiled)
+    custom = [operator for operator in model.operators if operator.code == ETHOS_U]
+    if not custom:
+        raise BadInputError(
+            f"{build.compiled}: no ethos-u operator in it: the NPU would have nothing to do",
+            hints=["`deploy report` says why the operators stay on the CPU"],
+        )
+    offsets = _arena_offsets(model, str(build.compiled))
+    fast = {operator.inputs[3] for operator in custom if _has_fast_memory(operator)}
+    payloads = [_payload(model, operator, str(build.compiled)) for operator in custom]
+    single = len(model.operators) == 1
+    network = FirmwareNetwork(
+        name=document.model,
+        npu=document.npu,
+        memory_mode=document.memory_mode,
+        sha256=document.compiled_sha256,
+        inputs=_tensors(document.inputs, model, model.inputs, offsets, {}),
+        outputs=_tensors(document.outputs, model, model.outputs, offsets, labels or {}),
+        operators=tuple(operator.code for operator in model.operators),
+        model=model.content,
+        commands=payloads[0] if single else b"",
+        weights=_constant(model, custom[0].inputs[1]) if single else b"",
+        config_word=npu.Architecture(config.family, config.macs).config_word,
+        scratch_bytes=_end(model, offsets, leave_out=fast),
+        planned_bytes=_end(model, offsets, leave_out=set()),
+        fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
+    )
+    _check_memory(network)
+    return network
+
+
+def check_single_operator(network: FirmwareNetwork) -> None:
+    """Refuse what the ``npu`` runtime cannot run.
+
+    Raises:
+        BadInputError: the model is more than one ``ethos-u`` operator; lists the operators.
+    """
+    if network.operators == (ETHOS_U,):
+        unplaced = [t.record.name for t in (*network.inputs, *network.outputs) if t.arena_offset < 0]
+        if unplaced:
+            raise BadInputError(
+                f"Vela gave {', '.join(unplaced)} no place in the arena", hints=["`--runtime tflm` places it itself"]
+            )
+        return
+    raise BadInputError(
+        f"the `npu` runtime runs a single ethos-u operator; this model has {len(network.operators)}: "
+        f"{', '.join(network.operators[:12])}{', ...' if len(network.operators) > 12 else ''}",
+        hints=["`--runtime tflm --tflm DIR` runs operators on the CPU as well", "`deploy report` says why they stay"],
+    )
+
+
+def _rounded(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _has_fast_memory(operator: Operator) -> bool:
+    return len(operator.inputs) > 3 and operator.inputs[3] != operator.inputs[2]
+
+
+def _constant(model: Model, index: int) -> bytes:
+    data = model.tensors[index].data
+    return b"" if data is None else data.tobytes()
+
+
+def _payload(model: Model, operator: Operator, source: str) -> bytes:
+    if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
+        raise BadInputError(f"{source}: an ethos-u operator has fewer than four inputs")
+    payload = _constant(model, operator.inputs[0])
+    try:
+        npu.parse_payload(payload)
+    except npu.NpuError as error:
+        raise BadInputError(f"{source}: the command stream is damaged: {error}") from error
+    return payload
+
+
+def _arena_offsets(model: Model, source: str) -> tuple[int, ...]:
+    """Offset of every tensor; metadata: int32 version, subgraph, count, one offset per tensor (-1 = not placed)."""
+    data = model.metadata.get("OfflineMemoryAllocation", b"")
+    count = struct.unpack_from("<3i", data)[2] if len(data) >= 12 else -1
+    if count != len(model.tensors) or len(data) < 12 + 4 * count:
+        raise BadInputError(
+            f"{source}: its OfflineMemoryAllocation metadata does not match its tensors",
+            hints=["run `deploy compile` again"],
+        )
+    return struct.unpack_from(f"<{count}i", data, 12)
+
+
+def _end(model: Model, offsets: tuple[int, ...], leave_out: set[int]) -> int:
+    return max(
+        (offsets[t.index] + t.nbytes for t in model.tensors if offsets[t.index] >= 0 and t.index not in leave_out),
+        default=0,
+    )
+
+
+def _tensors(
+    records: tuple[TensorRecord, ...],
+    model: Model,
+    indices: tuple[int, ...],
+    offsets: tuple[int, ...],
+    labels: dict[str, tuple[str, ...]],
+) -> tuple[FirmwareTensor, ...]:
+    if len(records) != len(indices):
+        raise BadInputError("compile.json and the compiled model differ in their inputs or outputs")
+    tensors = []
+    for position, (record, index) in enumerate(zip(records, indices, strict=True)):
+        tensor = model.tensors[index]
+        if (record.shape, record.dtype, record.bytes) != (tensor.shape, tensor.dtype, tensor.nbytes):
+            raise BadInputError(f"{record.name}: compile.json and the compiled model differ")
+        if record.dtype not in DTYPE_NUMBERS:
+            raise BadInputError(f"{record.name}: firmware cannot exchange tensors of type {record.dtype}")
+        if not all(math.isfinite(np.float32(scale)) for scale in record.scales):
+            raise BadInputError(f"{record.name}: its quantization scale is no finite number")
+        tensors.append(FirmwareTensor(record, position, offsets[index], labels.get(record.name, ())))
+    return tuple(tensors)
+
+
+def _check_memory(network: FirmwareNetwork) -> None:
+    """Corstone-300 has 2 MB of SRAM that the NPU reaches; the TCMs it does not."""
+    arena = network.arena_bytes("tflm")
+    in_sram = network.fast_memory_bytes + (arena if network.arena_in_sram else 0)
+    in_sram += len(network.model) if network.model_in_sram else 0
+    in_ddr = len(network.model) + sum(tensor.record.bytes for tensor in network.inputs)
+    in_ddr += 0 if network.arena_in_sram else arena
+    for what, needed, available in (("SRAM", in_sram, SRAM_BYTES), ("DDR", in_ddr, DDR_BYTES)):
+        if needed > available:
+            raise BadInputError(
+                f"the network needs {needed} bytes of {what} in memory mode {network.memory_mode}, "
+                f"Corstone-300 has {available}",
+                hints=["`deploy compile ... --optimise Size`", "another --memory-mode, or a smaller input"],
+            )

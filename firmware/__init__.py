@@ -1,0 +1,1 @@
+"""C and C++ sources that rendered firmware projects consist of (package data)."""

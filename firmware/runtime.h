@@ -1,0 +1,36 @@
+/* What the protocol server asks of whatever runs the network. */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include <stdint.h>
+
+#include "npu_counters.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum runtime_kind { RUNTIME_OTHER = 0, RUNTIME_NPU = 1, RUNTIME_TFLM = 2 };
+
+struct runtime_report {
+    uint32_t arena_used; /* bytes of the tensor arena that are in use */
+    struct npu_counters counters;
+};
+
+enum runtime_kind runtime_kind(void);
+
+/* Prepares the network. NULL when it can run, else why it cannot: a text that stays valid. */
+const char *runtime_start(void);
+
+/* Memory of an input or output, by its place in network_inputs and network_outputs. */
+void *runtime_input(unsigned number);
+const void *runtime_output(unsigned number);
+
+/* Runs the network once. NULL on success, else why not: a text that stays valid until the next call. */
+const char *runtime_infer(struct runtime_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

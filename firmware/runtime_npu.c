@@ -1,0 +1,71 @@
+/* Runs a network that is a single ethos-u operator: the driver and an arena are all it takes. */
+#include <stddef.h>
+
+#include "ethosu_message.h"
+#include "ethosu_platform.h"
+#include "network.h"
+#include "runtime.h"
+
+static struct ethosu_driver driver;
+static struct message problem;
+
+static uint8_t arena[NETWORK_ARENA_BYTES] __attribute__((aligned(16), section(".tensor_arena")));
+#if NETWORK_FAST_MEMORY_BYTES > 0
+static uint8_t fast_memory[NETWORK_FAST_MEMORY_BYTES] __attribute__((aligned(16), section(".fast_memory")));
+#else
+static uint8_t *const fast_memory = NULL;
+#endif
+
+enum runtime_kind runtime_kind(void)
+{
+    return RUNTIME_NPU;
+}
+
+static const char *driver_problem(void)
+{
+    message_clear(&problem);
+    ethosu_describe(ethosu_last_failure(&driver), &problem);
+    return message_get(&problem);
+}
+
+const char *runtime_start(void)
+{
+    if (ethosu_platform_start(&driver, fast_memory, NETWORK_FAST_MEMORY_BYTES) != 0
+        || ethosu_check_payload(&driver, network_commands, NETWORK_COMMANDS_BYTES) != 0) {
+        return driver_problem();
+    }
+    driver.region_config = NETWORK_REGION_CONFIG;
+    driver.timeout_ms = NPU_TIMEOUT_MS;
+    return NULL;
+}
+
+void *runtime_input(unsigned number)
+{
+    return arena + network_inputs[number].arena_offset;
+}
+
+const void *runtime_output(unsigned number)
+{
+    return arena + network_outputs[number].arena_offset;
+}
+
+const char *runtime_infer(struct runtime_report *report)
+{
+    /* Regions of Vela's command stream: read-only data, arena, fast memory (part of the arena if there is none). */
+    uint64_t base[3] = { (uintptr_t)network_weights, (uintptr_t)arena, (uintptr_t)arena };
+    const size_t bytes[3] = {
+        NETWORK_WEIGHTS_BYTES,
+        sizeof arena,
+        NETWORK_FAST_MEMORY_BYTES > 0 ? NETWORK_FAST_MEMORY_BYTES : sizeof arena,
+    };
+    npu_counters_clear();
+    struct ethosu_driver *reserved = ethosu_reserve_driver();
+    int result = ethosu_invoke_v3(reserved, network_commands, (int)NETWORK_COMMANDS_BYTES, base, bytes, 3, NULL);
+    ethosu_release_driver(reserved);
+    if (result != 0) {
+        return driver_problem();
+    }
+    report->arena_used = sizeof arena;
+    npu_counters_get(&report->counters);
+    return NULL;
+}

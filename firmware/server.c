@@ -1,0 +1,249 @@
+#include "server.h"
+
+#include <string.h>
+
+#include "frame.h"
+#include "message.h"
+#include "network.h"
+#include "runtime.h"
+#include "uart.h"
+
+/* Payloads begin with fixed parts of these sizes; what follows is described where it is written. */
+enum { HELLO_FIXED_BYTES = 56, TENSOR_FIXED_BYTES = 16, RESULT_FIXED_BYTES = 44 };
+enum { MIN_REQUEST_BYTES = 16 };
+#define REQUEST_BYTES (NETWORK_INPUT_BYTES > MIN_REQUEST_BYTES ? NETWORK_INPUT_BYTES : MIN_REQUEST_BYTES)
+
+/* Inputs are taken over into the arena only when they have arrived whole. */
+static uint8_t request[REQUEST_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
+static struct frame_parser parser;
+static const char *not_ready;
+
+static void send_text(uint8_t type, uint8_t sequence, const uint8_t *prefix, size_t prefix_bytes, const char *text,
+                      size_t length)
+{
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, type, sequence, (uint32_t)(prefix_bytes + length));
+    frame_write(&writer, prefix, prefix_bytes);
+    frame_write(&writer, text, length);
+    frame_end(&writer);
+}
+
+static void send_error(uint8_t sequence, enum protocol_error error, const char *text)
+{
+    const uint8_t code[2] = { (uint8_t)error, 0 };
+    send_text(TYPE_ERROR, sequence, code, sizeof code, text, strlen(text));
+}
+
+void server_log(const char *text, size_t length)
+{
+    send_text(TYPE_LOG, 0, NULL, 0, text, length);
+}
+
+void server_report_fault(const char *text)
+{
+    send_error(0, PROTOCOL_FAULT, text);
+}
+
+static uint32_t table_bytes(const struct network_tensor *tensors, unsigned count)
+{
+    uint32_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bytes += (uint32_t)(TENSOR_FIXED_BYTES + 4 * tensors[i].rank + strlen(tensors[i].name));
+    }
+    return bytes;
+}
+
+/* Per tensor: dtype u8, rank u8, length of the name u16, bytes u32, scale f32, zero point i32, shape u32 each, name. */
+static void write_table(struct frame_writer *writer, const struct network_tensor *tensors, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct network_tensor *tensor = &tensors[i];
+        uint16_t name_length = (uint16_t)strlen(tensor->name);
+        uint32_t scale;
+        memcpy(&scale, &tensor->scale, sizeof scale);
+        frame_write(writer, (const uint8_t[]){ tensor->dtype, tensor->rank }, 2);
+        frame_write_u16(writer, name_length);
+        frame_write_u32(writer, tensor->bytes);
+        frame_write_u32(writer, scale);
+        frame_write_u32(writer, (uint32_t)tensor->zero_point);
+        for (unsigned k = 0; k < tensor->rank; k++) {
+            frame_write_u32(writer, tensor->shape[k]);
+        }
+        frame_write(writer, tensor->name, name_length);
+    }
+}
+
+/* Version u16, runtime u8, 0, SHA-256 of the model, build id of 8 bytes, largest request u32, inputs u8, outputs u8,
+ * 0 u16, arena u32; then the tensors, inputs first. */
+static void send_hello(uint8_t sequence)
+{
+    struct frame_writer writer = { .write = uart_write };
+    uint32_t length = HELLO_FIXED_BYTES + table_bytes(network_inputs, NETWORK_INPUTS)
+                      + table_bytes(network_outputs, NETWORK_OUTPUTS);
+    frame_begin(&writer, TYPE_HELLO_REPLY, sequence, length);
+    frame_write_u16(&writer, PROTOCOL_VERSION);
+    frame_write_u16(&writer, (uint16_t)runtime_kind());
+    frame_write(&writer, network_sha256, 32);
+    frame_write(&writer, network_build_id, 8);
+    frame_write_u32(&writer, REQUEST_BYTES);
+    frame_write(&writer, (const uint8_t[]){ NETWORK_INPUTS, NETWORK_OUTPUTS, 0, 0 }, 4);
+    frame_write_u32(&writer, NETWORK_ARENA_BYTES);
+    write_table(&writer, network_inputs, NETWORK_INPUTS);
+    write_table(&writer, network_outputs, NETWORK_OUTPUTS);
+    frame_end(&writer);
+}
+
+static void greet(uint8_t sequence)
+{
+    if (not_ready != NULL) {
+        send_error(sequence, PROTOCOL_NOT_READY, not_ready);
+    } else {
+        send_hello(sequence);
+    }
+}
+
+/* Status u32 (0), arena in use u32, NPU cycles u64, four events u16, four counters u32, command streams that ran u32;
+ * then the outputs. */
+static void send_result(uint8_t sequence, const struct runtime_report *report)
+{
+    const struct npu_counters *counters = &report->counters;
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, TYPE_RESULT, sequence, RESULT_FIXED_BYTES + NETWORK_OUTPUT_BYTES);
+    frame_write_u32(&writer, 0);
+    frame_write_u32(&writer, report->arena_used);
+    frame_write_u32(&writer, (uint32_t)counters->cycles);
+    frame_write_u32(&writer, (uint32_t)(counters->cycles >> 32));
+    for (unsigned i = 0; i < NPU_COUNTERS; i++) {
+        frame_write_u16(&writer, counters->events[i]);
+    }
+    for (unsigned i = 0; i < NPU_COUNTERS; i++) {
+        frame_write_u32(&writer, counters->values[i]);
+    }
+    frame_write_u32(&writer, counters->streams);
+    for (unsigned i = 0; i < NETWORK_OUTPUTS; i++) {
+        frame_write(&writer, runtime_output(i), network_outputs[i].bytes);
+    }
+    frame_end(&writer);
+}
+
+static void infer(uint8_t sequence, uint32_t length)
+{
+    if (not_ready != NULL) {
+        send_error(sequence, PROTOCOL_NOT_READY, not_ready);
+        return;
+    }
+    if (length != NETWORK_INPUT_BYTES) {
+        struct message text;
+        message_clear(&text);
+        message_text(&text, "the inputs are ");
+        message_decimal(&text, length);
+        message_text(&text, " bytes, the network takes ");
+        message_decimal(&text, NETWORK_INPUT_BYTES);
+        send_error(sequence, PROTOCOL_SIZE, message_get(&text));
+        return;
+    }
+    const uint8_t *next = request;
+    for (unsigned i = 0; i < NETWORK_INPUTS; i++) {
+        memcpy(runtime_input(i), next, network_inputs[i].bytes);
+        next += network_inputs[i].bytes;
+    }
+    struct runtime_report report;
+    memset(&report, 0, sizeof report);
+    const char *problem = runtime_infer(&report);
+    if (problem != NULL) {
+        send_error(sequence, PROTOCOL_INFERENCE, problem);
+    } else {
+        send_result(sequence, &report);
+    }
+}
+
+static void hello(uint8_t sequence, uint32_t length)
+{
+    if (length < 2 || (request[0] | request[1] << 8) != PROTOCOL_VERSION) {
+        send_error(sequence, PROTOCOL_VERSION_DIFFERS, "this firmware speaks version 1 of the protocol");
+    } else {
+        greet(sequence);
+    }
+}
+
+static void serve(uint8_t type, uint8_t sequence, uint32_t length)
+{
+    switch (type) {
+    case TYPE_HELLO:
+        hello(sequence, length);
+        break;
+    case TYPE_INFER:
+        infer(sequence, length);
+        break;
+    case TYPE_BYE:
+        send_text(TYPE_BYE_REPLY, sequence, NULL, 0, "", 0);
+        break;
+    default:
+        send_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "unknown request");
+        break;
+    }
+}
+
+static void refuse_long(void)
+{
+    struct message text;
+    message_clear(&text);
+    message_text(&text, "a request of ");
+    message_decimal(&text, parser.length);
+    message_text(&text, " bytes, the network takes ");
+    message_decimal(&text, NETWORK_INPUT_BYTES);
+    send_error(parser.sequence, PROTOCOL_SIZE, message_get(&text));
+}
+
+void server_start(void)
+{
+    frame_parser_start(&parser, request, sizeof request);
+    not_ready = runtime_start();
+    greet(0); /* unasked, with sequence number 0: the host learns that the target has (re)started */
+}
+
+void server_push(unsigned char byte)
+{
+    switch (frame_parser_push(&parser, byte)) {
+    case FRAME_NOTHING:
+        break;
+    case FRAME_COMPLETE:
+        serve(parser.type, parser.sequence, parser.length);
+        break;
+    case FRAME_TOO_LONG:
+        refuse_long();
+        break;
+    case FRAME_DAMAGED:
+        send_error(parser.sequence, PROTOCOL_DAMAGED, "a request arrived damaged (CRC-32 differs)");
+        break;
+    }
+}
+
+void server_idle(void)
+{
+    if (!frame_parser_in_payload(&parser)) {
+        return;
+    }
+    struct message text;
+    message_clear(&text);
+    message_text(&text, "a request ended after ");
+    message_decimal(&text, parser.received);
+    message_text(&text, " of ");
+    message_decimal(&text, parser.length + FRAME_CHECK_BYTES);
+    message_text(&text, " bytes");
+    frame_parser_reset(&parser);
+    send_error(parser.sequence, PROTOCOL_TRUNCATED, message_get(&text));
+}
+
+void server_run(void)
+{
+    server_start();
+    for (;;) {
+        uint8_t byte;
+        if (uart_read(&byte, PROTOCOL_IDLE_MS)) {
+            server_push(byte);
+        } else {
+            server_idle();
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""Jinja templates and CMake toolchain files of firmware projects (package data)."""
