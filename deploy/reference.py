@@ -36,6 +36,8 @@ class ReferenceKernels:
     """
 
     name = "LiteRT BUILTIN_REF"
+    resolver = "BUILTIN_REF"
+    """Member of LiteRT's ``OpResolverType``."""
 
     def __init__(self, model: Model) -> None:
         custom = sorted({operator.code for operator in model.operators if operator.is_custom})
@@ -47,10 +49,10 @@ class ReferenceKernels:
         self.version = _version()
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
-        self._interpreter = _interpreter(model.content)
+        self._interpreter = _interpreter(model.content, self.resolver)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one inference.
+        """Run one inference from a fresh state.
 
         Args:
             inputs: one array per input of the model, by name, of exactly its shape and dtype.
@@ -63,6 +65,7 @@ class ReferenceKernels:
         """
         check_inputs(self._inputs, inputs)
         try:
+            self._interpreter.reset_all_variables()
             for name, tensor in self._inputs.items():
                 self._interpreter.set_tensor(tensor.index, inputs[name])
             self._interpreter.invoke()
@@ -105,7 +108,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _interpreter(content: bytes) -> Any:
+def _interpreter(content: bytes, resolver: str) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
@@ -115,7 +118,7 @@ def _interpreter(content: bytes) -> Any:
     try:
         interpreter = Interpreter(
             model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_op_resolver_type=OpResolverType[resolver],
             num_threads=1,
         )
         interpreter.allocate_tensors()

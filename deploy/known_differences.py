@@ -1,0 +1,90 @@
+"""Known differences: where LiteRT's reference kernels and the NPU's arithmetic part, and why.
+
+Each is one kind of operator on its own, computed from the same inputs (see :mod:`deploy.layer_walk`), with the
+largest difference and share of elements that the cause can bring about. Anything beyond is no known difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deploy.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
+from deploy.tflite_model import Model
+
+OPTIMISED = "LiteRT's optimised kernels"
+TFLM = "TFLM"
+
+
+@dataclass(frozen=True)
+class KnownDifference:
+    """A cause.
+
+    Attributes:
+        types: operators that it concerns.
+        dtypes: types of the output.
+        max_lsb: largest difference that it explains.
+        max_share: largest share of elements that it explains.
+        cause: one sentence.
+        witness: kernels that compute as the NPU does; exact agreement with them explains any difference.
+    """
+
+    types: frozenset[str]
+    dtypes: frozenset[str]
+    max_lsb: float
+    max_share: float
+    cause: str
+    witness: str | None = None
+
+
+KNOWN = (
+    KnownDifference(
+        frozenset(["FULLY_CONNECTED"]),
+        frozenset(["int8", "uint8"]),
+        1,
+        0.05,
+        "fully connected, 8 bits: LiteRT's reference rounds once, the NPU and TFLM round twice",
+        TFLM,
+    ),
+    KnownDifference(
+        frozenset(["FULLY_CONNECTED"]),
+        frozenset(["int16"]),
+        1,
+        0.25,
+        "fully connected, 16 bits: Vela encodes the multiplier in 16 bits, the kernels use 32",
+    ),
+)
+
+
+def alternatives() -> dict[str, Callable[[Model], Oracle]]:
+    """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
+    found: dict[str, Callable[[Model], Oracle]] = {OPTIMISED: OptimisedKernels}
+    if tflm_installed():
+        found[TFLM] = TflmKernels
+    return found
+
+
+def explain(code: str, dtype: str, max_lsb: float, share: float, agreeing: Sequence[str]) -> str | None:
+    """The cause of a difference.
+
+    Args:
+        code: TFLite's name of the operator.
+        dtype: type of its output.
+        max_lsb: largest difference.
+        share: share of elements that differ, 0 to 1.
+        agreeing: other kernels that compute exactly what the NPU computes.
+
+    Returns:
+        One sentence, or None when no cause is known.
+    """
+    for known in KNOWN:
+        if code in known.types and dtype in known.dtypes:
+            within = max_lsb <= known.max_lsb and share <= known.max_share
+            if within or (known.witness is not None and known.witness in agreeing):
+                return known.cause
+    if agreeing:
+        return (
+            f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(agreeing)}, "
+            "with which the NPU agrees exactly"
+        )
+    return None

@@ -1,0 +1,193 @@
+"""Compares the NPU with the reference operator by operator, each on what the NPU itself computed before it.
+
+A difference in one layer makes every later layer differ, too. So the walk starts each operator from the tensors
+that the NPU had there: what differs behind it is that operator's own doing. Operators whose result never lies in
+memory (padding that a convolution absorbs, a concatenation that costs nothing) are computed by the reference, and
+the next operator with a result answers for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.build_folder import Document
+from deploy.cpu_operators import CpuOperator, OperatorFiles
+from deploy.errors import DeployError
+from deploy.known_differences import alternatives, explain
+from deploy.layer_capture import LayerCapture
+from deploy.npu.operations import BlockOperation
+from deploy.npu_parameters import describe
+from deploy.tflite_model import Model, Operator, Tensor
+
+_MAX_DESCRIBED = 4
+
+
+class FirstDifference(Document):
+    """The first element that differs.
+
+    Attributes:
+        input: index of the input.
+        position: indices of the element in the tensor.
+        npu: what the NPU computed.
+        reference: what the reference kernels computed from the same tensors.
+    """
+
+    input: int
+    position: tuple[int, ...]
+    npu: float
+    reference: float
+
+
+class OperatorResult(Document):
+    """One operator of the source model, compared on the NPU's own inputs.
+
+    Attributes:
+        index: position in the source model.
+        type: TFLite's name, ``CONV_2D``.
+        name: name of the output tensor.
+        dtype: its type.
+        absorbs: earlier operators without a result of their own, as ``index type``.
+        elements: elements compared, over all inputs.
+        mismatches: elements that differ.
+        max_lsb: largest difference.
+        first: the first difference; None when there is none.
+        operations: the NPU operations that compute it and their parameters (of a failing operator, at most 4).
+        agrees_with: other kernels that compute what the NPU computes, where the reference does not.
+        cause: why a difference is no fault of the NPU; None when there is no difference, or none is known.
+    """
+
+    index: int
+    type: str
+    name: str
+    dtype: str
+    absorbs: tuple[str, ...]
+    elements: int
+    mismatches: int
+    max_lsb: float
+    first: FirstDifference | None = None
+    operations: tuple[str, ...] = ()
+    agrees_with: tuple[str, ...] = ()
+    cause: str | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether there is no difference, or a known cause for it."""
+        return self.mismatches == 0 or self.cause is not None
+
+
+def walk(
+    source: Model,
+    capture: LayerCapture,
+    inputs: Mapping[str, NDArray[Any]],
+    outputs: Mapping[str, NDArray[Any]],
+    on_operator: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[OperatorResult, ...]:
+    """Walk through all operators.
+
+    Args:
+        source: the model that was compiled.
+        capture: what the NPU computed.
+        inputs: name -> ``(batch, *shape)``, what it computed from.
+        outputs: name -> ``(batch, *shape)``, its outputs.
+        on_operator: called with (done, total).
+
+    Returns:
+        One result per operator that has one, in the model's order.
+
+    Raises:
+        BadInputError: the reference kernels lack an operator.
+        NotInstalledError: LiteRT is missing.
+    """
+    taken = dict(capture.tensors)
+    # The compiled model's outputs are known wherever the last operator ran, be it on the CPU.
+    taken |= {index: outputs[name] for index, name in source.output_names().items()}
+    values: dict[int, NDArray[Any]] = {index: inputs[name] for index, name in source.input_names().items()}
+    files, results = OperatorFiles(source), []
+    pending: dict[int, list[str]] = {}
+    last_use = {index: operator.index for operator in source.operators for index in operator.inputs}
+    for operator in source.operators:
+        batch = len(next(iter(values.values())))
+        computed = _run(CpuOperator(operator, source, files.content(operator)), values, batch)
+        absorbed = [text for index in operator.inputs for text in pending.get(index, [])]
+        for index in operator.outputs:
+            tensor = source.tensors[index]
+            if index not in taken:
+                values[index] = computed[index]
+                pending[index] = [*absorbed, f"{operator.index} {operator.code}"]
+                continue
+            result = _compare(operator, tensor, taken[index], computed[index], tuple(dict.fromkeys(absorbed)))
+            if result.mismatches:
+                done = capture.operations.get(operator.index, [])
+                result = _judged(result, operator, source, files, values, taken[index], done)
+            results.append(result)
+            values[index] = taken[index]
+        for index in operator.inputs:
+            if last_use.get(index) == operator.index and len(values) > 1:
+                values.pop(index, None)
+        on_operator(operator.index + 1, len(source.operators))
+    return tuple(results)
+
+
+def _run(operator: CpuOperator, values: Mapping[int, NDArray[Any]], batch: int) -> dict[int, NDArray[Any]]:
+    runs = [
+        operator.run({tensor.index: values[tensor.index][i] for tensor in operator.inputs}) for i in range(batch)
+    ]
+    return {tensor.index: np.stack([run[tensor.index] for run in runs]) for tensor in operator.outputs}
+
+
+def _compare(
+    operator: Operator, tensor: Tensor, npu: NDArray[Any], reference: NDArray[Any], absorbs: tuple[str, ...]
+) -> OperatorResult:
+    different = npu != reference
+    mismatches = int(different.sum())
+    first = None
+    largest = 0.0
+    if mismatches:
+        where = tuple(int(position) for position in np.argwhere(different)[0])
+        first = FirstDifference(
+            input=where[0], position=where[1:], npu=float(npu[where]), reference=float(reference[where])
+        )
+        unit = 1.0
+        if np.dtype(tensor.dtype).kind == "f" and tensor.quantization:
+            unit = tensor.quantization.scales[0]
+        largest = float(np.abs(npu.astype(np.float64) - reference.astype(np.float64)).max()) / unit
+    return OperatorResult(
+        index=operator.index,
+        type=operator.code,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        absorbs=absorbs,
+        elements=int(npu.size),
+        mismatches=mismatches,
+        max_lsb=largest,
+        first=first,
+    )
+
+
+def _judged(
+    result: OperatorResult,
+    operator: Operator,
+    source: Model,
+    files: OperatorFiles,
+    values: Mapping[int, NDArray[Any]],
+    npu: NDArray[Any],
+    operations: list[BlockOperation],
+) -> OperatorResult:
+    """Add what is known about a difference: who agrees with the NPU, and why."""
+    agreeing = []
+    for name, kernels in alternatives().items():
+        try:
+            other = _run(CpuOperator(operator, source, files.content(operator), kernels), values, len(npu))
+        except DeployError:
+            continue
+        if any(np.array_equal(array, npu) for array in other.values()):
+            agreeing.append(name)
+    shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
+    if len(operations) > _MAX_DESCRIBED:
+        shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
+    cause = explain(result.type, result.dtype, result.max_lsb, result.mismatches / result.elements, agreeing)
+    return result.model_copy(update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": cause})
