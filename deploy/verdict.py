@@ -50,6 +50,13 @@ class Prediction(Document):
     true: str | None = None
 
 
+class ReferenceOpinion(Document):
+    """The comparison with a reference that the verdict does not rest on, shown because it differs."""
+
+    reference: str
+    outputs: tuple[OutputComparison, ...]
+
+
 class Verdict(Document):
     """The verdict document.
 
@@ -62,13 +69,15 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
-        reference: the kernels compared with.
+        reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
+            equals those and LiteRT's round otherwise.
         tolerance: largest difference that passes, in LSB.
         build: the build folder.
         model_sha256: of the compiled model that ran.
         platform: what ran it; None when no simulator could be found.
         firmware: what was booted; None when there was none.
-        outputs: the comparison, per output.
+        outputs: the comparison with ``reference``, per output.
+        other_references: comparisons with other references, where the first one differs beyond the tolerance.
         predictions: per input and output with classes.
         figures: every number, each labelled.
         log: last lines of the target when there was no complete answer.
@@ -90,6 +99,7 @@ class Verdict(Document):
     platform: Platform | None
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
+    other_references: tuple[ReferenceOpinion, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.build_folder import Figure
+from deploy.comparison import OutputComparison
 from deploy.verdict import Verdict
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
@@ -26,7 +27,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
             f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
         )
     if verdict.outputs:
-        console.print(_outputs_table(verdict))
+        console.print(_outputs_table(verdict.outputs, verdict.reference))
+    for other in verdict.other_references:
+        console.print(_outputs_table(other.outputs, other.reference))
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
@@ -37,12 +40,12 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
 
 
-def _outputs_table(verdict: Verdict) -> Table:
-    table = Table(title=f"Target against {verdict.reference}", title_justify="left", title_style="bold")
+def _outputs_table(outputs: tuple[OutputComparison, ...], reference: str) -> Table:
+    table = Table(title=f"Target against {reference}", title_justify="left", title_style="bold")
     table.add_column("output")
     for column in ("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine"):
         table.add_column(column, justify="right")
-    for output in verdict.outputs:
+    for output in outputs:
         table.add_row(
             output.name,
             str(output.elements),
