@@ -66,12 +66,14 @@ class Figures:
     """Where the time of a simulation went; seconds of wall time.
 
     Attributes:
-        running_s: the CPU ran.
+        start_s: QEMU started and the files were loaded.
+        running_s: the CPU ran, or waited for the NPU model's packages to be imported.
         access_s: register accesses were carried out, the NPU's runs excluded.
         npu_s: the NPU model computed, its memory traffic included.
         accesses: register accesses.
     """
 
+    start_s: float = 0.0
     running_s: float = 0.0
     access_s: float = 0.0
     npu_s: float = 0.0
