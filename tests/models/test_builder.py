@@ -41,7 +41,9 @@ def test_rgb_adds_two_planes_to_the_first_convolution_only() -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(("alpha", "with_layer"), [(0.5, 574_432), (0.75, 1_026_264), (1.0, 1_529_680)])
+@pytest.mark.parametrize(
+    ("alpha", "with_layer"), [(0.25, 248_640), (0.5, 574_432), (0.75, 1_026_264), (1.0, 1_529_680)]
+)
 def test_the_hidden_layer_of_1024_gives_the_counts_that_the_document_states(alpha: float, with_layer: int) -> None:
     model = build(Options(alpha=alpha, hidden=1024, heads=ONE_HEAD))
     assert model.count_params() == with_layer + 1025 * 2

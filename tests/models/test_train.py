@@ -56,7 +56,7 @@ def test_options_that_the_data_does_not_fit_are_refused(options: Options, messag
 @pytest.mark.tensorflow
 def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(tmp_path: Path) -> None:
     file, lines = tmp_path / "new" / "trial.weights.h5", []
-    model = train(file, epochs=2, seed=3, images=1280, log=lines.append)
+    model = train(file, epochs=2, seed=3, images=640, log=lines.append)
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines]
     assert len(losses) == 2 and losses[1] < 0.9 * losses[0]
     loaded = zoo.build("multihead-mobilenetv3", weights=file)
@@ -67,6 +67,7 @@ def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(tmp_path:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_seed_decides_the_first_weights(tmp_path: Path) -> None:
     import keras
