@@ -195,10 +195,11 @@ def quantize_values(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     dtype = np.dtype(tensor.dtype)
     if tensor.quantization is None or dtype.kind not in "iu":
         return values.astype(dtype)
-    scaled: NDArray[np.float32] = values.astype(np.float32) / np.float32(tensor.quantization.scales[0])
-    rounded = np.copysign(np.floor(np.abs(scaled) + np.float32(0.5)), scaled)
+    # Divided in float32 as TFLite does; rounded in float64, where adding a half is exact.
+    scaled = (values.astype(np.float32) / np.float32(tensor.quantization.scales[0])).astype(np.float64)
+    rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
     limits = np.iinfo(dtype)
-    shifted = np.clip(rounded.astype(np.float64) + tensor.quantization.zero_points[0], limits.min, limits.max)
+    shifted = np.clip(rounded + tensor.quantization.zero_points[0], limits.min, limits.max)
     stored: NDArray[Any] = shifted.astype(dtype)
     return stored
 

@@ -1,0 +1,94 @@
+"""deploy quantize: what it writes and prints, and the exit status and message of every fault."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy import tflite_model
+from deploy.cli.main import run
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_the_model_the_table_and_the_document_agree(
+    in_folder: Path, tiny_keras_model: Path, tiny_samples: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "--samples", "10"]
+    assert run([*words, "--io", "int8", "-o", "net.tflite", "--json", "net.json"]) == 0
+    captured = capfd.readouterr()
+    document = json.loads(Path("net.json").read_text())
+    model = tflite_model.read(Path("net.tflite"))
+    assert document["schema_version"] == 1
+    assert document["io"] == "int8"
+    assert document["calibration_samples"] == 10
+    assert {output["name"] for output in document["agreement"]} == set(model.output_names().values())
+    assert {"mae", "rmse", "max_abs", "cosine", "top1_agreement"} <= set(document["agreement"][0])
+    assert {"tensorflow", "keras", "ai-edge-litert"} == set(document["versions"])
+    for text in ("Float against quantized model, 10 samples", "garment", "kind", "net.tflite: "):
+        assert text in captured.out
+    assert len(captured.out.splitlines()) < 15, "the converter's chatter is not held back"
+    assert captured.err == ""
+
+
+def test_settings_of_the_project_make_quantize_a_complete_command(
+    in_folder: Path, tiny_keras_model: Path, tiny_samples: Path
+) -> None:
+    Path("deploy.toml").write_text(f'model = "{tiny_keras_model}"\ncalibration = "{tiny_samples}"\nsamples = 4\n')
+    assert run(["quantize", "--quiet"]) == 0
+    assert tflite_model.read(Path("tiny.tflite")).input_tensors[0].dtype == "uint8"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "no MODEL given"),
+        (["tiny.keras"], "deploy quantize tiny.keras --calibration DATA"),
+        (["gone.keras", "--calibration", "d.npz"], "gone.keras: no such model"),
+        (["tiny.keras", "--calibration", "gone.npz"], "gone.npz: no such file"),
+        (["tiny.keras", "--calibration", "nan.npz"], "holds NaN or infinity (2 of 2 samples"),
+        (["tiny.keras", "--calibration", "shape.npz"], "has shape [2, 8, 8, 1], expected [samples, 16, 16, 1]"),
+        (["tiny.keras", "--calibration", "bytes.npz"], "is uint8, expected float32"),
+        (["tiny.keras", "--calibration", "d.npz", "--io", "int16"], "--io int16: choose uint8 or int8"),
+        (["tiny.keras", "--calibration", "d.npz", "--samples", "0"], "Invalid value for '--samples'"),
+        (["done.tflite", "--calibration", "d.npz"], "done.tflite: a TFLite file cannot be quantized any more"),
+        (["tiny.keras", "--calibration", "d.npz", "-o", "folder"], "folder: cannot be written: it is a folder"),
+        (["tiny.keras", "--calibration", "d.npz", "-o", "done.tflite/x"], "cannot be written"),
+        (["net.py:broken", "--calibration", "d.npz"], "net.py:broken: line 2: ValueError: no such layer"),
+    ],
+)
+def test_faults_end_with_status_2_and_say_what_is_wrong(
+    in_folder: Path,
+    tiny_keras_model: Path,
+    words: list[str],
+    message: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    Path("tiny.keras").symlink_to(tiny_keras_model)
+    Path("folder").mkdir()
+    Path("done.tflite").touch()
+    Path("net.py").write_text("def broken():\n    raise ValueError('no such layer')\n")
+    np.savez("d.npz", image=np.zeros((2, 16, 16, 1), np.float32))
+    np.savez("nan.npz", image=np.full((2, 16, 16, 1), np.nan, np.float32))
+    np.savez("shape.npz", image=np.zeros((2, 8, 8, 1), np.float32))
+    np.savez("bytes.npz", image=np.zeros((2, 16, 16, 1), np.uint8))
+    before = sorted(in_folder.iterdir())
+    assert run(["quantize", *words]) == 2
+    error = capfd.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert sorted(in_folder.iterdir()) == before
+
+
+def test_without_tensorflow_the_status_is_3(
+    in_folder: Path,
+    tiny_keras_model: Path,
+    tiny_samples: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert run(["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples)]) == 3
+    assert 'pip install "ethosu-deploy[tensorflow]"' in capfd.readouterr().err
