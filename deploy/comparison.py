@@ -5,6 +5,7 @@ Everything here is pure: arrays in, figures out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,27 @@ def compare_output(
         mismatched_inputs=tuple(int(index) for index in inputs[:100]),
         top1_agreement=_top1(target, reference),
         **errors,
+    )
+
+
+def compare_outputs(
+    source: Model, answers: Sequence[dict[str, NDArray[Any]]], expected: Sequence[dict[str, NDArray[Any]]]
+) -> tuple[OutputComparison, ...]:
+    """Compare every output of the source model.
+
+    Args:
+        source: the quantized model that was compiled.
+        answers: per input, the target's outputs by name.
+        expected: per input, the reference's outputs by name.
+    """
+    return tuple(
+        compare_output(
+            name,
+            np.stack([answer[name] for answer in answers]),
+            np.stack([sample[name] for sample in expected]),
+            output_scale(source, source.tensors[index]),
+        )
+        for index, name in source.output_names().items()
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from deploy.operator_result import OperatorResult
 from deploy.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
 from deploy.tflite_model import Model
 
@@ -88,3 +89,23 @@ def explain(code: str, dtype: str, max_lsb: float, share: float, agreeing: Seque
             "with which the NPU agrees exactly"
         )
     return None
+
+
+def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
+    """Why outputs differ: one sentence per known cause, and one for the first operator without any."""
+    sentences: dict[str, int] = {}
+    for result in results:
+        if result.mismatches and result.cause is not None:
+            sentences[result.cause] = sentences.get(result.cause, 0) + 1
+    found = [f"{cause} ({count} operator{'s' if count > 1 else ''})" for cause, count in sentences.items()]
+    unknown = next((result for result in results if not result.explained), None)
+    if unknown is not None and unknown.first is not None:
+        first = unknown.first
+        found.append(
+            f"no known cause: operator {unknown.index} {unknown.type} ({unknown.name}) differs from the reference "
+            f"in {unknown.mismatches} of {unknown.elements} elements by up to {unknown.max_lsb:g} LSB, first at "
+            f"{list(first.position)} of input {first.input}: NPU {first.npu:g}, reference {first.reference:g}"
+        )
+    if not found:
+        found.append("every operator computes what the reference computes")
+    return tuple(found)

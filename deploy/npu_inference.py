@@ -43,6 +43,7 @@ class NpuInference:
 
     Attributes:
         statistics: counters of the last run, all ``ethos-u`` operators together.
+        arena_bytes: size of the arena of one inference.
 
     Raises:
         BadInputError: the model was not compiled for this NPU, is damaged, or has an operator left on the CPU
@@ -62,6 +63,7 @@ class NpuInference:
         ]
         self._cache = npu.WeightCache()
         self.statistics = npu.Statistics()
+        self.arena_bytes = _arena_size(model, self._offsets)
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Run one inference.
@@ -97,7 +99,7 @@ class NpuInference:
         """
         matched = _matched(self._model, inputs)
         batch = next(iter(matched.values())).shape[0] if matched else 1
-        tensors = _Tensors(self._model, self._offsets, batch)
+        tensors = _Tensors(self._offsets, batch, self.arena_bytes)
         for index, array in matched.items():
             tensors.write(self._model.tensors[index], array)
         self.statistics = npu.Statistics()
@@ -123,8 +125,8 @@ class _Tensors:
         arena: ``(batch, bytes)``, zeroed.
     """
 
-    def __init__(self, model: Model, offsets: tuple[int, ...], batch: int) -> None:
-        self.arena = np.zeros((batch, _arena_size(model, offsets)), np.uint8)
+    def __init__(self, offsets: tuple[int, ...], batch: int, arena_bytes: int) -> None:
+        self.arena = np.zeros((batch, arena_bytes), np.uint8)
         self._offsets = offsets
         self._apart: dict[int, NDArray[np.uint8]] = {}
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import deploy
 from deploy import runner_firmware
 from deploy.build_folder import BuildFolder, Figure, sha256_of_file
-from deploy.comparison import OutputComparison, compare_output, dequantize, output_scale, softmax
+from deploy.comparison import OutputComparison, compare_outputs, dequantize, output_scale, softmax
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.fvp_locate import Simulator, find
 from deploy.inputs import InputSet, Sample, load_inputs, named_inputs, random_inputs
@@ -30,7 +30,7 @@ from deploy.oracles import TflmKernels, tflm_installed
 from deploy.reference import ReferenceKernels
 from deploy.runner_target import Answer, RunnerTarget
 from deploy.tflite_model import Model, Tensor, read
-from deploy.verdict import FirmwareRecord, Platform, Prediction, ReferenceOpinion, Verdict, judge
+from deploy.verdict import FirmwareRecord, Platform, Prediction, ReferenceOpinion, Verdict, judge, reason_of_second
 
 DEFAULT_TOLERANCE_LSB = 1.0
 DEFAULT_TIMEOUT_S = 120.0
@@ -149,15 +149,15 @@ class TargetRun:
         if len(self._answers) != len(expected):
             raise TargetError(f"{len(self._answers)} answers for {len(expected)} inputs")
         answers = [answer.outputs for answer in self._answers]
-        outputs = _compare(models.source, answers, expected)
+        outputs = compare_outputs(models.source, answers, expected)
         passed, reason = judge(outputs, self._options.tolerance)
         second = None if passed else self._second_opinion(models.source, answers)
         if second is not None and judge(second.outputs, self._options.tolerance)[0]:
             # What the microcontroller's own kernels compute is what the target is meant to compute.
             first = ReferenceOpinion(reference=self._reference, outputs=outputs)
-            passed, reason = True, _reason_of_second(first, second)
+            passed, reason = True, reason_of_second(first, second)
             self._reference, outputs, second = second.reference, second.outputs, first
-        predictions = _all_predictions(models.source, answers, expected, labels)
+        predictions = all_predictions(models.source, answers, expected, labels)
         return self._document(
             verdict="pass" if passed else "fail",
             exit_status=0 if passed else 1,
@@ -180,7 +180,7 @@ class TargetRun:
         except (BadInputError, NotInstalledError):
             return None
         name = f"{kernels.name} ({kernels.version})"
-        return ReferenceOpinion(reference=name, outputs=_compare(source, answers, expected))
+        return ReferenceOpinion(reference=name, outputs=compare_outputs(source, answers, expected))
 
     def _document(self, **fields: Any) -> Verdict:
         document, simulator, inputs = self._build.document, self._simulator, self._inputs
@@ -278,40 +278,13 @@ def _ordered(outputs: dict[str, NDArray[Any]], order: dict[str, Tensor]) -> dict
     return {name: outputs[name] for name in order if name in outputs}
 
 
-def _compare(
-    source: Model, answers: Sequence[dict[str, NDArray[Any]]], expected: Sequence[dict[str, NDArray[Any]]]
-) -> tuple[OutputComparison, ...]:
-    """Every output of the source model over all inputs, by name."""
-    return tuple(
-        compare_output(
-            name,
-            np.stack([answer[name] for answer in answers]),
-            np.stack([sample[name] for sample in expected]),
-            output_scale(source, source.tensors[index]),
-        )
-        for index, name in source.output_names().items()
-    )
-
-
-def _reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
-    differing = ", ".join(
-        f"{output.name} by up to {output.max_lsb or 0:g} LSB in {output.mismatches} of {output.elements}"
-        for output in first.outputs
-        if output.mismatches
-    )
-    same = "equals" if not any(output.mismatches for output in second.outputs) else "is within tolerance of"
-    return (
-        f"the target {same} {second.reference}, the microcontroller's own kernels; "
-        f"{first.reference} rounds otherwise: {differing}"
-    )
-
-
-def _all_predictions(
+def all_predictions(
     source: Model,
     answers: Sequence[dict[str, NDArray[Any]]],
     expected: Sequence[dict[str, NDArray[Any]]],
     labels: Labels,
 ) -> tuple[Prediction, ...]:
+    """What every output with classes says about every input."""
     predictions: list[Prediction] = []
     for index, name in source.output_names().items():
         tensor = source.tensors[index]

@@ -8,14 +8,15 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.comparison import OutputComparison
+from deploy.operator_result import OperatorResult
 
 VERDICT_SCHEMA_VERSION = 1
 
 
 class Platform(Document):
-    """What ran the firmware: the open Corstone-300, Arm's FVP or a board."""
+    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host."""
 
-    kind: Literal["open", "arm", "board"]
+    kind: Literal["open", "arm", "board", "host"]
     executable: str
     version: str
     npu: str
@@ -78,6 +79,9 @@ class Verdict(Document):
         firmware: what was booted; None when there was none.
         outputs: the comparison with ``reference``, per output.
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
+        operators: per operator of the source model, compared on the NPU's own inputs; where it was asked for, and
+            where outputs differ (then of the first differing inputs).
+        explanations: why outputs differ, one sentence per cause.
         predictions: per input and output with classes.
         figures: every number, each labelled.
         log: last lines of the target when there was no complete answer.
@@ -100,6 +104,8 @@ class Verdict(Document):
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
+    operators: tuple[OperatorResult, ...] = ()
+    explanations: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()
@@ -128,6 +134,20 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     return True, (
         f"{mismatches} of {elements} output elements differ, by at most {_lsb(worst)} "
         f"(tolerance {tolerance:g} LSB)"
+    )
+
+
+def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
+    """Why a verdict passes on ``second`` though ``first`` differs beyond the tolerance."""
+    differing = ", ".join(
+        f"{output.name} by up to {output.max_lsb or 0:g} LSB in {output.mismatches} of {output.elements}"
+        for output in first.outputs
+        if output.mismatches
+    )
+    same = "equals" if not any(output.mismatches for output in second.outputs) else "is within tolerance of"
+    return (
+        f"the target {same} {second.reference}, the microcontroller's own kernels; "
+        f"{first.reference} rounds otherwise: {differing}"
     )
 
 

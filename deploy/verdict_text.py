@@ -8,6 +8,7 @@ from rich.text import Text
 
 from deploy.build_folder import Figure
 from deploy.comparison import OutputComparison
+from deploy.operator_text import print_operators
 from deploy.verdict import Verdict
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
@@ -22,6 +23,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
             f"{_PLATFORMS[verdict.platform.kind]} ({verdict.platform.version}), Ethos-{verdict.platform.npu}, "
             f"firmware {verdict.firmware.kind}"
         )
+    elif verdict.platform and verdict.platform.kind == "host":
+        console.print(f"{verdict.platform.version} on this host, Ethos-{verdict.platform.npu}, no firmware")
     if verdict.input_source:
         console.print(
             f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
@@ -30,6 +33,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(_outputs_table(verdict.outputs, verdict.reference))
     for other in verdict.other_references:
         console.print(_outputs_table(other.outputs, other.reference))
+    print_operators(verdict.operators, console)
+    for sentence in verdict.explanations:
+        console.print(f"explanation: {sentence}")
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:

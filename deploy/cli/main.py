@@ -60,11 +60,13 @@ def _register_verbs() -> None:
     from deploy.cli.quantize import QUANTIZE_EPILOG, quantize
     from deploy.cli.report import REPORT_EPILOG, report
     from deploy.cli.run_fvp import EPILOG, run_fvp
+    from deploy.cli.verify import VERIFY_EPILOG, verify
 
     app.command("quantize", epilog=QUANTIZE_EPILOG)(quantize)
     app.command("compile", epilog=COMPILE_EPILOG)(compile_)
     app.command("report", epilog=REPORT_EPILOG)(report)
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
+    app.command("verify", epilog=VERIFY_EPILOG)(verify)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")
     app.command("doctor")(doctor)

@@ -1,0 +1,87 @@
+"""``deploy verify``: the NPU model against the reference kernels on this host, without firmware or simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+VERIFY_EPILOG = """Examples:
+
+    deploy verify                                   the build that `compile` wrote last, four made-up inputs
+
+    deploy verify build/demo --inputs test.npz --count 1000 --json verdict.json
+
+    deploy verify build/demo --layers               operator by operator, names the first that differs
+"""
+
+_ORACLES = ("litert", "tflm", "both")
+
+
+def verify(
+    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help=".npz with an array per input; default: made-up data.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many inputs to run.")] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare operator by operator (the first four inputs that differ).")
+    ] = False,
+    oracle: Annotated[
+        str,
+        typer.Option(help="Kernels to compare with: litert (LiteRT's reference), tflm, or both (one must agree)."),
+    ] = "litert",
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+) -> int:
+    """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
+
+    Where outputs differ, each operator is compared on its own, and known causes are named.
+
+    Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
+    """
+    from typing import get_args
+
+    from deploy import settings
+    from deploy.build_folder import BuildFolder
+    from deploy.cli.console import progress, stdout
+    from deploy.errors import BadInputError, DeployError
+    from deploy.files import write_text
+    from deploy.target_run import DEFAULT_TOLERANCE_LSB
+    from deploy.verdict_text import print_verdict
+    from deploy.verification import OracleChoice, Verification, VerifyOptions
+
+    if oracle not in get_args(OracleChoice):
+        raise BadInputError(f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(_ORACLES)}"])
+    kept = settings.load()
+    chosen = tolerance if tolerance is not None else kept.tolerance
+    options = VerifyOptions(
+        inputs=inputs or (Path(kept.inputs) if kept.inputs else None),
+        labels=labels or (Path(kept.labels) if kept.labels else None),
+        count=count or kept.count,
+        oracle=oracle,  # type: ignore[arg-type]  # checked above
+        tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
+        layers=layers,
+    )
+    folder = build or (Path(kept.build) if kept.build else settings.last_build())
+    verification = Verification(BuildFolder.open(folder), options)
+    try:
+        with progress(quiet=quiet) as bar:
+            task = bar.add_task("verifying on the host")
+            verdict = verification.run(lambda done, total: bar.update(task, completed=done, total=total))
+    except DeployError as error:
+        if json is not None:
+            write_text(json, verification.failed(error).model_dump_json(indent=2) + "\n")
+        raise
+    if json is not None:
+        write_text(json, verdict.model_dump_json(indent=2) + "\n")
+    if quiet:
+        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
+    else:
+        print_verdict(verdict, stdout())
+    return verdict.exit_status

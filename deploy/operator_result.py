@@ -1,0 +1,58 @@
+"""What a comparison operator by operator found, as it stands in a verdict document."""
+
+from __future__ import annotations
+
+from deploy.build_folder import Document
+
+
+class FirstDifference(Document):
+    """The first element that differs.
+
+    Attributes:
+        input: index of the input.
+        position: indices of the element in the tensor.
+        npu: what the NPU computed.
+        reference: what the reference kernels computed from the same tensors.
+    """
+
+    input: int
+    position: tuple[int, ...]
+    npu: float
+    reference: float
+
+
+class OperatorResult(Document):
+    """One operator of the source model, compared on the NPU's own inputs.
+
+    Attributes:
+        index: position in the source model.
+        type: TFLite's name, ``CONV_2D``.
+        name: name of the output tensor.
+        dtype: its type.
+        absorbs: earlier operators without a result of their own, as ``index type``.
+        elements: elements compared, over all inputs.
+        mismatches: elements that differ.
+        max_lsb: largest difference.
+        first: the first difference; None when there is none.
+        operations: the NPU operations that compute it and their parameters (of a failing operator, at most 4).
+        agrees_with: other kernels that compute what the NPU computes, where the reference does not.
+        cause: why a difference is no fault of the NPU; None when there is no difference, or none is known.
+    """
+
+    index: int
+    type: str
+    name: str
+    dtype: str
+    absorbs: tuple[str, ...]
+    elements: int
+    mismatches: int
+    max_lsb: float
+    first: FirstDifference | None = None
+    operations: tuple[str, ...] = ()
+    agrees_with: tuple[str, ...] = ()
+    cause: str | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether there is no difference, or a known cause for it."""
+        return self.mismatches == 0 or self.cause is not None
