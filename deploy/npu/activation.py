@@ -44,11 +44,16 @@ def finish(
     return _clamp(values, operation, ofm.dtype).astype(ofm.dtype)
 
 
+def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple[int, int]:
+    """Lowest and highest value that ACTIVATION_MIN, ACTIVATION_MAX and a type leave."""
+    limits, activation = np.iinfo(dtype.str), operation.activation
+    bottom, top = int(limits.min), int(limits.max)
+    return min(max(activation.minimum, bottom), top), min(max(activation.maximum, bottom), top)
+
+
 def _clamp(values: NDArray[np.int64], operation: BlockOperation, dtype: np.dtype[np.generic]) -> NDArray[np.int64]:
-    limits = np.iinfo(dtype.str)
-    low = max(operation.activation.minimum, int(limits.min))
-    high = min(operation.activation.maximum, int(limits.max))
-    return np.minimum(np.maximum(values + operation.ofm.zero_point, low), high)
+    low, high = clamp_range(operation, dtype)
+    return np.clip(values + operation.ofm.zero_point, low, high)
 
 
 def _look_up(

@@ -49,46 +49,61 @@ def convolve(
     accumulate = _depthwise if operation.depthwise else _dense
     batch = prepared.shape[0]
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
-    rows = _rows(operation, weights)
+    rows, columns = _tile(operation, weights)
     items = max(1, rows // ofm.height)
     for item in range(0, batch, items):
         for top in range(0, ofm.height, rows):
             height = min(rows, ofm.height - top)
             first = top * kernel.stride_y
-            last = first + (height - 1) * kernel.stride_y + kernel.extent_y
-            sums = accumulate(prepared[item : item + items, first:last], weights, operation, height)
-            target = result[item : item + items, top : top + height]
-            target[...] = requantize(sums).reshape(target.shape)
+            band = prepared[item : item + items, first : first + (height - 1) * kernel.stride_y + kernel.extent_y]
+            for left in range(0, ofm.width, columns):
+                width = min(columns, ofm.width - left)
+                first = left * kernel.stride_x
+                part = band[:, :, first : first + (width - 1) * kernel.stride_x + kernel.extent_x]
+                target = result[item : item + items, top : top + height, left : left + width]
+                sums = accumulate(part, weights, operation, height, width)
+                target[...] = requantize(sums).reshape(target.shape)
     write(memory, ofm, result)
 
 
-def _rows(operation: ConvolutionOperation, weights: PreparedWeights) -> int:
-    """How many OFM rows to compute at once."""
+def _tile(operation: ConvolutionOperation, weights: PreparedWeights) -> tuple[int, int]:
+    """How many OFM rows and columns to compute at once."""
     ofm, kernel = operation.ofm, operation.kernel
     if operation.depthwise:
-        return max(1, _DEPTHWISE_BYTES // (ofm.width * ofm.depth * weights.matrix.itemsize))
-    columns = kernel.height * kernel.width * operation.ifm.depth
-    return max(1, _DENSE_BYTES // (ofm.width * max(columns, ofm.depth) * weights.matrix.itemsize))
+        pixels = _DEPTHWISE_BYTES // (ofm.depth * weights.matrix.itemsize)
+    else:
+        columns = kernel.height * kernel.width * operation.ifm.depth
+        pixels = _DENSE_BYTES // (max(columns, ofm.depth) * weights.matrix.itemsize)
+    if pixels < ofm.width:
+        return 1, max(1, pixels)
+    return pixels // ofm.width, ofm.width
 
 
 def _dense(
-    prepared: NDArray[np.floating], weights: PreparedWeights, operation: ConvolutionOperation, height: int
+    prepared: NDArray[np.floating],
+    weights: PreparedWeights,
+    operation: ConvolutionOperation,
+    height: int,
+    width: int,
 ) -> NDArray[np.floating]:
-    ofm, kernel = operation.ofm, operation.kernel
-    batch = prepared.shape[0]
+    kernel, batch = operation.kernel, prepared.shape[0]
     if kernel.height == kernel.width == kernel.stride_x == kernel.stride_y == 1:
-        columns = prepared.reshape(batch * height * ofm.width, -1)
+        columns = prepared.reshape(batch * height * width, -1)
     else:
-        columns = windows(prepared, kernel, height, ofm.width).reshape(batch * height * ofm.width, -1)
+        columns = windows(prepared, kernel, height, width).reshape(batch * height * width, -1)
     sums: NDArray[np.floating] = columns @ weights.matrix
     return sums
 
 
 def _depthwise(
-    prepared: NDArray[np.floating], weights: PreparedWeights, operation: ConvolutionOperation, height: int
+    prepared: NDArray[np.floating],
+    weights: PreparedWeights,
+    operation: ConvolutionOperation,
+    height: int,
+    width: int,
 ) -> NDArray[np.floating]:
     ofm, kernel = operation.ofm, operation.kernel
-    taps = windows(prepared, kernel, height, ofm.width)
+    taps = windows(prepared, kernel, height, width)
     result: NDArray[np.floating] = taps[:, :, :, 0, 0] * weights.matrix[0, 0]
     product = np.empty_like(result)
     for y in range(kernel.height):

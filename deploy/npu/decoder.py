@@ -255,11 +255,15 @@ class _Registers:
             raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
         if clip and clip not in _CLIP_RANGES:
             raise UnsupportedError("activation clip range", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+        minimum = self._s16(Cmd0.NPU_SET_ACTIVATION_MIN)
+        maximum = self._s16(Cmd0.NPU_SET_ACTIVATION_MAX)
+        if minimum > maximum:
+            raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
         return Activation(
             function=function,
             slot=slot,
-            minimum=self._s16(Cmd0.NPU_SET_ACTIVATION_MIN),
-            maximum=self._s16(Cmd0.NPU_SET_ACTIVATION_MAX),
+            minimum=minimum,
+            maximum=maximum,
             index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
         )
 

@@ -23,6 +23,7 @@ from deploy.npu.feature_maps import read, write
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ElementwiseMode, ElementwiseOperation, OperandScaling, Rounding, Scale
 from deploy.npu.scaling import multiply_shift, rescale, round_half_away
+from deploy.npu.tiling import tiles
 
 # (left shift of the other operand, bits by which its scale was widened), by element size in bytes.
 _ADVANCED = {1: (19, 20), 2: (14, 15)}
@@ -35,22 +36,28 @@ def elementwise(operation: ElementwiseOperation, memory: Memory, architecture: A
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    a = _operand(read(memory, operation.ifm), operation.ifm.zero_point)
-    if operation.mode.unary:
-        values = _unary(a, operation)
-    else:
-        if operation.ifm2 is not None:
-            b = _operand(read(memory, operation.ifm2), operation.ifm2.zero_point)
+    ofm, ifm2 = operation.ofm, operation.ifm2
+    first = read(memory, operation.ifm)
+    second = read(memory, ifm2) if ifm2 is not None else None
+    batch = max(len(first), 1 if second is None else len(second))
+    result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
+    for items, rows in tiles(result.shape):
+        a = _operand(first, items, rows, operation.ifm.zero_point)
+        if operation.mode.unary:
+            values = _unary(a, operation)
+        elif second is None or ifm2 is None:
+            values = _binary(a, np.full((1, 1, 1, 1), operation.scalar or 0, np.int64), operation)
         else:
-            b = np.full((1, 1, 1, 1), operation.scalar or 0, np.int64)
-        if operation.reversed_operands:
-            a, b = b, a
-        values = _binary(a, b, operation)
-    write(memory, operation.ofm, finish(values, operation, memory, architecture))
+            values = _binary(a, _operand(second, items, rows, ifm2.zero_point), operation)
+        result[items, rows] = finish(values, operation, memory, architecture)
+    write(memory, ofm, result)
 
 
-def _operand(values: NDArray[np.generic], zero_point: int) -> NDArray[np.int64]:
-    operand: NDArray[np.int64] = np.subtract(values, zero_point, dtype=np.int64, casting="unsafe")
+def _operand(values: NDArray[np.generic], items: slice, rows: slice, zero_point: int) -> NDArray[np.int64]:
+    """A part of an operand without its zero point; where it is broadcast it stays one row or one item."""
+    part = values if len(values) == 1 else values[items]
+    part = part if part.shape[1] == 1 else part[:, rows]
+    operand: NDArray[np.int64] = np.subtract(part, zero_point, dtype=np.int64, casting="unsafe")
     return operand
 
 
@@ -64,6 +71,8 @@ def _unary(a: NDArray[np.int64], operation: ElementwiseOperation) -> NDArray[np.
 
 def _binary(a: NDArray[np.int64], b: NDArray[np.int64], operation: ElementwiseOperation) -> NDArray[np.int64]:
     mode = operation.mode
+    if operation.reversed_operands:
+        a, b = b, a
     if mode is ElementwiseMode.MUL:
         scale = operation.scale
         if operation.ifm.dtype.itemsize == 4 and scale is not None:

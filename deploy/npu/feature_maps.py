@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import MemoryAccessError
+from deploy.npu.limits import MAX_ELEMENTS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import FeatureMap
-
-MAX_ELEMENTS = 1 << 26
-"""Bound on one feature map: far above what fits a microcontroller, low enough to protect the host."""
 
 BRICK = 16
 

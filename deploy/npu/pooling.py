@@ -9,12 +9,12 @@ from deploy.npu.activation import finish
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.feature_maps import read, write
+from deploy.npu.limits import MAX_TAPS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import PoolingMode, PoolingOperation, Scale, Upscale
 from deploy.npu.scaling import rescale
+from deploy.npu.tiling import tiles
 from deploy.npu.windows import prepare, window_size
-
-_LOWEST = np.iinfo(np.int64).min // 2
 
 
 def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture) -> None:
@@ -26,55 +26,71 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
 
     Raises:
         MemoryAccessError: a feature map lies outside its region.
+        UnsupportedError: a combination that is not modelled.
     """
-    ofm, kernel = operation.ofm, operation.kernel
+    kernel = operation.kernel
+    if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
+        raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
     maximum = operation.mode is PoolingMode.MAX
+    values = _maximum(operation, memory) if maximum else _sum(operation, memory)
+    # The zero point does not change which element is the largest, so maxima still contain it.
+    zero_point = operation.ifm.zero_point if maximum else 0
+    counts = _counts(operation)
+    result = np.empty(values.shape, operation.ofm.dtype)
+    for items, rows in tiles(values.shape):
+        part = np.subtract(values[items, rows], zero_point, dtype=np.int64, casting="unsafe")
+        scaled = _scale(part, None if counts is None else counts[rows], operation)
+        result[items, rows] = finish(scaled, operation, memory, architecture)
+    write(memory, operation.ofm, result)
+
+
+def _maximum(operation: PoolingOperation, memory: Memory) -> NDArray[np.generic]:
+    """Maxima of the elements as they are, ``(batch, height, width, depth)``."""
+    ofm, kernel, dtype = operation.ofm, operation.kernel, operation.ifm.dtype
+    if operation.upscale is Upscale.TRANSPOSE:
+        raise UnsupportedError("a maximum with transpose upscaling")
+    lowest = int(np.iinfo(dtype.str).min)
+    size = window_size(kernel, ofm.height, ofm.width)
+    padding, upscale = operation.padding, operation.upscale
+    prepared = prepare(read(memory, operation.ifm), 0, upscale, padding, size, dtype, fill=lowest)
+    return _slide(prepared, operation, np.maximum)
+
+
+def _sum(operation: PoolingOperation, memory: Memory) -> NDArray[np.generic]:
+    """Sums of elements less the zero point, ``(batch, height, width, depth)``."""
+    ofm, kernel = operation.ofm, operation.kernel
+    # A sum of 65,536 elements of 8 bits fits 32.
+    dtype = np.dtype(np.int32 if operation.ifm.dtype.itemsize == 1 else np.int64)
     prepared = prepare(
         read(memory, operation.ifm),
         operation.ifm.zero_point,
         operation.upscale,
         operation.padding,
         window_size(kernel, ofm.height, ofm.width),
-        np.dtype(np.int64),
-        fill=_LOWEST if maximum else 0,
+        dtype,
     )
     if operation.mode is PoolingMode.REDUCE_SUM:
         if (kernel.height, kernel.width) != (1, 1):
             raise UnsupportedError(
                 "REDUCE_SUM with a kernel", parameters={"height": kernel.height, "width": kernel.width}
             )
-        prepared = prepared.sum(axis=3, keepdims=True)
-    reduce = np.maximum if maximum else np.add
-    rows = _slide(prepared, 1, kernel.height, kernel.stride_y, kernel.dilation_y, ofm.height, reduce)
-    values = _slide(rows, 2, kernel.width, kernel.stride_x, kernel.dilation_x, ofm.width, reduce)
-    write(memory, ofm, finish(_scale(values, operation), operation, memory, architecture))
+        prepared = prepared.sum(axis=3, keepdims=True, dtype=np.int64)
+    return _slide(prepared, operation, np.add)
 
 
-def _scale(values: NDArray[np.int64], operation: PoolingOperation) -> NDArray[np.int64]:
-    scale = operation.scale
-    if operation.mode is PoolingMode.AVERAGE and operation.padding.any:
-        if scale not in (None, Scale(1, 0)):
-            raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": scale})
-        return rescale(values, *_reciprocal(_inside(operation)), operation.rounding)
-    if scale is not None:
-        return rescale(values, scale.multiplier, scale.shift, operation.rounding)
-    if operation.mode is PoolingMode.AVERAGE:
-        return rescale(values, *_reciprocal(_inside(operation)), operation.rounding)
-    return values
+def _slide(values: NDArray[np.generic], operation: PoolingOperation, reduce: np.ufunc) -> NDArray[np.generic]:
+    """Reduce all windows: first their rows, then their columns."""
+    ofm, kernel = operation.ofm, operation.kernel
+    rows = _slide_axis(values, 1, (kernel.height, kernel.stride_y, kernel.dilation_y), ofm.height, reduce)
+    return _slide_axis(rows, 2, (kernel.width, kernel.stride_x, kernel.dilation_x), ofm.width, reduce)
 
 
-def _slide(
-    values: NDArray[np.int64],
-    axis: int,
-    size: int,
-    stride: int,
-    dilation: int,
-    count: int,
-    reduce: np.ufunc,
-) -> NDArray[np.int64]:
-    """Reduce windows along one axis."""
+def _slide_axis(
+    values: NDArray[np.generic], axis: int, kernel: tuple[int, int, int], count: int, reduce: np.ufunc
+) -> NDArray[np.generic]:
+    size, stride, dilation = kernel
 
-    def tap(index: int) -> NDArray[np.int64]:
+    def tap(index: int) -> NDArray[np.generic]:
         start = index * dilation
         selection = [slice(None)] * values.ndim
         selection[axis] = slice(start, start + (count - 1) * stride + 1, stride)
@@ -88,17 +104,28 @@ def _slide(
     return result
 
 
-def _inside(operation: PoolingOperation) -> NDArray[np.int64]:
-    """How many kernel elements lie inside the IFM, ``(height, width, 1)``."""
+def _counts(operation: PoolingOperation) -> NDArray[np.int64] | None:
+    """How many kernel elements lie inside the IFM, ``(height, width, 1)``; None if the scale says it all."""
+    if operation.mode is not PoolingMode.AVERAGE or not (operation.padding.any or operation.scale is None):
+        return None
+    if operation.scale not in (None, Scale(1, 0)):
+        raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": operation.scale})
     ofm, kernel, padding = operation.ofm, operation.kernel, operation.padding
-    size = window_size(kernel, ofm.height, ofm.width)
-    ones = np.ones((1, size[0] - padding.top - padding.bottom, size[1] - padding.left - padding.right, 1))
-    inner = prepare(ones, 0, Upscale.NONE, padding, size, np.dtype(np.int64))
-    rows = _slide(inner, 1, kernel.height, kernel.stride_y, kernel.dilation_y, ofm.height, np.add)
-    count: NDArray[np.int64] = _slide(
-        rows, 2, kernel.width, kernel.stride_x, kernel.dilation_x, ofm.width, np.add
-    )[0]
-    return count
+    rows, columns = window_size(kernel, ofm.height, ofm.width)
+    ones = np.ones((1, rows - padding.top - padding.bottom, columns - padding.left - padding.right, 1))
+    inner = prepare(ones, 0, Upscale.NONE, padding, (rows, columns), np.dtype(np.int64))
+    counts: NDArray[np.int64] = _slide(inner, operation, np.add)[0].astype(np.int64)
+    return counts
+
+
+def _scale(
+    values: NDArray[np.int64], counts: NDArray[np.int64] | None, operation: PoolingOperation
+) -> NDArray[np.int64]:
+    if counts is not None:
+        return rescale(values, *_reciprocal(counts), operation.rounding)
+    if operation.scale is None:
+        return values
+    return rescale(values, operation.scale.multiplier, operation.scale.shift, operation.rounding)
 
 
 def _reciprocal(count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.activation import finish
+from deploy.npu.activation import clamp_range, finish
 from deploy.npu.architecture import Architecture
+from deploy.npu.limits import STEP_ELEMENTS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ConvolutionOperation, Function, Rounding
 from deploy.npu.scaling import rescale
 from deploy.npu.weights import ChannelScales
-
-_STEP = 1 << 16
-"""Elements handled at once: what the host's second-level cache holds, with its temporaries."""
 
 _ROW = 2048
 """Channel vectors are repeated up to this length: short inner loops are slow."""
@@ -59,7 +57,7 @@ class Requantizer:
         repeat = max(1, min(_ROW // channels, pixels))
         whole = pixels // repeat * repeat
         tiled = [np.tile(vector, repeat) for vector in (constants.bias, constants.scale)]
-        step = max(1, _STEP // (channels * repeat))
+        step = max(1, STEP_ELEMENTS // (channels * repeat))
         rows, target = sums[:whole].reshape(-1, channels * repeat), result[:whole].reshape(-1, channels * repeat)
         for top in range(0, rows.shape[0], step):
             self._fast(rows[top : top + step], target[top : top + step], tiled, constants)
@@ -82,10 +80,8 @@ class Requantizer:
             first = 0.25
         # Errors of the product and the additions; values beyond the clamp may be further off.
         margin = first + (2.0**-12 if dtype == np.float32 else 2.0**-30)
-        limits = np.iinfo(operation.ofm.dtype.str)
-        low = max(operation.activation.minimum, int(limits.min))
-        high = min(operation.activation.maximum, int(limits.max))
-        if margin >= 0.5 or low > high or operation.rounding is Rounding.TRUNCATE:
+        low, high = clamp_range(operation, operation.ofm.dtype)
+        if margin >= 0.5 or operation.rounding is Rounding.TRUNCATE:
             return None
         return _Constants(
             bias=scales.bias.astype(dtype),

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
+from deploy.npu.errors import UnsupportedError, WeightStreamError
+from deploy.npu.limits import MAX_MACS, MAX_TAPS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ConvolutionOperation
 from deploy.npu.weights import ChannelScales, WeightLayout, decode_scales, decode_weights
+
+_MOST_PER_BYTE = 64
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class WeightCache:
         layouts = [_layout(operation, architecture, core) for core in range(len(operation.weights))]
         streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
         records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
+        _check_size(operation, streams)
         digest = hashlib.blake2b(digest_size=16)
         for part in (*streams, *records):
             digest.update(len(part).to_bytes(8, "little"))
@@ -87,6 +92,20 @@ def _layout(operation: ConvolutionOperation, architecture: Architecture, core: i
         depthwise=operation.depthwise,
         part_kernel_first=kernel.part_kernel_first and not operation.depthwise,
     )
+
+
+def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]]) -> None:
+    kernel, ofm = operation.kernel, operation.ofm
+    depth = 1 if operation.depthwise else operation.ifm.depth
+    weights = ofm.depth * kernel.height * kernel.width * depth
+    # A byte of the stream stands for 64 zeros at most, which bounds what has to be allocated.
+    available = sum(stream.size for stream in streams)
+    if weights > _MOST_PER_BYTE * available:
+        raise WeightStreamError(
+            f"weight streams of {available} bytes cannot hold the {weights} weights of the operation"
+        )
+    if ofm.height * ofm.width * weights > (MAX_TAPS if operation.depthwise else MAX_MACS):
+        raise UnsupportedError("a convolution of this size", parameters={"kernel": kernel})
 
 
 def _prepare(

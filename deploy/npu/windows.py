@@ -8,6 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from deploy.npu.errors import UnsupportedError
+from deploy.npu.limits import MAX_ELEMENTS
 from deploy.npu.operations import Kernel, Padding, Upscale
 
 T = TypeVar("T", bound=np.generic)
@@ -38,6 +40,11 @@ def prepare(
         ``(batch, *size, depth)``.
     """
     height, width = size
+    if ifm.shape[0] * height * width * ifm.shape[3] > max(MAX_ELEMENTS, ifm.size):
+        raise UnsupportedError(
+            "a padded feature map of this size",
+            parameters={"height": height, "width": width, "depth": ifm.shape[3]},
+        )
     inner = (height - padding.top - padding.bottom, width - padding.left - padding.right)
     if upscale is Upscale.NONE and not padding.any:
         plain: NDArray[T] = np.subtract(ifm, zero_point, dtype=dtype, casting="unsafe")
