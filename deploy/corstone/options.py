@@ -95,6 +95,7 @@ class UartOptions:
         shutdown_on_eot: stop when EOT (0x04) is sent.
         shutdown_tag: stop when this text is sent; "" for none.
         port: first TCP port to try for the terminal; None if it does not listen.
+        telnet: whether the terminal speaks telnet rather than raw bytes.
         announce: whether the port is announced.
     """
 
@@ -102,7 +103,13 @@ class UartOptions:
     shutdown_on_eot: bool
     shutdown_tag: str
     port: int | None
+    telnet: bool
     announce: bool
+
+    @property
+    def ends(self) -> bool:
+        """Whether its output can end the simulation."""
+        return self.shutdown_on_eot or bool(self.shutdown_tag)
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,7 @@ class Options:
             bool(self.value(f"{uart}.shutdown_on_eot")),
             str(self.value(f"{uart}.shutdown_tag")),
             int(self.value(f"{terminal}.start_port")) if listens else None,
+            self.value(f"{terminal}.mode") == "telnet",
             not self.quiet and not self.value(f"{terminal}.quiet"),
         )
 

@@ -11,14 +11,12 @@ import ctypes
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,6 +241,9 @@ class QemuProcess:
         self.pid = self._process.pid
         for stream in (self.uart_output, self.stderr):
             os.set_blocking(stream, False)
+        for name, channel in ours.items():
+            if name.startswith(("uart", "semihosting")):
+                channel.setblocking(False)
 
     @property
     def uart_output(self) -> int:
@@ -330,24 +331,6 @@ class QemuProcess:
         # A fatal error is followed by a listing of all registers: the first lines matter then, not the last ones.
         fatal = next((number for number, line in enumerate(lines) if "fatal:" in line), None)
         return lines[-12:] if fatal is None else lines[fatal : fatal + 6]
-
-    def read_uart(self) -> bytes:
-        """What UART0 has sent since the last call; empty when nothing."""
-        try:
-            return os.read(self.uart_output, 1 << 20)
-        except BlockingIOError:
-            return b""
-
-    def drain_uart(self, quiet_s: float = 0.02, limit_s: float = 1.0) -> bytes:
-        """What is still in the pipe of a QEMU that ended or stopped."""
-        output = bytearray()
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline and select.select([self.uart_output], [], [], quiet_s)[0]:
-            data = self.read_uart()
-            if not data:
-                break
-            output += data
-        return bytes(output)
 
     def __enter__(self) -> QemuProcess:
         return self

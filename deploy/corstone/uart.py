@@ -4,12 +4,109 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import time
 from pathlib import Path
 
+from deploy.corstone.gdb_remote import ConnectionLostError
+from deploy.corstone.terminal import Terminal
 from deploy.errors import BadInputError, TargetError
 
 EOT = 0x04
 STDOUT = 1
+# While a program prints, QEMU hands over single bytes: looking once a millisecond spares a wake-up for each.
+_INTERVAL_S = 0.001
+
+
+class Uart:
+    """One UART of the machine: QEMU's end, where the output goes, and a terminal if there is one.
+
+    Args:
+        output: descriptor that QEMU's output is read from, non-blocking.
+        input_: descriptor that input is written to.
+        sink: where the output goes.
+        terminal: TCP terminal; None for none.
+    """
+
+    def __init__(self, output: int, input_: int, sink: UartSink, terminal: Terminal | None = None) -> None:
+        os.set_blocking(input_, False)
+        self._output = output
+        self._input = input_
+        self._sink = sink
+        self._terminal = terminal
+        self._typed = b""
+        self._due = 0.0
+
+    def waiting(self, now: float) -> tuple[list[int], list[int], float]:
+        """What to wait for: descriptors to read, descriptors to write, and for how long at most."""
+        reading, writing, timeout = [], [], 3600.0
+        if now >= self._due:
+            reading.append(self._output)
+        else:
+            timeout = self._due - now
+        if self._terminal is not None:
+            writing += self._terminal.writing
+            if self._typed:
+                writing.append(self._input)
+            else:
+                reading += self._terminal.reading
+        return reading, writing, timeout
+
+    def service(self, readable: list[int], writable: list[int]) -> bool:
+        """Handle what is ready.
+
+        Returns:
+            Whether the output asked for the end of the simulation.
+
+        Raises:
+            ConnectionLostError: QEMU closed the UART.
+            TargetError: the output cannot be written.
+        """
+        if self._terminal is not None:
+            self._service_terminal(self._terminal, readable, writable)
+        if self._output not in readable:
+            return False
+        try:
+            data = os.read(self._output, 1 << 20)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            raise ConnectionLostError("QEMU closed a UART")
+        self._due = time.monotonic() + _INTERVAL_S
+        return self.feed(data)
+
+    def feed(self, data: bytes) -> bool:
+        """Pass output on; returns whether it asked for the end of the simulation."""
+        passed = self._sink.feed(data)
+        if self._terminal is not None:
+            self._terminal.send(data if passed is None else passed)
+        return passed is not None
+
+    def drain(self, quiet_s: float = 0.02, limit_s: float = 1.0) -> None:
+        """Pass on what is left in the channel of a QEMU that has ended."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline and select.select([self._output], [], [], quiet_s)[0]:
+            data = os.read(self._output, 1 << 20)
+            if not data or self.feed(data):
+                break
+
+    def close(self) -> None:
+        """Close the file and the terminal."""
+        self._sink.close()
+        if self._terminal is not None:
+            self._terminal.close()
+
+    def _service_terminal(self, terminal: Terminal, readable: list[int], writable: list[int]) -> None:
+        if any(descriptor in writable for descriptor in terminal.writing):
+            terminal.flush()
+        if not self._typed and any(descriptor in readable for descriptor in terminal.reading):
+            self._typed = terminal.receive()
+        if self._typed:
+            # The UART holds one character: QEMU takes more only as the program reads.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                self._typed = self._typed[os.write(self._input, self._typed) :]
 
 
 class UartSink:

@@ -1,0 +1,109 @@
+"""The CPU as QEMU's gdbstub shows it: registers, running and standing still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from deploy.corstone import memory_map
+from deploy.corstone.access import XPSR
+from deploy.corstone.gdb_remote import GdbConnection
+from deploy.errors import TargetError
+
+_STOP_TIMEOUT_S = 2.0
+_COUNT = XPSR + 1
+# QEMU's Cortex-M description numbers r0 to r15 as the architecture does, and xPSR 25.
+_GDB_XPSR = 25
+
+
+class Cpu:
+    """A CPU that stands still at first.
+
+    Args:
+        gdb: the connection.
+    """
+
+    def __init__(self, gdb: GdbConnection) -> None:
+        self.gdb = gdb
+        self.running = False
+        self._running_since = 0.0
+        self._ran_s = 0.0
+
+    @property
+    def ran_s(self) -> float:
+        """Seconds that the CPU has run: what its timers see."""
+        return self._ran_s + (time.monotonic() - self._running_since if self.running else 0.0)
+
+    def describe(self) -> None:
+        """Read the description: since QEMU 7.2 registers can be written by number only afterwards."""
+        self.gdb.request(b"qXfer:features:read:target.xml:0,ffb")
+
+    def watch(self) -> None:
+        """Stop at every access to the NPU's registers.
+
+        Raises:
+            TargetError: QEMU cannot.
+        """
+        for window in memory_map.NPU_WINDOWS:
+            if self.gdb.request(b"Z4,%x,%x" % (window, memory_map.NPU_WINDOW_SIZE)) != b"OK":
+                raise TargetError("QEMU cannot watch the NPU's registers")
+
+    def registers(self) -> list[int]:
+        """r0 to r15 and xPSR.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
+        reply = self.gdb.request(b"g")
+        try:
+            raw = bytes.fromhex(reply.decode("ascii"))
+        except ValueError:
+            raw = b""
+        if len(raw) < 4 * _COUNT:
+            raise TargetError(f"QEMU does not tell the CPU's registers (gdb reply {reply[:40]!r})")
+        return [int.from_bytes(raw[4 * n : 4 * n + 4], "little") for n in range(_COUNT)]
+
+    def write(self, changed: Mapping[int, int]) -> None:
+        """Change registers, and go on standing still.
+
+        Raises:
+            TargetError: QEMU refused.
+        """
+        for content in map(_write_packet, changed.items()):
+            if self.gdb.request(content) != b"OK":
+                raise TargetError("QEMU refused to change the CPU's registers")
+
+    def resume(self, changed: Mapping[int, int], how: bytes = b"c") -> None:
+        """Change registers and run, all in one write.
+
+        Args:
+            changed: values by register number.
+            how: the packet that lets the CPU run.
+        """
+        self.running = True
+        self._running_since = time.monotonic()
+        self.gdb.send(*map(_write_packet, changed.items()), how)
+
+    def stopped(self) -> None:
+        """Take note that a stop was reported."""
+        if self.running:
+            self._ran_s = self.ran_s
+            self.running = False
+
+    def stop(self) -> bytes | None:
+        """Make the CPU stand still; returns the stop that was reported, None if it stood still already.
+
+        Raises:
+            TargetError: it does not stop in time, or QEMU is gone.
+        """
+        if not self.running:
+            return None
+        self.gdb.interrupt()
+        reply = self.gdb.wait(_STOP_TIMEOUT_S)
+        self.stopped()
+        return reply
+
+
+def _write_packet(change: tuple[int, int]) -> bytes:
+    number, value = change
+    return b"P%x=%s" % (_GDB_XPSR if number == XPSR else number, value.to_bytes(4, "little").hex().encode())

@@ -1,0 +1,152 @@
+"""One simulation from the options to its end: opens what is needed, runs, dumps, closes everything."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from deploy import __version__
+from deploy.corstone import elf, qemu
+from deploy.corstone.console import MODEL, NAME, Console
+from deploy.corstone.debugger import Debugger
+from deploy.corstone.machine import EndReason, Machine, StopRequest
+from deploy.corstone.options import Options
+from deploy.corstone.terminal import Terminal
+from deploy.corstone.uart import Uart, UartSink
+from deploy.errors import BadInputError
+
+
+def simulate(options: Options, console: Console) -> int:
+    """Boot the application and run it to its end.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        BadInputError: an option or file cannot be used.
+        NotInstalledError: QEMU is missing or too old.
+        TargetError: QEMU died, or the CPU cannot go on.
+    """
+    if not options.applications:
+        raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
+    for application in options.applications:
+        elf.read_segments(application)
+    executable = qemu.locate_qemu()
+    began = time.monotonic()
+    with _signals(), contextlib.ExitStack() as stack:
+        terminals = _open_terminals(options, stack)
+        debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
+        if debugger is not None:
+            stack.callback(debugger.close)
+        process = stack.enter_context(_start_qemu(executable, options))
+        version = process.wait_ready()
+        console.say(f"\n{NAME} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
+        for number, terminal in terminals.items():
+            if options.uart(number).announce:
+                console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")
+        console.say(f"Info: {MODEL}: Creating Ethos-{options.family} with config H{options.macs}")
+        uarts = _connect_uarts(options, process, terminals, stack)
+        machine = Machine(options, process, uarts, console.report, debugger)
+        stack.callback(machine.memory.close)
+        _load_data(options, machine)
+        machine.figures.start_s = time.monotonic() - began
+        if options.time_limit_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, options.time_limit_s)
+        ending = machine.run()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        machine.stop()
+        _write_dumps(options, machine)
+    console.say_ending(ending)
+    if options.stat:
+        console.say_statistics(machine, time.monotonic() - began)
+    return ending.status
+
+
+def _open_terminals(options: Options, stack: contextlib.ExitStack) -> dict[int, Terminal]:
+    terminals = {}
+    for number, uart in options.uarts.items():
+        if uart.port is not None:
+            terminals[number] = Terminal(uart.port, telnet=uart.telnet)
+            stack.callback(terminals[number].close)
+    return terminals
+
+
+def _connected_uarts(options: Options) -> list[int]:
+    """The UARTs besides UART0 whose output matters to somebody."""
+    uarts = options.uarts.items()
+    return [number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends)]
+
+
+def _start_qemu(executable: Path, options: Options) -> qemu.QemuProcess:
+    semihosting, folder = None, None
+    if options.value("cpu0.semihosting-enable"):
+        semihosting = qemu.Semihosting(str(options.value("cpu0.semihosting-cmd_line")))
+        folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
+        if not folder.is_dir():
+            raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")
+    return qemu.QemuProcess(
+        executable,
+        options.applications,
+        terminals=_connected_uarts(options),
+        semihosting=semihosting,
+        working_folder=folder,
+    )
+
+
+def _connect_uarts(
+    options: Options, process: qemu.QemuProcess, terminals: dict[int, Terminal], stack: contextlib.ExitStack
+) -> list[Uart]:
+    uarts = []
+    for number in (0, *_connected_uarts(options)):
+        wanted = options.uart(number)
+        sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
+        stack.callback(sink.close)
+        output, input_ = process.uart_output, process.uart_input
+        if number:
+            output = input_ = process.channels[f"uart{number}"].fileno()
+        uarts.append(Uart(output, input_, sink, terminals.get(number)))
+    if "semihosting" in process.channels:
+        channel = process.channels["semihosting"].fileno()
+        uarts.append(Uart(channel, channel, UartSink("-")))
+    return uarts
+
+
+def _load_data(options: Options, machine: Machine) -> None:
+    for load in options.data:
+        try:
+            machine.memory.write(load.address, load.path.read_bytes())
+        except OSError as error:
+            raise BadInputError(f"--data {load.path}: cannot be read: {error.strerror}") from error
+
+
+def _write_dumps(options: Options, machine: Machine) -> None:
+    from deploy.files import write_bytes
+
+    for dump in options.dumps:
+        write_bytes(dump.path, machine.memory.read(dump.address, dump.size))
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn signals that end the program, and the wall-time limit, into a StopRequest."""
+
+    def ended(number: int, _frame: FrameType | None) -> None:
+        # A second signal must not interrupt the tidying up.
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGALRM:
+            raise StopRequest(EndReason.WALL_TIME, 0)
+        raise StopRequest(EndReason.SIGNAL, 128 + number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = {number: signal.signal(number, ended) for number in numbers}
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
