@@ -122,6 +122,53 @@ class Cmd1(IntEnum):
     NPU_SET_SCALE1_LENGTH = 0x093
 
 
+# Parameter bits that exist, for commands that do not use all 16 (source: Vela 5.2.0's source package,
+# regor/architecture/ethosu65/ethos_u65_interface.hpp).
+_PARAMETER_BITS: dict[Cmd0, int] = {
+    Cmd0.NPU_OP_CONV: 0,
+    Cmd0.NPU_OP_DEPTHWISE: 0,
+    Cmd0.NPU_OP_POOL: 0x7,
+    Cmd0.NPU_OP_ELEMENTWISE: 0x3F,
+    Cmd0.NPU_OP_DMA_START: 0,
+    Cmd0.NPU_OP_DMA_WAIT: 0x1,
+    Cmd0.NPU_OP_KERNEL_WAIT: 0x3,
+    Cmd0.NPU_OP_PMU_MASK: 0x1,
+    Cmd0.NPU_SET_IFM_PAD_TOP: 0x7F,
+    Cmd0.NPU_SET_IFM_PAD_LEFT: 0x7F,
+    Cmd0.NPU_SET_IFM_PAD_RIGHT: 0xFF,
+    Cmd0.NPU_SET_IFM_PAD_BOTTOM: 0xFF,
+    Cmd0.NPU_SET_IFM_PRECISION: 0xC3CD,
+    Cmd0.NPU_SET_IFM_UPSCALE: 0x3,
+    Cmd0.NPU_SET_IFM_IB_END: 0x3F,
+    Cmd0.NPU_SET_IFM_REGION: 0x7,
+    Cmd0.NPU_SET_OFM_PRECISION: 0xC1C7,
+    Cmd0.NPU_SET_OFM_BLK_WIDTH_M1: 0x3F,
+    Cmd0.NPU_SET_OFM_BLK_HEIGHT_M1: 0x1F,
+    Cmd0.NPU_SET_OFM_BLK_DEPTH_M1: 0x7F,
+    Cmd0.NPU_SET_OFM_REGION: 0x7,
+    Cmd0.NPU_SET_KERNEL_STRIDE: 0x27F,
+    Cmd0.NPU_SET_PARALLEL_MODE: 0x1,
+    Cmd0.NPU_SET_ACC_FORMAT: 0x3,
+    Cmd0.NPU_SET_ACTIVATION: 0x701F,
+    Cmd0.NPU_SET_WEIGHT_REGION: 0x7,
+    Cmd0.NPU_SET_SCALE_REGION: 0x7,
+    Cmd0.NPU_SET_AB_START: 0x3F,
+    Cmd0.NPU_SET_BLOCKDEP: 0x3,
+    Cmd0.NPU_SET_DMA0_SRC_REGION: 0x707,
+    Cmd0.NPU_SET_DMA0_DST_REGION: 0x707,
+    Cmd0.NPU_SET_IFM2_BROADCAST: 0xC7,
+    Cmd0.NPU_SET_IFM2_PRECISION: 0xCD,
+    Cmd0.NPU_SET_IFM2_IB_START: 0x3F,
+    Cmd0.NPU_SET_IFM2_REGION: 0x7,
+}
+_LENGTHS = (
+    Cmd1.NPU_SET_WEIGHT_LENGTH,
+    Cmd1.NPU_SET_WEIGHT1_LENGTH,
+    Cmd1.NPU_SET_SCALE_LENGTH,
+    Cmd1.NPU_SET_SCALE1_LENGTH,
+    Cmd1.NPU_SET_OPB_SCALE,
+)
+_SCALES = (Cmd1.NPU_SET_OFM_SCALE, Cmd1.NPU_SET_OPA_SCALE)
 _CMD0 = {int(command): command for command in Cmd0}
 _CMD1 = {int(command): command for command in Cmd1}
 
@@ -168,6 +215,13 @@ def split(stream: NDArray[np.uint32]) -> Iterator[Command]:
                 offset=offset,
                 parameters={"parameter": parameter},
             )
+        if not _parameter_exists(known, parameter):
+            raise StreamError(
+                "the parameter has bits that do not exist",
+                command=known.name,
+                offset=offset,
+                parameters={"parameter": hex(parameter)},
+            )
         if not word & 0x4000:
             position += 1
             yield Command(known, parameter, 0, offset)
@@ -176,3 +230,14 @@ def split(stream: NDArray[np.uint32]) -> Iterator[Command]:
             raise StreamError("the stream ends inside this command", command=known.name, offset=offset)
         yield Command(known, parameter, words[position + 1], offset)
         position += 2
+
+
+def _parameter_exists(code: Cmd0 | Cmd1, parameter: int) -> bool:
+    if isinstance(code, Cmd0):
+        return not parameter & ~_PARAMETER_BITS.get(code, 0xFFFF)
+    if code in _LENGTHS:
+        return parameter == 0
+    if code in _SCALES:
+        return parameter <= 0x3F
+    # Bits 39:32 of an address or stride; a negative stride may come with its sign extended.
+    return parameter <= 0xFF or parameter >= 0xFF80

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deploy.npu.architecture import Architecture
 from deploy.npu.commands import Cmd0, Cmd1, Command, split
 from deploy.npu.errors import NpuError, StreamError, UnsupportedError
+from deploy.npu.limits import MAX_KERNEL
 from deploy.npu.operations import (
     Activation,
     AddressRange,
@@ -209,14 +210,18 @@ class _Registers:
 
     def _kernel(self) -> Kernel:
         bits = self._u16(Cmd0.NPU_SET_KERNEL_STRIDE)
-        if bits & 0xF020:
+        if bits & 0x20:
             raise UnsupportedError("kernel decomposition", parameters={"NPU_SET_KERNEL_STRIDE": hex(bits)})
         dilation_x, dilation_y = (bits >> 3 & 1) + 1, (bits >> 4 & 1) + 1
+        height = self._u16(Cmd0.NPU_SET_KERNEL_HEIGHT_M1) // dilation_y + 1
+        width = self._u16(Cmd0.NPU_SET_KERNEL_WIDTH_M1) // dilation_x + 1
+        if height * width > MAX_KERNEL:
+            raise StreamError("the kernel is too large", parameters={"height": height, "width": width})
         return Kernel(
-            height=self._u16(Cmd0.NPU_SET_KERNEL_HEIGHT_M1) // dilation_y + 1,
-            width=self._u16(Cmd0.NPU_SET_KERNEL_WIDTH_M1) // dilation_x + 1,
-            stride_y=(bits >> 1 & 1 | (bits >> 9 & 7) << 1) + 1,
-            stride_x=(bits & 1 | (bits >> 6 & 7) << 1) + 1,
+            height=height,
+            width=width,
+            stride_y=(bits >> 1 & 1 | (bits >> 9 & 1) << 1) + 1,
+            stride_x=(bits & 1 | (bits >> 6 & 1) << 1) + 1,
             dilation_y=dilation_y,
             dilation_x=dilation_x,
             part_kernel_first=bool(bits >> 2 & 1),
@@ -243,6 +248,16 @@ class _Registers:
         if self._raw(Cmd0.NPU_SET_OFM_PRECISION)[0] & 1 << 8:
             return self._scale(Cmd1.NPU_SET_OFM_SCALE)
         return None
+
+    def _operand_scaling(self) -> OperandScaling:
+        precision = self._raw(Cmd0.NPU_SET_IFM_PRECISION)[0]
+        mode, rounding = precision >> 8 & 3, precision >> 14
+        # The rounding of a 32-bit scaled operand; Vela only ever selects TFL, the others were not seen.
+        if mode == 3 or (mode and rounding != Rounding.TFL):
+            raise UnsupportedError(
+                "operand scale mode or rounding", parameters={"NPU_SET_IFM_PRECISION": hex(precision)}
+            )
+        return OperandScaling(mode)
 
     def _activation(self, ofm: FeatureMap) -> Activation:
         bits = self._u16(Cmd0.NPU_SET_ACTIVATION)
@@ -400,8 +415,6 @@ class _Registers:
         broadcast = 0
         if not mode.unary:
             broadcast = self._u16(Cmd0.NPU_SET_IFM2_BROADCAST)
-            if broadcast & ~0xC7:
-                raise UnsupportedError("broadcast", parameters={"NPU_SET_IFM2_BROADCAST": hex(broadcast)})
             if broadcast & 0x80:
                 scalar = self._s16(Cmd0.NPU_SET_IFM2_SCALAR) - self._s16(Cmd0.NPU_SET_IFM2_ZERO_POINT)
             else:
@@ -413,10 +426,7 @@ class _Registers:
                 )
         operand_scaling, operand_a, operand_b = OperandScaling.BOTH_16, Scale(1, 0), 1
         if mode in (ElementwiseMode.ADD, ElementwiseMode.SUB) and ifm.dtype.itemsize < 4:
-            bits = self._raw(Cmd0.NPU_SET_IFM_PRECISION)[0] >> 8 & 3
-            if bits == 3:
-                raise UnsupportedError("operand scale mode 3")
-            operand_scaling = OperandScaling(bits)
+            operand_scaling = self._operand_scaling()
             operand_a = self._scale(Cmd1.NPU_SET_OPA_SCALE)
             if operand_scaling is OperandScaling.BOTH_16:
                 operand_b = self._scale(Cmd1.NPU_SET_OPB_SCALE).multiplier
