@@ -92,4 +92,6 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
 
 
 def _limit_file_size() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    limit = _MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(_MAX_FILE_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from deploy import bounded_process
 from deploy.chatter import silenced
 from deploy.dataset import Dataset
 from deploy.errors import BadInputError
+from deploy.files import private_folder
 from deploy.float_model import SIGNATURE, FloatModel
 
 TIMEOUT_S = 1800.0
@@ -64,8 +64,7 @@ def convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool = False)
     Raises:
         BadInputError: the converter crashed or did not end in time.
     """
-    with tempfile.TemporaryDirectory(prefix="deploy-convert-") as name:
-        folder = Path(name)
+    with private_folder("convert") as folder:
         with silenced(verbose=verbose):
             model.save(folder / MODEL)
         samples: dict[str, Any] = {spec.name: data.arrays[spec.name] for spec in model.inputs}

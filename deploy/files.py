@@ -99,3 +99,23 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise BadInputError(f"{path}: the folder cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def private_folder(purpose: str) -> Iterator[Path]:
+    """Yield a temporary folder that only this user can read, removed in the end.
+
+    Args:
+        purpose: part of its name.
+
+    Raises:
+        BadInputError: the system's temporary folder is full or cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"deploy-{purpose}-") as name:
+            yield Path(name)
+    except OSError as error:
+        raise BadInputError(
+            f"{tempfile.gettempdir()}: temporary files cannot be written: {error.strerror or error}",
+            hints=["set TMPDIR to a folder with more room"],
+        ) from error

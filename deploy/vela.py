@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from deploy import bounded_process
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.files import private_folder
 from deploy.npu_config import NpuConfig
 from deploy.vela_config import CONFIG_FILE
 from deploy.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
@@ -117,8 +116,7 @@ def compile_bytes(content: bytes, options: VelaOptions, *, source: str) -> VelaR
         NotInstalledError: Vela is missing.
     """
     version()
-    with tempfile.TemporaryDirectory(prefix="deploy-vela-") as name:
-        folder = Path(name)
+    with private_folder("vela") as folder:
         (folder / "model.tflite").write_bytes(content)
         command = command_line(options, "model.tflite", "out")
         ended = bounded_process.run(command, folder, timeout_s=TIMEOUT_S)
