@@ -111,16 +111,15 @@ class Channels:
         gdb: socket of the gdbstub.
         qmp: socket of the machine protocol (its greeting tells the version).
         qtest: socket of the test protocol (interrupt line, memory access).
-        terminals: socket of each further UART that is connected, by number.
-        semihosting: socket of the semihosting console, None when it is off.
+        uarts: socket of each UART that is connected by one, by number. UART0 is on the standard input and
+            output unless semihosting needs those: pipes carry its single bytes at a lower cost.
         ddr: path under which QEMU opens the file that backs DDR.
     """
 
     gdb: int
     qmp: int
     qtest: int
-    terminals: Mapping[int, int]
-    semihosting: int | None
+    uarts: Mapping[int, int]
     ddr: str
 
 
@@ -138,7 +137,7 @@ class Semihosting:
 def command_line(
     qemu: Path, applications: Sequence[Path], channels: Channels, semihosting: Semihosting | None = None
 ) -> list[str]:
-    """The words that start QEMU, stopped before the first instruction; UART0 is its standard input and output."""
+    """The words that start QEMU, stopped before the first instruction."""
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{MACHINE},memory-backend=ddr"]
     size = memory_map.DDR.size
@@ -150,21 +149,17 @@ def command_line(
     words += ["-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"]
     words += ["-chardev", f"socket,id=qtest,fd={channels.qtest}"]
     words += ["-object", "qtest,id=lines,chardev=qtest,log=/dev/null"]
-    words += ["-chardev", "stdio,id=uart0,signal=off", "-serial", "chardev:uart0"]
-    for number in range(1, max(channels.terminals, default=0) + 1):
-        if number in channels.terminals:
-            words += ["-chardev", f"socket,id=uart{number},fd={channels.terminals[number]}"]
-            words += ["-serial", f"chardev:uart{number}"]
-        else:
-            words += ["-serial", "null"]
+    for number in range(max(channels.uarts, default=0) + 1):
+        if number in channels.uarts:
+            words += ["-chardev", f"socket,id=uart{number},fd={channels.uarts[number]}"]
+        elif number == 0:
+            words += ["-chardev", "stdio,id=uart0,signal=off"]
+        connected = number == 0 or number in channels.uarts
+        words += ["-serial", f"chardev:uart{number}" if connected else "null"]
     if semihosting is not None:
-        config = "enable=on,target=native"
-        if channels.semihosting is not None:
-            words += ["-chardev", f"socket,id=semihosting,fd={channels.semihosting}"]
-            config += ",chardev=semihosting"
-        for argument in semihosting.command_line.split():
-            config += f",arg={_escaped(argument)}"
-        words += ["-semihosting-config", config]
+        words += ["-chardev", "stdio,id=semihosting,signal=off"]
+        arguments = "".join(f",arg={_escaped(argument)}" for argument in semihosting.command_line.split())
+        words += ["-semihosting-config", f"enable=on,target=native,chardev=semihosting{arguments}"]
     return words
 
 
@@ -184,7 +179,7 @@ class QemuProcess:
     Args:
         qemu: the executable.
         applications: ELF files; the first boots.
-        terminals: numbers of the further UARTs to connect.
+        uarts: numbers of the UARTs to connect besides UART0.
         semihosting: semihosting options, None for off.
         working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
 
@@ -197,7 +192,7 @@ class QemuProcess:
         qemu: Path,
         applications: Sequence[Path],
         *,
-        terminals: Sequence[int] = (),
+        uarts: Sequence[int] = (),
         semihosting: Semihosting | None = None,
         working_folder: Path | None = None,
     ) -> None:
@@ -205,8 +200,8 @@ class QemuProcess:
         with contextlib.ExitStack() as theirs:
             ours: dict[str, socket.socket] = {}
             inherited: dict[str, int] = {}
-            names = ["gdb", "qmp", "qtest", *(f"uart{n}" for n in terminals)]
-            for name in names + (["semihosting"] if semihosting else []):
+            sockets = ([0] if semihosting else []) + [number for number in uarts if number]
+            for name in ["gdb", "qmp", "qtest", *(f"uart{number}" for number in sockets)]:
                 ours[name], other = socket.socketpair()
                 inherited[name] = theirs.enter_context(other).fileno()
             self.ddr_file, ddr_path = _shared_memory()
@@ -217,8 +212,7 @@ class QemuProcess:
                 inherited["gdb"],
                 inherited["qmp"],
                 inherited["qtest"],
-                {n: inherited[f"uart{n}"] for n in terminals},
-                inherited.get("semihosting"),
+                {number: inherited[f"uart{number}"] for number in sockets},
                 ddr_path,
             )
             self.channels = ours
@@ -239,21 +233,27 @@ class QemuProcess:
                 self._close()
                 raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
         self.pid = self._process.pid
-        for stream in (self.uart_output, self.stderr):
+        for stream in (self.standard_output, self.stderr):
             os.set_blocking(stream, False)
-        for name, channel in ours.items():
-            if name.startswith(("uart", "semihosting")):
-                channel.setblocking(False)
+        for number in sockets:
+            ours[f"uart{number}"].setblocking(False)
+
+    def uart(self, number: int) -> tuple[int, int]:
+        """Descriptors (non-blocking) of a connected UART: its output, to read from, and its input, to write to."""
+        if f"uart{number}" in self.channels:
+            descriptor = self.channels[f"uart{number}"].fileno()
+            return descriptor, descriptor
+        return self.standard_output, self.standard_input
 
     @property
-    def uart_output(self) -> int:
-        """Descriptor that UART0's output is read from (non-blocking)."""
+    def standard_output(self) -> int:
+        """Descriptor that QEMU's standard output is read from (non-blocking)."""
         assert self._process.stdout is not None  # noqa: S101
         return self._process.stdout.fileno()
 
     @property
-    def uart_input(self) -> int:
-        """Descriptor that UART0's input is written to."""
+    def standard_input(self) -> int:
+        """Descriptor that QEMU's standard input is written to."""
         assert self._process.stdin is not None  # noqa: S101
         return self._process.stdin.fileno()
 

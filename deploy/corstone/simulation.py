@@ -91,7 +91,7 @@ def _start_qemu(executable: Path, options: Options) -> qemu.QemuProcess:
     return qemu.QemuProcess(
         executable,
         options.applications,
-        terminals=_connected_uarts(options),
+        uarts=_connected_uarts(options),
         semihosting=semihosting,
         working_folder=folder,
     )
@@ -105,13 +105,10 @@ def _connect_uarts(
         wanted = options.uart(number)
         sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
         stack.callback(sink.close)
-        output, input_ = process.uart_output, process.uart_input
-        if number:
-            output = input_ = process.channels[f"uart{number}"].fileno()
-        uarts.append(Uart(output, input_, sink, terminals.get(number)))
-    if "semihosting" in process.channels:
-        channel = process.channels["semihosting"].fileno()
-        uarts.append(Uart(channel, channel, UartSink("-")))
+        uarts.append(Uart(*process.uart(number), sink, terminals.get(number)))
+    if options.value("cpu0.semihosting-enable"):
+        # What the program prints through semihosting is handled like one more UART.
+        uarts.append(Uart(process.standard_output, process.standard_input, UartSink("-")))
     return uarts
 
 

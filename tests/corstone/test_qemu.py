@@ -5,7 +5,7 @@ import pytest
 from deploy.corstone.qemu import Channels, Semihosting, check_version, command_line, find_qemu, locate_qemu
 from deploy.errors import NotInstalledError
 
-CHANNELS = Channels(3, 4, 5, {1: 6, 5: 7}, 8, "/proc/self/fd/9")
+CHANNELS = Channels(3, 4, 5, {1: 6, 5: 7}, "/proc/self/fd/9")
 
 
 def test_the_command_line_holds_the_machine_stopped_and_its_channels_only():
@@ -24,6 +24,14 @@ def test_uarts_are_connected_by_their_number_and_the_others_lead_nowhere():
     words = command_line(Path("qemu"), [Path("a")], CHANNELS)
     serials = [words[i + 1] for i, word in enumerate(words) if word == "-serial"]
     assert serials == ["chardev:uart0", "chardev:uart1", "null", "null", "null", "chardev:uart5"]
+
+
+def test_semihosting_takes_the_standard_output_and_uart0_a_socket():
+    channels = Channels(3, 4, 5, {0: 8}, "/proc/self/fd/9")
+    text = " ".join(command_line(Path("qemu"), [Path("a")], channels, Semihosting("")))
+    assert "socket,id=uart0,fd=8" in text
+    assert "stdio,id=semihosting" in text
+    assert "stdio,id=uart0" not in text
 
 
 def test_commas_in_names_do_not_become_options():
