@@ -46,7 +46,10 @@ def compile_(
         bool, typer.Option("--verbose", "-v", help="Print every operator, and what the converter prints.")
     ] = False,
 ) -> None:
-    """Compile a model for an Ethos-U NPU and write the build folder that every later step reads."""
+    """Compile a model for an Ethos-U NPU and write the build folder that every later step reads.
+
+    MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+    """
     from deploy import model_source, settings, tflite_model
     from deploy.build_folder import QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout

@@ -33,7 +33,10 @@ def quantize(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the converter prints.")] = False,
 ) -> None:
-    """Quantize a float model to int8 with real data, and report how closely it follows the float model."""
+    """Quantize a float model to int8 with real data, and report how closely it follows the float model.
+
+    MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+    """
     from deploy import model_source, settings
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import quantize_source

@@ -21,7 +21,10 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the figures only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every operator.")] = False,
 ) -> None:
-    """Show performance, memory, placement and quantization of a build; every figure says how it was obtained."""
+    """Show performance, memory, placement and quantization of a build; every figure says how it was obtained.
+
+    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last.
+    """
     from deploy import settings
     from deploy.build_folder import BuildFolder
     from deploy.cli.console import stdout
