@@ -193,7 +193,8 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
     table.add_column("operator", no_wrap=True)
     for column in ("cycles", "share", "MAC"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=28)
+    # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
+    table.add_column("output tensor", overflow="ellipsis", max_width=28)
     for operator in shown:
         cycles = operator.npu_cycles or 0
         table.add_row(
@@ -208,8 +209,8 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
 
 
 def _short(name: str) -> str:
-    """The first of the names that the converter joins with ``;`` when it fuses layers."""
-    return name.split(";", maxsplit=1)[0]
+    """The first of the names that the converter joins with ``;``, without the model's own name before it."""
+    return name.split(";", maxsplit=1)[0].split("/", maxsplit=1)[-1].replace(" ", "_")
 
 
 def _print_placement(document: CompileDocument, console: Console) -> None:
