@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import zoo
+from deploy import user_function, zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
@@ -182,6 +182,14 @@ def test_bad_input_ends_with_exit_status_2_and_one_message(
     captured = capfd.readouterr()
     assert captured.err.startswith("deploy: error: ") and message in captured.err
     assert not list(tmp_path.iterdir())
+
+
+@needs_data
+@pytest.mark.tensorflow
+def test_the_projects_files_serve_as_model_and_data_by_function() -> None:
+    folder = zoo.find(NAME).folder
+    assert user_function.call(f"{folder}/builder.py:demo").count_params() == 102_335
+    assert user_function.call(f"{folder}/fashion_mnist.py:calibration").shape == (300, 56, 56, 1)
 
 
 @needs_data

@@ -44,7 +44,7 @@ class NpuResult(Document):
         npu: as ``--npu`` names it.
         system_config: section of Vela's configuration file.
         memory_mode: section of Vela's configuration file.
-        cycles: NPU cycles an inference.
+        cycles: an inference, memory included (Vela's ``cycles_total``).
         milliseconds: an inference.
         sram_bytes: peak.
         flash_bytes: weights and command stream, wherever they lie outside SRAM.
@@ -118,7 +118,7 @@ def tables(results: Results) -> str:
         "On the NPU (estimates by Vela, not measurements, not comparable across system configurations; weights: "
         "in flash or DRAM; heads: share of the cycles; on CPU: operators left there):",
         "",
-        "| NPU | system configuration | memory mode | cycles | time | SRAM | weights | heads | on CPU |",
+        "| NPU | system configuration | memory mode | total cycles | time | SRAM | weights | heads | on CPU |",
         "|---|---|---|---|---|---|---|---|---|",
         *(_npu_row(npu) for npu in results.npus),
         "",
