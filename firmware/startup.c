@@ -34,6 +34,7 @@ void SysTick_Handler(void);
 void SVC_Handler(void) WEAK_DEFAULT;
 void PendSV_Handler(void) WEAK_DEFAULT;
 void NPU_Handler(void) WEAK_DEFAULT;
+void UART_Handler(void) WEAK_DEFAULT;
 
 typedef void (*vector)(void);
 
@@ -54,7 +55,9 @@ USED __attribute__((section(".vectors"), aligned(512))) const vector vectors[16 
     0,
     PendSV_Handler,
     SysTick_Handler,
-    [16 ... 16 + BOARD_NPU_IRQ - 1] = Default_Handler,
+    [16 ... 16 + BOARD_UART_RX_IRQ - 1] = Default_Handler,
+    [16 + BOARD_UART_RX_IRQ] = UART_Handler,
+    [16 + BOARD_UART_RX_IRQ + 1 ... 16 + BOARD_NPU_IRQ - 1] = Default_Handler,
     [16 + BOARD_NPU_IRQ] = NPU_Handler,
     [16 + BOARD_NPU_IRQ + 1 ... 16 + 63] = Default_Handler,
 };

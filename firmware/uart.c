@@ -6,16 +6,25 @@
 #define UART_DATA CPU_REGISTER(BOARD_UART_BASE + 0x00)
 #define UART_STATE CPU_REGISTER(BOARD_UART_BASE + 0x04)
 #define UART_CTRL CPU_REGISTER(BOARD_UART_BASE + 0x08)
+#define UART_INTCLEAR CPU_REGISTER(BOARD_UART_BASE + 0x0C)
 #define UART_BAUDDIV CPU_REGISTER(BOARD_UART_BASE + 0x10)
 
 enum { STATE_TX_FULL = 1 << 0, STATE_RX_FULL = 1 << 1, STATE_OVERRUNS = 3 << 2 };
-enum { CTRL_TX_ENABLE = 1 << 0, CTRL_RX_ENABLE = 1 << 1 };
+enum { CTRL_TX_ENABLE = 1 << 0, CTRL_RX_ENABLE = 1 << 1, CTRL_RX_INTERRUPT = 1 << 3 };
+enum { INT_RX = 1 << 1 };
 
 void uart_start(void)
 {
     UART_BAUDDIV = (BOARD_UART_HZ + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD;
     UART_STATE = STATE_OVERRUNS;
-    UART_CTRL = CTRL_TX_ENABLE | CTRL_RX_ENABLE;
+    UART_CTRL = CTRL_TX_ENABLE | CTRL_RX_ENABLE | CTRL_RX_INTERRUPT;
+    cpu_enable_irq(BOARD_UART_RX_IRQ);
+}
+
+void UART_Handler(void);
+void UART_Handler(void)
+{
+    UART_INTCLEAR = INT_RX; /* all it is for is to end WFI */
 }
 
 void uart_write(const void *bytes, size_t count)
@@ -35,6 +44,12 @@ bool uart_read(uint8_t *byte, uint32_t timeout_ms)
         if (cpu_milliseconds() - start > timeout_ms) {
             return false;
         }
+        /* With interrupts off, one that comes between the question and WFI still ends WFI; so does the tick. */
+        cpu_disable_interrupts();
+        if ((UART_STATE & STATE_RX_FULL) == 0) {
+            cpu_wait_for_interrupt();
+        }
+        cpu_enable_interrupts();
     }
     *byte = (uint8_t)UART_DATA;
     return true;

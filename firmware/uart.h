@@ -1,4 +1,4 @@
-/* UART0 of Corstone-300 (CMSDK APB UART), polled. */
+/* UART0 of Corstone-300 (CMSDK APB UART). The processor sleeps while it waits for a byte. */
 #ifndef UART_H
 #define UART_H
 
