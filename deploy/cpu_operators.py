@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deploy import tflite_model
 from deploy.errors import BadInputError, TargetError
-from deploy.oracles import Oracle
+from deploy.oracles import OptimisedKernels, Oracle
 from deploy.reference import ReferenceKernels
 from deploy.tflite_model import Model, Operator, Tensor
 
@@ -107,14 +107,21 @@ def cpu_operators(model: Model, custom_code: str) -> dict[int, CpuOperator]:
     files = OperatorFiles(model)
     found = {}
     for operator in left:
-        try:
-            found[operator.index] = CpuOperator(operator, model, files.content(operator))
-        except BadInputError as error:
-            raise BadInputError(
-                f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
-                f"{error.message}"
-            ) from error
+        found[operator.index] = _runnable(operator, model, files.content(operator))
     return found
+
+
+def _runnable(operator: Operator, model: Model, content: bytes) -> CpuOperator:
+    """On LiteRT's reference kernel; on its only one where it has no reference kernel (ELU)."""
+    reason = ""
+    for kernels in (ReferenceKernels, OptimisedKernels):
+        try:
+            return CpuOperator(operator, model, content, kernels)
+        except BadInputError as error:
+            reason = reason or error.message
+    raise BadInputError(
+        f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: {reason}"
+    )
 
 
 class OperatorFiles:

@@ -56,6 +56,9 @@ KNOWN = (
     ),
 )
 
+_REDUCTIONS = frozenset(["MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"])
+"""Operators whose result depends on every element of their input."""
+
 
 def alternatives() -> dict[str, Callable[[Model], Oracle]]:
     """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
@@ -65,7 +68,9 @@ def alternatives() -> dict[str, Callable[[Model], Oracle]]:
     return found
 
 
-def explain(code: str, dtype: str, max_lsb: float, share: float, agreeing: Sequence[str]) -> str | None:
+def explain(
+    code: str, dtype: str, max_lsb: float, share: float, agreeing: Sequence[str], unread: tuple[int, int]
+) -> str | None:
     """The cause of a difference.
 
     Args:
@@ -74,10 +79,14 @@ def explain(code: str, dtype: str, max_lsb: float, share: float, agreeing: Seque
         max_lsb: largest difference.
         share: share of elements that differ, 0 to 1.
         agreeing: other kernels that compute exactly what the NPU computes.
+        unread: elements of the input that the command stream reads, and how many there are.
 
     Returns:
         One sentence, or None when no cause is known.
     """
+    read, elements = unread
+    if code in _REDUCTIONS and read < elements:
+        return f"{code}: a defect of Vela, its command stream reads only {read} of the input's {elements} elements"
     for known in KNOWN:
         if code in known.types and dtype in known.dtypes:
             within = max_lsb <= known.max_lsb and share <= known.max_share

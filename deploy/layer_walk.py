@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.chatter import silenced
 from deploy.cpu_operators import CpuOperator, OperatorFiles
 from deploy.errors import DeployError
 from deploy.known_differences import alternatives, explain
@@ -115,6 +116,20 @@ def _compare(
     )
 
 
+def _read(operator: Operator, source: Model, operations: list[BlockOperation]) -> tuple[int, int]:
+    """Elements that the first pass over the input reads, and elements of the input."""
+    elements = source.tensors[operator.inputs[0]].elements
+    if not operations:
+        return elements, elements
+    first = operations[0].ifm
+    reading = [
+        operation.ifm
+        for operation in operations
+        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
+    ]
+    return min(sum(fm.elements for fm in reading), elements), elements
+
+
 def _judged(
     result: OperatorResult,
     operator: Operator,
@@ -128,7 +143,8 @@ def _judged(
     agreeing = []
     for name, kernels in alternatives().items():
         try:
-            other = _run(CpuOperator(operator, source, files.content(operator), kernels), values, len(npu))
+            with silenced():  # TFLM says on standard error what it cannot run
+                other = _run(CpuOperator(operator, source, files.content(operator), kernels), values, len(npu))
         except DeployError:
             continue
         if any(np.array_equal(array, npu) for array in other.values()):
@@ -136,5 +152,8 @@ def _judged(
     shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
     if len(operations) > _MAX_DESCRIBED:
         shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
-    cause = explain(result.type, result.dtype, result.max_lsb, result.mismatches / result.elements, agreeing)
+    share = result.mismatches / result.elements
+    cause = explain(
+        result.type, result.dtype, result.max_lsb, share, agreeing, _read(operator, source, operations)
+    )
     return result.model_copy(update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": cause})

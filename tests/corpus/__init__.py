@@ -1,0 +1,1 @@
+"""The corpus: networks, the oracles' answers to them, and the table of how the NPU model fares."""

@@ -1,0 +1,60 @@
+"""The corpus as ``.tflite`` files, converted once and kept: by hash of their source and TensorFlow's version."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from deploy.chatter import silenced
+from deploy.files import write_bytes
+
+TESTS = Path(__file__).resolve().parent.parent
+CACHE = TESTS.parent / "build" / "corpus" / "networks"
+Converter = Callable[[], bytes]
+
+
+def small_networks() -> dict[str, Converter]:
+    """One network per operator and variant: name -> its converter."""
+    sys.path.insert(0, str(TESTS / "npu"))
+    try:
+        from networks import networks
+    finally:
+        sys.path.pop(0)
+    return {network.name: network.convert for network in networks()}
+
+
+def converted(
+    converters: Mapping[str, Converter], source: Path, names: Iterable[str] | None = None
+) -> dict[str, Path]:
+    """Convert what is not converted yet.
+
+    Args:
+        converters: name -> function that returns the ``.tflite`` file.
+        source: the file that defines them; any change in it converts anew.
+        names: which of them; all when None.
+
+    Returns:
+        Name -> file. A network that the converter itself refuses has no entry, but a ``.refused`` file with the
+        reason in the cache.
+    """
+    key = hashlib.sha256(source.read_bytes() + importlib.metadata.version("tensorflow").encode()).hexdigest()[:16]
+    folder = CACHE / f"{source.stem}-{key}"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    wanted = list(converters if names is None else names)
+    # Once around all of them: TensorFlow's loggers keep the stream that they were first given.
+    with silenced():
+        for name in wanted:
+            path, refused = folder / f"{name}.tflite", folder / f"{name}.refused"
+            if path.exists() or refused.exists():
+                continue
+            try:
+                content = converters[name]()
+            except Exception as error:  # the converter raises whatever it likes
+                write_bytes(refused, f"{type(error).__name__}: {error}".encode())
+            else:
+                write_bytes(path, content)
+    return {name: folder / f"{name}.tflite" for name in wanted if (folder / f"{name}.tflite").exists()}

@@ -1,0 +1,250 @@
+"""Runs one network on one NPU: compiled for every memory mode that applies, compared with both oracles."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import tflite_model
+from deploy.chatter import silenced
+from deploy.comparison import compare_outputs
+from deploy.debug_database import read_debug_database
+from deploy.errors import BadInputError, DeployError, NotInstalledError
+from deploy.inputs import Sample, random_inputs
+from deploy.known_differences import summarise
+from deploy.layer_capture import LayerCapture
+from deploy.layer_walk import walk
+from deploy.npu_config import NPU_CONFIGS, NpuConfig
+from deploy.npu_inference import NpuInference
+from deploy.operator_result import OperatorResult
+from deploy.oracles import Oracle, TflmKernels, tflm_installed
+from deploy.reference import ReferenceKernels
+from deploy.tflite_model import Model
+from deploy.vela_config import CONFIG_FILE, check_combination, installed_config
+from deploy.verification import stacked, unstacked
+
+NPUS = tuple(name for name, npu in NPU_CONFIGS.items() if npu.simulated)
+INPUTS = 4
+
+
+@dataclass
+class Row:
+    """One line of the table: a network on an NPU in a memory mode.
+
+    Attributes:
+        network: name.
+        npu: ``U55-128`` and so on.
+        memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
+        status: ``exact`` (equals one of the oracles), ``explained`` (all operators that differ have known causes),
+            ``unexplained``, ``uncompiled`` (Vela refuses the network), ``no oracle`` or ``error``.
+        agrees_with: the oracles that agree to the last bit.
+        mismatches: elements that differ from the nearest oracle.
+        max_lsb: largest difference from it.
+        elements: elements compared.
+        npu_operators: operators of the source model that left a result of the NPU.
+        reason: why it is not exact.
+    """
+
+    network: str
+    npu: str
+    memory_mode: str
+    status: str
+    agrees_with: str = ""
+    mismatches: int = 0
+    max_lsb: float = 0.0
+    elements: int = 0
+    npu_operators: int = 0
+    reason: str = ""
+
+    def cells(self) -> dict[str, Any]:
+        """Column -> value."""
+        return asdict(self)
+
+
+@dataclass
+class Network:
+    """A converted network with what its oracles compute for the inputs of the corpus.
+
+    Attributes:
+        name: of the network.
+        path: its ``.tflite``.
+        samples: inputs.
+        expected: oracle -> outputs per input.
+        refusals: oracle -> why it cannot run the network.
+    """
+
+    name: str
+    path: Path
+    samples: tuple[Sample, ...] = ()
+    expected: dict[str, list[Sample]] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Ask the oracles."""
+        self.model = tflite_model.read(self.path)
+        self.samples = corpus_inputs(self.model)
+        self._ask_all()
+        if not self.expected:
+            # Logarithms and roots refuse negative numbers.
+            self.samples = tuple(
+                {name: _positive(array) for name, array in sample.items()} for sample in self.samples
+            )
+            self._ask_all()
+
+    def _ask_all(self) -> None:
+        self._ask(ReferenceKernels.name, ReferenceKernels)
+        if tflm_installed():
+            self._ask(TflmKernels.name, TflmKernels)
+
+    def _ask(self, name: str, kernels: type[ReferenceKernels] | type[TflmKernels]) -> None:
+        try:
+            with silenced():  # TFLM says why on standard error
+                oracle: Oracle = kernels(self.model)
+                self.expected[name] = [oracle.run(sample) for sample in self.samples]
+        except (BadInputError, NotInstalledError) as error:
+            self.refusals[name] = error.message
+
+
+def corpus_inputs(model: Model) -> tuple[Sample, ...]:
+    """Four inputs: uniform, only extremes, all at the maximum, and a narrow range around zero."""
+    samples = [dict(sample) for sample in random_inputs(model, INPUTS, seed=7).samples]
+    for name, array in samples[1].items():
+        samples[1][name] = np.where(array > np.median(array), *_limits(array)).astype(array.dtype)
+        samples[2][name] = np.full_like(array, _limits(array)[0])
+        samples[3][name] = (samples[3][name] / 16).astype(array.dtype)
+    return tuple(samples)
+
+
+def _positive(array: NDArray[Any]) -> NDArray[Any]:
+    """At least a 64th of the type's range."""
+    if array.dtype.kind not in "iu":
+        return np.abs(array)
+    largest = np.iinfo(array.dtype).max
+    return np.clip(np.abs(array.astype(np.int64)), largest // 64 + 1, largest).astype(array.dtype)
+
+
+def _limits(array: NDArray[Any]) -> tuple[float, float]:
+    if array.dtype.kind in "iu":
+        return np.iinfo(array.dtype).max, np.iinfo(array.dtype).min
+    return float(array.max()), float(array.min())
+
+
+def memory_modes(npu: NpuConfig) -> list[str]:
+    """The memory modes that Vela accepts for an NPU."""
+    found = []
+    for mode in installed_config().memories:
+        try:
+            check_combination(npu, npu.system_config, mode)
+        except BadInputError:
+            continue
+        found.append(mode)
+    return found
+
+
+def run_network(name: str, path: Path, npus: tuple[str, ...] = NPUS, modes: int | None = None) -> list[Row]:
+    """All rows of a network.
+
+    Args:
+        name: of the network.
+        path: its ``.tflite``.
+        npus: which NPUs.
+        modes: how many memory modes of each; all when None.
+    """
+    network = Network(name, path)
+    rows: list[Row] = []
+    for npu_name in npus:
+        npu = NPU_CONFIGS[npu_name]
+        known: dict[str, Row] = {}
+        for mode in memory_modes(npu)[:modes]:
+            with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
+                try:
+                    compiled, debug = compile_quickly(path, npu, mode, Path(folder))
+                except Exception as error:
+                    rows.append(Row(name, npu_name, mode, "uncompiled", reason=f"{type(error).__name__}: {error}"))
+                    continue
+                digest = hashlib.sha256(compiled.read_bytes()).hexdigest()
+                if digest in known:
+                    known[digest].memory_mode += f"+{mode}"
+                    continue
+                known[digest] = _row(network, npu, mode, compiled, debug)
+        rows += known.values()
+    return rows
+
+
+def compile_quickly(path: Path, npu: NpuConfig, mode: str, folder: Path) -> tuple[Path, Path]:
+    """Run Vela inside this process, which saves its start: hundreds of networks are compiled.
+
+    Returns:
+        The compiled file and the debug database.
+    """
+    from ethosu.vela import vela
+
+    words = [str(path), "--output-dir", str(folder), "--accelerator-config", npu.accelerator]
+    words += ["--config", CONFIG_FILE, "--system-config", npu.system_config, "--memory-mode", mode]
+    words += ["--enable-debug-db", "--verbose-performance"]
+    with silenced():
+        try:
+            vela.main(words)
+        except SystemExit as error:
+            raise RuntimeError(f"Vela ended with status {error.code}") from error
+    return folder / f"{path.stem}_vela.tflite", folder / f"{path.stem}_debug.xml"
+
+
+def _row(network: Network, npu: NpuConfig, mode: str, compiled: Path, debug: Path) -> Row:
+    row = Row(network.name, npu.name, mode, "error")
+    try:
+        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        inputs = stacked(network.samples)
+        outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
+        row.npu_operators = len(capture.operations)
+        _compare(row, network, unstacked(outputs, len(network.samples)))
+        if row.status == "unexplained":
+            results = walk(network.model, capture, inputs, outputs)
+            row.reason = "; ".join(summarise(results))
+            if results and all(result.explained for result in results):
+                row.status = "explained" if any(result.mismatches for result in results) else "unexplained"
+        return row
+    except DeployError as error:
+        row.reason = f"{type(error).__name__}: {error.message}"
+        return row
+    except Exception as error:  # a crash of the model under test is a row of the table, not the end of the run
+        row.reason = f"crash: {type(error).__name__}: {error}"
+        return row
+
+
+def _compare(row: Row, network: Network, answers: list[Sample]) -> None:
+    """Fill in how near the nearest oracle is."""
+    if not network.expected:
+        row.status = "no oracle"
+        row.reason = "; ".join(f"{name}: {reason}" for name, reason in network.refusals.items())
+        return
+    agreeing, nearest = [], None
+    for name, expected in network.expected.items():
+        outputs = compare_outputs(network.model, answers, expected)
+        mismatches = sum(output.mismatches for output in outputs)
+        largest = max(np.inf if output.max_lsb is None else output.max_lsb for output in outputs)
+        if mismatches == 0:
+            agreeing.append(name)
+        if nearest is None or (mismatches, largest) < nearest:
+            nearest = mismatches, largest
+        row.elements = sum(output.elements for output in outputs)
+    row.agrees_with = "+".join(agreeing)
+    row.status = "exact" if agreeing else "unexplained"
+    row.mismatches, row.max_lsb = nearest or (0, 0.0)
+
+
+def walk_exact(network: Network, npu: NpuConfig, mode: str) -> Iterator[OperatorResult]:
+    """The operators of a network compared one by one, for tests of the comparison itself."""
+    with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
+        compiled, debug = compile_quickly(network.path, npu, mode, Path(folder))
+        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        inputs = stacked(network.samples)
+        outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
+        yield from walk(network.model, capture, inputs, outputs)
