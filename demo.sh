@@ -8,7 +8,7 @@ mkdir -p "$DEMO"
 step models build multihead-mobilenetv3 -o "$DEMO/model.keras"
 step models data multihead-mobilenetv3 -o "$DEMO"
 step quantize "$DEMO/model.keras" --calibration "$DEMO/calibration.npz" -o "$DEMO/model.tflite"
-step compile "$DEMO/model.tflite" --npu U55-128 -o "$DEMO/u55-128"
+step compile "$DEMO/model.tflite" --npu U55-128 -o "$DEMO/u55-128" --quiet
 step report "$DEMO/u55-128"
 status=0
 started=$(date +%s)

@@ -11,11 +11,11 @@ from deploy.build_folder import (
     QUANTIZE_DOCUMENT,
     BuildFolder,
     CompileDocument,
-    Figure,
     OperatorRecord,
     TensorRecord,
 )
 from deploy.errors import BadInputError
+from deploy.tables import figures_table, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
 
 TOP_OPERATORS = 10
 
-_TITLES = {
-    "inference_time": "inference time",
-    "core_clock": "NPU clock",
-    "total_cycles": "cycles, total",
-    "npu_cycles": "cycles, NPU computing",
-    "macs": "multiply-accumulates",
-    "npu_operators": "operators on the NPU",
-    "cpu_operators": "operators on the CPU",
-    "sram_peak": "SRAM peak",
-    "flash": "flash",
-    "dram_peak": "DRAM peak",
-    "weights_original": "weights",
-    "weights_compressed": "weights, compressed",
-    "sram_bandwidth": "SRAM traffic",
-    "flash_bandwidth": "flash traffic",
-    "dram_bandwidth": "DRAM traffic",
-}
 _PERFORMANCE = (
     "inference_time",
     "core_clock",
@@ -81,8 +64,10 @@ def print_build(build: BuildFolder, console: Console, *, every_operator: bool = 
 def print_figures(document: CompileDocument, console: Console) -> None:
     """Print performance and memory, every figure with its label."""
     figures = {figure.name: figure for figure in document.figures}
-    console.print(_figures("Performance", [figures[name] for name in _PERFORMANCE if name in figures]))
-    console.print(_figures("Memory", [figure for figure in document.figures if figure.name not in _PERFORMANCE]))
+    console.print(figures_table("Performance", [figures[name] for name in _PERFORMANCE if name in figures]))
+    console.print(
+        figures_table("Memory", [figure for figure in document.figures if figure.name not in _PERFORMANCE])
+    )
     sources = ", ".join(sorted({figure.source for figure in document.figures}))
     console.print(f"Source: {sources}. Estimates of different system configurations do not compare.\n")
 
@@ -110,7 +95,7 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
         agreement: per output.
         samples: how many samples were compared.
     """
-    table = _table(f"Float against quantized model, {samples} samples")
+    table = table_of(f"Float against quantized model, {samples} samples")
     table.add_column("output", overflow="fold")
     for column in ("mae", "rmse", "max abs", "cosine", "top-1"):
         table.add_column(column, justify="right")
@@ -128,40 +113,8 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
     return table
 
 
-def format_figure(figure: Figure) -> str:
-    """A figure's value for people: ``0.403 ms``, ``50.6 KiB``, ``12,505,748 MAC``."""
-    if figure.unit.startswith("bytes"):
-        return f"{_bytes(figure.value)}{figure.unit.removeprefix('bytes')}"
-    if figure.value == int(figure.value):
-        return f"{int(figure.value):,} {figure.unit}"
-    return f"{figure.value:.4g} {figure.unit}"
-
-
-def _bytes(value: float) -> str:
-    if value < 1024:
-        return f"{int(value)} B"
-    return f"{value / 1024:,.1f} KiB" if value < 1024 * 1024 else f"{value / 1024 / 1024:,.2f} MiB"
-
-
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, pad_edge=False)
-
-
-def _figures(title: str, figures: Sequence[Figure]) -> Table:
-    table = _table(title)
-    table.add_column("figure", min_width=22)
-    table.add_column("value", justify="right", min_width=18)
-    table.add_column("label")
-    for figure in figures:
-        table.add_row(_TITLES.get(figure.name, figure.name), format_figure(figure), figure.label)
-    return table
-
-
 def _tensors(inputs: Sequence[TensorRecord], outputs: Sequence[TensorRecord]) -> Table:
-    table = _table("Inputs and outputs")
+    table = table_of("Inputs and outputs")
     table.add_column("")
     table.add_column("name", overflow="fold")
     table.add_column("type")
@@ -188,7 +141,7 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
     )
     total = sum(operator.npu_cycles or 0 for operator in ranked) or 1
     shown = ranked[:most]
-    table = _table(f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}")
+    table = table_of(f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}")
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     for column in ("cycles", "share", "MAC"):
@@ -228,7 +181,7 @@ def _print_placement(document: CompileDocument, console: Console) -> None:
 
 
 def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
-    table = _table(f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU")
+    table = table_of(f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU")
     table.add_column("#", justify="right")
     table.add_column("on the CPU", no_wrap=True)
     table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24)

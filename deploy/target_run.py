@@ -29,6 +29,7 @@ from deploy.npu_config import NpuConfig, npu_config
 from deploy.oracles import TflmKernels, tflm_installed
 from deploy.reference import ReferenceKernels
 from deploy.runner_target import Answer, RunnerTarget
+from deploy.tables import SHARE
 from deploy.tflite_model import Model, Tensor, read
 from deploy.verdict import FirmwareRecord, Platform, Prediction, ReferenceOpinion, Verdict, judge, reason_of_second
 
@@ -240,7 +241,7 @@ class TargetRun:
                     Figure(
                         name=f"accuracy_{output.name}",
                         value=sum(p.target == p.true for p in known) / len(known),
-                        unit="1",
+                        unit=SHARE,
                         label="measured",
                         source=f"{len(known)} labelled inputs on {npu.name}",
                     )

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.build_folder import Figure
 from deploy.comparison import OutputComparison
 from deploy.operator_text import print_operators
+from deploy.tables import figures_table, sources_of, table_of
 from deploy.verdict import Verdict
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
@@ -39,7 +39,10 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
-        console.print(_figures_table(verdict.figures))
+        console.print(figures_table("Figures", verdict.figures))
+        for source in sources_of(verdict.figures):
+            console.print(source)
+        console.print()
     for line in verdict.log:
         console.print(f"    | {line}")
     word = verdict.verdict.upper()
@@ -47,7 +50,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
 
 
 def _outputs_table(outputs: tuple[OutputComparison, ...], reference: str) -> Table:
-    table = Table(title=f"Target against {reference}", title_justify="left", title_style="bold")
+    table = table_of(f"Target against {reference}")
     table.add_column("output")
     for column in ("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine"):
         table.add_column(column, justify="right")
@@ -75,7 +78,7 @@ def _predictions_table(verdict: Verdict) -> Table:
         by_input.setdefault(p.input, {})[p.output] = f"{said} / {expected}{marks[p.target == expected]}"
     known = any(p.true is not None for p in verdict.predictions)
     title = f"Labels: on target / {'true' if known else 'reference'}"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = table_of(title)
     table.add_column("input", justify="right")
     for output in outputs:
         table.add_column(output)
@@ -84,24 +87,3 @@ def _predictions_table(verdict: Verdict) -> Table:
     if len(by_input) > _SHOWN_INPUTS:
         table.add_row("...", *(f"{len(by_input)} inputs in all" for _ in outputs[:1]))
     return table
-
-
-def _figures_table(figures: tuple[Figure, ...]) -> Table:
-    table = Table(title="Figures", title_justify="left", title_style="bold")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    table.add_column("label")
-    table.add_column("source")
-    for figure in figures:
-        table.add_row(figure.name, format_figure(figure), figure.label, figure.source)
-    return table
-
-
-def format_figure(figure: Figure) -> str:
-    """A figure's value with its unit, as people write it."""
-    if figure.unit == "1":
-        return f"{figure.value:.2%}"
-    if figure.unit in ("bytes", "B"):
-        return f"{figure.value / 1024:,.1f} KB"
-    value = f"{figure.value:,.0f}" if float(figure.value).is_integer() else f"{figure.value:,.4g}"
-    return f"{value} {figure.unit}"

@@ -14,7 +14,8 @@ from deploy.cli.main import run
 from deploy.compilation import compile_model
 from deploy.compile_options import compile_options
 from deploy.npu_config import npu_config
-from deploy.report import agreement_table, format_figure, print_build
+from deploy.report import agreement_table, print_build
+from deploy.tables import format_figure
 
 
 @pytest.fixture(scope="module")
