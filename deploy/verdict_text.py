@@ -12,7 +12,7 @@ from deploy.tables import figures_table, sources_of, table_of
 from deploy.verdict import Verdict
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
-_PLATFORMS = {"open": "open Corstone-300", "arm": "Arm FVP", "board": "board"}
+_PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
 _SHOWN_INPUTS = 32
 
 
@@ -20,7 +20,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     """Print the whole verdict; the last line is the verdict itself."""
     if verdict.platform and verdict.firmware:
         console.print(
-            f"{_PLATFORMS[verdict.platform.kind]} ({verdict.platform.version}), Ethos-{verdict.platform.npu}, "
+            f"{_PLATFORMS[verdict.platform.kind]}{verdict.platform.version}, Ethos-{verdict.platform.npu}, "
             f"firmware {verdict.firmware.kind}"
         )
     elif verdict.platform and verdict.platform.kind == "host":
