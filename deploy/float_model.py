@@ -61,7 +61,9 @@ class FloatModel:
 
         module = tf.Module()
         module.serve = tf.function(
-            lambda *tensors: dict(self.function(*tensors)), input_signature=_specs(self.inputs)
+            lambda *tensors: dict(self.function(*tensors)),
+            input_signature=_specs(self.inputs),
+            autograph=False,
         )
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve})
 
@@ -162,7 +164,7 @@ def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[.
         return {key: tf.identity(value) for key, value in call(*arguments).items()}
 
     try:
-        concrete = tf.function(named, input_signature=_specs(specs)).get_concrete_function()
+        concrete = tf.function(named, input_signature=_specs(specs), autograph=False).get_concrete_function()
         # As the TFLite converter does it: control flow stays whole, functions are inlined.
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False, aggressive_inlining=True)
     except DeployError:
