@@ -1,5 +1,6 @@
 """The reference kernels run real networks by name, refuse what does not fit, and survive damaged files."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,6 @@ def test_inputs_of_the_wrong_name_shape_or_type_are_refused(
 
 
 def test_a_damaged_model_never_raises_anything_but_a_clear_error(mlperf_tiny: dict[str, Path]) -> None:
-    """10,000 mutants were run in child processes beforehand, none crashed LiteRT 2.3.0; a sample runs here."""
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     chance = np.random.default_rng(5)
     refused = 0
@@ -81,3 +81,13 @@ def test_a_damaged_model_never_raises_anything_but_a_clear_error(mlperf_tiny: di
         except BadInputError:
             refused += 1
     assert 0 < refused < 60
+
+
+def test_a_model_on_which_litert_aborts_is_refused_and_the_process_lives(mlperf_tiny: dict[str, Path]) -> None:
+    # The only 1.0 in the file is the beta of its SOFTMAX.
+    content = mlperf_tiny["image_classification"].read_bytes()
+    beta = struct.pack("<f", 1.0)
+    assert content.count(beta) == 1
+    mutant = tflite_model.load(content.replace(beta, struct.pack("<f", 1e-9)))
+    with pytest.raises(BadInputError, match=r"abort on the model \(SIGABRT\)"):
+        ReferenceKernels(mutant)
