@@ -105,6 +105,7 @@ def train(
         on_epoch_end=report,
         on_train_batch_end=lambda batch, logs: advance(int(model.optimizer.iterations), steps),
     )
+    advance(0, steps)
     model.fit(feed, epochs=recipe.epochs, verbose=0, callbacks=[reporting])
     save_weights(model, weights)
     return model
