@@ -1,4 +1,4 @@
-"""Names and texts of a model as C writes them: whatever a model file holds, it can neither end a string nor a comment.
+"""Names and texts of a model as C writes them; none of them can end a string or a comment.
 
 Model files are hostile input and their tensor names end up in generated C, CMake and Markdown. Everything here
 returns plain printable ASCII.
@@ -16,9 +16,9 @@ _KEYWORDS = frozenset(
     decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if
     inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public
     register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct
-    switch template this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void
-    volatile wchar_t while xor xor_eq main
-    """.split()
+    switch template this thread_local throw true try typedef typeid typename typeof union unsigned using virtual
+    void volatile wchar_t while xor xor_eq main
+    """.split()  # noqa: SIM905
 )
 _MAX_IDENTIFIER = 48
 

@@ -1,4 +1,4 @@
-"""What firmware has to know about a compiled network: arrays, arena, tensor tables, NPU; read from a build folder."""
+"""What firmware has to know about a compiled network: arrays, arena, tensor tables, NPU."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from deploy.tflite_model import Model, Operator, read
 
 ETHOS_U = "ethos-u"
 ARENA_MARGIN_BYTES = 2048
-"""On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the NHCWB16
-format may reach past the end of a tensor."""
+"""On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
+NHCWB16 format may reach past the end of a tensor."""
 
 _ALIGNMENT = 16
 _KIB = 1024
@@ -40,8 +40,8 @@ DTYPE_NUMBERS = {
     "uint16": 16,
 }
 
-# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on port 0,
-# or on port 1 where it lies in DRAM; everything else on port 0.
+# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on
+# port 0, or on port 1 where it lies in DRAM; everything else on port 0.
 _REGIONS_SHARED = 0x5553
 _REGIONS_DEDICATED = 0x555B
 
@@ -91,8 +91,9 @@ class FirmwareNetwork:
         outputs: in the compiled model's order.
         operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``).
         model: the compiled ``.tflite``.
-        commands: payload of the ethos-u operator (driver actions and command stream); empty if it is not the only one.
-        weights: its read-only data; empty if it is not the only one.
+        commands: payload of the ethos-u operator (driver actions, command stream); empty unless it is the only
+            operator.
+        weights: its read-only data; empty unless it is the only operator.
         config_word: CONFIG register of the NPU it was compiled for.
         scratch_bytes: end of the last tensor in the arena, dedicated fast memory left out.
         planned_bytes: the same with dedicated fast memory, which TFLM places in its arena as well.
@@ -198,13 +199,17 @@ def check_single_operator(network: FirmwareNetwork) -> None:
         unplaced = [t.record.name for t in (*network.inputs, *network.outputs) if t.arena_offset < 0]
         if unplaced:
             raise BadInputError(
-                f"Vela gave {', '.join(unplaced)} no place in the arena", hints=["`--runtime tflm` places it itself"]
+                f"Vela gave {', '.join(unplaced)} no place in the arena",
+                hints=["`--runtime tflm` places it itself"],
             )
         return
     raise BadInputError(
         f"the `npu` runtime runs a single ethos-u operator; this model has {len(network.operators)}: "
         f"{', '.join(network.operators[:12])}{', ...' if len(network.operators) > 12 else ''}",
-        hints=["`--runtime tflm --tflm DIR` runs operators on the CPU as well", "`deploy report` says why they stay"],
+        hints=[
+            "`--runtime tflm --tflm DIR` runs operators on the CPU as well",
+            "`deploy report` says why they stay",
+        ],
     )
 
 
@@ -233,7 +238,7 @@ def _payload(model: Model, operator: Operator, source: str) -> bytes:
 
 
 def _arena_offsets(model: Model, source: str) -> tuple[int, ...]:
-    """Offset of every tensor; metadata: int32 version, subgraph, count, one offset per tensor (-1 = not placed)."""
+    """Offset of every tensor. Metadata: int32 version, subgraph, count, one offset per tensor (-1: none)."""
     data = model.metadata.get("OfflineMemoryAllocation", b"")
     count = struct.unpack_from("<3i", data)[2] if len(data) >= 12 else -1
     if count != len(model.tensors) or len(data) < 12 + 4 * count:

@@ -34,7 +34,8 @@ class FvpRun:
     Attributes:
         firmware: ELF file to boot.
         macs: the NPU's multiply-accumulate units.
-        uart_file: where UART0 goes.
+        uart_file: where UART0's output goes; None with a terminal.
+        terminal_port: first TCP port to try for UART0's terminal (raw bytes, both directions); None for none.
         data: raw files to load.
         dumps: memory to write out at the end.
         time_limit_s: wall-clock seconds after which the model stops by itself.
@@ -43,7 +44,8 @@ class FvpRun:
 
     firmware: Path
     macs: int
-    uart_file: Path
+    uart_file: Path | None = None
+    terminal_port: int | None = None
     data: tuple[DataFile, ...] = ()
     dumps: tuple[Dump, ...] = ()
     time_limit_s: int = 120
@@ -55,11 +57,14 @@ def command_line(executable: Sequence[str], run: FvpRun) -> list[str]:
     parameters = {
         "ethosu.num_macs": str(run.macs),
         "mps3_board.visualisation.disable-visualisation": "1",
-        "mps3_board.uart0.out_file": str(run.uart_file),
+        **({"mps3_board.uart0.out_file": str(run.uart_file)} if run.uart_file else {}),
         "mps3_board.uart0.unbuffered_output": "1",
         "mps3_board.uart0.shutdown_on_eot": str(int(run.shutdown_on_eot)),
         **{f"mps3_board.telnetterminal{n}.start_telnet": "0" for n in (0, 1, 2, 5)},
     }
+    if run.terminal_port is not None:
+        parameters["mps3_board.telnetterminal0.start_port"] = str(run.terminal_port)
+        parameters["mps3_board.telnetterminal0.mode"] = "raw"
     words = [*executable, "-a", str(run.firmware)]
     for data in run.data:
         words += ["--data", f"{data.path}@0x{data.address:08x}"]

@@ -1,4 +1,4 @@
-"""The framed protocol that firmware speaks on UART0, host side: bytes to frames and frames to what they mean. Pure.
+"""The framed protocol that firmware speaks on UART0, host side: bytes to frames, frames to what they mean. Pure.
 
 The bytes are described in ``firmware/frame.h`` (frames) and ``firmware/server.c`` (payloads). All numbers are
 little-endian. Everything that arrives is hostile: lengths are bounded before they are believed.
@@ -195,6 +195,7 @@ class FrameReader:
 
     Attributes:
         noise: the last of what lay between frames.
+        stray: how many bytes lay between frames.
         damaged: how many frames had a wrong check after their payload.
     """
 
@@ -202,6 +203,7 @@ class FrameReader:
         self._max_payload = max_payload
         self._buffer = bytearray()
         self.noise = bytearray()
+        self.stray = 0
         self.damaged = 0
 
     @property
@@ -256,6 +258,7 @@ class FrameReader:
         return length if valid and length <= self._max_payload else None
 
     def _skip(self, count: int) -> None:
+        self.stray += count
         self.noise += self._buffer[:count]
         del self._buffer[:count]
         if len(self.noise) > 2 * MAX_NOISE_BYTES:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -66,28 +65,12 @@ _TEMPLATES = (
 _CMAKE_FILES = ("cmake/arm-none-eabi-gcc.cmake", "cmake/armclang.cmake", "cmake/llvm.cmake")
 
 
-@dataclass(frozen=True)
-class TflmPaths:
-    """Where the user's TFLM build lies, as CMake gets it.
-
-    Attributes:
-        library: the archive.
-        includes: header folders, in the order of search.
-        definitions: preprocessor definitions it was built with.
-    """
-
-    library: str
-    includes: tuple[str, ...]
-    definitions: tuple[str, ...]
-
-
-def render_project(network: FirmwareNetwork, runtime: str, tflm: TflmPaths | None = None) -> dict[str, bytes]:
+def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
     """Render a whole firmware project.
 
     Args:
         network: what it shall run.
         runtime: ``npu`` or ``tflm``.
-        tflm: the user's TFLM build, written into CMakeLists.txt as default; None leaves it open.
 
     Returns:
         Path in the project folder -> content.
@@ -99,7 +82,7 @@ def render_project(network: FirmwareNetwork, runtime: str, tflm: TflmPaths | Non
         raise BadInputError(f"--runtime {runtime}: known are {' and '.join(RUNTIMES)}")
     if runtime == "npu":
         check_single_operator(network)
-    context = _context(network, runtime, tflm)
+    context = _context(network, runtime)
     environment = _environment()
 
     def render(name: str, **more: object) -> bytes:
@@ -143,7 +126,7 @@ def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
     return tuple(calls)
 
 
-def _context(network: FirmwareNetwork, runtime: str, tflm: TflmPaths | None) -> dict[str, object]:
+def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
     def named(tensors: tuple[FirmwareTensor, ...]) -> list[tuple[FirmwareTensor, str]]:
         names = c_identifiers.unique_identifiers(tensor.record.name for tensor in tensors)
         return list(zip(tensors, names, strict=True))
@@ -154,7 +137,6 @@ def _context(network: FirmwareNetwork, runtime: str, tflm: TflmPaths | None) -> 
     return {
         "network": network,
         "runtime": runtime,
-        "tflm": tflm,
         "inputs": named(network.inputs),
         "outputs": named(network.outputs),
         "input_bytes": sum(tensor.record.bytes for tensor in network.inputs),

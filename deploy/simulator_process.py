@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import NotInstalledError
@@ -45,8 +45,21 @@ class SimulatorProcesses:
         self._lock = threading.Lock()
         self._cancelled = False
 
-    def run(self, command: Sequence[str], *, timeout_s: float, environment: dict[str, str]) -> ProcessEnd:
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        environment: dict[str, str],
+        on_output: Callable[[bytes], None] = lambda _chunk: None,
+    ) -> ProcessEnd:
         """Start ``command``, wait for its end and kill its process group when the time is over.
+
+        Args:
+            command: the words to execute.
+            timeout_s: seconds it may run.
+            environment: its environment variables.
+            on_output: called with each piece of output as it arrives.
 
         Raises:
             NotInstalledError: it cannot be started at all.
@@ -69,7 +82,7 @@ class SimulatorProcesses:
         except OSError as error:
             raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
         try:
-            output, timed_out = _read_until_end(process, time.monotonic() + timeout_s)
+            output, timed_out = _read_until_end(process, time.monotonic() + timeout_s, on_output)
         finally:
             _kill(process)
             process.wait()
@@ -96,7 +109,9 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _read_until_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, bool]:
+def _read_until_end(
+    process: subprocess.Popen[bytes], deadline: float, on_output: Callable[[bytes], None]
+) -> tuple[str, bool]:
     """Keep the last of the output until the process ends; returns it, and whether the deadline came first.
 
     An orphan may hold the pipe open after the process itself has ended, so the end of the process counts too.
@@ -114,6 +129,7 @@ def _read_until_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[
             if ready:
                 chunk = os.read(stream.fileno(), 65536)
                 open_pipe = bool(chunk)
+                on_output(chunk)
                 kept += chunk
                 if len(kept) > 2 * _KEPT_OUTPUT_BYTES:
                     del kept[:-_KEPT_OUTPUT_BYTES]

@@ -9,17 +9,17 @@ import importlib.metadata
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import deploy
 from deploy import runner_firmware
-from deploy.build_folder import BuildFolder, Figure, sha256_of_file
+from deploy.build_folder import BuildFolder, Figure, Label, sha256_of_file
 from deploy.comparison import OutputComparison, compare_outputs, dequantize, output_scale, softmax
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.fvp_locate import Simulator, find
@@ -36,6 +36,7 @@ from deploy.verdict import FirmwareRecord, Platform, Prediction, ReferenceOpinio
 DEFAULT_TOLERANCE_LSB = 1.0
 DEFAULT_TIMEOUT_S = 120.0
 _MAX_PREDICTIONS = 10_000
+_CYCLES_LABELS: dict[str, Label] = {"arm": "simulated", "board": "measured"}
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ class RunOptions:
     """What a user may choose about a run; None stands for the documented default.
 
     Attributes:
-        firmware: what to boot; ``runner`` is Arm's prebuilt TFLM runner.
+        firmware: what to boot: ``runner`` (Arm's prebuilt TFLM runner), ``npu`` or ``tflm`` (rendered firmware),
+            or the path of an ELF that speaks the protocol.
         fvp: ``open``, a path, or None for Arm's FVP where installed.
         inputs: ``.npz`` or ``.npy``; None for made-up inputs.
         labels: ``.json`` with class names and true labels.
         count: how many inputs to feed; None for all of the file, or one made-up input.
         jobs: machines side by side; None for one per processor.
         tolerance: largest difference that passes, in LSB.
-        timeout_s: seconds that one boot may take.
+        timeout_s: seconds that one boot of the runner, or one input on other firmware, may take.
+        port: serial port of a board that runs firmware already; no simulator is started then.
+        baud: bits per second on that port.
     """
 
     firmware: str = "runner"
@@ -61,6 +65,17 @@ class RunOptions:
     jobs: int | None = None
     tolerance: float = DEFAULT_TOLERANCE_LSB
     timeout_s: float = DEFAULT_TIMEOUT_S
+    port: str | None = None
+    baud: int = 115200
+
+
+class Target(Protocol):
+    """What runs samples: one boot an input, one boot for all, or a board."""
+
+    def answers(
+        self, samples: tuple[Sample, ...], expected: tuple[dict[str, NDArray[Any]], ...], jobs: int
+    ) -> Iterator[Answer]:
+        """Yield the answers in the order of the samples; TargetError if one does not arrive whole."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,7 @@ class TargetRun:
         self._build = build
         self._options = options
         self._simulator: Simulator | None = None
+        self._platform: Platform | None = None
         self._firmware: FirmwareRecord | None = None
         self._inputs: InputSet | None = None
         self._reference = ReferenceKernels.name
@@ -109,33 +125,72 @@ class TargetRun:
         options, document = self._options, self._build.document
         npu = npu_config(document.npu)
         models = read_models(self._build)
-        if options.firmware != "runner":
-            raise BadInputError(f"--firmware {options.firmware}: only `runner` is known")
-        runner_firmware.check_fits(document, npu, len(models.compiled.content))
+        firmware = self._choose_firmware(npu, models)
         self._inputs = _input_set(models.compiled, options)
         labels = load_labels(options.labels, models.source) if options.labels else {}
-        self._simulator = find(npu, options.fvp)
-        firmware = runner_firmware.runner_path(npu)
-        self._firmware = FirmwareRecord(kind="runner", path=str(firmware), sha256=sha256_of_file(firmware))
+        target = self._target(npu, models, firmware)
         kernels = ReferenceKernels(models.source)
         samples = self._inputs.samples
         expected = tuple(_ordered(kernels.run(sample), models.outputs) for sample in samples)
-        target = RunnerTarget(
-            self._simulator,
-            firmware,
-            self._build.compiled,
-            macs=npu.macs,
-            inputs=models.inputs,
-            outputs=models.outputs,
-            npu_expected=models.npu_operators > 0,
-            timeout_s=options.timeout_s,
-        )
         jobs = min(options.jobs or os.cpu_count() or 1, len(samples))
         on_answer(0, len(samples))
         for answer in target.answers(samples, expected, jobs):
             self._answers.append(answer)
             on_answer(len(self._answers), len(samples))
         return self._judged(npu, models, expected, labels)
+
+    def _choose_firmware(self, npu: NpuConfig, models: Models) -> Path | None:
+        """The ELF to boot, rendered and built first where that is asked for; None for a board."""
+        options, document = self._options, self._build.document
+        if options.port is not None:
+            return None
+        if options.firmware == "runner":
+            runner_firmware.check_fits(document, npu, len(models.compiled.content))
+            return runner_firmware.runner_path(npu)
+        if options.firmware in ("npu", "tflm"):
+            from deploy import firmware_build
+
+            choose = firmware_build.npu_firmware if options.firmware == "npu" else firmware_build.tflm_firmware
+            return choose(self._build)
+        path = Path(options.firmware)
+        if not path.is_file():
+            raise BadInputError(
+                f"--firmware {options.firmware}: no such file",
+                hints=["known besides files: runner, npu, tflm"],
+            )
+        return path
+
+    def _target(self, npu: NpuConfig, models: Models, firmware: Path | None) -> Target:
+        options = self._options
+        npu_expected = models.npu_operators > 0
+        if options.firmware != "runner" or firmware is None:
+            from deploy.firmware_target import BoardTarget, Expectations, FirmwareTarget
+
+            expectations = Expectations(
+                self._build.document.compiled_sha256, models.inputs, models.outputs, npu_expected
+            )
+        if firmware is None:
+            port = options.port or ""
+            self._platform = Platform(kind="board", executable=port, version="", npu=npu.name)
+            return BoardTarget(port, expectations, baud=options.baud, timeout_s=options.timeout_s)
+        kind = options.firmware if options.firmware in ("runner", "npu", "tflm") else "file"
+        self._firmware = FirmwareRecord(kind=kind, path=str(firmware), sha256=sha256_of_file(firmware))
+        self._simulator = simulator = find(npu, options.fvp)
+        self._platform = Platform(
+            kind=simulator.kind, executable=simulator.executable, version=simulator.version, npu=npu.name
+        )
+        if kind != "runner":
+            return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=options.timeout_s)
+        return RunnerTarget(
+            simulator,
+            firmware,
+            self._build.compiled,
+            macs=npu.macs,
+            inputs=models.inputs,
+            outputs=models.outputs,
+            npu_expected=npu_expected,
+            timeout_s=options.timeout_s,
+        )
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""
@@ -194,13 +249,7 @@ class TargetRun:
             tolerance=self._options.tolerance,
             build=str(self._build.path),
             model_sha256=document.compiled_sha256,
-            platform=simulator
-            and Platform(
-                kind=simulator.kind,
-                executable=simulator.executable,
-                version=simulator.version,
-                npu=document.npu,
-            ),
+            platform=self._platform,
             firmware=self._firmware,
             versions={**document.versions, **tool_versions(), **(simulator.components if simulator else {})},
             **fields,
@@ -211,27 +260,29 @@ class TargetRun:
     ) -> tuple[Figure, ...]:
         names = ("inference_time", "npu_cycles", "sram_peak", "dram_peak", "flash")
         figures = [figure for name in names if (figure := self._build.document.figure(name))]
-        simulator = self._simulator
+        target = self._platform
         cycles = [answer.counters["NPU ACTIVE"] for answer in self._answers if "NPU ACTIVE" in answer.counters]
-        if cycles and simulator:
+        if cycles and target:
             # The open model computes its cycles from the command stream; Arm's FVP simulates them.
             figures.append(
                 Figure(
                     name="target_npu_active_cycles",
                     value=statistics.median(cycles),
                     unit="cycles",
-                    label="simulated" if simulator.kind == "arm" else "estimate",
-                    source=f"NPU ACTIVE counter of {simulator.version}",
+                    label=_CYCLES_LABELS.get(target.kind, "estimate"),
+                    source=f"NPU ACTIVE counter of {target.version or target.executable}",
                 )
             )
         wall = [answer.wall_s for answer in self._answers]
+        one_boot_each = self._firmware is not None and self._firmware.kind == "runner"
+        counted = "boots" if one_boot_each else "inputs"
         figures.append(
             Figure(
-                name="boot_to_answer",
+                name="boot_to_answer" if one_boot_each else "request_to_answer",
                 value=round(statistics.median(wall), 4),
                 unit="s",
                 label="measured",
-                source=f"median wall time of {len(wall)} boots on this computer",
+                source=f"median wall time of {len(wall)} {counted} on this computer",
             )
         )
         for output in outputs:

@@ -54,6 +54,7 @@ def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
     from deploy.cli.compile import COMPILE_EPILOG, compile_
     from deploy.cli.doctor import doctor
+    from deploy.cli.firmware import FIRMWARE_EPILOG, firmware
     from deploy.cli.fvp import app as fvp_app
     from deploy.cli.init import init
     from deploy.cli.models import models_app
@@ -65,6 +66,7 @@ def _register_verbs() -> None:
     app.command("quantize", epilog=QUANTIZE_EPILOG)(quantize)
     app.command("compile", epilog=COMPILE_EPILOG)(compile_)
     app.command("report", epilog=REPORT_EPILOG)(report)
+    app.command("firmware", epilog=FIRMWARE_EPILOG)(firmware)
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
     app.command("verify", epilog=VERIFY_EPILOG)(verify)
     app.add_typer(fvp_app, name="fvp")

@@ -21,7 +21,7 @@ EPILOG = """Examples:
 def run_fvp(
     build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
     firmware: Annotated[
-        str | None, typer.Option(help="What to boot: runner (Arm's prebuilt TFLM runner).")
+        str | None, typer.Option(help="What to boot: runner (Arm's prebuilt TFLM runner), npu, tflm, or FILE.elf.")
     ] = None,
     fvp: Annotated[
         str | None,
