@@ -43,7 +43,8 @@ class Row:
         npu: ``U55-128`` and so on.
         memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
         status: ``exact`` (equals one of the oracles), ``explained`` (all operators that differ have known causes),
-            ``unexplained``, ``uncompiled`` (Vela refuses the network), ``no oracle`` or ``error``.
+            ``unexplained``, ``cpu only`` (Vela leaves all of it on the CPU), ``uncompiled`` (Vela refuses the
+            network), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
@@ -202,7 +203,8 @@ def _row(network: Network, npu: NpuConfig, mode: str, compiled: Path, debug: Pat
     try:
         capture = LayerCapture(network.model, read_debug_database(debug, network.model))
         inputs = stacked(network.samples)
-        outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
+        model = tflite_model.read(compiled)
+        outputs = NpuInference(model, npu).run_batch(inputs, capture)
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
         if row.status == "unexplained":
@@ -210,6 +212,8 @@ def _row(network: Network, npu: NpuConfig, mode: str, compiled: Path, debug: Pat
             row.reason = "; ".join(summarise(results))
             if results and all(result.explained for result in results):
                 row.status = "explained" if any(result.mismatches for result in results) else "unexplained"
+        if row.status == "exact" and all(operator.code != "ethos-u" for operator in model.operators):
+            row.status = "cpu only"
         return row
     except DeployError as error:
         row.reason = f"{type(error).__name__}: {error.message}"

@@ -33,11 +33,11 @@ def failing(rows: Iterable[Row]) -> list[Row]:
 
 def pair_status(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     """(network, NPU) -> the worst status over its memory modes."""
-    order = ("exact", "explained", "no oracle", "uncompiled", "unexplained", "error")
+    order = ("cpu only", "exact", "explained", "no oracle", "uncompiled", "unexplained", "error")
     found: dict[tuple[str, str], str] = {}
     for row in rows:
         key = row.network, row.npu
-        found[key] = max(found.get(key, "exact"), row.status, key=order.index)
+        found[key] = max(found.get(key, "cpu only"), row.status, key=order.index)
     return found
 
 
@@ -55,10 +55,12 @@ def summary(rows: Sequence[Row]) -> str:
             f"({counts['exact'] / compared:.2%}); explained: {counts['explained']}; "
             f"unexplained: {counts['unexplained']}; errors: {counts['error']}"
         )
-    lines += [f"{status}: {counts[status]} pairs" for status in ("no oracle", "uncompiled") if counts[status]]
+    lines += [
+        f"{status}: {counts[status]} pairs" for status in ("cpu only", "no oracle", "uncompiled") if counts[status]
+    ]
     reasons: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        if row.status != "exact":
+        if row.status not in ("exact", "cpu only"):
             reasons[row.status, row.reason[:300]].add(row.network)
     for (status, reason), concerned in sorted(reasons.items()):
         lines.append(f"- {status}: {', '.join(sorted(concerned))}: {reason}")
