@@ -58,7 +58,8 @@ def parse(text: str) -> ModelSource:
 
         return ModelSource(text, ModelKind.PROJECT, zoo.find(text.removeprefix(_PROJECT_PREFIX)).name)
     if user_function.is_reference(text):
-        return ModelSource(text, ModelKind.FUNCTION, _clean(user_function.split(text)[0].stem))
+        file, function = user_function.split(text)
+        return ModelSource(text, ModelKind.FUNCTION, _clean(f"{file.stem}_{function}"))
     path = Path(text)
     if path.is_dir():
         if (path / "saved_model.pb").is_file():

@@ -21,6 +21,7 @@ from deploy.converter import convert
 from deploy.dataset import Dataset
 from deploy.errors import BadInputError
 from deploy.float_model import FloatModel
+from deploy.oracles import OptimisedKernels
 from deploy.reference import ReferenceKernels
 from deploy.tflite_model import Model, Tensor
 
@@ -44,6 +45,8 @@ class QuantizationDocument(Document):
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
         agreement: per output.
+        kernels: what ran the quantized model for it.
+        warnings: what a user should know, one sentence each.
         inputs: of the quantized model.
         outputs: of the quantized model.
         sha256: of the quantized model.
@@ -57,6 +60,8 @@ class QuantizationDocument(Document):
     calibration_samples: int
     agreement_samples: int
     agreement: tuple[OutputAgreement, ...]
+    kernels: str
+    warnings: tuple[str, ...] = ()
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     sha256: str
@@ -106,7 +111,7 @@ def quantize(
     compared = list(itertools.islice(data, AGREEMENT_SAMPLES))
     with silenced(verbose=verbose):
         floats = [model.run(sample) for sample in compared]
-    kernels = ReferenceKernels(quantized)
+    kernels, warnings = _kernels(quantized)
     reals = []
     for done, sample in enumerate(compared, start=1):
         reals.append(dequantized_outputs(quantized, kernels.run(quantized_inputs(quantized, sample))))
@@ -121,6 +126,8 @@ def quantize(
             calibration_samples=len(data),
             agreement_samples=len(compared),
             agreement=agreements(floats, reals),
+            kernels=kernels.name,
+            warnings=warnings,
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -129,6 +136,15 @@ def quantize(
             },
         ),
     )
+
+
+def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:
+    """The reference kernels, or the optimised ones for an untrained network on which those abort."""
+    try:
+        return ReferenceKernels(quantized), ()
+    except BadInputError as error:
+        kernels = OptimisedKernels(quantized)
+        return kernels, (f"{error.message}; no verdict will be possible, agreement is with {kernels.name}",)
 
 
 def _check_names(quantized: Model, model: FloatModel) -> None:

@@ -55,6 +55,8 @@ def print_build(build: BuildFolder, console: Console, *, every_operator: bool = 
     if quantization.is_file():
         read = read_quantization(quantization)
         console.print(agreement_table(read.agreement, read.agreement_samples))
+        for warning in read.warnings:
+            console.print(f"note: {warning}\n")
     console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
     _print_placement(document, console)
     for warning in document.warnings:

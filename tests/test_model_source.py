@@ -119,7 +119,7 @@ def test_inputs_given_as_a_dictionary_and_outputs_as_a_list_keep_their_layer_nam
 def test_a_sequential_model_with_an_input_is_accepted(builders: str) -> None:
     model = load(f"{builders}:sequential")
     assert model.inputs[0].shape == (1, 4)
-    assert model.name == "net"
+    assert model.name == "net_sequential"
 
 
 @tensorflow

@@ -23,6 +23,9 @@ def one_tensor_twice():
     image = keras.Input((4,), name="image")
     y = keras.layers.Dense(2)(image)
     return keras.Model(image, {"first": y, "second": y})
+def logits_at_zero():
+    dense = keras.layers.Dense(5, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-9))
+    return keras.Sequential([keras.Input((4,), name="image"), dense, keras.layers.Softmax()])
 def two_inputs():
     a, b = keras.Input((4,), name="b_first"), keras.Input((4,), name="a_second")
     return keras.Model([a, b], {"y": keras.layers.Dense(3)(a) - keras.layers.Dense(3)(b)})
@@ -110,6 +113,7 @@ def test_heads_of_equal_size_are_not_swapped(int8_model: Quantized, tiny_keras_m
         assert item.mae <= item.rmse <= item.max_abs
         assert item.cosine is not None and item.cosine > 0.99
         assert item.top1_agreement is not None and item.top1_agreement >= 0.75
+    assert int8_model.document.kernels == "LiteRT BUILTIN_REF"
     assert int8_model.document.calibration_samples == int8_model.document.agreement_samples == len(data)
     sample = next(iter(data))
     floats = model.run(sample)
@@ -154,6 +158,15 @@ def test_models_that_do_not_become_integer_are_refused(models: str, function: st
     with pytest.raises(BadInputError, match=message) as caught:
         quantize(model, data)
     assert caught.value.hints
+
+
+@pytest.mark.tensorflow
+def test_an_untrained_network_on_which_the_reference_aborts_is_quantized_with_a_warning(models: str) -> None:
+    model, data = load(f"{models}:logits_at_zero")
+    document = quantize(model, data).document
+    assert document.kernels == "LiteRT optimised"
+    assert "abort on the model (SIGABRT)" in document.warnings[0]
+    assert "no verdict will be possible" in document.warnings[0]
 
 
 @pytest.mark.tensorflow

@@ -72,6 +72,8 @@ def quantize(
         document = result.document
         console = stdout()
         console.print(agreement_table(document.agreement, document.agreement_samples))
+        for warning in document.warnings:
+            console.print(f"note: {warning}")
         console.print(
             f"{target}: {len(result.model.content):,} bytes, int8 inside, {document.io} inputs and outputs, "
             f"calibrated with {document.calibration_samples} samples of {document.calibration}"
