@@ -60,6 +60,7 @@ def _register_verbs() -> None:
     from deploy.cli.models import models_app
     from deploy.cli.quantize import QUANTIZE_EPILOG, quantize
     from deploy.cli.report import REPORT_EPILOG, report
+    from deploy.cli.run_board import RUN_BOARD_EPILOG, run_board
     from deploy.cli.run_fvp import EPILOG, run_fvp
     from deploy.cli.verify import VERIFY_EPILOG, verify
 
@@ -68,6 +69,7 @@ def _register_verbs() -> None:
     app.command("report", epilog=REPORT_EPILOG)(report)
     app.command("firmware", epilog=FIRMWARE_EPILOG)(firmware)
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
+    app.command("run-board", epilog=RUN_BOARD_EPILOG)(run_board)
     app.command("verify", epilog=VERIFY_EPILOG)(verify)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")

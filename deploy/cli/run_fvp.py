@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from deploy.target_run import TargetRun
 
 EPILOG = """Examples:
 
@@ -47,11 +50,7 @@ def run_fvp(
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
-    from deploy.cli.console import progress, stdout
-    from deploy.errors import DeployError
-    from deploy.files import write_text
     from deploy.target_run import DEFAULT_TIMEOUT_S, DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
-    from deploy.verdict_text import print_verdict
 
     kept = settings.load()
     options = RunOptions(
@@ -65,7 +64,16 @@ def run_fvp(
         timeout_s=_first(timeout, kept.timeout, DEFAULT_TIMEOUT_S),
     )
     opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
-    run = TargetRun(opened, options)
+    return run_and_report(TargetRun(opened, options), json=json, quiet=quiet, verbose=verbose)
+
+
+def run_and_report(run: TargetRun, *, json: Path | None, quiet: bool, verbose: bool = False) -> int:
+    """Run with a progress bar, write and print the verdict, and return the exit status."""
+    from deploy.cli.console import progress, stdout
+    from deploy.errors import DeployError
+    from deploy.files import write_text
+    from deploy.verdict_text import print_verdict
+
     try:
         with progress(quiet=quiet) as bar:
             task = bar.add_task("running on target")
