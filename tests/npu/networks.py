@@ -109,9 +109,7 @@ def _depthwise(
         offset = _constant(rng, channels * multiplier)
 
         def function(x: Any) -> Any:
-            y = tf.nn.depthwise_conv2d(
-                x, weights, [1, stride, stride, 1], padding, dilations=[dilation, dilation]
-            )
+            y = tf.nn.depthwise_conv2d(x, weights, [1, stride, stride, 1], padding, dilations=[dilation, dilation])
             y = tf.nn.bias_add(y, offset)
             return getattr(tf.nn, activation)(y) if activation else y
 
@@ -134,8 +132,7 @@ def _transpose_conv(
         weights = _constant(rng, *kernel, channels[1], channels[0])
         offset = _constant(rng, channels[1])
         extent = [
-            n * s if padding == "SAME" else (n - 1) * s + k
-            for n, s, k in zip(size, stride, kernel, strict=True)
+            n * s if padding == "SAME" else (n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)
         ]
 
         def function(x: Any) -> Any:
@@ -195,16 +192,57 @@ def _resize(
     method: str, size: tuple[int, int], align: bool = False, half: bool = False
 ) -> Callable[[np.random.Generator], Function]:
     def function(tf: Any, x: Any) -> Any:
-        operator = (
-            tf.raw_ops.ResizeNearestNeighbor if method == "nearest" else tf.raw_ops.ResizeBilinear
-        )
+        operator = tf.raw_ops.ResizeNearestNeighbor if method == "nearest" else tf.raw_ops.ResizeBilinear
         return operator(images=x, size=list(size), align_corners=align, half_pixel_centers=half)
 
     return _tf(function)
 
 
 def _lstm(units: int) -> Callable[[np.random.Generator], Function]:
-    raise NotImplementedError(units)
+    """An LSTM unrolled over the second dimension of ``(1, steps, features)``."""
+
+    def build(rng: np.random.Generator) -> Function:
+        import tensorflow as tf
+
+        offset = _constant(rng, 4 * units)
+        recurrent = _constant(rng, units, 4 * units)
+
+        def function(x: Any) -> Any:
+            weights = _constant(np.random.default_rng(1), int(x.shape[2]), 4 * units)
+            hidden = cell = tf.zeros((1, units))
+            for step in range(int(x.shape[1])):
+                gates = tf.matmul(x[:, step], weights) + tf.matmul(hidden, recurrent) + offset
+                i, f, g, o = tf.split(gates, 4, 1)
+                cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
+                hidden = tf.sigmoid(o) * tf.tanh(cell)
+            return hidden
+
+        return function
+
+    return build
+
+
+def _conv1d(kernel: int, channels: tuple[int, int], stride: int) -> Callable[[np.random.Generator], Function]:
+    def build(rng: np.random.Generator) -> Function:
+        import tensorflow as tf
+
+        weights = _constant(rng, kernel, *channels)
+        return lambda x: tf.nn.conv1d(x, weights, stride, "SAME")
+
+    return build
+
+
+def _layer_norm(tf: Any, x: Any) -> Any:
+    centred = x - tf.reduce_mean(x, 2, keepdims=True)
+    return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), 2, keepdims=True) + 0.01)
+
+
+def _attention(tf: Any, query: Any, key: Any, value: Any) -> Any:
+    return tf.matmul(tf.nn.softmax(tf.matmul(query, key, transpose_b=True) * 0.25), value)
+
+
+def _channel_shuffle(tf: Any, x: Any) -> Any:
+    return tf.reshape(tf.transpose(tf.reshape(x, (1, 64, 2, 8)), (0, 1, 3, 2)), (1, 8, 8, 16))
 
 
 _IMAGE = (1, 8, 8, 16)
@@ -242,6 +280,13 @@ def _convolutions(bits: int) -> Iterator[Network]:
     yield network("many_channels", (1, 4, 4, 200), _conv((3, 3), (200, 136)))
     yield network("one_output_channel", _IMAGE, _conv((3, 3), (16, 1)))
     yield network("wide", (1, 3, 70, 8), _conv((3, 3), (8, 8)))
+    yield network("tall", (1, 60, 3, 8), _conv((3, 3), (8, 8)))
+    yield network("6x6_stride6_valid", (1, 24, 24, 3), _conv((6, 6), (3, 8), 6, "VALID"))
+    yield network("3x3_stride5_valid", (1, 23, 23, 3), _conv((3, 3), (3, 8), 5, "VALID"))
+    yield network("15x15", (1, 20, 20, 2), _conv((15, 15), (2, 4)))
+    yield network("64x64_stride2", (1, 64, 64, 16), _conv((3, 3), (16, 32), 2))
+    yield network("batch2", (2, 6, 6, 8), _conv((3, 3), (8, 8)))
+    yield network("1d", (1, 40, 12), _conv1d(5, (12, 16), 2))
 
 
 def _depthwise_networks(bits: int) -> Iterator[Network]:
@@ -259,6 +304,7 @@ def _depthwise_networks(bits: int) -> Iterator[Network]:
     yield network("3x3_dilation2", (1, 10, 10, 8), _depthwise((3, 3), 8, dilation=2))
     yield network("one_channel_multiplier8", (1, 10, 10, 1), _depthwise((3, 3), 1, multiplier=8))
     yield network("3x3_multiplier2", _IMAGE, _depthwise((3, 3), 16, multiplier=2))
+    yield network("3x3_stride3", (1, 10, 10, 8), _depthwise((3, 3), 8, 3))
 
 
 def _other_weighted(bits: int) -> Iterator[Network]:
@@ -279,7 +325,12 @@ def _other_weighted(bits: int) -> Iterator[Network]:
     yield network("dense_rows", (6, 24), _dense((24, 10), activation="relu"))
     yield network("dense_no_bias", (1, 64), _dense((64, 8), bias=False))
     yield network("dense_3d", (1, 5, 24), _dense((24, 10)))
+    yield network("dense_relu6", (1, 40), _dense((40, 12), activation="relu6"))
+    yield network("lstm", (1, 4, 6), _lstm(8))
     if bits == 8:
+        attention = ((1, 6, 16), (1, 6, 16), (1, 6, 16))
+        yield Network("attention", attention, _tf(_attention), bits)
+        yield network("layer_norm", (1, 6, 16), _tf(_layer_norm))
         yield Network(
             "batch_matmul", ((1, 6, 16), (1, 16, 10)), _tf(lambda tf, a, b: tf.linalg.matmul(a, b)), bits
         )
@@ -308,12 +359,19 @@ def _poolings(bits: int) -> Iterator[Network]:
     yield network("mean_hw_large", (1, 40, 40, 8), lambda tf, x: tf.reduce_mean(x, (1, 2)))
     yield network("mean_h", _ODD, lambda tf, x: tf.reduce_mean(x, 1))
     yield network("mean_w", _ODD, lambda tf, x: tf.reduce_mean(x, 2, keepdims=True))
-    yield network("reduce_max_w", _IMAGE, lambda tf, x: tf.reduce_max(x, 2))
+    yield network("max_pool6x6", (1, 24, 24, 5), lambda tf, x: tf.nn.max_pool2d(x, 6, 6, "VALID"))
+    yield network("avg_pool5x5_stride5", (1, 25, 25, 5), lambda tf, x: tf.nn.avg_pool2d(x, 5, 5, "VALID"))
+    yield network("mean_c", (1, 1, 8, 16), lambda tf, x: tf.reduce_mean(x, 3))
+    yield network("mean_hwc", (1, 4, 4, 16), lambda tf, x: tf.reduce_mean(x, (1, 2, 3)))
+    yield network("mean_vector", (1, 30), lambda tf, x: tf.reduce_mean(x, 1, keepdims=True))
+    yield network("reduce_max_hw", _IMAGE, lambda tf, x: tf.reduce_max(x, (1, 2), keepdims=True))
+    yield network("reduce_max_w", _IMAGE, lambda tf, x: tf.reduce_max(x, 2, keepdims=True))
     yield network("reduce_max_c", _IMAGE, lambda tf, x: tf.reduce_max(x, 3, keepdims=True))
     yield network("reduce_min_h", _IMAGE, lambda tf, x: tf.reduce_min(x, 1))
     yield network("sum_c", _IMAGE, lambda tf, x: tf.reduce_sum(x, 3))
     yield network("sum_h", _IMAGE, lambda tf, x: tf.reduce_sum(x, 1))
-    yield network("argmax", _IMAGE, lambda tf, x: tf.argmax(x, 3, output_type=tf.int32))
+    if bits == 8:
+        yield network("argmax", _IMAGE, lambda tf, x: tf.argmax(x, 3, output_type=tf.int32))
 
 
 def _elementwise(bits: int) -> Iterator[Network]:
@@ -346,8 +404,11 @@ def _elementwise(bits: int) -> Iterator[Network]:
     yield network("minimum", both, _tf(lambda tf, a, b: tf.minimum(a, b)))
     yield network("minimum_scalar", (_IMAGE,), _tf(lambda tf, a: tf.minimum(a, 0.5)))
     yield network("abs", (_IMAGE,), _tf(lambda tf, a: tf.abs(a)))
-    yield network("neg", (_IMAGE,), _tf(lambda tf, a: -a))
-    yield network("squared_difference", both, _tf(lambda tf, a, b: tf.math.squared_difference(a, b)))
+    if bits == 8:
+        yield network("neg", (_IMAGE,), _tf(lambda tf, a: -a))
+        squared = _tf(lambda tf, a, b: tf.math.squared_difference(a, b))
+        yield network("squared_difference", both, squared)
+        yield network("divide", both, _tf(lambda tf, a, b: a / (tf.abs(b) + 1.0)))
     yield network("add_5d", ((1, 2, 3, 4, 8), (1, 2, 3, 4, 8)), _tf(lambda tf, a, b: a + b))
     yield network("add_vectors", ((1, 33), (1, 33)), _tf(lambda tf, a, b: a + b))
 
@@ -358,7 +419,7 @@ def _activations(bits: int) -> Iterator[Network]:
 
     yield network("relu", lambda tf, x: tf.nn.relu(x))
     yield network("relu6", lambda tf, x: tf.nn.relu6(x), -8, 8)
-    yield network("relu_n1_to_1", lambda tf, x: tf.maximum(-1.0, tf.minimum(x, 1.0)))
+    yield network("hard_sigmoid", lambda tf, x: tf.nn.relu6(x + 3.0) * (1 / 6), -6, 6)
     yield network("leaky_relu", lambda tf, x: tf.nn.leaky_relu(x, 0.1))
     yield network("tanh", lambda tf, x: tf.tanh(x), -4, 4)
     yield network("logistic", lambda tf, x: tf.sigmoid(x), -8, 8)
@@ -366,19 +427,23 @@ def _activations(bits: int) -> Iterator[Network]:
     yield network("softmax", lambda tf, x: tf.nn.softmax(x), -4, 4)
     yield network("exp", lambda tf, x: tf.exp(x))
     yield network("log", lambda tf, x: tf.math.log(x), 0.1, 4)
-    yield network("rsqrt", lambda tf, x: tf.math.rsqrt(x), 0.1, 4)
     if bits == 8:
+        # The reference kernel refuses inputs that are not positive, which 16-bit ones can be.
+        yield network("rsqrt", lambda tf, x: tf.math.rsqrt(x), 0.1, 4)
+        yield network("relu_n1_to_1", lambda tf, x: tf.maximum(-1.0, tf.minimum(x, 1.0)))
+        yield network("relu_0_to_1", lambda tf, x: tf.minimum(tf.maximum(x, 0.0), 1.0))
+        yield Network("log_softmax", ((1, 20),), _tf(lambda tf, x: tf.nn.log_softmax(x)), bits, -5, 5)
         yield network("hard_swish", lambda tf, x: x * tf.nn.relu6(x + 3.0) * (1 / 6), -6, 6)
-        yield network("elu", lambda tf, x: tf.nn.elu(x))
         yield network("gelu", lambda tf, x: tf.nn.gelu(x, approximate=False))
         yield network("gelu_approximate", lambda tf, x: tf.nn.gelu(x, approximate=True))
         yield network("swish", lambda tf, x: tf.nn.silu(x))
         yield Network(
             "prelu",
             (_IMAGE,),
-            _with_constant((16,), lambda tf, c, x: tf.nn.relu(x) - c * tf.nn.relu(-x)),
+            _with_constant((16,), lambda tf, c, x: tf.nn.relu(x) + (-c) * tf.nn.relu(-x)),
             bits,
         )
+    yield Network("softmax_rows", ((12, 20),), _tf(lambda tf, x: tf.nn.softmax(x)), bits, -5, 5)
     yield Network("softmax_vector", ((1, 100),), _tf(lambda tf, x: tf.nn.softmax(x)), bits, -10, 10)
     yield Network("tanh_after_conv", ((1, 6, 6, 8),), _conv((3, 3), (8, 8), activation="tanh"), bits)
     yield Network("logistic_after_conv", ((1, 6, 6, 8),), _conv((3, 3), (8, 8), activation="sigmoid"), bits)
@@ -397,13 +462,18 @@ def _movements(bits: int) -> Iterator[Network]:
     yield network("concat_rescaled", both, lambda tf, a, b: tf.concat([a, b * 0.3, a], 3))
     yield network("split", (_IMAGE,), lambda tf, x: tf.split(x, 2, 3))
     yield network("split_v", (_IMAGE,), lambda tf, x: tf.split(x, [3, 5, 8], 3))
-    yield network("unpack", (_IMAGE,), lambda tf, x: tf.unstack(x, axis=2)[:3])
+    yield network("unpack", (_IMAGE,), lambda tf, x: tf.unstack(x, axis=1)[:3])
     yield network("pack", both, lambda tf, a, b: tf.stack([a, b], 3))
     yield network("slice", (_IMAGE,), lambda tf, x: tf.slice(x, [0, 1, 2, 3], [1, 5, 4, 9]))
     yield network("strided_slice", (_IMAGE,), lambda tf, x: x[:, 1:7:2, ::2, :])
     yield network("pad", (_IMAGE,), lambda tf, x: tf.pad(x, [[0, 0], [1, 2], [2, 0], [0, 0]]))
     yield network("pad_channels", (_IMAGE,), lambda tf, x: tf.pad(x, [[0, 0], [0, 0], [0, 0], [1, 3]]))
-    yield network("pad_value", (_IMAGE,), lambda tf, x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=1.5))
+    if bits == 8:
+        sides = [[0, 0], [1, 1], [1, 1], [0, 0]]
+        yield network("pad_value", (_IMAGE,), lambda tf, x: tf.pad(x, sides, constant_values=1.5))
+        yield network("space_to_depth", (_IMAGE,), lambda tf, x: tf.nn.space_to_depth(x, 2))
+    yield network("gather", (_IMAGE,), lambda tf, x: tf.gather(x, [1, 3], axis=1))
+    yield network("channel_shuffle", (_IMAGE,), _channel_shuffle)
     yield network("mirror_pad", (_IMAGE,), lambda tf, x: tf.pad(x, [[0, 0], [2, 1], [1, 2], [0, 0]], "REFLECT"))
     yield network(
         "mirror_pad_symmetric", (_IMAGE,), lambda tf, x: tf.pad(x, [[0, 0], [2, 1], [1, 2], [0, 0]], "SYMMETRIC")
@@ -415,8 +485,6 @@ def _movements(bits: int) -> Iterator[Network]:
     yield network("reshape", (_IMAGE,), lambda tf, x: tf.nn.relu(tf.reshape(x, [1, 4, 16, 16])))
     yield network("expand_dims", ((1, 8, 16),), lambda tf, x: tf.nn.relu(tf.expand_dims(x, 1)))
     yield network("reverse", (_IMAGE,), lambda tf, x: tf.reverse(x, [2]))
-    yield network("tile", ((1, 4, 4, 8),), lambda tf, x: tf.tile(x, [1, 2, 3, 1]))
-    yield network("space_to_depth", (_IMAGE,), lambda tf, x: tf.nn.space_to_depth(x, 2))
     small = (1, 5, 6, 8)
     for method in ("nearest", "bilinear"):
         yield Network(f"resize_{method}_x2", (small,), _resize(method, (10, 12)), bits)
@@ -448,9 +516,47 @@ def _blocks() -> Iterator[Network]:
 def networks() -> list[Network]:
     """All networks, 8-bit first; 16-bit names end in ``_int16``."""
     found: list[Network] = []
+    groups = (
+        _convolutions,
+        _depthwise_networks,
+        _other_weighted,
+        _poolings,
+        _elementwise,
+        _activations,
+        _movements,
+    )
     for bits in (8, 16):
-        for group in (_convolutions, _depthwise_networks, _other_weighted, _poolings, _elementwise, _activations, _movements):
+        for group in groups:
             for network in group(bits):
                 name = network.name if bits == 8 else f"{network.name}_int16"
                 found.append(Network(name, network.shapes, network.build, bits, network.low, network.high))
     return found + list(_blocks())
+
+
+@dataclass(frozen=True)
+class KnownDifference:
+    """Why an oracle and the NPU differ.
+
+    Attributes:
+        cause: in one sentence.
+        max_lsb: largest difference that it explains; None where the oracle is plainly wrong.
+    """
+
+    cause: str
+    max_lsb: int | None
+
+
+_ROUNDS_ONCE = KnownDifference("LiteRT's fully connected kernel rounds once, the NPU twice", 1)
+_REDUCED = KnownDifference("Vela gives a 16-bit fully connected layer a multiplier of 16 bits", 1)
+_SUM = KnownDifference("LiteRT's reference kernel of a quantized SUM is wrong; its optimized one is right", None)
+
+
+def known_difference(name: str) -> KnownDifference | None:
+    """What is known about a network's difference from LiteRT's reference kernels."""
+    if name.startswith("sum_"):
+        return _SUM
+    if name.startswith("dense"):
+        return _REDUCED if name.endswith("_int16") else _ROUNDS_ONCE
+    if name.startswith("lstm"):
+        return KnownDifference(f"{_ROUNDS_ONCE.cause}, and what follows amplifies it", 4)
+    return None
