@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from deploy.errors import NotInstalledError
 OUTPUT_FILE = "output.log"
 _MAX_FILE_BYTES = 2 * 1024**3
 _MAX_READ_BYTES = 16 * 1024**2
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,
-                preexec_fn=_limit_file_size,  # noqa: PLW1509 - one system call, safe between fork and exec
+                preexec_fn=_prepare_child,  # noqa: PLW1509 - system calls only, safe between fork and exec
             )
         except OSError as error:
             raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
@@ -91,7 +95,10 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
     return Ended(process.returncode, timed_out, output)
 
 
-def _limit_file_size() -> None:
+def _prepare_child() -> None:
+    """Bound the files it writes, and have it end when this process is killed."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     limit = _MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(_MAX_FILE_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

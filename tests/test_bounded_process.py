@@ -1,6 +1,7 @@
 """Tools end in time, their children with them, and say how they ended."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,20 @@ from deploy.errors import NotInstalledError
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends within a few seconds (a zombie has ended; nobody may be there to reap it)."""
+    status = Path(f"/proc/{process}/stat")
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_output_and_status_are_kept(tmp_path: Path) -> None:
@@ -36,14 +51,23 @@ def test_a_tool_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     assert ended.timed_out
     assert ended.describe() == "took too long"
     assert time.monotonic() - started < 20
-    child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        if "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]:
-            break
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_a_tool_ends_when_deploy_is_killed(tmp_path: Path) -> None:
+    tool = "import os, time; open('tool', 'w').write(str(os.getpid())); time.sleep(60)"
+    code = (
+        "from pathlib import Path; from deploy import bounded_process; import sys; "
+        f"bounded_process.run([sys.executable, '-c', {tool!r}], Path({str(tmp_path)!r}), timeout_s=60)"
+    )
+    parent = subprocess.Popen(python(code))
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "tool").exists() or not (tmp_path / "tool").read_text():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    else:
-        assert not Path(f"/proc/{child}").exists()
+    parent.kill()
+    parent.wait()
+    assert gone(int((tmp_path / "tool").read_text()))
 
 
 def test_a_file_that_grows_without_bound_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
