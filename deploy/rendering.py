@@ -36,7 +36,10 @@ _COMMON_SOURCES = (
     "startup.c",
     "uart.c",
 )
-_RUNTIME_SOURCES = {"npu": ("runtime_npu.c",), "tflm": ("newlib_stubs.c", "runtime_tflm.cc")}
+_RUNTIME_SOURCES = {
+    "npu": ("runtime_npu.c",),
+    "tflm": ("debug_text.c", "debug_text.h", "newlib_stubs.c", "runtime_tflm.cc"),
+}
 _HEADERS = (
     "board.h",
     "cpu.h",
@@ -150,7 +153,7 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "data_memory": "SRAM" if network.model_in_sram else "DDR",
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
         "stack_bytes": STACK_BYTES[runtime],
-        "sources": (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]),
+        "sources": [n for n in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]) if not n.endswith(".h")],
     }
 
 

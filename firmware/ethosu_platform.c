@@ -1,25 +1,136 @@
-/* Connects the NPU driver to this board: time, caches, interrupt. */
-#include "board.h"
-#include "cpu.h"
+/* Connects the NPU driver to this board: registers, interrupt, time, caches, counters. */
 #include "ethosu_platform.h"
 
-static struct ethosu_driver *interrupted;
+#include "board.h"
+#include "cpu.h"
+#include "npu_counters.h"
 
 void NPU_Handler(void);
-void NPU_Handler(void)
-{
-    ethosu_irq_handler(interrupted);
-}
 
-int ethosu_platform_start(struct ethosu_driver *driver, void *fast_memory, size_t fast_memory_bytes)
+static void enable_interrupt(void)
 {
-    interrupted = driver;
-    if (ethosu_init(driver, (void *)(uintptr_t)BOARD_NPU_BASE, fast_memory, fast_memory_bytes, 1, 1) != 0) {
-        return -1;
-    }
     NVIC_ICPR(BOARD_NPU_IRQ / 32) = 1u << (BOARD_NPU_IRQ % 32);
     cpu_enable_irq(BOARD_NPU_IRQ);
+}
+
+#ifdef ETHOSU_ARM_DRIVER
+
+/* Arm's driver, by the part of its interface that its versions share. They differ in the size of their state, so
+ * there is room for more than any of them has, and in the parameters of the cache hooks, so the caches are written
+ * back around every command stream here. */
+struct ethosu_driver;
+int ethosu_init(struct ethosu_driver *driver, void *const base_address, const void *fast_memory,
+                const size_t fast_memory_size, uint32_t secure_enable, uint32_t privilege_enable);
+void ethosu_irq_handler(struct ethosu_driver *driver);
+void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg);
+void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg);
+
+static uint64_t driver_state[128];
+#define DRIVER ((struct ethosu_driver *)driver_state)
+
+int ethosu_platform_start(void *fast_memory, size_t fast_memory_bytes, uint32_t region_config, uint32_t timeout_ms)
+{
+    (void)region_config; /* Arm's driver is configured when it is built */
+    (void)timeout_ms;
+    enable_interrupt(); /* its soft reset may raise one */
+    return ethosu_init(DRIVER, (void *)(uintptr_t)BOARD_NPU_BASE, fast_memory, fast_memory_bytes, 1, 1) == 0 ? 0 : -1;
+}
+
+bool ethosu_platform_problem(struct message *text)
+{
+    (void)text;
+    return false;
+}
+
+void ethosu_platform_forget_problem(void) {}
+
+int ethosu_platform_check_payload(const void *payload, size_t bytes)
+{
+    (void)payload;
+    (void)bytes;
     return 0;
+}
+
+void NPU_Handler(void)
+{
+    ethosu_irq_handler(DRIVER);
+}
+
+void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
+{
+    (void)driver;
+    (void)user_arg;
+    cpu_clean_and_invalidate(NULL, SIZE_MAX);
+    npu_counters_begin();
+}
+
+void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg)
+{
+    (void)driver;
+    (void)user_arg;
+    npu_counters_end();
+    cpu_clean_and_invalidate(NULL, SIZE_MAX);
+}
+
+#else
+
+#include "ethosu_driver.h"
+#include "ethosu_message.h"
+
+static struct ethosu_driver driver_state;
+
+int ethosu_platform_start(void *fast_memory, size_t fast_memory_bytes, uint32_t region_config, uint32_t timeout_ms)
+{
+    void *base = (void *)(uintptr_t)BOARD_NPU_BASE;
+    if (ethosu_init(&driver_state, base, fast_memory, fast_memory_bytes, 1, 1) != 0) {
+        return -1;
+    }
+    driver_state.region_config = region_config;
+    driver_state.timeout_ms = timeout_ms;
+    enable_interrupt();
+    return 0;
+}
+
+bool ethosu_platform_problem(struct message *text)
+{
+    const struct ethosu_failure *failure = ethosu_last_failure(&driver_state);
+    if (failure->error == ETHOSU_OK) {
+        return false;
+    }
+    if (text->length > 0) {
+        message_text(text, ": ");
+    }
+    ethosu_describe(failure, text);
+    return true;
+}
+
+void ethosu_platform_forget_problem(void)
+{
+    driver_state.failure.error = ETHOSU_OK;
+}
+
+int ethosu_platform_check_payload(const void *payload, size_t bytes)
+{
+    return ethosu_check_payload(&driver_state, payload, bytes);
+}
+
+void NPU_Handler(void)
+{
+    ethosu_irq_handler(&driver_state);
+}
+
+void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
+{
+    (void)driver;
+    (void)user_arg;
+    npu_counters_begin();
+}
+
+void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg)
+{
+    (void)driver;
+    (void)user_arg;
+    npu_counters_end();
 }
 
 uint32_t ethosu_platform_milliseconds(void)
@@ -41,3 +152,5 @@ void ethosu_platform_clean_and_invalidate(const void *address, size_t bytes)
 {
     cpu_clean_and_invalidate(address, bytes);
 }
+
+#endif

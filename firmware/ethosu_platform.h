@@ -1,15 +1,27 @@
-/* The NPU of this board. */
+/* The NPU of this board, whichever driver is linked: this project's or Arm's (ETHOSU_ARM_DRIVER). */
 #ifndef ETHOSU_PLATFORM_H
 #define ETHOSU_PLATFORM_H
 
-#include "ethosu_driver.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Initialises the driver and enables the NPU's interrupt. 0 on success, -1 on failure. */
-int ethosu_platform_start(struct ethosu_driver *driver, void *fast_memory, size_t fast_memory_bytes);
+/* Initialises the driver and enables the NPU's interrupt. 0 on success, -1 on failure.
+ * fast_memory: the dedicated SRAM of Vela's Dedicated_Sram modes, else NULL. */
+int ethosu_platform_start(void *fast_memory, size_t fast_memory_bytes, uint32_t region_config, uint32_t timeout_ms);
+
+/* Appends ": " and what the driver failed from last; false if it did not fail or does not say. */
+bool ethosu_platform_problem(struct message *text);
+void ethosu_platform_forget_problem(void);
+
+/* Whether a payload was compiled for this NPU. 0 if so, or if the driver cannot tell beforehand; else -1. */
+int ethosu_platform_check_payload(const void *payload, size_t bytes);
 
 #ifdef __cplusplus
 }

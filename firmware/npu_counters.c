@@ -3,10 +3,6 @@
 #include "board.h"
 #include "ethosu_registers.h"
 
-struct ethosu_driver;
-void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg);
-void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg);
-
 static struct npu_counters total;
 
 static const uint16_t counted[NPU_COUNTERS] = {
@@ -29,10 +25,8 @@ void npu_counters_get(struct npu_counters *counters)
     *counters = total;
 }
 
-void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
+void npu_counters_begin(void)
 {
-    (void)driver;
-    (void)user_arg;
     for (uint32_t i = 0; i < NPU_COUNTERS; i++) {
         ethosu_register_write(BOARD_NPU_BASE, ETHOSU_PMEVTYPER(i), counted[i]);
     }
@@ -43,10 +37,8 @@ void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
                           ETHOSU_PMCR_ENABLE | ETHOSU_PMCR_RESET_EVENTS | ETHOSU_PMCR_RESET_CYCLES);
 }
 
-void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg)
+void npu_counters_end(void)
 {
-    (void)driver;
-    (void)user_arg;
     ethosu_register_write(BOARD_NPU_BASE, ETHOSU_PMCR, 0);
     uint32_t low = ethosu_register_read(BOARD_NPU_BASE, ETHOSU_PMCCNTR_LO);
     uint32_t high = ethosu_register_read(BOARD_NPU_BASE, ETHOSU_PMCCNTR_HI) & 0xFFFF;

@@ -1,5 +1,5 @@
-/* The NPU's performance counters over one inference, read around every command stream by the hooks
- * ethosu_inference_begin and ethosu_inference_end, which this firmware's driver and Arm's both call. */
+/* The NPU's performance counters over one inference, read around every command stream from the hooks
+ * ethosu_inference_begin and ethosu_inference_end, which this project's driver and Arm's both call. */
 #ifndef NPU_COUNTERS_H
 #define NPU_COUNTERS_H
 
@@ -23,6 +23,10 @@ void npu_counters_clear(void);
 
 /* What was counted since. */
 void npu_counters_get(struct npu_counters *counters);
+
+/* Called before and after each command stream. */
+void npu_counters_begin(void);
+void npu_counters_end(void);
 
 #ifdef __cplusplus
 }

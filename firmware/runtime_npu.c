@@ -1,12 +1,11 @@
 /* Runs a network that is a single ethos-u operator: the driver and an arena are all it takes. */
 #include <stddef.h>
 
-#include "ethosu_message.h"
+#include "ethosu_driver.h"
 #include "ethosu_platform.h"
 #include "network.h"
 #include "runtime.h"
 
-static struct ethosu_driver driver;
 static struct message problem;
 
 static uint8_t arena[NETWORK_ARENA_BYTES] __attribute__((aligned(16), section(".tensor_arena")));
@@ -24,18 +23,18 @@ enum runtime_kind runtime_kind(void)
 static const char *driver_problem(void)
 {
     message_clear(&problem);
-    ethosu_describe(ethosu_last_failure(&driver), &problem);
+    if (!ethosu_platform_problem(&problem)) {
+        message_text(&problem, "the NPU driver failed");
+    }
     return message_get(&problem);
 }
 
 const char *runtime_start(void)
 {
-    if (ethosu_platform_start(&driver, fast_memory, NETWORK_FAST_MEMORY_BYTES) != 0
-        || ethosu_check_payload(&driver, network_commands, NETWORK_COMMANDS_BYTES) != 0) {
+    if (ethosu_platform_start(fast_memory, NETWORK_FAST_MEMORY_BYTES, NETWORK_REGION_CONFIG, NPU_TIMEOUT_MS) != 0
+        || ethosu_platform_check_payload(network_commands, NETWORK_COMMANDS_BYTES) != 0) {
         return driver_problem();
     }
-    driver.region_config = NETWORK_REGION_CONFIG;
-    driver.timeout_ms = NPU_TIMEOUT_MS;
     return NULL;
 }
 
