@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -84,6 +85,8 @@ def compile_(
     extra: dict[str, bytes] = {}
     if source.kind is model_source.ModelKind.TFLITE:
         quantized = tflite_model.read(source.path)
+        if calibration is not None and not quiet:
+            print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
         data = calibration or kept.calibration
         if data is None:
