@@ -25,13 +25,78 @@ void ethosu_irq_handler(struct ethosu_driver *driver);
 void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg);
 void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg);
 
+void *ethosu_semaphore_create(void);
+void ethosu_semaphore_destroy(void *semaphore);
+int ethosu_semaphore_take(void *semaphore, uint64_t timeout);
+int ethosu_semaphore_give(void *semaphore);
+void *ethosu_mutex_create(void);
+int ethosu_mutex_lock(void *mutex);
+int ethosu_mutex_unlock(void *mutex);
+
+static uint32_t time_limit_ms;
+
+/* Semaphores in place of the driver's own, which come from the heap and wait without end. Two are in use: one for
+ * the list of drivers, one for the end of an inference, which the interrupt handler gives. */
+static volatile int semaphores[4];
+static unsigned semaphores_used;
+
+void *ethosu_semaphore_create(void)
+{
+    const unsigned count = sizeof semaphores / sizeof semaphores[0];
+    return semaphores_used < count ? (void *)&semaphores[semaphores_used++] : NULL;
+}
+
+void ethosu_semaphore_destroy(void *semaphore)
+{
+    (void)semaphore;
+}
+
+int ethosu_semaphore_take(void *semaphore, uint64_t timeout)
+{
+    (void)timeout;
+    volatile int *count = semaphore;
+    uint32_t start = cpu_milliseconds();
+    while (*count == 0) {
+        if (cpu_milliseconds() - start > time_limit_ms) {
+            return -1;
+        }
+    }
+    cpu_disable_interrupts();
+    *count -= 1;
+    cpu_enable_interrupts();
+    return 0;
+}
+
+int ethosu_semaphore_give(void *semaphore)
+{
+    *(volatile int *)semaphore += 1;
+    return 0;
+}
+
+void *ethosu_mutex_create(void)
+{
+    return &time_limit_ms; /* one thread: any address that is not NULL will do */
+}
+
+int ethosu_mutex_lock(void *mutex)
+{
+    (void)mutex;
+    return 0;
+}
+
+int ethosu_mutex_unlock(void *mutex)
+{
+    (void)mutex;
+    return 0;
+}
+
 static uint64_t driver_state[128];
 #define DRIVER ((struct ethosu_driver *)driver_state)
 
 int ethosu_platform_start(void *fast_memory, size_t fast_memory_bytes, uint32_t region_config, uint32_t timeout_ms)
 {
     (void)region_config; /* Arm's driver is configured when it is built */
-    (void)timeout_ms;
+    time_limit_ms = timeout_ms;
     enable_interrupt(); /* its soft reset may raise one */
     return ethosu_init(DRIVER, (void *)(uintptr_t)BOARD_NPU_BASE, fast_memory, fast_memory_bytes, 1, 1) == 0 ? 0 : -1;
 }
