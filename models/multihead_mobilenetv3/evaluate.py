@@ -18,7 +18,7 @@ from deploy import dataset, model_source, vela, zoo
 from deploy.build_folder import sha256_of_file
 from deploy.files import write_bytes, write_text
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
+from deploy.models.multihead_mobilenetv3.builder import HEAD_SUFFIX, INPUT_NAME
 from deploy.models.multihead_mobilenetv3.results import (
     CARD_FILE,
     RESULTS_FILE,
@@ -105,7 +105,7 @@ def estimate(quantized: Quantized, npu: NpuConfig) -> tuple[NpuResult, int]:
     compiled = vela.compile_bytes(quantized.model.content, options, source=NAME)
     summary = {name: float(cell) for name, cell in compiled.summary.items() if isinstance(cell, int | float)}
     outside_sram = summary["off_chip_flash_memory_used"] + summary["dram_memory_used"]
-    heads = (layer for layer in compiled.layers if layer.cells["Original Operator"] == "FullyConnected")
+    heads = (layer for layer in compiled.layers if HEAD_SUFFIX in str(layer.cells["Name"]))
     return NpuResult(
         npu=npu.name,
         system_config=npu.system_config,
