@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from deploy.npu.registers import RegisterFile
 
 _EXIT_TIMEOUT_S = 2.0
+# QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
+_WAKE_INTERVAL_S = 0.02
 _WATCHED = re.compile(rb"[ra]?watch:0*(?:%s);" % b"|".join(b"%x" % base for base in memory_map.NPU_WINDOWS))
 
 
@@ -109,7 +111,9 @@ class Machine:
         self._report = report
         self._debugger = debugger
         self._stepping = False
+        self._interrupting = False
         self._qtest = QtestConnection(qemu.channels["qtest"])
+        self._wake_due = 0.0
         self._irq = False
         self._bus: RegisterBus | None = None
         self.cpu = Cpu(GdbConnection(qemu.channels["gdb"]))
@@ -131,11 +135,13 @@ class Machine:
             raise self._death() from error
 
     def stop(self) -> None:
-        """Stop the CPU, so that memory can be read; harmless when it stands still or QEMU has ended."""
+        """Stop the CPU, so that memory can be read, and pass on its last output; harmless when QEMU has ended."""
         try:
             self.cpu.stop()
         except TargetError:
             self.cpu.stopped()
+        for uart in self._uarts:
+            uart.drain()
 
     def _run(self) -> Ending:
         self.cpu.describe()
@@ -176,6 +182,9 @@ class Machine:
             reading += to_read
             writing += to_write
             timeout = min(timeout, at_most)
+        typing = any(uart.typing for uart in self._uarts)
+        if typing:
+            timeout = min(timeout, _WAKE_INTERVAL_S)
         if self._debugger is not None:
             reading.append(self._debugger.fileno())
         readable, writable, _ = select.select(reading, writing, [], timeout)
@@ -186,6 +195,9 @@ class Machine:
         for uart in self._uarts:
             if uart.service(readable, writable):
                 return Ending(EndReason.SHUTDOWN)
+        if typing and time.monotonic() >= self._wake_due:
+            self._qtest.wake()
+            self._wake_due = time.monotonic() + _WAKE_INTERVAL_S
         if self._debugger is not None and self._debugger.fileno() in readable:
             ending = self._serve(self._debugger)
             if ending is not None:
@@ -200,11 +212,12 @@ class Machine:
         debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
         if _WATCHED.search(reply):
             changed = self._access()
-            if debugger is None or not self._stepping:
-                self.cpu.resume(changed)
-            else:
+            if debugger is not None and (self._stepping or self._interrupting):
                 self.cpu.write(changed)
-                debugger.reply(_WATCHED.sub(b"", reply))
+                # An interrupt that meets a CPU which stands still already is lost in QEMU.
+                debugger.reply((b"T02" if self._interrupting else b"T05") + _WATCHED.sub(b"", reply)[3:])
+            else:
+                self.cpu.resume(changed)
         elif debugger is not None:
             debugger.reply(reply)
         else:
@@ -238,6 +251,7 @@ class Machine:
         for request in debugger.requests():
             if request == INTERRUPT:
                 if self.cpu.running:
+                    self._interrupting = True
                     self.cpu.gdb.interrupt()
             elif request[:1] == b"k" or request.startswith(b"vKill"):
                 debugger.reply(b"OK")
@@ -246,7 +260,7 @@ class Machine:
                 debugger.reply(b"OK")
                 self._released(debugger)
             elif resumes(request):
-                self._stepping = steps(request)
+                self._stepping, self._interrupting = steps(request), False
                 self.cpu.resume({}, request)
             elif not self.cpu.running:
                 debugger.reply(self.cpu.gdb.request(request))
@@ -269,7 +283,7 @@ class Machine:
 
     def _released(self, debugger: Debugger) -> None:
         """The debugger is gone: without its breakpoints the program goes on."""
-        self._stepping = False
+        self._stepping = self._interrupting = False
         if self.cpu.running:
             self._halt_for_debugger()
         for left in debugger.forget_breakpoints():

@@ -56,6 +56,10 @@ class QtestConnection:
         """Drive an external interrupt line of the CPU."""
         self.request(f"set_irq_in {_INTERRUPT_CONTROLLER} unnamed-gpio-in {number} {int(level)}")
 
+    def wake(self) -> None:
+        """Make QEMU's main loop look at all its inputs again, without any other effect."""
+        self.request("endianness")
+
     def read(self, address: int, size: int) -> bytes:
         """Read memory as the CPU sees it."""
         pieces = []

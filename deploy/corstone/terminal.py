@@ -39,6 +39,11 @@ class Terminal:
         return number
 
     @property
+    def connected(self) -> bool:
+        """Whether there is a client."""
+        return self._client is not None
+
+    @property
     def reading(self) -> list[int]:
         """Descriptors to wait for: a new client, or what the client types."""
         return [(self._client or self._listener).fileno()]

@@ -36,6 +36,12 @@ class Uart:
         self._terminal = terminal
         self._typed = b""
         self._due = 0.0
+        self._ended = False
+
+    @property
+    def typing(self) -> bool:
+        """Whether somebody may be typing."""
+        return self._terminal is not None and self._terminal.connected
 
     def waiting(self, now: float) -> tuple[list[int], list[int], float]:
         """What to wait for: descriptors to read, descriptors to write, and for how long at most."""
@@ -78,16 +84,19 @@ class Uart:
         return self.feed(data)
 
     def feed(self, data: bytes) -> bool:
-        """Pass output on; returns whether it asked for the end of the simulation."""
+        """Pass output on; returns whether it asked for the end of the simulation. Nothing follows such an end."""
+        if self._ended:
+            return True
         passed = self._sink.feed(data)
+        self._ended = passed is not None
         if self._terminal is not None:
             self._terminal.send(data if passed is None else passed)
-        return passed is not None
+        return self._ended
 
-    def drain(self, quiet_s: float = 0.02, limit_s: float = 1.0) -> None:
-        """Pass on what is left in the channel of a QEMU that has ended."""
+    def drain(self, limit_s: float = 1.0) -> None:
+        """Pass on what a CPU that stands still, or a QEMU that has ended, has left in the channel."""
         deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline and select.select([self._output], [], [], quiet_s)[0]:
+        while time.monotonic() < deadline and select.select([self._output], [], [], 0)[0]:
             data = os.read(self._output, 1 << 20)
             if not data or self.feed(data):
                 break

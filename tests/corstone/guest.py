@@ -14,6 +14,7 @@ _LINKER_SCRIPT = """
 ENTRY(reset)
 SECTIONS {
   .text 0x00000000 : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
+  .ns 0x00040000 : { KEEP(*(.ns_vectors)) *(.ns_text*) }
   .data 0x20000000 : { *(.data*) *(.bss*) *(COMMON) }
 }
 """
@@ -28,7 +29,7 @@ _PREAMBLE = r"""
 #define NPU_IRQ_BIT (1u << 24)
 
 extern int main(void);
-static volatile uint32_t interrupts;
+static volatile uint32_t interrupts, ticks;
 
 static void put(char c) { while (REG(UART0 + 4) & 1) { } REG(UART0) = (uint8_t)c; }
 static void print(const char *s) { while (*s) put(*s++); }
@@ -38,7 +39,16 @@ static void hex(uint32_t value) {
 }
 static void uart_init(void) { REG(UART0 + 16) = 16; REG(UART0 + 8) = 3; }
 
-__attribute__((weak)) void on_npu(void) { interrupts++; REG(NPU + 8) = 2; }
+/* Semihosting: operation and argument; the answer. */
+static inline int host(int operation, const void *argument) {
+  register int r0 __asm("r0") = operation;
+  register const void *r1 __asm("r1") = argument;
+  __asm volatile("bkpt #0xab" : "+r"(r0) : "r"(r1) : "memory");
+  return r0;
+}
+
+static void on_tick(void) { ticks++; }
+static void on_npu(void) { interrupts++; REG(NPU + 8) = 2; }
 static void fault(void) { print("FAULT\n\4"); for (;;) { } }
 
 void reset(void) {
@@ -52,7 +62,7 @@ void reset(void) {
 
 __attribute__((section(".vectors"), used)) void *const vectors[16 + 64] = {
   (void *)0x20008000, (void *)reset,
-  [2 ... 7] = (void *)fault, [8 ... 15] = (void *)fault,
+  [2 ... 7] = (void *)fault, [8 ... 14] = (void *)fault, (void *)on_tick,
   [16 + 56] = (void *)on_npu,
 };
 """

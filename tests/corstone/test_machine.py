@@ -175,3 +175,105 @@ def test_each_limit_ends_the_simulation_with_status_0_and_still_dumps(tmp_path, 
     assert done.status == 0
     assert reason in done.output
     assert (tmp_path / "word").read_bytes() == b"\7\0\0\0"
+
+
+def test_an_rtos_style_program_sleeps_between_ticks_and_npu_interrupts(tmp_path):
+    source = (
+        RUN
+        + r"""
+    int main(void) {
+      REG(0xE000E014) = 25000; REG(0xE000E018) = 0; REG(0xE000E010) = 7; /* SysTick */
+      prepare(0x31001000);
+      NVIC_ISER1 = NPU_IRQ_BIT;
+      for (uint32_t run = 1; run <= 20; run++) {
+        source[0] = run;
+        REG(NPU + 8) = 1;
+        while (interrupts < run) __asm volatile("wfi");
+        if (target[4] != run) { print("FAULT\n"); return 1; }
+        for (uint32_t until = ticks + 2; ticks < until;) __asm volatile("wfi");
+      }
+      print("interrupts "); hex(interrupts); print("ticks "); hex(ticks);
+    }"""
+    )
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.value("interrupts") == 20
+    assert done.value("ticks") >= 40
+
+
+NON_SECURE = r"""
+#define NS __attribute__((section(".ns_text"), noinline))
+NS void ns_npu(void) { (*(volatile uint32_t *)0x20040004)++; REG(0x48102008) = 2; }
+NS void ns_main(void) {
+  REG(0x48102080) = 0x1234;                      /* BASEP0, read back */
+  REG(0x20040000) = REG(0x48102080);
+  REG(0x48102080) = (uint32_t)0x60100000;
+  REG(0x48102008) = 1;
+  while (!REG(0x20040004)) __asm volatile("wfi");
+  struct { uint32_t reason, code; } exit = { 0x20026, REG(0x20040000) == 0x1234 ? REG(0x20040004) + 40 : 1 };
+  host(0x20, &exit);
+  for (;;) { }
+}
+__attribute__((section(".ns_vectors"), used)) void *const ns_vectors[16 + 64] = {
+  (void *)0x20050000, (void *)ns_main, [16 + 56] = (void *)ns_npu };
+static void sau(int n, uint32_t base, uint32_t limit) {
+  REG(0xE000EDD8) = n; REG(0xE000EDDC) = base; REG(0xE000EDE0) = (limit & ~31u) | 1;
+}
+int main(void) {
+  prepare(0x31001000);
+  sau(0, 0x00040000, 0x0007ffff); sau(1, 0x20040000, 0x2007ffff); sau(2, 0x40000000, 0x4fffffff);
+  REG(0xE000EDD0) = 1;                           /* SAU on */
+  REG(0xE000E384) = NPU_IRQ_BIT;                 /* NVIC_ITNS1: the interrupt is non-secure */
+  NVIC_ISER1 = NPU_IRQ_BIT; REG(0xE002E104) = NPU_IRQ_BIT;
+  REG(0x20040000) = REG(0x20040004) = 0;
+  REG(0xE002ED08) = 0x00040000;                  /* VTOR_NS */
+  __asm volatile("msr msp_ns,%0\n dsb\n isb\n bxns %1" : : "r"(0x20050000), "r"((uint32_t)ns_main & ~1u));
+}
+"""
+
+
+def test_non_secure_code_drives_the_npu_through_its_alias(tmp_path):
+    elf = build_guest(tmp_path, RUN + NON_SECURE)
+    done = run_guest(elf, "-C", "cpu0.semihosting-enable=1")
+    assert done.errors == ""
+    assert done.status == 41
+
+
+SEMIHOSTING = r"""
+int main(void) {
+  static char buffer[80];
+  struct { char *text; int size; } command_line = { buffer, 80 };
+  host(0x04, "written\n");
+  host(0x15, &command_line); host(0x04, buffer); host(0x04, "\n");
+  struct { const char *name; int mode, length; } file = { "made.txt", 4, 8 };
+  struct { int handle; const char *data; int size; } write = { host(0x01, &file), "data", 4 };
+  host(0x05, &write); host(0x02, &write.handle);
+  print("uart\n");
+  struct { uint32_t reason, code; } exit = { 0x20026, 7 };
+  host(0x20, &exit);
+  for (;;) { }
+}
+"""
+
+
+def test_semihosting_prints_knows_its_command_line_writes_files_and_exits(tmp_path):
+    folder = tmp_path / "host folder"
+    folder.mkdir()
+    words = ["-C", "cpu0.semihosting-enable=1", "-C", "cpu0.semihosting-cmd_line=program one two"]
+    words += ["-C", f"cpu0.semihosting-cwd={folder}", "-C", f"mps3_board.uart0.out_file={tmp_path}/uart.txt"]
+    done = run_guest(build_guest(tmp_path, SEMIHOSTING), *words)
+    assert done.status == 7
+    assert done.output == "written\nprogram one two\n"
+    assert (tmp_path / "uart.txt").read_text() == "uart\n"
+    assert (folder / "made.txt").read_text() == "data"
+
+
+def test_without_semihosting_its_breakpoint_is_a_fault_and_no_file_is_made(tmp_path):
+    done = simulate(
+        "-q",
+        *("-a", build_guest(tmp_path, SEMIHOSTING), "-C", "mps3_board.uart0.out_file=-"),
+        *("-C", "mps3_board.uart0.shutdown_on_eot=1", "--timelimit", 20),
+        cwd=tmp_path,
+    )
+    assert done.status == 0
+    assert done.output == "FAULT\n\x04"
+    assert not (tmp_path / "made.txt").exists()
