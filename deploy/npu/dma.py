@@ -10,12 +10,15 @@ def copy(operation: DmaOperation, memory: Memory) -> None:
     """Execute a DMA.
 
     Raises:
-        MemoryAccessError: source or destination leaves its region.
-        UnsupportedError: a table for the SHRAM that differs within a batch.
+        MemoryAccessError: source or destination leaves its region, or the destination is read-only.
+        UnsupportedError: a table for the SHRAM that differs within a batch, or a batch that writes a region
+            which it shares.
     """
-    destination = memory.bytes(operation.destination_region, operation.destination, operation.length)
+    source, length = operation.source, operation.length
     if operation.destination_region is None:
-        destination[...] = memory.constant_bytes(operation.source_region, operation.source, operation.length)
-        return
+        content = memory.constant_bytes(operation.source_region, source, length)
+    else:
+        content = memory.bytes(operation.source_region, source, length)
+    target = memory.bytes(operation.destination_region, operation.destination, length, write=True)
     # NumPy copies overlapping ranges as if through a buffer.
-    destination[...] = memory.bytes(operation.source_region, operation.source, operation.length)
+    target[...] = content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ def execute(
     arch: Architecture,
     cache: WeightCache | None = None,
     on_operation: Observer | None = None,
+    defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
 ) -> Statistics:
     """Execute a command stream: reads and writes ``regions`` as the NPU would.
 
@@ -46,6 +47,8 @@ def execute(
         arch: the NPU.
         cache: keeps decoded weights between calls; safe when memory changes.
         on_operation: called after every operation, for those who compare step by step.
+        defined: finds reads of memory that nobody wrote: region number -> ranges ``(start, stop)`` that hold data
+            at the start (constants, inputs). Without it every byte counts as written.
 
     Returns:
         What was executed.
@@ -54,7 +57,7 @@ def execute(
         NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
             by the operations before it.
     """
-    return run(decode(stream, arch), regions, arch, cache, on_operation)
+    return run(decode(stream, arch), regions, arch, cache, on_operation, defined)
 
 
 def run(
@@ -63,9 +66,10 @@ def run(
     arch: Architecture,
     cache: WeightCache | None = None,
     on_operation: Observer | None = None,
+    defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
 ) -> Statistics:
     """Execute a decoded program; see :func:`execute`."""
-    memory = Memory(regions, arch)
+    memory = Memory(regions, arch, defined)
     cache = WeightCache() if cache is None else cache
     statistics = Statistics(stopped=program.stopped)
     for operation in program.operations:

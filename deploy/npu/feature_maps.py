@@ -31,7 +31,7 @@ def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
     Raises:
         MemoryAccessError: part of it lies outside its region.
     """
-    pieces = list(_pieces(memory, fm))
+    pieces = list(_pieces(memory, fm, write=False))
     if len(pieces) == 1:
         view = pieces[0][1]
         return view if view.ndim == 4 else view.reshape(*view.shape[:3], fm.depth)
@@ -49,7 +49,7 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
         MemoryAccessError: part of it lies outside its region.
     """
     # All pieces are checked before the first one is written.
-    for (rows, columns, channels), view in list(_pieces(memory, fm)):
+    for (rows, columns, channels), view in list(_pieces(memory, fm, write=True)):
         view[...] = _part(values, rows, columns, channels, view)
 
 
@@ -63,7 +63,9 @@ def _part(
     return part.reshape(*part.shape[:3], -1, BRICK)  # splitting the innermost axis of a slice is a view
 
 
-def _pieces(memory: Memory, fm: FeatureMap) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
+def _pieces(
+    memory: Memory, fm: FeatureMap, write: bool
+) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
     """The strided views that make up a feature map.
 
     A view has four dimensions (batch, y, x, c), or five (batch, y, x, brick, c) for whole bricks.
@@ -89,14 +91,15 @@ def _pieces(memory: Memory, fm: FeatureMap) -> Iterator[tuple[tuple[slice, slice
                     (height, width, fm.depth),
                     (fm.stride_y, fm.stride_x, size),
                     fm.dtype,
+                    write=write,
                 ),
             )
             continue
-        yield from _bricks(memory, fm, rows, columns, base)
+        yield from _bricks(memory, fm, rows, columns, base, write)
 
 
 def _bricks(
-    memory: Memory, fm: FeatureMap, rows: slice, columns: slice, base: int
+    memory: Memory, fm: FeatureMap, rows: slice, columns: slice, base: int, write: bool
 ) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
     height, width = rows.stop - rows.start, columns.stop - columns.start
     size = fm.dtype.itemsize
@@ -106,20 +109,30 @@ def _bricks(
         yield (
             (rows, columns, slice(0, whole * BRICK)),
             memory.strided(
-                fm.region, base, (height, width, whole, BRICK), (*strides, fm.stride_c, size), fm.dtype
+                fm.region,
+                base,
+                (height, width, whole, BRICK),
+                (*strides, fm.stride_c, size),
+                fm.dtype,
+                write=write,
             ),
         )
     elif whole == 1:
         yield (
             (rows, columns, slice(0, BRICK)),
-            memory.strided(fm.region, base, (height, width, BRICK), (*strides, size), fm.dtype),
+            memory.strided(fm.region, base, (height, width, BRICK), (*strides, size), fm.dtype, write=write),
         )
     rest = fm.depth % BRICK
     if rest:
         yield (
             (rows, columns, slice(whole * BRICK, fm.depth)),
             memory.strided(
-                fm.region, base + whole * fm.stride_c, (height, width, rest), (*strides, size), fm.dtype
+                fm.region,
+                base + whole * fm.stride_c,
+                (height, width, rest),
+                (*strides, size),
+                fm.dtype,
+                write=write,
             ),
         )
 

@@ -6,7 +6,7 @@ same command stream side by side (see :func:`deploy.npu.execute`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,22 @@ class Memory:
         regions: region number -> uint8 array, flat ``(bytes,)`` or batched ``(batch, bytes)``; C-contiguous.
             Batched and flat regions may be mixed: a flat one is shared by the whole batch.
         architecture: gives the size of the SHRAM.
+        defined: turns tracking on: region number -> ranges ``(start, stop)`` that hold data at the start. Reading
+            anything else before it was written is an error. Regions that are not named hold nothing.
+
+    Attributes:
+        batch: how many memories run side by side.
 
     Raises:
         StreamError: a region that is no such array, or batches of different size.
     """
 
-    def __init__(self, regions: Mapping[int, NDArray[np.uint8]], architecture: Architecture) -> None:
+    def __init__(
+        self,
+        regions: Mapping[int, NDArray[np.uint8]],
+        architecture: Architecture,
+        defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+    ) -> None:
         self._regions: dict[int | None, NDArray[np.uint8]] = {}
         batches = set()
         for number, array in regions.items():
@@ -45,32 +55,41 @@ class Memory:
         self.batch = batches.pop() if batches else 1
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
         self._regions[None] = np.zeros((1, architecture.shram_kb * 1024), np.uint8)
+        self._written: dict[int | None, NDArray[np.uint8]] | None = None
+        if defined is not None:
+            self._written = _masks(self._regions)
+            for number, ranges in defined.items():
+                for start, stop in ranges:
+                    self._written[number][0, start:stop] = 1
 
     def size(self, region: int | None) -> int:
         """Bytes in a region (0 when it does not exist)."""
         array = self._regions.get(region)
         return 0 if array is None else int(array.shape[1])
 
-    def bytes(self, region: int | None, address: int, size: int) -> NDArray[np.uint8]:
+    def bytes(self, region: int | None, address: int, size: int, *, write: bool = False) -> NDArray[np.uint8]:
         """View of a byte range, shape ``(batch or 1, size)``.
 
+        Args:
+            region: region number; None is the SHRAM.
+            address: first byte.
+            size: how many bytes.
+            write: the caller is going to write them (else to read them).
+
         Raises:
-            MemoryAccessError: the range leaves the region.
+            MemoryAccessError: the range leaves the region, is read-only, or nobody wrote it.
+            UnsupportedError: a batch would write memory that it shares.
         """
-        array = self._regions.get(region)
-        if array is None:
-            raise MemoryAccessError("no memory is mapped there", region=region, address=address, size=size)
-        if address < 0 or size < 0 or address + size > array.shape[1]:
-            raise MemoryAccessError(
-                f"outside the region of {array.shape[1]} bytes", region=region, address=address, size=size
-            )
+        array = self._checked(region, address, size, write)
+        if self._written is not None:
+            self._track(self._written[region][:, address : address + size], region, address, size, write)
         return array[:, address : address + size]
 
     def constant_bytes(self, region: int | None, address: int, size: int) -> NDArray[np.uint8]:
         """Bytes that must be the same in the whole batch (weights, scales, tables), shape ``(size,)``.
 
         Raises:
-            MemoryAccessError: the range leaves the region.
+            MemoryAccessError: the range leaves the region, or nobody wrote it.
             UnsupportedError: the batch holds different bytes there.
         """
         rows = self.bytes(region, address, size)
@@ -89,6 +108,8 @@ class Memory:
         shape: tuple[int, ...],
         strides: tuple[int, ...],
         dtype: np.dtype[np.generic],
+        *,
+        write: bool = False,
     ) -> NDArray[np.generic]:
         """A view of elements in a region.
 
@@ -98,22 +119,70 @@ class Memory:
             shape: extents, without the batch.
             strides: bytes, one per extent; may be negative.
             dtype: element type.
+            write: the caller is going to write them (else to read them).
 
         Returns:
             View of shape ``(batch or 1, *shape)``.
 
         Raises:
-            MemoryAccessError: an element lies outside the region.
+            MemoryAccessError: an element lies outside the region, is read-only, or nobody wrote it.
+            UnsupportedError: a batch would write memory that it shares.
         """
         reach = [(extent - 1) * stride for extent, stride in zip(shape, strides, strict=True)]
         low = address + sum(distance for distance in reach if distance < 0)
         high = address + sum(distance for distance in reach if distance > 0) + dtype.itemsize
-        self.bytes(region, low, high - low)
-        array = self._regions[region]
-        return np.ndarray(
-            (array.shape[0], *shape),
-            dtype,
-            buffer=array,
-            offset=address,
-            strides=(array.shape[1], *strides),
-        )
+        array = self._checked(region, low, high - low, write)
+        if self._written is not None:
+            # The bytes of an element are written together, so the first one speaks for all of them.
+            mask = _view(self._written[region], address, shape, strides, np.dtype("u1"))
+            self._track(mask, region, low, high - low, write)
+        return _view(array, address, shape, strides, dtype)
+
+    def _checked(self, region: int | None, address: int, size: int, write: bool) -> NDArray[np.uint8]:
+        array = self._regions.get(region)
+        if array is None:
+            raise MemoryAccessError("no memory is mapped there", region=region, address=address, size=size)
+        if address < 0 or size < 0 or address + size > array.shape[1]:
+            raise MemoryAccessError(
+                f"outside the region of {array.shape[1]} bytes", region=region, address=address, size=size
+            )
+        if write and not array.flags.writeable:
+            raise MemoryAccessError("the region is read-only", region=region, address=address, size=size)
+        if write and region is not None and array.shape[0] < self.batch:
+            raise UnsupportedError(
+                "a batch writes a region that it shares",
+                parameters={"region": region, "address": hex(address), "size": size},
+            )
+        return array
+
+    def _track(self, mask: NDArray[np.generic], region: int | None, address: int, size: int, write: bool) -> None:
+        if write:
+            mask[...] = 1
+        elif not mask.all():
+            raise MemoryAccessError("memory that nobody wrote", region=region, address=address, size=size)
+
+
+def _masks(regions: Mapping[int | None, NDArray[np.uint8]]) -> dict[int | None, NDArray[np.uint8]]:
+    """A byte of mask for every byte of memory; regions that are the same memory have the same mask."""
+    masks: dict[int | None, NDArray[np.uint8]] = {}
+    for number, array in regions.items():
+        for other, mask in masks.items():
+            if array.size and np.may_share_memory(array, regions[other]):
+                if array.ctypes.data != regions[other].ctypes.data or array.shape != regions[other].shape:
+                    raise UnsupportedError(f"tracking of regions {other} and {number}, which overlap in part")
+                masks[number] = mask
+                break
+        else:
+            masks[number] = np.zeros((1, array.shape[1]), np.uint8)
+    return masks
+
+
+def _view(
+    array: NDArray[np.uint8],
+    address: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+) -> NDArray[np.generic]:
+    rows, size = array.shape
+    return np.ndarray((rows, *shape), dtype, buffer=array, offset=address, strides=(size, *strides))
