@@ -11,10 +11,9 @@ step quantize "$DEMO/model.keras" --calibration "$DEMO/calibration.npz" -o "$DEM
 step compile "$DEMO/model.tflite" --npu U55-128 -o "$DEMO/u55-128" --quiet
 step report "$DEMO/u55-128"
 status=0
-started=$(date +%s)
 step run-fvp "$DEMO/u55-128" --inputs "$DEMO/test.npz" --labels "$DEMO/labels.json" --count 16 \
   --json "$DEMO/verdict.json" || status=$?
-printf '\nwall time of run-fvp: %s s (measured)\nfiles:\n' "$(($(date +%s) - started))"
+printf '\nfiles:\n'
 for file in model.keras model.tflite u55-128/model_vela.tflite u55-128/compile.json verdict.json; do
   [ -e "$DEMO/$file" ] && printf '  %s\n' "$DEMO/$file"
 done

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.answer import Answer
 from deploy.errors import TargetError
 from deploy.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, FirmwareLink
 from deploy.fvp_command import FvpRun, command_line
@@ -23,7 +24,6 @@ from deploy.fvp_locate import Simulator, environment
 from deploy.inputs import Sample
 from deploy.protocol import Hello, Result, TensorEntry
 from deploy.runner_firmware import last_lines
-from deploy.runner_target import Answer
 from deploy.simulator_process import ProcessEnd, SimulatorProcesses
 from deploy.tflite_model import Tensor
 

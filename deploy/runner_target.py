@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy import runner_firmware as runner
+from deploy.answer import Answer
 from deploy.errors import TargetError
 from deploy.fvp_command import DataFile, Dump, FvpRun, command_line
 from deploy.fvp_locate import Simulator, environment
@@ -28,21 +28,6 @@ from deploy.tflite_model import Tensor
 
 _GRACE_S = 15
 _MAX_UART_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the target computed for one input.
-
-    Attributes:
-        outputs: per output, by the name users match by, of the model's shape and dtype.
-        counters: the NPU's counters as the firmware reports them.
-        wall_s: seconds from the start of the simulator to its end.
-    """
-
-    outputs: dict[str, NDArray[Any]]
-    counters: dict[str, int]
-    wall_s: float
 
 
 class RunnerTarget:

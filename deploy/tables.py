@@ -31,6 +31,8 @@ _TITLES = {
     "dram_bandwidth": "DRAM traffic",
     "target_npu_active_cycles": "NPU active on target",
     "boot_to_answer": "boot to answer, median",
+    "request_to_answer": "request to answer, median",
+    "wall_time": "wall time",
 }
 
 

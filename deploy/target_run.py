@@ -8,35 +8,35 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 import deploy
 from deploy import runner_firmware
-from deploy.build_folder import BuildFolder, Figure, Label, sha256_of_file
-from deploy.comparison import OutputComparison, compare_outputs, dequantize, output_scale, softmax
+from deploy.answer import Answer
+from deploy.build_folder import BuildFolder, sha256_of_file
+from deploy.comparison import compare_outputs
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.fvp_locate import Simulator, find
 from deploy.inputs import InputSet, Sample, load_inputs, named_inputs, random_inputs
-from deploy.labels import Labels, is_logits, load_labels
+from deploy.labels import Labels, load_labels
 from deploy.npu_config import NpuConfig, npu_config
 from deploy.oracles import TflmKernels, tflm_installed
+from deploy.predictions import all_predictions
 from deploy.reference import ReferenceKernels
-from deploy.runner_target import Answer, RunnerTarget
-from deploy.tables import SHARE
+from deploy.run_figures import run_figures
+from deploy.runner_target import RunnerTarget
 from deploy.tflite_model import Model, Tensor, read
-from deploy.verdict import FirmwareRecord, Platform, Prediction, ReferenceOpinion, Verdict, judge, reason_of_second
+from deploy.verdict import FirmwareRecord, Platform, ReferenceOpinion, Verdict, judge, reason_of_second
 
 DEFAULT_TOLERANCE_LSB = 1.0
 DEFAULT_TIMEOUT_S = 120.0
 _MAX_PREDICTIONS = 10_000
-_CYCLES_LABELS: dict[str, Label] = {"arm": "simulated", "board": "measured"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class TargetRun:
         self._inputs: InputSet | None = None
         self._reference = ReferenceKernels.name
         self._answers: list[Answer] = []
+        self._started = time.monotonic()
 
     def run(self, on_answer: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
         """Run and judge.
@@ -221,7 +222,14 @@ class TargetRun:
             outputs=outputs,
             other_references=(second,) if second else (),
             predictions=predictions[:_MAX_PREDICTIONS],
-            figures=self._figures(npu, outputs, predictions),
+            figures=run_figures(
+                self._build.document,
+                self._platform,
+                self._firmware,
+                self._answers,
+                predictions,
+                elapsed_s=time.monotonic() - self._started,
+            ),
         )
 
     def _second_opinion(
@@ -255,50 +263,6 @@ class TargetRun:
             **fields,
         )
 
-    def _figures(
-        self, npu: NpuConfig, outputs: tuple[OutputComparison, ...], predictions: tuple[Prediction, ...]
-    ) -> tuple[Figure, ...]:
-        names = ("inference_time", "npu_cycles", "sram_peak", "dram_peak", "flash")
-        figures = [figure for name in names if (figure := self._build.document.figure(name))]
-        target = self._platform
-        cycles = [answer.counters["NPU ACTIVE"] for answer in self._answers if "NPU ACTIVE" in answer.counters]
-        if cycles and target:
-            # The open model computes its cycles from the command stream; Arm's FVP simulates them.
-            figures.append(
-                Figure(
-                    name="target_npu_active_cycles",
-                    value=statistics.median(cycles),
-                    unit="cycles",
-                    label=_CYCLES_LABELS.get(target.kind, "estimate"),
-                    source=f"NPU ACTIVE counter of {target.version or target.executable}",
-                )
-            )
-        wall = [answer.wall_s for answer in self._answers]
-        one_boot_each = self._firmware is not None and self._firmware.kind == "runner"
-        counted = "boots" if one_boot_each else "inputs"
-        figures.append(
-            Figure(
-                name="boot_to_answer" if one_boot_each else "request_to_answer",
-                value=round(statistics.median(wall), 4),
-                unit="s",
-                label="measured",
-                source=f"median wall time of {len(wall)} {counted} on this computer",
-            )
-        )
-        for output in outputs:
-            known = [p for p in predictions if p.output == output.name and p.true is not None]
-            if known:
-                figures.append(
-                    Figure(
-                        name=f"accuracy_{output.name}",
-                        value=sum(p.target == p.true for p in known) / len(known),
-                        unit=SHARE,
-                        label="measured",
-                        source=f"{len(known)} labelled inputs on {npu.name}",
-                    )
-                )
-        return tuple(figures)
-
 
 def read_models(build: BuildFolder) -> Models:
     """Read both models and check that they have the same outputs.
@@ -328,54 +292,6 @@ def _input_set(model: Model, options: RunOptions) -> InputSet:
 
 def _ordered(outputs: dict[str, NDArray[Any]], order: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
     return {name: outputs[name] for name in order if name in outputs}
-
-
-def all_predictions(
-    source: Model,
-    answers: Sequence[dict[str, NDArray[Any]]],
-    expected: Sequence[dict[str, NDArray[Any]]],
-    labels: Labels,
-) -> tuple[Prediction, ...]:
-    """What every output with classes says about every input."""
-    predictions: list[Prediction] = []
-    for index, name in source.output_names().items():
-        tensor = source.tensors[index]
-        if len(tensor.shape) < 2 or tensor.shape[-1] < 2 or tensor.elements != tensor.shape[-1]:
-            continue
-        scale = output_scale(source, tensor)
-        target = dequantize(np.stack([answer[name] for answer in answers]), scale)
-        reference = dequantize(np.stack([sample[name] for sample in expected]), scale)
-        if np.isfinite(target).all():
-            predictions += _predictions(name, target, reference, labels, logits=is_logits(source, index))
-    return tuple(predictions)
-
-
-def _predictions(
-    name: str,
-    target: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    labels: Labels,
-    *,
-    logits: bool,
-) -> list[Prediction]:
-    """Arg max, label and softmax per input for an output [inputs, 1, ..., classes]."""
-    known = labels.get(name)
-    target, reference = (values.reshape(len(values), -1) for values in (target, reference))
-    probabilities = softmax(target) if logits else None
-    predictions = []
-    for i, (ours, theirs) in enumerate(zip(target.argmax(axis=1), reference.argmax(axis=1), strict=True)):
-        true = known.true[i] if known and i < len(known.true) else None
-        predictions.append(
-            Prediction(
-                input=i,
-                output=name,
-                target=known.name(int(ours)) if known else str(ours),
-                reference=known.name(int(theirs)) if known else str(theirs),
-                probability=None if probabilities is None else round(float(probabilities[i, ours]), 6),
-                true=known.name(true) if known and true is not None else None,
-            )
-        )
-    return predictions
 
 
 def tool_versions() -> dict[str, str]:

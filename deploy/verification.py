@@ -28,8 +28,9 @@ from deploy.npu_config import npu_config
 from deploy.npu_inference import NpuInference
 from deploy.operator_result import OperatorResult
 from deploy.oracles import Oracle, TflmKernels
+from deploy.predictions import all_predictions
 from deploy.reference import ReferenceKernels
-from deploy.target_run import DEFAULT_TOLERANCE_LSB, Models, all_predictions, read_models, tool_versions
+from deploy.target_run import DEFAULT_TOLERANCE_LSB, Models, read_models, tool_versions
 from deploy.tflite_model import Model
 from deploy.verdict import Platform, ReferenceOpinion, Verdict, judge, reason_of_second
 
