@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from deploy.chatter import silenced
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.forked import fatal_signal
 from deploy.reference import ReferenceKernels, check_inputs
 from deploy.tflite_model import Model
 
@@ -23,6 +24,7 @@ TFLM_VERSION = "0.dev20261023182759"
 """Only dated pre-releases exist; this one was measured."""
 
 _SMALLEST_ARENA = 1 << 20
+_PREPARE_TIMEOUT_S = 60.0
 
 
 class Oracle(Protocol):
@@ -69,9 +71,20 @@ class TflmKernels:
         # Every tensor at once plus as much again for scratch buffers and TFLM's own structures: a bound, it
         # allocates from both ends and never more than it needs.
         arena = _SMALLEST_ARENA + 3 * activations + 2048 * (len(model.tensors) + len(model.operators))
+
+        def prepared() -> Any:
+            return runtime.Interpreter.from_bytes(model.content, arena_size=arena)
+
+        # It aborts on some networks: a SUB whose operands have different ranks (measured).
+        try:
+            name = fatal_signal(prepared, timeout_s=_PREPARE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise BadInputError(f"TFLM does not finish preparing the model in {_PREPARE_TIMEOUT_S:g} s") from error
+        if name is not None:
+            raise BadInputError(f"TFLM's kernels abort on the model ({name})")
         with silenced():
             try:
-                self._interpreter = runtime.Interpreter.from_bytes(model.content, arena_size=arena)
+                self._interpreter = prepared()
             except (RuntimeError, ValueError) as error:
                 raise BadInputError(f"TFLM cannot load the model: {error}") from error
 

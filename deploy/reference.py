@@ -6,13 +6,7 @@ every machine (XNNPACK and the optimised kernels round differently and refuse so
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
 import importlib.metadata
-import os
-import resource
-import signal
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.forked import fatal_signal
 from deploy.tflite_model import Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
@@ -148,29 +143,15 @@ def _refuse_what_aborts(content: bytes, resolver: str) -> None:
     That happens with real models (a SOFTMAX behind logits that are all but zero, in an untrained network) and
     with damaged ones. 14,000 mutants were run: all that ended so did it while preparing, none while running.
     """
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            faulthandler.disable()
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            _allocated(content, resolver)
-        os._exit(0)
-    deadline = time.monotonic() + _PREPARE_TIMEOUT_S
-    pause = 0.001
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            raise BadInputError(f"LiteRT does not finish preparing the model within {_PREPARE_TIMEOUT_S:g} s")
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-    if os.WIFSIGNALED(ended[1]):
+    try:
+        name = fatal_signal(lambda: _allocated(content, resolver), timeout_s=_PREPARE_TIMEOUT_S)
+    except TimeoutError as error:
         raise BadInputError(
-            f"LiteRT's kernels abort on the model ({signal.Signals(os.WTERMSIG(ended[1])).name}): "
-            "a quantization scale is out of their range",
+            f"LiteRT does not finish preparing the model within {_PREPARE_TIMEOUT_S:g} s"
+        ) from error
+    if name is not None:
+        raise BadInputError(
+            f"LiteRT's kernels abort on the model ({name}): a quantization scale is out of their range",
             hints=["the network may be untrained, or calibrated with data that leaves its outputs at zero"],
         )
 
