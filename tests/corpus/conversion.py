@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.chatter import silenced
@@ -19,30 +18,27 @@ Converter = Callable[[], bytes]
 
 def small_networks() -> dict[str, Converter]:
     """One network per operator and variant: name -> its converter."""
-    sys.path.insert(0, str(TESTS / "npu"))
-    try:
-        from networks import networks
-    finally:
-        sys.path.pop(0)
+    from npu.networks import networks
+
     return {network.name: network.convert for network in networks()}
 
 
 def converted(
-    converters: Mapping[str, Converter], source: Path, names: Iterable[str] | None = None
+    converters: Mapping[str, Converter], sources: Sequence[Path], names: Iterable[str] | None = None
 ) -> dict[str, Path]:
     """Convert what is not converted yet.
 
     Args:
         converters: name -> function that returns the ``.tflite`` file.
-        source: the file that defines them; any change in it converts anew.
+        sources: the files that define them; any change in them converts anew.
         names: which of them; all when None.
 
     Returns:
         Name -> file. A network that the converter itself refuses has no entry, but a ``.refused`` file with the
         reason in the cache.
     """
-    key = hashlib.sha256(source.read_bytes() + importlib.metadata.version("tensorflow").encode()).hexdigest()[:16]
-    folder = CACHE / f"{source.stem}-{key}"
+    content = [source.read_bytes() for source in sources] + [importlib.metadata.version("tensorflow").encode()]
+    folder = CACHE / f"{sources[0].stem}-{hashlib.sha256(b''.join(content)).hexdigest()[:16]}"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     wanted = list(converters if names is None else names)
     # Once around all of them: TensorFlow's loggers keep the stream that they were first given.
@@ -52,9 +48,9 @@ def converted(
             if path.exists() or refused.exists():
                 continue
             try:
-                content = converters[name]()
+                network = converters[name]()
             except Exception as error:  # the converter raises whatever it likes
                 write_bytes(refused, f"{type(error).__name__}: {error}".encode())
             else:
-                write_bytes(path, content)
+                write_bytes(path, network)
     return {name: folder / f"{name}.tflite" for name in wanted if (folder / f"{name}.tflite").exists()}

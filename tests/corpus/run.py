@@ -1,6 +1,6 @@
 """``make corpus``: every network on every NPU in every memory mode, as a table in build/corpus.
 
-    python -m corpus [--jobs N] [--npu U55-128,...] [--only TEXT] [--kinds small,large,real] [-o FOLDER]
+    python -m corpus [--jobs N] [--npu U55-128,...] [--only TEXT] [--kinds small,random,large,real] [-o FOLDER]
 
 (with ``tests`` on PYTHONPATH). Exit status 1 when a pair is unexplained or in error.
 """
@@ -19,10 +19,13 @@ from pathlib import Path
 from .conversion import TESTS, converted, small_networks
 from .large import large_networks
 from .pairs import NPUS, Row, run_network
+from .random_networks import random_networks
 from .real import real_networks
 from .table import failing, summary, write_table
 
 _HERE = Path(__file__).resolve().parent
+RANDOM_NETWORKS = 120
+"""Random networks that are part of the corpus, by seed."""
 
 
 def main() -> int:
@@ -31,7 +34,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--npu", default=",".join(NPUS))
     parser.add_argument("--only", default="", help="networks whose name contains one of these, comma separated")
-    parser.add_argument("--kinds", default="small,large,real")
+    parser.add_argument("--kinds", default="small,random,large,real")
     parser.add_argument("--modes", type=int, default=None, help="memory modes of each NPU; default all")
     parser.add_argument("-o", "--output", type=Path, default=TESTS.parent / "build" / "corpus")
     options = parser.parse_args()
@@ -55,9 +58,9 @@ def _networks(kinds: list[str], parts: list[str], jobs: int) -> dict[str, Path]:
     """Name -> file of all networks; conversion runs in processes of its own (TensorFlow is large)."""
     found: dict[str, Path] = {}
     work = []
-    if "small" in kinds:
-        names = _wanted(list(small_networks()), parts)
-        work += [("small", names[i::jobs]) for i in range(jobs)]
+    for kind, all_names in (("small", small_networks()), ("random", random_networks(RANDOM_NETWORKS))):
+        names = _wanted(list(all_names), parts) if kind in kinds else []
+        work += [(kind, names[i::jobs]) for i in range(jobs)]
     if "large" in kinds:
         work += [("large", [name]) for name in _wanted(list(large_networks()), parts)]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -74,8 +77,11 @@ def _convert(work: tuple[str, list[str]]) -> dict[str, Path]:
     if not names:
         return {}
     if kind == "small":
-        return converted(small_networks(), TESTS / "npu" / "networks.py", names)
-    return converted(large_networks(), _HERE / "large.py", names)
+        return converted(small_networks(), [TESTS / "npu" / "networks.py"], names)
+    if kind == "random":
+        sources = [_HERE / "random_networks.py", _HERE / "large.py"]
+        return converted(random_networks(RANDOM_NETWORKS), sources, names)
+    return converted(large_networks(), [_HERE / "large.py"], names)
 
 
 def _run(found: dict[str, Path], npus: tuple[str, ...], modes: int | None, jobs: int) -> list[Row]:
