@@ -1,0 +1,167 @@
+"""Mutated command streams and weight streams: each must give a result or one of our errors.
+
+Run as a program it limits itself to 1 GB beyond what it starts with and to 10 seconds a stream, so that a hang or
+a runaway allocation ends it: ``python fuzzing.py SEED COUNT``.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deploy.npu import Architecture, NpuError, WeightCache, execute
+
+REGION_BYTES = 1 << 16
+EXTREMES = (0, 1, 2, 3, 15, 16, 255, 256, 0x7FFF, 0x8000, 0xFFFF)
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A stream that works."""
+
+    architecture: Architecture
+    stream: np.ndarray
+    constants: np.ndarray
+
+
+def _feature_map(api: Any, shape: tuple[int, int, int], address: int, dtype: Any, zero_point: int = 0) -> Any:
+    height, width, depth = shape
+    found = api.NpuFeatureMap()
+    found.data_type, found.region = dtype, 1
+    found.shape = api.NpuShape3D(height=height, width=width, depth=depth)
+    found.tiles = api.NpuTileBox(height_0=height, height_1=height, width_0=width, addresses=[address, 0, 0, 0])
+    found.quantization = api.NpuQuantization(scale_f32=0.5, zero_point=zero_point)
+    return found
+
+
+def _weighted(api: Any, accelerator: Any, depthwise: bool, constants: bytearray) -> Any:
+    operation = api.NpuConvDepthWiseOperation() if depthwise else api.NpuConv2DOperation()
+    operation.ifm = _feature_map(api, (9, 9, 16), 0, api.NpuDataType.INT8, -4)
+    operation.ofm = _feature_map(api, (5, 5, 16), 8192, api.NpuDataType.INT8, 3)
+    operation.kernel = api.NpuKernel(3, 3, stride_x=2, stride_y=2)
+    operation.padding = api.NpuPadding(top=1, left=1, bottom=1, right=1)
+    operation.block_config = api.NpuShape3D(height=4, width=4, depth=16)
+    traversal = api.NpuBlockTraversal.DEPTH_FIRST
+    if not depthwise:
+        operation.block_traversal = traversal = api.NpuBlockTraversal.PART_KERNEL_FIRST
+    weights = np.random.default_rng(0).integers(-40, 40, (16, 3, 3, 1 if depthwise else 16)).astype(np.int16)
+    stream = api.npu_encode_weights(accelerator, weights, (1, 1), 8, 16, depthwise, traversal)
+    operation.weights = [api.NpuAddressRange(0, len(constants), len(stream))]
+    constants += stream
+    scales = b"".join(bytes(api.npu_encode_bias(np.int64(5 * c), 1 << 30, 36)) for c in range(16))
+    operation.biases = [api.NpuAddressRange(0, len(constants), len(scales))]
+    constants += scales
+    return operation
+
+
+def _pooling(api: Any, kind: Any) -> Any:
+    operation = api.NpuPoolingOperation(kind)
+    operation.ifm = _feature_map(api, (8, 8, 20), 0, api.NpuDataType.INT8)
+    operation.ofm = _feature_map(api, (4, 4, 20), 8192, api.NpuDataType.INT8)
+    operation.kernel = api.NpuKernel(2, 2, stride_x=2, stride_y=2)
+    operation.padding = api.NpuPadding(top=0, left=0, bottom=0, right=0)
+    operation.block_config = api.NpuShape3D(height=4, width=4, depth=24)
+    return operation
+
+
+def _elementwise(api: Any, kind: Any, dtype: Any) -> Any:
+    operation = api.NpuElementWiseOperation(kind)
+    operation.ifm = _feature_map(api, (6, 6, 16), 0, dtype)
+    operation.ifm2 = _feature_map(api, (1, 6, 16), 4096, dtype)
+    operation.ofm = _feature_map(api, (6, 6, 16), 8192, dtype)
+    operation.block_config = api.NpuShape3D(height=4, width=4, depth=16)
+    return operation
+
+
+def victims() -> list[Victim]:
+    """One stream with every kind of operation for each of two NPUs, written by Vela's own generator."""
+    from ethosu.vela import api
+
+    found = []
+    for architecture, accelerator in (
+        (Architecture("U55", 64), api.NpuAccelerator.Ethos_U55_64),
+        (Architecture("U65", 256), api.NpuAccelerator.Ethos_U65_256),
+    ):
+        constants = bytearray(np.arange(256, dtype=np.uint8).tobytes())
+        lookup = _pooling(api, api.NpuPoolingOp.AVERAGE)
+        lookup.activation = api.NpuActivation(api.NpuActivationOp.TABLE_LOOKUP)
+        table = api.NpuAddressRange(3 | 1 << 8, architecture.lut_address, 256)
+        operations = [
+            _weighted(api, accelerator, False, constants),
+            _weighted(api, accelerator, True, constants),
+            _pooling(api, api.NpuPoolingOp.MAX),
+            api.NpuDmaOperation(api.NpuAddressRange(0, 0, 256), table),
+            lookup,
+            _elementwise(api, api.NpuElementWiseOp.ADD, api.NpuDataType.INT8),
+            _elementwise(api, api.NpuElementWiseOp.MUL, api.NpuDataType.INT16),
+            _elementwise(api, api.NpuElementWiseOp.SHR, api.NpuDataType.INT32),
+        ]
+        stream = api.npu_generate_register_command_stream(operations, accelerator)
+        found.append(Victim(architecture, np.array(stream, np.uint32), np.frombuffer(bytes(constants), np.uint8)))
+    return found
+
+
+def mutated(victim: Victim, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
+    """The stream and the constants with one to eight faults in them."""
+    stream, constants = victim.stream.copy(), victim.constants.copy()
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
+        where = rng.randrange(len(stream))
+        kind = rng.randrange(8)
+        if kind == 0:
+            stream[where] ^= np.uint32(1 << rng.randrange(32))
+        elif kind <= 2:
+            parameter = rng.choice((*EXTREMES, rng.randrange(1 << 16)))
+            stream[where] = int(stream[where]) & 0xFFFF | parameter << 16
+        elif kind == 3:
+            stream[where] = rng.choice((0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, rng.getrandbits(32)))
+        elif kind == 4 and len(stream) > 1:
+            stream = np.delete(stream, where)
+        elif kind == 5:
+            stream = np.insert(stream, where, stream[rng.randrange(len(stream))])
+        else:
+            at = rng.randrange(len(constants))
+            constants[at] = rng.choice((0, 255, constants[at] ^ (1 << rng.randrange(8)), rng.randrange(256)))
+    return stream, constants
+
+
+def survives(victim: Victim, seed: int, region_bytes: int = REGION_BYTES) -> str:
+    """Execute one mutation; returns ``result`` or the name of our error."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    stream, constants = mutated(victim, rng)
+    arena = np.frombuffer(rng.randbytes(region_bytes), np.uint8).copy()
+    try:
+        execute(stream, {0: constants, 1: arena, 2: arena}, victim.architecture, WeightCache())
+    except NpuError as error:
+        assert str(error)
+        return type(error).__name__
+    return "result"
+
+
+def main(seed: int, count: int) -> None:
+    import resource
+
+    def too_slow(*_: object) -> None:
+        raise TimeoutError("a stream took more than 10 seconds")
+
+    signal.signal(signal.SIGALRM, too_slow)
+    found = victims()
+    with open("/proc/self/statm") as pages:  # noqa: PTH123 - not a file
+        start = int(pages.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (start + (1 << 30),) * 2)
+    outcomes: dict[str, int] = {}
+    for number in range(seed * count, (seed + 1) * count):
+        signal.alarm(10)
+        # Every tenth stream has so much memory that the bounds on its size do not come from there.
+        outcome = survives(found[number % len(found)], number, REGION_BYTES << (8 if number % 10 == 0 else 0))
+        signal.alarm(0)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    print(outcomes)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
