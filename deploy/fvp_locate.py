@@ -136,10 +136,12 @@ def _named(choice: str, npu: NpuConfig) -> Path:
 
 
 def _open(npu: NpuConfig) -> Simulator:
+    """The open one belongs to this installation, so its version is asked for without starting it."""
+    from deploy.corstone.cli import version_line
     from deploy.corstone.qemu import find_qemu
 
     find_qemu()
-    return _identified(open_command(npu))
+    return Simulator(open_command(npu), "open", version_line())
 
 
 def _identified(command: tuple[str, ...]) -> Simulator:

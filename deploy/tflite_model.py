@@ -330,7 +330,7 @@ def _quantization(record: Any) -> Quantization | None:
     if record is None or record.ScaleLength() == 0:
         return None
     count = _count(record.ScaleLength(), "scales")
-    scales = tuple(float(record.Scale(i)) for i in range(count))
+    scales = tuple(record.ScaleAsNumpy().tolist())
     zero_points = _ints(record.ZeroPointAsNumpy()) or (0,) * count
     if len(zero_points) == 1 < count:
         zero_points = zero_points * count
