@@ -1,0 +1,68 @@
+"""`make demo` and the README: what they type exists, works, and says what is printed here."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from deploy.cli.main import _register_verbs, app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.system
+@pytest.mark.tensorflow
+def test_the_demo_ends_with_a_passing_verdict_on_real_images(tmp_path: Path) -> None:
+    environment = {**os.environ, "BIN": str(Path(sys.executable).parent), "DEMO": str(tmp_path / "demo")}
+    done = subprocess.run(
+        ["sh", "demo.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "demo" / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["exit_status"], verdict["inputs"]) == ("pass", 0, 16)
+    assert {output["name"]: output["elements"] for output in verdict["outputs"]} == {"garment": 160, "kind": 80}
+    assert all(output["mismatches"] == 0 for output in verdict["outputs"])
+    figures = {figure["name"]: figure for figure in verdict["figures"]}
+    assert figures["accuracy_garment"]["value"] >= 0.8
+    assert figures["inference_time"]["label"] == "estimate"
+    assert figures["wall_time"]["label"] == "measured"
+    for shown in ("Ankle boot", "SRAM peak", "inference time", "wall time", "verdict: PASS", "verdict.json"):
+        assert shown in done.stdout
+
+
+def commands() -> list[str]:
+    """Every `deploy ...` line of the README's code blocks."""
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ").split("#")[0].strip() for line in lines if re.match(r"(\$ )?deploy ", line)]
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
+    _register_verbs()
+    command: click.Command = typer.main.get_command(app)
+    words = line.split()[1:]
+    while words and isinstance(command, click.Group):
+        name = words.pop(0)
+        assert name in command.commands, f"{line}: no verb {name}"
+        command = command.commands[name]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_the_readme_types_what_the_demo_runs() -> None:
+    script = (ROOT / "demo.sh").read_text().replace('"', "").replace("$DEMO", "build/demo")
+    script = script.replace("\\\n", " ")
+    steps = re.findall(r"^step (.*?)(?: \|\|.*)?$", script, re.MULTILINE)
+    assert len(steps) == 6
+    typed = commands()
+    for step in steps:
+        words = re.sub(r" (--quiet|--json \S+)", "", " ".join(step.split()))
+        assert f"deploy {words}" in typed or words.startswith("report"), words
