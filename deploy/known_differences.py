@@ -68,33 +68,51 @@ def alternatives() -> dict[str, Callable[[Model], Oracle]]:
     return found
 
 
-def explain(
-    code: str, dtype: str, max_lsb: float, share: float, agreeing: Sequence[str], unread: tuple[int, int]
-) -> str | None:
-    """The cause of a difference.
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about an operator that differs.
 
-    Args:
+    Attributes:
         code: TFLite's name of the operator.
         dtype: type of its output.
         max_lsb: largest difference.
         share: share of elements that differ, 0 to 1.
         agreeing: other kernels that compute exactly what the NPU computes.
-        unread: elements of the input that the command stream reads, and how many there are.
-
-    Returns:
-        One sentence, or None when no cause is known.
+        read: elements of the input that the command stream reads.
+        elements: elements of the input.
+        multiplier: what a sum is multiplied with before it is stored, in LiteRT's arithmetic.
     """
-    read, elements = unread
-    if code in _REDUCTIONS and read < elements:
-        return f"{code}: a defect of Vela, its command stream reads only {read} of the input's {elements} elements"
+
+    code: str
+    dtype: str
+    max_lsb: float
+    share: float
+    agreeing: tuple[str, ...]
+    read: int
+    elements: int
+    multiplier: float
+
+
+def explain(evidence: Evidence) -> str | None:
+    """The cause of a difference, one sentence, or None when no cause is known."""
+    code, dtype = evidence.code, evidence.dtype
+    if code in _REDUCTIONS and evidence.read < evidence.elements:
+        return (
+            f"{code}: a defect of Vela, its command stream reads only {evidence.read} of the input's "
+            f"{evidence.elements} elements"
+        )
     for known in KNOWN:
         if code in known.types and dtype in known.dtypes:
-            within = max_lsb <= known.max_lsb and share <= known.max_share
-            if within or (known.witness is not None and known.witness in agreeing):
+            within = evidence.max_lsb <= known.max_lsb and evidence.share <= known.max_share
+            if within or (known.witness is not None and known.witness in evidence.agreeing):
                 return known.cause
-    if agreeing:
+    if evidence.multiplier >= 1:
         return (
-            f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(agreeing)}, "
+            f"{code} ({dtype}): LiteRT's kernel errs where the output's scale is next to nothing (all-zero result)"
+        )
+    if evidence.agreeing:
+        return (
+            f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(evidence.agreeing)}, "
             "with which the NPU agrees exactly"
         )
     return None

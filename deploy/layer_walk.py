@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deploy.chatter import silenced
 from deploy.cpu_operators import CpuOperator, OperatorFiles
 from deploy.errors import DeployError
-from deploy.known_differences import alternatives, explain
+from deploy.known_differences import Evidence, alternatives, explain
 from deploy.layer_capture import LayerCapture
 from deploy.npu.operations import BlockOperation
 from deploy.npu_parameters import describe
@@ -130,6 +130,17 @@ def _read(operator: Operator, source: Model, operations: list[BlockOperation]) -
     return min(sum(fm.elements for fm in reading), elements), elements
 
 
+def _multiplier(operator: Operator, source: Model) -> float:
+    """What LiteRT's ADD and SUB multiply the sum with; they shift their operands left by 20 (int16: 15) bits."""
+    output = source.tensors[operator.outputs[0]]
+    if operator.code not in ("ADD", "SUB") or output.quantization is None or not output.quantization.scales[0]:
+        return 0.0
+    quantizations = (source.tensors[index].quantization for index in operator.inputs)
+    largest = max((quantization.scales[0] for quantization in quantizations if quantization), default=0.0)
+    left_shift = 15 if output.dtype == "int16" else 20
+    return 2 * largest / (2.0**left_shift * output.quantization.scales[0])
+
+
 def _judged(
     result: OperatorResult,
     operator: Operator,
@@ -152,8 +163,17 @@ def _judged(
     shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
     if len(operations) > _MAX_DESCRIBED:
         shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
-    share = result.mismatches / result.elements
-    cause = explain(
-        result.type, result.dtype, result.max_lsb, share, agreeing, _read(operator, source, operations)
+    read, elements = _read(operator, source, operations)
+    evidence = Evidence(
+        code=result.type,
+        dtype=result.dtype,
+        max_lsb=result.max_lsb,
+        share=result.mismatches / result.elements,
+        agreeing=tuple(agreeing),
+        read=read,
+        elements=elements,
+        multiplier=_multiplier(operator, source),
     )
-    return result.model_copy(update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": cause})
+    return result.model_copy(
+        update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": explain(evidence)}
+    )

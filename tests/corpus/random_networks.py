@@ -88,19 +88,20 @@ def random_network(seed: int) -> RandomNetwork:
     def pick(*choices: Any) -> Any:
         return choices[int(rng.integers(len(choices)))]
 
-    layers = tuple(
-        Layer(
-            kind=pick(*KINDS),
+    def layer(kind: str) -> Layer:
+        return Layer(
+            kind=kind,
             kernel=(int(rng.integers(1, 6)), int(rng.integers(1, 6))),
             stride=(int(rng.integers(1, 4)), int(rng.integers(1, 4))),
             dilation=pick(1, 1, 2),
             channels=int(rng.integers(1, 40)),
             same=bool(rng.integers(2)),
-            activation=pick(*ACTIVATIONS),
+            # A ReLU after subtracting a large constant leaves nothing but zeros, and with them no scale.
+            activation="none" if kind == "sub" else pick(*ACTIVATIONS),
             spread=float(10 ** rng.uniform(-1.5, 0.7)),
         )
-        for _ in range(int(rng.integers(1, 6)))
-    )
+
+    layers = tuple(layer(pick(*KINDS)) for _ in range(int(rng.integers(1, 6))))
     low = float(pick(0.0, -1.0, -3.7, -128.0, 0.25))
     return RandomNetwork(
         shape=(int(rng.integers(1, 24)), int(rng.integers(1, 24)), int(rng.integers(1, 40))),

@@ -24,7 +24,7 @@ from .real import real_networks
 from .table import failing, summary, write_table
 
 _HERE = Path(__file__).resolve().parent
-RANDOM_NETWORKS = 120
+RANDOM_NETWORKS = 200
 """Random networks that are part of the corpus, by seed."""
 
 
