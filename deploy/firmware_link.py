@@ -194,6 +194,8 @@ class FirmwareLink:
             self._waiting()
             raise self._error(f"the connection to the target broke: {error}") from error
         frames = self._reader.feed(received)
+        if self._reader.too_long:
+            raise self._error("the target announces a reply that is longer than any could be")
         if self._reader.damaged != damaged:
             raise self._error(
                 "a reply arrived damaged (CRC-32 differs)",

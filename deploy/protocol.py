@@ -197,6 +197,7 @@ class FrameReader:
         noise: the last of what lay between frames.
         stray: how many bytes lay between frames.
         damaged: how many frames had a wrong check after their payload.
+        too_long: how many headers announced more than is believed.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
@@ -205,12 +206,13 @@ class FrameReader:
         self.noise = bytearray()
         self.stray = 0
         self.damaged = 0
+        self.too_long = 0
 
     @property
     def missing(self) -> tuple[int, int] | None:
         """(received, expected) bytes of a frame whose header has arrived but whose end has not; else None."""
         length = self._header_at_start()
-        if length is None:
+        if length is None or length > self._max_payload:
             return None
         return len(self._buffer), HEADER_BYTES + length + _CHECK.size
 
@@ -237,13 +239,17 @@ class FrameReader:
             if length is None:
                 self._skip(1)
                 continue
+            if length > self._max_payload:
+                self.too_long += 1
+                self._skip(HEADER_BYTES)
+                continue
             total = HEADER_BYTES + length + _CHECK.size
             if len(self._buffer) < total:
                 return None
             body, (check,) = bytes(self._buffer[: total - 4]), _CHECK.unpack(self._buffer[total - 4 : total])
             if zlib.crc32(body) != check:
                 self.damaged += 1
-                self._skip(HEADER_BYTES)
+                self._skip(total)
                 continue
             del self._buffer[:total]
             return Frame(body[2], body[3], body[HEADER_BYTES:])
@@ -255,7 +261,7 @@ class FrameReader:
         magic, _, _, length = _HEADER.unpack_from(self._buffer)
         (check,) = _CHECK.unpack_from(self._buffer, _HEADER.size)
         valid = magic == MAGIC and zlib.crc32(self._buffer[: _HEADER.size]) == check
-        return length if valid and length <= self._max_payload else None
+        return length if valid else None
 
     def _skip(self, count: int) -> None:
         self.stray += count

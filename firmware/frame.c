@@ -97,8 +97,10 @@ void frame_begin(struct frame_writer *writer, uint8_t type, uint8_t sequence, ui
 
 void frame_write(struct frame_writer *writer, const void *bytes, size_t count)
 {
-    writer->check = crc32_update(writer->check, bytes, count);
-    writer->write(bytes, count);
+    if (count > 0) {
+        writer->check = crc32_update(writer->check, bytes, count);
+        writer->write(bytes, count);
+    }
 }
 
 void frame_end(struct frame_writer *writer)

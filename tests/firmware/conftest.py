@@ -1,0 +1,80 @@
+"""Builds and projects that the firmware tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from c_server import CServer
+from host_compiler import FIRMWARE, HERE, compile_for_host
+from small_model import small_model
+
+from deploy.build_folder import BuildFolder
+from deploy.cli.main import run
+from deploy.firmware_build import write_project
+
+
+def compiled(folder: Path, content: bytes, npu: str = "U55-128", *more: str) -> BuildFolder:
+    """Compile a model with Vela into a build folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "small.tflite"
+    source.write_bytes(content)
+    build = folder / f"build-{npu}"
+    with contextlib.chdir(folder):
+        assert run(["compile", str(source), "--npu", npu, "-o", str(build), "-q", *more]) == 0
+    return BuildFolder.open(build)
+
+
+@pytest.fixture(scope="session")
+def small_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The small two-output network for U55-128."""
+    return compiled(tmp_path_factory.mktemp("small"), small_model())
+
+
+@pytest.fixture(scope="session")
+def u65_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The small network for U65-256 with a dedicated SRAM."""
+    return compiled(tmp_path_factory.mktemp("small65"), small_model(), "U65-256")
+
+
+@pytest.fixture(scope="session")
+def cpu_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The small network with an operator that stays on the CPU."""
+    return compiled(tmp_path_factory.mktemp("cpu"), small_model(elu_on_cpu=True))
+
+
+@pytest.fixture(scope="session")
+def small_project(small_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rendered ``npu`` project of the small network."""
+    folder = tmp_path_factory.mktemp("project")
+    write_project(small_build, "npu", folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server_library(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The C server with the small network's tables, compiled for this computer."""
+    names = ("server.c", "frame.c", "crc32.c", "message.c")
+    sources = [HERE / "server_harness.c", small_project / "model" / "network.c", *(FIRMWARE / n for n in names)]
+    output = tmp_path_factory.mktemp("server") / "server.so"
+    flags = ["-shared", "-fPIC"]
+    return ctypes.CDLL(str(compile_for_host(output, sources, includes=[small_project / "model"], flags=flags)))
+
+
+@pytest.fixture
+def c_server(server_library: ctypes.CDLL) -> Iterator[CServer]:
+    """A fresh server on a TCP port of this computer."""
+    with CServer(server_library) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> None:
+    """Skips where the cross compiler is not installed."""
+    for program in ("cmake", "arm-none-eabi-gcc"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")

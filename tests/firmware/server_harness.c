@@ -1,0 +1,95 @@
+/* The protocol server on this computer: the test is the UART, and a made-up runtime computes the outputs. */
+#include <string.h>
+
+#include "network.h"
+#include "runtime.h"
+#include "server.h"
+#include "uart.h"
+
+static uint8_t output[1 << 20];
+static size_t output_bytes;
+static uint8_t inputs[NETWORK_INPUT_BYTES];
+static uint8_t outputs[NETWORK_OUTPUT_BYTES];
+static const char *start_problem;
+static const char *infer_problem;
+
+void harness_problems(const char *at_start, const char *at_inference)
+{
+    start_problem = at_start;
+    infer_problem = at_inference;
+}
+
+/* Takes what the server has sent since the last call. */
+size_t harness_take(uint8_t *copy)
+{
+    size_t count = output_bytes;
+    memcpy(copy, output, count);
+    output_bytes = 0;
+    return count;
+}
+
+void harness_push(const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        server_push(bytes[i]);
+    }
+}
+
+void uart_write(const void *bytes, size_t count)
+{
+    if (output_bytes + count <= sizeof output) {
+        memcpy(output + output_bytes, bytes, count);
+        output_bytes += count;
+    }
+}
+
+bool uart_read(uint8_t *byte, uint32_t timeout_ms)
+{
+    (void)byte;
+    (void)timeout_ms;
+    return false;
+}
+
+enum runtime_kind runtime_kind(void)
+{
+    return RUNTIME_OTHER;
+}
+
+const char *runtime_start(void)
+{
+    return start_problem;
+}
+
+static uint32_t place(const struct network_tensor *tensors, unsigned number)
+{
+    uint32_t offset = 0;
+    for (unsigned i = 0; i < number; i++) {
+        offset += tensors[i].bytes;
+    }
+    return offset;
+}
+
+void *runtime_input(unsigned number)
+{
+    return inputs + place(network_inputs, number);
+}
+
+const void *runtime_output(unsigned number)
+{
+    return outputs + place(network_outputs, number);
+}
+
+const char *runtime_infer(struct runtime_report *report)
+{
+    for (size_t i = 0; i < sizeof outputs; i++) {
+        outputs[i] = (uint8_t)(inputs[i % sizeof inputs] + i);
+    }
+    report->arena_used = 1234;
+    report->counters = (struct npu_counters){
+        .cycles = 0x123456789,
+        .events = { 0x23, 0x82, 0x87, 0x3FF },
+        .values = { 1, 2, 3, 4 },
+        .streams = 1,
+    };
+    return infer_problem;
+}

@@ -1,0 +1,225 @@
+"""The C protocol server, spoken to through the Python side of the protocol; and hostile bytes into it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_server import CServer
+from host_compiler import FIRMWARE, HERE, compile_for_host
+
+from deploy.build_folder import BuildFolder
+from deploy.errors import BadInputError, TargetError
+from deploy.firmware_link import FirmwareLink
+from deploy.firmware_target import BoardTarget, Expectations
+from deploy.protocol import Type, encode
+from deploy.target_run import read_models
+
+IMAGE = np.arange(256, dtype=np.int8).reshape(1, 8, 8, 4)
+
+
+def computed(image: np.ndarray) -> bytes:
+    """What the harness's runtime makes of an input."""
+    raw = image.tobytes()
+    return bytes((raw[i % len(raw)] + i) & 0xFF for i in range(128 + 48))
+
+
+@pytest.fixture(scope="module")
+def expectations(small_build: BuildFolder) -> Expectations:
+    models = read_models(small_build)
+    return Expectations(small_build.document.compiled_sha256, models.inputs, models.outputs, npu_expected=True)
+
+
+def answers(server: CServer, expectations: Expectations, count: int = 1, timeout_s: float = 3.0) -> list:
+    target = BoardTarget(server.port, expectations, timeout_s=timeout_s)
+    return list(target.answers(tuple({"image": IMAGE + i} for i in range(count)), (), 1))
+
+
+def failure(server: CServer, expectations: Expectations, count: int = 1, timeout_s: float = 3.0) -> TargetError:
+    with pytest.raises(TargetError) as caught:
+        answers(server, expectations, count, timeout_s)
+    assert caught.value.exit_status == 4
+    return caught.value
+
+
+def test_hello_carries_the_tensor_table_that_was_rendered(c_server: CServer, small_build: BuildFolder) -> None:
+    with FirmwareLink(c_server.port) as link:
+        hello = link.greet()
+    document = small_build.document
+    assert hello.model_sha256 == document.compiled_sha256
+    assert (hello.version, hello.runtime, hello.request_bytes) == (1, 0, 256)
+    for entry, record in zip((*hello.inputs, *hello.outputs), (*document.inputs, *document.outputs), strict=True):
+        assert (entry.name, entry.dtype, entry.shape, entry.bytes) == (
+            record.name,
+            record.dtype,
+            record.shape,
+            record.bytes,
+        )
+        assert np.float32(entry.scale) == np.float32(record.scales[0])
+        assert entry.zero_point == record.zero_points[0]
+
+
+def test_one_connection_serves_many_inputs(c_server: CServer, expectations: Expectations) -> None:
+    got = answers(c_server, expectations, 50)
+    assert len(got) == 50
+    for i, answer in enumerate(got):
+        raw = b"".join(answer.outputs[name].tobytes() for name in ("garment", "kind"))
+        assert raw == computed(IMAGE + i)
+    assert got[0].counters == {
+        "NPU TOTAL": 0x123456789,
+        "NPU ACTIVE": 1,
+        "AXI0 RD DATA BEAT RECEIVED": 2,
+        "AXI0 WR DATA BEAT WRITTEN": 3,
+        "NPU EVENT 0x3ff": 4,
+        "ARENA BYTES": 1234,
+    }
+
+
+def test_text_and_garbage_around_frames_do_not_matter(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda data: b"\xe5\x7aboot\r\n\x00" + data + b"\xe5"
+    assert len(answers(c_server, expectations, 3)) == 3
+
+
+def test_a_new_connection_is_a_new_conversation(c_server: CServer, expectations: Expectations) -> None:
+    for _ in range(3):
+        assert len(answers(c_server, expectations, 2)) == 2
+
+
+def test_an_input_of_the_wrong_size_is_refused_with_both_sizes(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        for size in (255, 257, 100_000, 0):
+            with pytest.raises(TargetError, match=rf"{size} bytes, the network takes 256"):
+                link.request(Type.INFER, bytes(size), Type.RESULT, 2)
+        assert len(link.request(Type.INFER, bytes(256), Type.RESULT, 2)) == 44 + 176
+
+
+def test_an_unknown_request_and_another_version_are_refused(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        with pytest.raises(TargetError, match="speaks version 1"):
+            link.request(Type.HELLO, b"\x02\x00", Type.HELLO_REPLY, 2)
+        with pytest.raises(TargetError, match="unknown request"):
+            link.request(Type.LOG, b"", Type.RESULT, 2)
+
+
+def test_what_the_runtime_fails_from_reaches_the_user(c_server: CServer, expectations: Expectations) -> None:
+    c_server.problems(at_inference="NPU: bus error on AXI port 1")
+    error = failure(c_server, expectations)
+    assert error.message == "input 0: the target says: NPU: bus error on AXI port 1"
+
+
+def test_firmware_that_cannot_run_says_why_instead_of_hello(c_server: CServer, expectations: Expectations) -> None:
+    c_server.problems(at_start="NPU: the model was compiled for Ethos-U55-256, this is Ethos-U55-128")
+    assert "compiled for Ethos-U55-256, this is Ethos-U55-128" in failure(c_server, expectations).message
+
+
+def test_a_request_that_is_damaged_on_the_way_is_reported(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_target = lambda data: data[:100] + bytes([data[100] ^ 4]) + data[101:] if len(data) > 200 else data
+    assert "a request arrived damaged (CRC-32 differs)" in failure(c_server, expectations).message
+
+
+def test_a_request_that_loses_a_byte_is_reported(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_target = lambda data: data[:100] + data[101:] if len(data) > 200 else data
+    assert "a request ended after 259 of 260 bytes" in failure(c_server, expectations).message
+
+
+def test_a_reply_that_is_damaged_on_the_way_is_reported(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda data: data[:50] + bytes([data[50] ^ 1]) + data[51:] if len(data) == 236 else data
+    assert "a reply arrived damaged" in failure(c_server, expectations).message
+
+
+def test_a_reply_that_is_cut_off_is_reported(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda data: data[:-7] if len(data) == 236 else data
+    assert "a reply ended after 229 of 236 bytes" in failure(c_server, expectations, timeout_s=1.0).message
+
+
+def test_a_target_that_is_reset_in_the_middle_is_noticed(c_server: CServer, expectations: Expectations) -> None:
+    c_server.restart_at = 4
+    error = failure(c_server, expectations, 5)
+    assert error.message.startswith("input 2: the target was reset while it worked")
+
+
+def test_a_target_that_stops_answering_is_given_up(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda data: data if len(data) != 236 else b""
+    assert "no answer within 1 s" in failure(c_server, expectations, timeout_s=1.0).message
+
+
+def test_a_flooded_uart_is_no_endless_wait(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda data: data if len(data) != 236 else b"\x55" * 1_000_000
+    assert "the target floods the UART" in failure(c_server, expectations).message
+
+
+def test_a_connection_that_breaks_is_reported(c_server: CServer, expectations: Expectations) -> None:
+    c_server.close_after = 2
+    assert "the connection to the target broke" in failure(c_server, expectations, 5).message
+
+
+def test_another_models_firmware_is_refused(c_server: CServer, expectations: Expectations) -> None:
+    other = Expectations("0" * 64, expectations.inputs, expectations.outputs, npu_expected=True)
+    assert "the firmware holds another model" in failure(c_server, other).message
+
+
+def test_a_target_without_the_protocol_is_quoted(c_server: CServer, expectations: Expectations) -> None:
+    c_server.to_host = lambda _data: b"Hello from my own firmware\r\n"
+    error = failure(c_server, expectations, timeout_s=1.5)
+    assert "does not speak deploy's protocol: no hello within 1.5 s (it sends text" in error.message
+    assert "Hello from my own firmware" in error.log
+
+
+def test_a_silent_target_is_told_so(c_server: CServer, expectations: Expectations) -> None:
+    c_server.silent = True
+    assert "(it sends nothing)" in failure(c_server, expectations, timeout_s=1.0).message
+
+
+def test_a_late_reply_is_not_taken_for_the_next_one(c_server: CServer, expectations: Expectations) -> None:
+    stale = encode(Type.RESULT, 200, bytes(44 + 176))
+    c_server.to_host = lambda data: stale + data
+    got = answers(c_server, expectations, 3)
+    assert [answer.outputs["garment"].tobytes()[0] for answer in got] == [0, 1, 2]
+
+
+def test_a_port_that_does_not_exist_is_one_message() -> None:
+    with pytest.raises(TargetError, match="cannot be opened"):
+        FirmwareLink("/dev/does-not-exist")
+    with pytest.raises(BadInputError, match="--port"):
+        FirmwareLink("nonsense://x")
+
+
+def fuzz_sources(project: Path) -> list[Path]:
+    names = ("server.c", "frame.c", "crc32.c", "message.c")
+    return [
+        HERE / "fuzz_server.c",
+        HERE / "server_harness.c",
+        project / "model" / "network.c",
+        *(FIRMWARE / name for name in names),
+    ]
+
+
+def test_mutated_conversations_do_no_harm(small_project: Path, tmp_path: Path) -> None:
+    flags = ["-DFUZZ_MAIN", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    program = compile_for_host(
+        tmp_path / "fuzz", fuzz_sources(small_project), includes=[small_project / "model"], flags=flags
+    )
+    done = subprocess.run([program, "20000"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "20000 conversations" in done.stdout
+
+
+@pytest.mark.slow
+def test_libfuzzer_finds_nothing(small_project: Path, tmp_path: Path) -> None:
+    if shutil.which("clang") is None:
+        pytest.skip("clang is not installed")
+    flags = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    program = compile_for_host(
+        tmp_path / "fuzz", fuzz_sources(small_project), includes=[small_project / "model"], flags=flags, cc="clang"
+    )
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for number, (kind, payload) in enumerate([(1, b"\x01\x00"), (2, bytes(256)), (3, b""), (2, bytes(300))]):
+        (corpus / str(number)).write_bytes(encode(kind, number, payload))
+    command = [program, "-max_total_time=60", "-max_len=1200", "-print_final_stats=1", corpus]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
