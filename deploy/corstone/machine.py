@@ -16,7 +16,7 @@ from deploy.corstone.debugger import Debugger, resumes, steps
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.options import Options
-from deploy.corstone.qemu import QemuProcess
+from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
@@ -219,6 +219,8 @@ class Machine:
             else:
                 self.cpu.resume(changed)
         elif debugger is not None:
+            if self._interrupting:
+                self.cpu.settle()
             debugger.reply(reply)
         else:
             raise TargetError(f"the CPU stopped for no reason that is known here (gdb reply {reply[:60]!r})")
@@ -263,12 +265,26 @@ class Machine:
                 self._stepping, self._interrupting = steps(request), False
                 self.cpu.resume({}, request)
             elif not self.cpu.running:
-                debugger.reply(self.cpu.gdb.request(request))
+                debugger.reply(self._peek(request) or self.cpu.gdb.request(request))
                 if request == b"?":
                     # QEMU takes this for a new debugger and removes all watchpoints, ours too.
                     self.cpu.watch()
         if not debugger.attached:
             self._released(debugger)
+        return None
+
+    def _peek(self, request: bytes) -> bytes | None:
+        """The answer to a debugger that reads the NPU's registers; None if it asks for something else."""
+        match = re.fullmatch(rb"m([0-9a-f]{1,8}),([0-9a-f]{1,3})", request)
+        if match is None or self.npu is None:
+            return None
+        address, size = int(match[1], 16), int(match[2], 16)
+        for window in memory_map.NPU_WINDOWS:
+            offset = address - window
+            if 0 <= offset <= memory_map.NPU_WINDOW_SIZE - size:
+                first, last = offset & ~3, offset + size
+                words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
+                return words[offset - first : last - first].hex().encode()
         return None
 
     def _halt_for_debugger(self) -> Ending | None:
@@ -279,6 +295,8 @@ class Machine:
             return self._exited(reply)
         if _WATCHED.search(reply):
             self.cpu.write(self._access())
+        else:
+            self.cpu.settle()
         return None
 
     def _released(self, debugger: Debugger) -> None:

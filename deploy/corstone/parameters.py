@@ -29,6 +29,7 @@ class Parameter:
         default: value without ``-C``; its type is the parameter's type.
         description: what ``-l`` prints.
         choices: the values that are modelled; empty for all.
+        absent: what is not there although a value asks for it; a warning, as most programs do without.
         low: smallest integer allowed.
         high: largest integer allowed.
     """
@@ -39,6 +40,7 @@ class Parameter:
     choices: tuple[Value, ...] = ()
     low: int = 0
     high: int = 0xFFFFFFFF
+    absent: str = ""
 
     @property
     def type_name(self) -> str:
@@ -63,6 +65,10 @@ def parameter_table(family: str) -> dict[str, Parameter]:
         ),
         Parameter("cpu0.CFGITCMSZ", 15, "Size of the ITCM, 2^(n-1) KB; 512 KB are always there", high=15),
         Parameter("cpu0.CFGDTCMSZ", 15, "Size of the DTCM, 2^(n-1) KB; 512 KB are always there", high=15),
+        Parameter(
+            "cpu0.INITSVTOR", 0x10000000, "Vector table at reset: the ITCM", choices=(0x10000000, 0x00000000)
+        ),
+        Parameter("cpu0.INITNSVTOR", 0, "Non-secure vector table at reset", choices=(0,)),
         Parameter("cpu0.FPU", True, "Floating point unit", choices=(True,)),
         Parameter("cpu0.DSP", True, "DSP instructions", choices=(True,)),
         Parameter("cpu0.MVE", 2, "M-profile vector extension: 2 = integer and floating point", choices=(2,)),
@@ -78,7 +84,13 @@ def parameter_table(family: str) -> dict[str, Parameter]:
         Parameter("mps3_board.DISABLE_GATING", False, _NO_EFFECT),
         Parameter("mps3_board.hostbridge.interfaceName", "", _NO_EFFECT),
         Parameter("mps3_board.hostbridge.userNetworking", False, _NO_EFFECT),
-        Parameter("mps3_board.smsc_91c111.enabled", False, "Ethernet", choices=(False,)),
+        Parameter("mps3_board.smsc_91c111.enabled", False, "Ethernet", absent="the Ethernet controller"),
+        Parameter("mps3_board.v_path", "", "Scripts of virtual streams", absent="virtual streaming"),
+        Parameter("mps3_board.FPGA_SRAM_SIZE", 1, "Size of the BRAM in MB; 2 MB are always there", low=1, high=2),
+        Parameter(
+            "mps3_board.sse300.VM_BANK_SIZE", 1024, "Size of an SRAM bank in KB; 4 MB are always there", high=2048
+        ),
+        Parameter("mps3_board.sse300.NUMVMBANK", 2, "Number of SRAM banks", low=1, high=2),
         Parameter("mps3_board.visualisation.disable-visualisation", False, "There is never a window"),
         Parameter("mps3_board.visualisation.rate_limit-enable", True, _NO_EFFECT),
     ]
@@ -91,6 +103,7 @@ def parameter_table(family: str) -> dict[str, Parameter]:
             Parameter(f"{name}.shutdown_on_eot", False, f"Shut down when EOT (0x04) is sent{used}"),
             Parameter(f"{name}.shutdown_tag", "", f"Shut down when this text is sent{used}"),
             Parameter(f"{name}.in_file", "", "Input from a file", choices=("",)),
+            Parameter(f"{name}.rx_overrun_mode", False, _NO_EFFECT),
         ]
     for terminal in TERMINALS:
         name = f"mps3_board.telnetterminal{terminal}"
@@ -126,6 +139,15 @@ def check_parameters(assignments: Sequence[tuple[str, str]], table: Mapping[str,
             raise BadInputError(f"unknown parameter '{name}'", hints=[*hints, "-l lists all parameters"])
         values[short] = parse_value(parameter, text)
     return values
+
+
+def absent_hardware(values: Mapping[str, Value], table: Mapping[str, Parameter]) -> list[str]:
+    """A warning for each value that asks for something that is not there."""
+    return [
+        f"parameter '{name}': {table[name].absent} is not modelled"
+        for name, value in values.items()
+        if value and table[name].absent
+    ]
 
 
 def parse_value(parameter: Parameter, text: str) -> Value:

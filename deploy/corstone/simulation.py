@@ -15,6 +15,8 @@ from deploy.corstone.console import MODEL, NAME, Console
 from deploy.corstone.debugger import Debugger
 from deploy.corstone.machine import EndReason, Machine, StopRequest
 from deploy.corstone.options import Options
+from deploy.corstone.parameters import absent_hardware
+from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
 from deploy.corstone.uart import Uart, UartSink
 from deploy.errors import BadInputError
@@ -35,6 +37,8 @@ def simulate(options: Options, console: Console) -> int:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
     for application in options.applications:
         elf.read_segments(application)
+    for warning in absent_hardware(options.values, options.parameters):
+        console.report(f"Warning: {warning}")
     executable = qemu.locate_qemu()
     began = time.monotonic()
     with _signals(), contextlib.ExitStack() as stack:
@@ -81,14 +85,14 @@ def _connected_uarts(options: Options) -> list[int]:
     return [number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends)]
 
 
-def _start_qemu(executable: Path, options: Options) -> qemu.QemuProcess:
+def _start_qemu(executable: Path, options: Options) -> QemuProcess:
     semihosting, folder = None, None
     if options.value("cpu0.semihosting-enable"):
         semihosting = qemu.Semihosting(str(options.value("cpu0.semihosting-cmd_line")))
         folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
         if not folder.is_dir():
             raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")
-    return qemu.QemuProcess(
+    return QemuProcess(
         executable,
         options.applications,
         uarts=_connected_uarts(options),
@@ -98,7 +102,7 @@ def _start_qemu(executable: Path, options: Options) -> qemu.QemuProcess:
 
 
 def _connect_uarts(
-    options: Options, process: qemu.QemuProcess, terminals: dict[int, Terminal], stack: contextlib.ExitStack
+    options: Options, process: QemuProcess, terminals: dict[int, Terminal], stack: contextlib.ExitStack
 ) -> list[Uart]:
     uarts = []
     for number in (0, *_connected_uarts(options)):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from deploy.corstone.memory import GuestMemory
-from deploy.corstone.qemu import QemuProcess, locate_qemu
+from deploy.corstone.qemu import locate_qemu
+from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.errors import TargetError
 from deploy.npu_config import npu_config

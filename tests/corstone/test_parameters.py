@@ -1,6 +1,12 @@
 import pytest
 
-from deploy.corstone.parameters import check_parameters, format_table, parameter_table, parse_value
+from deploy.corstone.parameters import (
+    absent_hardware,
+    check_parameters,
+    format_table,
+    parameter_table,
+    parse_value,
+)
 from deploy.errors import BadInputError
 
 U55 = parameter_table("U55")
@@ -55,3 +61,10 @@ def test_the_listing_names_every_parameter_with_its_default():
     listing = format_table(U55)
     assert all(any(line.startswith(f"{name}=") for line in listing.splitlines()) for name in U55)
     assert "ethosu.num_macs=0x80" in listing
+
+
+def test_hardware_that_is_absent_is_a_warning_as_most_programs_do_without():
+    values = check_parameters([("mps3_board.smsc_91c111.enabled", "1"), ("mps3_board.v_path", "''")], U55)
+    assert absent_hardware(values, U55) == [
+        "parameter 'mps3_board.smsc_91c111.enabled': the Ethernet controller is not modelled"
+    ]

@@ -137,6 +137,8 @@ def test_a_debugger_steps_over_npu_accesses_as_over_any_instruction(debugged):
     time.sleep(0.5)
     assert client.interrupt().startswith(b"T02")
     count, copied = client.word(0x20001000), client.word(0x20001004)
+    assert client.word(0x58102000) == client.word(0x48102000) == 0x10064001
+    assert client.word(0x58102080) in (count, count - 1)
     assert count > first + 10
     assert copied in (count, count - 1)
     accesses = count

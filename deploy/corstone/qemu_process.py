@@ -1,0 +1,234 @@
+"""Runs QEMU so that it never outlives its parent.
+
+All channels to QEMU are socket pairs that it inherits: nothing lies in the file system that could clash with
+another machine or be left behind, whatever kills whom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.corstone import memory_map
+from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, Semihosting, check_version, command_line
+from deploy.errors import NotInstalledError, TargetError
+
+_START_TIMEOUT_S = 20.0
+_KEPT_MESSAGES = 16 * 1024
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class QemuProcess:
+    """A running QEMU and our ends of its channels; use as a context manager, which ends it.
+
+    Args:
+        qemu: the executable.
+        applications: ELF files; the first boots.
+        uarts: numbers of the UARTs to connect besides UART0.
+        semihosting: semihosting options, None for off.
+        working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
+
+    Raises:
+        NotInstalledError: QEMU does not start at all.
+    """
+
+    def __init__(
+        self,
+        qemu: Path,
+        applications: Sequence[Path],
+        *,
+        uarts: Sequence[int] = (),
+        semihosting: Semihosting | None = None,
+        working_folder: Path | None = None,
+    ) -> None:
+        self._messages = bytearray()
+        with contextlib.ExitStack() as theirs:
+            ours: dict[str, socket.socket] = {}
+            inherited: dict[str, int] = {}
+            sockets = ([0] if semihosting else []) + [number for number in uarts if number]
+            for name in ["gdb", "qmp", "qtest", *(f"uart{number}" for number in sockets)]:
+                ours[name], other = socket.socketpair()
+                inherited[name] = theirs.enter_context(other).fileno()
+            self.ddr_file, ddr_path = _shared_memory()
+            self._ddr_path = ddr_path if sys.platform != "linux" else None
+            if sys.platform == "linux":
+                inherited["ddr"] = self.ddr_file
+            channels = Channels(
+                inherited["gdb"],
+                inherited["qmp"],
+                inherited["qtest"],
+                {number: inherited[f"uart{number}"] for number in sockets},
+                ddr_path,
+            )
+            self.channels = ours
+            applications = [path.absolute() for path in applications]
+            try:
+                self._process = subprocess.Popen(
+                    command_line(qemu, applications, channels, semihosting),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    pass_fds=list(inherited.values()),
+                    process_group=0,
+                    cwd=working_folder,
+                    # One system call, looked up beforehand: safe between fork and exec.
+                    preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+                )
+            except OSError as error:
+                self._close()
+                raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
+        self.pid = self._process.pid
+        for stream in (self.standard_output, self.stderr):
+            os.set_blocking(stream, False)
+        for number in sockets:
+            ours[f"uart{number}"].setblocking(False)
+
+    def uart(self, number: int) -> tuple[int, int]:
+        """Descriptors (non-blocking) of a connected UART: its output, to read from, and its input, to write to."""
+        if f"uart{number}" in self.channels:
+            descriptor = self.channels[f"uart{number}"].fileno()
+            return descriptor, descriptor
+        return self.standard_output, self.standard_input
+
+    @property
+    def standard_output(self) -> int:
+        """Descriptor that QEMU's standard output is read from (non-blocking)."""
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout.fileno()
+
+    @property
+    def standard_input(self) -> int:
+        """Descriptor that QEMU's standard input is written to."""
+        assert self._process.stdin is not None  # noqa: S101
+        return self._process.stdin.fileno()
+
+    @property
+    def stderr(self) -> int:
+        """Descriptor that QEMU's messages are read from (non-blocking)."""
+        assert self._process.stderr is not None  # noqa: S101
+        return self._process.stderr.fileno()
+
+    def wait_ready(self) -> str:
+        """Wait until QEMU speaks; returns its version.
+
+        Raises:
+            NotInstalledError: it ended instead (no such machine, an option it does not know), or is too old.
+            TargetError: it says nothing.
+        """
+        control = self.channels["qmp"]
+        control.settimeout(_START_TIMEOUT_S)
+        greeting = b""
+        try:
+            while not greeting.endswith(b"\n"):
+                received = control.recv(4096)
+                if not received or len(greeting) > 65536:
+                    raise self.ended_early()
+                greeting += received
+            numbers = json.loads(greeting)["QMP"]["version"]["qemu"]
+            version = f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}"
+        except TimeoutError:
+            raise TargetError("QEMU does not start to speak", log=self.messages()) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise TargetError("QEMU's greeting cannot be read", log=self.messages()) from error
+        except ConnectionError:
+            raise self.ended_early() from None
+        check_version(version)
+        self._forget_ddr_file()
+        return version
+
+    def ended_early(self) -> NotInstalledError | TargetError:
+        """The error for a QEMU that ended before the machine ran."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        log = self.messages()
+        said = "\n".join(log)
+        if "unsupported machine" in said or "not supported" in said or "invalid option" in said:
+            return NotInstalledError(
+                f"this QEMU cannot be the open Corstone-300: {log[-1] if log else 'no message'}",
+                hints=[f"machine {MACHINE} and QEMU {'.'.join(map(str, MIN_VERSION))} or newer are needed"],
+            )
+        return TargetError(f"QEMU ended before the machine started ({self.exit_description()})", log=log)
+
+    def exit_description(self) -> str:
+        """How QEMU ended, in words."""
+        status = self._process.poll()
+        if status is None:
+            return "still running"
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    def wait_exit(self, timeout_s: float) -> int | None:
+        """Wait for QEMU's end; its exit status, or None if it still runs."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def messages(self) -> list[str]:
+        """The last lines that QEMU wrote on its standard error."""
+        with contextlib.suppress(BlockingIOError, ValueError):
+            while chunk := os.read(self.stderr, 65536):
+                self._messages += chunk
+                del self._messages[:-_KEPT_MESSAGES]
+        lines = self._messages.decode("utf-8", "replace").splitlines()
+        lines = [line for line in lines if line.strip() and "has no peer" not in line]
+        # A fatal error is followed by a listing of all registers: the first lines matter then, not the last ones.
+        fatal = next((number for number, line in enumerate(lines) if "fatal:" in line), None)
+        return lines[-12:] if fatal is None else lines[fatal : fatal + 6]
+
+    def __enter__(self) -> QemuProcess:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill QEMU and close everything; harmless when it has ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _forget_ddr_file(self) -> None:
+        """Take the file's name away once both have it open."""
+        if self._ddr_path is not None:
+            Path(self._ddr_path).unlink(missing_ok=True)
+            self._ddr_path = None
+
+    def _close(self) -> None:
+        self._forget_ddr_file()
+        process = getattr(self, "_process", None)
+        streams = (process.stdin, process.stdout, process.stderr) if process is not None else ()
+        for closeable in (*self.channels.values(), *filter(None, streams)):
+            with contextlib.suppress(OSError):
+                closeable.close()
+        if self.ddr_file >= 0:
+            os.close(self.ddr_file)
+            self.ddr_file = -1
+
+
+def _shared_memory() -> tuple[int, str]:
+    """A sparse file for DDR that vanishes with its users: descriptor here, path for QEMU."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("corstone-300-ddr")
+        path = f"/proc/self/fd/{descriptor}"
+    else:
+        descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
+    os.ftruncate(descriptor, memory_map.DDR.size)
+    return descriptor, path
