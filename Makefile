@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
 
-.PHONY: demo test test-all lint setup apt clean
+.PHONY: corpus demo test test-all lint setup apt clean
 
 demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
@@ -16,6 +16,10 @@ test: setup lint
 
 test-all: setup lint
 	$(BIN)/pytest
+
+# Every network of the corpus on every NPU in every memory mode; the table goes to build/corpus. About 20 minutes.
+corpus: setup
+	PYTHONPATH=tests $(BIN)/python -m corpus
 
 lint: setup
 	$(BIN)/ruff check .

@@ -29,6 +29,10 @@ def large_networks() -> dict[str, Converter]:
         "streaming_wake_word": lambda: _streaming(8),
         "streaming_wake_word_int16": lambda: _streaming(16),
         "lstm_wake_word": _lstm,
+        "cpu_between_elu": lambda: _cpu_between("elu"),
+        "cpu_between_reverse": lambda: _cpu_between("reverse"),
+        "cpu_between_space_to_depth": lambda: _cpu_between("space_to_depth"),
+        "cpu_between_float_io": lambda: _cpu_between("reverse", io=None),
         "svdf_like_wake_word": lambda: _svdf(8),
     }
 
@@ -139,6 +143,28 @@ def _svdf(bits: int) -> bytes:
     frames = rng.normal(0, 1, (16, features)).astype(np.float32)
     states = rng.normal(0, 1, (16, memory, filters)).astype(np.float32)
     return convert(step, [frames, states], bits=bits)
+
+
+def _cpu_between(kind: str, io: str | None = "int8") -> bytes:
+    """Two convolutions around an operator that Vela leaves on the CPU, with a connection past it."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(31)
+    first = rng.normal(0, 0.4, (3, 3, 4, 8)).astype(np.float32)
+    depth = 32 if kind == "space_to_depth" else 8
+    second = rng.normal(0, 0.4, (3, 3, depth, 6)).astype(np.float32)
+    between = {
+        "elu": tf.nn.elu,
+        "reverse": lambda x: tf.reverse(x, [2]),
+        "space_to_depth": lambda x: tf.nn.space_to_depth(x, 2),
+    }[kind]
+
+    def function(x: Any) -> Any:
+        before = tf.nn.relu6(tf.nn.conv2d(x, first, 1, "SAME"))
+        after = tf.nn.conv2d(between(before), second, 1, "SAME")
+        return after, tf.reduce_max(before, (1, 2))
+
+    return convert(function, [rng.normal(0, 1, (16, 12, 10, 4)).astype(np.float32)], io)
 
 
 def _lstm() -> bytes:

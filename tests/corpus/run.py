@@ -42,9 +42,9 @@ def main() -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     parts = [part for part in options.only.split(",") if part]
     kinds = options.kinds.split(",")
-    found = _networks(kinds, parts, options.jobs)
+    found = networks_of(kinds, parts, options.jobs)
     npus = tuple(options.npu.split(","))
-    rows = _run(found, npus, options.modes, options.jobs)
+    rows = run_all(found, npus, options.modes, options.jobs)
     write_table(rows, options.output)
     print(summary(rows))
     return 1 if failing(rows) else 0
@@ -54,7 +54,7 @@ def _wanted(names: list[str], parts: list[str]) -> list[str]:
     return [name for name in names if not parts or any(part in name for part in parts)]
 
 
-def _networks(kinds: list[str], parts: list[str], jobs: int) -> dict[str, Path]:
+def networks_of(kinds: list[str], parts: list[str], jobs: int) -> dict[str, Path]:
     """Name -> file of all networks; conversion runs in processes of its own (TensorFlow is large)."""
     found: dict[str, Path] = {}
     work = []
@@ -84,7 +84,8 @@ def _convert(work: tuple[str, list[str]]) -> dict[str, Path]:
     return converted(large_networks(), [_HERE / "large.py"], names)
 
 
-def _run(found: dict[str, Path], npus: tuple[str, ...], modes: int | None, jobs: int) -> list[Row]:
+def run_all(found: dict[str, Path], npus: tuple[str, ...], modes: int | None, jobs: int) -> list[Row]:
+    """Rows of all networks, sorted."""
     rows: list[Row] = []
     start = time.monotonic()
     left = dict(found)

@@ -1,0 +1,120 @@
+"""A sample of the corpus in every run, all of it where time allows; and the walk operator by operator itself."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from corpus.conversion import TESTS, converted, small_networks
+from corpus.large import large_networks
+from corpus.pairs import NPUS, Network, Row, compile_quickly, run_network, walk_exact
+from corpus.random_networks import random_networks
+from corpus.real import real_networks
+from corpus.run import RANDOM_NETWORKS, networks_of, run_all
+from corpus.table import failing, pair_status, summary
+from deploy import tflite_model
+from deploy.npu_config import NPU_CONFIGS
+
+pytestmark = pytest.mark.tensorflow
+
+# Beside the sample of tests/npu/test_networks.py, which needs no second oracle: those that do, and then some.
+SMALL = ("dense_3d", "dense_rows_int16", "dense_large_int16", "sum_c", "softmax", "concat_rescaled")
+    "dense_3d",
+    "dense_rows_int16",
+    "dense_large_int16",
+    "sum_c",
+    "softmax",
+    "concat_rescaled",
+    "conv3x3_groups",
+)
+RANDOM = [f"random_{seed:04}" for seed in range(24)]
+
+
+def rows_of(found: dict, npus_each: int) -> list[Row]:
+    """Every network on some NPUs, taking turns."""
+    rows = []
+    for number, (name, path) in enumerate(found.items()):
+        chosen = tuple(NPUS[(number * npus_each + i) % len(NPUS)] for i in range(npus_each))
+        rows += run_network(name, path, chosen, modes=2)
+    return rows
+
+
+def test_a_sample_of_small_networks_is_exact_or_explained() -> None:
+    found = converted(small_networks(), [TESTS / "npu" / "networks.py"], SMALL)
+    assert set(found) == set(SMALL)
+    rows = rows_of(found, 2)
+    assert len({(row.network, row.npu) for row in rows}) == 2 * len(SMALL)
+    assert {row.status for row in rows} <= {"exact", "explained", "cpu only"}, summary(rows)
+    explained = {row.network for row in rows if row.status == "explained"}
+    assert explained <= {"sum_c"}, summary(rows)
+
+
+def test_a_sample_of_random_networks_is_exact() -> None:
+    here = TESTS / "corpus"
+    sources = [here / "random_networks.py", here / "large.py"]
+    rows = rows_of(converted(random_networks(RANDOM_NETWORKS), sources, RANDOM), 1)
+    assert len(rows) >= len(RANDOM)
+    assert {row.status for row in rows} == {"exact"}, summary(rows)
+
+
+def test_operators_on_the_cpu_between_operators_on_the_npu_share_its_arena() -> None:
+    names = [name for name in large_networks() if name.startswith("cpu_between")]
+    found = converted(large_networks(), [TESTS / "corpus" / "large.py"], names)
+    assert set(found) == set(names)
+    for name, path in found.items():
+        with tempfile.TemporaryDirectory() as folder:
+            compiled, _ = compile_quickly(path, NPU_CONFIGS["U55-256"], "Shared_Sram", Path(folder))
+            codes = [operator.code for operator in tflite_model.read(compiled).operators]
+        first, last = codes.index("ethos-u"), len(codes) - codes[::-1].index("ethos-u") - 1
+        assert any(code != "ethos-u" for code in codes[first:last]), (name, codes)
+    rows = rows_of(found, 3)
+    assert {row.status for row in rows} == {"exact"}, summary(rows)
+
+
+def test_streaming_networks_with_their_state_are_exact() -> None:
+    names = [name for name in large_networks() if "wake_word" in name]
+    found = converted(large_networks(), [TESTS / "corpus" / "large.py"], names)
+    assert set(found) == set(names)
+    rows = rows_of(found, 2)
+    assert {row.status for row in rows} == {"exact"}, summary(rows)
+
+
+@pytest.mark.parametrize("npu", ["U55-128", "U65-512"])
+def test_operator_by_operator_finds_nothing_in_an_exact_network(npu: str, mlperf_tiny: dict) -> None:
+    """In cascades and fused operators, too: ResNet-8 has residual additions, stripes and a softmax."""
+    network = Network("image_classification", mlperf_tiny["image_classification"])
+    results = list(walk_exact(network, NPU_CONFIGS[npu], "Shared_Sram"))
+    assert len(results) >= 14
+    assert [result for result in results if result.mismatches and not result.explained] == []
+
+
+def test_the_table_counts_pairs_by_their_worst_memory_mode() -> None:
+    rows = [
+        Row("a", "U55-32", "Sram_Only", "exact"),
+        Row("a", "U55-32", "Shared_Sram", "unexplained", reason="who knows"),
+        Row("a", "U55-64", "Sram_Only", "exact"),
+        Row("b", "U55-64", "Sram_Only", "cpu only"),
+    ]
+    assert pair_status(rows) == {
+        ("a", "U55-32"): "unexplained",
+        ("a", "U55-64"): "exact",
+        ("b", "U55-64"): "cpu only",
+    }
+    assert [row.reason for row in failing(rows)] == ["who knows"]
+    text = summary(rows)
+    assert "1 of 2 pairs (50.00%)" in text
+    assert "who knows" in text
+
+
+@pytest.mark.slow
+def test_the_whole_corpus_is_99_percent_exact_and_nothing_is_unexplained() -> None:
+    found = networks_of(["small", "random", "large", "real"], [], 2)
+    assert len(small_networks()) >= 150
+    assert len(real_networks()) >= 4
+    rows = run_all(found, NPUS, None, 2)
+    assert failing(rows) == [], summary(rows)
+    status = list(pair_status(rows).values())
+    compared = [value for value in status if value in ("exact", "explained")]
+    assert compared.count("exact") / len(compared) >= 0.99, summary(rows)
