@@ -21,14 +21,6 @@ pytestmark = pytest.mark.tensorflow
 
 # Beside the sample of tests/npu/test_networks.py, which needs no second oracle: those that do, and then some.
 SMALL = ("dense_3d", "dense_rows_int16", "dense_large_int16", "sum_c", "softmax", "concat_rescaled")
-    "dense_3d",
-    "dense_rows_int16",
-    "dense_large_int16",
-    "sum_c",
-    "softmax",
-    "concat_rescaled",
-    "conv3x3_groups",
-)
 RANDOM = [f"random_{seed:04}" for seed in range(24)]
 
 
