@@ -13,6 +13,7 @@ from typing import Literal
 
 from deploy import fvp_locate
 from deploy.errors import DeployError
+from deploy.fvp_boards import Board, boards
 from deploy.npu_config import npu_config
 
 State = Literal["ok", "missing", "broken", "optional"]
@@ -52,6 +53,7 @@ def examine() -> list[Finding]:
         _runner("U55"),
         _runner("U65"),
         *_arm_fvps(),
+        _docker(),
         _cross_compiler(),
         _tflm(),
     ]
@@ -110,28 +112,53 @@ def _runner(family: str) -> Finding:
     return Finding(name, "ok", path.parent.name, needed_for="run-fvp")
 
 
+_FVP_PURPOSE = "run-fvp on Arm's own model"
+
+
 def _arm_fvps() -> list[Finding]:
+    """One finding for each board's FVP: not found, or each executable found with what is wrong with it."""
+    return [finding for board in boards() for finding in _arm_fvp(board)]
+
+
+def _arm_fvp(board: Board) -> list[Finding]:
+    label = f"Arm FVP {board.name} {board.npu_family}"
     findings = []
-    for name in ("U55-128", "U65-256"):
-        npu = npu_config(name)
-        label = f"Arm FVP {npu.family}"
-        candidates = fvp_locate.arm_candidates(npu.family)
-        for path in candidates:
-            try:
-                simulator = fvp_locate.find(npu, str(path))
-            except DeployError as error:
-                findings.append(Finding(label, "optional", error.message, needed_for="run-fvp on Arm's own model"))
-            else:
-                kind = "" if simulator.kind == "arm" else " (the open one, by Arm's name)"
-                findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}"))
-        if not candidates:
-            searched = ", ".join(["PATH", *map(str, fvp_locate.search_roots())])
-            remedy = (
-                f"not in {searched}: download it from developer.arm.com, accept Arm's licence and install it; "
-                "until then the open Corstone-300 runs"
-            )
-            findings.append(Finding(label, "optional", "not found", remedy, "run-fvp on Arm's own model"))
-    return findings
+    for path in fvp_locate.arm_candidates(board):
+        try:
+            simulator = fvp_locate.identified((str(path),), board)
+        except DeployError as error:
+            remedy = "; ".join(error.hints)
+            findings.append(Finding(label, "optional", error.message, remedy, _FVP_PURPOSE))
+        else:
+            kind = "" if simulator.kind == "arm" else " (the open one, by Arm's name)"
+            findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}", needed_for=_FVP_PURPOSE))
+    if findings:
+        return findings
+    searched = ", ".join(["PATH", *map(str, board.search_roots())])
+    remedy = (
+        f"not in {searched}: download it from developer.arm.com, then `deploy fvp install ARCHIVE` "
+        f"(it asks you to accept Arm's licence){_until_then(board)}"
+    )
+    return [Finding(label, "optional", "not found", remedy, _FVP_PURPOSE)]
+
+
+def _until_then(board: Board) -> str:
+    if sys.platform == "darwin":
+        return ", or run it in a container: `--fvp docker:IMAGE`, see fvp/README.md"
+    return "; until then the open Corstone-300 runs" if board.open else ""
+
+
+def _docker() -> Finding:
+    """Docker matters where Arm has no executable for this computer, and for whoever asks for it."""
+    path = shutil.which("docker")
+    if path is None:
+        remedy = "install Docker Desktop" if sys.platform == "darwin" else "apt-get install docker.io"
+        return Finding("docker", "optional", "not found", remedy, "--fvp docker:IMAGE")
+    if _output([path, "version", "--format", "{{.Server.Version}}"]) is None:
+        return Finding(
+            "docker", "optional", f"{path}: its daemon does not answer", "start it", "--fvp docker:IMAGE"
+        )
+    return Finding("docker", "ok", path, needed_for="--fvp docker:IMAGE")
 
 
 def _cross_compiler() -> Finding:

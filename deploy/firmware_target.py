@@ -161,15 +161,24 @@ class FirmwareTarget:
         expectations: what the firmware must be.
         macs: of the NPU to simulate.
         timeout_s: seconds that one input may take.
+        timing: whether the NPU's cycles matter.
     """
 
     def __init__(
-        self, simulator: Simulator, firmware: Path, expectations: Expectations, *, macs: int, timeout_s: float
+        self,
+        simulator: Simulator,
+        firmware: Path,
+        expectations: Expectations,
+        *,
+        macs: int,
+        timeout_s: float,
+        timing: bool = False,
     ) -> None:
         self._simulator = simulator
         self._firmware = firmware
         self._expectations = expectations
         self._macs = macs
+        self._timing = timing
         self._timeout_s = timeout_s
 
     def answers(self, samples: tuple[Sample, ...], _expected: object, _jobs: int) -> Iterator[Answer]:
@@ -179,7 +188,7 @@ class FirmwareTarget:
             TargetError: an answer did not arrive whole; names the input.
         """
         limit_s = min(_START_TIMEOUT_S + self._timeout_s * (len(samples) + 1), _DAY_S)
-        with _Machine(self._simulator, self._firmware, self._macs, limit_s) as machine:
+        with _Machine(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
             try:
                 port = f"socket://127.0.0.1:{machine.terminal_port()}"
                 with FirmwareLink(port, waiting=machine.check_alive) as link:
@@ -194,10 +203,11 @@ class FirmwareTarget:
 class _Machine:
     """A simulator that runs in the background; its end is noticed, and leaving the context ends it."""
 
-    def __init__(self, simulator: Simulator, firmware: Path, macs: int, limit_s: float) -> None:
+    def __init__(self, simulator: Simulator, firmware: Path, macs: int, timing: bool, limit_s: float) -> None:
         self._simulator = simulator
         self._firmware = firmware
         self._macs = macs
+        self._timing = timing
         self._limit_s = limit_s
         self._processes = SimulatorProcesses()
         self._output = bytearray()
@@ -215,6 +225,7 @@ class _Machine:
             run = FvpRun(
                 firmware=firmware,
                 macs=self._macs,
+                timing=self._timing,
                 terminal_port=_FIRST_PORT,
                 time_limit_s=max(1, round(self._limit_s)),
                 # Frames are binary: a byte 0x04 in them means nothing.
@@ -222,7 +233,9 @@ class _Machine:
             )
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="machine"))
             stack.callback(self._processes.cancel)
-            pool.submit(self._run, command_line(self._simulator.command, run))
+            simulator = self._simulator
+            words = command_line(simulator.command, run, simulator.board, simulator.release)
+            pool.submit(self._run, words)
             self._stack = stack.pop_all()
         return self
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
+from deploy.fvp_boards import Board, default_board
 from deploy.npu_config import NpuConfig
 
 MODEL_ADDRESS = 0x9000_0000
@@ -33,7 +34,6 @@ TFLM_OVERHEAD_BYTES = 2 * 1024
 _EOT = b"\x04"
 _COPIED = re.compile(r"(\d+) output tensor/s worth (\d+) bytes copied to 0x([0-9a-fA-F]+)")
 _METRICS = re.compile(r"<metrics>\s*([A-Za-z0-9+/=\s]{0,65536}?)\s*</metrics>")
-_MEMORY_MODES = {"U55": ("Shared_Sram", "Sram_Only"), "U65": ("Dedicated_Sram",)}
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,16 @@ class RunnerReport:
     counters: dict[str, int]
 
 
-def runner_path(npu: NpuConfig) -> Path:
-    """The runner's ELF for an NPU family.
+def runner_path(npu: NpuConfig, board: Board | None = None) -> Path:
+    """The runner's ELF for an NPU family on a board (default: the first that has it).
 
     Raises:
         NotInstalledError: the wheel ``mlia-ethos-u`` is not installed.
     """
     found = importlib.util.find_spec("mlia")
     folders = [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
-    pattern = f"inference_runner-sse-300-*-tflm-ethos-{npu.family}-Default-noTA/mlek_inference_runner.axf"
+    subsystem = (board or default_board(npu.family)).runner.subsystem
+    pattern = f"inference_runner-{subsystem}-*-tflm-ethos-{npu.family}-Default-noTA/mlek_inference_runner.axf"
     for folder in folders:
         for path in sorted((folder / "resources" / "backends" / "applications").glob(pattern), reverse=True):
             return path
@@ -66,27 +67,29 @@ def runner_path(npu: NpuConfig) -> Path:
     )
 
 
-def check_fits(document: CompileDocument, npu: NpuConfig, model_bytes: int) -> None:
+def check_fits(document: CompileDocument, npu: NpuConfig, model_bytes: int, board: Board | None = None) -> None:
     """Refuse on the host what the runner could not hold.
 
     Raises:
         BadInputError: model, inputs, outputs or arena are larger than the firmware's, or the memory mode differs.
     """
-    modes = _MEMORY_MODES[npu.family]
+    runner = (board or default_board(npu.family)).runner
+    modes = runner.memory_modes
     if not document.memory_mode.startswith(modes):
         raise BadInputError(
             f"the model was compiled for memory mode {document.memory_mode}, "
             f"Arm's {npu.family} runner is built for {' or '.join(modes)}",
             hints=[f"deploy compile ... --memory-mode {npu.memory_mode}"],
         )
-    dedicated = npu.family == "U65"
-    figure = document.figure("dram_peak" if dedicated else "sram_peak")
+    figure = document.figure(runner.arena)
     arena = int(figure.value) if figure else 0
+    fast = document.figure("sram_peak")
     needs = (
         ("model", model_bytes, MODEL_LIMIT),
         ("inputs", sum(tensor.bytes for tensor in document.inputs), INPUT_LIMIT),
         ("outputs", sum(tensor.bytes for tensor in document.outputs), OUTPUT_LIMIT),
         ("tensor arena (Vela's figure + 2 KB for TFLM)", arena + TFLM_OVERHEAD_BYTES, ARENA_BYTES),
+        ("NPU's fast memory", int(fast.value) if fast and runner.sram_bytes else 0, runner.sram_bytes or 0),
     )
     for what, needed, available in needs:
         if needed > available:

@@ -38,6 +38,7 @@ class RunnerTarget:
         firmware: the runner's ELF.
         model: the Vela-compiled ``.tflite``.
         macs: of the NPU to simulate.
+        timing: whether the NPU's cycles matter.
         inputs: the model's input tensors by name, in the compiled model's order.
         outputs: the model's output tensors by name, in the compiled model's order.
         npu_expected: whether the model has operators on the NPU.
@@ -51,6 +52,7 @@ class RunnerTarget:
         model: Path,
         *,
         macs: int,
+        timing: bool = False,
         inputs: Mapping[str, Tensor],
         outputs: Mapping[str, Tensor],
         npu_expected: bool,
@@ -60,6 +62,7 @@ class RunnerTarget:
         self._firmware = firmware
         self._model = model
         self._macs = macs
+        self._timing = timing
         self._inputs = dict(inputs)
         self._outputs = dict(outputs)
         self._npu_expected = npu_expected
@@ -101,12 +104,13 @@ class RunnerTarget:
 
     def _boot(self, folder: Path, sample: Sample, expected: Mapping[str, NDArray[Any]]) -> Answer:
         uart, dump, run = self._prepare(folder, sample, expected)
-        words = command_line(self._simulator.command, run)
+        simulator = self._simulator
+        words = command_line(simulator.command, run, simulator.board, simulator.release)
         started = time.monotonic()
         end = self._processes.run(
             words,
             timeout_s=self._timeout_s + _GRACE_S,
-            environment=environment(self._simulator.command[0]),
+            environment=environment(simulator.command[0]),
         )
         wall_s = time.monotonic() - started
         sent = _read_bounded(uart, _MAX_UART_BYTES)
@@ -135,6 +139,7 @@ class RunnerTarget:
         run = FvpRun(
             firmware=firmware,
             macs=self._macs,
+            timing=self._timing,
             uart_file=uart,
             data=(
                 DataFile(model, runner.MODEL_ADDRESS),

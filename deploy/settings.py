@@ -44,13 +44,14 @@ class Settings(BaseModel):
     )
     build: str | None = Field(default=None, description="build folder")
     firmware: str | None = Field(default=None, description="what run-fvp boots")
-    fvp: str | None = Field(default=None, description="simulator: path of Arm's FVP, or open")
+    fvp: str | None = Field(default=None, description="simulator: path of Arm's FVP, docker:IMAGE, or open")
     inputs: str | None = Field(default=None, description=".npz with the arrays that run-fvp feeds, by input name")
     labels: str | None = Field(default=None, description=".json with class names and true labels per output")
     count: int | None = Field(default=None, gt=0, description="how many inputs run-fvp feeds")
     jobs: int | None = Field(default=None, gt=0, description="machines side by side")
     tolerance: float | None = Field(default=None, ge=0, description="largest difference that passes, in LSB")
     timeout: float | None = Field(default=None, gt=0, description="seconds that one boot may take")
+    timing: bool | None = Field(default=None, description="have Arm's FVP count the NPU's cycles, which is slow")
 
 
 def load(folder: Path | None = None) -> Settings:
@@ -151,6 +152,7 @@ _EXAMPLES: dict[str, Any] = {
     "jobs": 2,
     "tolerance": 1,
     "timeout": 120,
+    "timing": False,
 }
 
 

@@ -22,6 +22,7 @@ from deploy.answer import Answer
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.comparison import compare_outputs
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
+from deploy.fvp_boards import common, default_board
 from deploy.fvp_locate import Simulator, find
 from deploy.inputs import InputSet, Sample, load_inputs, named_inputs, random_inputs
 from deploy.labels import Labels, load_labels
@@ -35,7 +36,6 @@ from deploy.tflite_model import Model, Tensor, read
 from deploy.verdict import FirmwareRecord, Platform, ReferenceOpinion, Verdict, judge, reason_of_second
 
 DEFAULT_TOLERANCE_LSB = 1.0
-DEFAULT_TIMEOUT_S = 120.0
 _MAX_PREDICTIONS = 10_000
 
 
@@ -52,7 +52,9 @@ class RunOptions:
         count: how many inputs to feed; None for all of the file, or one made-up input.
         jobs: machines side by side; None for one per processor.
         tolerance: largest difference that passes, in LSB.
-        timeout_s: seconds that one boot of the runner, or one input on other firmware, may take.
+        timeout_s: seconds that one boot of the runner, or one input on other firmware, may take; None for a limit
+            that follows from Vela's estimate of the cycles.
+        timing: whether the simulator has to count the NPU's cycles.
         port: serial port of a board that runs firmware already; no simulator is started then.
         baud: bits per second on that port.
     """
@@ -64,7 +66,8 @@ class RunOptions:
     count: int | None = None
     jobs: int | None = None
     tolerance: float = DEFAULT_TOLERANCE_LSB
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float | None = None
+    timing: bool = False
     port: str | None = None
     baud: int = 115200
 
@@ -126,10 +129,11 @@ class TargetRun:
         options, document = self._options, self._build.document
         npu = npu_config(document.npu)
         models = read_models(self._build)
-        firmware = self._choose_firmware(npu, models)
+        simulator = self._choose_simulator(npu)
+        firmware = self._choose_firmware(npu, models, simulator)
         self._inputs = _input_set(models.compiled, options)
         labels = load_labels(options.labels, models.source) if options.labels else {}
-        target = self._target(npu, models, firmware)
+        target = self._target(npu, models, simulator, firmware)
         kernels = ReferenceKernels(models.source)
         samples = self._inputs.samples
         expected = tuple(_ordered(kernels.run(sample), models.outputs) for sample in samples)
@@ -140,15 +144,47 @@ class TargetRun:
             on_answer(len(self._answers), len(samples))
         return self._judged(npu, models, expected, labels)
 
-    def _choose_firmware(self, npu: NpuConfig, models: Models) -> Path | None:
+    def _choose_simulator(self, npu: NpuConfig) -> Simulator | None:
+        """What boots the firmware; None for a board."""
+        options = self._options
+        if options.port is not None:
+            self._platform = Platform(kind="board", executable=options.port, version="", npu=npu.name)
+            return None
+        self._simulator = simulator = find(npu, options.fvp)
+        self._platform = Platform(
+            kind=simulator.kind,
+            executable=simulator.executable,
+            version=simulator.version,
+            npu=npu.name,
+            timing=simulator.accurate(timing=options.timing),
+        )
+        return simulator
+
+    def _timeout_s(self) -> float:
+        """What the user chose, else a limit that grows with Vela's estimate."""
+        if self._options.timeout_s is not None:
+            return self._options.timeout_s
+        figure = self._build.document.figure("total_cycles")
+        accurate = self._platform is not None and self._platform.timing
+        return common().time_limit.seconds(figure.value if figure else 0, accurate=accurate)
+
+    def _choose_firmware(self, npu: NpuConfig, models: Models, simulator: Simulator | None) -> Path | None:
         """The ELF to boot, rendered and built first where that is asked for; None for a board."""
         options, document = self._options, self._build.document
-        if options.port is not None:
+        if simulator is None:
             return None
+        board = simulator.board
         if options.firmware == "runner":
-            runner_firmware.check_fits(document, npu, len(models.compiled.content))
-            return runner_firmware.runner_path(npu)
+            runner_firmware.check_fits(document, npu, len(models.compiled.content), board)
+            return runner_firmware.runner_path(npu, board)
+        simulator.check_terminal()
         if options.firmware in ("npu", "tflm"):
+            if board != default_board(npu.family):
+                raise BadInputError(
+                    f"--firmware {options.firmware} is rendered for {default_board(npu.family).name}, "
+                    f"{simulator.executable} models {board.name}",
+                    hints=["`--firmware runner` runs on every board"],
+                )
             from deploy import firmware_build
 
             choose = firmware_build.npu_firmware if options.firmware == "npu" else firmware_build.tflm_firmware
@@ -161,36 +197,41 @@ class TargetRun:
             )
         return path
 
-    def _target(self, npu: NpuConfig, models: Models, firmware: Path | None) -> Target:
+    def _target(
+        self, npu: NpuConfig, models: Models, simulator: Simulator | None, firmware: Path | None
+    ) -> Target:
         options = self._options
         npu_expected = models.npu_operators > 0
+        timeout_s = self._timeout_s()
         if options.firmware != "runner" or firmware is None:
             from deploy.firmware_target import BoardTarget, Expectations, FirmwareTarget
 
             expectations = Expectations(
                 self._build.document.compiled_sha256, models.inputs, models.outputs, npu_expected
             )
-        if firmware is None:
-            port = options.port or ""
-            self._platform = Platform(kind="board", executable=port, version="", npu=npu.name)
-            return BoardTarget(port, expectations, baud=options.baud, timeout_s=options.timeout_s)
+        if firmware is None or simulator is None:
+            return BoardTarget(options.port or "", expectations, baud=options.baud, timeout_s=timeout_s)
         kind = options.firmware if options.firmware in ("runner", "npu", "tflm") else "file"
         self._firmware = FirmwareRecord(kind=kind, path=str(firmware), sha256=sha256_of_file(firmware))
-        self._simulator = simulator = find(npu, options.fvp)
-        self._platform = Platform(
-            kind=simulator.kind, executable=simulator.executable, version=simulator.version, npu=npu.name
-        )
         if kind != "runner":
-            return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=options.timeout_s)
+            return FirmwareTarget(
+                simulator,
+                firmware,
+                expectations,
+                macs=npu.macs,
+                timing=options.timing,
+                timeout_s=timeout_s,
+            )
         return RunnerTarget(
             simulator,
             firmware,
             self._build.compiled,
             macs=npu.macs,
+            timing=options.timing,
             inputs=models.inputs,
             outputs=models.outputs,
             npu_expected=npu_expected,
-            timeout_s=options.timeout_s,
+            timeout_s=timeout_s,
         )
 
     def failed(self, error: DeployError) -> Verdict:

@@ -14,12 +14,16 @@ VERDICT_SCHEMA_VERSION = 1
 
 
 class Platform(Document):
-    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host."""
+    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host.
+
+    ``timing`` says whether a simulator counted the NPU's cycles (Arm's FVP without ``--fast``).
+    """
 
     kind: Literal["open", "arm", "board", "host"]
     executable: str
     version: str
     npu: str
+    timing: bool = False
 
 
 class FirmwareRecord(Document):

@@ -53,7 +53,7 @@ def test_a_qemu_without_the_machine_is_broken(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_places_searched_for_arms_fvp_are_named() -> None:
-    finding = found()["Arm FVP U55"]
+    finding = found()["Arm FVP Corstone-300 U55"]
     if finding.state != "ok":
         assert "PATH" in finding.remedy
         assert "/opt/VHT" in finding.remedy

@@ -70,7 +70,7 @@ def test_a_file_that_may_not_be_executed_is_named(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_no_simulator_is_refused_with_what_it_says(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalledError, match=r"not a Corstone-300 simulator.*hello from ls"):
+    with pytest.raises(NotInstalledError, match=r"not a Corstone simulator.*hello from ls"):
         fvp_locate.find(U55, str(fake_fvp(tmp_path / "ls", "hello from ls")))
 
 
@@ -85,9 +85,46 @@ def test_the_open_one_says_that_it_is_open() -> None:
     assert "Open Corstone-300" in simulator.version
 
 
-def test_an_npu_that_corstone_300_does_not_have_is_refused() -> None:
-    with pytest.raises(BadInputError, match="no Corstone-300 has an Ethos-U85-256"):
-        fvp_locate.find(npu_config("U85-256"))
+def test_an_npu_that_only_arms_fvp_models_is_not_installed_without_it() -> None:
+    with pytest.raises(NotInstalledError, match="no Ethos-U85: that takes Arm's FVP_Corstone_SSE-320"):
+        fvp_locate.find(npu_config("U85-256"), "open")
+
+
+@pytest.mark.parametrize(
+    ("npu", "name", "board"),
+    [
+        ("U55-128", "FVP_Corstone_SSE-310", "Corstone-310"),
+        ("U65-256", "VHT_Corstone_SSE-310_Ethos-U65", "Corstone-310"),
+        ("U65-256", "VHT_Corstone_SSE-300_Ethos-U65", "Corstone-300"),
+        ("U85-256", "FVP_Corstone_SSE-320", "Corstone-320"),
+        ("U55-128", "a-wrapper", "Corstone-300"),
+    ],
+)
+def test_the_board_follows_from_the_executables_name(tmp_path: Path, npu: str, name: str, board: str) -> None:
+    simulator = fvp_locate.find(npu_config(npu), str(fake_fvp(tmp_path / name, ARM)))
+    assert (simulator.board.name, simulator.board.npu_family) == (board, npu[:3])
+    assert simulator.release == (11, 27)
+
+
+def test_an_fvp_of_another_npu_family_is_refused(tmp_path: Path) -> None:
+    path = fake_fvp(tmp_path / "FVP_Corstone_SSE-300_Ethos-U65", ARM)
+    with pytest.raises(BadInputError, match="models an Ethos-U65, the model was compiled for Ethos-U55"):
+        fvp_locate.find(U55, str(path))
+
+
+def test_a_folder_with_other_simulators_names_them(tmp_path: Path) -> None:
+    fake_fvp(tmp_path / "FVP_Corstone_SSE-320", ARM)
+    with pytest.raises(NotInstalledError, match="no simulator of an Ethos-U55") as error:
+        fvp_locate.find(U55, str(tmp_path))
+    assert "it holds FVP_Corstone_SSE-320" in error.value.hints
+
+
+def test_cycles_are_counted_only_where_that_was_asked_for_and_always_on_old_releases(tmp_path: Path) -> None:
+    new = fvp_locate.find(U55, str(fake_fvp(tmp_path / "new" / NAME, ARM)))
+    old = fvp_locate.find(U55, str(fake_fvp(tmp_path / "old" / NAME, "Fast Models [11.13.41 (May 1 2021)]")))
+    assert [new.accurate(timing=timing) for timing in (False, True)] == [False, True]
+    assert old.accurate(timing=False)
+    assert not fvp_locate.find(U55, "open").accurate(timing=True)
 
 
 def test_release_11_27_gets_its_python_library_on_the_path(

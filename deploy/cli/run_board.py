@@ -27,7 +27,9 @@ def run_board(
     tolerance: Annotated[
         float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one input may take; default 120.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds an input may take; default: 120, or more.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> int:
@@ -38,7 +40,7 @@ def run_board(
     from deploy import settings
     from deploy.build_folder import BuildFolder
     from deploy.cli.run_fvp import run_and_report
-    from deploy.target_run import DEFAULT_TIMEOUT_S, DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
 
     kept = settings.load()
     inputs = inputs or (Path(kept.inputs) if kept.inputs else None)
@@ -48,7 +50,7 @@ def run_board(
         labels=labels,
         count=count or kept.count,
         tolerance=next(v for v in (tolerance, kept.tolerance, DEFAULT_TOLERANCE_LSB) if v is not None),
-        timeout_s=timeout or kept.timeout or DEFAULT_TIMEOUT_S,
+        timeout_s=timeout if timeout is not None else kept.timeout,
         port=port,
         baud=baud,
     )

@@ -28,7 +28,7 @@ def run_fvp(
     ] = None,
     fvp: Annotated[
         str | None,
-        typer.Option(help="Simulator: path of Arm's FVP, or open. Default: Arm's if installed, else open."),
+        typer.Option(help="Path of Arm's FVP, docker:IMAGE, or open. Default: Arm's where installed, else open."),
     ] = None,
     inputs: Annotated[
         Path | None, typer.Option(help=".npz with an array per input; default: made-up data.")
@@ -39,7 +39,12 @@ def run_fvp(
     tolerance: Annotated[
         float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds one boot may take; default 120.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a boot may take; default: 120, more for large models.")
+    ] = None,
+    timing: Annotated[
+        bool, typer.Option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the simulator's command.")] = False,
@@ -50,7 +55,7 @@ def run_fvp(
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
-    from deploy.target_run import DEFAULT_TIMEOUT_S, DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
 
     kept = settings.load()
     options = RunOptions(
@@ -61,7 +66,8 @@ def run_fvp(
         count=count or kept.count,
         jobs=jobs or kept.jobs,
         tolerance=_first(tolerance, kept.tolerance, DEFAULT_TOLERANCE_LSB),
-        timeout_s=_first(timeout, kept.timeout, DEFAULT_TIMEOUT_S),
+        timeout_s=timeout if timeout is not None else kept.timeout,
+        timing=timing or bool(kept.timing),
     )
     opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
     return run_and_report(TargetRun(opened, options), json=json, quiet=quiet, verbose=verbose)
