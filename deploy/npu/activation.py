@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu import tables
 from deploy.npu.architecture import LUT_BYTES, Architecture
 from deploy.npu.curves import sigmoid, tanh
 from deploy.npu.errors import StreamError, UnsupportedError
@@ -32,16 +33,36 @@ def finish(
     Returns:
         Array of the OFM's type and the shape of ``values``.
     """
+    indexed = clamped(values, operation)
+    if operation.activation.function is Function.LUT:
+        return look_up(indexed, operation, memory, architecture)
+    return indexed
+
+
+def clamped(values: NDArray[np.int64], operation: BlockOperation) -> NDArray[np.generic]:
+    """The first half of :func:`finish`: everything but the lookup table.
+
+    Returns:
+        Array of the type that :func:`element_dtype` names.
+    """
     ofm, activation = operation.ofm, operation.activation
-    if activation.function is Function.LUT:
-        return _look_up(_clamp(values, operation, activation.index_dtype), operation, memory, architecture)
     if activation.function in _CURVES:
         if ofm.dtype != np.dtype("<i2"):
             raise UnsupportedError(f"{activation.function.name} with an OFM of {ofm.dtype}")
         values = _CURVES[activation.function](values)
-    if ofm.dtype.itemsize == 4:
-        return values.astype(np.uint32).view(ofm.dtype)
-    return _clamp(values, operation, ofm.dtype).astype(ofm.dtype)
+    dtype = element_dtype(operation)
+    if dtype.itemsize == 4:
+        if activation.function is Function.LUT:
+            raise UnsupportedError("a table with an index of 32 bits")
+        return values.astype(np.uint32).view(dtype)
+    low, high = clamp_range(operation, dtype)
+    return np.clip(values + ofm.zero_point, low, high).astype(dtype)
+
+
+def element_dtype(operation: BlockOperation) -> np.dtype[np.generic]:
+    """Type of the values that are stored or, with a table, looked up."""
+    activation = operation.activation
+    return activation.index_dtype if activation.function is Function.LUT else operation.ofm.dtype
 
 
 def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple[int, int]:
@@ -51,18 +72,22 @@ def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple
     return min(max(activation.minimum, bottom), top), min(max(activation.maximum, bottom), top)
 
 
-def _clamp(values: NDArray[np.int64], operation: BlockOperation, dtype: np.dtype[np.generic]) -> NDArray[np.int64]:
-    low, high = clamp_range(operation, dtype)
-    return np.clip(values + operation.ofm.zero_point, low, high)
-
-
-def _look_up(
-    values: NDArray[np.int64], operation: BlockOperation, memory: Memory, architecture: Architecture
+def look_up(
+    indices: NDArray[np.generic], operation: BlockOperation, memory: Memory, architecture: Architecture
 ) -> NDArray[np.generic]:
-    """Look values up in a table in SHRAM.
+    """The second half of :func:`finish`: look values up in a table in SHRAM.
 
     Formats (measured): 8-bit output 256 x u8/s8; 32-bit output 256 x s32, both indexed from the lowest value;
     16-bit output 512 x (s16 base, s16 slope), interpolated over 7 fraction bits.
+
+    Args:
+        indices: of the type that :func:`element_dtype` names.
+        operation: gives OFM and activation.
+        memory: holds the tables.
+        architecture: says where.
+
+    Returns:
+        Array of the OFM's type and the shape of ``indices``.
     """
     activation, dtype = operation.activation, operation.ofm.dtype
     index_dtype = activation.index_dtype
@@ -76,11 +101,11 @@ def _look_up(
         if index_dtype.itemsize != 2:
             raise UnsupportedError("a 16-bit table with an 8-bit index")
         pairs = table.view("<i2").reshape(512, 2).astype(np.int64)
-        offset = values - lowest
-        index, fraction = offset >> 7, values & 127
+        values = indices.astype(np.int64)
+        index, fraction = (values - lowest) >> 7, values & 127
         line: NDArray[np.int64] = pairs[index, 0] + ((pairs[index, 1] * fraction + 64) >> 7)
         return line.astype(dtype)
     if index_dtype.itemsize != 1:
         raise UnsupportedError("an 8- or 32-bit table with a 16-bit index")
-    entry: NDArray[np.generic] = table.view(dtype)[values - lowest]
-    return entry
+    # In the order of the index's byte: from zero up, then the negative ones.
+    return tables.look_up(np.roll(table.view(dtype), lowest), indices)

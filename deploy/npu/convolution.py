@@ -7,6 +7,7 @@ The sums run in floating point through BLAS, which is exact while they fit the m
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
@@ -102,13 +103,30 @@ def _depthwise(
     height: int,
     width: int,
 ) -> NDArray[np.floating]:
-    ofm, kernel = operation.ofm, operation.kernel
+    ofm, kernel, batch = operation.ofm, operation.kernel, prepared.shape[0]
     taps = windows(prepared, kernel, height, width)
-    result: NDArray[np.floating] = taps[:, :, :, 0, 0] * weights.matrix[0, 0]
+    if kernel.height * kernel.width > height * width:
+        # Large kernels with few positions (means): a position at a time.
+        result = np.empty((batch, height, width, ofm.depth), prepared.dtype)
+        for y in range(height):
+            for x in range(width):
+                window = taps[:, y, x] * weights.matrix
+                np.sum(window.reshape(batch, -1, ofm.depth), axis=1, out=result[:, y, x])
+        return result.reshape(-1, ofm.depth)
+    # A kernel element at a time. Rows of (column, channel) pairs are one long run when the stride is 1: long
+    # inner loops are fast.
+    matrix = weights.matrix
+    if kernel.stride_x == 1:
+        strides = taps.strides
+        shape = (batch, height, width * ofm.depth, kernel.height, kernel.width)
+        taps = as_strided(taps, shape, (*strides[:2], strides[5], *strides[3:5]), writeable=False)
+        taps = taps.transpose(0, 1, 3, 4, 2)[:, :, None]
+        matrix = np.tile(matrix, (1, 1, width))
+    result = taps[:, :, :, 0, 0] * matrix[0, 0]
     product = np.empty_like(result)
     for y in range(kernel.height):
         for x in range(kernel.width):
             if y or x:
-                np.multiply(taps[:, :, :, y, x], weights.matrix[y, x], out=product)
+                np.multiply(taps[:, :, :, y, x], matrix[y, x], out=product)
                 result += product
     return result.reshape(-1, ofm.depth)

@@ -13,17 +13,31 @@ Source: measured against LiteRT's reference kernels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.activation import finish
+from deploy.npu import tables
+from deploy.npu.activation import clamped, finish
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.feature_maps import read, write
 from deploy.npu.memory import Memory
-from deploy.npu.operations import ElementwiseMode, ElementwiseOperation, OperandScaling, Rounding, Scale
+from deploy.npu.operations import (
+    ElementwiseMode,
+    ElementwiseOperation,
+    Function,
+    OperandScaling,
+    Rounding,
+    Scale,
+)
 from deploy.npu.scaling import multiply_shift, rescale, round_half_away
 from deploy.npu.tiling import tiles
+
+_WORTH_A_TABLE = 1 << 14
+"""Elements from which a table of all pairs pays; it is kept for the next run."""
 
 # (left shift of the other operand, bits by which its scale was widened), by element size in bytes.
 _ADVANCED = {1: (19, 20), 2: (14, 15)}
@@ -41,24 +55,65 @@ def elementwise(operation: ElementwiseOperation, memory: Memory, architecture: A
     second = read(memory, ifm2) if ifm2 is not None else None
     batch = max(len(first), 1 if second is None else len(second))
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
+    bytewise = operation.ifm.dtype.itemsize == 1 and (ifm2 is None or ifm2.dtype.itemsize == 1)
+    if bytewise and second is None:
+        table = _compute(tables.every_byte(operation.ifm.dtype), None, operation)
+        result[...] = tables.look_up(finish(table, operation, memory, architecture).ravel(), first)
+        write(memory, ofm, result)
+        return
+    pairs = None
+    if bytewise and operation.activation.function is Function.NONE and result.size >= _WORTH_A_TABLE:
+        pairs = _pair_table(_unplaced(operation))
     for items, rows in tiles(result.shape):
-        a = _operand(first, items, rows, operation.ifm.zero_point)
-        if operation.mode.unary:
-            values = _unary(a, operation)
-        elif second is None or ifm2 is None:
-            values = _binary(a, np.full((1, 1, 1, 1), operation.scalar or 0, np.int64), operation)
-        else:
-            values = _binary(a, _operand(second, items, rows, ifm2.zero_point), operation)
+        if pairs is not None and second is not None:
+            part = tables.look_up_pairs(pairs, _part(first, items, rows), _part(second, items, rows))
+            result[items, rows] = part
+            continue
+        other = None if second is None else _part(second, items, rows)
+        values = _compute(_part(first, items, rows), other, operation)
         result[items, rows] = finish(values, operation, memory, architecture)
     write(memory, ofm, result)
 
 
-def _operand(values: NDArray[np.generic], items: slice, rows: slice, zero_point: int) -> NDArray[np.int64]:
-    """A part of an operand without its zero point; where it is broadcast it stays one row or one item."""
+def _part(values: NDArray[np.generic], items: slice, rows: slice) -> NDArray[np.generic]:
+    """A part of an operand; where it is broadcast it stays one row or one item."""
     part = values if len(values) == 1 else values[items]
-    part = part if part.shape[1] == 1 else part[:, rows]
-    operand: NDArray[np.int64] = np.subtract(part, zero_point, dtype=np.int64, casting="unsafe")
-    return operand
+    return part if part.shape[1] == 1 else part[:, rows]
+
+
+def _unplaced(operation: ElementwiseOperation) -> ElementwiseOperation:
+    """The operation without its place in stream and memory, so that equal ones share a table."""
+    return replace(
+        operation,
+        index=0,
+        offset=0,
+        block=(0, 0, 0),
+        ifm=tables.anywhere(operation.ifm),
+        ofm=tables.anywhere(operation.ofm),
+        ifm2=None if operation.ifm2 is None else tables.anywhere(operation.ifm2),
+    )
+
+
+@lru_cache(maxsize=256)
+def _pair_table(operation: ElementwiseOperation) -> NDArray[np.generic]:
+    """The results for all pairs of bytes (no lookup table involved)."""
+    if operation.ifm2 is None:
+        raise AssertionError("a table of pairs needs two operands")
+    first, second = tables.every_pair(operation.ifm.dtype, operation.ifm2.dtype)
+    return clamped(_compute(first, second, operation), operation).ravel()
+
+
+def _compute(
+    first: NDArray[np.generic], second: NDArray[np.generic] | None, operation: ElementwiseOperation
+) -> NDArray[np.int64]:
+    """Scaled results of elements as they are in memory; ``second`` is None for a scalar or a unary operation."""
+    a = np.subtract(first, operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
+    if operation.mode.unary:
+        return _unary(a, operation)
+    if second is None or operation.ifm2 is None:
+        return _binary(a, np.full((1, 1, 1, 1), operation.scalar or 0, np.int64), operation)
+    b = np.subtract(second, operation.ifm2.zero_point, dtype=np.int64, casting="unsafe")
+    return _binary(a, b, operation)
 
 
 def _unary(a: NDArray[np.int64], operation: ElementwiseOperation) -> NDArray[np.int64]:

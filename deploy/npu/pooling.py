@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu import tables
 from deploy.npu.activation import finish
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
@@ -31,6 +32,13 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
     kernel = operation.kernel
     if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
         raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
+    if _pointwise(operation):
+        # A table, a new scale, or a copy to another place: every result depends on one byte.
+        ifm = operation.ifm
+        every = np.subtract(tables.every_byte(ifm.dtype), ifm.zero_point, dtype=np.int64, casting="unsafe")
+        table = finish(_scale(every, None, operation), operation, memory, architecture)
+        write(memory, operation.ofm, tables.look_up(table.ravel(), read(memory, ifm)))
+        return
     maximum = operation.mode is PoolingMode.MAX
     values = _maximum(operation, memory) if maximum else _sum(operation, memory)
     # The zero point does not change which element is the largest, so maxima still contain it.
@@ -42,6 +50,18 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
         scaled = _scale(part, None if counts is None else counts[rows], operation)
         result[items, rows] = finish(scaled, operation, memory, architecture)
     write(memory, operation.ofm, result)
+
+
+def _pointwise(operation: PoolingOperation) -> bool:
+    kernel = operation.kernel
+    return (
+        operation.ifm.dtype.itemsize == 1
+        and (kernel.height, kernel.width, kernel.stride_y, kernel.stride_x) == (1, 1, 1, 1)
+        and operation.upscale is Upscale.NONE
+        and not operation.padding.any
+        and operation.mode is not PoolingMode.REDUCE_SUM
+        and (operation.scale is not None or operation.mode is PoolingMode.MAX)
+    )
 
 
 def _maximum(operation: PoolingOperation, memory: Memory) -> NDArray[np.generic]:

@@ -7,12 +7,12 @@ element, that element is exact; the few others are computed with integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.activation import clamp_range, finish
+from deploy.npu.activation import clamp_range, clamped, element_dtype, finish, look_up
 from deploy.npu.architecture import Architecture
 from deploy.npu.limits import STEP_ELEMENTS
 from deploy.npu.memory import Memory
@@ -44,7 +44,7 @@ class Requantizer:
         """Finish accumulators.
 
         Args:
-            sums: float32 or float64 ``(pixels, channels)``, exact integers, without bias; overwritten.
+            sums: float32 or float64 ``(pixels, channels)``, exact integers, without bias.
 
         Returns:
             OFM elements ``(pixels, channels)``.
@@ -52,75 +52,69 @@ class Requantizer:
         constants = self._constants(sums.dtype)
         if constants is None:
             return self._exact(sums.astype(np.int64) + self.scales.bias)
-        result = np.empty(sums.shape, self.operation.ofm.dtype)
+        result = np.empty(sums.shape, element_dtype(self.operation))
         pixels, channels = sums.shape
         repeat = max(1, min(_ROW // channels, pixels))
         whole = pixels // repeat * repeat
-        tiled = [np.tile(vector, repeat) for vector in (constants.bias, constants.scale)]
         step = max(1, STEP_ELEMENTS // (channels * repeat))
+        tiled = replace(
+            constants, scale=np.tile(constants.scale, repeat), offset=np.tile(constants.offset, repeat)
+        )
         rows, target = sums[:whole].reshape(-1, channels * repeat), result[:whole].reshape(-1, channels * repeat)
         for top in range(0, rows.shape[0], step):
-            self._fast(rows[top : top + step], target[top : top + step], tiled, constants)
+            self._fast(rows[top : top + step], target[top : top + step], tiled)
         if whole < pixels:
-            self._fast(sums[whole:], result[whole:], [constants.bias, constants.scale], constants)
+            self._fast(sums[whole:], result[whole:], constants)
+        if self.operation.activation.function is Function.LUT:
+            return look_up(result, self.operation, self.memory, self.architecture)
         return result
 
     def _constants(self, dtype: np.dtype[np.floating]) -> _Constants | None:
         """What the fast path needs; None where it does not apply."""
         operation, scales = self.operation, self.scales
-        size = operation.ofm.dtype.itemsize
-        if operation.activation.function is not Function.NONE or size > 2:
+        size = element_dtype(operation).itemsize
+        if operation.activation.function not in (Function.NONE, Function.LUT) or size > 2:
             return None
-        if size == 2 and dtype != np.float64:
+        if (size == 2 and dtype != np.float64) or operation.rounding is Rounding.TRUNCATE:
             return None
         # TFL's first rounding (at bit 31) moves the value by up to half a unit of bit shift - 31.
         twice = int(scales.shift.min()) if operation.rounding is Rounding.TFL else 0
         first = 2.0 ** -(twice - 31 + 1) if twice > 31 else 0.0
         if operation.rounding is Rounding.TFL and int(scales.shift.max()) > 31 >= twice:
             first = 0.25
-        # Errors of the product and the additions; values beyond the clamp may be further off.
-        margin = first + (2.0**-12 if dtype == np.float32 else 2.0**-30)
-        low, high = clamp_range(operation, operation.ofm.dtype)
-        if margin >= 0.5 or operation.rounding is Rounding.TRUNCATE:
+        low, high = clamp_range(operation, element_dtype(operation))
+        scale = scales.multiplier * np.exp2(-scales.shift.astype(np.float64))
+        offset = scales.bias * scale + (operation.ofm.zero_point - low + 0.5)
+        # Each of the three rounded steps is off by half a unit of its result's last bit; a result inside the
+        # clamp is a product of at most ``largest``. Beyond the clamp it does not matter.
+        largest = float(np.abs(offset).max()) + (high - low) + 2
+        margin = first + 4 * largest * float(np.finfo(dtype).eps)
+        if margin >= 0.4:
             return None
-        return _Constants(
-            bias=scales.bias.astype(dtype),
-            scale=(scales.multiplier * np.exp2(-scales.shift.astype(np.float64))).astype(dtype),
-            offset=operation.ofm.zero_point - low + 0.5,
-            margin=margin,
-            low=low,
-            span=high - low,
-        )
+        return _Constants(scale.astype(dtype), (offset - margin).astype(dtype), margin, low, high - low)
 
-    def _fast(
-        self,
-        sums: NDArray[np.floating],
-        result: NDArray[np.generic],
-        vectors: list[NDArray[np.floating]],
-        constants: _Constants,
-    ) -> None:
-        sums += vectors[0]
-        scaled = sums * vectors[1]
+    def _fast(self, sums: NDArray[np.floating], result: NDArray[np.generic], constants: _Constants) -> None:
         unsigned = np.dtype(f"u{result.dtype.itemsize}")
         lower, upper = np.empty(sums.shape, unsigned), np.empty(sums.shape, unsigned)
-        bound = np.empty_like(scaled)
-        for shift, elements in ((-constants.margin, lower), (constants.margin, upper)):
-            np.add(scaled, scaled.dtype.type(constants.offset + shift), out=bound)
-            np.clip(bound, 0, constants.span, out=bound)
+        bound = sums * constants.scale
+        bound += constants.offset
+        above = bound + bound.dtype.type(2 * constants.margin)
+        for values, elements in ((bound, lower), (above, upper)):
+            np.clip(values, 0, constants.span, out=values)
             # Nothing is negative any more, so truncation rounds down.
-            np.copyto(elements, bound, casting="unsafe")
+            np.copyto(elements, values, casting="unsafe")
         doubts = np.flatnonzero(lower != upper)
         # Unsigned addition wraps to the two's complement that a signed OFM wants.
         np.add(lower, unsigned.type(constants.low & int(np.iinfo(unsigned).max)), out=result.view(unsigned))
         if doubts.size:
-            channels = doubts % vectors[0].size % self.scales.bias.size
+            channels = doubts % self.scales.bias.size
             values = rescale(
-                sums.ravel()[doubts].astype(np.int64),
+                sums.ravel()[doubts].astype(np.int64) + self.scales.bias[channels],
                 self.scales.multiplier[channels],
                 self.scales.shift[channels],
                 self.operation.rounding,
             )
-            result.reshape(-1)[doubts] = finish(values, self.operation, self.memory, self.architecture)
+            result.reshape(-1)[doubts] = clamped(values, self.operation)
 
     def _exact(self, sums: NDArray[np.int64]) -> NDArray[np.generic]:
         scaled = rescale(sums, self.scales.multiplier, self.scales.shift, self.operation.rounding)
@@ -129,9 +123,18 @@ class Requantizer:
 
 @dataclass(frozen=True)
 class _Constants:
-    bias: NDArray[np.floating]
+    """The fast path computes ``sum * scale + offset``, the lower bound of the element less ``low``.
+
+    Attributes:
+        scale: per channel.
+        offset: per channel: bias, zero point and rounding, less the margin.
+        margin: how far the lower and the upper bound are from the value.
+        low: lowest element that the clamp leaves.
+        span: highest element less the lowest.
+    """
+
     scale: NDArray[np.floating]
-    offset: float
+    offset: NDArray[np.floating]
     margin: float
     low: int
     span: int
