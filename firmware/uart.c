@@ -40,17 +40,19 @@ void uart_write(const void *bytes, size_t count)
 bool uart_read(uint8_t *byte, uint32_t timeout_ms)
 {
     uint32_t start = cpu_milliseconds();
+    /* With interrupts off, one that comes between the question and WFI still ends WFI. */
+    cpu_disable_interrupts();
     while ((UART_STATE & STATE_RX_FULL) == 0) {
         if (cpu_milliseconds() - start > timeout_ms) {
+            cpu_enable_interrupts();
             return false;
         }
-        /* With interrupts off, one that comes between the question and WFI still ends WFI; so does the tick. */
-        cpu_disable_interrupts();
-        if ((UART_STATE & STATE_RX_FULL) == 0) {
-            cpu_wait_for_interrupt();
-        }
+        cpu_wait_for_interrupt();
         cpu_enable_interrupts();
+        cpu_instruction_sync();
+        cpu_disable_interrupts();
     }
+    cpu_enable_interrupts();
     *byte = (uint8_t)UART_DATA;
     return true;
 }

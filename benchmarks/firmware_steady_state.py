@@ -1,0 +1,167 @@
+"""Firmware that stays up: time per input on the open Corstone-300 after one boot, and where that time goes.
+
+    python benchmarks/firmware_steady_state.py BUILD [BUILD ...] [--inputs X.npz] [--count 200] [--runner 200]
+
+For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs; boots Arm's runner once per
+input for ``--runner`` of them; runs all of them on the host's NPU model. Prints times, and whether all three gave the
+same bytes. The UART's share is the time of a request with one byte less, which is refused once it has arrived; the
+NPU's share is the host model's time for the same input; the rest is register accesses through the debugger, and
+everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from deploy import firmware_build, runner_firmware
+from deploy.build_folder import BuildFolder
+from deploy.errors import TargetError
+from deploy.firmware_link import FirmwareLink
+from deploy.firmware_target import Expectations, FirmwareTarget
+from deploy.fvp_locate import Simulator, find
+from deploy.inputs import Sample, load_inputs, random_inputs
+from deploy.npu_config import npu_config
+from deploy.npu_inference import NpuInference
+from deploy.protocol import Type
+from deploy.runner_target import RunnerTarget
+from deploy.target_run import Models, read_models
+
+UART_ROUNDS = 30
+TIMEOUT_S = 120
+
+
+class Stopwatch:
+    """Seconds per item of an iteration."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def over(self, items: Iterator) -> Iterator:
+        while True:
+            started = time.perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            self.seconds.append(time.perf_counter() - started)
+            yield item
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds) if self.seconds else float("nan")
+
+
+def uart_seconds(target: FirmwareTarget, payload_bytes: int) -> float:
+    """Median time to send a request of that size and be told that it is one byte short."""
+    seconds = []
+    original = FirmwareLink.infer
+
+    def measure(link: FirmwareLink, *_arguments: object) -> None:
+        for _ in range(UART_ROUNDS):
+            started = time.perf_counter()
+            try:
+                link.request(Type.INFER, bytes(payload_bytes - 1), Type.RESULT, TIMEOUT_S)
+            except TargetError:
+                seconds.append(time.perf_counter() - started)
+        raise StopMeasuringError
+
+    FirmwareLink.infer = measure  # type: ignore[assignment,method-assign]
+    try:
+        list(target.answers(({},), (), 1))
+    except StopMeasuringError:
+        pass
+    finally:
+        FirmwareLink.infer = original  # type: ignore[method-assign]
+    return statistics.median(seconds)
+
+
+class StopMeasuringError(Exception):
+    """Ends a conversation when the measurement is over."""
+
+
+def same(ours: list[Sample], theirs: list[Sample]) -> str:
+    """How many of the answers are equal, bit for bit."""
+    pairs = list(zip(ours, theirs, strict=False))
+    equal = sum(all(a[name].tobytes() == b[name].tobytes() for name in a) for a, b in pairs)
+    return f"{equal} of {len(pairs)} equal, bit for bit"
+
+
+def runner_answers(
+    build: BuildFolder, models: Models, simulator: Simulator, samples: tuple[Sample, ...]
+) -> Iterator:
+    """Arm's runner: one boot an input, one after another."""
+    npu = npu_config(build.document.npu)
+    target = RunnerTarget(
+        simulator,
+        runner_firmware.runner_path(npu, *([simulator.board] if hasattr(simulator, "board") else [])),
+        build.compiled,
+        macs=npu.macs,
+        inputs=models.inputs,
+        outputs=models.outputs,
+        npu_expected=True,
+        timeout_s=TIMEOUT_S,
+    )
+    zeros = {name: np.zeros(tensor.shape, tensor.dtype) for name, tensor in models.outputs.items()}
+    return target.answers(samples, tuple(zeros for _ in samples), 1)
+
+
+def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> None:
+    """Print one build's numbers."""
+    build = BuildFolder.open(path)
+    npu, models = npu_config(build.document.npu), read_models(build)
+    found = load_inputs(inputs, models.compiled, count) if inputs else random_inputs(models.compiled, count)
+    samples = found.samples
+    simulator = find(npu, "open")
+    firmware = firmware_build.npu_firmware(build)
+    expectations = Expectations(build.document.compiled_sha256, models.inputs, models.outputs, npu_expected=True)
+
+    def target() -> FirmwareTarget:
+        return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=TIMEOUT_S)
+
+    began = time.perf_counter()
+    answers = list(target().answers(samples, (), 1))
+    total = time.perf_counter() - began
+    steady = [answer.wall_s for answer in answers[1:]]
+    per_input = statistics.median(steady)
+    inference = NpuInference(models.compiled, npu)
+    host = Stopwatch()
+    host_outputs = list(host.over(inference.run(sample) for sample in samples))
+    uart = uart_seconds(target(), sum(tensor.nbytes for tensor in models.inputs.values()))
+    outputs = [answer.outputs for answer in answers]
+    print(f"\n{build.document.model} on {npu.name}: {len(samples)} inputs ({found.source}), one boot")
+    print(f"  whole run {total:.2f} s; first answer after boot {total - sum(steady):.2f} s")
+    print(
+        f"  steady state {1000 * per_input:.1f} ms per input, {1 / per_input:.1f} inputs/s "
+        f"(mean {len(steady) / sum(steady):.1f})"
+    )
+    print(f"    UART and protocol     {1000 * uart:6.1f} ms")
+    print(f"    NPU model             {1000 * host.median:6.1f} ms")
+    print(f"    registers, interrupt  {1000 * (per_input - uart - host.median):6.1f} ms (the rest)")
+    print(f"  host NPU model: {same(outputs, host_outputs)}")
+    if runner_count:
+        boots = Stopwatch()
+        theirs = list(boots.over(runner_answers(build, models, simulator, samples[:runner_count])))
+        print(f"  runner firmware: {same(outputs, [answer.outputs for answer in theirs])}")
+        print(f"  one boot per input {1000 * boots.median:.1f} ms: {boots.median / per_input:.1f} times as long")
+
+
+def main() -> None:
+    """Parse the command line and measure each build."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("builds", nargs="+", type=Path)
+    parser.add_argument("--inputs", type=Path)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--runner", type=int, default=200)
+    arguments = parser.parse_args()
+    for path in arguments.builds:
+        measure(path, arguments.inputs, arguments.count, arguments.runner)
+
+
+if __name__ == "__main__":
+    main()
