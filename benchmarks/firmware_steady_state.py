@@ -3,7 +3,7 @@
     python benchmarks/firmware_steady_state.py BUILD [BUILD ...] [--inputs X.npz] [--count 200] [--runner 200]
 
 For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs; boots Arm's runner once per
-input for ``--runner`` of them; runs all of them on the host's NPU model. Prints times, and whether all three gave the
+input for ``--runner`` of them; runs all on the host's NPU model. Prints times, and whether all three gave the
 same bytes. The UART's share is the time of a request with one byte less, which is refused once it has arrived; the
 NPU's share is the host model's time for the same input; the rest is register accesses through the debugger, and
 everything else.
