@@ -86,7 +86,8 @@ def c_float(value: float) -> str:
     """
     import numpy as np
 
-    single = np.float32(value)
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
     if not np.isfinite(single):
         raise ValueError(f"{value} has no C literal")
     # Hexadecimal would be exact too, but nobody can read it; nine digits always suffice for a float.

@@ -113,7 +113,9 @@ def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
     TFLM names them after TFLite's operators: ``DEPTHWISE_CONV_2D`` is ``AddDepthwiseConv2D``.
     """
     special = {"ethos-u": "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
-    special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "SVDF": "Svdf"}
+    special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "PADV2": "PadV2"}
+    special |= {"BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}
+    special |= {"TFLite_Detection_PostProcess": "DetectionPostprocess"}
     calls = []
     for code in dict.fromkeys(network.operators):
         name = special.get(code)

@@ -44,7 +44,7 @@ def u65_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
 @pytest.fixture(scope="session")
 def cpu_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """The small network with an operator that stays on the CPU."""
-    return compiled(tmp_path_factory.mktemp("cpu"), small_model(elu_on_cpu=True))
+    return compiled(tmp_path_factory.mktemp("cpu"), small_model(log_softmax_on_cpu=True))
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ INPUT, FIRST, SECOND = "image", "garment", "kind"
 
 
 def small_model(
-    names: tuple[str, str, str] = (INPUT, FIRST, SECOND), *, elu_on_cpu: bool = False, channels: int = 8
+    names: tuple[str, str, str] = (INPUT, FIRST, SECOND), *, log_softmax_on_cpu: bool = False, channels: int = 8
 ) -> bytes:
     """Two CONV_2D, both of them outputs: int8 ``[1, 8, 8, 4]`` -> ``[1, 4, 4, channels]`` -> ``[1, 4, 4, 3]``.
 
     Args:
         names: of the input and the two outputs in the SignatureDef.
-        elu_on_cpu: appends an ELU to the second output, which Vela leaves on the CPU.
+        log_softmax_on_cpu: appends a LOG_SOFTMAX to the second output, which Vela leaves on the CPU.
         channels: of the first output.
     """
     from ai_edge_litert import schema_py_generated as schema
@@ -84,10 +84,17 @@ def small_model(
     second = tensor("second", (1, 4, 4, 3), int8, 0.11, -7)
     convolution(image, first, 3, 4, channels, 2)
     convolution(first, second, 1, channels, 3, 1)
-    if elu_on_cpu:
-        flat = second
-        second = tensor("relu", (1, 4, 4, 3), int8, 0.11, -7)
-        operator(schema.BuiltinOperator.ELU, 1, [flat], [second], schema.BuiltinOptions.NONE, None)
+    if log_softmax_on_cpu:
+        logits = second
+        second = tensor("log_softmax", (1, 4, 4, 3), int8, 16 / 256, 127)
+        operator(
+            schema.BuiltinOperator.LOG_SOFTMAX,
+            1,
+            [logits],
+            [second],
+            schema.BuiltinOptions.LogSoftmaxOptions,
+            schema.LogSoftmaxOptionsT(),
+        )
     graph.inputs, graph.outputs = [image], [first, second]
     model.subgraphs = [graph]
     signature = schema.SignatureDefT()
