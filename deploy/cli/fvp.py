@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="fvp", help="Simulators: the open Corstone-300 under Arm's names.", no_args_is_help=True)
+INSTALL_EPILOG = """Examples:
+
+    deploy fvp install FVP_Corstone_SSE-300_11.27_42_Linux64.tgz
+
+    deploy fvp install FVP_Corstone_SSE-300.tgz --into tools/fvp --accept-arm-licence    in CI, licence read before
+"""
+_ANSWER = "I accept"
+
+app = typer.Typer(
+    name="fvp", help="Simulators: Arm's FVP, and the open Corstone-300 under Arm's names.", no_args_is_help=True
+)
 
 
 @app.callback()
 def _root() -> None:
-    """Keep the verbs' names although there is one only."""
+    """Keep the verbs' names although there are few."""
 
 
 @app.command("link")
@@ -27,3 +38,36 @@ def link(
 
     for path in create_links(folder):
         print(path)
+
+
+@app.command("install", epilog=INSTALL_EPILOG)
+def install(
+    archive: Annotated[Path, typer.Argument(help="Arm's .tgz, or the .sh in it.", metavar="ARCHIVE")],
+    into: Annotated[
+        Path | None, typer.Option(help="New folder to install into; default: ~/FVP_Corstone_SSE-..., found later.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept-arm-licence", help="Say that you read and accept Arm's licence for the FVP.")
+    ] = False,
+) -> int:
+    """Install Arm's FVP from an archive that you downloaded from developer.arm.com.
+
+    Arm's licence comes with the download; nothing is installed before you accepted it, here or by the option.
+    """
+    from deploy import fvp_install
+    from deploy.errors import ExitStatus
+
+    installer = fvp_install.check_archive(archive)
+    folder = into or fvp_install.default_folder(installer)
+    if not accept and sys.stdin.isatty():
+        print(f"{installer} installs Arm's FVP into {folder} under Arm's end user licence agreement.")
+        print(f"Read it first: it comes with the download, and: {fvp_install.LICENCE_PLACE}")
+        accept = typer.prompt(f'Type "{_ANSWER}" if you accept it', default="", show_default=False) == _ANSWER
+    found = fvp_install.install(archive, folder, accepted=accept)
+    for each in found:
+        print(f"{each.board.name} with Ethos-{each.board.npu_family}: {each.executable}")
+        print(f"  {each.version if each.starts else 'does not start here: ' + each.version}")
+    if not any(each.starts for each in found):
+        return ExitStatus.NOT_INSTALLED
+    print(f"next: deploy run-fvp BUILD{f' --fvp {folder}' if into else ''}")
+    return ExitStatus.PASS
