@@ -5,7 +5,7 @@ from __future__ import annotations
 import getopt
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,7 +145,7 @@ class Options:
     show: str | None = None
 
     @property
-    def parameters(self) -> dict[str, Parameter]:
+    def parameters(self) -> Mapping[str, Parameter]:
         """The parameter table of this model."""
         return parameter_table(self.family)
 
@@ -259,6 +259,14 @@ def read_config_file(path: Path) -> list[tuple[str, str]]:
     return assignments
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name; False for names that no file system takes."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _family(text: str) -> str:
     family = text.strip().upper().removeprefix("ETHOS-")
     if family not in ("U55", "U65"):
@@ -301,8 +309,9 @@ def _dump(text: str) -> Dump:
     if dump.size == 0:
         raise BadInputError(f"--dump {text}: nothing to write (size 0)")
     _check_place(f"--dump {text}", dump.address, dump.size)
-    if not dump.path.absolute().parent.is_dir():
-        raise BadInputError(f"--dump {text}: there is no folder {dump.path.absolute().parent}")
+    folder = dump.path.absolute().parent
+    if not is_folder(folder):
+        raise BadInputError(f"--dump {text}: there is no folder {folder}")
     return dump
 
 

@@ -7,6 +7,7 @@ model is accepted and says so; a value that asks for hardware that is not modell
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ class Parameter:
         return {bool: "bool", int: "int", str: "string"}[type(self.default)]
 
 
-def parameter_table(family: str) -> dict[str, Parameter]:
+@functools.cache
+def parameter_table(family: str) -> Mapping[str, Parameter]:
     """All parameters of the model with an NPU of that family (``U55`` or ``U65``), by name."""
     macs = (32, 64, 128, 256) if family == "U55" else (256, 512)
     default_macs = 128 if family == "U55" else 256

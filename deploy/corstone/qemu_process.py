@@ -28,6 +28,17 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
+def _watchdog(pid: int) -> subprocess.Popen[bytes]:
+    """Where the kernel cannot tie a process to its parent: a shell that kills it when our end of a pipe closes."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"read -r line; kill -9 {pid}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+
+
 def _die_with_parent() -> None:
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -93,6 +104,7 @@ class QemuProcess:
                 self._close()
                 raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
         self.pid = self._process.pid
+        self._watchdog = _watchdog(self.pid) if _libc is None else None
         for stream in (self.standard_output, self.stderr):
             os.set_blocking(stream, False)
         for number in sockets:
@@ -200,6 +212,10 @@ class QemuProcess:
 
     def end(self) -> None:
         """Kill QEMU and close everything; harmless when it has ended."""
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.communicate()
+            self._watchdog = None
         with contextlib.suppress(ProcessLookupError, PermissionError):
             self._process.kill()
         self._process.wait()

@@ -14,7 +14,7 @@ from deploy.corstone import elf, qemu
 from deploy.corstone.console import MODEL, NAME, Console
 from deploy.corstone.debugger import Debugger
 from deploy.corstone.machine import EndReason, Machine, StopRequest
-from deploy.corstone.options import Options
+from deploy.corstone.options import Options, is_folder
 from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
@@ -90,7 +90,7 @@ def _start_qemu(executable: Path, options: Options) -> QemuProcess:
     if options.value("cpu0.semihosting-enable"):
         semihosting = qemu.Semihosting(str(options.value("cpu0.semihosting-cmd_line")))
         folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")
     return QemuProcess(
         executable,

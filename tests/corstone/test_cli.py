@@ -138,6 +138,15 @@ def test_a_qemu_killed_in_the_middle_ends_with_status_4_and_a_message(forever):
 
 
 @pytest.mark.system
+def test_a_qemu_that_hangs_ends_at_the_limit(forever):
+    process = start(forever, "--timelimit", "3")
+    (pid,) = children(process.pid)
+    os.kill(pid, signal.SIGSTOP)
+    assert process.wait(15) == 0
+    assert not alive(pid)
+
+
+@pytest.mark.system
 def test_a_simulation_leaves_nothing_in_the_file_system(forever, tmp_path):
     private = tmp_path / "tmp"
     private.mkdir()
@@ -200,6 +209,27 @@ def test_several_machines_run_side_by_side_without_getting_mixed_up(tmp_path):
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(one, range(1, 9))) == [(0, number, 4) for number in range(1, 9)]
+
+
+@pytest.mark.system
+def test_unusual_paths_are_just_paths(tmp_path):
+    folder = tmp_path / "Zürich, 100 %=@home" / ("long" * 50)
+    folder.mkdir(parents=True)
+    elf = build_guest(folder, "int main(void) { REG(0x31000000) = REG(0x60000000) + 1; return 0; }", "a,b=c@d é")
+    (folder / "i@0x1,2.bin").write_bytes(b"\x29\0\0\0")
+    words = ["-a", f"cpu0={elf}", "--data", f"{folder}/i@0x1,2.bin@0x60000000"]
+    words += ["--dump", f"cpu0={folder}/o@Memory:0x2,3@Memory:0x31000000,4"]
+    done = simulate(*words, *UART_TO_STDOUT[2:], "-C", f"mps3_board.uart0.out_file={folder}/u,v.txt")
+    assert done.status == 0, done.errors
+    assert (folder / "o@Memory:0x2,3").read_bytes() == b"\x2a\0\0\0"
+    assert (folder / "u,v.txt").read_bytes() == b"\x04"
+
+
+@pytest.mark.parametrize("option", ["-a", "--data", "--dump", "-f"])
+def test_a_name_that_no_file_system_takes_is_refused(option, capsys):
+    suffix = {"--data": "@0x60000000", "--dump": "@0x60000000,4"}.get(option, "")
+    assert run([option, "x" * 5000 + "/y" + suffix]) == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.system

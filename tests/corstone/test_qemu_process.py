@@ -1,0 +1,82 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from simulator import alive
+
+from deploy.corstone.qemu import locate_qemu
+from deploy.corstone.qemu_process import QemuProcess
+from deploy.errors import NotInstalledError
+from deploy.npu_config import npu_config
+from deploy.runner_firmware import runner_path
+
+RUNNER = runner_path(npu_config("U55-128"))
+HOLD = """
+import sys, time
+from pathlib import Path
+from deploy.corstone import qemu, qemu_process
+if sys.argv[1] == "watchdog":
+    qemu_process._libc = None  # as on a system without PR_SET_PDEATHSIG
+process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[2])])
+process.wait_ready()
+print(process.pid, flush=True)
+if sys.argv[3] == "end":
+    process.end()
+else:
+    time.sleep(60)
+"""
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("way", ["kernel", "watchdog"])
+def test_qemu_dies_with_its_parent(way):
+    parent = subprocess.Popen([sys.executable, "-c", HOLD, way, RUNNER, "hold"], stdout=subprocess.PIPE)
+    pid = int(parent.stdout.readline())
+    assert alive(pid)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert wait_until_gone(pid)
+
+
+@pytest.mark.system
+def test_the_watchdog_ends_with_an_orderly_end():
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD, "watchdog", RUNNER, "end"], capture_output=True, timeout=30, check=True
+    )
+    assert wait_until_gone(int(done.stdout))
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"kill -9 {int(done.stdout)}" not in found
+
+
+@pytest.mark.system
+def test_nothing_stays_open_after_the_end():
+    before = descriptors()
+    with QemuProcess(locate_qemu(), [RUNNER], uarts=[1, 5]) as process:
+        version = process.wait_ready()
+        assert version[0].isdigit()
+        assert descriptors() > before
+    assert not alive(process.pid)
+    assert descriptors() == before
+    process.end()  # once more is harmless
+
+
+def test_a_program_that_cannot_be_executed_is_refused(tmp_path):
+    broken = tmp_path / "qemu-system-arm"
+    broken.write_bytes(b"\x7fELF broken")
+    broken.chmod(0o755)
+    with pytest.raises(NotInstalledError, match="cannot be started"):
+        QemuProcess(broken, [RUNNER])
