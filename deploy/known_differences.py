@@ -78,9 +78,8 @@ class Evidence:
         max_lsb: largest difference.
         share: share of elements that differ, 0 to 1.
         agreeing: other kernels that compute exactly what the NPU computes.
-        read: elements of the input that the command stream reads.
-        elements: elements of the input.
-        multiplier: what a sum is multiplied with before it is stored, in LiteRT's arithmetic.
+        unread: elements of the input that the command stream never reads, of how many.
+        overflow: the largest number that LiteRT's kernel can meet, over what its 32 bits hold.
     """
 
     code: str
@@ -88,28 +87,25 @@ class Evidence:
     max_lsb: float
     share: float
     agreeing: tuple[str, ...]
-    read: int
-    elements: int
-    multiplier: float
+    unread: tuple[int, int]
+    overflow: float
 
 
 def explain(evidence: Evidence) -> str | None:
     """The cause of a difference, one sentence, or None when no cause is known."""
     code, dtype = evidence.code, evidence.dtype
-    if code in _REDUCTIONS and evidence.read < evidence.elements:
+    unread, elements = evidence.unread
+    if code in _REDUCTIONS and unread:
         return (
-            f"{code}: a defect of Vela, its command stream reads only {evidence.read} of the input's "
-            f"{evidence.elements} elements"
+            f"{code}: a defect of Vela, its command stream never reads {unread} of the input's {elements} elements"
         )
     for known in KNOWN:
         if code in known.types and dtype in known.dtypes:
             within = evidence.max_lsb <= known.max_lsb and evidence.share <= known.max_share
             if within or (known.witness is not None and known.witness in evidence.agreeing):
                 return known.cause
-    if evidence.multiplier >= 1:
-        return (
-            f"{code} ({dtype}): LiteRT's kernel errs where the output's scale is next to nothing (all-zero result)"
-        )
+    if evidence.overflow >= 1:
+        return f"{code} ({dtype}): LiteRT's kernel overflows, the output's scale is next to nothing (an all-zero result)"
     if evidence.agreeing:
         return (
             f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(evidence.agreeing)}, "

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from deploy.chatter import silenced
 from deploy.cpu_operators import CpuOperator, OperatorFiles
-from deploy.errors import DeployError
+from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.known_differences import Evidence, alternatives, explain
 from deploy.layer_capture import LayerCapture
 from deploy.npu.operations import BlockOperation
 from deploy.npu_parameters import describe
+from deploy.operator_limits import overflow, unread_elements
 from deploy.operator_result import FirstDifference, OperatorResult
+from deploy.reference import ReferenceKernels
 from deploy.tflite_model import Model, Operator, Tensor
 
 _MAX_DESCRIBED = 4
@@ -59,7 +61,7 @@ def walk(
     last_use = {index: operator.index for operator in source.operators for index in operator.inputs}
     for operator in source.operators:
         batch = len(next(iter(values.values())))
-        computed = _run(CpuOperator(operator, source, files.content(operator)), values, batch)
+        computed = _reference(operator, source, files, values, batch)
         absorbed = [text for index in operator.inputs for text in pending.get(index, [])]
         for index in operator.outputs:
             tensor = source.tensors[index]
@@ -78,6 +80,20 @@ def walk(
                 values.pop(index, None)
         on_operator(operator.index + 1, len(source.operators))
     return tuple(results)
+
+
+def _reference(
+    operator: Operator, source: Model, files: OperatorFiles, values: Mapping[int, NDArray[Any]], batch: int
+) -> dict[int, NDArray[Any]]:
+    """What LiteRT's reference kernel computes; where there is none (ELU), what another one does."""
+    content, refusals = files.content(operator), []
+    for kernels in (ReferenceKernels, *alternatives().values()):
+        try:
+            with silenced():
+                return _run(CpuOperator(operator, source, content, kernels), values, batch)
+        except (BadInputError, TargetError) as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _run(operator: CpuOperator, values: Mapping[int, NDArray[Any]], batch: int) -> dict[int, NDArray[Any]]:
@@ -116,31 +132,6 @@ def _compare(
     )
 
 
-def _read(operator: Operator, source: Model, operations: list[BlockOperation]) -> tuple[int, int]:
-    """Elements that the first pass over the input reads, and elements of the input."""
-    elements = source.tensors[operator.inputs[0]].elements
-    if not operations:
-        return elements, elements
-    first = operations[0].ifm
-    reading = [
-        operation.ifm
-        for operation in operations
-        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
-    ]
-    return min(sum(fm.elements for fm in reading), elements), elements
-
-
-def _multiplier(operator: Operator, source: Model) -> float:
-    """What LiteRT's ADD and SUB multiply the sum with; they shift their operands left by 20 (int16: 15) bits."""
-    output = source.tensors[operator.outputs[0]]
-    if operator.code not in ("ADD", "SUB") or output.quantization is None or not output.quantization.scales[0]:
-        return 0.0
-    quantizations = (source.tensors[index].quantization for index in operator.inputs)
-    largest = max((quantization.scales[0] for quantization in quantizations if quantization), default=0.0)
-    left_shift = 15 if output.dtype == "int16" else 20
-    return 2 * largest / (2.0**left_shift * output.quantization.scales[0])
-
-
 def _judged(
     result: OperatorResult,
     operator: Operator,
@@ -163,16 +154,14 @@ def _judged(
     shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
     if len(operations) > _MAX_DESCRIBED:
         shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
-    read, elements = _read(operator, source, operations)
     evidence = Evidence(
         code=result.type,
         dtype=result.dtype,
         max_lsb=result.max_lsb,
         share=result.mismatches / result.elements,
         agreeing=tuple(agreeing),
-        read=read,
-        elements=elements,
-        multiplier=_multiplier(operator, source),
+        unread=unread_elements(operator, source, operations),
+        overflow=overflow(operator, source),
     )
     return result.model_copy(
         update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": explain(evidence)}

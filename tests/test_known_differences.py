@@ -7,7 +7,7 @@ from dataclasses import replace
 from deploy.known_differences import TFLM, Evidence, explain, summarise
 from deploy.operator_result import FirstDifference, OperatorResult
 
-DENSE = Evidence("FULLY_CONNECTED", "int8", 1, 0.002, (), 64, 64, 0.0)
+DENSE = Evidence("FULLY_CONNECTED", "int8", 1, 0.002, (), (0, 64), 0.0)
 
 
 def test_one_lsb_in_few_elements_of_a_fully_connected_layer_is_known() -> None:
@@ -33,15 +33,15 @@ def test_exact_agreement_with_other_kernels_is_a_cause_that_names_them() -> None
 
 
 def test_a_reduction_that_does_not_read_its_input_is_a_defect_of_the_compiler() -> None:
-    cause = explain(replace(DENSE, code="REDUCE_MAX", max_lsb=255, share=0.4, read=128, elements=1024))
+    cause = explain(replace(DENSE, code="REDUCE_MAX", max_lsb=255, share=0.4, unread=(896, 1024)))
     assert cause is not None
-    assert "only 128 of the input's 1024" in cause
-    assert explain(replace(DENSE, code="MAX_POOL_2D", max_lsb=255, read=128, elements=1024)) is None
+    assert "never reads 896 of the input's 1024" in cause
+    assert explain(replace(DENSE, code="MAX_POOL_2D", max_lsb=255, unread=(896, 1024))) is None
 
 
-def test_a_sum_beyond_what_litert_can_scale_is_known() -> None:
-    assert explain(replace(DENSE, code="SUB", max_lsb=126, multiplier=1.9)) is not None
-    assert explain(replace(DENSE, code="SUB", max_lsb=126, multiplier=0.9)) is None
+def test_a_sum_that_overflows_litert_is_known() -> None:
+    assert explain(replace(DENSE, code="SUB", max_lsb=126, overflow=1.9)) is not None
+    assert explain(replace(DENSE, code="SUB", max_lsb=126, overflow=0.9)) is None
 
 
 def result(**changes: object) -> OperatorResult:

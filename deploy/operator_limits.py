@@ -1,0 +1,77 @@
+"""What can go wrong outside the NPU: streams that leave out input, and numbers that LiteRT's kernels cannot hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from deploy.npu.operations import BlockOperation
+from deploy.tflite_model import Model, Operator, Tensor
+
+_WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
+_INT32 = float(2**31)
+
+
+def unread_elements(operator: Operator, source: Model, operations: Sequence[BlockOperation]) -> tuple[int, int]:
+    """Elements of the first input that the operations never read, and how many it has.
+
+    Args:
+        operator: of the source model.
+        source: that model.
+        operations: the NPU operations that compute it; with none, nothing counts as unread.
+    """
+    elements = source.tensors[operator.inputs[0]].elements
+    if not operations:
+        return 0, elements
+    first = operations[0].ifm
+    read = sum(
+        operation.ifm.elements
+        for operation in operations
+        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
+    )
+    return max(elements - read, 0), elements
+
+
+def overflow(operator: Operator, source: Model) -> float:
+    """The largest number that LiteRT's kernel can meet, over the 2**31 that it holds; 0 where nothing is known.
+
+    A multiplier of 1 and more makes the kernels shift the accumulator left within 32 bits (measured: they wrap).
+    Addition and subtraction shift their operands left by 20 bits (15 for int16) beforehand and take multipliers
+    below 1 only. Source: ``MultiplyByQuantizedMultiplier`` and the ADD kernel of TensorFlow Lite, measured with
+    networks whose calibration saw nothing but zeros.
+    """
+    output = source.tensors[operator.outputs[0]]
+    tensors = [source.tensors[index] for index in operator.inputs if index >= 0]
+    if _scale(output) == 0.0 or len(tensors) < 2:
+        return 0.0
+    if operator.code in ("ADD", "SUB"):
+        left_shift = 15 if output.dtype == "int16" else 20
+        return 2 * max(_scale(tensor) for tensor in tensors) / (2.0**left_shift * _scale(output))
+    if operator.code == "MUL":
+        return _shifted(_span(tensors[0]) * _span(tensors[1]), tensors, output)
+    if operator.code in _WEIGHTED:
+        weights = next((t for t in tensors[1:] if t.data is not None and t.dtype == "int8"), None)
+        if weights is None or weights.data is None:
+            return 0.0
+        # All weights of a channel at once, generously: per channel, or all of them for a depthwise one.
+        magnitude = float(np.abs(weights.data.view(np.int8).astype(np.int64)).sum())
+        channels = 1 if operator.code == "DEPTHWISE_CONV_2D" else max(weights.shape[0], 1)
+        return _shifted(_span(tensors[0]) * magnitude / channels, [tensors[0], weights], output)
+    return 0.0
+
+
+def _shifted(accumulator: float, operands: Sequence[Tensor], output: Tensor) -> float:
+    multiplier = math.prod(_scale(tensor) for tensor in operands) / _scale(output)
+    return accumulator * 2.0 ** max(math.frexp(multiplier)[1], 0) / _INT32
+
+
+def _scale(tensor: Tensor) -> float:
+    """The largest scale of a tensor, 0 where it has none."""
+    return max(tensor.quantization.scales) if tensor.quantization else 0.0
+
+
+def _span(tensor: Tensor) -> float:
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    return float(limits.max) - float(limits.min)
