@@ -115,6 +115,11 @@ class TargetRun:
         self._answers: list[Answer] = []
         self._started = time.monotonic()
 
+    @property
+    def simulator(self) -> Simulator | None:
+        """What runs, or ran, the firmware; None before it was chosen, and for a board."""
+        return self._simulator
+
     def run(self, on_answer: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
         """Run and judge.
 

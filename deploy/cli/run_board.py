@@ -31,6 +31,7 @@ def run_board(
         float | None, typer.Option(min=1, help="Seconds an input may take; default: 120, or more.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit XML here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> int:
     """Feed inputs to a board that runs firmware from `deploy firmware`, and judge its raw integer outputs.
@@ -39,7 +40,7 @@ def run_board(
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
-    from deploy.cli.run_fvp import run_and_report
+    from deploy.cli.verdict_files import run_and_report
     from deploy.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
 
     kept = settings.load()
@@ -55,4 +56,5 @@ def run_board(
         baud=baud,
     )
     opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
-    return run_and_report(TargetRun(opened, options), json=json, quiet=quiet)
+    run = TargetRun(opened, options)
+    return run_and_report(run, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from deploy.target_run import TargetRun
 
 EPILOG = """Examples:
 
@@ -46,6 +43,7 @@ def run_fvp(
         bool, typer.Option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).")
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit XML here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the simulator's command.")] = False,
 ) -> int:
@@ -55,6 +53,7 @@ def run_fvp(
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
+    from deploy.cli.verdict_files import run_and_report
     from deploy.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
 
     kept = settings.load()
@@ -70,33 +69,11 @@ def run_fvp(
         timing=timing or bool(kept.timing),
     )
     opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
-    return run_and_report(TargetRun(opened, options), json=json, quiet=quiet, verbose=verbose)
-
-
-def run_and_report(run: TargetRun, *, json: Path | None, quiet: bool, verbose: bool = False) -> int:
-    """Run with a progress bar, write and print the verdict, and return the exit status."""
-    from deploy.cli.console import progress, stdout
-    from deploy.errors import DeployError
-    from deploy.files import write_text
-    from deploy.verdict_text import print_verdict
-
-    try:
-        with progress(quiet=quiet) as bar:
-            task = bar.add_task("running on target")
-            verdict = run.run(lambda done, total: bar.update(task, completed=done, total=total))
-    except DeployError as error:
-        if json is not None:
-            write_text(json, run.failed(error).model_dump_json(indent=2) + "\n")
-        raise
-    if verbose and verdict.platform:
-        print(f"simulator: {verdict.platform.executable}", file=sys.stderr)
-    if json is not None:
-        write_text(json, verdict.model_dump_json(indent=2) + "\n")
-    if quiet:
-        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
-    else:
-        print_verdict(verdict, stdout())
-    return verdict.exit_status
+    run = TargetRun(opened, options)
+    status = run_and_report(run, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
+    if verbose and run.simulator:
+        print(f"simulator: {run.simulator.executable}", file=sys.stderr)
+    return status
 
 
 def _path(text: str | None) -> Path | None:

@@ -37,6 +37,7 @@ def verify(
         float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit XML here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
 ) -> int:
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
@@ -49,11 +50,9 @@ def verify(
 
     from deploy import settings
     from deploy.build_folder import BuildFolder
-    from deploy.cli.console import progress, stdout
-    from deploy.errors import BadInputError, DeployError
-    from deploy.files import write_text
+    from deploy.cli.verdict_files import run_and_report
+    from deploy.errors import BadInputError
     from deploy.target_run import DEFAULT_TOLERANCE_LSB
-    from deploy.verdict_text import print_verdict
     from deploy.verification import OracleChoice, Verification, VerifyOptions
 
     if oracle not in get_args(OracleChoice):
@@ -70,18 +69,4 @@ def verify(
     )
     folder = build or (Path(kept.build) if kept.build else settings.last_build())
     verification = Verification(BuildFolder.open(folder), options)
-    try:
-        with progress(quiet=quiet) as bar:
-            task = bar.add_task("verifying on the host")
-            verdict = verification.run(lambda done, total: bar.update(task, completed=done, total=total))
-    except DeployError as error:
-        if json is not None:
-            write_text(json, verification.failed(error).model_dump_json(indent=2) + "\n")
-        raise
-    if json is not None:
-        write_text(json, verdict.model_dump_json(indent=2) + "\n")
-    if quiet:
-        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
-    else:
-        print_verdict(verdict, stdout())
-    return verdict.exit_status
+    return run_and_report(verification, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet)

@@ -1,0 +1,71 @@
+"""What ``run-fvp``, ``run-board`` and ``verify`` do with a verdict: documents for machines, text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from deploy.errors import DeployError
+    from deploy.verdict import Verdict
+
+
+class Judged(Protocol):
+    """A run or a verification."""
+
+    def run(self, on_progress: Callable[[int, int], None], /) -> Verdict:
+        """Run and judge."""
+
+    def failed(self, error: DeployError) -> Verdict:
+        """The document for a run that ended without a complete answer."""
+
+
+def run_and_report(
+    run: Judged, command: str, title: str, *, json: Path | None, junit: Path | None, quiet: bool
+) -> int:
+    """Run with a progress bar, write the documents, print the verdict, and return the exit status.
+
+    An error, too, leaves its documents.
+
+    Args:
+        run: what to run.
+        command: the verb, for the documents.
+        title: what the progress bar says.
+        json: where the verdict document goes.
+        junit: where the same as JUnit XML goes.
+        quiet: print the verdict only.
+
+    Raises:
+        DeployError: there was no complete answer, or a document cannot be written.
+    """
+    from deploy.cli.console import progress, stdout
+    from deploy.errors import DeployError
+    from deploy.files import check_writable
+    from deploy.verdict_text import print_verdict
+
+    for path in filter(None, (json, junit)):
+        check_writable(path)
+    try:
+        with progress(quiet=quiet) as bar:
+            task = bar.add_task(title)
+            verdict = run.run(lambda done, total: bar.update(task, completed=done, total=total))
+    except DeployError as error:
+        _write(run.failed(error), command, json, junit)
+        raise
+    _write(verdict, command, json, junit)
+    if quiet:
+        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
+    else:
+        print_verdict(verdict, stdout())
+    return verdict.exit_status
+
+
+def _write(verdict: Verdict, command: str, json: Path | None, junit: Path | None) -> None:
+    from deploy.files import write_text
+    from deploy.junit import junit_xml
+
+    if json is not None:
+        write_text(json, verdict.model_dump_json(indent=2) + "\n")
+    if junit is not None:
+        write_text(junit, junit_xml(verdict, command))
