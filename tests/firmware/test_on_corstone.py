@@ -1,0 +1,195 @@
+"""The real firmware on the open Corstone-300: answers, and every fault that ends in exit status 4."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from host_compiler import HERE
+
+from deploy import runner_firmware
+from deploy.build_folder import BuildFolder
+from deploy.cli.main import run
+from deploy.errors import TargetError
+from deploy.firmware_build import build_project, npu_firmware, write_project
+from deploy.firmware_target import Expectations, FirmwareTarget
+from deploy.fvp_locate import Simulator, find
+from deploy.inputs import Sample, random_inputs
+from deploy.npu_config import npu_config
+from deploy.npu_inference import NpuInference
+from deploy.target_run import read_models
+
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]
+
+
+def expectations(build: BuildFolder) -> Expectations:
+    models = read_models(build)
+    return Expectations(build.document.compiled_sha256, models.inputs, models.outputs, npu_expected=True)
+
+
+def samples(build: BuildFolder, count: int) -> tuple[Sample, ...]:
+    return random_inputs(read_models(build).compiled, count).samples
+
+
+def failure(
+    build: BuildFolder,
+    firmware: Path,
+    *,
+    simulator: Simulator | None = None,
+    macs: int = 128,
+    expected: Expectations | None = None,
+    timeout_s: float = 30.0,
+) -> TargetError:
+    simulator = simulator or find(npu_config("U55-128"), "open")
+    target = FirmwareTarget(simulator, firmware, expected or expectations(build), macs=macs, timeout_s=timeout_s)
+    with pytest.raises(TargetError) as caught:
+        list(target.answers(samples(build, 3), (), 1))
+    return caught.value
+
+
+def faulty(fault: str) -> Simulator:
+    """The open Corstone-300 with an NPU that has a fault."""
+    command = (sys.executable, str(HERE / "faulty_corstone.py"), fault)
+    return dataclasses.replace(find(npu_config("U55-128"), "open"), command=command)
+
+
+@pytest.fixture(scope="module")
+def impatient(small_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Firmware that gives the NPU half a second."""
+    folder = tmp_path_factory.mktemp("impatient")
+    write_project(small_build, "npu", folder=folder)
+    lists = folder / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("NPU_TIMEOUT_MS 5000", "NPU_TIMEOUT_MS 500"))
+    return build_project(folder)
+
+
+@pytest.mark.parametrize("name", ["U55-128", "U65-256"])
+def test_one_boot_answers_many_inputs_as_the_host_model_does(request: pytest.FixtureRequest, name: str) -> None:
+    build: BuildFolder = request.getfixturevalue("small_build" if name == "U55-128" else "u65_build")
+    npu = npu_config(name)
+    given = samples(build, 20)
+    target = FirmwareTarget(
+        find(npu, "open"), npu_firmware(build), expectations(build), macs=npu.macs, timeout_s=60
+    )
+    answers = list(target.answers(given, (), 1))
+    model = NpuInference(read_models(build).compiled, npu)
+    assert len(answers) == 20
+    for sample, answer in zip(given, answers, strict=True):
+        for output, array in model.run(sample).items():
+            np.testing.assert_array_equal(answer.outputs[output], array)
+        assert answer.counters["NPU ACTIVE"] > 0
+
+
+def test_run_fvp_renders_builds_boots_and_judges(small_build: BuildFolder, tmp_path: Path) -> None:
+    document = tmp_path / "verdict.json"
+    words = ["run-fvp", str(small_build.path), "--firmware", "npu", "--fvp", "open", "--count", "4", "-q"]
+    assert run([*words, "--json", str(document)]) == 0
+    verdict = json.loads(document.read_text())
+    assert (verdict["verdict"], verdict["inputs"], verdict["firmware"]["kind"]) == ("pass", 4, "npu")
+    assert verdict["platform"]["kind"] == "open"
+
+
+def test_an_elf_of_ones_own_that_speaks_the_protocol_works(small_build: BuildFolder, tmp_path: Path) -> None:
+    own = tmp_path / "my firmware, v1@home.elf"
+    shutil.copy(npu_firmware(small_build), own)
+    words = ["run-fvp", str(small_build.path), "--firmware", str(own), "--fvp", "open", "--count", "2", "-q"]
+    assert run(words) == 0
+
+
+def test_an_elf_without_the_protocol_gets_told_so(small_build: BuildFolder) -> None:
+    error = failure(small_build, runner_firmware.runner_path(npu_config("U55-128")), timeout_s=4)
+    assert "does not speak deploy's protocol: no hello within 4 s" in error.message
+
+
+def test_a_model_for_another_npu_is_refused_by_the_driver(small_build: BuildFolder) -> None:
+    error = failure(small_build, npu_firmware(small_build), macs=256)
+    assert "compiled for Ethos-U55-128" in error.message
+    assert "this is Ethos-U55-256" in error.message
+
+
+def test_firmware_of_another_model_is_refused(small_build: BuildFolder) -> None:
+    other = dataclasses.replace(expectations(small_build), model_sha256="f" * 64)
+    error = failure(small_build, npu_firmware(small_build), expected=other)
+    assert "the firmware holds another model" in error.message
+
+
+def test_an_npu_that_never_raises_its_interrupt(small_build: BuildFolder, impatient: Path) -> None:
+    error = failure(small_build, impatient, simulator=faulty("no-interrupt"))
+    assert "input 0: the target says: NPU: no interrupt within 500 ms; STATUS 0x" in error.message
+    assert "bytes of command stream" in error.message
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("bus", "bus error on AXI port 1, channel 3"),
+        ("weights", "the weight stream cannot be decoded"),
+        ("ecc", "ECC error in the NPU's memory"),
+        ("dead", "no Ethos-U55 or U65 answers at this address: ID 0x00000000"),
+    ],
+)
+def test_a_fault_of_the_npu_reaches_the_user_in_words(small_build: BuildFolder, fault: str, expected: str) -> None:
+    error = failure(small_build, npu_firmware(small_build), simulator=faulty(fault))
+    assert expected in error.message
+    assert error.exit_status == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("*(volatile uint32_t *)0xE0200000 = 1;", "the firmware crashed: MemManage fault at pc 0x"),
+        ('__asm volatile("udf #0");', "the firmware crashed: UsageFault at pc 0x"),
+        ("for (;;) { volatile uint8_t stack[4096]; stack[0] = 1; runtime_infer(report); }", "crashed: UsageFault"),
+    ],
+)
+def test_a_crash_is_reported_by_the_fault_handler(
+    small_build: BuildFolder, tmp_path: Path, code: str, expected: str
+) -> None:
+    write_project(small_build, "npu", folder=tmp_path)
+    source = tmp_path / "source" / "runtime_npu.c"
+    text = source.read_text()
+    place = "    npu_counters_clear();\n"
+    assert place in text
+    source.write_text(text.replace(place, f"    {code}\n{place}"))
+    lists = tmp_path / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("-Werror", "-Wno-error -w -fno-optimize-sibling-calls"))
+    assert expected in failure(small_build, build_project(tmp_path)).message
+
+
+def test_a_target_that_is_reset_in_the_middle_is_noticed(small_build: BuildFolder, tmp_path: Path) -> None:
+    write_project(small_build, "npu", folder=tmp_path)
+    source = tmp_path / "source" / "runtime_npu.c"
+    reset = (
+        "    static int runs; if (runs++ == 1) { *(volatile uint32_t *)0xE000ED0C = 0x05FA0004; for (;;) {} }\n"
+    )
+    source.write_text(source.read_text().replace("    npu_counters_clear();\n", reset))
+    error = failure(small_build, build_project(tmp_path))
+    assert error.message.startswith("input 1: the target was reset while it worked")
+
+
+def test_a_simulator_that_dies_is_reported(small_build: BuildFolder) -> None:
+    simulator = dataclasses.replace(
+        find(npu_config("U55-128"), "open"), command=(sys.executable, "-c", "print('out of licences'); exit(7)")
+    )
+    error = failure(small_build, npu_firmware(small_build), simulator=simulator)
+    assert "the simulator ended in the middle of the work (exit status 7)" in error.message
+    assert any("out of licences" in line for line in error.log)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["small_build", "cpu_build", "u65_build"])
+def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, name: str) -> None:
+    """Needs a TFLM build, which this repository does not hold: ``DEPLOY_TFLM`` names its root."""
+    tflm = os.environ.get("DEPLOY_TFLM")
+    if not tflm:
+        pytest.skip("DEPLOY_TFLM names no TFLM build")
+    build: BuildFolder = request.getfixturevalue(name)
+    assert run(["firmware", str(build.path), "--runtime", "tflm", "--tflm", tflm, "--build", "-q"]) == 0
+    words = ["run-fvp", str(build.path), "--firmware", "tflm", "--fvp", "open", "--count", "10", "-q"]
+    assert run(words) == 0
