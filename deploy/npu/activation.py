@@ -22,7 +22,8 @@ def finish(
     """Turn scaled results into OFM elements.
 
     Without a table: 8 and 16 bits add the zero point, clamp to ACTIVATION_MIN/MAX and saturate; 32 bits ignore
-    zero point and clamp and wrap (source: measured against LiteRT's reference kernels).
+    zero point and clamp, and saturate: the softmax of Vela's older compiler doubles 2**30 and counts on 2**31 - 1.
+    (Source: measured against LiteRT's reference kernels.)
 
     Args:
         values: int64, scaled, any shape.
@@ -54,7 +55,8 @@ def clamped(values: NDArray[np.int64], operation: BlockOperation) -> NDArray[np.
     if dtype.itemsize == 4:
         if activation.function is Function.LUT:
             raise UnsupportedError("a table with an index of 32 bits")
-        return values.astype(np.uint32).view(dtype)
+        limits = np.iinfo(dtype.str)
+        return np.clip(values, limits.min, limits.max).astype(dtype)
     low, high = clamp_range(operation, dtype)
     return np.clip(values + ofm.zero_point, low, high).astype(dtype)
 

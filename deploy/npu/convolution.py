@@ -107,12 +107,12 @@ def _depthwise(
     taps = windows(prepared, kernel, height, width)
     if kernel.height * kernel.width > height * width:
         # Large kernels with few positions (means): a position at a time.
-        result = np.empty((batch, height, width, ofm.depth), prepared.dtype)
+        sums = np.empty((batch, height, width, ofm.depth), prepared.dtype)
         for y in range(height):
             for x in range(width):
                 window = taps[:, y, x] * weights.matrix
-                np.sum(window.reshape(batch, -1, ofm.depth), axis=1, out=result[:, y, x])
-        return result.reshape(-1, ofm.depth)
+                np.sum(window.reshape(batch, -1, ofm.depth), axis=1, out=sums[:, y, x])
+        return sums.reshape(-1, ofm.depth)
     # A kernel element at a time. Rows of (column, channel) pairs are one long run when the stride is 1: long
     # inner loops are fast.
     matrix = weights.matrix
@@ -122,7 +122,7 @@ def _depthwise(
         taps = as_strided(taps, shape, (*strides[:2], strides[5], *strides[3:5]), writeable=False)
         taps = taps.transpose(0, 1, 3, 4, 2)[:, :, None]
         matrix = np.tile(matrix, (1, 1, width))
-    result = taps[:, :, :, 0, 0] * matrix[0, 0]
+    result: NDArray[np.floating] = taps[:, :, :, 0, 0] * matrix[0, 0]
     product = np.empty_like(result)
     for y in range(kernel.height):
         for x in range(kernel.width):

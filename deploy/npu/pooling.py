@@ -22,7 +22,7 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
     """Execute a pooling operation.
 
     Maximum: ``max(ifm - zero_point)`` without the padding, then the global scale. Average: sum times OFM_SCALE;
-    with padding or without a global scale the sum is divided by the number of elements inside the IFM.
+    with padding the sum is divided by the number of elements inside the IFM.
     REDUCE_SUM: sum over the channels times OFM_SCALE. (Source: measured against LiteRT's reference kernels.)
 
     Raises:
@@ -126,7 +126,9 @@ def _slide_axis(
 
 def _counts(operation: PoolingOperation) -> NDArray[np.int64] | None:
     """How many kernel elements lie inside the IFM, ``(height, width, 1)``; None if the scale says it all."""
-    if operation.mode is not PoolingMode.AVERAGE or not (operation.padding.any or operation.scale is None):
+    if operation.mode is not PoolingMode.AVERAGE or not operation.padding.any:
+        if operation.scale is None and operation.mode is not PoolingMode.MAX:
+            raise UnsupportedError("a sum or an unpadded average with one scale per channel")
         return None
     if operation.scale not in (None, Scale(1, 0)):
         raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": operation.scale})

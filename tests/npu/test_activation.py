@@ -37,9 +37,9 @@ def test_a_clamp_wider_than_the_type_saturates() -> None:
     assert finished([0], "i1", minimum=-900, maximum=-800).tolist() == [-128]
 
 
-def test_32_bits_ignore_zero_point_and_clamp_and_wrap() -> None:
+def test_32_bits_ignore_zero_point_and_clamp_and_saturate() -> None:
     values = [2**31, -(2**31) - 1, 7]
-    assert finished(values, "i4", zero_point=9, minimum=0, maximum=1).tolist() == [-(2**31), 2**31 - 1, 7]
+    assert finished(values, "i4", zero_point=9, minimum=0, maximum=1).tolist() == [2**31 - 1, -(2**31), 7]
 
 
 def test_an_8_bit_table_is_indexed_from_the_lowest_value() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,19 @@ def test_memory_modes_and_payload_formats_are_exact(
     source = converted(by_name["conv64x64_stride2"], folder)
     model = compiled(source, npu, tmp_path, options)
     assert largest_difference(source, model, npu, ReferenceKernels) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "conv3x3_stride2", "depthwise3x3_odd", "avg_pool3x3_same", "add_scales", "hard_swish"]
+)
+def test_streams_of_velas_older_compiler_are_exact(name: str, folder: Path, tmp_path: Path) -> None:
+    # It keeps state between models, so each one gets a process of its own.
+    source = converted(next(network for network in ALL if network.name == name), folder)
+    command = [sys.executable, "-m", "ethosu.vela", str(source), "--accelerator-config", "ethos-u55-256"]
+    command += ["--output-dir", str(tmp_path), "--debug-force-legacy-core"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    model = tflite_model.read(tmp_path / f"{name}_vela.tflite")
+    assert largest_difference(source, model, "U55-256", ReferenceKernels) == 0
 
 
 def test_a_model_for_another_npu_is_refused_naming_both(folder: Path, tmp_path: Path) -> None:
