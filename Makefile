@@ -5,11 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
+# The firmware is compiled for the target and, against models of its hardware, for this computer.
+FIRMWARE_PACKAGES := cmake gcc gcc-arm-none-eabi libc6-dev libnewlib-arm-none-eabi
 
 .PHONY: corpus demo test test-all lint setup apt clean
 
 demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
+
+test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES)
 
 test: setup lint
 	$(BIN)/pytest -m "not slow"
