@@ -105,7 +105,7 @@ def explain(evidence: Evidence) -> str | None:
             if within or (known.witness is not None and known.witness in evidence.agreeing):
                 return known.cause
     if evidence.overflow >= 1:
-        return f"{code} ({dtype}): LiteRT's kernel overflows, the output's scale is next to nothing (an all-zero result)"
+        return f"{code} ({dtype}): LiteRT's kernel overflows, the output's scale is next to nothing"
     if evidence.agreeing:
         return (
             f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(evidence.agreeing)}, "

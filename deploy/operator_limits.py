@@ -1,4 +1,4 @@
-"""What can go wrong outside the NPU: streams that leave out input, and numbers that LiteRT's kernels cannot hold."""
+"""What goes wrong outside the NPU: streams that leave out input, numbers that LiteRT's kernels cannot hold."""
 
 from __future__ import annotations
 
@@ -51,15 +51,19 @@ def overflow(operator: Operator, source: Model) -> float:
         return 2 * max(_scale(tensor) for tensor in tensors) / (2.0**left_shift * _scale(output))
     if operator.code == "MUL":
         return _shifted(_span(tensors[0]) * _span(tensors[1]), tensors, output)
-    if operator.code in _WEIGHTED:
-        weights = next((t for t in tensors[1:] if t.data is not None and t.dtype == "int8"), None)
-        if weights is None or weights.data is None:
-            return 0.0
-        # All weights of a channel at once, generously: per channel, or all of them for a depthwise one.
-        magnitude = float(np.abs(weights.data.view(np.int8).astype(np.int64)).sum())
-        channels = 1 if operator.code == "DEPTHWISE_CONV_2D" else max(weights.shape[0], 1)
-        return _shifted(_span(tensors[0]) * magnitude / channels, [tensors[0], weights], output)
+    weights = next((tensor for tensor in tensors[1:] if tensor.data is not None and tensor.dtype == "int8"), None)
+    if operator.code in _WEIGHTED and weights is not None and output.dtype in ("int8", "uint8"):
+        return _shifted(_span(tensors[0]) * _magnitude(operator, weights), [tensors[0], weights], output)
     return 0.0
+
+
+def _magnitude(operator: Operator, weights: Tensor) -> float:
+    """The largest sum of absolute weights of an output channel."""
+    if weights.data is None:
+        return 0.0
+    magnitudes = np.abs(weights.data.view(np.int8).reshape(weights.shape).astype(np.int64))
+    channel = len(weights.shape) - 1 if operator.code == "DEPTHWISE_CONV_2D" else 0
+    return float(np.moveaxis(magnitudes, channel, 0).reshape(weights.shape[channel], -1).sum(axis=1).max())
 
 
 def _shifted(accumulator: float, operands: Sequence[Tensor], output: Tensor) -> float:
