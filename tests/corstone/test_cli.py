@@ -233,6 +233,16 @@ def test_a_name_that_no_file_system_takes_is_refused(option, capsys):
 
 
 @pytest.mark.system
+def test_arms_executorch_runner_boots_to_its_own_message():
+    applications = runner_path(npu_config("U55-128")).parent.parent
+    (runner,) = applications.glob("inference_runner-sse-300-*-executorch-ethos-U55-*/mlek_inference_runner.axf")
+    done = simulate("-a", runner, *UART_TO_STDOUT, "--timelimit", 60)
+    assert done.status == 0
+    assert "Ethos-U device initialised" in done.output
+    assert "Program loading failed" in done.output
+
+
+@pytest.mark.system
 def test_a_reader_that_goes_away_ends_the_simulation(tmp_path):
     elf = build_guest(tmp_path, 'int main(void) { for (;;) print("more and more output\\n"); }')
     command = [*COMMAND, "-a", str(elf), *UART_TO_STDOUT, "--timelimit", "30"]

@@ -49,6 +49,23 @@ def test_finding_the_memories_changes_nothing_in_them(machine):
     direct.close()
 
 
+def test_a_process_memory_that_cannot_be_written_leads_to_the_portable_way(machine, monkeypatch):
+    process, qtest = machine
+    places = (0x0007FFF0, 0x111FFFF0, 0x3007FFF0, 0x311FFFF0, 0x313FFFF0)
+    before = [qtest.read(place, 16) for place in places]
+
+    def refuse(*_arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deploy.corstone.memory.os.pwrite", refuse)
+        memory = GuestMemory(process.ddr_file, qtest, process.pid)
+    assert not memory.direct
+    assert [qtest.read(place, 16) for place in places] == before
+    memory.write(0x31000000, b"works all the same")
+    assert memory.read(0x21000000, 18) == b"works all the same"
+
+
 @pytest.mark.parametrize("portable", [False, True])
 def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
     process, qtest = machine
