@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 import deploy
@@ -114,6 +115,12 @@ class TargetRun:
         self._reference = ReferenceKernels.name
         self._answers: list[Answer] = []
         self._started = time.monotonic()
+
+    @property
+    def outputs(self) -> dict[str, NDArray[Any]]:
+        """Output name -> what the target answered so far, ``[inputs, *shape]``."""
+        answers = [answer.outputs for answer in self._answers]
+        return {name: np.stack([answer[name] for answer in answers]) for name in (answers[0] if answers else {})}
 
     @property
     def simulator(self) -> Simulator | None:
