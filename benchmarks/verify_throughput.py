@@ -1,0 +1,91 @@
+"""How many inputs `deploy verify` gets through per second and core, and where the time goes.
+
+    python benchmarks/verify_throughput.py BUILD [COUNT]
+
+BUILD is a build folder (the demo network's: `make demo` writes build/demo/u55-128). Prints the rate of the whole
+command held to one core, the target of the project being at least 100 inputs/s for the demo network; then the NPU
+model, one input at a time and in batches, against LiteRT's reference kernels and TFLM's, as ratios within this run.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROUNDS = 3
+
+
+def whole_command(build: Path, count: int) -> None:
+    """The command as users type it, held to one processor."""
+    deploy = Path(sys.executable).with_name("deploy")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [str(deploy), "verify", str(build), "--count", str(count), "--quiet"]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(ended.stdout.strip())
+    print(
+        f"deploy verify --count {count} on one core: {count / busy:.0f} inputs/s of processor time, "
+        f"{count / wall:.0f} inputs/s of wall time (measured)"
+    )
+
+
+def best(call: Callable[[], object], inputs: int) -> float:
+    """Milliseconds per input, the best of some rounds."""
+    call()
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return min(times) / inputs * 1e3
+
+
+def parts(path: Path) -> None:
+    """The NPU model alone against the kernels, per input, on one thread."""
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[variable] = "1"  # read when NumPy is imported
+    from deploy.build_folder import BuildFolder
+    from deploy.inputs import random_inputs
+    from deploy.npu_config import npu_config
+    from deploy.npu_inference import NpuInference
+    from deploy.oracles import TflmKernels, tflm_installed
+    from deploy.reference import ReferenceKernels
+    from deploy.tflite_model import read
+    from deploy.verification import batch_size, stacked
+
+    build = BuildFolder.open(path)
+    source, compiled = read(build.source), read(build.compiled)
+    inference = NpuInference(compiled, npu_config(build.document.npu))
+    size = batch_size(inference.arena_bytes)
+    samples = random_inputs(compiled, size).samples
+    batch = stacked(samples)
+    litert = ReferenceKernels(source)
+    reference = best(lambda: [litert.run(sample) for sample in samples], size)
+    figures = {
+        "NPU model, one at a time": best(lambda: inference.run(samples[0]), 1),
+        f"NPU model, {size} side by side": best(lambda: inference.run_batch(batch), size),
+        litert.name: reference,
+    }
+    if tflm_installed():
+        tflm = TflmKernels(source)
+        figures[tflm.name] = best(lambda: [tflm.run(sample) for sample in samples], size)
+    for name, cost in figures.items():
+        print(f"{name}: {cost:.2f} ms an input = {cost / reference:.2f}x {litert.name} (measured)")
+
+
+def main() -> None:
+    """Measure the build folder named on the command line."""
+    build = Path(sys.argv[1])
+    whole_command(build, int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
+    parts(build)
+
+
+if __name__ == "__main__":
+    main()
