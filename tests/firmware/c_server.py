@@ -55,7 +55,7 @@ class CServer:
         self._listener.close()
         self._thread.join(5)
 
-    def _take(self) -> bytes:
+    def take(self) -> bytes:
         self._library.harness_take.restype = ctypes.c_size_t
         count = self._library.harness_take(self._buffer)
         return ctypes.string_at(self._buffer, count)
@@ -76,24 +76,24 @@ class CServer:
     def _converse(self, connection: socket.socket) -> None:
         connection.settimeout(self.idle_s)
         self._library.server_start()
-        self._send(connection, self._take())
+        self._send(connection, self.take())
         while not self._stop.is_set():
             try:
                 received = connection.recv(65536)
             except TimeoutError:
                 self._library.server_idle()
-                self._send(connection, self._take())
+                self._send(connection, self.take())
                 continue
             if not received:
                 return
             received = self.to_target(received)
             self._library.harness_push(received, ctypes.c_size_t(len(received)))
-            reply = self._take()
+            reply = self.take()
             if reply:
                 self.replies += 1
                 if self.replies == self.restart_at:
                     self._library.server_start()
-                    reply = self._take()
+                    reply = self.take()
                 if self.close_after is not None and self.replies > self.close_after:
                     return
             self._send(connection, reply)

@@ -103,7 +103,10 @@ def test_an_elf_of_ones_own_that_speaks_the_protocol_works(small_build: BuildFol
 
 
 def test_an_elf_without_the_protocol_gets_told_so(small_build: BuildFolder) -> None:
-    error = failure(small_build, runner_firmware.runner_path(npu_config("U55-128")), timeout_s=4)
+    runner = runner_firmware.runner_path(npu_config("U55-128"))
+    words = ["run-fvp", str(small_build.path), "--firmware", str(runner), "--fvp", "open", "--timeout", "4", "-q"]
+    assert run(words) == 4
+    error = failure(small_build, runner, timeout_s=4)
     assert "does not speak deploy's protocol: no hello within 4 s" in error.message
 
 

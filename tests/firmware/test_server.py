@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import shutil
 import subprocess
+import threading
+import tty
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +172,40 @@ def test_a_target_without_the_protocol_is_quoted(c_server: CServer, expectations
     error = failure(c_server, expectations, timeout_s=1.5)
     assert "does not speak deploy's protocol: no hello within 1.5 s (it sends text" in error.message
     assert "Hello from my own firmware" in error.log
+
+
+def test_a_target_that_was_flooded_with_garbage_still_answers(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        noise = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
+        link._serial.write(noise.replace(b"\xe5\x7a", b"\x00\x00"))
+        assert len(link.request(Type.INFER, bytes(256), Type.RESULT, 10)) == 44 + 176
+
+
+def test_a_serial_port_of_this_computer_works_as_well(
+    server_library: ctypes.CDLL, expectations: Expectations
+) -> None:
+    """A pseudo-terminal: the same calls of pyserial as for a board at /dev/ttyUSB0."""
+    master, slave = os.openpty()
+    tty.setraw(master)
+    server = CServer(server_library)
+    server.problems()
+
+    def serve() -> None:
+        server_library.server_start()
+        with contextlib.suppress(OSError):  # the test's end closes the terminal
+            while True:
+                os.write(master, server.take())
+                received = os.read(master, 4096)
+                server_library.harness_push(received, ctypes.c_size_t(len(received)))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    target = BoardTarget(os.ttyname(slave), expectations, timeout_s=5)
+    got = list(target.answers(tuple({"image": IMAGE + i} for i in range(5)), (), 1))
+    assert [answer.outputs["garment"].tobytes()[:2] for answer in got] == [bytes([i, i + 2]) for i in range(5)]
+    os.close(slave)
+    os.close(master)
 
 
 def test_a_silent_target_is_told_so(c_server: CServer, expectations: Expectations) -> None:
