@@ -4,7 +4,7 @@
 
 BUILD is a build folder (the demo network's: `make demo` writes build/demo/u55-128). Prints the rate of the whole
 command held to one core, the target of the project being at least 100 inputs/s for the demo network; then the NPU
-model, one input at a time and in batches, against LiteRT's reference kernels and TFLM's, as ratios within this run.
+model, one input at a time and in batches, against the kernels of LiteRT and TFLM, as ratios within this run.
 """
 
 from __future__ import annotations
