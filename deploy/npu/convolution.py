@@ -6,6 +6,8 @@ The sums run in floating point through BLAS, which is exact while they fit the m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.feature_maps import read, write
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ConvolutionOperation
+from deploy.npu.parallel import for_each
 from deploy.npu.requantization import Requantizer
 from deploy.npu.weight_cache import PreparedWeights, WeightCache
 from deploy.npu.windows import prepare, window_size, windows
@@ -46,28 +49,52 @@ def convolve(
         window_size(kernel, ofm.height, ofm.width),
         weights.matrix.dtype,
     )
-    requantize = Requantizer(operation, weights.scales, memory, architecture)
-    accumulate = _depthwise if operation.depthwise else _dense
     batch = prepared.shape[0]
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
-    rows, columns = _tile(operation, weights)
-    items = max(1, rows // ofm.height)
-    for item in range(0, batch, items):
-        for top in range(0, ofm.height, rows):
-            height = min(rows, ofm.height - top)
-            first = top * kernel.stride_y
-            band = prepared[item : item + items, first : first + (height - 1) * kernel.stride_y + kernel.extent_y]
-            for left in range(0, ofm.width, columns):
-                width = min(columns, ofm.width - left)
-                first = left * kernel.stride_x
-                part = band[:, :, first : first + (width - 1) * kernel.stride_x + kernel.extent_x]
-                target = result[item : item + items, top : top + height, left : left + width]
-                sums = accumulate(part, weights, operation, height, width)
-                target[...] = requantize(sums).reshape(target.shape)
+    # BLAS spreads the products of a dense convolution by itself, so there the tiles go one after the other.
+    depthwise = operation.depthwise
+    accumulate = _depthwise if depthwise else _dense
+    requantize = Requantizer(operation, weights.scales, memory, architecture, parallel=not depthwise)
+
+    def compute(tile: _Tile) -> None:
+        band = prepared[tile.items, tile.top * kernel.stride_y :]
+        part = band[:, :, tile.left * kernel.stride_x :]
+        target = result[tile.items, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        sums = accumulate(part, weights, operation, tile.height, tile.width)
+        target[...] = requantize(sums).reshape(target.shape)
+
+    if depthwise:
+        for_each(compute, _tiles(operation, weights, batch))
+    else:
+        for tile in _tiles(operation, weights, batch):
+            compute(tile)
     write(memory, ofm, result)
 
 
-def _tile(operation: ConvolutionOperation, weights: PreparedWeights) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """A part of the OFM: some items of the batch, rows and columns."""
+
+    items: slice
+    top: int
+    height: int
+    left: int
+    width: int
+
+
+def _tiles(operation: ConvolutionOperation, weights: PreparedWeights, batch: int) -> list[_Tile]:
+    ofm = operation.ofm
+    rows, columns = _tile_size(operation, weights)
+    items = max(1, rows // ofm.height)
+    return [
+        _Tile(slice(item, item + items), top, min(rows, ofm.height - top), left, min(columns, ofm.width - left))
+        for item in range(0, batch, items)
+        for top in range(0, ofm.height, rows)
+        for left in range(0, ofm.width, columns)
+    ]
+
+
+def _tile_size(operation: ConvolutionOperation, weights: PreparedWeights) -> tuple[int, int]:
     """How many OFM rows and columns to compute at once."""
     ofm, kernel = operation.ofm, operation.kernel
     if operation.depthwise:
@@ -89,7 +116,7 @@ def _dense(
 ) -> NDArray[np.floating]:
     kernel, batch = operation.kernel, prepared.shape[0]
     if kernel.height == kernel.width == kernel.stride_x == kernel.stride_y == 1:
-        columns = prepared.reshape(batch * height * width, -1)
+        columns = prepared[:, :height, :width].reshape(batch * height * width, -1)
     else:
         columns = windows(prepared, kernel, height, width).reshape(batch * height * width, -1)
     sums: NDArray[np.floating] = columns @ weights.matrix
