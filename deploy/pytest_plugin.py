@@ -61,10 +61,10 @@ class OnTarget:
     def run(
         self, inputs: Mapping[str, NDArray[Any]] | NDArray[Any] | None = None, **options: Any
     ) -> TargetOutcome:
-        """Boot, feed, and compare with the reference kernels; a verdict that does not pass is for the test to judge.
+        """Boot, feed, compare with the reference kernels; a verdict that does not pass is for the test to judge.
 
         Args:
-            inputs: input name -> ``[samples, *shape]`` (or one sample) of the model's dtype; the array alone for a
+            inputs: input name -> ``[samples, *shape]`` of the model's dtype; the array alone for a
                 model with one input; None for made-up data.
             options: as the marker's, for this run only.
 

@@ -30,7 +30,7 @@ def test_a_users_test_asserts_on_what_the_target_answered(pytester: pytest.Pytes
             assert set(run.outputs) == {{"garment", "kind"}}
             assert run.outputs["kind"].shape == (2, 1, 4) and run.outputs["kind"].dtype == np.uint8
             assert (run.verdict.verdict, run.verdict.inputs) == ("pass", 2)
-            one = on_target.run(images[1])
+            one = on_target.run(images[1:])
             assert np.array_equal(one.outputs["kind"][0], run.outputs["kind"][1])
 
         def test_the_build_is_shared(on_target):
