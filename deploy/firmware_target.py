@@ -30,7 +30,7 @@ from deploy.tflite_model import Tensor
 _FIRST_PORT = 5000
 _START_TIMEOUT_S = 60.0
 _DAY_S = 86_400.0
-_LISTENING = re.compile(rb"telnetterminal0: Listening for serial connection on port (\d+)")
+_LISTENING = re.compile(rb"telnetterminal0: Listening for serial connection on port (\d+)\b[^\d]")
 _MAX_WAIT_FOR_END_S = 5.0
 
 

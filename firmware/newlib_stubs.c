@@ -1,5 +1,6 @@
-/* What newlib asks of the system. There are no files and no heap; output becomes log frames. */
+/* What newlib asks of the system. There are no files; output becomes log frames. */
 #include <errno.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -23,11 +24,19 @@ __attribute__((noreturn)) void _exit(int status);
 void _init(void) {}
 void _fini(void) {}
 
+/* Memory for newlib's own three streams, without which fprintf would crash, and for nothing else to speak of. */
+static uint64_t stream_memory[2048 / sizeof(uint64_t)];
+static size_t stream_memory_used;
+
 void *_sbrk(ptrdiff_t increment)
 {
-    (void)increment;
-    errno = ENOMEM;
-    return (void *)-1;
+    if (increment < 0 || (size_t)increment > sizeof stream_memory - stream_memory_used) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    void *memory = (uint8_t *)stream_memory + stream_memory_used;
+    stream_memory_used += (size_t)increment;
+    return memory;
 }
 
 int _write(int file, const char *bytes, int count)

@@ -147,3 +147,18 @@ def test_operators_on_the_cpu_point_to_the_tflm_runtime(
     error = capsys.readouterr().err
     assert "ethos-u, LOG_SOFTMAX" in error
     assert "--runtime tflm" in error
+
+
+@pytest.mark.parametrize("driver", ["own", "arm"])
+def test_the_c_sources_of_the_tflm_project_compile_without_a_warning(
+    small_build: BuildFolder, tmp_path: Path, driver: str
+) -> None:
+    """Linking needs a TFLM build, which not everybody has; ``test_on_corstone`` does it where there is one."""
+    write_project(small_build, "tflm", folder=tmp_path)
+    flags = ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-std=gnu11", "-Wall", "-Wextra", "-Werror"]
+    flags += ["-DNPU_TIMEOUT_MS=5000u", *(["-DETHOSU_ARM_DRIVER"] if driver == "arm" else [])]
+    sources = [*(tmp_path / "source").glob("*.c"), tmp_path / "model" / "network.c"]
+    includes = [f"-I{tmp_path / 'source'}", f"-I{tmp_path / 'model'}"]
+    command = ["arm-none-eabi-gcc", *flags, *includes, "-fsyntax-only", *map(str, sources)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
