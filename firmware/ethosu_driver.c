@@ -82,11 +82,12 @@ int ethosu_init(struct ethosu_driver *driver, void *base_address, const void *fa
         .timeout_ms = ETHOSU_TIMEOUT_MS_DEFAULT,
     };
     registered = driver;
-    uint32_t id = get(driver, ETHOSU_ID);
-    uint32_t config = get(driver, ETHOSU_CONFIG);
-    uint32_t macs = ETHOSU_CONFIG_MACS(config);
-    if (ETHOSU_ID_ARCH_MAJOR(id) != 1 || ETHOSU_CONFIG_PRODUCT(config) > 1 || macs < 32 || macs > 512) {
-        return fail(driver, ETHOSU_ERROR_NOT_AN_NPU, id, config);
+    driver->id = get(driver, ETHOSU_ID);
+    driver->config = get(driver, ETHOSU_CONFIG);
+    uint32_t macs = ETHOSU_CONFIG_MACS(driver->config);
+    if (ETHOSU_ID_ARCH_MAJOR(driver->id) != 1 || ETHOSU_CONFIG_PRODUCT(driver->config) > 1 || macs < 32
+        || macs > 512) {
+        return fail(driver, ETHOSU_ERROR_NOT_AN_NPU, driver->id, driver->config);
     }
     if (reset(driver) != 0) {
         return -1;
@@ -129,16 +130,14 @@ const struct ethosu_failure *ethosu_last_failure(const struct ethosu_driver *dri
 
 static int check_configuration(struct ethosu_driver *driver, uint32_t config, uint32_t id)
 {
-    uint32_t own_config = get(driver, ETHOSU_CONFIG);
-    uint32_t own_id = get(driver, ETHOSU_ID);
     /* The command stream version is compared through the architecture version, as the compiler leaves it 0. */
     const uint32_t relevant = ~0xF0u;
-    if ((config & relevant) != (own_config & relevant)) {
-        return fail(driver, ETHOSU_ERROR_CONFIGURATION, config, own_config);
+    if ((config & relevant) != (driver->config & relevant)) {
+        return fail(driver, ETHOSU_ERROR_CONFIGURATION, config, driver->config);
     }
-    if (ETHOSU_ID_ARCH_MAJOR(id) != ETHOSU_ID_ARCH_MAJOR(own_id)
-        || ETHOSU_ID_ARCH_MINOR(id) > ETHOSU_ID_ARCH_MINOR(own_id)) {
-        return fail(driver, ETHOSU_ERROR_ARCHITECTURE, id, own_id);
+    if (ETHOSU_ID_ARCH_MAJOR(id) != ETHOSU_ID_ARCH_MAJOR(driver->id)
+        || ETHOSU_ID_ARCH_MINOR(id) > ETHOSU_ID_ARCH_MINOR(driver->id)) {
+        return fail(driver, ETHOSU_ERROR_ARCHITECTURE, id, driver->id);
     }
     return 0;
 }
@@ -206,7 +205,7 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     ethosu_platform_clean_and_invalidate(stream, bytes);
     keep_caches_coherent(base, base_bytes, count);
 
-    bool wide = ETHOSU_CONFIG_PRODUCT(get(driver, ETHOSU_CONFIG)) != 0; /* U65 addresses more than 4 GB */
+    bool wide = ETHOSU_CONFIG_PRODUCT(driver->config) != 0; /* U65 addresses more than 4 GB */
     uint64_t address = (uintptr_t)stream;
     set(driver, ETHOSU_CMD, 0); /* keep clock and power */
     set(driver, ETHOSU_QBASE_LO, (uint32_t)address);

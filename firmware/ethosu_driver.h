@@ -48,6 +48,8 @@ struct ethosu_driver {
     size_t fast_memory_bytes;
     bool secure;
     bool privileged;
+    uint32_t id; /* ID and CONFIG registers */
+    uint32_t config;
     bool ready;
     bool reserved;
     uint32_t region_config;
