@@ -23,7 +23,7 @@ from deploy.npu.weight_cache import PreparedWeights, WeightCache
 from deploy.npu.windows import prepare, window_size, windows
 
 # Working sets of one step, small enough for the host's caches (measured on x86 with 1.25 MB of level 2).
-_DENSE_BYTES = 2 << 20
+_DENSE_BYTES = 1 << 20
 _DEPTHWISE_BYTES = 256 << 10
 
 
@@ -51,10 +51,8 @@ def convolve(
     )
     batch = prepared.shape[0]
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
-    # BLAS spreads the products of a dense convolution by itself, so there the tiles go one after the other.
-    depthwise = operation.depthwise
-    accumulate = _depthwise if depthwise else _dense
-    requantize = Requantizer(operation, weights.scales, memory, architecture, parallel=not depthwise)
+    accumulate = _depthwise if operation.depthwise else _dense
+    requantize = Requantizer(operation, weights.scales, memory, architecture)
 
     def compute(tile: _Tile) -> None:
         band = prepared[tile.items, tile.top * kernel.stride_y :]
@@ -63,11 +61,7 @@ def convolve(
         sums = accumulate(part, weights, operation, tile.height, tile.width)
         target[...] = requantize(sums).reshape(target.shape)
 
-    if depthwise:
-        for_each(compute, _tiles(operation, weights, batch))
-    else:
-        for tile in _tiles(operation, weights, batch):
-            compute(tile)
+    for_each(compute, _tiles(operation, weights, batch))
     write(memory, ofm, result)
 
 

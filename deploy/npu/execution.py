@@ -21,6 +21,7 @@ from deploy.npu.operations import (
     Operation,
     PoolingOperation,
 )
+from deploy.npu.parallel import one_blas_thread
 from deploy.npu.pooling import pool
 from deploy.npu.statistics import Statistics, record
 from deploy.npu.weight_cache import WeightCache
@@ -72,15 +73,16 @@ def run(
     memory = Memory(regions, arch, defined)
     cache = WeightCache() if cache is None else cache
     statistics = Statistics(stopped=program.stopped)
-    for operation in program.operations:
-        try:
-            _step(operation, memory, arch, cache)
-        except NpuError as error:
-            error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
-            raise
-        statistics.records.append(record(operation, arch))
-        if on_operation is not None:
-            on_operation(operation, memory)
+    with one_blas_thread():
+        for operation in program.operations:
+            try:
+                _step(operation, memory, arch, cache)
+            except NpuError as error:
+                error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
+                raise
+            statistics.records.append(record(operation, arch))
+            if on_operation is not None:
+                on_operation(operation, memory)
     return statistics
 
 

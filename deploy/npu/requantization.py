@@ -17,7 +17,6 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.limits import STEP_ELEMENTS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ConvolutionOperation, Function, Rounding
-from deploy.npu.parallel import for_each
 from deploy.npu.scaling import rescale
 from deploy.npu.weights import ChannelScales
 
@@ -34,14 +33,12 @@ class Requantizer:
         scales: bias and scale per channel.
         memory: holds the lookup tables.
         architecture: says where.
-        parallel: spread the work over the host's cores.
     """
 
     operation: ConvolutionOperation
     scales: ChannelScales
     memory: Memory
     architecture: Architecture
-    parallel: bool = True
 
     def __call__(self, sums: NDArray[np.floating]) -> NDArray[np.generic]:
         """Finish accumulators.
@@ -64,16 +61,8 @@ class Requantizer:
             constants, scale=np.tile(constants.scale, repeat), offset=np.tile(constants.offset, repeat)
         )
         rows, target = sums[:whole].reshape(-1, channels * repeat), result[:whole].reshape(-1, channels * repeat)
-
-        def some(top: int) -> None:
+        for top in range(0, rows.shape[0], step):
             self._fast(rows[top : top + step], target[top : top + step], tiled)
-
-        tops = range(0, rows.shape[0], step)
-        if self.parallel:
-            for_each(some, tops)
-        else:
-            for top in tops:
-                some(top)
         if whole < pixels:
             self._fast(sums[whole:], result[whole:], constants)
         if self.operation.activation.function is Function.LUT:
