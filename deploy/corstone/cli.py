@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy import __version__
 from deploy.corstone.console import NAME, Console, report_error
-from deploy.corstone.machine import StopRequest
+from deploy.corstone.ending import StopRequest
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, NotInstalledError, TargetError

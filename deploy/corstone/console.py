@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from deploy.errors import DeployError, TargetError
 
 if TYPE_CHECKING:
-    from deploy.corstone.machine import Ending, Machine
+    from deploy.corstone.ending import Ending
+    from deploy.corstone.machine import Machine
 
 NAME = "Open Corstone-300"
 MODEL = "FVP_MPS3_Corstone_SSE_300"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 import select
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from deploy.corstone import memory_map
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
+from deploy.corstone.ending import Ending, EndReason, StopRequest
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.options import Options
@@ -29,44 +29,6 @@ _EXIT_TIMEOUT_S = 2.0
 # QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
 _WAKE_INTERVAL_S = 0.02
 _WATCHED = re.compile(rb"[ra]?watch:0*(?:%s);" % b"|".join(b"%x" % base for base in memory_map.NPU_WINDOWS))
-
-
-class EndReason(enum.Enum):
-    """Why a simulation ended; limits with the words that the FVP has for them."""
-
-    SHUTDOWN = "shut down"
-    EXIT = "exit of the program"
-    WALL_TIME = "CPU time has been exceeded."
-    SIMULATED_TIME = "Simulated time has been exceeded."
-    CYCLES = "Cycle limit has been exceeded."
-    SIGNAL = "signal"
-
-    @property
-    def limit(self) -> bool:
-        """Whether it is a limit of the command line."""
-        return self in (EndReason.WALL_TIME, EndReason.SIMULATED_TIME, EndReason.CYCLES)
-
-
-class StopRequest(Exception):  # noqa: N818 - a request, not an error
-    """Raised by signal handlers to end the simulation from outside."""
-
-    def __init__(self, reason: EndReason, status: int) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a simulation ended.
-
-    Attributes:
-        reason: why.
-        status: exit status of the simulator.
-    """
-
-    reason: EndReason
-    status: int = 0
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.corstone import memory_map
+from deploy.corstone.files import DataLoad, Dump, parse_data, parse_dump, without_instance
 from deploy.corstone.parameters import TERMINALS, Parameter, Value, check_parameters, parameter_table
 from deploy.errors import BadInputError
 
@@ -64,26 +64,6 @@ _LONG = (
 _LONG_NAMES = {"-a": "--application", "-C": "--parameter", "-f": "--config-file", "-l": "--list-params"}
 _LONG_NAMES |= {"-q": "--quiet", "-T": "--timelimit", "-h": "--help"}
 _MAX_CONFIG_FILE = 1024 * 1024
-_INSTANCE = re.compile(r"(?:cpu0|cpu\*|\*|FVP_MPS3_Corstone_SSE_300\.cpu0)=(.*)", re.DOTALL)
-_PLACE = re.compile(r"(.+)@(?:Memory:|memory:)?(0[xX][0-9a-fA-F]+|[0-9]+)", re.DOTALL)
-_DUMP_PLACE = re.compile(_PLACE.pattern + r",(0[xX][0-9a-fA-F]+|[0-9]+)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class DataLoad:
-    """A raw file to load: ``--data FILE@ADDRESS``."""
-
-    path: Path
-    address: int
-
-
-@dataclass(frozen=True)
-class Dump:
-    """Memory to write to a file at the end: ``--dump FILE@Memory:ADDRESS,SIZE`` (size in bytes)."""
-
-    path: Path
-    address: int
-    size: int
 
 
 @dataclass(frozen=True)
@@ -215,15 +195,15 @@ def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
             assignments.append(_assignment(value, "-C"))
         elif option == "--config-file":
             assignments += read_config_file(Path(value))
-    applications = [Path(_without_instance(value)) for option, value in named if option == "--application"]
+    applications = [Path(without_instance(value)) for option, value in named if option == "--application"]
     applications += [Path(word) for word in positional]
     wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
     return Options(
         family=family,
         applications=tuple(applications),
         values=check_parameters(assignments, parameter_table(family)),
-        data=tuple(_data(value) for option, value in named if option == "--data"),
-        dumps=tuple(_dump(value) for option, value in named if option == "--dump"),
+        data=tuple(parse_data(value) for option, value in named if option == "--data"),
+        dumps=tuple(parse_dump(value) for option, value in named if option == "--dump"),
         time_limit_s=min(wall, default=None),
         simulated_limit_s=_seconds("--simlimit", single["--simlimit"]) if "--simlimit" in single else None,
         cycle_limit=_number("--cyclelimit", single["--cyclelimit"]) if "--cyclelimit" in single else None,
@@ -259,14 +239,6 @@ def read_config_file(path: Path) -> list[tuple[str, str]]:
     return assignments
 
 
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder of that name; False for names that no file system takes."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _family(text: str) -> str:
     family = text.strip().upper().removeprefix("ETHOS-")
     if family not in ("U55", "U65"):
@@ -279,48 +251,6 @@ def _assignment(text: str, origin: str) -> tuple[str, str]:
     if not equals or not name.strip():
         raise BadInputError(f"{origin}: '{text}' is not of the form instance.parameter=value")
     return name.strip(), value.strip()
-
-
-def _without_instance(text: str) -> str:
-    match = _INSTANCE.fullmatch(text)
-    return match.group(1) if match else text
-
-
-def _data(text: str) -> DataLoad:
-    match = _PLACE.fullmatch(_without_instance(text))
-    if match is None:
-        raise BadInputError(f"--data {text}: not of the form [cpu0=]FILE@[Memory:]ADDRESS")
-    path, address = Path(match.group(1)), int(match.group(2), 0)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadInputError(f"--data {text}: {path}: {error.strerror}") from error
-    if not path.is_file():
-        raise BadInputError(f"--data {text}: {path} is not a file")
-    _check_place(f"--data {text}", address, max(size, 1))
-    return DataLoad(path, address)
-
-
-def _dump(text: str) -> Dump:
-    match = _DUMP_PLACE.fullmatch(_without_instance(text))
-    if match is None:
-        raise BadInputError(f"--dump {text}: not of the form [cpu0=]FILE@[Memory:]ADDRESS,SIZE")
-    dump = Dump(Path(match.group(1)), int(match.group(2), 0), int(match.group(3), 0))
-    if dump.size == 0:
-        raise BadInputError(f"--dump {text}: nothing to write (size 0)")
-    _check_place(f"--dump {text}", dump.address, dump.size)
-    folder = dump.path.absolute().parent
-    if not is_folder(folder):
-        raise BadInputError(f"--dump {text}: there is no folder {folder}")
-    return dump
-
-
-def _check_place(what: str, address: int, size: int) -> None:
-    if memory_map.locate(address, size) is None:
-        raise BadInputError(
-            f"{what}: {size} bytes at 0x{address:08x} do not lie in one of Corstone-300's memories",
-            hints=[f"memories: {memory_map.describe()}"],
-        )
 
 
 def _seconds(option: str, text: str) -> float:

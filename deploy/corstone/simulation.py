@@ -13,8 +13,10 @@ from deploy import __version__
 from deploy.corstone import elf, qemu
 from deploy.corstone.console import MODEL, NAME, Console
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.machine import EndReason, Machine, StopRequest
-from deploy.corstone.options import Options, is_folder
+from deploy.corstone.ending import EndReason, StopRequest
+from deploy.corstone.files import is_folder
+from deploy.corstone.machine import Machine
+from deploy.corstone.options import Options
 from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.options import DataLoad, Dump, family_of_name, parse_options
+from deploy.corstone.files import DataLoad, Dump
+from deploy.corstone.options import family_of_name, parse_options
 from deploy.corstone.parameters import format_table, parameter_table
 from deploy.errors import BadInputError
 
@@ -61,6 +62,10 @@ def test_data_and_dump_take_their_instance_and_memory_space_or_not(data, tmp_pat
     assert options.dumps == (Dump(tmp_path / "out.bin", 0x93000000, 16),)
 
 
+def test_a_number_with_leading_zeros_is_decimal(tmp_path):
+    assert parse_options(["--dump", f"{tmp_path}/x@0x60000000,010"]).dumps[0].size == 10
+
+
 @pytest.mark.parametrize("address", ["0x40000000", "0xdfffffff", "0x101fffff", "0x100000000", "0x0fffffff"])
 def test_data_outside_of_every_memory_is_refused(data, address):
     with pytest.raises(BadInputError, match="do not lie in one of"):
@@ -76,6 +81,7 @@ def test_data_outside_of_every_memory_is_refused(data, address):
         (["--data", "nothing"], "not of the form"),
         (["--dump", "x@0x90000000"], "not of the form"),
         (["--dump", "x@0x90000000,0"], "nothing to write"),
+        (["--dump", "x@" + "9" * 5000 + ",1"], "not of the form"),
         (["--dump", "no/such/folder/x@0x90000000,1"], "no folder"),
         (["--timelimit", "0"], "seconds above 0"),
         (["--timelimit", "nan"], "seconds above 0"),
