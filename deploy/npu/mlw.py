@@ -23,6 +23,7 @@ _UNCOMPRESSED = 7
 _CHUNK = 12
 _POPULATION = [bin(value).count("1") for value in range(1 << _CHUNK)]
 _BITS = np.arange(_CHUNK)
+_BLOCK = 1 << 14
 
 
 class _Bits:
@@ -31,15 +32,16 @@ class _Bits:
     def __init__(self, data: bytes) -> None:
         self.size = 8 * len(data)
         padded = np.frombuffer(data + bytes(8), np.uint8)
-        # words[i] are the 64 bits that start at byte i.
-        self.words = np.ndarray((len(data) + 1,), "<u8", buffer=padded, strides=(1,)).astype(np.uint64)
-        self.windows: list[int] = self.words.tolist()
+        # words[i] are the 64 bits that start at byte i: a view, eight times the stream would be a lot to copy.
+        self.words = np.ndarray((len(data) + 1,), "<u8", buffer=padded, strides=(1,))
+        self._data = data
 
     def get(self, position: int, count: int) -> int:
         """``count`` bits (at most 56) at ``position``."""
         if position + count > self.size:
             raise WeightStreamError("the weight stream ends inside a slice")
-        return self.windows[position >> 3] >> (position & 7) & ((1 << count) - 1)
+        start = position >> 3
+        return int.from_bytes(self._data[start : start + 8], "little") >> (position & 7) & ((1 << count) - 1)
 
     def gather(self, positions: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """``count`` bits at each of ``positions``."""
@@ -207,7 +209,10 @@ def _walk(bits: _Bits, position: int, header: _Header, divisor: int) -> tuple[_W
     Flow control: weights pause while they are eight or more ahead of the zero runs, zero runs while behind them.
     """
     weights, zeros = _Walk.empty(), _Walk.empty()
-    windows, size, population = bits.windows, bits.size, _POPULATION
+    words, size, population = bits.words, bits.size, _POPULATION
+    # Python's own integers are fast to work with but large: only a part of the stream at a time.
+    first = 0
+    windows: list[int] = []
     zero_runs, zero_divisor = header.zero_runs, header.zero_divisor
     zero_width = 12 if zero_divisor < 3 else 8
     zero_mask = (1 << zero_width) - 1
@@ -223,7 +228,11 @@ def _walk(bits: _Bits, position: int, header: _Header, divisor: int) -> tuple[_W
         take_zeros = zero_runs and balance >= 0 and zeros_done < zero_count
         if position > size:
             raise WeightStreamError("the weight stream ends inside a slice")
-        window = windows[position >> 3] >> (position & 7)
+        index = (position >> 3) - first
+        if index >= len(windows):
+            first = position >> 3
+            index, windows = 0, words[first : first + _BLOCK].tolist()
+        window = windows[index] >> (position & 7)
         unary0 = zero_unary = unary1 = symbols = zero_symbols = 0
         if take and not plain:
             unary0 = window & 0xFFF

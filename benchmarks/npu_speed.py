@@ -1,0 +1,112 @@
+"""Speed of the NPU model next to LiteRT's reference kernels, in the same process, on the same input.
+
+Prints for each network: reference (one thread), first and warm runs of the model, their ratio, memory.
+
+    python benchmarks/npu_speed.py [--npu U55-256] [--runs 5] [MODEL.tflite ...]
+
+Without models it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights (TensorFlow).
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from deploy import tflite_model
+from deploy.chatter import silenced
+from deploy.npu_config import npu_config
+from deploy.npu_inference import NpuInference
+from deploy.reference import ReferenceKernels
+
+
+def build(folder: Path) -> list[Path]:
+    """The three networks, quantized with random data."""
+    import keras
+    import tensorflow as tf
+
+    sizes = {"input_shape": (224, 224, 3), "weights": None, "classes": 1000}
+    paths = []
+    for name in ("MobileNetV2", "EfficientNetB0", "ResNet50"):
+        model = getattr(keras.applications, name)(**sizes)
+        saved = folder / name
+        model.export(saved, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        rng = np.random.default_rng(0)
+        samples = [rng.random((1, 224, 224, 3), dtype=np.float32) for _ in range(2)]
+        converter.representative_dataset = lambda samples=samples: ([sample] for sample in samples)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        path = folder / f"{name}.tflite"
+        path.write_bytes(converter.convert())
+        paths.append(path)
+    return paths
+
+
+def compiled(path: Path, npu: str, folder: Path) -> Path:
+    accelerator = npu_config(npu).accelerator
+    words = ["-m", "ethosu.vela", str(path), "--accelerator-config", accelerator, "--output-dir", str(folder)]
+    subprocess.run([sys.executable, *words], check=True, capture_output=True, timeout=600)
+    return folder / f"{path.stem}_vela.tflite"
+
+
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
+    source = tflite_model.read(path)
+    reference = ReferenceKernels(source)
+    rng = np.random.default_rng(1)
+    inputs = {}
+    for index, name in source.input_names().items():
+        tensor = source.tensors[index]
+        limits = np.iinfo(tensor.dtype)
+        inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
+    target = compiled(path, npu, folder)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    inference = NpuInference(tflite_model.read(target), npu_config(npu))
+    first = seconds(lambda: inference.run(inputs))
+    reference_times, warm_times = [], []
+    for _ in range(runs):
+        reference_times.append(seconds(lambda: reference.run(inputs)))
+        warm_times.append(seconds(lambda: inference.run(inputs)))
+    expected, found = reference.run(inputs), inference.run(inputs)
+    differing = sum(int((expected[name] != found[name]).sum()) for name in expected)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    arena = max(tensor.nbytes for tensor in tflite_model.read(target).tensors)
+    print(
+        f"{path.stem:24} {npu:8} reference {min(reference_times) * 1e3:7.0f} ms   "
+        f"warm {min(warm_times) * 1e3:7.0f} ms   ratio {min(warm_times) / min(reference_times):5.2f}   "
+        f"first {first * 1e3:7.0f} ms   memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
+        f"{differing} elements differ"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--npu", default="U55-256")
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        models = options.models
+        if not models:
+            with silenced():
+                models = build(Path(folder))
+        for path in models:
+            measure(path, options.npu, Path(folder), options.runs)
+
+
+if __name__ == "__main__":
+    main()
