@@ -37,6 +37,7 @@ class FirmwareLink:
         port: pyserial's name of the port.
         baud: bits per second of a serial port; a socket does not care.
         waiting: called now and then during waits; may raise a TargetError to end them.
+        broken: called when the connection breaks; may raise a TargetError that knows more.
 
     Attributes:
         port: as given.
@@ -47,11 +48,19 @@ class FirmwareLink:
         BadInputError: pyserial does not know such a port.
     """
 
-    def __init__(self, port: str, baud: int = DEFAULT_BAUD, *, waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int = DEFAULT_BAUD,
+        *,
+        waiting: Callable[[], None] = lambda: None,
+        broken: Callable[[], None] = lambda: None,
+    ) -> None:
         import serial
 
         self.port = port
         self._waiting = waiting
+        self._broken = broken
         self._reader = protocol.FrameReader()
         self._texts: list[str] = []
         self._sequence = 0
@@ -177,7 +186,7 @@ class FirmwareLink:
         except serial.SerialTimeoutException as error:
             raise self._error("the target does not take the request: the connection is stuck") from error
         except (serial.SerialException, OSError) as error:
-            self._waiting()
+            self._broken()
             raise self._error(f"the connection to the target broke while a request was sent: {error}") from error
 
     def _receive(self, deadline: float) -> list[Frame]:
@@ -191,7 +200,7 @@ class FirmwareLink:
         try:
             received = self._serial.read(wanted)
         except (serial.SerialException, OSError) as error:
-            self._waiting()
+            self._broken()
             raise self._error(f"the connection to the target broke: {error}") from error
         frames = self._reader.feed(received)
         if self._reader.too_long:

@@ -191,7 +191,7 @@ class FirmwareTarget:
         with _Machine(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
             try:
                 port = f"socket://127.0.0.1:{machine.terminal_port()}"
-                with FirmwareLink(port, waiting=machine.check_alive) as link:
+                with FirmwareLink(port, waiting=machine.check_alive, broken=machine.explain_end) as link:
                     self._expectations.check_hello(link.greet(min(self._timeout_s, HELLO_TIMEOUT_S)))
                     yield from converse(link, samples, self._expectations, self._timeout_s)
             except TargetError as error:
@@ -267,6 +267,16 @@ class _Machine:
             TargetError: it has ended.
         """
         with self._news:
+            self._raise_if_ended()
+
+    def explain_end(self) -> None:
+        """The terminal has closed: wait a moment for the end that explains it.
+
+        Raises:
+            TargetError: the simulator has ended.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._end is not None or self._failure is not None, _MAX_WAIT_FOR_END_S)
             self._raise_if_ended()
 
     def last_lines(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -196,3 +197,18 @@ def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, na
     assert run(["firmware", str(build.path), "--runtime", "tflm", "--tflm", tflm, "--build", "-q"]) == 0
     words = ["run-fvp", str(build.path), "--firmware", "tflm", "--fvp", "open", "--count", "10", "-q"]
     assert run(words) == 0
+
+
+def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_build: BuildFolder) -> None:
+    simulator = find(npu_config("U55-128"), "open")
+    firmware = npu_firmware(small_build)
+    target = FirmwareTarget(simulator, firmware, expectations(small_build), macs=128, timeout_s=30)
+    answers = target.answers(samples(small_build, 50), (), 1)
+    next(answers)
+    own = Path(f"/proc/{os.getpid()}/task")
+    children = [int(pid) for task in own.iterdir() for pid in (task / "children").read_text().split()]
+    machines = [pid for pid in children if b"deploy.corstone" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(machines) == 1
+    os.kill(machines[0], signal.SIGKILL)
+    with pytest.raises(TargetError, match=r"the simulator ended in the middle of the work \(signal 9\)"):
+        list(answers)
