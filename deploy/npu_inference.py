@@ -169,6 +169,11 @@ class _Segment:
         except npu.NpuError as error:
             raise BadInputError(f"the command stream is damaged: {error}") from error
         _check_configuration(payload.config_word, npu_config)
+        if payload.separate_io:
+            raise BadInputError(
+                "the model has separate regions for its inputs and outputs, which host runs do not cover",
+                hints=["compile it without Vela's --separate-io-regions"],
+            )
         self._index = operator.index
         self._stream = payload.stream
         self._program: Program | None = None

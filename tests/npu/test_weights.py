@@ -63,6 +63,7 @@ def test_an_empty_stream_is_refused() -> None:
         decode_weights(b"", WeightLayout(8, 8, 1, 1, 1, 1, 8, 8, 8, False, False))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-(2**39), 2**39 - 1), st.integers(0, 2**32 - 1), st.integers(0, 63))))
 def test_scale_records_come_back_from_velas_encoder(records: list[tuple[int, int, int]]) -> None:
     from ethosu.vela.api import npu_encode_bias
