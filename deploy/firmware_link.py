@@ -139,7 +139,7 @@ class FirmwareLink:
         """The last lines of text that the firmware sent, in frames or between them."""
         noise = bytes(self._reader.noise).decode("utf-8", "replace")
         lines = [*self._texts, *noise.replace("\r", "").split("\n")]
-        shown = ["".join(c if c.isprintable() else "." for c in line)[:200] for line in lines]
+        shown = [protocol.printable(line, 200) for line in lines]
         return tuple([line for line in shown if line.strip(" .\ufffd")][-_LOG_LINES:])
 
     def _exchange(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:

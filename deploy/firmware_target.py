@@ -22,7 +22,7 @@ from deploy.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, FirmwareLink
 from deploy.fvp_command import FvpRun, command_line
 from deploy.fvp_locate import Simulator, environment
 from deploy.inputs import Sample
-from deploy.protocol import Hello, Result, TensorEntry
+from deploy.protocol import Hello, Result, TensorEntry, printable
 from deploy.runner_firmware import last_lines
 from deploy.simulator_process import ProcessEnd, SimulatorProcesses
 from deploy.tflite_model import Tensor
@@ -84,7 +84,7 @@ class Expectations:
 
 
 def _names(tensors: tuple[TensorEntry, ...]) -> str:
-    return ", ".join(tensor.name for tensor in tensors) or "none"
+    return ", ".join(printable(tensor.name, 40) for tensor in tensors[:8]) or "none"
 
 
 def _check_tensor(what: str, theirs: TensorEntry, ours: Tensor) -> None:

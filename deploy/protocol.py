@@ -330,7 +330,9 @@ def _tensor(cursor: _Cursor) -> TensorEntry:
     for dimension in shape:
         elements *= dimension
     if elements * np.dtype(_DTYPES[dtype]).itemsize != size:
-        raise TargetError(f"the target's tensor {name!r} of shape {list(shape)} cannot have {size} bytes")
+        raise TargetError(
+            f"the target's tensor {printable(name, 40)} of shape {list(shape)} cannot have {size} bytes"
+        )
     return TensorEntry(name, _DTYPES[dtype], shape, size, scale, zero_point)
 
 
@@ -357,6 +359,11 @@ def parse_result(payload: bytes, outputs: tuple[TensorEntry, ...]) -> Result:
 
 
 def parse_error(payload: bytes) -> tuple[int, str]:
-    """Read the payload of ERROR: its code (see ``ErrorCode``) and text."""
+    """Read the payload of ERROR: its code (see ``ErrorCode``) and text, which is safe to print."""
     code = payload[0] if payload else 0
-    return code, payload[2:].decode("utf-8", "replace")
+    return code, printable(payload[2:].decode("utf-8", "replace"))
+
+
+def printable(text: str, limit: int = 400) -> str:
+    """Text of the target without anything that a terminal would act upon, and not longer than ``limit``."""
+    return "".join(character if character.isprintable() else "." for character in text[:limit])
