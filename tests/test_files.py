@@ -1,5 +1,6 @@
 """Files and folders are written whole or not at all."""
 
+import contextlib
 import resource
 import stat
 from collections.abc import Iterator
@@ -11,13 +12,18 @@ from deploy import files
 from deploy.errors import BadInputError
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """Files of this process cannot grow beyond 1000 bytes: writing fails as on a full disk."""
+    """Files of this process cannot grow beyond 1000 bytes: writing fails as on a full disk.
+
+    Held around the writing alone: the test runner's own log may be a file, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_appears_with_its_content_and_ordinary_permissions(tmp_path: Path) -> None:
@@ -27,15 +33,15 @@ def test_a_file_appears_with_its_content_and_ordinary_permissions(tmp_path: Path
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.json"]
 
 
-def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, full_disk: None) -> None:
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) -> None:
     files.write_bytes(tmp_path / "a", b"old")
-    with pytest.raises(BadInputError, match="a: cannot be written: File too large"):
+    with full_disk(), pytest.raises(BadInputError, match="a: cannot be written: File too large"):
         files.write_bytes(tmp_path / "a", b"x" * 2000)
     assert (tmp_path / "a").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_folder_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, full_disk: None) -> None:
+def test_a_folder_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "build"
     with files.replacing_folder(target) as fresh:
         (fresh / "a").write_bytes(b"old")
@@ -45,7 +51,7 @@ def test_a_folder_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path
             (fresh / "a").write_bytes(b"new")
             (fresh / "b").write_bytes(b"x" * 2000)
 
-    with pytest.raises(BadInputError, match="build: the folder cannot be written: File too large"):
+    with full_disk(), pytest.raises(BadInputError, match="build: the folder cannot be written: File too large"):
         too_large()
     assert [path.name for path in target.iterdir()] == ["a"]
     assert (target / "a").read_bytes() == b"old"
