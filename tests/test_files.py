@@ -68,9 +68,7 @@ def test_an_error_of_our_own_also_leaves_the_old_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_temporary_folder_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: None
-) -> None:
+def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def fill() -> None:
@@ -78,7 +76,8 @@ def test_a_full_temporary_folder_is_named(
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             (folder / "x").write_bytes(b"x" * 2000)
 
-    with pytest.raises(BadInputError, match="temporary files cannot be written: File too large") as caught:
+    message = "temporary files cannot be written: File too large"
+    with full_disk(), pytest.raises(BadInputError, match=message) as caught:
         fill()
     assert "TMPDIR" in caught.value.hints[0]
     assert list(tmp_path.iterdir()) == []
