@@ -52,7 +52,7 @@ def convolve(
     batch = prepared.shape[0]
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
     accumulate = _depthwise if operation.depthwise else _dense
-    requantize = Requantizer(operation, weights.scales, memory, architecture)
+    requantize = Requantizer(operation, weights.scales, weights.matrix.dtype, memory, architecture)
 
     def compute(tile: _Tile) -> None:
         band = prepared[tile.items, tile.top * kernel.stride_y :]

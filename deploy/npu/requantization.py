@@ -24,47 +24,54 @@ _ROW = 2048
 """Channel vectors are repeated up to this length: short inner loops are slow."""
 
 
-@dataclass(frozen=True)
 class Requantizer:
     """Turns accumulators of one convolution into OFM elements.
 
-    Attributes:
+    Args:
         operation: the convolution.
         scales: bias and scale per channel.
+        dtype: type of the accumulators, float32 or float64.
         memory: holds the lookup tables.
         architecture: says where.
     """
 
-    operation: ConvolutionOperation
-    scales: ChannelScales
-    memory: Memory
-    architecture: Architecture
+    def __init__(
+        self,
+        operation: ConvolutionOperation,
+        scales: ChannelScales,
+        dtype: np.dtype[np.floating],
+        memory: Memory,
+        architecture: Architecture,
+    ) -> None:
+        self.operation = operation
+        self.scales = scales
+        self.memory = memory
+        self.architecture = architecture
+        self._plain = self._constants(dtype)
+        self._repeat = max(1, _ROW // operation.ofm.depth)
+        self._repeated = self._plain and self._plain.repeated(self._repeat)
 
     def __call__(self, sums: NDArray[np.floating]) -> NDArray[np.generic]:
         """Finish accumulators.
 
         Args:
-            sums: float32 or float64 ``(pixels, channels)``, exact integers, without bias.
+            sums: ``(pixels, channels)``, exact integers, without bias.
 
         Returns:
             OFM elements ``(pixels, channels)``.
         """
-        constants = self._constants(sums.dtype)
-        if constants is None:
+        if self._plain is None or self._repeated is None:
             return self._exact(sums.astype(np.int64) + self.scales.bias)
         result = np.empty(sums.shape, element_dtype(self.operation))
         pixels, channels = sums.shape
-        repeat = max(1, min(_ROW // channels, pixels))
-        whole = pixels // repeat * repeat
-        step = max(1, STEP_ELEMENTS // (channels * repeat))
-        tiled = replace(
-            constants, scale=np.tile(constants.scale, repeat), offset=np.tile(constants.offset, repeat)
-        )
-        rows, target = sums[:whole].reshape(-1, channels * repeat), result[:whole].reshape(-1, channels * repeat)
+        whole = pixels // self._repeat * self._repeat
+        width = channels * self._repeat
+        step = max(1, STEP_ELEMENTS // width)
+        rows, target = sums[:whole].reshape(-1, width), result[:whole].reshape(-1, width)
         for top in range(0, rows.shape[0], step):
-            self._fast(rows[top : top + step], target[top : top + step], tiled)
+            self._fast(rows[top : top + step], target[top : top + step], self._repeated)
         if whole < pixels:
-            self._fast(sums[whole:], result[whole:], constants)
+            self._fast(sums[whole:], result[whole:], self._plain)
         if self.operation.activation.function is Function.LUT:
             return look_up(result, self.operation, self.memory, self.architecture)
         return result
@@ -138,3 +145,7 @@ class _Constants:
     margin: float
     low: int
     span: int
+
+    def repeated(self, times: int) -> _Constants:
+        """The same for ``times`` pixels in a row."""
+        return replace(self, scale=np.tile(self.scale, times), offset=np.tile(self.offset, times))
