@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -200,7 +199,7 @@ class GuestMemory:
             for block in blocks
             for index in range(block.size // block.chip_size)
         ]
-        magics = [secrets.token_bytes(_MAGIC_SIZE) for _ in chips]
+        magics = [os.urandom(_MAGIC_SIZE) for _ in chips]
         places = [(address, _MAGIC_SIZE) for _, _, address in chips]
         try:
             self._descriptor = os.open(f"/proc/{pid}/mem", os.O_RDWR)

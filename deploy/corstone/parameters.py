@@ -6,7 +6,6 @@ model is accepted and says so; a value that asks for hardware that is not modell
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +135,8 @@ def check_parameters(assignments: Sequence[tuple[str, str]], table: Mapping[str,
         short = name.removeprefix("FVP_MPS3_Corstone_SSE_300.")
         parameter = table.get(short)
         if parameter is None:
+            import difflib
+
             near = difflib.get_close_matches(short, table, n=1)
             hints = [f"did you mean {near[0]}?"] if near else []
             raise BadInputError(f"unknown parameter '{name}'", hints=[*hints, "-l lists all parameters"])

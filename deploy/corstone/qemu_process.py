@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -245,6 +244,8 @@ def _shared_memory() -> tuple[int, str]:
         descriptor = os.memfd_create("corstone-300-ddr")
         path = f"/proc/self/fd/{descriptor}"
     else:
+        import tempfile
+
         descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
     os.ftruncate(descriptor, memory_map.DDR.size)
     return descriptor, path
