@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 RUNTIMES = ("npu", "tflm")
+BAUD = 115200
 STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
 
 _COMMON_SOURCES = (
@@ -154,6 +155,7 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "arena_memory": "SRAM" if network.arena_in_sram else "DDR",
         "data_memory": "SRAM" if network.model_in_sram else "DDR",
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
+        "baud": BAUD,
         "stack_bytes": STACK_BYTES[runtime],
         "sources": [n for n in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]) if not n.endswith(".h")],
     }
