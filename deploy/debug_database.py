@@ -8,7 +8,8 @@ Written by ``vela --enable-debug-db`` as CSV tables inside XML. What the tables 
 - ``perf``: scheduled operation -> operator of the source model; ``group``: operations fused into another one.
 - ``source``: operator of the source model -> its index in the TFLite file (``ext_key``).
 - ``perf_debug``: scheduled operation -> shape of its whole OFM (a command covers only a stripe of it).
-- ``tensors``: where tensors lie. ``id`` is the index in the TFLite file for tensors that come from there.
+- ``tensors``: where tensors lie. ``id`` is the index in the TFLite file for tensors that come from there (in the
+  first compilation of a process).
 """
 
 from __future__ import annotations
@@ -131,13 +132,18 @@ def _commands(text: str) -> dict[tuple[int, int], Scheduled]:
 
 
 def _tensors(text: str, source: Model) -> dict[int, Placed]:
-    found = {}
+    by_name: dict[str, list[int]] = {}
+    for tensor in source.tensors:
+        by_name.setdefault(tensor.name, []).append(tensor.index)
+    found: dict[int, set[Placed]] = {}
     for row in debug_table(text, "tensors"):
-        index = int(row["id"])
-        if index >= len(source.tensors) or source.tensors[index].name != row["name"]:
-            continue  # One that Vela made.
-        if row["usage"] in ("OpBuffering", "Constant"):
+        candidates = by_name.get(row["name"], [])
+        if row["usage"] in ("OpBuffering", "Constant") or not candidates:
             continue
-        start, size = int(row["start_address"], 16), int(row["size"], 16)
-        found[index] = Placed(start, size, row["format"] == "NHCWB16")
-    return found
+        # Ids go on counting when one process compiles twice; then only a name that is unique can tell.
+        index = int(row["id"]) if int(row["id"]) in candidates else candidates[0]
+        if index != int(row["id"]) and len(candidates) > 1:
+            continue
+        placed = Placed(int(row["start_address"], 16), int(row["size"], 16), row["format"] == "NHCWB16")
+        found.setdefault(index, set()).add(placed)
+    return {index: places.pop() for index, places in found.items() if len(places) == 1}
