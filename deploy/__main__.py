@@ -1,5 +1,18 @@
-"""``python -m deploy``."""
+"""``python -m deploy`` and the program ``deploy``: quiet about Ctrl-C from the first moment on."""
 
-from deploy.cli import main
+import signal
+import sys
 
-main()
+
+def main() -> None:
+    """Import and run the command line; importing alone takes long enough to be interrupted."""
+    try:
+        from deploy.cli.main import main as command_line
+    except KeyboardInterrupt:
+        print("deploy: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -22,6 +22,7 @@ from deploy import runner_firmware
 from deploy.answer import Answer
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.comparison import compare_outputs
+from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.fvp_boards import common, default_board
 from deploy.fvp_locate import Simulator, find
@@ -207,6 +208,8 @@ class TargetRun:
                 f"--firmware {options.firmware}: no such file",
                 hints=["known besides files: runner, npu, tflm"],
             )
+        if board.open:  # The memories that it is checked against are Corstone-300's.
+            read_segments(path)
         return path
 
     def _target(

@@ -1,0 +1,1 @@
+"""Fault campaign: every injected fault must be detected (exit status, message) and leave nothing behind."""

@@ -1,0 +1,44 @@
+"""``python -m tests.faults [WORDS]``: all faults, or those whose name holds WORDS; prints the table."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.campaign import FAULTS, campaign, table
+from tests.faults.sandbox import Parts
+
+_PREPARE = """
+import sys, types
+from pathlib import Path
+import numpy as np
+from tests import conftest
+folder = Path(sys.argv[1])
+factory = types.SimpleNamespace(mktemp=lambda name: (folder / name).mkdir() or folder / name)
+keras = conftest.tiny_keras_model.__wrapped__(factory)
+samples = conftest.tiny_samples.__wrapped__(factory)
+tflite = conftest.tiny_tflite.__wrapped__(keras, samples)
+print(keras, samples, tflite, conftest.built.__wrapped__(tflite, factory), sep="\\n")
+"""
+
+
+def main() -> int:
+    """Run and print; exit status 0 if every fault was detected and nothing was left behind."""
+    wanted = " ".join(sys.argv[1:])
+    chosen = [fault for fault in FAULTS if wanted in fault.name]
+    results = []
+    with tempfile.TemporaryDirectory(prefix="deploy-faults-") as folder:
+        prepared = subprocess.run(
+            [sys.executable, "-c", _PREPARE, folder], capture_output=True, text=True, check=True, timeout=300
+        )
+        parts = Parts(*(Path(line) for line in prepared.stdout.split()[-4:]))
+        for number, result in enumerate(campaign(chosen, parts), 1):
+            mark = "ok" if not (result.undetected or result.left) else "FAILED"
+            print(f"{number:4} {mark:7}{result.seconds:6.1f} s  {result.fault.name}", flush=True)
+            results.append(result)
+    print(table(results))
+    return 1 if any(result.undetected or result.left for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

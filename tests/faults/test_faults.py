@@ -1,0 +1,66 @@
+"""The fault campaign, a fault a test; ``make faults`` prints it as a table."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import FAULTS, inject, table
+from tests.faults.sandbox import Parts, can_mount
+from tests.faults.table import Fault
+
+
+def marked(fault: Fault) -> object:
+    marks = [pytest.mark.system]
+    if fault.slow:
+        marks.append(pytest.mark.slow)
+    if fault.tensorflow:
+        marks.append(pytest.mark.tensorflow)
+    if fault.process and "disk_bytes" in fault.process:
+        marks.append(pytest.mark.skipif(not can_mount(), reason="a small disk cannot be mounted here"))
+    return pytest.param(fault, id=fault.name, marks=marks)
+
+
+@pytest.fixture(scope="session")
+def parts(tiny_keras_model: Path, tiny_samples: Path, tiny_tflite: Path, built: Path) -> Parts:
+    return Parts(tiny_keras_model, tiny_samples, tiny_tflite, built)
+
+
+@pytest.mark.parametrize("fault", [marked(fault) for fault in FAULTS])
+def test_the_fault_is_detected_and_nothing_is_left(
+    fault: Fault, parts: Parts, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = inject(fault, parts, capture=lambda: "".join(capfd.readouterr()))
+    assert not result.undetected
+    assert not result.left
+
+
+def test_names_are_unique_and_there_are_enough() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
+
+
+def test_no_fault_may_end_in_success() -> None:
+    assert all(fault.status != 0 for fault in FAULTS)
+
+
+def test_a_command_without_a_fault_counts_as_undetected(parts: Parts) -> None:
+    harmless = Fault("report", "nothing", lambda _: ["report", "build/tiny"], 2, ("wrong",))
+    result = inject(harmless, parts)
+    assert "exit status 0 instead of 2" in result.undetected
+    assert "report: nothing: exit status 0" in table([result])
+
+
+def test_what_is_left_behind_is_seen(parts: Parts) -> None:
+    def litter(sandbox: object) -> list[str]:
+        import subprocess
+
+        from tests.faults.sandbox import Sandbox
+
+        assert isinstance(sandbox, Sandbox)
+        (sandbox.temporary / "left").touch()
+        environment = {**sandbox.environment, "PATH": "/usr/bin:/bin"}
+        subprocess.Popen(["sleep", "300"], env=environment, start_new_session=True)
+        return ["report", "none"]
+
+    result = inject(Fault("report", "litter", litter, 2, ()), parts)
+    assert not result.undetected
+    assert [line.split()[0] for line in result.left] == ["process", "file"]
