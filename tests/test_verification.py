@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,14 @@ def test_the_inputs_of_a_file_are_used_and_their_number_is_checked(keyword_spott
     assert verify(keyword_spotting, inputs=path).inputs == 3
     with pytest.raises(BadInputError, match="holds 3 samples"):
         verify(keyword_spotting, inputs=path, count=4)
+
+
+def test_a_missing_second_oracle_is_said_with_what_to_install(
+    keyword_spotting: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)
+    assert run(["verify", str(keyword_spotting), "--oracle", "tflm"]) == 3
+    assert "pip install" in capsys.readouterr().err
 
 
 def test_an_unknown_oracle_is_refused_by_name(keyword_spotting: Path, capsys: pytest.CaptureFixture[str]) -> None:

