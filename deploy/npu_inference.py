@@ -143,6 +143,8 @@ class _Tensors:
         start = self._offsets[tensor.index]
         if start >= 0:
             return self.arena[:, start : start + tensor.nbytes]
+        if tensor.data is not None:
+            return np.broadcast_to(tensor.data, (len(self.arena), tensor.nbytes))
         # TFLM plans such a tensor itself, where it overlaps nothing: as good as memory of its own.
         return self._apart.setdefault(tensor.index, np.zeros((len(self.arena), tensor.nbytes), np.uint8))
 
