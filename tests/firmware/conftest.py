@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import shutil
 from collections.abc import Iterator
@@ -10,23 +9,12 @@ from pathlib import Path
 
 import pytest
 from c_server import CServer
+from compiled_model import compiled
 from host_compiler import FIRMWARE, HERE, compile_for_host
 from small_model import small_model
 
 from deploy.build_folder import BuildFolder
-from deploy.cli.main import run
 from deploy.firmware_build import write_project
-
-
-def compiled(folder: Path, content: bytes, npu: str = "U55-128", *more: str) -> BuildFolder:
-    """Compile a model with Vela into a build folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / "small.tflite"
-    source.write_bytes(content)
-    build = folder / f"build-{npu}"
-    with contextlib.chdir(folder):
-        assert run(["compile", str(source), "--npu", npu, "-o", str(build), "-q", *more]) == 0
-    return BuildFolder.open(build)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import compiled
+from compiled_model import compiled
 from small_model import small_model
 from test_c_identifiers import HOSTILE
 
