@@ -144,6 +144,8 @@ class _Tensors:
         if start >= 0:
             return self.arena[:, start : start + tensor.nbytes]
         if tensor.data is not None:
+            if tensor.data.size != tensor.nbytes:
+                raise BadInputError(f"tensor {tensor.name!r} holds {tensor.data.size} bytes of {tensor.nbytes}")
             return np.broadcast_to(tensor.data, (len(self.arena), tensor.nbytes))
         # TFLM plans such a tensor itself, where it overlaps nothing: as good as memory of its own.
         return self._apart.setdefault(tensor.index, np.zeros((len(self.arena), tensor.nbytes), np.uint8))

@@ -38,7 +38,7 @@ OracleChoice = Literal["litert", "tflm", "both"]
 _MAX_PREDICTIONS = 10_000
 _MAX_WALKED_INPUTS = 4
 _MAX_BATCH = 64
-_BATCH_BYTES = 32 * 1024 * 1024
+_BATCH_BYTES = 16 * 1024 * 1024
 """Arenas of one batch together: enough to hide the cost per call, small beside the weights of a large model."""
 
 

@@ -224,5 +224,5 @@ def test_a_batch_computes_what_single_inferences_compute(keyword_spotting: Path)
 
 def test_batches_are_bounded_by_the_size_of_the_arena() -> None:
     assert batch_size(64 * 1024) == 64
-    assert batch_size(8 * 1024 * 1024) == 4
+    assert batch_size(8 * 1024 * 1024) == 2
     assert batch_size(10**9) == 1
