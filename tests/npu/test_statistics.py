@@ -1,0 +1,40 @@
+from deploy.npu import Architecture
+from deploy.npu.operations import AddressRange, DmaOperation, ElementwiseMode, PoolingMode
+from deploy.npu.statistics import Statistics, record
+
+from .builders import convolution, elementwise, feature_map, kernel, pooling
+
+U55 = Architecture("U55", 128)
+
+
+def test_a_convolution_counts_its_macs_and_its_streams() -> None:
+    streams = {"weights": (AddressRange(0, 0, 640),), "scales": (AddressRange(0, 640, 160),)}
+    operation = convolution(feature_map((9, 9, 32)), feature_map((7, 7, 16)), kernel=kernel(3, 3), **streams)
+    found = record(operation, U55)
+    assert found.kind == "CONV"
+    assert found.macs == 7 * 7 * 16 * 3 * 3 * 32
+    assert found.bytes_read == 9 * 9 * 32 + 640 + 160
+    assert found.bytes_written == 7 * 7 * 16
+    # At least the time that 128 MAC units need.
+    assert found.cycles >= found.macs / 128
+
+
+def test_a_depthwise_convolution_multiplies_each_channel_alone() -> None:
+    operation = convolution(feature_map((9, 9, 16)), feature_map((7, 7, 16)), kernel=kernel(3, 3), depthwise=True)
+    assert record(operation, U55).macs == 7 * 7 * 16 * 9
+
+
+def test_kinds_name_the_mode() -> None:
+    fm = feature_map((4, 4, 8))
+    assert record(pooling(PoolingMode.MAX, fm, fm), U55).kind == "POOL.MAX"
+    add = record(elementwise(ElementwiseMode.ADD, fm, fm, feature_map((1, 4, 8))), U55)
+    assert (add.kind, add.macs, add.bytes_read) == ("ELEMENTWISE.ADD", 0, 128 + 32)
+
+
+def test_totals_are_the_sums_of_the_records() -> None:
+    fm = feature_map((4, 4, 8))
+    dma = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 100)
+    statistics = Statistics([record(dma, U55), record(pooling(PoolingMode.MAX, fm, fm), U55)])
+    assert (statistics.operations, statistics.dma_operations) == (1, 1)
+    assert statistics.bytes_read == 100 + 128
+    assert statistics.cycles == sum(entry.cycles for entry in statistics.records) > 0
