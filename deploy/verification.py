@@ -27,14 +27,14 @@ from deploy.layer_walk import walk
 from deploy.npu_config import npu_config
 from deploy.npu_inference import NpuInference
 from deploy.operator_result import OperatorResult
-from deploy.oracles import Oracle, TflmKernels
+from deploy.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.predictions import all_predictions
 from deploy.reference import ReferenceKernels
 from deploy.target_run import DEFAULT_TOLERANCE_LSB, Models, read_models, tool_versions
 from deploy.tflite_model import Model
 from deploy.verdict import Platform, ReferenceOpinion, Verdict, judge, reason_of_second
 
-OracleChoice = Literal["litert", "tflm", "both"]
+OracleChoice = Literal["auto", "litert", "tflm", "both"]
 _MAX_PREDICTIONS = 10_000
 _MAX_WALKED_INPUTS = 4
 _MAX_BATCH = 64
@@ -50,7 +50,8 @@ class VerifyOptions:
         inputs: ``.npz`` or ``.npy``; None for made-up inputs.
         labels: ``.json`` with class names and true labels.
         count: how many inputs to run; None for all of the file, or four made-up inputs.
-        oracle: which kernels to compare with. With ``both``, agreement with one of them passes.
+        oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
+            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
         tolerance: largest difference that passes, in LSB.
         layers: compare every operator, even where all outputs agree.
     """
@@ -58,7 +59,7 @@ class VerifyOptions:
     inputs: Path | None = None
     labels: Path | None = None
     count: int | None = None
-    oracle: OracleChoice = "litert"
+    oracle: OracleChoice = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
     layers: bool = False
 
@@ -113,6 +114,8 @@ class Verification:
             ReferenceOpinion(reference=_title(oracle), outputs=compare_outputs(models.source, answers, outputs))
             for oracle, outputs in zip(oracles, expected, strict=True)
         ]
+        if options.oracle == "auto" and not judge(opinions[0].outputs, options.tolerance)[0]:
+            opinions += _second_opinion(models.source, samples, answers)
         passed, reason, opinions = _weigh(opinions, options.tolerance)
         self._reference = opinions[0].reference
         operators, explanations = self._explained(models, inference, opinions)
@@ -236,9 +239,21 @@ def _oracles(source: Model, choice: OracleChoice) -> list[Oracle]:
     oracles: list[Oracle] = []
     if choice != "tflm":
         oracles.append(ReferenceKernels(source))
-    if choice != "litert":
+    if choice in ("tflm", "both"):
         oracles.append(TflmKernels(source))
     return oracles
+
+
+def _second_opinion(source: Model, samples: Sequence[Sample], answers: Sequence[Sample]) -> list[ReferenceOpinion]:
+    """The comparison with TFLM's kernels; none where they are not installed or cannot run the model."""
+    if not tflm_installed():
+        return []
+    try:
+        kernels = TflmKernels(source)
+        expected = [kernels.run(sample) for sample in samples]
+    except (BadInputError, NotInstalledError):
+        return []
+    return [ReferenceOpinion(reference=_title(kernels), outputs=compare_outputs(source, answers, expected))]
 
 
 def _title(oracle: Oracle) -> str:

@@ -16,8 +16,6 @@ VERIFY_EPILOG = """Examples:
     deploy verify build/demo --layers               operator by operator, names the first that differs
 """
 
-_ORACLES = ("litert", "tflm", "both")
-
 
 def verify(
     build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
@@ -31,8 +29,11 @@ def verify(
     ] = False,
     oracle: Annotated[
         str,
-        typer.Option(help="Kernels to compare with: litert (LiteRT's reference), tflm, or both (one must agree)."),
-    ] = "litert",
+        typer.Option(
+            help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto: "
+            "litert, and tflm where that differs beyond the tolerance."
+        ),
+    ] = "auto",
     tolerance: Annotated[
         float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
     ] = None,
@@ -56,7 +57,9 @@ def verify(
     from deploy.verification import OracleChoice, Verification, VerifyOptions
 
     if oracle not in get_args(OracleChoice):
-        raise BadInputError(f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(_ORACLES)}"])
+        raise BadInputError(
+            f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(get_args(OracleChoice))}"]
+        )
     kept = settings.load()
     chosen = tolerance if tolerance is not None else kept.tolerance
     options = VerifyOptions(
