@@ -122,11 +122,13 @@ class Machine:
                 return ending
 
     def _build_npu(self) -> None:
-        # Imported while the firmware already boots: NumPy takes longer than QEMU's start.
+        # Imported while the firmware already boots: NumPy and the disassembler take longer than QEMU's start.
+        from deploy.corstone.access import prepare
         from deploy.corstone.bus import RegisterBus
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 
+        prepare()
         architecture = Architecture(self._options.family, self._options.macs)
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
