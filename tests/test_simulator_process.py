@@ -70,3 +70,19 @@ def test_cancel_ends_what_runs_and_starts_no_more() -> None:
 def test_a_simulator_that_cannot_be_started_is_not_installed() -> None:
     with pytest.raises(NotInstalledError, match="cannot be started"):
         SimulatorProcesses().run(["/nonexistent/FVP"], timeout_s=1, environment=ENVIRONMENT)
+
+
+def test_output_is_handed_on_as_it_arrives() -> None:
+    arrived: list[tuple[float, bytes]] = []
+    code = "import time; print('port 5000', flush=True); time.sleep(1.5); print('end', flush=True)"
+    began = time.monotonic()
+    SimulatorProcesses().run(
+        [sys.executable, "-S", "-c", code],
+        timeout_s=20,
+        environment=ENVIRONMENT,
+        on_output=lambda chunk: arrived.append((time.monotonic(), chunk)),
+    )
+    first = next(at for at, chunk in arrived if b"port 5000" in chunk)
+    assert time.monotonic() - first > 1.4
+    assert first - began < 15
+    assert b"".join(chunk for _, chunk in arrived) == b"port 5000\nend\n"
