@@ -8,7 +8,7 @@ APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
 # The firmware is compiled for the target and, against models of its hardware, for this computer.
 FIRMWARE_PACKAGES := cmake gcc gcc-arm-none-eabi libc6-dev libnewlib-arm-none-eabi
 
-.PHONY: corpus demo test test-all lint setup apt clean
+.PHONY: corpus demo faults test test-all lint setup apt clean
 
 demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
@@ -24,6 +24,10 @@ test-all: setup lint
 # Every network of the corpus on every NPU in every memory mode; the table goes to build/corpus. About 20 minutes.
 corpus: setup
 	PYTHONPATH=tests $(BIN)/python -m corpus
+
+# Injects every fault of tests/faults and prints the table: injected, detected, clean.
+faults: setup
+	$(BIN)/python -m tests.faults
 
 lint: setup
 	$(BIN)/ruff check .

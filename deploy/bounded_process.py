@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from deploy.errors import NotInstalledError
 OUTPUT_FILE = "output.log"
 _MAX_FILE_BYTES = 2 * 1024**3
 _MAX_READ_BYTES = 16 * 1024**2
+_FULL_BYTES = 4096
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -64,6 +67,7 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
 
     Raises:
         NotInstalledError: it cannot be started.
+        OSError: it failed, and the disk of the folder is full.
     """
     package = str(Path(deploy.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
@@ -92,6 +96,9 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
             process.wait()
         log.seek(0)
         output = log.read(_MAX_READ_BYTES).decode("utf-8", "replace")
+    if process.returncode != 0 and shutil.disk_usage(folder).free < _FULL_BYTES:
+        # It could not say so: what it says goes to the same disk.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     return Ended(process.returncode, timed_out, output)
 
 

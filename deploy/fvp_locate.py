@@ -194,7 +194,7 @@ def _in_docker(image: str, board: Board) -> Simulator:
     return replace(found, in_container=True)
 
 
-def identified(command: tuple[str, ...], board: Board, *, timeout_s: float = _VERSION_TIMEOUT_S) -> Simulator:
+def identified(command: tuple[str, ...], board: Board, *, timeout_s: float | None = None) -> Simulator:
     """Ask a simulator for its version, which also proves that it starts.
 
     Raises:
@@ -205,7 +205,7 @@ def identified(command: tuple[str, ...], board: Board, *, timeout_s: float = _VE
             [*command, "--version"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=timeout_s,
+            timeout=timeout_s or _VERSION_TIMEOUT_S,
             check=False,
             env=environment(command[0]),
         )

@@ -93,6 +93,15 @@ def _interrupted() -> int:
     return _INTERRUPTED
 
 
+def _caused_by_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: compiled packages that it hits while loading "cannot be imported"."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _internal_error(error: Exception) -> int:
     """The last resort: name the place of a defect of our own without burying the user in a traceback."""
     if os.environ.get(TRACEBACK_VARIABLE):
@@ -128,6 +137,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return ExitStatus.BAD_INPUT
     except DeployError as error:
+        if _caused_by_interrupt(error):
+            return _interrupted()
         report_error(error)
         return error.exit_status
     except BrokenPipeError:

@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults.campaign import FAULTS, campaign, table
-from tests.faults.sandbox import Parts
+from .campaign import FAULTS, campaign, table
+from .sandbox import Parts
 
 _PREPARE = """
 import sys, types

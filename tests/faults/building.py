@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.faults.sandbox import Sandbox
-from tests.faults.table import INTERRUPTED, TERMINATED, Stage
+from .sandbox import Sandbox
+from .table import INTERRUPTED, TERMINATED, Stage
 
 quantize = Stage("quantize")
 models = Stage("models")

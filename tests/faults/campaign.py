@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import building, running
-from tests.faults.sandbox import Parts, Sandbox
-from tests.faults.table import Fault, Stage
+from . import building, running
+from .sandbox import Parts, Sandbox
+from .table import Fault, Stage
 
 STAGES: tuple[Stage, ...] = (
     building.quantize,

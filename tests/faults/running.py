@@ -12,9 +12,10 @@ import struct
 import numpy as np
 
 from deploy import runner_target
-from tests.faults.building import command_stream_at, cut, forged
-from tests.faults.sandbox import FVP_NAME, Sandbox
-from tests.faults.table import INTERRUPTED, TERMINATED, Stage
+
+from .building import command_stream_at, cut, forged
+from .sandbox import FVP_NAME, Sandbox
+from .table import INTERRUPTED, TERMINATED, Stage
 
 run = Stage("run-fvp")
 RUN = ["run-fvp", "build/tiny", "-q"]
@@ -438,7 +439,7 @@ def hanging(s: Sandbox) -> list[str]:
 
 
 def _open() -> str:
-    from tests.faults.sandbox import OPEN_MACHINE
+    from .sandbox import OPEN_MACHINE
 
     return OPEN_MACHINE
 

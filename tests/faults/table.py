@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.sandbox import Outcome, Sandbox
+from .sandbox import Outcome, Sandbox
 
 Inject = Callable[[Sandbox], list[str]]
 INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141

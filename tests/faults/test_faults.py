@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import FAULTS, inject, table
-from tests.faults.sandbox import Parts, can_mount
-from tests.faults.table import Fault
+from .campaign import FAULTS, inject, table
+from .sandbox import Parts, can_mount
+from .table import Fault
 
 
 def marked(fault: Fault) -> object:
@@ -53,7 +53,7 @@ def test_what_is_left_behind_is_seen(parts: Parts) -> None:
     def litter(sandbox: object) -> list[str]:
         import subprocess
 
-        from tests.faults.sandbox import Sandbox
+        from .sandbox import Sandbox
 
         assert isinstance(sandbox, Sandbox)
         (sandbox.temporary / "left").touch()
