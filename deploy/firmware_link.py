@@ -118,7 +118,9 @@ class FirmwareLink:
         """
         assert self.hello is not None, "greet comes first"  # noqa: S101
         payload = b"".join(np.ascontiguousarray(inputs[tensor.name]).tobytes() for tensor in self.hello.inputs)
-        reply = self.request(Type.INFER, payload, Type.RESULT, timeout_s)
+        short = protocol.packed(payload)
+        kind, sent = (Type.INFER_PACKED, short) if len(short) < len(payload) else (Type.INFER, payload)
+        reply = self.request(kind, sent, Type.RESULT, timeout_s)
         return protocol.parse_result(reply, self.hello.outputs)
 
     def request(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:

@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "frame.h"
@@ -15,6 +16,7 @@ enum { MIN_REQUEST_BYTES = 16 };
 
 /* Inputs are taken over into the arena only when they have arrived whole. */
 static uint8_t request[REQUEST_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
+static uint8_t unpacked[NETWORK_INPUT_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
 static struct frame_parser parser;
 static const char *not_ready;
 
@@ -126,7 +128,34 @@ static void send_result(uint8_t sequence, const struct runtime_report *report)
     frame_end(&writer);
 }
 
-static void infer(uint8_t sequence, uint32_t length)
+/* Inputs may come run-length coded, as the UART is what takes longest. A control byte c and what it stands for:
+ * 0 to 127: the c + 1 bytes that follow; 129 to 255: the next byte 257 - c times; 128: not used.
+ * Returns the length; more than NETWORK_INPUT_BYTES or 0 if there is no sense in it. */
+static uint32_t unpack(const uint8_t *packed, uint32_t count)
+{
+    uint32_t length = 0;
+    for (uint32_t at = 0; at < count;) {
+        uint32_t control = packed[at++];
+        bool repeated = control > 128;
+        uint32_t bytes = repeated ? 257 - control : control + 1;
+        if (control == 128 || count - at < (repeated ? 1 : bytes)) {
+            return 0;
+        }
+        if (bytes > NETWORK_INPUT_BYTES - length) {
+            return NETWORK_INPUT_BYTES + 1;
+        }
+        if (repeated) {
+            memset(unpacked + length, packed[at], bytes);
+        } else {
+            memcpy(unpacked + length, packed + at, bytes);
+        }
+        at += repeated ? 1 : bytes;
+        length += bytes;
+    }
+    return length;
+}
+
+static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
 {
     if (not_ready != NULL) {
         send_error(sequence, PROTOCOL_NOT_READY, not_ready);
@@ -142,7 +171,7 @@ static void infer(uint8_t sequence, uint32_t length)
         send_error(sequence, PROTOCOL_SIZE, message_get(&text));
         return;
     }
-    const uint8_t *next = request;
+    const uint8_t *next = inputs;
     for (unsigned i = 0; i < NETWORK_INPUTS; i++) {
         memcpy(runtime_input(i), next, network_inputs[i].bytes);
         next += network_inputs[i].bytes;
@@ -173,7 +202,10 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         hello(sequence, length);
         break;
     case TYPE_INFER:
-        infer(sequence, length);
+        infer(sequence, request, length);
+        break;
+    case TYPE_INFER_PACKED:
+        infer(sequence, unpacked, unpack(request, length));
         break;
     case TYPE_BYE:
         send_text(TYPE_BYE_REPLY, sequence, NULL, 0, "", 0);

@@ -17,6 +17,7 @@ enum protocol_type {
     TYPE_HELLO = 0x01,
     TYPE_INFER = 0x02,
     TYPE_BYE = 0x03,
+    TYPE_INFER_PACKED = 0x04,
     TYPE_HELLO_REPLY = 0x81,
     TYPE_RESULT = 0x82,
     TYPE_BYE_REPLY = 0x83,

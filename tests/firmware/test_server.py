@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from c_server import CServer
 from host_compiler import FIRMWARE, HERE, compile_for_host
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError, TargetError
 from deploy.firmware_link import FirmwareLink
 from deploy.firmware_target import BoardTarget, Expectations
-from deploy.protocol import Type, encode
+from deploy.protocol import Type, encode, packed
 from deploy.target_run import read_models
 
 IMAGE = np.arange(256, dtype=np.int8).reshape(1, 8, 8, 4)
@@ -100,6 +102,65 @@ def test_an_input_of_the_wrong_size_is_refused_with_both_sizes(c_server: CServer
             with pytest.raises(TargetError, match=rf"{size} bytes, the network takes 256"):
                 link.request(Type.INFER, bytes(size), Type.RESULT, 2)
         assert len(link.request(Type.INFER, bytes(256), Type.RESULT, 2)) == 44 + 176
+
+
+PATTERNS = {
+    "noise": np.random.default_rng(2).integers(0, 256, 256, dtype=np.uint8).tobytes(),
+    "zeros": bytes(256),
+    "pairs": bytes(i // 2 for i in range(256)),
+    "runs": b"".join(bytes([n]) * n for n in range(22)) + bytes(25),
+    "noise, then one long run": bytes(range(100)) + b"\x80" * 156,
+    "a run at the end of a full literal": bytes(range(128)) + b"\x07" * 128,
+    "magic": b"\xe5\x7a" * 128,
+}
+
+
+@pytest.mark.parametrize("content", PATTERNS.values(), ids=PATTERNS)
+def test_run_length_coded_inputs_arrive_as_they_were(c_server: CServer, content: bytes) -> None:
+    assert len(packed(content)) <= len(content) + 2
+    image = np.frombuffer(content, np.int8).reshape(1, 8, 8, 4)
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        outputs = link.infer({"image": image}, 2).outputs
+    assert b"".join(outputs[name].tobytes() for name in ("garment", "kind")) == computed(image)
+
+
+@given(st.binary(max_size=600), st.integers(0, 255), st.integers(0, 300))
+@settings(deadline=None)
+def test_coding_can_be_undone(content: bytes, byte: int, length: int) -> None:
+    content += bytes([byte]) * length
+    coded, undone, at = packed(content), bytearray(), 0
+    while at < len(coded):
+        control = coded[at]
+        assert control != 128
+        if control < 128:
+            undone += coded[at + 1 : at + 2 + control]
+            at += 2 + control
+        else:
+            undone += coded[at + 1 : at + 2] * (257 - control)
+            at += 2
+    assert undone == content
+
+
+@pytest.mark.parametrize(
+    ("coded", "size"),
+    [
+        (b"", 0),
+        (b"\x80", 0),
+        (b"\x05abc", 0),
+        (b"\xff", 0),
+        (b"\x81\x00" * 1, 128),
+        (b"\x81\x00" * 2 + b"\x00\x00", 257),
+        (b"\x81\x00" * 8, 257),
+    ],
+)
+def test_coded_inputs_of_the_wrong_size_or_without_sense_are_refused(
+    c_server: CServer, coded: bytes, size: int
+) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        with pytest.raises(TargetError, match=rf"{size} bytes, the network takes 256"):
+            link.request(Type.INFER_PACKED, coded, Type.RESULT, 2)
 
 
 def test_an_unknown_request_and_another_version_are_refused(c_server: CServer) -> None:
