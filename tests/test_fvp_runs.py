@@ -1,0 +1,105 @@
+"""run-fvp on programs that answer as Arm's FVPs do: which board, which firmware, which mode, how long.
+
+Where outputs are needed the open machine computes them behind Arm's name; Arm's own FVP was not available.
+"""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.cli.main import run
+
+ARM = "Fast Models [11.27.42 (Dec  9 2024)]"
+
+
+def fake(folder: Path, name: str, version: str = ARM, body: str = "") -> str:
+    """A program with Arm's name and version that notes its arguments, a line each, in `words`."""
+    body = body or f'exec {sys.executable} -P -m deploy.corstone --npu-family U55 "$@"'
+    path = folder / name
+    path.write_text(
+        f'#!/bin/bash\n[ "$1" = --version ] && {{ echo "{version}"; exit; }}\n'
+        f'printf "%s\\n" "$@" > {folder}/words\n{body}\n'
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def cycles_label(document: dict) -> str:
+    return next(f["label"] for f in document["figures"] if f["name"] == "target_npu_active_cycles")
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("option", "label"), [([], "estimate"), (["--timing"], "simulated")])
+def test_cycles_are_called_simulated_only_where_they_were_counted(
+    built: Path, in_folder: Path, option: list[str], label: str
+) -> None:
+    path = fake(in_folder, "FVP_Corstone_SSE-300_Ethos-U55")
+    assert run(["run-fvp", str(built), "--fvp", path, "--json", "v.json", "-q", *option]) == 0
+    document = json.loads((in_folder / "v.json").read_text())
+    assert document["platform"]["kind"] == "arm"
+    assert document["platform"]["timing"] is bool(option)
+    assert cycles_label(document) == label
+    assert document["versions"]["fast-models"] == "11.27.42"
+    words = (in_folder / "words").read_text().splitlines()
+    assert ("ethosu.extra_args=--fast" in words) is not bool(option)
+
+
+@pytest.mark.system
+def test_an_old_release_gets_its_own_parameter_names(built: Path, in_folder: Path) -> None:
+    path = fake(in_folder, "FVP_Corstone_SSE-300_Ethos-U55", "Fast Models [11.12.38 (Nov 10 2020)]")
+    assert run(["run-fvp", str(built), "--fvp", path, "-q"]) == 0
+    words = (in_folder / "words").read_text()
+    assert "ethosu.config=H128" in words
+    assert "num_macs" not in words
+
+
+def test_corstone_310_boots_arms_runner_for_it(
+    built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = fake(in_folder, "FVP_Corstone_SSE-310", body='for w; do [ -L "$w" ] && readlink "$w"; done; exit 9')
+    assert run(["run-fvp", str(built), "--fvp", path]) == 4
+    assert "inference_runner-sse-310-" in capsys.readouterr().err
+
+
+def test_rendered_firmware_is_for_corstone_300_only(
+    built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = fake(in_folder, "FVP_Corstone_SSE-310", body="exit 9")
+    assert run(["run-fvp", str(built), "--fvp", path, "--firmware", "npu"]) == 2
+    assert "is rendered for Corstone-300" in capsys.readouterr().err
+
+
+def test_a_u85_model_runs_on_corstone_320(
+    tiny_tflite: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compile", str(tiny_tflite), "--npu", "U85-256", "-o", "b", "-q"]) == 0
+    path = fake(in_folder, "FVP_Corstone_SSE-320", body='for w; do [ -L "$w" ] && readlink "$w"; done; exit 9')
+    assert run(["run-fvp", "b", "--fvp", path]) == 4
+    assert "inference_runner-sse-320-" in capsys.readouterr().err
+    words = (in_folder / "words").read_text()
+    assert "mps4_board.subsystem.ethosu.num_macs=256" in words
+
+
+@pytest.mark.parametrize(
+    ("option", "seconds"), [([], 120), (["--timing"], 480), (["--timing", "--timeout", "7"], 7)]
+)
+def test_the_time_limit_follows_from_the_estimate_and_the_mode(
+    built: Path, in_folder: Path, option: list[str], seconds: int
+) -> None:
+    import shutil
+
+    build = in_folder / "b"
+    shutil.copytree(built, build)
+    document = json.loads((build / "compile.json").read_text())
+    for figure in document["figures"]:
+        if figure["name"] == "total_cycles":
+            figure["value"] = 7_200_000
+    (build / "compile.json").write_text(json.dumps(document))
+    path = fake(in_folder, "FVP_Corstone_SSE-300_Ethos-U55", body="exit 9")
+    assert run(["run-fvp", "b", "--fvp", path, *option]) == 4
+    words = (in_folder / "words").read_text().splitlines()
+    limit = int(words[words.index("--timelimit") + 1])
+    assert limit == (seconds if option else 120 + 72)
