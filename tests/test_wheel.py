@@ -47,6 +47,8 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "deploy/py.typed" in names
     assert "deploy/models/multihead_mobilenetv3/builder.py" in names
+    data = (path.relative_to(ROOT / "fvp") for path in (ROOT / "fvp").rglob("*") if path.is_file())
+    assert {f"deploy/fvp/{path}" for path in data if path.suffix != ".pyc"} <= names
     assert any(name.startswith("deploy/models/multihead_mobilenetv3/") and name.endswith(".h5") for name in names)
     assert not any(name.startswith(("tests/", "models/", "benchmarks/")) for name in names)
 
