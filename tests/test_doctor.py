@@ -63,3 +63,46 @@ def test_json_carries_the_same_findings(capsys: pytest.CaptureFixture[str]) -> N
     assert run(["doctor", "--json"]) == 0
     names = [finding["name"] for finding in json.loads(capsys.readouterr().out)]
     assert names == [finding.name for finding in doctor.examine()]
+
+
+def test_an_fvp_that_does_not_start_is_shown_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, body in (
+        (
+            "FVP_Corstone_SSE-300_Ethos-U55",
+            'echo "error while loading shared libraries: libx.so.1: none"; exit 127',
+        ),
+        ("FVP_Corstone_SSE-310", "echo license checkout failed; exit 1"),
+        ("FVP_Corstone_SSE-320", 'echo "Fast Models [11.27.25 (Dec  9 2024)]"'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "VHT_Corstone_SSE-300_Ethos-U65").write_bytes(
+        b"\x7fELF\x02\x01\x01" + bytes(11) + b"\xf3\0" + bytes(44)
+    )
+    (tmp_path / "VHT_Corstone_SSE-300_Ethos-U65").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    findings = found()
+    shown = {name: findings[f"Arm FVP Corstone-{name}"] for name in ("300 U55", "300 U65", "310 U55", "320 U85")}
+    assert "shared library is missing: libx.so.1" in shown["300 U55"].detail
+    assert "wrong architecture: built for riscv64" in shown["300 U65"].detail
+    assert "needs a licence" in shown["310 U55"].detail
+    assert shown["320 U85"].state == "ok"
+    assert not any(finding.blocks for finding in shown.values())
+    assert findings["Arm FVP Corstone-310 U65"].detail == "not found"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"), [(None, "not found"), ("exit 1", "daemon does not answer"), ("echo 28.2", "")]
+)
+def test_docker_missing_silent_and_there_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str | None, says: str
+) -> None:
+    if body is not None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = found()["docker"]
+    assert says in finding.detail
+    assert (finding.state == "ok") is (body == "echo 28.2")
