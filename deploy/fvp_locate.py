@@ -222,12 +222,16 @@ def identified(command: tuple[str, ...], board: Board, *, timeout_s: float | Non
 
 
 def environment(executable: str) -> dict[str, str]:
-    """Environment to start a simulator in: Arm's FVP from release 11.27 on brings its own Python library."""
+    """Environment to start a simulator in: Arm's FVP from release 11.27 on brings its own Python.
+
+    The two variables are those that Arm's MLIA sets for Corstone-320.
+    """
     variables = dict(os.environ)
     for parent in Path(executable).resolve().parents[:3]:
         library = parent / common().libraries
         if library.is_dir():
             known = variables.get("LD_LIBRARY_PATH")
             variables["LD_LIBRARY_PATH"] = f"{library}:{known}" if known else str(library)
+            variables["PYTHONHOME"] = str(library.parent)
             break
     return variables

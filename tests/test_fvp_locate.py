@@ -133,4 +133,11 @@ def test_release_11_27_gets_its_python_library_on_the_path(
     (tmp_path / "python" / "lib").mkdir(parents=True)
     path = fake_fvp(tmp_path / "models" / "Linux64_GCC-9.3" / NAME, ARM)
     monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
-    assert fvp_locate.environment(str(path))["LD_LIBRARY_PATH"] == f"{tmp_path}/python/lib:/mine"
+    variables = fvp_locate.environment(str(path))
+    assert variables["LD_LIBRARY_PATH"] == f"{tmp_path}/python/lib:/mine"
+    assert variables["PYTHONHOME"] == f"{tmp_path}/python"
+
+
+def test_other_simulators_keep_the_users_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONHOME", raising=False)
+    assert "PYTHONHOME" not in fvp_locate.environment(str(fake_fvp(tmp_path / NAME, ARM)))
