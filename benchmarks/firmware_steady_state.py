@@ -28,7 +28,7 @@ from deploy.fvp_locate import Simulator, find
 from deploy.inputs import Sample, load_inputs, random_inputs
 from deploy.npu_config import npu_config
 from deploy.npu_inference import NpuInference
-from deploy.protocol import Type
+from deploy.protocol import Type, packed
 from deploy.runner_target import RunnerTarget
 from deploy.target_run import Models, read_models
 
@@ -57,16 +57,19 @@ class Stopwatch:
         return statistics.median(self.seconds) if self.seconds else float("nan")
 
 
-def uart_seconds(target: FirmwareTarget, payload_bytes: int) -> float:
-    """Median time to send a request of that size and be told that it is one byte short."""
+def uart_seconds(target: FirmwareTarget, samples: tuple[Sample, ...], names: list[str]) -> float:
+    """Median time to send inputs, coded as usual, and be told that they are one byte short."""
     seconds = []
+    payloads = [b"".join(sample[name].tobytes() for name in names)[:-1] for sample in samples[:UART_ROUNDS]]
     original = FirmwareLink.infer
 
     def measure(link: FirmwareLink, *_arguments: object) -> None:
-        for _ in range(UART_ROUNDS):
+        for payload in payloads:
             started = time.perf_counter()
+            coded = packed(payload)
+            kind, sent = (Type.INFER_PACKED, coded) if len(coded) < len(payload) else (Type.INFER, payload)
             try:
-                link.request(Type.INFER, bytes(payload_bytes - 1), Type.RESULT, TIMEOUT_S)
+                link.request(kind, sent, Type.RESULT, TIMEOUT_S)
             except TargetError:
                 seconds.append(time.perf_counter() - started)
         raise StopMeasuringError
@@ -132,7 +135,7 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
     inference = NpuInference(models.compiled, npu)
     host = Stopwatch()
     host_outputs = list(host.over(inference.run(sample) for sample in samples))
-    uart = uart_seconds(target(), sum(tensor.nbytes for tensor in models.inputs.values()))
+    uart = uart_seconds(target(), samples, list(models.inputs))
     outputs = [answer.outputs for answer in answers]
     print(f"\n{build.document.model} on {npu.name}: {len(samples)} inputs ({found.source}), one boot")
     print(f"  whole run {total:.2f} s; first answer after boot {total - sum(steady):.2f} s")
