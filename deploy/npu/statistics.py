@@ -1,11 +1,14 @@
-"""What an execution did: operations, MACs, bytes moved, and an estimate of the time it would take."""
+"""What an execution did: operations, MACs, bytes moved, and an estimate of the time it would take.
+
+The estimate itself is :mod:`deploy.npu.cycles`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
 
 from deploy.npu.architecture import Architecture
+from deploy.npu.cycles import estimate
 from deploy.npu.operations import (
     BlockOperation,
     ConvolutionOperation,
@@ -27,7 +30,7 @@ class OperationRecord:
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         bytes_read: feature map, weight, scale and DMA source bytes, each counted once.
         bytes_written: OFM or DMA destination bytes.
-        cycles: an ESTIMATE, see :func:`record`.
+        cycles: an ESTIMATE for the operation alone, see :func:`deploy.npu.cycles.estimate`.
     """
 
     kind: str
@@ -77,40 +80,40 @@ class Statistics:
 
     @property
     def cycles(self) -> int:
-        """Estimated NPU cycles."""
-        return sum(record.cycles for record in self.records)
+        """Estimated NPU cycles.
+
+        DMA runs while the operation before it computes (Vela issues it that early); only what goes beyond that
+        operation counts. Everything else is the sum over the operations.
+        """
+        total = slack = 0
+        for record in self.records:
+            if record.kind == "DMA":
+                total += max(record.cycles - slack, 0)
+                slack = max(slack - record.cycles, 0)
+            else:
+                total += record.cycles
+                slack = record.cycles
+        return total
 
 
 def record(operation: Operation, architecture: Architecture) -> OperationRecord:
-    """Describe an operation that was executed.
-
-    The cycle estimate is the larger of computing and moving: MACs over the MAC units (depthwise: an eighth of
-    them is used), elements over an output rate of one per cycle and 32 MACs, bytes over one AXI port. It knows
-    nothing of memory latency, block overlap or wait states.
-    """
-    # Source of the port width: Vela 5.2.0, axi_port_bytes_per_cycle.
-    port = 8 if architecture.product == "U55" else 16
+    """Describe an operation that was executed; its cycles are an estimate."""
+    cycles = estimate(operation, architecture).cycles
     if isinstance(operation, DmaOperation):
-        return OperationRecord(
-            "DMA", operation.offset, 0, operation.length, operation.length, ceil(operation.length / port)
-        )
+        return OperationRecord("DMA", operation.offset, 0, operation.length, operation.length, cycles)
     assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
-    kind, macs, rate = operation.command.removeprefix("NPU_OP_"), 0, architecture.macs / 32
+    kind, macs = operation.command.removeprefix("NPU_OP_"), 0
     read, written = operation.ifm.nbytes, operation.ofm.nbytes
-    work = operation.ofm.elements / rate
     if isinstance(operation, ConvolutionOperation):
         depth = 1 if operation.depthwise else operation.ifm.depth
         macs = operation.ofm.elements * operation.kernel.height * operation.kernel.width * depth
-        work = max(work, macs / (architecture.macs / 8 if operation.depthwise else architecture.macs))
         read += sum(part.length for part in (*operation.weights, *operation.scales))
     elif isinstance(operation, PoolingOperation):
         kind = f"POOL.{operation.mode.name}"
         macs = operation.ofm.elements * operation.kernel.height * operation.kernel.width
         if operation.mode is PoolingMode.REDUCE_SUM:
             macs = operation.ifm.elements
-        work = max(work, macs / (architecture.macs / 8))
     elif isinstance(operation, ElementwiseOperation):
         kind = f"ELEMENTWISE.{operation.mode.name}"
         read += operation.ifm2.nbytes if operation.ifm2 is not None else 0
-    cycles = ceil(max(work, read / port, written / port))
     return OperationRecord(kind, operation.offset, macs, read, written, cycles)

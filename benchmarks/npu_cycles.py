@@ -1,0 +1,159 @@
+"""Spread of the NPU model's cycle estimate around Vela's, operator by operator.
+
+Prints for each kind of operation how many operators were compared, the median of estimate / Vela, and its 10th and
+90th percentile; then the totals of the larger networks. Vela's figures are estimates too, not hardware.
+
+    python benchmarks/npu_cycles.py [--npu U55-128 ...] [--every 12] [--list] [MODEL.tflite ...]
+
+By default a sample of the small networks of the tests; models on the command line are compiled as well, and
+``--build FOLDER`` adds a folder that ``deploy compile`` wrote and named after its NPU (``build/demo/u55-128``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from deploy import tflite_model
+from deploy.chatter import silenced
+from deploy.debug_database import parse_debug_database
+from deploy.npu import Architecture
+from deploy.npu.decoder import decode
+from deploy.npu.operations import DmaOperation
+from deploy.npu.payload import parse_payload
+from deploy.npu.statistics import Statistics, record
+from deploy.npu_config import NpuConfig, npu_config
+from deploy.vela_reports import debug_table
+
+QUANTILES = (10, 50, 90)
+
+
+@dataclass
+class Compared:
+    """One operator of one network.
+
+    Attributes:
+        network: its name.
+        npu: ``U55-128`` and so on.
+        kind: of the operation.
+        ours: our estimate, all its stripes together.
+        vela: Vela's operator cycles.
+    """
+
+    network: str
+    npu: str
+    kind: str
+    ours: int
+    vela: int
+
+
+def compile_for(source: Path, config: NpuConfig, folder: Path) -> tuple[Path, str]:
+    """The compiled model and the text of Vela's debug database."""
+    from ethosu.vela import vela
+
+    words = [str(source), "--accelerator-config", config.accelerator, "--output-dir", str(folder)]
+    words += ["--config", "Arm/vela.ini", "--system-config", config.system_config]
+    words += ["--memory-mode", config.memory_mode, "--enable-debug-db", "--verbose-performance"]
+    with silenced(), contextlib.suppress(SystemExit):
+        vela.main(words)
+    return folder / f"{source.stem}_vela.tflite", (folder / f"{source.stem}_debug.xml").read_text()
+
+
+def compare(name: str, source: Path, target: Path, debug: str, npu: str) -> tuple[list[Compared], int, int]:
+    """Compare one network; also the totals of both."""
+    model = tflite_model.read(target)
+    config = npu_config(npu)
+    architecture = Architecture(config.family, config.macs)
+    database = parse_debug_database(debug, tflite_model.read(source))
+    vela = {int(row["id"]): int(row["op_cycles"] or 0) for row in debug_table(debug, "perf")}
+    ours: dict[int, int] = defaultdict(int)
+    kinds: dict[int, str] = {}
+    statistics = Statistics()
+    operators = [operator for operator in model.operators if operator.code == "ethos-u"]
+    for number, operator in enumerate(operators):
+        stream = model.tensors[operator.inputs[0]].data
+        if stream is None:
+            continue
+        for operation in decode(parse_payload(stream.tobytes()).stream, architecture).operations:
+            entry = record(operation, architecture)
+            statistics.records.append(entry)
+            if isinstance(operation, DmaOperation):
+                continue
+            scheduled = database.commands.get((number, operation.offset))
+            if scheduled is not None:
+                ours[scheduled.number] += entry.cycles
+                kinds.setdefault(scheduled.number, entry.kind)
+    found = [Compared(name, npu, kinds[key], ours[key], vela[key]) for key in ours if vela.get(key, 0)]
+    return found, statistics.cycles, sum(vela.values())
+
+
+def report(found: list[Compared]) -> None:
+    groups: dict[str, list[float]] = defaultdict(list)
+    for entry in found:
+        ratio = entry.ours / entry.vela
+        for key in (entry.kind, "all operators"):
+            groups[key].append(ratio)
+    print(f"{'estimate / Vela':24} {'count':>6} " + " ".join(f"{'p' + str(q):>7}" for q in QUANTILES))
+    for kind in sorted(groups, key=lambda kind: (kind == "all operators", kind)):
+        values = np.percentile(groups[kind], QUANTILES)
+        print(f"{kind:24} {len(groups[kind]):6} " + " ".join(f"{value:7.2f}" for value in values))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", type=Path, help="quantized models, added to the small networks")
+    parser.add_argument("--npu", nargs="*", default=["U55-128", "U55-256", "U65-512"])
+    parser.add_argument("--every", type=int, default=12, help="take every Nth small network (0: none)")
+    parser.add_argument("--build", nargs="*", type=Path, default=[], help="folders that `deploy compile` wrote")
+    parser.add_argument("--list", action="store_true", help="print every operator")
+    options = parser.parse_args()
+    found: list[Compared] = []
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [*options.models, *_small_networks(options.every, Path(folder))]
+        for source in sources:
+            for npu in options.npu:
+                target, debug = compile_for(source, npu_config(npu), Path(folder) / npu)
+                entries, ours, vela = compare(source.stem, source, target, debug, npu)
+                found += entries
+                if source in options.models:
+                    print(f"{source.stem} on {npu}: {ours} cycles, Vela {vela}, ratio {ours / max(vela, 1):.2f}")
+    for build in options.build:
+        npu = npu_config(build.name).name
+        debug = (build / "vela" / "model_debug.xml").read_text()
+        entries, ours, vela = compare(
+            build.parent.name, build / "source.tflite", build / "model_vela.tflite", debug, npu
+        )
+        found += entries
+        print(f"{build}: {ours} cycles, Vela {vela}, ratio {ours / max(vela, 1):.2f}")
+    if options.list:
+        for entry in found:
+            ratio = entry.ours / entry.vela
+            print(f"{entry.network:32} {entry.npu:8} {entry.kind:20} {entry.ours:9} {entry.vela:9} {ratio:7.3f}")
+    report(found)
+
+
+def _small_networks(every: int, folder: Path) -> list[Path]:
+    if not every:
+        return []
+    from tests.npu.networks import networks
+
+    paths = []
+    for network in networks()[::every]:
+        path = folder / f"{network.name}.tflite"
+        with silenced():
+            path.write_bytes(network.convert())
+        paths.append(path)
+    return paths
+
+
+if __name__ == "__main__":
+    main()
