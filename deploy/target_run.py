@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,8 +142,11 @@ class TargetRun:
         """
         options, document = self._options, self._build.document
         npu = npu_config(document.npu)
-        models = read_models(self._build)
-        simulator = self._choose_simulator(npu)
+        with ThreadPoolExecutor(max_workers=1) as background:
+            # Asking a simulator for its version is waiting for a process.
+            chosen = background.submit(self._choose_simulator, npu)
+            models = read_models(self._build)
+            simulator = chosen.result()
         firmware = self._choose_firmware(npu, models, simulator)
         self._inputs = _input_set(models.compiled, options)
         labels = load_labels(options.labels, models.source) if options.labels else {}

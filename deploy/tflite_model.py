@@ -6,6 +6,7 @@ The flatbuffers runtime for Python does not verify what it reads, so every acces
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.errors import BadInputError
+from deploy.errors import BadInputError, NotInstalledError
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Far above what fits on a microcontroller; a bound on what is read into memory."""
@@ -226,10 +227,19 @@ def _ints(array: Any, limit: int = _MAX_ITEMS) -> tuple[int, ...]:
     return tuple(int(value) for value in array)
 
 
-def _parse(content: bytes) -> Model:
-    import tflite
+def _schema() -> Any:
+    """The flatbuffers classes of TFLite's schema, as LiteRT's package carries them in one module."""
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError as error:
+        raise NotInstalledError(
+            f"reading .tflite files needs ai-edge-litert ({error})", hints=["pip install ai-edge-litert==2.3.0"]
+        ) from error
+    return schema_py_generated
 
-    root = tflite.Model.GetRootAs(content, 0)
+
+def _parse(content: bytes) -> Model:
+    root = _schema().Model.GetRootAs(content, 0)
     if _count(root.SubgraphsLength(), "subgraphs") == 0:
         raise ValueError("no subgraph")
     graph = root.Subgraphs(0)
@@ -274,22 +284,20 @@ def _tensor_indices(array: Any, count: int, *, optional: bool = False) -> tuple[
 
 
 def _operator_code(code: Any) -> tuple[str, bool]:
-    import tflite
-
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    if number == tflite.BuiltinOperator.CUSTOM:
+    if number == _schema().BuiltinOperator.CUSTOM:
         return _text(code.CustomCode()) or "CUSTOM", True
-    return _names_of(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}"), False
+    return _names_of("BuiltinOperator").get(number, f"BUILTIN_{number}"), False
 
 
-def _names_of(enum: Any) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if not name.startswith("_")}
+@functools.cache
+def _names_of(enum: str) -> dict[int, str]:
+    values = vars(getattr(_schema(), enum))
+    return {value: name for name, value in values.items() if not name.startswith("_")}
 
 
 def _dtype(number: int) -> str:
-    import tflite
-
-    name = _names_of(tflite.TensorType).get(number, f"TYPE_{number}")
+    name = _names_of("TensorType").get(number, f"TYPE_{number}")
     return name.lower() if name.lower() in _NUMPY_DTYPES else name
 
 
