@@ -293,7 +293,8 @@ def _command_line(pid: int) -> str:
 
 
 def _restrict(file_limit: int | None, *, keep_power: bool) -> None:
-    """In the child: root obeys permissions like anybody else; files are limited in size."""
+    """In the child: root obeys permissions like anybody else; files are limited in size; Ctrl-C counts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # A shell's background jobs inherit that it is ignored.
     if _libc is not None and os.geteuid() == 0 and not keep_power:
         for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
