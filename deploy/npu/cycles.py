@@ -26,84 +26,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import inf
 
 import numpy as np
 
 from deploy.npu.architecture import Architecture
+from deploy.npu.block_geometry import (
+    Shape,
+    blocks_along,
+    ceil_divide,
+    ifm_block_depth,
+    kernel_of,
+    kernel_parts,
+    smaller,
+    stored_elements,
+)
 from deploy.npu.operations import (
     BlockOperation,
     ConvolutionOperation,
     DmaOperation,
     ElementwiseMode,
     ElementwiseOperation,
-    FeatureMap,
     Function,
     Kernel,
     Operation,
     PoolingMode,
     PoolingOperation,
-    Upscale,
 )
-
-_SUB_KERNEL = 8
-"""Kernels are computed in parts of at most 8 x 8 elements."""
-_BRICK = 16
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryTiming:
-    """One memory as the NPU sees it.
-
-    Attributes:
-        bytes_per_cycle: bandwidth, in NPU cycles.
-        burst: bytes of the longest burst.
-        read_latency: cycles.
-        write_latency: cycles.
-    """
-
-    bytes_per_cycle: float
-    burst: int
-    read_latency: int
-    write_latency: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemorySystem:
-    """Which memory lies behind a region.
-
-    Attributes:
-        constants: region 0 (weights, scales, tables).
-        arena: region 1, and any other but 0 and 2.
-        fast: region 2.
-    """
-
-    constants: MemoryTiming
-    arena: MemoryTiming
-    fast: MemoryTiming
-
-    def of(self, region: int | None) -> MemoryTiming:
-        """The memory behind a region; None is the NPU's own SHRAM, which takes no time here."""
-        if region is None:
-            return _SHRAM
-        return self.constants if region == 0 else self.fast if region == 2 else self.arena
-
-
-_SHRAM = MemoryTiming(inf, 1, 0, 0)
-# Source: Vela 5.2.0, config_files/Arm/vela.ini; bytes per cycle are the port's width (8 on U55, 16 on U65) times
-# the memory's clock scale.
-_U55_SRAM = MemoryTiming(8.0, 32, 32, 32)
-_U65_DRAM = MemoryTiming(3.75, 128, 500, 250)
-
-U55_HIGH_END_EMBEDDED = MemorySystem(MemoryTiming(1.0, 128, 64, 0), _U55_SRAM, _U55_SRAM)
-"""Ethos_U55_High_End_Embedded with Shared_Sram: arena in SRAM, constants in flash."""
-U65_HIGH_END = MemorySystem(_U65_DRAM, _U65_DRAM, MemoryTiming(16.0, 32, 32, 32))
-"""Ethos_U65_High_End with Dedicated_Sram: arena and constants in DRAM, the fast region in SRAM."""
-
-
-def memory_system(architecture: Architecture) -> MemorySystem:
-    """The memories that ``deploy compile`` assumes for an NPU unless told otherwise."""
-    return U55_HIGH_END_EMBEDDED if architecture.product == "U55" else U65_HIGH_END
+from deploy.npu.transfers import MemorySystem, busiest_memory, dma_cycles, first_and_last, memory_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +111,6 @@ _RATES = {
     "U65-512": _Rates(0.3125, 0.5625, 0.25, 0.1875, 0.375, 0.0625, 0.125, 0.5, 0.125),
 }
 
-_Shape = tuple[int, int, int]
-_POINT = Kernel(1, 1, 1, 1, 1, 1, False)
-
 
 # Firmware runs the same program again and again; the operations of a program stay the same objects.
 @lru_cache(maxsize=4096)
@@ -178,35 +124,26 @@ def estimate(operation: Operation, architecture: Architecture, memories: MemoryS
     """
     memories = memory_system(architecture) if memories is None else memories
     if isinstance(operation, DmaOperation):
-        return Estimate(0, _dma(operation, memories))
+        return Estimate(0, dma_cycles(operation, memories))
     assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
     if isinstance(operation, ElementwiseOperation):
         compute = _elementwise(operation, architecture, memories)
     else:
         compute = _blocks(operation, architecture, memories)
-    return Estimate(compute, _traffic(operation, architecture, memories))
-
-
-def _dma(operation: DmaOperation, memories: MemorySystem) -> int:
-    source, destination = memories.of(operation.source_region), memories.of(operation.destination_region)
-    reading = operation.length / source.bytes_per_cycle + source.read_latency
-    return int(max(reading, operation.length / destination.bytes_per_cycle + destination.write_latency))
-
-
-# Computing
+    return Estimate(compute, busiest_memory(operation, architecture, memories))
 
 
 def _elementwise(operation: ElementwiseOperation, architecture: Architecture, memories: MemorySystem) -> int:
     block = operation.block
     rate = _output_rate(operation, architecture)
-    moving = _first_and_last(operation, architecture, memories) / (block[0] * block[1] * block[2])
-    return int(max(rate, (moving + rate) / 4) * _stored(operation.ofm))
+    moving = first_and_last(operation, architecture, memories) / (block[0] * block[1] * block[2])
+    return int(max(rate, (moving + rate) / 4) * stored_elements(operation.ofm))
 
 
 def _blocks(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    kernel = _kernel(operation)
+    kernel = kernel_of(operation)
     ofm = (operation.ofm.height, operation.ofm.width, operation.ofm.depth)
-    block = _smaller(ofm, operation.block)
+    block = smaller(ofm, operation.block)
     ublock = architecture.ofm_ublock
     row = isinstance(operation, ConvolutionOperation) and ofm[0] == 1 and ofm[1] % 2 == 0 and kernel.height == 1
     if row and ublock[0] == 2:
@@ -220,8 +157,8 @@ def _blocks(operation: BlockOperation, architecture: Architecture, memories: Mem
     macs = _MacCycles(operation, architecture, kernel)
     computing = writing = first_computing = first_writing = 0.0
     # Along each axis there are equal blocks and perhaps a smaller one at the end.
-    for (height, rows), (width, columns), (depth, slices) in product(*map(_cut, ofm, block)):
-        one = macs((_ceil(height, ublock[0]), _ceil(width, ublock[1]), _ceil(depth, ublock[2])))
+    for (height, rows), (width, columns), (depth, slices) in product(*map(blocks_along, ofm, block)):
+        one = macs((ceil_divide(height, ublock[0]), ceil_divide(width, ublock[1]), ceil_divide(depth, ublock[2])))
         out = float(int(rate * height * width * depth))
         # What steers the units takes a quarter of the block's work.
         steering = (one + max(out, bias)) // 4
@@ -232,7 +169,7 @@ def _blocks(operation: BlockOperation, architecture: Architecture, memories: Mem
         first_computing = first_computing or one
         first_writing = first_writing or max(out, bias)
     pipeline = max(computing + first_writing, writing + first_computing)
-    return int(pipeline + _first_and_last(operation, architecture, memories))
+    return int(pipeline + first_and_last(operation, architecture, memories))
 
 
 class _MacCycles:
@@ -249,7 +186,7 @@ class _MacCycles:
             self._delay = 7 if wide else 3
         else:
             self._delay = 3 if wide and architecture.macs <= 128 else 2
-        parts = [h * w for h in _parts(kernel.height) for w in _parts(kernel.width)]
+        parts = [h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)]
         self._pooling = isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM
         self._scale, self._passes, self._repeated = 1, 1, 1
         if self._pooling:
@@ -258,16 +195,16 @@ class _MacCycles:
             self._steps = [max(4, part) for part in parts]
         elif isinstance(operation, ConvolutionOperation) and operation.depthwise:
             self._scale = bits // 8
-            self._steps = [_ceil(part, 4) for part in parts]
+            self._steps = [ceil_divide(part, 4) for part in parts]
         else:
-            depth = _ifm_block_depth(operation)
-            self._repeated = _ceil(operation.ifm.depth, depth)
+            depth = ifm_block_depth(operation)
+            self._repeated = ceil_divide(operation.ifm.depth, depth)
             self._steps = parts
             if kernel.part_kernel_first:
-                self._steps = [_ceil(part, 2 if bits == 16 else 4) for part in parts]
-                self._passes = _ceil(min(operation.ifm.depth, depth), 8)
+                self._steps = [ceil_divide(part, 2 if bits == 16 else 4) for part in parts]
+                self._passes = ceil_divide(min(operation.ifm.depth, depth), 8)
 
-    def __call__(self, ublocks: _Shape) -> float:
+    def __call__(self, ublocks: Shape) -> float:
         across, deep = ublocks[0] * ublocks[1], ublocks[2]
         if self._pooling:
             working = sum(self._steps) * across * deep * self._scale
@@ -316,150 +253,3 @@ def _limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
 def _accumulates_40_bits(operation: BlockOperation) -> bool:
     """Vela accumulates convolutions of 16-bit IFMs in 40 bits (ACC_FORMAT would say it, but is not decoded)."""
     return isinstance(operation, ConvolutionOperation) and operation.ifm.dtype.itemsize == 2
-
-
-# Moving
-
-
-def _traffic(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    """Cycles of the busiest memory: IFM with what blocks read twice, weights once per OFM block, OFM."""
-    busy: dict[MemoryTiming, float] = {}
-
-    def move(memory: MemoryTiming, size: float) -> None:
-        busy[memory] = busy.get(memory, 0.0) + size / memory.bytes_per_cycle
-
-    ofm, ifm = operation.ofm, operation.ifm
-    move(
-        memories.of(ofm.region), _stored(ofm) * ofm.dtype.itemsize * _write_loss(operation, architecture, memories)
-    )
-    if isinstance(operation, ElementwiseOperation):
-        for operand in (ifm, operation.ifm2):
-            # A broadcast operand is read as often as it is used.
-            if operand is not None and (operand is ifm or operand.elements > 1):
-                size = _stored(ofm, operand.bricks) * operand.dtype.itemsize
-                move(memories.of(operand.region), size * _read_loss(operation, operand, memories))
-        return int(max(busy.values()))
-    kernel = _kernel(operation)
-    height, width, depth = _smaller((ofm.height, ofm.width, ofm.depth), operation.block)
-    across = _ceil(ofm.height, height) * _ceil(ofm.width, width)
-    by_channel = isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM
-    by_channel = by_channel or (isinstance(operation, ConvolutionOperation) and operation.depthwise)
-    blocks = across * (1 if by_channel else _ceil(ofm.depth, depth))
-    fetched = _ifm_block(operation, architecture)
-    parts = _ceil(kernel.height, _SUB_KERNEL) * _ceil(kernel.width, _SUB_KERNEL)
-    deep = _ceil(ifm.depth, _BRICK) * _BRICK if ifm.bricks else ifm.depth
-    size = min(fetched[0], ifm.height) * min(fetched[1], ifm.width) * deep * ifm.dtype.itemsize * parts * blocks
-    move(memories.of(ifm.region), size * _read_loss(operation, ifm, memories))
-    if isinstance(operation, ConvolutionOperation):
-        for part in (*operation.weights, *operation.scales):
-            move(memories.of(part.region), part.length * across)
-    return int(max(busy.values()))
-
-
-def _first_and_last(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    """Cycles that read the first IFM block and write the last OFM block."""
-    block = _ifm_block(operation, architecture)
-    reading = 0
-    for operand in (operation.ifm, getattr(operation, "ifm2", None)):
-        if operand is None:
-            continue
-        memory = memories.of(operand.region)
-        extent = _smaller((operand.height, operand.width, operand.depth), block)
-        loss = _read_loss(operation, operand, memories)
-        reading = max(reading, memory.read_latency + _transfer(memory, extent, operand, loss))
-    ofm = operation.ofm
-    memory = memories.of(ofm.region)
-    extent = _smaller((ofm.height, ofm.width, ofm.depth), operation.block)
-    loss = _write_loss(operation, architecture, memories)
-    return reading + memory.write_latency + _transfer(memory, extent, ofm, loss)
-
-
-def _transfer(memory: MemoryTiming, extent: _Shape, feature_map: FeatureMap, loss: float) -> int:
-    size = extent[0] * extent[1] * extent[2] * feature_map.dtype.itemsize
-    return int(size * loss / memory.bytes_per_cycle)
-
-
-def _read_loss(operation: BlockOperation, ifm: FeatureMap, memories: MemorySystem) -> float:
-    """How many times the transfer of an IFM takes longer because its bursts are short."""
-    size, width = ifm.dtype.itemsize, operation.block[1]
-    if ifm.bricks:
-        return _loss(memories.of(ifm.region), _BRICK * size * width)
-    depth = operation.block[2] if isinstance(operation, ElementwiseOperation) else _ifm_block_depth(operation)
-    dense = ifm.stride_x == depth * size
-    return _loss(memories.of(ifm.region), depth * size * (width if dense else 1))
-
-
-def _write_loss(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> float:
-    """How many times the transfer of the OFM takes longer because its bursts are short."""
-    ofm, (_, width, depth) = operation.ofm, operation.block
-    size = ofm.dtype.itemsize
-    if ofm.bricks:
-        run = _BRICK * size * width * architecture.cores
-    elif depth <= _BRICK and ofm.stride_x == depth * size:
-        run = depth * size * width
-    else:
-        run = min(64, _BRICK * size * architecture.cores, depth * size)
-    return _loss(memories.of(ofm.region), run)
-
-
-def _loss(memory: MemoryTiming, run: int) -> float:
-    return memory.burst / min(memory.burst, run)
-
-
-# Geometry
-
-
-def _kernel(operation: BlockOperation) -> Kernel:
-    return operation.kernel if isinstance(operation, ConvolutionOperation | PoolingOperation) else _POINT
-
-
-def _ifm_block_depth(operation: BlockOperation) -> int:
-    """Depth of the IFM block; the stream does not say it, Vela derives it from the type and the traversal."""
-    size = operation.ifm.dtype.itemsize
-    if isinstance(operation, ConvolutionOperation) and operation.depthwise:
-        return operation.block[2]
-    if isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM:
-        return operation.block[2]
-    limit = 16 if _kernel(operation).part_kernel_first else 32 // size
-    return min(limit, _ceil(operation.ifm.depth, 8) * 8)
-
-
-def _ifm_block(operation: BlockOperation, architecture: Architecture) -> _Shape:
-    """IFM block that an OFM block needs (one sub-kernel of it)."""
-    if isinstance(operation, ElementwiseOperation):
-        return operation.block
-    kernel, ublock = _kernel(operation), architecture.ifm_ublock
-    upscaled = isinstance(operation, ConvolutionOperation | PoolingOperation) and operation.upscale
-    factor = 1 if upscaled in (False, Upscale.NONE) else 2
-    height = _ceil((operation.block[0] - 1) * kernel.stride_y + min(_SUB_KERNEL, kernel.extent_y), factor)
-    width = _ceil((operation.block[1] - 1) * kernel.stride_x + min(_SUB_KERNEL, kernel.extent_x), factor)
-    return (
-        _ceil(height, ublock[0]) * ublock[0],
-        _ceil(width, ublock[1]) * ublock[1],
-        _ifm_block_depth(operation),
-    )
-
-
-def _stored(ofm: FeatureMap, bricks: bool | None = None) -> int:
-    """Elements of the OFM as they are stored: bricks hold 16 channels."""
-    if ofm.bricks if bricks is None else bricks:
-        return ofm.height * ofm.width * _ceil(ofm.depth, _BRICK) * _BRICK
-    return ofm.elements
-
-
-def _cut(extent: int, block: int) -> list[tuple[int, int]]:
-    """``(size, count)`` of the blocks along one axis."""
-    whole, rest = divmod(extent, block)
-    return [(size, count) for size, count in ((block, whole), (rest, 1)) if size and count]
-
-
-def _parts(extent: int) -> list[int]:
-    return [min(_SUB_KERNEL, extent - start) for start in range(0, extent, _SUB_KERNEL)]
-
-
-def _smaller(a: _Shape, b: _Shape) -> _Shape:
-    return min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2])
-
-
-def _ceil(value: int, by: int) -> int:
-    return -(-value // by)

@@ -37,4 +37,16 @@ def test_totals_are_the_sums_of_the_records() -> None:
     statistics = Statistics([record(dma, U55), record(pooling(PoolingMode.MAX, fm, fm), U55)])
     assert (statistics.operations, statistics.dma_operations) == (1, 1)
     assert statistics.bytes_read == 100 + 128
-    assert statistics.cycles == sum(entry.cycles for entry in statistics.records) > 0
+
+
+def test_dma_is_hidden_behind_the_operation_before_it() -> None:
+    fm = feature_map((8, 8, 8))
+    kernel_record = record(pooling(PoolingMode.MAX, fm, fm), U55)
+    short = record(DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 100), U55)
+    long = record(DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 100_000), U55)
+    alone = kernel_record.cycles
+    assert short.cycles < alone < long.cycles
+    assert Statistics([short, kernel_record]).cycles == short.cycles + alone
+    assert Statistics([kernel_record, short, kernel_record]).cycles == 2 * alone
+    # Two transfers share what the operation gives, and what goes beyond it counts.
+    assert Statistics([kernel_record, short, long]).cycles == short.cycles + long.cycles

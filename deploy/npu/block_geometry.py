@@ -1,0 +1,86 @@
+"""Block geometry: what an OFM block needs, and how feature maps and kernels are cut; the units of the estimates.
+
+Source: Vela 5.2.0, ``ethosu/vela/architecture_features.py`` (IFM blocks, sub-kernels).
+"""
+
+from __future__ import annotations
+
+from deploy.npu.architecture import Architecture
+from deploy.npu.operations import (
+    BlockOperation,
+    ConvolutionOperation,
+    ElementwiseOperation,
+    FeatureMap,
+    Kernel,
+    PoolingMode,
+    PoolingOperation,
+    Upscale,
+)
+
+Shape = tuple[int, int, int]
+"""Height, width, depth."""
+SUB_KERNEL = 8
+"""Kernels are computed in parts of at most 8 x 8 elements."""
+BRICK = 16
+"""Channels of a brick of NHCWB16."""
+_POINT = Kernel(1, 1, 1, 1, 1, 1, False)
+
+
+def kernel_of(operation: BlockOperation) -> Kernel:
+    """The kernel; 1 x 1 for an elementwise operation."""
+    return operation.kernel if isinstance(operation, ConvolutionOperation | PoolingOperation) else _POINT
+
+
+def ifm_block_depth(operation: BlockOperation) -> int:
+    """Depth of the IFM block; the stream does not say it, Vela derives it from the type and the traversal."""
+    size = operation.ifm.dtype.itemsize
+    if isinstance(operation, ConvolutionOperation) and operation.depthwise:
+        return operation.block[2]
+    if isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM:
+        return operation.block[2]
+    limit = 16 if kernel_of(operation).part_kernel_first else 32 // size
+    return min(limit, ceil_divide(operation.ifm.depth, 8) * 8)
+
+
+def ifm_block(operation: BlockOperation, architecture: Architecture) -> Shape:
+    """IFM block that an OFM block needs (one sub-kernel of it)."""
+    if isinstance(operation, ElementwiseOperation):
+        return operation.block
+    kernel, ublock = kernel_of(operation), architecture.ifm_ublock
+    upscaled = isinstance(operation, ConvolutionOperation | PoolingOperation) and operation.upscale
+    factor = 1 if upscaled in (False, Upscale.NONE) else 2
+    height = ceil_divide((operation.block[0] - 1) * kernel.stride_y + min(SUB_KERNEL, kernel.extent_y), factor)
+    width = ceil_divide((operation.block[1] - 1) * kernel.stride_x + min(SUB_KERNEL, kernel.extent_x), factor)
+    return (
+        ceil_divide(height, ublock[0]) * ublock[0],
+        ceil_divide(width, ublock[1]) * ublock[1],
+        ifm_block_depth(operation),
+    )
+
+
+def stored_elements(ofm: FeatureMap, bricks: bool | None = None) -> int:
+    """Elements of the OFM as they are stored: bricks hold 16 channels."""
+    if ofm.bricks if bricks is None else bricks:
+        return ofm.height * ofm.width * ceil_divide(ofm.depth, BRICK) * BRICK
+    return ofm.elements
+
+
+def blocks_along(extent: int, block: int) -> list[tuple[int, int]]:
+    """``(size, count)`` of the blocks along one axis."""
+    whole, rest = divmod(extent, block)
+    return [(size, count) for size, count in ((block, whole), (rest, 1)) if size and count]
+
+
+def kernel_parts(extent: int) -> list[int]:
+    """Extents of the parts along one axis of a kernel."""
+    return [min(SUB_KERNEL, extent - start) for start in range(0, extent, SUB_KERNEL)]
+
+
+def smaller(a: Shape, b: Shape) -> Shape:
+    """The smaller of two shapes, axis by axis."""
+    return min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2])
+
+
+def ceil_divide(value: int, by: int) -> int:
+    """Divide and round up."""
+    return -(-value // by)
