@@ -65,8 +65,8 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("ethos-u-vela", True, "ethos-u-vela==5.2.0", "compile, NPU model"),
     ("mlia-ethos-u", True, "mlia-ethos-u==0.1.0", "run-fvp with Arm's runner"),
     ("capstone", True, "capstone", "open Corstone-300"),
-    ("tensorflow", False, '"ethosu-deploy[tensorflow]"', "Keras models: quantize, models"),
-    ("keras", False, '"ethosu-deploy[tensorflow]"', "Keras models: quantize, models"),
+    ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
+    ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
 )
 
 

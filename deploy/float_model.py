@@ -22,6 +22,9 @@ from deploy.errors import BadInputError, DeployError, NotInstalledError
 
 SIGNATURE = "serving_default"
 
+INSTALL_TENSORFLOW = "pip install tensorflow==2.21.0 keras==3.15.1"
+"""What the extra ``tensorflow`` of this package installs, in words that work wherever the package came from."""
+
 
 @dataclass(frozen=True)
 class FloatModel:
@@ -82,13 +85,13 @@ def import_tensorflow() -> Any:
     except ImportError as error:
         raise NotInstalledError(
             f"float models need TensorFlow and Keras 3 ({error})",
-            hints=['pip install "ethosu-deploy[tensorflow]"', "or pass a .tflite that is quantized already"],
+            hints=[INSTALL_TENSORFLOW, "or pass a .tflite that is quantized already"],
         ) from error
     if not keras.__version__.startswith("3") or keras.backend.backend() != "tensorflow":
         raise NotInstalledError(
             f"float models need Keras 3 on TensorFlow, found Keras {keras.__version__} "
             f"on {keras.backend.backend()}",
-            hints=['pip install "ethosu-deploy[tensorflow]"'],
+            hints=[INSTALL_TENSORFLOW],
         )
     return tensorflow
 

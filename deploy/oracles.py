@@ -62,7 +62,7 @@ class TflmKernels:
         except ImportError as error:
             raise NotInstalledError(
                 f"TFLM's kernels are not installed ({error})",
-                hints=["pip install 'ethosu-deploy[tflm]'", f"or: pip install tflite-micro=={TFLM_VERSION}"],
+                hints=[f"pip install tflite-micro=={TFLM_VERSION}"],
             ) from error
         self.version = _version()
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}

@@ -8,7 +8,7 @@ import pytest
 
 from deploy import model_source
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.float_model import FloatModel
+from deploy.float_model import INSTALL_TENSORFLOW, FloatModel
 from deploy.model_source import ModelKind
 
 tensorflow = pytest.mark.tensorflow
@@ -177,4 +177,4 @@ def test_without_tensorflow_the_message_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "keras", None)
     with pytest.raises(NotInstalledError) as caught:
         load(str(tmp_path / "a.keras"))
-    assert caught.value.hints[0] == 'pip install "ethosu-deploy[tensorflow]"'
+    assert caught.value.hints[0] == INSTALL_TENSORFLOW

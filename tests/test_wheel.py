@@ -83,5 +83,5 @@ def test_an_empty_environment_lists_its_models_and_names_the_extra_for_building_
     assert "multihead-mobilenetv3" in done.stdout
     done = run(environment / "deploy", "models", "build", "multihead-mobilenetv3", "-o", "m.keras", cwd=tmp_path)
     assert done.returncode == 3
-    assert "ethosu-deploy[tensorflow]" in done.stderr
+    assert "pip install tensorflow==" in done.stderr
     assert not (tmp_path / "m.keras").exists()

@@ -14,6 +14,7 @@ import pytest
 from deploy import user_function, zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.float_model import INSTALL_TENSORFLOW
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
 
@@ -115,7 +116,7 @@ def test_without_tensorflow_the_message_says_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # what import does when it is not installed
     with pytest.raises(NotInstalledError, match="need TensorFlow") as raised:
         zoo.build(NAME)
-    assert raised.value.hints[0] == 'pip install "ethosu-deploy[tensorflow]"'
+    assert raised.value.hints[0] == INSTALL_TENSORFLOW
 
 
 def test_a_damaged_description_is_refused_by_name(tmp_path: Path) -> None:
