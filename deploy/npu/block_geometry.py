@@ -32,13 +32,15 @@ def kernel_of(operation: BlockOperation) -> Kernel:
 
 
 def ifm_block_depth(operation: BlockOperation) -> int:
-    """Depth of the IFM block; the stream does not say it, Vela derives it from the type and the traversal."""
-    size = operation.ifm.dtype.itemsize
+    """Depth of the IFM block; the stream does not say it, Vela derives it from the type and the traversal.
+
+    Source: the column ``ifm_block_c`` in the debug databases of Vela 5.2.0, over a few hundred operations.
+    """
     if isinstance(operation, ConvolutionOperation) and operation.depthwise:
         return operation.block[2]
     if isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM:
         return operation.block[2]
-    limit = 16 if kernel_of(operation).part_kernel_first else 32 // size
+    limit = 16 if operation.ifm.dtype.itemsize == 2 else 8 if kernel_of(operation).part_kernel_first else 32
     return min(limit, ceil_divide(operation.ifm.depth, 8) * 8)
 
 

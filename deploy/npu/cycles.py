@@ -136,7 +136,8 @@ def estimate(operation: Operation, architecture: Architecture, memories: MemoryS
 def _elementwise(operation: ElementwiseOperation, architecture: Architecture, memories: MemorySystem) -> int:
     block = operation.block
     rate = _output_rate(operation, architecture)
-    moving = first_and_last(operation, architecture, memories) / (block[0] * block[1] * block[2])
+    # An operand block is read while a result block is written.
+    moving = max(first_and_last(operation, architecture, memories)) / (block[0] * block[1] * block[2])
     return int(max(rate, (moving + rate) / 4) * stored_elements(operation.ofm))
 
 
@@ -169,7 +170,7 @@ def _blocks(operation: BlockOperation, architecture: Architecture, memories: Mem
         first_computing = first_computing or one
         first_writing = first_writing or max(out, bias)
     pipeline = max(computing + first_writing, writing + first_computing)
-    return int(pipeline + first_and_last(operation, architecture, memories))
+    return int(pipeline) + sum(first_and_last(operation, architecture, memories))
 
 
 class _MacCycles:

@@ -129,8 +129,10 @@ def busiest_memory(operation: BlockOperation, architecture: Architecture, memori
     return int(max(busy.values()))
 
 
-def first_and_last(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    """Cycles that read the first IFM block and write the last OFM block."""
+def first_and_last(
+    operation: BlockOperation, architecture: Architecture, memories: MemorySystem
+) -> tuple[int, int]:
+    """Cycles that read the first IFM block, and cycles that write the last OFM block."""
     block = ifm_block(operation, architecture)
     reading = 0
     for operand in (operation.ifm, getattr(operation, "ifm2", None)):
@@ -144,7 +146,7 @@ def first_and_last(operation: BlockOperation, architecture: Architecture, memori
     memory = memories.of(ofm.region)
     extent = smaller((ofm.height, ofm.width, ofm.depth), operation.block)
     loss = _write_loss(operation, architecture, memories)
-    return reading + memory.write_latency + _transfer(memory, extent, ofm, loss)
+    return reading, memory.write_latency + _transfer(memory, extent, ofm, loss)
 
 
 def _transfer(memory: MemoryTiming, extent: Shape, feature_map: FeatureMap, loss: float) -> int:

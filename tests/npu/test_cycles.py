@@ -92,6 +92,26 @@ def test_pooling_and_elementwise_as_vela_counts_them() -> None:
     assert estimate(add, U55_128).npu == 7 * 7 * 16 * 3 // 2
 
 
+def test_a_sum_over_channels_reads_32_of_them_at_a_time() -> None:
+    # From a softmax over 100 channels: 4 passes of 32 cycles and 2 of waiting, one cycle of output.
+    total = pooling(
+        PoolingMode.REDUCE_SUM,
+        feature_map((1, 1, 100), "i4"),
+        feature_map((1, 1, 1), "i4", bricks=True),
+        block=(1, 2, 8),
+    )
+    assert estimate(total, U55_128, FREE).npu == 4 * (32 + 2) + 1 == 137
+
+
+def test_a_small_elementwise_operation_waits_for_its_operands() -> None:
+    # One 32-bit number from flash and one from SRAM: 64 cycles of latency and 4 bytes in a burst of 128, for a block
+    # of 16 elements at 1.25 cycles each; a quarter of the sum for each of 16 stored elements.
+    flash = feature_map((1, 1, 1), "i4", region=0)
+    bricks = feature_map((1, 1, 1), "i4", bricks=True)
+    subtract = elementwise(ElementwiseMode.SUB, flash, bricks, bricks, block=(1, 2, 8))
+    assert estimate(subtract, U55_128).npu == (64 + 16 + 20) // 4
+
+
 def test_weights_are_read_from_their_memory_once_per_block_across() -> None:
     ifm, ofm = feature_map((1, 1, 16), bricks=True), feature_map((1, 1, 8), bricks=True)
     in_flash = convolution(ifm, ofm, block=(1, 2, 8), **streams(176, 80, region=0))
