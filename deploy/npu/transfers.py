@@ -50,7 +50,7 @@ class MemoryTiming:
 
 @dataclass(frozen=True, slots=True)
 class MemorySystem:
-    """Which memory lies behind a region.
+    """Which memory lies behind a region; those with equal timing are taken for one and the same memory.
 
     Attributes:
         constants: region 0 (weights, scales, tables).

@@ -93,8 +93,8 @@ def test_pooling_and_elementwise_as_vela_counts_them() -> None:
 
 
 def test_a_sum_over_channels_reads_32_of_them_at_a_time() -> None:
-    # From a softmax over 100 channels: 4 passes of 32 cycles and 2 of waiting; the one cycle of output hides behind
-    # the steering of the block, a quarter of its work. 128 bytes in, 4 out.
+    # From a softmax over 100 channels: 4 passes of 32 cycles and 2 of waiting; the one cycle of output hides
+    # behind the steering of the block, a quarter of its work. 128 bytes in, 4 out.
     total = pooling(
         PoolingMode.REDUCE_SUM,
         feature_map((1, 1, 100), "i4"),
