@@ -1,0 +1,64 @@
+"""The demo network on every Ethos-U55: not one output element differs from LiteRT's reference kernels."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.cli.main import run
+
+pytestmark = pytest.mark.tensorflow
+NPUS = ("U55-32", "U55-64", "U55-128", "U55-256")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quantized demo network, 200 test images and their labels."""
+    folder = tmp_path_factory.mktemp("demo")
+    model = str(folder / "model.keras")
+    assert run(["models", "build", "multihead-mobilenetv3", "-o", model]) == 0
+    assert run(["models", "data", "multihead-mobilenetv3", "-o", str(folder)]) == 0
+    calibration = str(folder / "calibration.npz")
+    words = ["quantize", model, "--calibration", calibration, "-o", str(folder / "model.tflite"), "-q"]
+    assert run(words) == 0
+    return folder
+
+
+def mismatches(document: Path, inputs: int) -> dict[str, int]:
+    verdict = json.loads(document.read_text())
+    assert (verdict["verdict"], verdict["inputs"]) == ("pass", inputs)
+    assert verdict["reference"] == "LiteRT BUILTIN_REF"
+    assert {output["name"]: output["elements"] for output in verdict["outputs"]} == {
+        "garment": 10 * inputs,
+        "kind": 5 * inputs,
+    }
+    return {output["name"]: output["mismatches"] for output in verdict["outputs"]}
+
+
+def compiled(demo: Path, npu: str, folder: Path) -> str:
+    build = str(folder / npu)
+    assert run(["compile", str(demo / "model.tflite"), "--npu", npu, "-o", build, "-q"]) == 0
+    return build
+
+
+@pytest.mark.parametrize("npu", NPUS)
+def test_two_hundred_test_images_are_exact_on_the_npu_model(npu: str, demo: Path, in_folder: Path) -> None:
+    words = ["verify", compiled(demo, npu, in_folder), "--inputs", str(demo / "test.npz"), "--count", "200"]
+    assert run([*words, "--json", "v.json", "-q"]) == 0
+    assert mismatches(in_folder / "v.json", 200) == {"garment": 0, "kind": 0}
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("npu", "count"),
+    [
+        ("U55-32", 4),
+        ("U55-64", 4),
+        ("U55-256", 4),
+        *(pytest.param(npu, 16, marks=pytest.mark.slow) for npu in NPUS),
+    ],
+)
+def test_test_images_are_exact_on_the_whole_machine(npu: str, count: int, demo: Path, in_folder: Path) -> None:
+    words = ["run-fvp", compiled(demo, npu, in_folder), "--fvp", "open", "--inputs", str(demo / "test.npz")]
+    assert run([*words, "--count", str(count), "--json", "v.json", "-q"]) == 0
+    assert mismatches(in_folder / "v.json", count) == {"garment": 0, "kind": 0}
