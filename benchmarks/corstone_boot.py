@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from deploy.npu_config import npu_config
-from deploy.runner_firmware import runner_path
+from deploy.targets.runner_firmware import runner_path
 
 INPUT_BYTES = 1 << 20
 PARTS = {

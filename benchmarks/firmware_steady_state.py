@@ -19,18 +19,19 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy import firmware_build, runner_firmware
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
-from deploy.firmware_link import FirmwareLink
-from deploy.firmware_target import Expectations, FirmwareTarget
-from deploy.fvp_locate import Simulator, find
-from deploy.inputs import Sample, load_inputs, random_inputs
+from deploy.firmware_project import firmware_build
+from deploy.judging.inputs import Sample, load_inputs, random_inputs
 from deploy.npu_config import npu_config
-from deploy.npu_inference import NpuInference
-from deploy.protocol import Type, packed
-from deploy.runner_target import RunnerTarget
-from deploy.target_run import Models, read_models
+from deploy.simulators.fvp_locate import Simulator, find
+from deploy.targets import runner_firmware
+from deploy.targets.firmware_link import FirmwareLink
+from deploy.targets.firmware_target import Expectations, FirmwareTarget
+from deploy.targets.protocol import Type, packed
+from deploy.targets.runner_target import RunnerTarget
+from deploy.targets.target_run import Models, read_models
+from deploy.verifying.npu_inference import NpuInference
 
 UART_ROUNDS = 30
 TIMEOUT_S = 120

@@ -11,10 +11,10 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy import fvp_locate
 from deploy.errors import DeployError
-from deploy.fvp_boards import Board, boards
 from deploy.npu_config import npu_config
+from deploy.simulators import fvp_locate
+from deploy.simulators.fvp_boards import Board, boards
 
 State = Literal["ok", "missing", "broken", "optional"]
 
@@ -102,7 +102,7 @@ def _qemu() -> Finding:
 
 
 def _runner(family: str) -> Finding:
-    from deploy.runner_firmware import runner_path
+    from deploy.targets.runner_firmware import runner_path
 
     name = f"TFLM runner {family}"
     try:

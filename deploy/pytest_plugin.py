@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deploy.build_folder import BuildFolder
-    from deploy.verdict import Verdict
+    from deploy.judging.verdict import Verdict
 
 _COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
 _RUN = ("firmware", "fvp", "labels", "count", "jobs", "tolerance", "timeout_s", "timing")
@@ -73,7 +73,7 @@ class OnTarget:
         """
         import numpy as np
 
-        from deploy.target_run import RunOptions, TargetRun
+        from deploy.targets.target_run import RunOptions, TargetRun
 
         chosen = _checked({**self._options, **options}, _RUN)
         if chosen.get("labels") is not None:
@@ -128,12 +128,13 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 
 
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
-    from deploy import model_source, tflite_model
+    from deploy import tflite_model
     from deploy.cli.quantizing import quantize_source
-    from deploy.compilation import compile_model
-    from deploy.compile_options import compile_options
+    from deploy.compiling.compilation import compile_model
+    from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.npu_config import npu_config
+    from deploy.quantizing import model_source
 
     quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
     chosen = compile_options(npu_config(options.pop("npu", _DEFAULT_NPU)), **options)

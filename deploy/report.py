@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.agreement import OutputAgreement
 from deploy.build_folder import (
     QUANTIZE_DOCUMENT,
     BuildFolder,
@@ -15,13 +14,14 @@ from deploy.build_folder import (
     TensorRecord,
 )
 from deploy.errors import BadInputError
+from deploy.quantizing.agreement import OutputAgreement
 from deploy.tables import figures_table, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from deploy.quantization import QuantizationDocument
+    from deploy.quantizing.quantization import QuantizationDocument
 
 TOP_OPERATORS = 10
 
@@ -82,7 +82,7 @@ def read_quantization(path: Path) -> QuantizationDocument:
     """
     from pydantic import ValidationError
 
-    from deploy.quantization import QuantizationDocument
+    from deploy.quantizing.quantization import QuantizationDocument
 
     try:
         return QuantizationDocument.model_validate_json(path.read_text(encoding="utf-8"))

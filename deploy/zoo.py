@@ -233,7 +233,7 @@ def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
 
 def _import_tensorflow() -> None:
     from deploy.chatter import silenced
-    from deploy.float_model import import_tensorflow
+    from deploy.quantizing.float_model import import_tensorflow
 
     with silenced():
         import_tensorflow()

@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from deploy import tflite_model
-from deploy.agreement import OutputAgreement
 from deploy.build_folder import BuildFolder, Figure
 from deploy.cli.main import run
-from deploy.compilation import compile_model
-from deploy.compile_options import compile_options
+from deploy.compiling.compilation import compile_model
+from deploy.compiling.compile_options import compile_options
 from deploy.npu_config import npu_config
+from deploy.quantizing.agreement import OutputAgreement
 from deploy.report import agreement_table, print_build
 from deploy.tables import format_figure
 

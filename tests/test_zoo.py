@@ -14,9 +14,9 @@ import pytest
 from deploy import user_function, zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.float_model import INSTALL_TENSORFLOW
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
+from deploy.quantizing.float_model import INSTALL_TENSORFLOW
 
 NAME = "multihead-mobilenetv3"
 

@@ -51,15 +51,16 @@ def compile_(
 
     MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
-    from deploy import model_source, settings, tflite_model
+    from deploy import settings, tflite_model
     from deploy.build_folder import QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import quantize_source
-    from deploy.compilation import check_replaceable, compile_model
-    from deploy.compile_options import compile_options
+    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.npu_config import npu_config
+    from deploy.quantizing import model_source
     from deploy.report import print_build
 
     kept = settings.load()

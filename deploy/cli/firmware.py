@@ -44,10 +44,10 @@ def firmware(
     from deploy import settings
     from deploy.build_folder import BuildFolder
     from deploy.errors import BadInputError
-    from deploy.firmware_build import build_project, project_folder, write_project
-    from deploy.labels import load_labels
+    from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
+    from deploy.firmware_project.tflm_library import EXPECTED, examine
+    from deploy.judging.labels import load_labels
     from deploy.tflite_model import read
-    from deploy.tflm_library import EXPECTED, examine
 
     kept = settings.load()
     opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))

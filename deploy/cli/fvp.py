@@ -54,8 +54,8 @@ def install(
 
     Arm's licence comes with the download; nothing is installed before you accepted it, here or by the option.
     """
-    from deploy import fvp_install
     from deploy.errors import ExitStatus
+    from deploy.simulators import fvp_install
 
     installer = fvp_install.check_archive(archive)
     folder = into or fvp_install.default_folder(installer)

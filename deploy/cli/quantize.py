@@ -37,11 +37,12 @@ def quantize(
 
     MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
-    from deploy import model_source, settings
+    from deploy import settings
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import quantize_source
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
+    from deploy.quantizing import model_source
     from deploy.report import agreement_table
 
     kept = settings.load()

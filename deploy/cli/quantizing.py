@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deploy.model_source import ModelSource
-    from deploy.quantization import Quantized
+    from deploy.quantizing.model_source import ModelSource
+    from deploy.quantizing.quantization import Quantized
 
 
 def quantize_source(
@@ -26,10 +26,10 @@ def quantize_source(
         BadInputError: model or data cannot be used.
         NotInstalledError: TensorFlow is missing.
     """
-    from deploy import dataset, model_source
     from deploy.cli.console import progress
     from deploy.errors import BadInputError
-    from deploy.quantization import IO_TYPES, quantize
+    from deploy.quantizing import dataset, model_source
+    from deploy.quantizing.quantization import IO_TYPES, quantize
 
     if io is not None and io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from deploy.errors import DeployError
-    from deploy.verdict import Verdict
+    from deploy.judging.verdict import Verdict
 
 
 class Judged(Protocol):
@@ -42,7 +42,7 @@ def run_and_report(
     from deploy.cli.console import progress, stdout
     from deploy.errors import DeployError
     from deploy.files import check_writable
-    from deploy.verdict_text import print_verdict
+    from deploy.judging.verdict_text import print_verdict
 
     for path in filter(None, (json, junit)):
         check_writable(path)
@@ -63,7 +63,7 @@ def run_and_report(
 
 def _write(verdict: Verdict, command: str, json: Path | None, junit: Path | None) -> None:
     from deploy.files import write_text
-    from deploy.junit import junit_xml
+    from deploy.judging.junit import junit_xml
 
     if json is not None:
         write_text(json, verdict.model_dump_json(indent=2) + "\n")

@@ -53,8 +53,8 @@ def verify(
     from deploy.build_folder import BuildFolder
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
-    from deploy.target_run import DEFAULT_TOLERANCE_LSB
-    from deploy.verification import OracleChoice, Verification, VerifyOptions
+    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
+    from deploy.verifying.verification import OracleChoice, Verification, VerifyOptions
 
     if oracle not in get_args(OracleChoice):
         raise BadInputError(

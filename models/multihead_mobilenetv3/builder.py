@@ -149,7 +149,7 @@ def import_keras() -> Any:
     Raises:
         NotInstalledError: TensorFlow or Keras 3 is missing.
     """
-    from deploy.float_model import import_tensorflow
+    from deploy.quantizing.float_model import import_tensorflow
 
     import_tensorflow()
     import keras

@@ -14,9 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import dataset, model_source, vela, zoo
+from deploy import zoo
 from deploy.build_folder import sha256_of_file
+from deploy.compiling import vela
 from deploy.files import write_bytes, write_text
+from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import HEAD_SUFFIX, INPUT_NAME
 from deploy.models.multihead_mobilenetv3.results import (
@@ -28,8 +30,8 @@ from deploy.models.multihead_mobilenetv3.results import (
     into_card,
 )
 from deploy.npu_config import NPU_CONFIGS, NpuConfig
-from deploy.quantization import Quantized, quantize
-from deploy.reference import ReferenceKernels
+from deploy.quantizing import dataset, model_source
+from deploy.quantizing.quantization import Quantized, quantize
 
 NAME: Final = "multihead-mobilenetv3"
 _BATCH = 500

@@ -61,8 +61,8 @@ def test_settings_make_compile_a_complete_command_and_the_command_line_wins(
 @pytest.fixture(scope="module")
 def float_tflite(tmp_path_factory: pytest.TempPathFactory, tiny_keras_model: Path) -> Path:
     """The tiny model converted without quantization."""
-    from deploy import model_source
     from deploy.chatter import silenced
+    from deploy.quantizing import model_source
 
     folder = tmp_path_factory.mktemp("float")
     model = model_source.load_float(model_source.parse(str(tiny_keras_model)))

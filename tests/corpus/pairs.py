@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from deploy import tflite_model
 from deploy.chatter import silenced
-from deploy.comparison import compare_outputs
-from deploy.debug_database import read_debug_database
+from deploy.compiling.debug_database import read_debug_database
+from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.inputs import Sample, random_inputs
-from deploy.known_differences import summarise
-from deploy.layer_capture import LayerCapture
-from deploy.layer_walk import walk
+from deploy.judging.comparison import compare_outputs
+from deploy.judging.inputs import Sample, random_inputs
+from deploy.judging.known_differences import summarise
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
+from deploy.judging.reference import ReferenceKernels
 from deploy.npu_config import NPU_CONFIGS, NpuConfig
-from deploy.npu_inference import NpuInference
-from deploy.operator_result import OperatorResult
-from deploy.oracles import Oracle, TflmKernels, tflm_installed
-from deploy.reference import ReferenceKernels
 from deploy.tflite_model import Model
-from deploy.vela_config import CONFIG_FILE, check_combination, installed_config
-from deploy.verification import stacked, unstacked
+from deploy.verifying.layer_capture import LayerCapture
+from deploy.verifying.layer_walk import walk
+from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.verification import stacked, unstacked
 
 NPUS = tuple(name for name, npu in NPU_CONFIGS.items() if npu.simulated)
 INPUTS = 4

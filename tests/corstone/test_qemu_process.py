@@ -11,7 +11,7 @@ from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.errors import NotInstalledError
 from deploy.npu_config import npu_config
-from deploy.runner_firmware import runner_path
+from deploy.targets.runner_firmware import runner_path
 
 RUNNER = runner_path(npu_config("U55-128"))
 HOLD = """

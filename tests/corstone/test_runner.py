@@ -13,7 +13,7 @@ from simulator import UART_TO_STDOUT, simulate
 
 from deploy.corstone.links import create_links
 from deploy.npu_config import npu_config
-from deploy.runner_firmware import runner_path
+from deploy.targets.runner_firmware import runner_path
 
 pytestmark = [pytest.mark.system, pytest.mark.tensorflow]
 

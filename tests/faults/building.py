@@ -280,7 +280,7 @@ compile_.add(
 
 @compile_("Vela never ends", 2, "Vela took too long")
 def _(s: Sandbox) -> list[str]:
-    from deploy import vela
+    from deploy.compiling import vela
 
     s.patch(vela, "TIMEOUT_S", 1)
     return put_vela(s, "import time; time.sleep(300)")

@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from deploy import runner_target
+from deploy.targets import runner_target
 
 from .building import command_stream_at, cut, forged
 from .sandbox import FVP_NAME, Sandbox
@@ -204,7 +204,7 @@ def _(s: Sandbox) -> list[str]:
 
 @run("the simulator hangs when asked for its version", 3, "does not start")
 def _(s: Sandbox) -> list[str]:
-    from deploy import fvp_locate
+    from deploy.simulators import fvp_locate
 
     s.patch(fvp_locate, "_VERSION_TIMEOUT_S", 1)
     fake = s.program(FVP_NAME, "exec sleep 300", on_path=False)
@@ -296,7 +296,7 @@ run.add(
 
 @run("Arm's runner is not installed", 3, "pip install mlia-ethos-u")
 def _(s: Sandbox) -> list[str]:
-    from deploy import runner_firmware
+    from deploy.targets import runner_firmware
 
     class Nowhere:
         @staticmethod

@@ -14,7 +14,7 @@ from host_compiler import FIRMWARE, HERE, compile_for_host
 from small_model import small_model
 
 from deploy.build_folder import BuildFolder
-from deploy.firmware_build import write_project
+from deploy.firmware_project.firmware_build import write_project
 
 
 @pytest.fixture(scope="session")

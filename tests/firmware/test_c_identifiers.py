@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.c_identifiers import c_bytes, c_float, c_identifier, c_string, plain, unique_identifiers
+from deploy.firmware_project.c_identifiers import (
+    c_bytes,
+    c_float,
+    c_identifier,
+    c_string,
+    plain,
+    unique_identifiers,
+)
 
 HOSTILE = [
     'x"; int main(void){return 1;} char *y = "',

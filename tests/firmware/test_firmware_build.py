@@ -12,7 +12,7 @@ import pytest
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError, TargetError
-from deploy.firmware_build import (
+from deploy.firmware_project.firmware_build import (
     build_project,
     elf_path,
     npu_firmware,

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from host_compiler import HERE
 
-from deploy import runner_firmware
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import TargetError
-from deploy.firmware_build import build_project, npu_firmware, write_project
-from deploy.firmware_target import Expectations, FirmwareTarget
-from deploy.fvp_locate import Simulator, find
-from deploy.inputs import Sample, random_inputs
+from deploy.firmware_project.firmware_build import build_project, npu_firmware, write_project
+from deploy.judging.inputs import Sample, random_inputs
 from deploy.npu_config import npu_config
-from deploy.npu_inference import NpuInference
-from deploy.target_run import read_models
+from deploy.simulators.fvp_locate import Simulator, find
+from deploy.targets import runner_firmware
+from deploy.targets.firmware_target import Expectations, FirmwareTarget
+from deploy.targets.target_run import read_models
+from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]
 

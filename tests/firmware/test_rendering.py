@@ -13,9 +13,9 @@ from test_c_identifiers import HOSTILE
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
-from deploy.firmware_build import write_project
-from deploy.firmware_network import SRAM_BYTES, read_network
-from deploy.rendering import render_project, resolver_calls
+from deploy.firmware_project.firmware_build import write_project
+from deploy.firmware_project.firmware_network import SRAM_BYTES, read_network
+from deploy.firmware_project.rendering import render_project, resolver_calls
 
 
 def array(text: str, name: str) -> bytes:
@@ -153,7 +153,7 @@ def test_a_custom_operator_of_somebody_elses_is_refused(small_build: BuildFolder
 def test_an_arena_that_does_not_fit_is_refused_on_the_host(small_build: BuildFolder) -> None:
     from dataclasses import replace
 
-    from deploy.firmware_network import _check_memory
+    from deploy.firmware_project.firmware_network import _check_memory
 
     network = replace(read_network(small_build), scratch_bytes=SRAM_BYTES, planned_bytes=SRAM_BYTES)
     with pytest.raises(BadInputError, match=r"bytes of SRAM in memory mode Shared_Sram, Corstone-300 has 2097152"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.tflm_library import examine
+from deploy.firmware_project.tflm_library import examine
 
 pytestmark = pytest.mark.usefixtures("toolchain")
 

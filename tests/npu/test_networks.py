@@ -12,9 +12,9 @@ import pytest
 
 from deploy import tflite_model
 from deploy.chatter import silenced
+from deploy.judging.reference import ReferenceKernels
 from deploy.npu_config import npu_config
-from deploy.npu_inference import NpuInference
-from deploy.reference import ReferenceKernels
+from deploy.verifying.npu_inference import NpuInference
 
 from .networks import Network, known_difference, networks
 

@@ -1,0 +1,78 @@
+"""What ``deploy compile`` compiles for: an NPU's defaults filled in, all of it checked before any work."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+
+from deploy.compiling import vela
+from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.errors import BadInputError
+from deploy.npu_config import NpuConfig
+
+_SIZE = re.compile(r"(\d+)\s*(?:([KM])(?:I?B)?|B)?", re.IGNORECASE)
+_KIB = 1024
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What to compile for, complete and checked.
+
+    Attributes:
+        npu: the NPU.
+        system_config: section of ``Arm/vela.ini``.
+        memory_mode: section of ``Arm/vela.ini``.
+        optimise: ``Performance`` or ``Size``.
+        sram_limit: bytes the model may take at most; None for the board's.
+    """
+
+    npu: NpuConfig
+    system_config: str
+    memory_mode: str
+    optimise: str
+    sram_limit: int | None
+
+
+def compile_options(
+    npu: NpuConfig,
+    *,
+    system_config: str | None = None,
+    memory_mode: str | None = None,
+    optimise: str | None = None,
+    sram_limit: int | str | None = None,
+) -> CompileOptions:
+    """Fill in the NPU's defaults and check everything before any work is done.
+
+    Raises:
+        BadInputError: an unknown name, or a combination that Vela cannot compile.
+        NotInstalledError: Vela is missing.
+    """
+    system = system_config or npu.system_config
+    memory = memory_mode or npu.memory_mode
+    strategy = (optimise or vela.OPTIMISE[0]).capitalize()
+    if strategy not in vela.OPTIMISE:
+        raise BadInputError(f"--optimise {optimise}: choose {' or '.join(vela.OPTIMISE)}")
+    if memory_mode is None and system_config is not None and system in installed_config().systems:
+        # The default memory mode fits the default system; a system without DRAM needs another one.
+        with contextlib.suppress(BadInputError):
+            check_combination(npu, system, "Shared_Sram")
+            if installed_config().arena_memory(system, memory) not in ("Sram", "Dram"):
+                memory = "Shared_Sram"
+    check_combination(npu, system, memory)
+    limit = parse_size(sram_limit) if sram_limit is not None else None
+    return CompileOptions(npu, system, memory, strategy, limit)
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes from ``524288``, ``512K`` or ``2M`` (powers of 1024).
+
+    Raises:
+        BadInputError: it is none of these, or not positive.
+    """
+    match = _SIZE.fullmatch(str(text).strip())
+    factors = {"": 1, "K": _KIB, "M": _KIB * _KIB}
+    size = int(match[1]) * factors[(match[2] or "").upper()] if match else 0
+    if size <= 0:
+        raise BadInputError(f"--sram-limit {text}: not a size", hints=["bytes, or with K or M: 524288, 512K, 2M"])
+    return size

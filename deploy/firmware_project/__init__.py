@@ -1,0 +1,1 @@
+"""From a build to a firmware project: C headers, sources, CMake."""

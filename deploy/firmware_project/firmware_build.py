@@ -1,0 +1,184 @@
+"""Writes a rendered firmware project below a build folder and builds it with CMake and GCC for Arm."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deploy.build_folder import BuildFolder
+from deploy.errors import BadInputError, NotInstalledError, TargetError
+from deploy.files import write_bytes
+from deploy.firmware_project.firmware_network import FirmwareNetwork, read_network
+from deploy.firmware_project.rendering import render_project
+from deploy.firmware_project.tflm_library import TflmLibrary
+
+TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
+INSTALL_HINT = "sudo apt-get install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi"
+_BUILD_TIMEOUT_S = 600
+_KEPT_LINES = 30
+
+
+def project_folder(build: BuildFolder, runtime: str) -> Path:
+    """Where a build's firmware project lies."""
+    return build.path / f"firmware-{runtime}"
+
+
+def elf_path(build: BuildFolder, runtime: str) -> Path:
+    """Where a build's firmware lies once it is built."""
+    return project_folder(build, runtime) / "build" / "firmware.elf"
+
+
+def write_project(
+    build: BuildFolder,
+    runtime: str,
+    *,
+    folder: Path | None = None,
+    labels: Mapping[str, tuple[str, ...]] | None = None,
+) -> FirmwareNetwork:
+    """Render a build's firmware project into its folder; files that would not change are left alone.
+
+    Args:
+        build: an open build folder.
+        runtime: ``npu`` or ``tflm``.
+        folder: where to; by default ``BUILD/firmware-RUNTIME``.
+        labels: class names per output.
+
+    Returns:
+        The network that was rendered.
+
+    Raises:
+        BadInputError: the model cannot run on this runtime, or the folder cannot be written.
+    """
+    network = read_network(build, dict(labels or {}))
+    folder = folder or project_folder(build, runtime)
+    for name, content in render_project(network, runtime).items():
+        path = folder / name
+        if not _holds(path, content):
+            write_bytes(path, content)
+    return network
+
+
+def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
+    """Configure and build a firmware project.
+
+    Args:
+        folder: of the project.
+        tflm: the TFLM build to link; None for what an earlier configuration said, or for none.
+
+    Returns:
+        The ELF.
+
+    Raises:
+        NotInstalledError: CMake or the compiler are missing.
+        TargetError: it does not compile or link; carries the tools' last lines.
+    """
+    missing = [program for program in TOOLCHAIN if shutil.which(program) is None]
+    if missing:
+        raise NotInstalledError(
+            f"{' and '.join(missing)}: not installed (not found on PATH)", hints=[INSTALL_HINT]
+        )
+    output = folder / "build"
+    configure = ["cmake", "-S", str(folder), "-B", str(output)]
+    if tflm is not None:
+        configure += [
+            f"-DTFLM_LIBRARY={tflm.library}",
+            f"-DTFLM_INCLUDES={';'.join(str(path) for path in tflm.includes)}",
+            f"-DTFLM_DEFINITIONS={';'.join(tflm.definitions)}",
+        ]
+    if _moved(output, folder):
+        shutil.rmtree(output)
+    _run(configure, "configured")
+    _run(["cmake", "--build", str(output), "--parallel", str(min(os.cpu_count() or 1, 4))], "built")
+    elf = output / "firmware.elf"
+    if not elf.is_file():
+        raise TargetError(f"{elf}: the build ended without writing it")
+    return elf
+
+
+def npu_firmware(build: BuildFolder) -> Path:
+    """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
+
+    Raises:
+        BadInputError: the model is more than one ``ethos-u`` operator.
+        NotInstalledError: CMake or the compiler are missing.
+        TargetError: it does not build.
+    """
+    folder = project_folder(build, "npu")
+    elf = elf_path(build, "npu")
+    network = read_network(build)
+    if elf.is_file() and _up_to_date(folder, elf, network):
+        return elf
+    write_project(build, "npu")
+    return build_project(folder)
+
+
+def tflm_firmware(build: BuildFolder) -> Path:
+    """The ELF of a build's ``tflm`` firmware, which the user has had built.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    elf = elf_path(build, "tflm")
+    if not elf.is_file():
+        raise BadInputError(
+            f"{elf}: there is no TFLM firmware yet",
+            hints=[f"deploy firmware {build.path} --runtime tflm --tflm DIR --build"],
+        )
+    return elf
+
+
+def _up_to_date(folder: Path, elf: Path, network: FirmwareNetwork) -> bool:
+    """Whether an ELF is newer than a project that is what would be rendered now, but for class labels."""
+    built = elf.stat().st_mtime_ns
+    for name, content in render_project(network, "npu").items():
+        path = folder / name
+        # Labels that `deploy firmware` may have put in, and the build id that follows, change no result.
+        own = name in ("model/network_tensors.h", "model/network_identity.h", "README.md")
+        if not path.is_file() or path.stat().st_mtime_ns > built or not (own or _holds(path, content)):
+            return False
+    return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    with contextlib.suppress(OSError):
+        return path.read_bytes() == content
+    return False
+
+
+def _moved(output: Path, folder: Path) -> bool:
+    """Whether a CMake build folder belongs to a project that lay elsewhere."""
+    with contextlib.suppress(OSError):
+        for line in (output / "CMakeCache.txt").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("CMAKE_HOME_DIRECTORY:"):
+                return Path(line.partition("=")[2]) != folder.resolve()
+    return False
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_BUILD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(f"the firmware was not {what} within {_BUILD_TIMEOUT_S} s") from error
+    except OSError as error:
+        raise NotInstalledError(
+            f"{command[0]}: cannot be started: {error.strerror}", hints=[INSTALL_HINT]
+        ) from error
+    if done.returncode != 0:
+        lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+        telling = [line for line in lines if "error" in line.lower() or "undefined" in line] or lines
+        raise TargetError(
+            f"the firmware could not be {what} ({command[0]} ended with exit status {done.returncode})",
+            log=telling[-_KEPT_LINES:],
+            hints=[" ".join(command)],
+        )

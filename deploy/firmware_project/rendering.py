@@ -1,0 +1,200 @@
+"""Renders a firmware project: C headers of the network, sources, linker scripts, CMake, README.
+
+Pure: the same network gives the same bytes. Nothing here runs a compiler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from deploy.errors import BadInputError
+from deploy.firmware_project import c_identifiers
+from deploy.firmware_project.firmware_network import (
+    DTYPE_NUMBERS,
+    FirmwareNetwork,
+    FirmwareTensor,
+    check_single_operator,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+RUNTIMES = ("npu", "tflm")
+BAUD = 115200
+STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
+
+_COMMON_SOURCES = (
+    "cpu.c",
+    "crc32.c",
+    "ethosu_driver.c",
+    "ethosu_message.c",
+    "ethosu_platform.c",
+    "fault.c",
+    "frame.c",
+    "main.c",
+    "message.c",
+    "npu_counters.c",
+    "server.c",
+    "startup.c",
+    "uart.c",
+)
+_RUNTIME_SOURCES = {
+    "npu": ("runtime_npu.c",),
+    "tflm": ("debug_text.c", "debug_text.h", "newlib_stubs.c", "runtime_tflm.cc"),
+}
+_HEADERS = (
+    "board.h",
+    "cpu.h",
+    "crc32.h",
+    "ethosu_driver.h",
+    "ethosu_message.h",
+    "ethosu_platform.h",
+    "ethosu_registers.h",
+    "fault.h",
+    "firmware.h",
+    "frame.h",
+    "message.h",
+    "npu_counters.h",
+    "runtime.h",
+    "server.h",
+    "uart.h",
+)
+_TEMPLATES = (
+    "model/network.h",
+    "model/network_tensors.h",
+    "model/network_data.h",
+    "model/network.c",
+    "linker/corstone-300.ld",
+    "linker/corstone-300.sct",
+)
+_CMAKE_FILES = ("cmake/arm-none-eabi-gcc.cmake", "cmake/armclang.cmake", "cmake/llvm.cmake")
+
+
+def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
+    """Render a whole firmware project.
+
+    Args:
+        network: what it shall run.
+        runtime: ``npu`` or ``tflm``.
+
+    Returns:
+        Path in the project folder -> content.
+
+    Raises:
+        BadInputError: the runtime cannot run this network.
+    """
+    if runtime not in RUNTIMES:
+        raise BadInputError(f"--runtime {runtime}: known are {' and '.join(RUNTIMES)}")
+    if runtime == "npu":
+        check_single_operator(network)
+    context = _context(network, runtime)
+    environment = _environment()
+
+    def render(name: str, **more: object) -> bytes:
+        return environment.get_template(f"{name}.j2").render(context, **more).encode("ascii")
+
+    project = {name: render(name) for name in _TEMPLATES}
+    if runtime == "tflm":
+        project["model/network_operators.h"] = render(
+            "model/network_operators.h", resolver_calls=resolver_calls(network)
+        )
+    project["CMakeLists.txt"] = render("project/CMakeLists.txt")
+    project["README.md"] = render("project/README.md")
+    for name in _CMAKE_FILES:
+        project[name] = files("deploy.templates").joinpath(name).read_bytes()
+    for name in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS):
+        project[f"source/{name}"] = files("deploy.firmware").joinpath(name).read_bytes()
+    identity = {"sha256": bytes.fromhex(network.sha256), "build_id": _build_id(project)}
+    project["model/network_identity.h"] = render("model/network_identity.h", **identity)
+    return dict(sorted(project.items()))
+
+
+def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
+    """The calls on a ``MicroMutableOpResolver`` that register the operators of a network, each once.
+
+    TFLM names them after TFLite's operators: ``DEPTHWISE_CONV_2D`` is ``AddDepthwiseConv2D``.
+    """
+    special = {"ethos-u": "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
+    special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "PADV2": "PadV2"}
+    special |= {"BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}
+    special |= {"TFLite_Detection_PostProcess": "DetectionPostprocess"}
+    calls = []
+    for code in dict.fromkeys(network.operators):
+        name = special.get(code)
+        if name is None:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", code):
+                raise BadInputError(
+                    f"the custom operator {c_identifiers.plain(code)} is not one of TFLM's",
+                    hints=["replace it in the model; `deploy report` shows where it stands"],
+                )
+            name = "".join(word.capitalize() for word in code.split("_"))
+            name = re.sub(r"(\d)d(?=[A-Z]|$)", r"\1D", name)
+        calls.append(f"Add{name}")
+    return tuple(calls)
+
+
+def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
+    def named(tensors: tuple[FirmwareTensor, ...]) -> list[tuple[FirmwareTensor, str]]:
+        names = c_identifiers.unique_identifiers(tensor.record.name for tensor in tensors)
+        return list(zip(tensors, names, strict=True))
+
+    arena_bytes = network.arena_bytes(runtime)
+    used_bytes = network.planned_bytes if runtime == "tflm" else network.scratch_bytes
+    dtypes = sorted({t.record.dtype for t in (*network.inputs, *network.outputs)}, key=DTYPE_NUMBERS.__getitem__)
+    return {
+        "network": network,
+        "runtime": runtime,
+        "inputs": named(network.inputs),
+        "outputs": named(network.outputs),
+        "input_bytes": sum(tensor.record.bytes for tensor in network.inputs),
+        "output_bytes": sum(tensor.record.bytes for tensor in network.outputs),
+        "has_labels": any(tensor.labels for tensor in network.outputs),
+        "dtypes": [(name, DTYPE_NUMBERS[name]) for name in dtypes],
+        "arena_bytes": arena_bytes,
+        "used_bytes": used_bytes,
+        "margin_bytes": arena_bytes - used_bytes,
+        "arena_memory": "SRAM" if network.arena_in_sram else "DDR",
+        "data_memory": "SRAM" if network.model_in_sram else "DDR",
+        "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
+        "baud": BAUD,
+        "stack_bytes": STACK_BYTES[runtime],
+        "sources": [n for n in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]) if not n.endswith(".h")],
+    }
+
+
+def _build_id(project: Mapping[str, bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for name, content in sorted(project.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.digest()[:8]
+
+
+def _environment() -> Environment:
+    import jinja2
+
+    def load(name: str) -> str | None:
+        source = files("deploy.templates").joinpath(name)
+        return source.read_text(encoding="utf-8") if source.is_file() else None
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # C, not HTML: every text of the model goes through c_string, plain or identifier.
+        autoescape=False,  # noqa: S701
+    )
+    environment.filters |= {
+        "c_string": c_identifiers.c_string,
+        "c_bytes": c_identifiers.c_bytes,
+        "c_float": c_identifiers.c_float,
+        "identifier": c_identifiers.c_identifier,
+        "plain": c_identifiers.plain,
+    }
+    return environment

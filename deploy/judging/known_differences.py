@@ -1,0 +1,135 @@
+"""Known differences: where LiteRT's reference kernels and the NPU's arithmetic part, and why.
+
+Each is one kind of operator on its own, computed from the same inputs (see :mod:`deploy.verifying.layer_walk`),
+with the largest difference and share of elements that the cause can bring about. Anything beyond is no known
+difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
+from deploy.tflite_model import Model
+
+OPTIMISED = "LiteRT's optimised kernels"
+TFLM = "TFLM"
+
+
+@dataclass(frozen=True)
+class KnownDifference:
+    """A cause.
+
+    Attributes:
+        types: operators that it concerns.
+        dtypes: types of the output.
+        max_lsb: largest difference that it explains.
+        max_share: largest share of elements that it explains.
+        cause: one sentence.
+        witness: kernels that compute as the NPU does; exact agreement with them explains any difference.
+    """
+
+    types: frozenset[str]
+    dtypes: frozenset[str]
+    max_lsb: float
+    max_share: float
+    cause: str
+    witness: str | None = None
+
+
+KNOWN = (
+    KnownDifference(
+        frozenset(["FULLY_CONNECTED"]),
+        frozenset(["int8", "uint8"]),
+        1,
+        0.05,
+        "fully connected, 8 bits: LiteRT's reference rounds once, the NPU and TFLM round twice",
+        TFLM,
+    ),
+    KnownDifference(
+        frozenset(["FULLY_CONNECTED"]),
+        frozenset(["int16"]),
+        1,
+        0.25,
+        "fully connected, 16 bits: Vela encodes the multiplier in 16 bits, the kernels use 32",
+    ),
+)
+
+_REDUCTIONS = frozenset(["MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"])
+"""Operators whose result depends on every element of their input."""
+
+
+def alternatives() -> dict[str, Callable[[Model], Oracle]]:
+    """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
+    found: dict[str, Callable[[Model], Oracle]] = {OPTIMISED: OptimisedKernels}
+    if tflm_installed():
+        found[TFLM] = TflmKernels
+    return found
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about an operator that differs.
+
+    Attributes:
+        code: TFLite's name of the operator.
+        dtype: type of its output.
+        max_lsb: largest difference.
+        share: share of elements that differ, 0 to 1.
+        agreeing: other kernels that compute exactly what the NPU computes.
+        unread: elements of the input that the command stream never reads, of how many.
+        overflow: the largest number that LiteRT's kernel can meet, over what its 32 bits hold.
+    """
+
+    code: str
+    dtype: str
+    max_lsb: float
+    share: float
+    agreeing: tuple[str, ...]
+    unread: tuple[int, int]
+    overflow: float
+
+
+def explain(evidence: Evidence) -> str | None:
+    """The cause of a difference, one sentence, or None when no cause is known."""
+    code, dtype = evidence.code, evidence.dtype
+    unread, elements = evidence.unread
+    if code in _REDUCTIONS and unread:
+        return (
+            f"{code}: a defect of Vela, its command stream never reads {unread} of the input's {elements} elements"
+        )
+    for known in KNOWN:
+        if code in known.types and dtype in known.dtypes:
+            within = evidence.max_lsb <= known.max_lsb and evidence.share <= known.max_share
+            if within or (known.witness is not None and known.witness in evidence.agreeing):
+                return known.cause
+    if evidence.overflow >= 1:
+        return f"{code} ({dtype}): LiteRT's kernel overflows, the output's scale is next to nothing"
+    if evidence.agreeing:
+        return (
+            f"{code} ({dtype}): LiteRT's reference kernel differs from {' and '.join(evidence.agreeing)}, "
+            "with which the NPU agrees exactly"
+        )
+    return None
+
+
+def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
+    """Why outputs differ: one sentence per known cause, and one for the first operator without any."""
+    sentences: dict[str, int] = {}
+    for result in results:
+        if result.mismatches and result.cause is not None:
+            sentences[result.cause] = sentences.get(result.cause, 0) + 1
+    found = [f"{cause} ({count} operator{'s' if count > 1 else ''})" for cause, count in sentences.items()]
+    unknown = next((result for result in results if not result.explained), None)
+    if unknown is not None and unknown.first is not None:
+        first = unknown.first
+        found.append(
+            f"no known cause: operator {unknown.index} {unknown.type} ({unknown.name}) differs from the reference "
+            f"in {unknown.mismatches} of {unknown.elements} elements by up to {unknown.max_lsb:g} LSB, first at "
+            f"{list(first.position)} of input {first.input}: NPU {first.npu:g}, reference {first.reference:g}"
+        )
+    if not found:
+        found.append("every operator computes what the reference computes")
+    return tuple(found)

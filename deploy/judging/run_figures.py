@@ -1,0 +1,83 @@
+"""The figures of a run on target, each labelled: estimates, the target's counters, times and accuracy."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from deploy.build_folder import CompileDocument, Figure, Label
+from deploy.judging.answer import Answer
+from deploy.judging.verdict import FirmwareRecord, Platform, Prediction
+from deploy.tables import SHARE
+
+_ESTIMATES = ("inference_time", "total_cycles", "sram_peak", "dram_peak", "flash")
+
+
+def run_figures(
+    document: CompileDocument,
+    platform: Platform | None,
+    firmware: FirmwareRecord | None,
+    answers: Sequence[Answer],
+    predictions: Sequence[Prediction],
+    *,
+    elapsed_s: float,
+) -> tuple[Figure, ...]:
+    """All figures of a run, in the order they are shown.
+
+    Args:
+        document: of the build that ran.
+        platform: what ran it.
+        firmware: what was booted.
+        answers: of the target, at least one.
+        predictions: with true labels where these are known.
+        elapsed_s: wall time of the whole run.
+    """
+    estimates = (document.figure(name) for name in _ESTIMATES)
+    return (
+        *(figure for figure in estimates if figure is not None),
+        *_target_cycles(platform, answers),
+        *_times(firmware, answers, elapsed_s),
+        *_accuracy(document, predictions),
+    )
+
+
+def _target_cycles(platform: Platform | None, answers: Sequence[Answer]) -> Iterator[Figure]:
+    cycles = [answer.counters["NPU ACTIVE"] for answer in answers if "NPU ACTIVE" in answer.counters]
+    if cycles and platform:
+        # The open model computes its cycles from the command stream, and Arm's FVP counts them only when it is
+        # asked to; a board counts.
+        labels: dict[str, Label] = {"arm": "simulated" if platform.timing else "estimate", "board": "measured"}
+        yield Figure(
+            name="target_npu_active_cycles",
+            value=statistics.median(cycles),
+            unit="cycles",
+            label=labels.get(platform.kind, "estimate"),
+            source=f"NPU ACTIVE counter of {platform.version or platform.executable}",
+        )
+
+
+def _times(firmware: FirmwareRecord | None, answers: Sequence[Answer], elapsed_s: float) -> Iterator[Figure]:
+    one_boot_each = firmware is not None and firmware.kind == "runner"
+    yield _measured(
+        "boot_to_answer" if one_boot_each else "request_to_answer",
+        statistics.median(answer.wall_s for answer in answers),
+        f"median wall time of {len(answers)} {'boots' if one_boot_each else 'inputs'} on this computer",
+    )
+    yield _measured("wall_time", elapsed_s, f"the whole run of {len(answers)} inputs on this computer")
+
+
+def _measured(name: str, seconds: float, source: str) -> Figure:
+    return Figure(name=name, value=round(seconds, 4), unit="s", label="measured", source=source)
+
+
+def _accuracy(document: CompileDocument, predictions: Sequence[Prediction]) -> Iterator[Figure]:
+    for output in document.outputs:
+        known = [p for p in predictions if p.output == output.name and p.true is not None]
+        if known:
+            yield Figure(
+                name=f"accuracy_{output.name}",
+                value=sum(p.target == p.true for p in known) / len(known),
+                unit=SHARE,
+                label="measured",
+                source=f"{len(known)} labelled inputs on {document.npu}",
+            )

@@ -1,0 +1,159 @@
+"""The verdict of a run, as ``--json`` writes it: a versioned document with the evidence that it rests on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from deploy.build_folder import Document, Figure
+from deploy.judging.comparison import OutputComparison
+from deploy.judging.operator_result import OperatorResult
+
+VERDICT_SCHEMA_VERSION = 1
+
+
+class Platform(Document):
+    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host.
+
+    ``timing`` says whether a simulator counted the NPU's cycles (Arm's FVP without ``--fast``).
+    """
+
+    kind: Literal["open", "arm", "board", "host"]
+    executable: str
+    version: str
+    npu: str
+    timing: bool = False
+
+
+class FirmwareRecord(Document):
+    """What was booted."""
+
+    kind: str
+    path: str
+    sha256: str
+
+
+class Prediction(Document):
+    """What one output says about one input: labels by arg max, probability by softmax on the host.
+
+    Attributes:
+        input: index of the input.
+        output: name of the output.
+        target: label (or class number) that the target computed.
+        reference: label that the reference kernels computed.
+        probability: softmax of the target's dequantized logits at that label; None where the output holds
+            probabilities or no logits.
+        true: the true label, where labels were given.
+    """
+
+    input: int
+    output: str
+    target: str
+    reference: str
+    probability: float | None = None
+    true: str | None = None
+
+
+class ReferenceOpinion(Document):
+    """The comparison with a reference that the verdict does not rest on, shown because it differs."""
+
+    reference: str
+    outputs: tuple[OutputComparison, ...]
+
+
+class Verdict(Document):
+    """The verdict document.
+
+    Attributes:
+        schema_version: of this document.
+        verdict: ``pass``, ``fail``, or ``error`` when there was no complete answer to judge.
+        exit_status: of the command that wrote this document.
+        reason: one sentence that says why.
+        inputs: how many inputs were answered and compared.
+        inputs_requested: how many were to be fed.
+        input_source: where the inputs come from.
+        input_sha256: over all inputs.
+        reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
+            equals those and LiteRT's round otherwise.
+        tolerance: largest difference that passes, in LSB.
+        build: the build folder.
+        model_sha256: of the compiled model that ran.
+        platform: what ran it; None when no simulator could be found.
+        firmware: what was booted; None when there was none.
+        outputs: the comparison with ``reference``, per output.
+        other_references: comparisons with other references, where the first one differs beyond the tolerance.
+        operators: per operator of the source model, compared on the NPU's own inputs; where it was asked for, and
+            where outputs differ (then of the first differing inputs).
+        explanations: why outputs differ, one sentence per cause.
+        predictions: per input and output with classes.
+        figures: every number, each labelled.
+        log: last lines of the target when there was no complete answer.
+        versions: tool name -> version.
+    """
+
+    schema_version: int = VERDICT_SCHEMA_VERSION
+    verdict: Literal["pass", "fail", "error"]
+    exit_status: int
+    reason: str
+    inputs: int
+    inputs_requested: int = 0
+    input_source: str = ""
+    input_sha256: str = ""
+    reference: str
+    tolerance: float
+    build: str
+    model_sha256: str = ""
+    platform: Platform | None
+    firmware: FirmwareRecord | None
+    outputs: tuple[OutputComparison, ...] = ()
+    other_references: tuple[ReferenceOpinion, ...] = ()
+    operators: tuple[OperatorResult, ...] = ()
+    explanations: tuple[str, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    log: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:
+    """Whether all outputs are within tolerance, and one sentence that says why.
+
+    No outputs, or outputs without elements, are no evidence and never pass.
+    """
+    if not outputs or any(output.elements == 0 for output in outputs):
+        return False, "nothing was compared"
+    outside = [output for output in outputs if not output.within(tolerance)]
+    if outside:
+        named = ", ".join(
+            f"{output.name} differs by {_lsb(output.max_lsb)} in {output.mismatches} of {output.elements}"
+            for output in outside
+        )
+        return False, f"beyond the tolerance of {tolerance:g} LSB: {named}"
+    mismatches = sum(output.mismatches for output in outputs)
+    elements = sum(output.elements for output in outputs)
+    if mismatches == 0:
+        return True, f"all {elements} output elements equal the reference"
+    worst = max(output.max_lsb or 0.0 for output in outputs)
+    return True, (
+        f"{mismatches} of {elements} output elements differ, by at most {_lsb(worst)} "
+        f"(tolerance {tolerance:g} LSB)"
+    )
+
+
+def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
+    """Why a verdict passes on ``second`` though ``first`` differs beyond the tolerance."""
+    differing = ", ".join(
+        f"{output.name} by up to {output.max_lsb or 0:g} LSB in {output.mismatches} of {output.elements}"
+        for output in first.outputs
+        if output.mismatches
+    )
+    same = "equals" if not any(output.mismatches for output in second.outputs) else "is within tolerance of"
+    return (
+        f"the target {same} {second.reference}, the microcontroller's own kernels; "
+        f"{first.reference} rounds otherwise: {differing}"
+    )
+
+
+def _lsb(value: float | None) -> str:
+    return "something that is no number" if value is None else f"{value:g} LSB"

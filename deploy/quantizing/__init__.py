@@ -1,0 +1,1 @@
+"""From a float model and real data to a full-integer TFLite model."""

@@ -1,0 +1,137 @@
+"""What MODEL on the command line may be, and loading it as a float model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from deploy import user_function
+from deploy.chatter import silenced
+from deploy.errors import BadInputError, DeployError
+from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
+
+_PROJECT_PREFIX = "models:"
+_ACCEPTED = "MODEL: .keras, .h5, a SavedModel folder, .tflite, FILE.py:function, or models:NAME"
+
+
+class ModelKind(Enum):
+    """The forms a model comes in."""
+
+    TFLITE = "TFLite file"
+    KERAS = "Keras file"
+    SAVED_MODEL = "SavedModel folder"
+    FUNCTION = "FILE.py:function"
+    PROJECT = "models:NAME"
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model as the user named it; nothing is loaded yet.
+
+    Attributes:
+        text: as typed.
+        kind: how to load it.
+        name: short name, for build folders and reports.
+    """
+
+    text: str
+    kind: ModelKind
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The file or folder (of a function: its file)."""
+        return user_function.split(self.text)[0] if self.kind is ModelKind.FUNCTION else Path(self.text)
+
+
+def parse(text: str) -> ModelSource:
+    """Decide what a MODEL argument is, from its form and from what lies on disk.
+
+    Raises:
+        BadInputError: it is none of the accepted forms, or does not exist.
+    """
+    if text.startswith(_PROJECT_PREFIX):
+        from deploy import zoo
+
+        return ModelSource(text, ModelKind.PROJECT, zoo.find(text.removeprefix(_PROJECT_PREFIX)).name)
+    if user_function.is_reference(text):
+        file, function = user_function.split(text)
+        return ModelSource(text, ModelKind.FUNCTION, _clean(f"{file.stem}_{function}"))
+    path = Path(text)
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return ModelSource(text, ModelKind.SAVED_MODEL, _clean(path.resolve().name))
+        raise BadInputError(f"{text}: a folder without saved_model.pb is not a SavedModel", hints=[_ACCEPTED])
+    if not path.exists():
+        raise BadInputError(f"{text}: no such model", hints=[_ACCEPTED])
+    kinds = {".tflite": ModelKind.TFLITE, ".keras": ModelKind.KERAS, ".h5": ModelKind.KERAS}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        hint = f"name the function: {text}:build" if path.suffix == ".py" else _ACCEPTED
+        raise BadInputError(f"{text}: not a model that can be loaded", hints=[hint])
+    return ModelSource(text, kind, _clean(path.stem))
+
+
+def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
+    """Load a float model and freeze it at batch size 1.
+
+    Executing a SavedModel or a ``FILE.py:function`` runs code of whoever wrote it. ``.keras`` files are loaded in
+    Keras' safe mode.
+
+    Args:
+        source: any kind but ``TFLITE``.
+        verbose: let TensorFlow print.
+
+    Raises:
+        BadInputError: it cannot be loaded, or its inputs have no fixed shape.
+        NotInstalledError: TensorFlow is missing.
+    """
+    with silenced(verbose=verbose):
+        import_tensorflow()
+        if source.kind is ModelKind.SAVED_MODEL:
+            return freeze_saved_model(source.path, source.name)
+        return freeze_keras(_keras_model(source), source.text, source.name)
+
+
+def _keras_model(source: ModelSource) -> Any:
+    import keras
+
+    if source.kind is ModelKind.FUNCTION:
+        model = user_function.call(source.text)
+    elif source.kind is ModelKind.PROJECT:
+        from deploy import zoo
+
+        model = zoo.build(source.name)
+    else:
+        model = _load_file(source)
+    if not isinstance(model, keras.Model):
+        raise BadInputError(
+            f"{source.text}: returned {type(model).__module__}.{type(model).__name__}, expected a Keras model"
+        )
+    return model
+
+
+def _load_file(source: ModelSource) -> Any:
+    import keras
+
+    try:
+        return keras.models.load_model(source.path, compile=False)
+    except DeployError:
+        raise
+    except Exception as error:  # Keras raises whatever the layers, zipfile or h5py raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        hints = ["the file may be truncated or not be a Keras model"]
+        if re.search(r"custom|Could not locate (class|function)|Lambda|unsafe", str(error)):
+            hints = ["a model with custom or Lambda layers: pass FILE.py:function, a function that builds it"]
+        raise BadInputError(
+            f"{source.text}: Keras cannot load it: {lines[0][:300] if lines else type(error).__name__}",
+            hints=hints,
+        ) from error
+
+
+def _clean(name: str) -> str:
+    """A name fit for folders and documents."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._-") or "model"

@@ -1,0 +1,258 @@
+"""Float model to full-integer TFLite: int8 inside, uint8 or int8 inputs and outputs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import tflite_model
+from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
+from deploy.chatter import silenced
+from deploy.errors import BadInputError
+from deploy.judging.comparison import dequantize, output_scale
+from deploy.judging.oracles import OptimisedKernels
+from deploy.judging.reference import ReferenceKernels
+from deploy.quantizing.agreement import OutputAgreement, agreements
+from deploy.quantizing.converter import convert
+from deploy.quantizing.dataset import Dataset
+from deploy.quantizing.float_model import FloatModel
+from deploy.tflite_model import Model, Tensor
+
+QUANTIZE_SCHEMA_VERSION = 1
+IoType = Literal["uint8", "int8"]
+IO_TYPES: tuple[str, ...] = get_args(IoType)
+
+AGREEMENT_SAMPLES = 100
+"""Samples on which float and quantized model are compared: the reference kernels take about a second for a
+network of 300 million multiply-accumulates (measured), so all of a large data set would take minutes."""
+
+
+class QuantizationDocument(Document):
+    """What ``deploy quantize --json`` writes.
+
+    Attributes:
+        schema_version: of this document.
+        model: as the user named it.
+        io: type of inputs and outputs.
+        calibration: where the calibration data comes from.
+        calibration_samples: how many samples set the ranges.
+        agreement_samples: how many of them were compared.
+        agreement: per output.
+        kernels: what ran the quantized model for it.
+        warnings: what a user should know, one sentence each.
+        inputs: of the quantized model.
+        outputs: of the quantized model.
+        sha256: of the quantized model.
+        versions: tool name -> version.
+    """
+
+    schema_version: int = QUANTIZE_SCHEMA_VERSION
+    model: str
+    io: str
+    calibration: str
+    calibration_samples: int
+    agreement_samples: int
+    agreement: tuple[OutputAgreement, ...]
+    kernels: str
+    warnings: tuple[str, ...] = ()
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    sha256: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantized model and how it was made.
+
+    Attributes:
+        model: the TFLite model.
+        document: agreement, tensor table, versions.
+    """
+
+    model: Model
+    document: QuantizationDocument
+
+
+def quantize(
+    model: FloatModel,
+    data: Dataset,
+    *,
+    io: str = "uint8",
+    verbose: bool = False,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Quantized:
+    """Convert a float model and compare the result with it.
+
+    Args:
+        model: frozen float model.
+        data: calibration samples for its inputs.
+        io: ``uint8`` or ``int8``.
+        verbose: let the converter print.
+        advance: called with (samples compared, samples to compare).
+
+    Raises:
+        BadInputError: the converter refuses the model, or part of it would stay float (operators are named).
+        NotInstalledError: TensorFlow is missing.
+    """
+    if io not in IO_TYPES:
+        raise BadInputError(f"--io {io}: choose uint8 or int8")
+    content = _convert(model, data, io, verbose=verbose)
+    quantized = tflite_model.load(content, source=f"{model.source} (converted)")
+    refuse_float(quantized, model.source)
+    _check_names(quantized, model)
+    compared = list(itertools.islice(data, AGREEMENT_SAMPLES))
+    with silenced(verbose=verbose):
+        floats = [model.run(sample) for sample in compared]
+    kernels, warnings = _kernels(quantized)
+    reals = []
+    for done, sample in enumerate(compared, start=1):
+        reals.append(dequantized_outputs(quantized, kernels.run(quantized_inputs(quantized, sample))))
+        advance(done, len(compared))
+    inputs, outputs = tensor_records(quantized)
+    return Quantized(
+        quantized,
+        QuantizationDocument(
+            model=model.source,
+            io=io,
+            calibration=data.source,
+            calibration_samples=len(data),
+            agreement_samples=len(compared),
+            agreement=agreements(floats, reals),
+            kernels=kernels.name,
+            warnings=warnings,
+            inputs=inputs,
+            outputs=outputs,
+            sha256=sha256_of_bytes(content),
+            versions={
+                name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-litert")
+            },
+        ),
+    )
+
+
+def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:
+    """The reference kernels, or the optimised ones for an untrained network on which those abort."""
+    try:
+        return ReferenceKernels(quantized), ()
+    except BadInputError as error:
+        kernels = OptimisedKernels(quantized)
+        return kernels, (f"{error.message}; no verdict will be possible, agreement is with {kernels.name}",)
+
+
+def _check_names(quantized: Model, model: FloatModel) -> None:
+    """Inputs and outputs are matched by name from here on, so none may have been lost on the way."""
+    wanted_inputs, wanted_outputs = {spec.name for spec in model.inputs}, set(model.outputs)
+    lost = (wanted_inputs - set(quantized.input_names().values())) | (
+        wanted_outputs - set(quantized.output_names().values())
+    )
+    if lost:
+        raise BadInputError(
+            f"{model.source}: the converter loses the name of {', '.join(sorted(lost))}",
+            hints=["an input that is also an output, unused, or two outputs that are one tensor: remove one"],
+        )
+
+
+def float_operators(model: Model) -> dict[str, int]:
+    """Operators that compute in floating point, with how often each occurs.
+
+    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
+    """
+    return dict(
+        Counter(
+            operator.code
+            for operator in model.operators
+            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
+            and any(
+                model.tensors[index].dtype.startswith("float")
+                for index in (*operator.inputs, *operator.outputs)
+                if index >= 0
+            )
+        )
+    )
+
+
+def refuse_float(model: Model, source: str) -> None:
+    """Check that every operator of a freshly converted model is an integer TFLite builtin.
+
+    Raises:
+        BadInputError: naming the operators that stay float or that TFLite does not have.
+    """
+    flex = Counter(operator.code for operator in model.operators if operator.is_custom)
+    partly = {**float_operators(model), **flex}
+    if partly:
+        raise BadInputError(
+            f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",
+            hints=["replace these operators (float-only operators cannot run on the NPU)"],
+        )
+
+
+def quantized_inputs(model: Model, sample: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Quantize a float sample as the model's inputs take it, rounding as TFLite's QUANTIZE does.
+
+    Args:
+        model: quantized model.
+        sample: real values by input name, in each input's shape; an input that is not quantized passes through.
+    """
+    return {
+        name: quantize_values(sample[name], model.tensors[index]) for index, name in model.input_names().items()
+    }
+
+
+def quantize_values(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    """Real values as a tensor stores them: round half away from zero, saturate. Same shape, its dtype."""
+    dtype = np.dtype(tensor.dtype)
+    if tensor.quantization is None or dtype.kind not in "iu":
+        return values.astype(dtype)
+    # Divided in float32 as TFLite does; rounded in float64, where adding a half is exact.
+    scaled = (values.astype(np.float32) / np.float32(tensor.quantization.scales[0])).astype(np.float64)
+    rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+    limits = np.iinfo(dtype)
+    shifted = np.clip(rounded + tensor.quantization.zero_points[0], limits.min, limits.max)
+    stored: NDArray[Any] = shifted.astype(dtype)
+    return stored
+
+
+def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+    """Real values of a quantized model's outputs, by name."""
+    return {
+        name: dequantize(outputs[name], output_scale(model, model.tensors[index]))
+        for index, name in model.output_names().items()
+    }
+
+
+def _convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool) -> bytes:
+    """Convert, or say which operators stand in the way."""
+    conversion = convert(model, data, io, verbose=verbose)
+    if conversion.strict is not None:
+        return conversion.strict
+    if conversion.unsupported:
+        raise BadInputError(
+            f"{model.source}: cannot be fully quantized; TFLite has no operator for: "
+            + ", ".join(conversion.unsupported),
+            hints=["replace the layers that use them"],
+        )
+    if conversion.lenient is not None:
+        refuse_float(tflite_model.load(conversion.lenient, source=model.source), model.source)
+    raise BadInputError(
+        f"{model.source}: the TFLite converter refuses the model: {_telling_line(conversion.reason)}",
+        hints=["run again with --verbose to see everything the converter says"],
+    )
+
+
+def _telling_line(reason: str) -> str:
+    """The line of a converter's error that says most."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or "not supported" in line.lower()]
+    return (telling or lines or ["no reason given"])[0][:300]
+
+
+def _listed(operators: dict[str, int]) -> str:
+    return ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(operators.items()))

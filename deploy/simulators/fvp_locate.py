@@ -1,0 +1,237 @@
+"""Finds a simulator for a build: Arm's FVP where it is installed, the open Corstone-300 otherwise."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.npu_config import NpuConfig
+from deploy.simulators.fvp_boards import (
+    Board,
+    Version,
+    board_of_executable,
+    boards,
+    common,
+    default_board,
+    executables,
+    release_of,
+)
+from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
+
+FVP_VARIABLE = "DEPLOY_FVP"
+"""Environment variable that names a simulator, as ``--fvp`` does."""
+DOCKER_PREFIX = "docker:"
+"""``--fvp docker:IMAGE`` runs Arm's FVP in a container of that image."""
+
+_VERSION_TIMEOUT_S = 20
+_DOCKER_VERSION_TIMEOUT_S = 120
+_OPEN_MARK = "Open Corstone-300"
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A simulator that can be started.
+
+    Attributes:
+        command: the words that start it.
+        kind: Arm's own FVP or the open one.
+        version: its own first line for ``--version``.
+        board: what it models.
+        in_container: whether it runs in a container.
+    """
+
+    command: tuple[str, ...]
+    kind: Literal["open", "arm"]
+    version: str
+    board: Board
+    in_container: bool = False
+
+    @property
+    def executable(self) -> str:
+        """The command as one string, for messages and documents."""
+        return " ".join(self.command)
+
+    @property
+    def release(self) -> Version | None:
+        """Arm's release; None for the open one, which knows the newest names."""
+        return release_of(self.version) if self.kind == "arm" else None
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Tool name -> version, as far as the version line tells them."""
+        found = {"qemu": r"QEMU (\d[\w.]*)", "fast-models": r"Fast Models \[([\d.]+)"}
+        matches = {name: re.search(pattern, self.version) for name, pattern in found.items()}
+        return {name: match[1] for name, match in matches.items() if match}
+
+    def accurate(self, *, timing: bool) -> bool:
+        """Whether a run counts cycles: where that was asked for, and on releases that cannot do without."""
+        return self.kind == "arm" and (timing or not self.board.release(self.release).functional)
+
+    def check_terminal(self) -> None:
+        """Check that UART0 can be reached over a TCP port of this computer.
+
+        Raises:
+            BadInputError: the simulator runs in a container, whose ports are not passed on.
+        """
+        if self.in_container:
+            raise BadInputError(
+                f"{self.executable}: firmware that is fed over a terminal port cannot run in a container",
+                hints=["`--firmware runner` can; so can any firmware on the open Corstone-300 (`--fvp open`)"],
+            )
+
+
+def arm_candidates(board: Board) -> list[Path]:
+    """Every file that may be Arm's FVP of a board, in the order of preference."""
+    names = board.executables
+    found = [Path(on_path) for name in names if (on_path := shutil.which(name))]
+    for root in board.search_roots():
+        found += _in_folder(root, names)
+    return list(dict.fromkeys(found))
+
+
+def open_command(npu: NpuConfig) -> tuple[str, ...]:
+    """The words that start the open Corstone-300 of this installation."""
+    # -P: a folder `deploy` in the working directory must not be taken for this package.
+    return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
+
+
+def docker_command(image: str, board: Board) -> tuple[str, ...]:
+    """The words that start a board's FVP in a container."""
+    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, board.executables[0])
+
+
+def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
+    """Choose the simulator for a run.
+
+    Args:
+        npu: what the model was compiled for.
+        choice: ``open``, a path, ``docker:IMAGE``, or None for Arm's FVP if installed, else the open one.
+
+    Raises:
+        NotInstalledError: the one asked for is not there, or does not start.
+        BadInputError: it models another NPU.
+    """
+    board = default_board(npu.family)
+    choice = choice or os.environ.get(FVP_VARIABLE) or None
+    if choice == "open":
+        return _open(npu, board)
+    if choice is not None and choice.startswith(DOCKER_PREFIX):
+        return _in_docker(choice.removeprefix(DOCKER_PREFIX), board)
+    if choice is not None:
+        path = _named(choice, npu)
+        return identified((str(path),), board_of_executable(path.name, npu.family))
+    for path in arm_candidates(board):
+        try:
+            return identified((str(path),), board)
+        except NotInstalledError:
+            continue  # `deploy doctor` tells what is wrong with it
+    return _open(npu, board)
+
+
+def _named(choice: str, npu: NpuConfig) -> Path:
+    path = Path(choice).expanduser()
+    if path.is_dir():
+        names = executables(npu.family)
+        found = _in_folder(path, names)
+        if found:
+            return found[0].absolute()
+        others = [other.name for board in boards() for other in _in_folder(path, board.executables)]
+        hint = f"it holds {', '.join(others)}" if others else f"looked for {', '.join(names)}"
+        raise NotInstalledError(
+            f"--fvp {choice}: no simulator of an Ethos-{npu.family} in that folder",
+            hints=[hint, "name the executable itself, or `open` for the open Corstone-300"],
+        )
+    resolved = path if path.exists() else Path(shutil.which(choice) or path)
+    if not resolved.is_file():
+        raise NotInstalledError(
+            f"--fvp {choice}: no such simulator",
+            hints=["`--fvp open` runs the open Corstone-300", "`deploy doctor` lists what is installed"],
+        )
+    if not os.access(resolved, os.X_OK):
+        raise NotInstalledError(f"--fvp {choice}: not executable", hints=[f"chmod +x {resolved}"])
+    return resolved.absolute()
+
+
+def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
+    return [
+        file for folder in common().model_folders for name in names if (file := root / folder / name).is_file()
+    ]
+
+
+def _open(npu: NpuConfig, board: Board) -> Simulator:
+    """The open one belongs to this installation, so its version is asked for without starting it."""
+    from deploy.corstone.cli import version_line
+    from deploy.corstone.qemu import find_qemu
+
+    if not board.open:
+        raise NotInstalledError(
+            f"the open Corstone-300 has no Ethos-{npu.family}: that takes Arm's {board.executables[0]}",
+            hints=[
+                "`deploy fvp install ARCHIVE` installs it from Arm's download, `--fvp PATH` names it",
+                "`deploy compile` and `deploy report` work without",
+            ],
+        )
+    find_qemu()
+    return Simulator(open_command(npu), "open", version_line(), board)
+
+
+def _in_docker(image: str, board: Board) -> Simulator:
+    if not image or image.startswith("-"):
+        raise BadInputError(f"--fvp {DOCKER_PREFIX}{image}: not the name of an image")
+    if shutil.which("docker") is None:
+        raise NotInstalledError(
+            f"--fvp {DOCKER_PREFIX}{image}: docker is not installed (not found on PATH)",
+            hints=["install Docker, or use `--fvp open`"],
+        )
+    found = identified(docker_command(image, board), board, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
+    return replace(found, in_container=True)
+
+
+def identified(command: tuple[str, ...], board: Board, *, timeout_s: float | None = None) -> Simulator:
+    """Ask a simulator for its version, which also proves that it starts.
+
+    Raises:
+        NotInstalledError: it does not start (says why), or does not say what it is.
+    """
+    try:
+        answer = subprocess.run(
+            [*command, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s or _VERSION_TIMEOUT_S,
+            check=False,
+            env=environment(command[0]),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise cannot_start(Path(command[0]), error) from error
+    text = (answer.stdout[:4096] + b"\n" + answer.stderr[:4096]).decode("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if _OPEN_MARK in line:
+            return Simulator(command, "open", line, board)
+        if release_of(line) and answer.returncode == 0:
+            return Simulator(command, "arm", line, board)
+    raise starts_but_fails(" ".join(command), answer.returncode, lines)
+
+
+def environment(executable: str) -> dict[str, str]:
+    """Environment to start a simulator in: Arm's FVP from release 11.27 on brings its own Python.
+
+    The two variables are those that Arm's MLIA sets for Corstone-320.
+    """
+    variables = dict(os.environ)
+    for parent in Path(executable).resolve().parents[:3]:
+        library = parent / common().libraries
+        if library.is_dir():
+            known = variables.get("LD_LIBRARY_PATH")
+            variables["LD_LIBRARY_PATH"] = f"{library}:{known}" if known else str(library)
+            variables["PYTHONHOME"] = str(library.parent)
+            break
+    return variables

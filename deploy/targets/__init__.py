@@ -1,0 +1,1 @@
+"""What runs a build: Arm's prebuilt runner, our firmware over the protocol, boards."""

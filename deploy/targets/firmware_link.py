@@ -1,0 +1,244 @@
+"""A conversation with firmware that speaks the protocol: requests and replies over pyserial, every wait bounded.
+
+``socket://host:port`` reaches a simulator's terminal, anything else is a serial port of this computer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError, TargetError
+from deploy.targets import protocol
+from deploy.targets.protocol import ErrorCode, Frame, Hello, Result, Type
+
+if TYPE_CHECKING:
+    import serial
+
+DEFAULT_BAUD = 115200
+HELLO_TIMEOUT_S = 15.0
+_HELLO_EVERY_S = 1.0
+_SLICE_S = 0.1
+_BYE_TIMEOUT_S = 1.0
+_MAX_STRAY_BYTES = 256 * 1024
+_LOG_LINES = 12
+_PORTS = "ports are /dev/ttyUSB0, COM3 or socket://HOST:PORT"
+
+
+class FirmwareLink:
+    """One connection to one target. Use as a context manager, which says bye and closes.
+
+    Args:
+        port: pyserial's name of the port.
+        baud: bits per second of a serial port; a socket does not care.
+        waiting: called now and then during waits; may raise a TargetError to end them.
+        broken: called when the connection breaks; may raise a TargetError that knows more.
+
+    Attributes:
+        port: as given.
+        hello: what the firmware said about itself, after ``greet``.
+
+    Raises:
+        TargetError: the port cannot be opened.
+        BadInputError: pyserial does not know such a port.
+    """
+
+    def __init__(
+        self,
+        port: str,
+        baud: int = DEFAULT_BAUD,
+        *,
+        waiting: Callable[[], None] = lambda: None,
+        broken: Callable[[], None] = lambda: None,
+    ) -> None:
+        import serial
+
+        self.port = port
+        self._waiting = waiting
+        self._broken = broken
+        self._reader = protocol.FrameReader()
+        self._texts: list[str] = []
+        self._sequence = 0
+        self._stray = 0
+        self.hello: Hello | None = None
+        try:
+            self._serial: serial.SerialBase = serial.serial_for_url(port, baudrate=baud, timeout=_SLICE_S)
+        except serial.SerialException as error:
+            raise TargetError(
+                f"{port}: cannot be opened: {error}",
+                hints=["is the board connected, and does no other program use the port?"],
+            ) from error
+        except ValueError as error:
+            raise BadInputError(f"--port {port}: {error}", hints=[_PORTS]) from error
+
+    def __enter__(self) -> FirmwareLink:
+        return self
+
+    def __exit__(self, kind: object, *_exception: object) -> None:
+        if kind is None and self.hello is not None:
+            with contextlib.suppress(TargetError):
+                self.request(Type.BYE, b"", Type.BYE_REPLY, _BYE_TIMEOUT_S)
+        self.close()
+
+    def close(self) -> None:
+        """Close the port without a word."""
+        with contextlib.suppress(OSError):
+            self._serial.close()
+
+    def greet(self, timeout_s: float = HELLO_TIMEOUT_S) -> Hello:
+        """Ask the firmware who it is, again every second until it answers.
+
+        Raises:
+            TargetError: it does not answer, refuses, or speaks no protocol.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            part = min(_HELLO_EVERY_S, deadline - time.monotonic())
+            if part <= 0:
+                raise self._silent(timeout_s)
+            with contextlib.suppress(_NoAnswerError):
+                reply = self._exchange(Type.HELLO, protocol.hello_request(), Type.HELLO_REPLY, part)
+                self.hello = protocol.parse_hello(reply)
+                return self.hello
+
+    def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> Result:
+        """Run one inference.
+
+        Args:
+            inputs: per input of the firmware's table, by name.
+            timeout_s: how long the answer may take, transfers included.
+
+        Raises:
+            TargetError: no whole answer, or the firmware reports a failure.
+        """
+        assert self.hello is not None, "greet comes first"  # noqa: S101
+        payload = b"".join(np.ascontiguousarray(inputs[tensor.name]).tobytes() for tensor in self.hello.inputs)
+        short = protocol.packed(payload)
+        kind, sent = (Type.INFER_PACKED, short) if len(short) < len(payload) else (Type.INFER, payload)
+        reply = self.request(kind, sent, Type.RESULT, timeout_s)
+        return protocol.parse_result(reply, self.hello.outputs)
+
+    def request(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
+        """Send a request and return the payload of its reply.
+
+        Raises:
+            TargetError: no whole answer in time, or the firmware refuses the request.
+        """
+        try:
+            return self._exchange(kind, payload, answer, timeout_s)
+        except _NoAnswerError as error:
+            raise self._error(
+                f"no answer within {timeout_s:g} s", hints=["`--timeout SECONDS` allows more"]
+            ) from error
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines of text that the firmware sent, in frames or between them."""
+        noise = bytes(self._reader.noise).decode("utf-8", "replace")
+        lines = [*self._texts, *noise.replace("\r", "").split("\n")]
+        shown = [protocol.printable(line, 200) for line in lines]
+        return tuple([line for line in shown if line.strip(" .\ufffd")][-_LOG_LINES:])
+
+    def _exchange(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
+        self._sequence = self._sequence % 255 + 1  # 0 is what the firmware sends unasked
+        deadline = time.monotonic() + timeout_s
+        self._stray = 0
+        self._send(protocol.encode(kind, self._sequence, payload), deadline)
+        while True:
+            for frame in self._receive(deadline):
+                reply = self._sort(frame, answer)
+                if reply is not None:
+                    return reply
+
+    def _sort(self, frame: Frame, answer: Type) -> bytes | None:
+        """The reply's payload if the frame is the one that is waited for; raises what cannot be waited out."""
+        if frame.type == Type.LOG:
+            self._texts += frame.payload.decode("utf-8", "replace").splitlines()
+            del self._texts[:-_LOG_LINES]
+        elif frame.type == Type.ERROR and frame.sequence in (0, self._sequence):
+            raise self._refused(frame)
+        elif frame.type == answer and frame.sequence == self._sequence:
+            return frame.payload
+        elif frame.type == Type.HELLO_REPLY and frame.sequence == 0 and self.hello is not None:
+            raise self._error("the target was reset while it worked on a request: it announced itself again")
+        return None  # a late reply to an earlier request, or something a later version sends
+
+    def _refused(self, frame: Frame) -> TargetError:
+        code, text = protocol.parse_error(frame.payload)
+        if code == ErrorCode.FAULT:
+            return self._error(f"the firmware crashed: {text}")
+        if code in (ErrorCode.DAMAGED, ErrorCode.TRUNCATED):
+            return self._error(
+                f"the target says: {text}", hints=["check the cable and the baud rate", "run it again"]
+            )
+        return self._error(f"the target says: {text}")
+
+    def _send(self, frame: bytes, deadline: float) -> None:
+        import serial
+
+        self._check(deadline)
+        try:
+            self._serial.write_timeout = max(deadline - time.monotonic(), _SLICE_S)
+            self._serial.write(frame)
+        except serial.SerialTimeoutException as error:
+            raise self._error("the target does not take the request: the connection is stuck") from error
+        except (serial.SerialException, OSError) as error:
+            self._broken()
+            raise self._error(f"the connection to the target broke while a request was sent: {error}") from error
+
+    def _receive(self, deadline: float) -> list[Frame]:
+        """Read once, for at most a slice of time."""
+        import serial
+
+        self._check(deadline)
+        missing = self._reader.missing
+        wanted = missing[1] - missing[0] if missing else protocol.HEADER_BYTES + 4
+        damaged, stray = self._reader.damaged, self._reader.stray
+        try:
+            received = self._serial.read(wanted)
+        except (serial.SerialException, OSError) as error:
+            self._broken()
+            raise self._error(f"the connection to the target broke: {error}") from error
+        frames = self._reader.feed(received)
+        if self._reader.too_long:
+            raise self._error("the target announces a reply that is longer than any could be")
+        if self._reader.damaged != damaged:
+            raise self._error(
+                "a reply arrived damaged (CRC-32 differs)",
+                hints=["check the cable and the baud rate", "run it again"],
+            )
+        self._stray += self._reader.stray - stray
+        if self._stray > _MAX_STRAY_BYTES:
+            raise self._error(f"the target floods the UART: {self._stray} bytes that belong to no frame")
+        return frames
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() < deadline:
+            self._waiting()
+            return
+        missing = self._reader.missing
+        if missing:
+            raise self._error(f"a reply ended after {missing[0]} of {missing[1]} bytes")
+        raise _NoAnswerError
+
+    def _silent(self, timeout_s: float) -> TargetError:
+        said = "it sends text, but no frames" if self.log else "it sends nothing"
+        return self._error(
+            f"the firmware does not speak deploy's protocol: no hello within {timeout_s:g} s ({said})",
+            hints=[
+                "firmware from `deploy firmware BUILD` speaks it; firmware/server.c describes it",
+                "on a board: the right port and baud rate? was it reset?",
+            ],
+        )
+
+    def _error(self, message: str, hints: tuple[str, ...] | list[str] = ()) -> TargetError:
+        return TargetError(message, hints=hints, log=self.log)
+
+
+class _NoAnswerError(Exception):
+    """The time for an answer is over."""

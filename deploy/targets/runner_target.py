@@ -1,0 +1,192 @@
+"""Runs samples through Arm's prebuilt runner: one boot of Corstone-300 an input, several side by side.
+
+The memory that the runner copies its outputs to is preloaded with the complement of the expected answer: a dump
+of memory that nobody wrote differs from the reference in every bit, so it can never read as success.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import TargetError
+from deploy.judging.answer import Answer
+from deploy.judging.inputs import Sample
+from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
+from deploy.simulators.fvp_locate import Simulator, environment
+from deploy.targets import runner_firmware as runner
+from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
+from deploy.tflite_model import Tensor
+
+_GRACE_S = 15
+_MAX_UART_BYTES = 8 * 1024 * 1024
+
+
+class RunnerTarget:
+    """Arm's runner with one model on one simulator.
+
+    Args:
+        simulator: what boots the firmware.
+        firmware: the runner's ELF.
+        model: the Vela-compiled ``.tflite``.
+        macs: of the NPU to simulate.
+        timing: whether the NPU's cycles matter.
+        inputs: the model's input tensors by name, in the compiled model's order.
+        outputs: the model's output tensors by name, in the compiled model's order.
+        npu_expected: whether the model has operators on the NPU.
+        timeout_s: seconds that one boot may take.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        firmware: Path,
+        model: Path,
+        *,
+        macs: int,
+        timing: bool = False,
+        inputs: Mapping[str, Tensor],
+        outputs: Mapping[str, Tensor],
+        npu_expected: bool,
+        timeout_s: float,
+    ) -> None:
+        self._simulator = simulator
+        self._firmware = firmware
+        self._model = model
+        self._macs = macs
+        self._timing = timing
+        self._inputs = dict(inputs)
+        self._outputs = dict(outputs)
+        self._npu_expected = npu_expected
+        self._timeout_s = timeout_s
+        self._processes = SimulatorProcesses()
+
+    def answers(
+        self, samples: tuple[Sample, ...], expected: tuple[dict[str, NDArray[Any]], ...], jobs: int
+    ) -> Iterator[Answer]:
+        """Yield the answers in the order of the samples; the first failure ends all machines.
+
+        Args:
+            samples: one array per input, each.
+            expected: what the reference computed, of which the complement is preloaded.
+            jobs: machines side by side.
+
+        Raises:
+            TargetError: an answer did not arrive whole; names the input.
+        """
+        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="machine") as pool:
+            futures = [
+                pool.submit(self._answer, index, sample, reference)
+                for index, (sample, reference) in enumerate(zip(samples, expected, strict=True))
+            ]
+            try:
+                for future in futures:
+                    yield future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+                self._processes.cancel()
+
+    def _answer(self, index: int, sample: Sample, expected: Mapping[str, NDArray[Any]]) -> Answer:
+        with tempfile.TemporaryDirectory(prefix="deploy-run-") as folder:
+            try:
+                return self._boot(Path(folder), sample, expected)
+            except TargetError as error:
+                raise TargetError(f"input {index}: {error.message}", hints=error.hints, log=error.log) from error
+
+    def _boot(self, folder: Path, sample: Sample, expected: Mapping[str, NDArray[Any]]) -> Answer:
+        uart, dump, run = self._prepare(folder, sample, expected)
+        simulator = self._simulator
+        words = command_line(simulator.command, run, simulator.board, simulator.release)
+        started = time.monotonic()
+        end = self._processes.run(
+            words,
+            timeout_s=self._timeout_s + _GRACE_S,
+            environment=environment(simulator.command[0]),
+        )
+        wall_s = time.monotonic() - started
+        sent = _read_bounded(uart, _MAX_UART_BYTES)
+        self._check_end(end, sent)
+        size = sum(tensor.nbytes for tensor in self._outputs.values())
+        report = runner.read_report(sent, expected_bytes=size, npu_expected=self._npu_expected)
+        raw = _read_bounded(dump, size + 1)
+        if len(raw) != size:
+            what = f"has {len(raw)}" if dump.exists() else "was not written; it should have"
+            raise TargetError(f"the memory dump {what} bytes, the outputs are {size} bytes", log=_log(sent, end))
+        return Answer(_unpack(raw, self._outputs), report.counters, wall_s)
+
+    def _prepare(
+        self, folder: Path, sample: Sample, expected: Mapping[str, NDArray[Any]]
+    ) -> tuple[Path, Path, FvpRun]:
+        """Lay out the files under short plain names: a user's may hold @ or commas, which the FVP splits at."""
+        model, firmware, inputs, preload = (
+            folder / name for name in ("model.tflite", "firmware.elf", "inputs.bin", "preload.bin")
+        )
+        model.symlink_to(self._model.resolve())
+        firmware.symlink_to(self._firmware.resolve())
+        inputs.write_bytes(b"".join(_bytes(sample[name]) for name in self._inputs))
+        complement = bytes(0xFF ^ byte for name in self._outputs for byte in _bytes(expected[name]))
+        preload.write_bytes(complement)
+        uart, dump = folder / "uart0.log", folder / "outputs.bin"
+        run = FvpRun(
+            firmware=firmware,
+            macs=self._macs,
+            timing=self._timing,
+            uart_file=uart,
+            data=(
+                DataFile(model, runner.MODEL_ADDRESS),
+                DataFile(inputs, runner.INPUT_ADDRESS),
+                DataFile(preload, runner.OUTPUT_ADDRESS),
+            ),
+            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(complement)),),
+            time_limit_s=max(1, round(self._timeout_s)),
+        )
+        return uart, dump, run
+
+    def _check_end(self, end: ProcessEnd, sent: bytes) -> None:
+        log = _log(sent, end)
+        limit = next((line.strip() for line in end.output.splitlines() if "Reason:" in line), None)
+        if end.timed_out or (limit and b"\x04" not in sent):
+            raise TargetError(
+                f"no answer within {self._timeout_s:g} s: the firmware never sent its end of transmission (EOT)",
+                log=log,
+                hints=["`--timeout SECONDS` allows more"],
+            )
+        if end.status < 0:
+            raise TargetError(f"the simulator was killed by signal {-end.status}", log=log)
+        if end.status != 0:
+            raise TargetError(f"the simulator ended with exit status {end.status}", log=log)
+
+
+def _log(sent: bytes, end: ProcessEnd) -> tuple[str, ...]:
+    """The last UART lines, and below them the simulator's own."""
+    uart = runner.last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
+    return (*uart, *(f"[simulator] {line}" for line in runner.last_lines(end.output, 4)))
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
+
+
+def _unpack(raw: bytes, outputs: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    offset = 0
+    for name, tensor in outputs.items():
+        part = np.frombuffer(raw, dtype=tensor.dtype, count=tensor.elements, offset=offset)
+        arrays[name] = part.reshape(tensor.shape)
+        offset += tensor.nbytes
+    return arrays
+
+
+def _read_bounded(path: Path, limit: int) -> bytes:
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        return stream.read(limit)
+    return b""

@@ -1,0 +1,1 @@
+"""The host-only verification: a compiled model on the NPU model, operator by operator."""

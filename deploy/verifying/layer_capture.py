@@ -1,0 +1,149 @@
+"""Catches what the NPU computed for every operator of the source model, while its command stream runs.
+
+Vela splits operators into stripes, several NPU operations and cascades, fuses others, and drops those that only
+move data. A tensor of the source model is taken from where it lies in memory after the last operation that belongs
+to its operator; where only a window of it is ever in memory (cascades), from the stripes as they pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.compiling.debug_database import DebugDatabase, Placed, Scheduled
+from deploy.npu.errors import MemoryAccessError
+from deploy.npu.feature_maps import BRICK, read
+from deploy.npu.memory import Memory
+from deploy.npu.operations import BlockOperation, FeatureMap, Operation
+from deploy.tflite_model import Model, Tensor
+
+
+@dataclass
+class LayerCapture:
+    """An observer for :meth:`deploy.verifying.npu_inference.NpuInference.run_batch`.
+
+    Args:
+        source: the model that was compiled.
+        database: Vela's debug database of that compilation.
+
+    Attributes:
+        tensors: tensor index in the source model -> ``(batch, *shape)`` as the NPU computed it.
+        operations: operator index in the source model -> the NPU operations that belong to it, in order.
+    """
+
+    source: Model
+    database: DebugDatabase
+    tensors: dict[int, NDArray[Any]] = field(default_factory=dict)
+    operations: dict[int, list[BlockOperation]] = field(default_factory=dict)
+    _streams: list[int] = field(default_factory=list)
+    _stripes: dict[int, dict[int, list[NDArray[Any]]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find the last command of every source operator."""
+        last: dict[tuple[int, int], int] = {}
+        for (stream, offset), scheduled in self.database.commands.items():
+            if scheduled.source is not None:
+                key = stream, scheduled.source
+                last[key] = max(last.get(key, -1), offset)
+        self._last = {(stream, offset) for (stream, _), offset in last.items()}
+
+    def __call__(self, operator: int, operation: Operation, memory: Memory) -> None:
+        """Take what ``operation`` of the ``ethos-u`` operator number ``operator`` in the file has computed."""
+        if not isinstance(operation, BlockOperation):
+            return
+        if operator not in self._streams:
+            self._streams.append(operator)
+        command = self._streams.index(operator), operation.offset
+        scheduled = self.database.commands.get(command)
+        if scheduled is None or scheduled.source is None or scheduled.source >= len(self.source.operators):
+            return
+        self.operations.setdefault(scheduled.source, []).append(operation)
+        stripes = self._stripes.setdefault(scheduled.source, {}).setdefault(scheduled.number, [])
+        stripes.append(_batched(read(memory, operation.ofm), memory))
+        if command in self._last:
+            self._take(scheduled, operation.ofm.region, memory)
+            del self._stripes[scheduled.source]
+
+    def _take(self, scheduled: Scheduled, region: int, memory: Memory) -> None:
+        operator = self.source.operators[scheduled.source or 0]
+        for index in operator.outputs:
+            tensor = self.source.tensors[index]
+            taken = self._from_memory(tensor, scheduled, region, memory)
+            if taken is None and len(operator.outputs) == 1:
+                taken = self._from_stripes(tensor, scheduled)
+            if taken is not None:
+                self.tensors[index] = taken
+
+    def _from_memory(
+        self, tensor: Tensor, scheduled: Scheduled, region: int, memory: Memory
+    ) -> NDArray[Any] | None:
+        placed = self.database.tensors.get(tensor.index)
+        if placed is None or not self._was_written(placed, scheduled.source or 0, region):
+            return None
+        shape = _image_shape(tensor, scheduled)
+        dtype = np.dtype(tensor.dtype)
+        height, width, depth = shape
+        bricks = -(-depth // BRICK)
+        size = (height * bricks * width * BRICK if placed.bricks else prod(shape)) * dtype.itemsize
+        if placed.size < size:
+            return None
+        try:
+            content = np.ascontiguousarray(memory.bytes(region, placed.start, size))
+        except MemoryAccessError:
+            return None
+        elements = np.repeat(content, memory.batch // len(content), axis=0).view(dtype)
+        if placed.bricks:
+            elements = elements.reshape(-1, height, bricks, width, BRICK).transpose(0, 1, 3, 2, 4)
+            elements = elements.reshape(-1, height, width, bricks * BRICK)[..., :depth]
+        return elements.reshape(-1, *tensor.shape).copy()
+
+    def _was_written(self, placed: Placed, source: int, region: int) -> bool:
+        return any(
+            operation.ofm.region == region and placed.start <= operation.ofm.bases[0] < placed.start + placed.size
+            for operation in self.operations[source]
+        )
+
+    def _from_stripes(self, tensor: Tensor, scheduled: Scheduled) -> NDArray[Any] | None:
+        """Stripes follow each other downwards; within one, slices of the depth follow each other."""
+        shape = scheduled.ofm_shape
+        operation = self.operations[scheduled.source or 0][-1]
+        if shape is None or prod(shape) != tensor.elements or not _in_order(operation.ofm):
+            return None
+        height, width, depth = shape
+        stripes = self._stripes[scheduled.source or 0][scheduled.number]
+        whole = np.zeros((len(stripes[0]), height, width, depth), stripes[0].dtype)
+        if whole.dtype.itemsize != np.dtype(tensor.dtype).itemsize:
+            return None
+        y = z = 0
+        for stripe in stripes:
+            _, rows, columns, channels = stripe.shape
+            if y + rows > height or z + channels > depth or columns != width:
+                return None
+            whole[:, y : y + rows, :, z : z + channels] = stripe
+            z += channels
+            if z == depth:
+                y, z = y + rows, 0
+        if y != height:
+            return None
+        return whole.view(tensor.dtype).reshape(-1, *tensor.shape)
+
+
+def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:
+    return np.repeat(values, memory.batch // len(values), axis=0)
+
+
+def _image_shape(tensor: Tensor, scheduled: Scheduled) -> tuple[int, int, int]:
+    """Height, width and depth in which Vela sees a tensor: those of the operation where they fit."""
+    if scheduled.ofm_shape is not None and prod(scheduled.ofm_shape) == tensor.elements:
+        return scheduled.ofm_shape
+    padded = (1, 1, 1, *tensor.shape)
+    return prod(padded[:-2]), padded[-2], padded[-1]
+
+
+def _in_order(fm: FeatureMap) -> bool:
+    """Whether rows, columns and channels lie in memory in that order (a transposing OFM does not)."""
+    return fm.bricks or fm.height == 1 or fm.width == 1 or fm.stride_y >= fm.stride_x > 0

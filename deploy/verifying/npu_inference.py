@@ -1,0 +1,280 @@
+"""Runs a Vela-compiled model on the host: ``ethos-u`` operators on the NPU model, the rest on LiteRT's kernels.
+
+All operators share one arena, as they do on the target.
+
+Regions (source: Vela 5.2.0's output, TFLM's ``ethos-u`` kernel): the operator's inputs are
+``[command stream, read-only data, scratch, scratch_fast, ifm...]``; region 0 is the read-only data, 1 the arena,
+2 the fast scratch, which is the same tensor as the scratch unless the memory mode dedicates an SRAM to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import npu
+from deploy.errors import BadInputError, TargetError
+from deploy.npu.decoder import Program, decode
+from deploy.npu.execution import run as run_program
+from deploy.npu.memory import Memory
+from deploy.npu.operations import Operation
+from deploy.npu_config import NpuConfig
+from deploy.tflite_model import Model, Operator, Tensor
+from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
+
+_CUSTOM_CODE = "ethos-u"
+_ARENA_PADDING = 4096
+_MAX_ARENA_BYTES = 1 << 30
+
+Observer = Callable[[int, Operation, Memory], None]
+"""Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
+
+
+class NpuInference:
+    """A compiled model, ready to run.
+
+    Args:
+        model: read from a ``.tflite`` that Vela wrote.
+        npu_config: the NPU to model; must be the one that the model was compiled for.
+
+    Attributes:
+        statistics: counters of the last run, all ``ethos-u`` operators together.
+        arena_bytes: size of the arena of one inference.
+
+    Raises:
+        BadInputError: the model was not compiled for this NPU, is damaged, or has an operator left on the CPU
+            that LiteRT has no reference kernel for.
+        NotInstalledError: there are operators left on the CPU and LiteRT is missing.
+    """
+
+    def __init__(self, model: Model, npu_config: NpuConfig) -> None:
+        self._model = model
+        self._architecture = _architecture(npu_config)
+        if not model.operators:
+            raise BadInputError("the model has no operators")
+        self._offsets = _arena_offsets(model)
+        on_cpu = cpu_operators(model, _CUSTOM_CODE)
+        self._steps: list[_Segment | CpuOperator] = [
+            on_cpu.get(operator.index) or _Segment(model, operator, npu_config) for operator in model.operators
+        ]
+        self._cache = npu.WeightCache()
+        self.statistics = npu.Statistics()
+        self.arena_bytes = _arena_size(model, self._offsets)
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Run one inference.
+
+        Args:
+            inputs: name (see ``Model.input_names``) -> array of the input tensor's shape and dtype.
+
+        Returns:
+            Output name (see ``Model.output_names``) -> array of the output tensor's shape and dtype.
+
+        Raises:
+            BadInputError: inputs are missing, unknown, or of another shape or dtype.
+            TargetError: the NPU model refused the command stream.
+        """
+        results = self.run_batch({name: np.asarray(array)[np.newaxis] for name, array in inputs.items()})
+        return {name: array[0] for name, array in results.items()}
+
+    def run_batch(
+        self, inputs: Mapping[str, NDArray[np.generic]], on_operation: Observer | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """Run several independent inferences side by side: faster than one after the other, the same results.
+
+        Args:
+            inputs: name -> array ``(batch, *shape)`` of the input tensor's shape and dtype.
+            on_operation: called after every NPU operation.
+
+        Returns:
+            Output name -> array ``(batch, *shape)``.
+
+        Raises:
+            BadInputError: inputs are missing, unknown, or of another shape or dtype.
+            TargetError: the NPU model refused the command stream, or a CPU operator failed.
+        """
+        matched = _matched(self._model, inputs)
+        batch = next(iter(matched.values())).shape[0] if matched else 1
+        tensors = _Tensors(self._offsets, batch, self.arena_bytes)
+        for index, array in matched.items():
+            tensors.write(self._model.tensors[index], array)
+        self.statistics = npu.Statistics()
+        for step in self._steps:
+            if isinstance(step, CpuOperator):
+                _run_on_cpu(step, tensors)
+                continue
+            try:
+                done = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
+            except npu.NpuError as error:
+                raise TargetError(f"the NPU model stopped: {error}") from error
+            self.statistics.records.extend(done.records)
+            self.statistics.stopped = done.stopped
+        return {
+            name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
+        }
+
+
+class _Tensors:
+    """The tensors of a batch of inferences: in arenas, or apart where Vela gave them no place.
+
+    Attributes:
+        arena: ``(batch, bytes)``, zeroed.
+    """
+
+    def __init__(self, offsets: tuple[int, ...], batch: int, arena_bytes: int) -> None:
+        self.arena = np.zeros((batch, arena_bytes), np.uint8)
+        self._offsets = offsets
+        self._apart: dict[int, NDArray[np.uint8]] = {}
+
+    def write(self, tensor: Tensor, array: NDArray[np.generic]) -> None:
+        """Store an array ``(batch, *shape)``."""
+        self._bytes(tensor)[...] = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), -1)
+
+    def read(self, tensor: Tensor) -> NDArray[np.generic]:
+        """A copy of a tensor, ``(batch, *shape)``."""
+        found = self._bytes(tensor).copy()
+        return found.view(tensor.dtype).reshape(len(found), *tensor.shape)
+
+    def _bytes(self, tensor: Tensor) -> NDArray[np.uint8]:
+        start = self._offsets[tensor.index]
+        if start >= 0:
+            return self.arena[:, start : start + tensor.nbytes]
+        if tensor.data is not None:
+            if tensor.data.size != tensor.nbytes:
+                raise BadInputError(f"tensor {tensor.name!r} holds {tensor.data.size} bytes of {tensor.nbytes}")
+            return np.broadcast_to(tensor.data, (len(self.arena), tensor.nbytes))
+        # TFLM plans such a tensor itself, where it overlaps nothing: as good as memory of its own.
+        return self._apart.setdefault(tensor.index, np.zeros((len(self.arena), tensor.nbytes), np.uint8))
+
+
+def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
+    inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
+    batch = len(tensors.arena)
+    results = [operator.run({index: array[i] for index, array in inputs.items()}) for i in range(batch)]
+    for tensor in operator.outputs:
+        tensors.write(tensor, np.stack([result[tensor.index] for result in results]))
+
+
+class _Segment:
+    """One ``ethos-u`` operator."""
+
+    def __init__(self, model: Model, operator: Operator, npu_config: NpuConfig) -> None:
+        if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
+            raise BadInputError("an ethos-u operator has fewer than four inputs")
+        commands, constants, scratch, fast = (model.tensors[index] for index in operator.inputs[:4])
+        if commands.data is None:
+            raise BadInputError("an ethos-u operator has no command stream")
+        try:
+            payload = npu.parse_payload(commands.data.tobytes())
+        except npu.NpuError as error:
+            raise BadInputError(f"the command stream is damaged: {error}") from error
+        _check_configuration(payload.config_word, npu_config)
+        if payload.separate_io:
+            raise BadInputError(
+                "the model has separate regions for its inputs and outputs, which host runs do not cover",
+                hints=["compile it without Vela's --separate-io-regions"],
+            )
+        self._index = operator.index
+        self._stream = payload.stream
+        self._program: Program | None = None
+        self._constants = np.zeros(0, np.uint8) if constants.data is None else constants.data
+        self._scratch = scratch.index
+        # A dedicated SRAM is no part of the arena: it starts empty in every inference.
+        self._fast_bytes = fast.nbytes if fast.index != scratch.index else None
+        self._fast = fast.index
+
+    def execute(
+        self,
+        arena: NDArray[np.uint8],
+        offsets: tuple[int, ...],
+        architecture: npu.Architecture,
+        cache: npu.WeightCache,
+        on_operation: Observer | None,
+    ) -> npu.Statistics:
+        if self._program is None:
+            self._program = decode(self._stream, architecture)
+        base = max(offsets[self._scratch], 0)
+        scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
+        regions = {0: self._constants, 1: scratch, 2: scratch}
+        if self._fast_bytes is not None:
+            regions[2] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
+        observer = None
+        if on_operation is not None:
+            observer = functools.partial(on_operation, self._index)
+        statistics = run_program(self._program, regions, architecture, cache, observer)
+        if base:
+            arena[:, base:] = scratch
+        return statistics
+
+
+def _architecture(npu_config: NpuConfig) -> npu.Architecture:
+    try:
+        return npu.Architecture(npu_config.family, npu_config.macs)
+    except npu.NpuError as error:
+        raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
+
+
+def _check_configuration(config_word: int | None, npu_config: NpuConfig) -> None:
+    if config_word is None:
+        return
+    try:
+        compiled = npu.architecture_of(config_word)
+    except npu.NpuError as error:
+        raise BadInputError(f"the model was compiled for another NPU than {npu_config.name}: {error}") from error
+    if compiled.name != npu_config.name:
+        raise BadInputError(
+            f"the model was compiled for Ethos-{compiled.name}, not for Ethos-{npu_config.name}",
+            hints=[f"compile it with --npu {npu_config.name}, or run it on {compiled.name}"],
+        )
+
+
+def _arena_offsets(model: Model) -> tuple[int, ...]:
+    """Offset of every tensor in the arena, -1 where Vela placed none.
+
+    The metadata ``OfflineMemoryAllocation`` holds int32: version, subgraph, count, one offset per tensor.
+    """
+    data = model.metadata.get("OfflineMemoryAllocation", b"")
+    if len(data) < 12:
+        raise BadInputError(
+            "the model has no OfflineMemoryAllocation metadata", hints=["compile it with Vela first"]
+        )
+    _, _, count = struct.unpack_from("<3i", data)
+    if not 0 <= count <= (len(data) - 12) // 4 or count < len(model.tensors):
+        raise BadInputError("the OfflineMemoryAllocation metadata does not match the model's tensors")
+    return struct.unpack_from(f"<{count}i", data, 12)
+
+
+def _arena_size(model: Model, offsets: tuple[int, ...]) -> int:
+    # NHCWB16 bricks can run past the end of the nominal tensor (measured).
+    size = _ARENA_PADDING + max(
+        (offsets[tensor.index] + tensor.nbytes for tensor in model.tensors if offsets[tensor.index] >= 0),
+        default=0,
+    )
+    if size > _MAX_ARENA_BYTES:
+        raise BadInputError(f"the model wants an arena of {size} bytes")
+    return size
+
+
+def _matched(model: Model, inputs: Mapping[str, NDArray[np.generic]]) -> dict[int, NDArray[np.generic]]:
+    names = model.input_names()
+    unknown = set(inputs) - set(names.values())
+    if unknown or len(inputs) != len(names):
+        raise BadInputError(
+            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(names.values())}"
+        )
+    matched = {}
+    for index, name in names.items():
+        tensor, array = model.tensors[index], np.asarray(inputs[name])
+        if array.shape[1:] != tensor.shape or array.dtype != np.dtype(tensor.dtype):
+            raise BadInputError(
+                f"input {name}: {array.dtype} {array.shape[1:]} given, "
+                f"the model takes {tensor.dtype} {tensor.shape}"
+            )
+        matched[index] = array
+    if len({array.shape[0] for array in matched.values()}) > 1:
+        raise BadInputError("the inputs hold different numbers of samples")
+    return matched

@@ -1,0 +1,60 @@
+"""The real Vela, run through its command line."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from deploy import tflite_model
+from deploy.compiling import vela
+from deploy.compiling.vela import VelaOptions, command_line
+from deploy.errors import BadInputError
+from deploy.npu_config import NPU_CONFIGS, NpuConfig, npu_config
+
+
+def options(npu: NpuConfig, arena: int | None = None) -> VelaOptions:
+    return VelaOptions(npu, npu.system_config, npu.memory_mode, arena_cache_size=arena)
+
+
+def test_the_command_line_names_everything_and_never_show_cpu_operations() -> None:
+    words = command_line(options(npu_config("U65-512"), arena=1000), "m.tflite", "out")
+    assert words[:3] == [sys.executable, "-m", "ethosu.vela"]
+    text = " ".join(words)
+    assert "--accelerator-config ethos-u65-512 --config Arm/vela.ini" in text
+    assert "--system-config Ethos_U65_High_End --memory-mode Dedicated_Sram_384KB --optimise Performance" in text
+    assert text.endswith("--arena-cache-size 1000")
+    assert "--show-cpu-operations" not in words
+
+
+@pytest.mark.parametrize("name", ["U55-32", "U55-256", "U65-512", "U85-1024"])
+def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name: str) -> None:
+    content = mlperf_tiny["keyword_spotting"].read_bytes()
+    result = vela.compile_bytes(content, options(NPU_CONFIGS[name]), source="kws")
+    compiled = tflite_model.load(result.compiled)
+    assert [operator.code for operator in compiled.operators] == ["QUANTIZE", "ethos-u", "DEQUANTIZE"]
+    assert result.summary["nn_macs"] > 2_000_000  # type: ignore[operator]
+    assert sum(layer.number("Op Cycles") for layer in result.layers) == result.summary["cycles_total"]
+    assert all(layer.source_operator is not None for layer in result.layers)
+    assert {fallback.operator for fallback in result.fallbacks} >= {"QUANTIZE", "DEQUANTIZE"}
+    assert set(result.files) >= {"model_per-layer.csv", "model_debug.xml", vela.LOG_FILE}
+
+
+def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
+    mlperf_tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vela itself ends in a traceback or a segmentation fault on these."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    content = mlperf_tiny["keyword_spotting"].read_bytes()
+    for damaged in (content[:3000], b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 8):
+        with pytest.raises(BadInputError, match=r"damaged: Vela (ended with status|was killed by)") as caught:
+            vela.compile_bytes(damaged, options(npu_config("U55-128")), source="damaged")
+        assert "Traceback" not in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vela, "TIMEOUT_S", 0.01)
+    content = mlperf_tiny["keyword_spotting"].read_bytes()
+    with pytest.raises(BadInputError, match="Vela took too long"):
+        vela.compile_bytes(content, options(npu_config("U55-128")), source="kws")

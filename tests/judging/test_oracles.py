@@ -1,0 +1,91 @@
+"""The second oracle, and what happens where it cannot run a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.errors import BadInputError
+from deploy.forked import fatal_signal
+from deploy.judging.inputs import random_inputs
+from deploy.judging.oracles import OptimisedKernels, TflmKernels, tflm_installed
+from deploy.judging.reference import ReferenceKernels
+from deploy.tflite_model import load, read
+
+needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+
+
+@needs_tflm
+@pytest.mark.parametrize("name", ["image_classification", "visual_wake_words"])
+def test_tflm_and_litert_agree_on_networks_without_fully_connected_roundings(
+    name: str, mlperf_tiny: dict[str, Path]
+) -> None:
+    model = read(mlperf_tiny[name])
+    tflm, litert = TflmKernels(model), ReferenceKernels(model)
+    for sample in random_inputs(model, 2, seed=9).samples:
+        expected, found = litert.run(sample), tflm.run(sample)
+        assert expected.keys() == found.keys()
+        for output, array in expected.items():
+            assert np.abs(array.astype(int) - found[output].astype(int)).max() <= 1
+
+
+@needs_tflm
+def test_tflm_answers_the_same_to_the_same_input_after_another_one(mlperf_tiny: dict[str, Path]) -> None:
+    model = read(mlperf_tiny["anomaly_detection"])
+    kernels = TflmKernels(model)
+    one, two = random_inputs(model, 2, seed=1).samples
+    first = kernels.run(one)
+    kernels.run(two)
+    again = kernels.run(one)
+    for output, array in first.items():
+        np.testing.assert_array_equal(array, again[output])
+
+
+@needs_tflm
+def test_tflm_refuses_an_input_of_another_shape(mlperf_tiny: dict[str, Path]) -> None:
+    model = read(mlperf_tiny["anomaly_detection"])
+    [name] = model.input_names().values()
+    with pytest.raises(BadInputError, match="the model takes"):
+        TflmKernels(model).run({name: np.zeros((1, 3), np.float32)})
+
+
+@needs_tflm
+def test_a_damaged_model_is_refused_without_taking_the_process_along(mlperf_tiny: dict[str, Path]) -> None:
+    content = bytearray(mlperf_tiny["image_classification"].read_bytes())
+    model = load(bytes(content))
+    scale = np.float32(model.tensors[model.operators[1].outputs[0]].quantization.scales[0]).tobytes()  # type: ignore[union-attr]
+    place = content.index(scale)
+    while place >= 0:  # an output scale that no multiplier can reach
+        content[place : place + 4] = np.float32(1e-30).tobytes()
+        place = content.find(scale, place)
+    damaged = load(bytes(content))
+    try:
+        TflmKernels(damaged)
+    except BadInputError as error:
+        assert "TFLM" in str(error)
+
+
+def test_the_optimised_kernels_are_other_kernels(mlperf_tiny: dict[str, Path]) -> None:
+    model = read(mlperf_tiny["anomaly_detection"])
+    differ = 0
+    reference, optimised = ReferenceKernels(model), OptimisedKernels(model)
+    for sample in random_inputs(model, 4).samples:
+        [expected], [found] = reference.run(sample).values(), optimised.run(sample).values()
+        differ += int((expected != found).sum())
+    assert differ > 0
+
+
+def test_a_call_that_aborts_is_named_by_its_signal_and_one_that_raises_is_not() -> None:
+    import os
+
+    assert fatal_signal(os.abort, timeout_s=10) == "SIGABRT"
+    assert fatal_signal(lambda: 1 / 0, timeout_s=10) is None
+
+
+def test_a_call_that_never_ends_is_killed() -> None:
+    import time
+
+    with pytest.raises(TimeoutError):
+        fatal_signal(lambda: time.sleep(60), timeout_s=0.2)
