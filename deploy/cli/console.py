@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from deploy.errors import DeployError, TargetError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 
 def stdout() -> Console:
@@ -30,20 +29,65 @@ def report_error(error: DeployError) -> None:
         print(f"  try: {hint}", file=sys.stderr)
 
 
-def progress(*, quiet: bool = False) -> Progress:
-    """A progress bar on standard error that shows nothing when that is no terminal, or with ``quiet``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+class Bar(Protocol):
+    """A progress bar, as far as the verbs use one."""
 
-    console = Console(stderr=True)
-    hidden = quiet or not console.is_terminal
-    console.quiet = hidden  # A disabled bar still ends with an empty line.
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=hidden,
-    )
+    def __enter__(self) -> Bar:
+        """Show it."""
+
+    def __exit__(self, *error: object) -> None:
+        """Remove it."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how far the work is."""
+
+
+class HiddenBar:
+    """A bar that shows nothing and loads nothing."""
+
+    def __enter__(self) -> HiddenBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def advance(self, done: int, total: int) -> None:
+        """Nothing to say."""
+
+
+class ShownBar:
+    """A bar on standard error that goes away at the end.
+
+    Args:
+        title: what it says.
+    """
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task(title)
+
+    def __enter__(self) -> ShownBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how far the work is."""
+        self._progress.update(self._task, completed=done, total=total)
+
+
+def progress(title: str, *, quiet: bool = False) -> Bar:
+    """A progress bar on standard error; hidden when that is no terminal, or with ``quiet``."""
+    return HiddenBar() if quiet or not sys.stderr.isatty() else ShownBar(title)

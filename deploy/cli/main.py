@@ -16,6 +16,7 @@ import typer
 from deploy import __version__
 from deploy.cli.console import report_error
 from deploy.errors import BadInputError, DeployError, ExitStatus
+from deploy.leave import leave
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
@@ -80,7 +81,7 @@ def _register_verbs() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(arguments))
+    leave(run(arguments))
 
 
 def _terminated(_number: int, _frame: object) -> None:

@@ -76,8 +76,7 @@ def train_model(
 
     project = zoo.find(name)
     target = output or Path("build") / f"{project.name}.weights.h5"
-    with progress() as bar:
-        task = bar.add_task("training")
+    with progress("training") as bar:
         zoo.train(
             name,
             target,
@@ -85,7 +84,7 @@ def train_model(
             epochs=epochs,
             seed=seed,
             log=lambda line: print(line, flush=True),
-            advance=lambda done, total: bar.update(task, completed=done, total=total),
+            advance=bar.advance,
         )
     print(f"{target}: written; `deploy models build {project.name} --weights {target}` uses it")
 

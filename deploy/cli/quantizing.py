@@ -35,12 +35,11 @@ def quantize_source(
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
     model = model_source.load_float(source, verbose=verbose)
     data = dataset.load(calibration, model.inputs, samples)
-    with progress(quiet=quiet) as bar:
-        task = bar.add_task("comparing float and quantized model", total=None)
+    with progress("comparing float and quantized model", quiet=quiet) as bar:
         return quantize(
             model,
             data,
             io=io or IO_TYPES[0],
             verbose=verbose,
-            advance=lambda done, total: bar.update(task, completed=done, total=total),
+            advance=bar.advance,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +20,12 @@ class Judged(Protocol):
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""
+
+
+def _load_tables() -> None:
+    from rich import console, table  # noqa: F401
+
+    from deploy.judging import verdict_text  # noqa: F401
 
 
 def run_and_report(
@@ -42,14 +49,19 @@ def run_and_report(
     from deploy.cli.console import progress, stdout
     from deploy.errors import DeployError
     from deploy.files import check_writable
-    from deploy.judging.verdict_text import print_verdict
 
     for path in filter(None, (json, junit)):
         check_writable(path)
     try:
-        with progress(quiet=quiet) as bar:
-            task = bar.add_task(title)
-            verdict = run.run(lambda done, total: bar.update(task, completed=done, total=total))
+        with progress(title, quiet=quiet) as bar:
+
+            def advance(done: int, total: int) -> None:
+                bar.advance(done, total)
+                if done == 0 and not quiet:
+                    # From here on this process waits: time to load what prints the tables.
+                    threading.Thread(target=_load_tables, daemon=True).start()
+
+            verdict = run.run(advance)
     except DeployError as error:
         _write(run.failed(error), command, json, junit)
         raise
@@ -57,6 +69,8 @@ def run_and_report(
     if quiet:
         print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
     else:
+        from deploy.judging.verdict_text import print_verdict
+
         print_verdict(verdict, stdout())
     return verdict.exit_status
 

@@ -7,19 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy import __version__
-from deploy.corstone.console import NAME, Console, report_error
+from deploy.corstone.console import Console, report_error
 from deploy.corstone.ending import StopRequest
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
-from deploy.errors import DeployError, NotInstalledError, TargetError
+from deploy.errors import DeployError, TargetError
+from deploy.leave import leave
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name
-    sys.exit(run(words, program="open-corstone-300" if program == "__main__.py" else program))
+    leave(run(words, program="open-corstone-300" if program == "__main__.py" else program))
 
 
 def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
@@ -37,6 +37,8 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
         if options.show == "help":
             print(USAGE.format(program=program), end="")
         elif options.show == "version":
+            from deploy.corstone.qemu import version_line
+
             print(version_line())
         elif options.show == "parameters":
             print(format_table(options.parameters))
@@ -56,14 +58,3 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return TargetError.exit_status
     return 0
-
-
-def version_line() -> str:
-    """What ``--version`` prints: recognisable, and not to be mistaken for Arm's."""
-    from deploy.corstone.qemu import find_qemu
-
-    try:
-        engine = f"QEMU {find_qemu().version}"
-    except NotInstalledError as error:
-        engine = f"QEMU: {error.message}"
-    return f"{NAME} {__version__} (functional model on {engine}, not Arm's FVP)"

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from deploy.corstone.ending import Ending
     from deploy.corstone.machine import Machine
 
-NAME = "Open Corstone-300"
 MODEL = "FVP_MPS3_Corstone_SSE_300"
 
 

@@ -48,6 +48,15 @@ class Figures:
     accesses: int = 0
 
 
+def machine_imports() -> None:
+    """Import what the first access to the NPU needs; a second caller waits for the first."""
+    from deploy.corstone import bus  # noqa: F401
+    from deploy.corstone.access import prepare
+    from deploy.npu import registers  # noqa: F401
+
+    prepare()
+
+
 class Machine:
     """A machine that is stopped before its first instruction.
 
@@ -122,13 +131,11 @@ class Machine:
                 return ending
 
     def _build_npu(self) -> None:
-        # Imported while the firmware already boots: NumPy and the disassembler take longer than QEMU's start.
-        from deploy.corstone.access import prepare
+        machine_imports()
         from deploy.corstone.bus import RegisterBus
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 
-        prepare()
         architecture = Architecture(self._options.family, self._options.macs)
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))

@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy import __version__
 from deploy.corstone import memory_map
 from deploy.errors import NotInstalledError
+
+NAME = "Open Corstone-300"
+"""What every version line and banner begins with."""
 
 PROGRAM = "qemu-system-arm"
 MACHINE = "mps3-an547"
@@ -154,3 +158,12 @@ def command_line(
 def _escaped(text: str) -> str:
     """QEMU's option syntax writes a comma as two."""
     return text.replace(",", ",,")
+
+
+def version_line() -> str:
+    """What ``--version`` prints: recognisable, and not to be mistaken for Arm's."""
+    try:
+        engine = f"QEMU {find_qemu().version}"
+    except NotInstalledError as error:
+        engine = f"QEMU: {error.message}"
+    return f"{NAME} {__version__} (functional model on {engine}, not Arm's FVP)"

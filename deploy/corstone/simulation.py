@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,11 @@ from types import FrameType
 
 from deploy import __version__
 from deploy.corstone import elf, qemu
-from deploy.corstone.console import MODEL, NAME, Console
+from deploy.corstone.console import MODEL, Console
 from deploy.corstone.debugger import Debugger
 from deploy.corstone.ending import EndReason, StopRequest
 from deploy.corstone.files import is_folder
-from deploy.corstone.machine import Machine
+from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.options import Options
 from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
@@ -49,8 +50,10 @@ def simulate(options: Options, console: Console) -> int:
         if debugger is not None:
             stack.callback(debugger.close)
         process = stack.enter_context(_start_qemu(executable, options))
+        # NumPy and the disassembler take longer to import than QEMU to start: meanwhile.
+        threading.Thread(target=machine_imports, daemon=True).start()
         version = process.wait_ready()
-        console.say(f"\n{NAME} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
+        console.say(f"\n{qemu.NAME} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
         for number, terminal in terminals.items():
             if options.uart(number).announce:
                 console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")

@@ -167,8 +167,7 @@ def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
 
 def _open(npu: NpuConfig, board: Board) -> Simulator:
     """The open one belongs to this installation, so its version is asked for without starting it."""
-    from deploy.corstone.cli import version_line
-    from deploy.corstone.qemu import find_qemu
+    from deploy.corstone.qemu import find_qemu, version_line
 
     if not board.open:
         raise NotInstalledError(
