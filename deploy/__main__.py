@@ -1,5 +1,6 @@
 """``python -m deploy`` and the program ``deploy``: quiet about Ctrl-C from the first moment on."""
 
+import gc
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ def main() -> None:
     """Import and run the command line; importing alone takes long enough to be interrupted."""
     # Looking for plugins that nobody has takes pydantic longer than all else at its import.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    gc.set_threshold(50_000)  # imports make many objects and no garbage
     try:
         from deploy.cli.main import main as command_line
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from deploy.leave import leave
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
+    gc.set_threshold(50_000)  # imports make many objects and no garbage
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name
     leave(run(words, program="open-corstone-300" if program == "__main__.py" else program))
