@@ -141,7 +141,7 @@ class BoardTarget:
         self._expectations = expectations
         self._timeout_s = timeout_s
 
-    def answers(self, samples: tuple[Sample, ...], _expected: object, _jobs: int) -> Iterator[Answer]:
+    def answers(self, samples: tuple[Sample, ...], _jobs: int) -> Iterator[Answer]:
         """Yield the answers in the order of the samples.
 
         Raises:
@@ -150,6 +150,9 @@ class BoardTarget:
         with FirmwareLink(self._port, self._baud) as link:
             self._expectations.check_hello(link.greet(min(self._timeout_s, HELLO_TIMEOUT_S)))
             yield from converse(link, samples, self._expectations, self._timeout_s)
+
+    def close(self) -> None:
+        """Nothing outlives the conversation."""
 
 
 class FirmwareTarget:
@@ -181,7 +184,7 @@ class FirmwareTarget:
         self._timing = timing
         self._timeout_s = timeout_s
 
-    def answers(self, samples: tuple[Sample, ...], _expected: object, _jobs: int) -> Iterator[Answer]:
+    def answers(self, samples: tuple[Sample, ...], _jobs: int) -> Iterator[Answer]:
         """Boot once and yield the answers in the order of the samples.
 
         Raises:
@@ -198,6 +201,9 @@ class FirmwareTarget:
                 raise TargetError(
                     error.message, hints=error.hints, log=(*error.log, *machine.last_lines())
                 ) from error
+
+    def close(self) -> None:
+        """Nothing outlives the conversation."""
 
 
 class _Machine:

@@ -1,12 +1,13 @@
 """Runs samples through Arm's prebuilt runner: one boot of Corstone-300 an input, several side by side.
 
-The memory that the runner copies its outputs to is preloaded with the complement of the expected answer: a dump
-of memory that nobody wrote differs from the reference in every bit, so it can never read as success.
+The memory that the runner copies its outputs to is preloaded with random bytes: a dump that still holds them is
+of memory that nobody wrote, and no answer.
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
 from deploy.tflite_model import Tensor
 
 _GRACE_S = 15
+_TELLING_BYTES = 8
+"""Fewer random bytes than these could by chance be an honest answer; against the reference they fail anyway."""
 _MAX_UART_BYTES = 8 * 1024 * 1024
 
 
@@ -68,42 +71,40 @@ class RunnerTarget:
         self._npu_expected = npu_expected
         self._timeout_s = timeout_s
         self._processes = SimulatorProcesses()
+        self._pool: ThreadPoolExecutor | None = None
 
-    def answers(
-        self, samples: tuple[Sample, ...], expected: tuple[dict[str, NDArray[Any]], ...], jobs: int
-    ) -> Iterator[Answer]:
-        """Yield the answers in the order of the samples; the first failure ends all machines.
+    def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
+        """Start the machines at once, and yield the answers in the order of the samples.
 
         Args:
             samples: one array per input, each.
-            expected: what the reference computed, of which the complement is preloaded.
             jobs: machines side by side.
 
         Raises:
             TargetError: an answer did not arrive whole; names the input.
         """
-        with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="machine") as pool:
-            futures = [
-                pool.submit(self._answer, index, sample, reference)
-                for index, (sample, reference) in enumerate(zip(samples, expected, strict=True))
-            ]
-            try:
-                for future in futures:
-                    yield future.result()
-            finally:
-                for future in futures:
-                    future.cancel()
-                self._processes.cancel()
+        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="machine")
+        futures = [self._pool.submit(self._answer, index, sample) for index, sample in enumerate(samples)]
+        return (future.result() for future in futures)
 
-    def _answer(self, index: int, sample: Sample, expected: Mapping[str, NDArray[Any]]) -> Answer:
+    def close(self) -> None:
+        """End all machines and wait until they are gone."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._processes.cancel()
+            self._pool.shutdown()
+
+    def _answer(self, index: int, sample: Sample) -> Answer:
         with tempfile.TemporaryDirectory(prefix="deploy-run-") as folder:
             try:
-                return self._boot(Path(folder), sample, expected)
+                return self._boot(Path(folder), sample)
             except TargetError as error:
                 raise TargetError(f"input {index}: {error.message}", hints=error.hints, log=error.log) from error
 
-    def _boot(self, folder: Path, sample: Sample, expected: Mapping[str, NDArray[Any]]) -> Answer:
-        uart, dump, run = self._prepare(folder, sample, expected)
+    def _boot(self, folder: Path, sample: Sample) -> Answer:
+        size = sum(tensor.nbytes for tensor in self._outputs.values())
+        untouched = secrets.token_bytes(size)
+        uart, dump, run = self._prepare(folder, sample, untouched)
         simulator = self._simulator
         words = command_line(simulator.command, run, simulator.board, simulator.release)
         started = time.monotonic()
@@ -115,17 +116,16 @@ class RunnerTarget:
         wall_s = time.monotonic() - started
         sent = _read_bounded(uart, _MAX_UART_BYTES)
         self._check_end(end, sent)
-        size = sum(tensor.nbytes for tensor in self._outputs.values())
         report = runner.read_report(sent, expected_bytes=size, npu_expected=self._npu_expected)
         raw = _read_bounded(dump, size + 1)
         if len(raw) != size:
             what = f"has {len(raw)}" if dump.exists() else "was not written; it should have"
             raise TargetError(f"the memory dump {what} bytes, the outputs are {size} bytes", log=_log(sent, end))
+        if raw == untouched and size >= _TELLING_BYTES:
+            raise TargetError("the memory of the outputs still holds what it held before", log=_log(sent, end))
         return Answer(_unpack(raw, self._outputs), report.counters, wall_s)
 
-    def _prepare(
-        self, folder: Path, sample: Sample, expected: Mapping[str, NDArray[Any]]
-    ) -> tuple[Path, Path, FvpRun]:
+    def _prepare(self, folder: Path, sample: Sample, untouched: bytes) -> tuple[Path, Path, FvpRun]:
         """Lay out the files under short plain names: a user's may hold @ or commas, which the FVP splits at."""
         model, firmware, inputs, preload = (
             folder / name for name in ("model.tflite", "firmware.elf", "inputs.bin", "preload.bin")
@@ -133,8 +133,7 @@ class RunnerTarget:
         model.symlink_to(self._model.resolve())
         firmware.symlink_to(self._firmware.resolve())
         inputs.write_bytes(b"".join(_bytes(sample[name]) for name in self._inputs))
-        complement = bytes(0xFF ^ byte for name in self._outputs for byte in _bytes(expected[name]))
-        preload.write_bytes(complement)
+        preload.write_bytes(untouched)
         uart, dump = folder / "uart0.log", folder / "outputs.bin"
         run = FvpRun(
             firmware=firmware,
@@ -146,7 +145,7 @@ class RunnerTarget:
                 DataFile(inputs, runner.INPUT_ADDRESS),
                 DataFile(preload, runner.OUTPUT_ADDRESS),
             ),
-            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(complement)),),
+            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
             time_limit_s=max(1, round(self._timeout_s)),
         )
         return uart, dump, run

@@ -78,10 +78,11 @@ class RunOptions:
 class Target(Protocol):
     """What runs samples: one boot an input, one boot for all, or a board."""
 
-    def answers(
-        self, samples: tuple[Sample, ...], expected: tuple[dict[str, NDArray[Any]], ...], jobs: int
-    ) -> Iterator[Answer]:
+    def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
         """Yield the answers in the order of the samples; TargetError if one does not arrive whole."""
+
+    def close(self) -> None:
+        """End what still runs."""
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,19 @@ class TargetRun:
         self._inputs = _input_set(models.compiled, options)
         labels = load_labels(options.labels, models.source) if options.labels else {}
         target = self._target(npu, models, simulator, firmware)
-        kernels = ReferenceKernels(models.source)
         samples = self._inputs.samples
-        expected = tuple(_ordered(kernels.run(sample), models.outputs) for sample in samples)
         jobs = min(options.jobs or os.cpu_count() or 1, len(samples))
-        on_answer(0, len(samples))
-        for answer in target.answers(samples, expected, jobs):
-            self._answers.append(answer)
-            on_answer(len(self._answers), len(samples))
+        try:
+            answers = target.answers(samples, jobs)
+            on_answer(0, len(samples))
+            # The machines boot meanwhile.
+            kernels = ReferenceKernels(models.source)
+            expected = tuple(_ordered(kernels.run(sample), models.outputs) for sample in samples)
+            for answer in answers:
+                self._answers.append(answer)
+                on_answer(len(self._answers), len(samples))
+        finally:
+            target.close()
         return self._judged(npu, models, expected, labels)
 
     def _choose_simulator(self, npu: NpuConfig) -> Simulator | None:
