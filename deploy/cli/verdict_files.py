@@ -23,6 +23,9 @@ class Judged(Protocol):
 
 
 def _load_tables() -> None:
+
+    import importlib.metadata  # noqa: F401
+
     from rich import console, table  # noqa: F401
 
     from deploy.judging import verdict_text  # noqa: F401
@@ -77,9 +80,10 @@ def run_and_report(
 
 def _write(verdict: Verdict, command: str, json: Path | None, junit: Path | None) -> None:
     from deploy.files import write_text
-    from deploy.judging.junit import junit_xml
 
     if json is not None:
         write_text(json, verdict.model_dump_json(indent=2) + "\n")
     if junit is not None:
+        from deploy.judging.junit import junit_xml
+
         write_text(junit, junit_xml(verdict, command))

@@ -7,7 +7,6 @@ where LiteRT rounds otherwise (fully connected layers), what the NPU computes to
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -127,6 +126,8 @@ def tflm_installed() -> bool:
 
 
 def _version() -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("tflite-micro")
     except importlib.metadata.PackageNotFoundError:

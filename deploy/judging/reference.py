@@ -6,7 +6,6 @@ every machine (XNNPACK and the optimised kernels round differently and refuse so
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
@@ -105,6 +104,8 @@ def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[An
 
 
 def _version() -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("ai-edge-litert")
     except importlib.metadata.PackageNotFoundError:

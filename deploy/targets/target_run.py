@@ -5,7 +5,6 @@ build folder -> inputs -> reference outputs -> target's outputs -> comparison ->
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import time
@@ -362,6 +361,8 @@ def _ordered(outputs: dict[str, NDArray[Any]], order: dict[str, Tensor]) -> dict
 
 def tool_versions() -> dict[str, str]:
     """Version of everything that a verdict depends on, by package."""
+    import importlib.metadata
+
     versions = {"deploy": deploy.__version__, "python": platform.python_version()}
     for package in ("numpy", "ai-edge-litert", "ethos-u-vela", "mlia-ethos-u"):
         try:
