@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -15,6 +16,7 @@ def leave(status: int) -> NoReturn:
 
     Output that cannot be written (a full disk) is a failure of its own; a reader that has gone is not.
     """
+    atexit._run_exitfuncs()  # TensorFlow removes its temporary files there
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
