@@ -17,8 +17,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.firmware_project import firmware_build
@@ -77,7 +75,7 @@ def uart_seconds(target: FirmwareTarget, samples: tuple[Sample, ...], names: lis
 
     FirmwareLink.infer = measure  # type: ignore[assignment,method-assign]
     try:
-        list(target.answers(({},), (), 1))
+        list(target.answers(({},), 1))
     except StopMeasuringError:
         pass
     finally:
@@ -111,8 +109,7 @@ def runner_answers(
         npu_expected=True,
         timeout_s=TIMEOUT_S,
     )
-    zeros = {name: np.zeros(tensor.shape, tensor.dtype) for name, tensor in models.outputs.items()}
-    return target.answers(samples, tuple(zeros for _ in samples), 1)
+    return target.answers(samples, 1)
 
 
 def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> None:
@@ -129,7 +126,7 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
         return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=TIMEOUT_S)
 
     began = time.perf_counter()
-    answers = list(target().answers(samples, (), 1))
+    answers = list(target().answers(samples, 1))
     total = time.perf_counter() - began
     steady = [answer.wall_s for answer in answers[1:]]
     per_input = statistics.median(steady)

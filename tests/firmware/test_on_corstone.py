@@ -50,7 +50,7 @@ def failure(
     simulator = simulator or find(npu_config("U55-128"), "open")
     target = FirmwareTarget(simulator, firmware, expected or expectations(build), macs=macs, timeout_s=timeout_s)
     with pytest.raises(TargetError) as caught:
-        list(target.answers(samples(build, 3), (), 1))
+        list(target.answers(samples(build, 3), 1))
     return caught.value
 
 
@@ -78,7 +78,7 @@ def test_one_boot_answers_many_inputs_as_the_host_model_does(request: pytest.Fix
     target = FirmwareTarget(
         find(npu, "open"), npu_firmware(build), expectations(build), macs=npu.macs, timeout_s=60
     )
-    answers = list(target.answers(given, (), 1))
+    answers = list(target.answers(given, 1))
     model = NpuInference(read_models(build).compiled, npu)
     assert len(answers) == 20
     for sample, answer in zip(given, answers, strict=True):
@@ -203,7 +203,7 @@ def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_bu
     simulator = find(npu_config("U55-128"), "open")
     firmware = npu_firmware(small_build)
     target = FirmwareTarget(simulator, firmware, expectations(small_build), macs=128, timeout_s=30)
-    answers = target.answers(samples(small_build, 50), (), 1)
+    answers = target.answers(samples(small_build, 50), 1)
     next(answers)
     own = Path(f"/proc/{os.getpid()}/task")
     children = [int(pid) for task in own.iterdir() for pid in (task / "children").read_text().split()]

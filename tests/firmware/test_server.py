@@ -42,7 +42,7 @@ def expectations(small_build: BuildFolder) -> Expectations:
 
 def answers(server: CServer, expectations: Expectations, count: int = 1, timeout_s: float = 3.0) -> list:
     target = BoardTarget(server.port, expectations, timeout_s=timeout_s)
-    return list(target.answers(tuple({"image": IMAGE + i} for i in range(count)), (), 1))
+    return list(target.answers(tuple({"image": IMAGE + i} for i in range(count)), 1))
 
 
 def failure(server: CServer, expectations: Expectations, count: int = 1, timeout_s: float = 3.0) -> TargetError:
@@ -263,7 +263,7 @@ def test_a_serial_port_of_this_computer_works_as_well(
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     target = BoardTarget(os.ttyname(slave), expectations, timeout_s=5)
-    got = list(target.answers(tuple({"image": IMAGE + i} for i in range(5)), (), 1))
+    got = list(target.answers(tuple({"image": IMAGE + i} for i in range(5)), 1))
     assert [answer.outputs["garment"].tobytes()[:2] for answer in got] == [bytes([i, i + 2]) for i in range(5)]
     os.close(slave)
     os.close(master)
