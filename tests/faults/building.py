@@ -444,7 +444,7 @@ def _(s: Sandbox) -> list[str]:
 @verify("the weights are those of another model", 1, "FAIL", "beyond the tolerance")
 def _(s: Sandbox) -> list[str]:
     content = bytearray((s.build / "source.tflite").read_bytes())
-    import tflite
+    from ai_edge_litert import schema_py_generated as tflite
 
     model = tflite.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
