@@ -1,0 +1,1 @@
+"""Architecture search: stages, latency oracles, proxy training, the Pareto front."""

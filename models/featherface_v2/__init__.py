@@ -1,0 +1,1 @@
+"""FeatherFace V2 Ultra: face detection with 244,483 parameters."""

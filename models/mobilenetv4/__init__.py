@@ -1,0 +1,1 @@
+"""MobileNetV4: Conv-S/M/L and Hybrid-M/L."""
