@@ -53,7 +53,7 @@ apt:
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,search,charts,dev]'
 	touch $@
 
 clean:

@@ -67,6 +67,9 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("capstone", True, "capstone", "open Corstone-300"),
     ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
+    ("optuna", False, "'optuna>=5,<6'", "search"),
+    ("altair", False, "'altair==6.3.*'", "charts"),
+    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "charts"),
 )
 
 
