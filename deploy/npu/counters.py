@@ -1,12 +1,10 @@
-"""What the NPU's performance counters show for a run: estimates, from what the run moved and computed."""
+"""What operations move through the AXI ports, and what the NPU's performance counters make of it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 
-from deploy.npu.decoder import Program
 from deploy.npu.operations import (
     BlockOperation,
     ConvolutionOperation,
@@ -25,38 +23,42 @@ AXI0_WRITE_BEATS = 0x87
 AXI1_READ_BEATS = 0x182
 AXI1_WRITE_BEATS = 0x187
 
+DEFAULT_REGION_CONFIG = 0x5553
+"""REGIONCFG as the firmware's driver sets it: region 0 (constants) at port 1, the others at port 0."""
+
 # Vela 5.2.0, axi_port_bytes_per_cycle.
 _BEAT_BYTES = {"U55": 8, "U65": 16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes that a run moves through each of the two AXI ports.
+    """Bytes that move through each of the two AXI ports.
 
     Attributes:
         read: bytes read through port 0 and 1.
         written: bytes written through port 0 and 1.
     """
 
-    read: tuple[int, int]
-    written: tuple[int, int]
+    read: tuple[int, int] = (0, 0)
+    written: tuple[int, int] = (0, 0)
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(
+            (self.read[0] + other.read[0], self.read[1] + other.read[1]),
+            (self.written[0] + other.written[0], self.written[1] + other.written[1]),
+        )
 
 
-def traffic(program: Program, region_config: int) -> Traffic:
-    """Add up what each operation reads and writes once, by the port that REGIONCFG gives its region.
+def traffic(operation: Operation, region_config: int = DEFAULT_REGION_CONFIG) -> Traffic:
+    """What an operation reads and writes, each byte once, by the port that REGIONCFG gives its region.
+
+    What stays inside the NPU (its SHRAM) passes no port.
 
     Args:
-        program: the decoded command stream.
+        operation: a decoded operation.
         region_config: the register: two bits a region, 0 and 1 are port 0, 2 and 3 are port 1.
     """
-    read: Counter[int] = Counter()
-    written: Counter[int] = Counter()
-    for operation in program.operations:
-        for region, size in _reads(operation):
-            read[_port(region, region_config)] += size
-        for region, size in _writes(operation):
-            written[_port(region, region_config)] += size
-    return Traffic((read[0], read[1]), (written[0], written[1]))
+    return Traffic(_by_port(_reads(operation), region_config), _by_port(_writes(operation), region_config))
 
 
 def event_counts(product: str, cycles: int, moved: Traffic) -> dict[int, int]:
@@ -79,29 +81,28 @@ def event_counts(product: str, cycles: int, moved: Traffic) -> dict[int, int]:
     }
 
 
-def _port(region: int, region_config: int) -> int:
-    return region_config >> (2 * region) >> 1 & 1
+def _by_port(moves: list[tuple[int | None, int]], region_config: int) -> tuple[int, int]:
+    ports = [0, 0]
+    for region, size in moves:
+        if region is not None:
+            ports[region_config >> (2 * region) >> 1 & 1] += size
+    return ports[0], ports[1]
 
 
-def _reads(operation: Operation) -> list[tuple[int, int]]:
+def _reads(operation: Operation) -> list[tuple[int | None, int]]:
     if isinstance(operation, DmaOperation):
-        return _outside([(operation.source_region, operation.length)])
+        return [(operation.source_region, operation.length)]
     assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
     reads: list[tuple[int | None, int]] = [(operation.ifm.region, operation.ifm.nbytes)]
     if isinstance(operation, ConvolutionOperation):
         reads += [(part.region, part.length) for part in (*operation.weights, *operation.scales)]
     elif isinstance(operation, ElementwiseOperation) and operation.ifm2 is not None:
         reads.append((operation.ifm2.region, operation.ifm2.nbytes))
-    return _outside(reads)
+    return reads
 
 
-def _writes(operation: Operation) -> list[tuple[int, int]]:
+def _writes(operation: Operation) -> list[tuple[int | None, int]]:
     if isinstance(operation, DmaOperation):
-        return _outside([(operation.destination_region, operation.length)])
+        return [(operation.destination_region, operation.length)]
     assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
-    return _outside([(operation.ofm.region, operation.ofm.nbytes)])
-
-
-def _outside(moves: list[tuple[int | None, int]]) -> list[tuple[int, int]]:
-    """Without what stays inside the NPU (its SHRAM is region None)."""
-    return [(region, size) for region, size in moves if region is not None]
+    return [(operation.ofm.region, operation.ofm.nbytes)]

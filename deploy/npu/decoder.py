@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from deploy.npu.operations import (
     Upscale,
 )
 from deploy.npu.register_values import RegisterValues
+from deploy.npu.statistics import OperationRecord, record
 
 _IGNORED = frozenset(
     # Program order is execution order here, so nothing has to be waited for.
@@ -47,6 +48,14 @@ class Program:
     operations: tuple[Operation, ...]
     stopped: bool
     words: int
+    _records: dict[tuple[int, int], OperationRecord] = field(default_factory=dict, repr=False, compare=False)
+
+    def described(self, operation: Operation, architecture: Architecture, region_config: int) -> OperationRecord:
+        """The record of one of the operations; made once, since every run of the program asks for it again."""
+        key = (operation.index, region_config)
+        if key not in self._records:
+            self._records[key] = record(operation, architecture, region_config)
+        return self._records[key]
 
 
 def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.convolution import convolve
+from deploy.npu.counters import DEFAULT_REGION_CONFIG
 from deploy.npu.decoder import Program, decode
 from deploy.npu.dma import copy
 from deploy.npu.elementwise import elementwise
@@ -23,7 +24,7 @@ from deploy.npu.operations import (
 )
 from deploy.npu.parallel import one_blas_thread
 from deploy.npu.pooling import pool
-from deploy.npu.statistics import Statistics, record
+from deploy.npu.statistics import Statistics
 from deploy.npu.weight_cache import WeightCache
 
 Observer = Callable[[Operation, Memory], None]
@@ -37,6 +38,7 @@ def execute(
     cache: WeightCache | None = None,
     on_operation: Observer | None = None,
     defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+    region_config: int = DEFAULT_REGION_CONFIG,
 ) -> Statistics:
     """Execute a command stream: reads and writes ``regions`` as the NPU would.
 
@@ -50,6 +52,7 @@ def execute(
         on_operation: called after every operation, for those who compare step by step.
         defined: finds reads of memory that nobody wrote: region number -> ranges ``(start, stop)`` that hold data
             at the start (constants, inputs). Without it every byte counts as written.
+        region_config: REGIONCFG; only the counters depend on it.
 
     Returns:
         What was executed.
@@ -58,7 +61,7 @@ def execute(
         NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
             by the operations before it.
     """
-    return run(decode(stream, arch), regions, arch, cache, on_operation, defined)
+    return run(decode(stream, arch), regions, arch, cache, on_operation, defined, region_config)
 
 
 def run(
@@ -68,6 +71,7 @@ def run(
     cache: WeightCache | None = None,
     on_operation: Observer | None = None,
     defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+    region_config: int = DEFAULT_REGION_CONFIG,
 ) -> Statistics:
     """Execute a decoded program; see :func:`execute`."""
     memory = Memory(regions, arch, defined)
@@ -80,7 +84,7 @@ def run(
             except NpuError as error:
                 error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
                 raise
-            statistics.records.append(record(operation, arch))
+            statistics.records.append(program.described(operation, arch, region_config))
             if on_operation is not None:
                 on_operation(operation, memory)
     return statistics

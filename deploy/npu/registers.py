@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.counters import Traffic, event_counts, traffic
+from deploy.npu.counters import event_counts
 from deploy.npu.decoder import Program, decode
 from deploy.npu.errors import MemoryAccessError, NpuError
 from deploy.npu.execution import run
@@ -108,11 +108,6 @@ class FinishedRun:
 @functools.lru_cache(maxsize=4)
 def _decoded(stream: bytes, architecture: Architecture) -> Program:
     return decode(np.frombuffer(stream, dtype="<u4"), architecture)
-
-
-@functools.lru_cache(maxsize=4)
-def _traffic(stream: bytes, architecture: Architecture, region_config: int) -> Traffic:
-    return traffic(_decoded(stream, architecture), region_config)
 
 
 class RegisterFile:
@@ -229,7 +224,8 @@ class RegisterFile:
         try:
             stream = self._stream()
             program = _decoded(stream, self._architecture)
-            statistics = run(program, self._regions(), self._architecture, self._cache)
+            ports = self._stored.get(REGIONCFG, 0)
+            statistics = run(program, self._regions(), self._architecture, self._cache, region_config=ports)
         except (BusError, MemoryAccessError) as error:
             self._failed(STATUS_BUS_ERROR, str(error))
         except NpuError as error:
@@ -237,8 +233,8 @@ class RegisterFile:
         else:
             self._status |= STATUS_END
             self._queue_read = self._stored.get(QSIZE, 0)
-            moved = _traffic(stream, self._architecture, self._stored.get(REGIONCFG, 0))
-            self._count(statistics.cycles, event_counts(self._architecture.product, statistics.cycles, moved))
+            cycles = statistics.cycles
+            self._count(cycles, event_counts(self._architecture.product, cycles, statistics.moved))
             self.runs.append(FinishedRun(statistics, None))
         finally:
             self._memory.commit()

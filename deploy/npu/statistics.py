@@ -6,11 +6,13 @@ The estimate itself is :mod:`deploy.npu.cycles`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 
 from deploy.npu.architecture import Architecture
+from deploy.npu.counters import DEFAULT_REGION_CONFIG, Traffic, traffic
 from deploy.npu.cycles import estimate
 from deploy.npu.operations import (
-    BlockOperation,
     ConvolutionOperation,
     DmaOperation,
     ElementwiseOperation,
@@ -28,17 +30,25 @@ class OperationRecord:
         kind: ``CONV``, ``DEPTHWISE``, ``POOL.MAX``, ``ELEMENTWISE.ADD``, ``DMA`` and so on.
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
-        bytes_read: feature map, weight, scale and DMA source bytes, each counted once.
-        bytes_written: OFM or DMA destination bytes.
+        moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
         cycles: an ESTIMATE for the operation alone, see :func:`deploy.npu.cycles.estimate`.
     """
 
     kind: str
     offset: int
     macs: int
-    bytes_read: int
-    bytes_written: int
+    moved: Traffic
     cycles: int
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read through both ports."""
+        return sum(self.moved.read)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes written through both ports."""
+        return sum(self.moved.written)
 
 
 @dataclass
@@ -69,14 +79,19 @@ class Statistics:
         return sum(record.macs for record in self.records)
 
     @property
+    def moved(self) -> Traffic:
+        """Bytes through each AXI port."""
+        return reduce(add, (record.moved for record in self.records), Traffic())
+
+    @property
     def bytes_read(self) -> int:
-        """Bytes read."""
-        return sum(record.bytes_read for record in self.records)
+        """Bytes read through both ports."""
+        return sum(self.moved.read)
 
     @property
     def bytes_written(self) -> int:
-        """Bytes written."""
-        return sum(record.bytes_written for record in self.records)
+        """Bytes written through both ports."""
+        return sum(self.moved.written)
 
     @property
     def cycles(self) -> int:
@@ -96,24 +111,32 @@ class Statistics:
         return total
 
 
-def record(operation: Operation, architecture: Architecture) -> OperationRecord:
-    """Describe an operation that was executed; its cycles are an estimate."""
-    cycles = estimate(operation, architecture).cycles
+def record(
+    operation: Operation, architecture: Architecture, region_config: int = DEFAULT_REGION_CONFIG
+) -> OperationRecord:
+    """Describe an operation that was executed; its cycles are an estimate.
+
+    Args:
+        operation: what was executed.
+        architecture: on which NPU.
+        region_config: REGIONCFG, which says through which port each region is reached.
+    """
+    kind, macs = _kind_and_macs(operation)
+    moved = traffic(operation, region_config)
+    return OperationRecord(kind, operation.offset, macs, moved, estimate(operation, architecture).cycles)
+
+
+def _kind_and_macs(operation: Operation) -> tuple[str, int]:
     if isinstance(operation, DmaOperation):
-        return OperationRecord("DMA", operation.offset, 0, operation.length, operation.length, cycles)
-    assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
-    kind, macs = operation.command.removeprefix("NPU_OP_"), 0
-    read, written = operation.ifm.nbytes, operation.ofm.nbytes
-    if isinstance(operation, ConvolutionOperation):
-        depth = 1 if operation.depthwise else operation.ifm.depth
-        macs = operation.ofm.elements * operation.kernel.height * operation.kernel.width * depth
-        read += sum(part.length for part in (*operation.weights, *operation.scales))
-    elif isinstance(operation, PoolingOperation):
-        kind = f"POOL.{operation.mode.name}"
-        macs = operation.ofm.elements * operation.kernel.height * operation.kernel.width
+        return "DMA", 0
+    if isinstance(operation, ElementwiseOperation):
+        return f"ELEMENTWISE.{operation.mode.name}", 0
+    if isinstance(operation, PoolingOperation):
         if operation.mode is PoolingMode.REDUCE_SUM:
-            macs = operation.ifm.elements
-    elif isinstance(operation, ElementwiseOperation):
-        kind = f"ELEMENTWISE.{operation.mode.name}"
-        read += operation.ifm2.nbytes if operation.ifm2 is not None else 0
-    return OperationRecord(kind, operation.offset, macs, read, written, cycles)
+            return f"POOL.{operation.mode.name}", operation.ifm.elements
+        taps = operation.kernel.height * operation.kernel.width
+        return f"POOL.{operation.mode.name}", operation.ofm.elements * taps
+    assert isinstance(operation, ConvolutionOperation)  # noqa: S101 - narrows the type, there is no other kind
+    depth = 1 if operation.depthwise else operation.ifm.depth
+    taps = operation.kernel.height * operation.kernel.width * depth
+    return operation.command.removeprefix("NPU_OP_"), operation.ofm.elements * taps

@@ -19,8 +19,11 @@ TWO_DMAS += [0x10130, 0x1030131, 0x4030, 0, 0x4031, 0x1000, 0x4032, 256, 0x10, 0
 
 def test_bytes_are_counted_at_the_port_that_regioncfg_gives_each_region():
     program = decode(np.array(TWO_DMAS, np.uint32), Architecture("U55", 128))
-    assert traffic(program, 0b0011) == Traffic(read=(256, 32), written=(32, 0))
-    assert traffic(program, 0b1100) == Traffic(read=(32, 256), written=(0, 32))
+    copy, table = program.operations
+    assert traffic(copy, 0b0011) == Traffic(read=(0, 32), written=(32, 0))
+    assert traffic(copy, 0b1100) == Traffic(read=(32, 0), written=(0, 32))
+    assert traffic(table, 0b0011) == Traffic(read=(256, 0))
+    assert traffic(copy) + traffic(table) == Traffic(read=(256, 32), written=(32, 0))
 
 
 def test_beats_have_the_width_of_the_products_port_and_are_rounded_up():

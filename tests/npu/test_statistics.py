@@ -1,4 +1,5 @@
 from deploy.npu import Architecture
+from deploy.npu.counters import Traffic
 from deploy.npu.operations import AddressRange, DmaOperation, ElementwiseMode, PoolingMode
 from deploy.npu.statistics import Statistics, record
 
@@ -13,8 +14,10 @@ def test_a_convolution_counts_its_macs_and_its_streams() -> None:
     found = record(operation, U55)
     assert found.kind == "CONV"
     assert found.macs == 7 * 7 * 16 * 3 * 3 * 32
-    assert found.bytes_read == 9 * 9 * 32 + 640 + 160
-    assert found.bytes_written == 7 * 7 * 16
+    # Region 0 holds weights and scales; the builders' feature maps lie in region 1.
+    assert found.moved == Traffic(read=(9 * 9 * 32, 640 + 160), written=(7 * 7 * 16, 0))
+    assert (found.bytes_read, found.bytes_written) == (9 * 9 * 32 + 640 + 160, 7 * 7 * 16)
+    assert record(operation, U55, 0b0000).moved.read == (9 * 9 * 32 + 640 + 160, 0)
     # At least the time that 128 MAC units need.
     assert found.cycles >= found.macs / 128
 
@@ -36,6 +39,7 @@ def test_totals_are_the_sums_of_the_records() -> None:
     dma = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 100)
     statistics = Statistics([record(dma, U55), record(pooling(PoolingMode.MAX, fm, fm), U55)])
     assert (statistics.operations, statistics.dma_operations) == (1, 1)
+    assert statistics.moved == Traffic(read=(128, 100), written=(100 + 128, 0))
     assert statistics.bytes_read == 100 + 128
 
 
