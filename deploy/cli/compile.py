@@ -61,7 +61,7 @@ def compile_(
     from deploy.files import check_writable, write_text
     from deploy.npu_config import npu_config
     from deploy.quantizing import model_source
-    from deploy.report import print_build
+    from deploy.reporting.text import print_build
 
     kept = settings.load()
     text = model or kept.model

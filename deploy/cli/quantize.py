@@ -43,7 +43,7 @@ def quantize(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.quantizing import model_source
-    from deploy.report import agreement_table
+    from deploy.reporting.text import agreement_table
 
     kept = settings.load()
     text = model or kept.model

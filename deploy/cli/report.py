@@ -29,7 +29,7 @@ def report(
     from deploy.build_folder import BuildFolder
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
-    from deploy.report import print_build, print_figures
+    from deploy.reporting.text import print_build, print_figures
 
     if format_ not in ("text", "json"):
         raise BadInputError(f"--format {format_}: choose text or json")

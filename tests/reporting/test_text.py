@@ -14,7 +14,7 @@ from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.npu_config import npu_config
 from deploy.quantizing.agreement import OutputAgreement
-from deploy.report import agreement_table, print_build
+from deploy.reporting.text import agreement_table, print_build
 from deploy.tables import format_figure
 
 

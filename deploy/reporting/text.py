@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import (
@@ -13,15 +12,13 @@ from deploy.build_folder import (
     OperatorRecord,
     TensorRecord,
 )
-from deploy.errors import BadInputError
 from deploy.quantizing.agreement import OutputAgreement
+from deploy.reporting.documents import read_quantization
 from deploy.tables import figures_table, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-    from deploy.quantizing.quantization import QuantizationDocument
 
 TOP_OPERATORS = 10
 
@@ -72,22 +69,6 @@ def print_figures(document: CompileDocument, console: Console) -> None:
     )
     sources = ", ".join(sorted({figure.source for figure in document.figures}))
     console.print(f"Source: {sources}. Estimates of different system configurations do not compare.\n")
-
-
-def read_quantization(path: Path) -> QuantizationDocument:
-    """Read a ``quantize.json``.
-
-    Raises:
-        BadInputError: it cannot be read or is damaged.
-    """
-    from pydantic import ValidationError
-
-    from deploy.quantizing.quantization import QuantizationDocument
-
-    try:
-        return QuantizationDocument.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(f"{path}: cannot be read", hints=["run `deploy compile` again"]) from error
 
 
 def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table:
