@@ -1,7 +1,8 @@
-"""A factor per channel (layer scale)."""
+"""The layer that Keras does not have: a factor per channel."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 
@@ -17,9 +18,31 @@ def layer_scale(keras: Any, x: Any, name: str, initial: float) -> Any:
     Returns:
         float [N, H, W, C].
     """
-    return keras.layers.EinsumDense(
-        "abcd,d->abcd",
-        (x.shape[1], x.shape[2], x.shape[3]),
-        name=name,
-        kernel_initializer=keras.initializers.Constant(initial),
-    )(x)
+    return layer_scale_class()(initial, name=name)(x)
+
+
+@functools.cache
+def layer_scale_class() -> Any:
+    """The Keras layer class ``LayerScale``; made on the first call, because importing Keras takes seconds."""
+    import keras
+
+    @keras.saving.register_keras_serializable(package="deploy")
+    class LayerScale(keras.layers.Layer):  # type: ignore[misc]
+        """y = x * factor, a trained factor per channel. The converter folds it into the convolution before."""
+
+        def __init__(self, initial: float = 1e-5, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.initial = initial
+
+        def build(self, shape: tuple[int | None, ...]) -> None:
+            self.factor = self.add_weight(
+                shape=(shape[-1],), initializer=keras.initializers.Constant(self.initial), name="factor"
+            )
+
+        def call(self, x: Any) -> Any:
+            return x * self.factor
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "initial": self.initial}
+
+    return LayerScale
