@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import Document
+from deploy.judging.differences import LsbBin, WorstInput, lsb_differences, lsb_histogram, worst_inputs
 from deploy.tflite_model import Model, Tensor
 
 
@@ -31,6 +32,8 @@ class OutputComparison(Document):
         rmse: root mean square error of the dequantized values.
         l2r: relative L2 error of the dequantized values (0 when both are zero, None when only the reference is).
         cosine: cosine similarity of the dequantized values (None when one of them is zero).
+        lsb_histogram: target minus reference in LSB; empty where there is no such unit.
+        worst_inputs: the inputs that differ most, at most ten.
     """
 
     name: str
@@ -43,6 +46,8 @@ class OutputComparison(Document):
     rmse: float | None = None
     l2r: float | None = None
     cosine: float | None = None
+    lsb_histogram: tuple[LsbBin, ...] = ()
+    worst_inputs: tuple[WorstInput, ...] = ()
 
     def within(self, tolerance: float) -> bool:
         """Whether every element is within ``tolerance`` LSB of the reference."""
@@ -109,6 +114,7 @@ def compare_output(
     inputs = np.flatnonzero(different.reshape(len(target), -1).any(axis=1))
     real_target, real_reference = dequantize(target, scale), dequantize(reference, scale)
     errors = _errors(real_target, real_reference)
+    differences = lsb_differences(target, reference, scale.lsb)
     return OutputComparison(
         name=name,
         elements=int(target.size),
@@ -116,6 +122,8 @@ def compare_output(
         max_lsb=_max_lsb(target, reference, scale),
         mismatched_inputs=tuple(int(index) for index in inputs[:100]),
         top1_agreement=_top1(target, reference),
+        lsb_histogram=() if differences is None else lsb_histogram(differences),
+        worst_inputs=() if differences is None else worst_inputs(differences),
         **errors,
     )
 
