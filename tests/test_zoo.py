@@ -17,6 +17,7 @@ from deploy.errors import BadInputError, NotInstalledError
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
 from deploy.quantizing.float_model import INSTALL_TENSORFLOW
+from deploy.zoo.project import read
 
 NAME = "multihead-mobilenetv3"
 
@@ -125,7 +126,7 @@ def test_a_damaged_description_is_refused_by_name(tmp_path: Path) -> None:
     for text in ("name = ", 'name = "x"\n', 'pretrained = 3\nname = "x"'):
         (folder / "project.toml").write_text(text)
         with pytest.raises(BadInputError, match=r"broken/project\.toml: not a usable project description"):
-            zoo._read(folder)
+            read(folder)
 
 
 def test_list_shows_every_model_without_importing_tensorflow() -> None:

@@ -18,6 +18,17 @@ def stdout() -> Console:
     return Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
 
 
+def print_markdown(text: str) -> None:
+    """Print Markdown: laid out on a terminal, as it is into a file or pipe."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
 def report_error(error: DeployError) -> None:
     """Print an error on standard error: what is wrong, the target's last lines, what to try."""
     print(f"deploy: error: {error.message}", file=sys.stderr)

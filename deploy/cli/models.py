@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 models_app = typer.Typer(
-    help="List, build, train and feed the networks that come with deploy.", no_args_is_help=True
+    help="List, build, train and feed the networks that come with deploy, and show their cards.",
+    no_args_is_help=True,
 )
 
 _Name = Annotated[str, typer.Argument(help="Name of the model, as `deploy models list` shows it.")]
@@ -19,14 +20,55 @@ _Set = Annotated[
 
 
 @models_app.command("list")
-def list_models() -> None:
-    """Show the models: name, parameters, what they are."""
+def list_models(
+    json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
+) -> None:
+    """Show the models: name, parameters and input with default options, what they are, trained weights."""
     from deploy import zoo
 
+    if json:
+        print(zoo.as_json(zoo.projects()))
+        return
     for project in zoo.projects():
-        print(f"{project.name}  {project.parameters:,} parameters  {project.summary}")
+        size = f"  {project.input}" if project.input else ""
+        print(f"{project.name}  {project.parameters:,} parameters{size}  {project.summary}")
         for item in project.pretrained:
-            print(f"    trained weights: {item.what}")
+            options = " ".join(zoo.assignments_of(item.options))
+            licence = f"; licence of the data: {item.licence}" if item.licence else ""
+            print(f"    trained weights: {item.what}{f' ({options})' if options else ''}{licence}")
+        if not project.pretrained:
+            print("    random weights: `deploy models train` or your own training fills them")
+
+
+@models_app.command("card")
+def show_card(
+    name: _Name,
+    settings: _Set = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run Vela for the chosen options and show its estimates instead.")
+    ] = False,
+    npu: Annotated[
+        list[str] | None,
+        typer.Option("--npu", help="With --measure: for these NPUs only, e.g. U55-128; repeatable."),
+    ] = None,
+) -> None:
+    """Show a model's card: what it is, how large, how fast, how accurate, and how it was measured."""
+    from deploy import zoo
+    from deploy.cli.console import print_markdown, progress
+    from deploy.errors import BadInputError
+    from deploy.zoo import cards
+    from deploy.zoo.card_results import npu_tables
+
+    project = zoo.find(name)
+    if not measure:
+        if settings or npu:
+            raise BadInputError(f"--{'set' if settings else 'npu'} goes with --measure: the card is as it is")
+        print_markdown(cards.card(project))
+        return
+    wanted = zoo.Measured(title=project.name, npus=tuple(npu or ()))
+    with progress(f"measuring {project.name}") as bar:
+        results = cards.measure(project, (wanted,), assignments=settings or (), advance=bar.advance)
+    print_markdown(npu_tables(results))
 
 
 @models_app.command("build")
@@ -36,10 +78,17 @@ def build_model(
         Path | None, typer.Option("--output", "-o", help=".keras file to write; default: build/NAME.keras.")
     ] = None,
     settings: _Set = None,
-    untrained: Annotated[bool, typer.Option("--untrained", help="Random weights.")] = False,
+    trained: Annotated[
+        bool | None,
+        typer.Option(
+            "--trained/--untrained",
+            help="Insist on the trained weights, or take random ones. Default: trained where the project brings "
+            "them for these options.",
+        ),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Load these weights (.weights.h5).")] = None,
 ) -> None:
-    """Write a model as a .keras file, with its trained weights unless told otherwise.
+    """Write a model as a .keras file; the last line says which weights it has.
 
     An unknown KEY in --set makes the message list all of them.
     """
@@ -53,10 +102,11 @@ def build_model(
     if target.suffix != ".keras":
         raise BadInputError(f"{target}: the name of the file must end in .keras")
     with silenced():
-        model = zoo.build(name, settings or (), trained=not untrained, weights=weights)
-        content = zoo.keras_file(model)
+        network = zoo.network(name, settings or (), trained=trained, weights=weights)
+        content = zoo.keras_file(network.model)
     write_bytes(target, content)
-    print(f"{target}: {project.name}, {model.count_params():,} parameters")
+    what = f"trained on {network.trained}" if network.trained and weights is None else network.trained
+    print(f"{target}: {project.name}, {network.model.count_params():,} parameters, weights: {what or 'random'}")
 
 
 @models_app.command("train")

@@ -22,6 +22,15 @@ from deploy.judging.inputs import read_arrays
 DEFAULT_SAMPLES = 200
 """Samples used when none are asked for: enough for stable ranges, a few seconds on small networks."""
 
+RANDOM = "random"
+"""Names random images where data is asked for."""
+
+RANDOM_IMAGES = "random images in [0, 1]"
+"""What documents call them."""
+
+RANDOM_SAMPLES = 8
+"""Random images to calibrate with: they only have to give every tensor some range."""
+
 IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"])
 _IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MAX_IMAGES = 1_000_000
@@ -74,7 +83,7 @@ def load(source: str, specs: Sequence[InputSpec], samples: int | None = None) ->
     iterable the first ones are taken.
 
     Args:
-        source: ``.npz``, ``.npy``, a folder of images, or ``FILE.py:function``.
+        source: ``.npz``, ``.npy``, a folder of images, ``FILE.py:function``, or ``random``.
         specs: the model's inputs.
         samples: how many to use at most; None for ``DEFAULT_SAMPLES``.
 
@@ -84,6 +93,8 @@ def load(source: str, specs: Sequence[InputSpec], samples: int | None = None) ->
     limit = DEFAULT_SAMPLES if samples is None else samples
     if limit < 1:
         raise BadInputError(f"--samples {limit}: at least one sample is needed")
+    if source == RANDOM and not Path(source).exists():
+        return random_images(specs, min(limit, RANDOM_SAMPLES))
     if user_function.is_reference(source):
         return Dataset(source, _from_function(source, specs, limit))
     path = Path(source)
@@ -95,6 +106,44 @@ def load(source: str, specs: Sequence[InputSpec], samples: int | None = None) ->
             hints=["data: .npz, .npy, a folder of images, or FILE.py:function"],
         )
     return Dataset(source, _from_arrays(source, read_arrays(path), specs, limit))
+
+
+def of_arrays(source: str, arrays: Mapping[str, Any], specs: Sequence[InputSpec], samples: int) -> Dataset:
+    """Check arrays as data for a model's inputs.
+
+    Args:
+        source: where they come from, for messages and documents.
+        arrays: by input name, ``[samples, *shape without the batch]``; one array may have any name.
+        specs: the model's inputs.
+        samples: how many to use at most.
+
+    Raises:
+        BadInputError: as :func:`load`.
+    """
+    return Dataset(source, _from_arrays(source, arrays, specs, samples))
+
+
+def random_images(specs: Sequence[InputSpec], samples: int) -> Dataset:
+    """Uniform noise in [0, 1], for time and memory where accuracy does not matter. The same every time.
+
+    Both ends of the range occur, so that a quantized uint8 input gets scale 1/255 and zero point 0.
+
+    Args:
+        specs: the model's inputs.
+        samples: how many.
+
+    Raises:
+        BadInputError: an input is not float.
+    """
+    random = np.random.default_rng(0)
+    arrays = {}
+    for spec in specs:
+        if not spec.dtype.startswith("float"):
+            raise BadInputError(f"random data is for float inputs, the model has {spec}")
+        values = random.random((samples, *spec.shape[1:]), np.float32).astype(spec.dtype)
+        values.reshape(samples, -1)[:, 0], values.reshape(samples, -1)[:, -1] = 0, 1
+        arrays[spec.name] = values
+    return Dataset(RANDOM_IMAGES, arrays)
 
 
 def _from_arrays(

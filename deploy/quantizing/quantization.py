@@ -87,6 +87,8 @@ def quantize(
     *,
     io: str = "uint8",
     verbose: bool = False,
+    compare: int = AGREEMENT_SAMPLES,
+    notes: tuple[str, ...] = (),
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Convert a float model and compare the result with it.
@@ -96,6 +98,8 @@ def quantize(
         data: calibration samples for its inputs.
         io: ``uint8`` or ``int8``.
         verbose: let the converter print.
+        compare: on how many samples float and quantized model are compared at most, at least one.
+        notes: warnings for the document.
         advance: called with (samples compared, samples to compare).
 
     Raises:
@@ -108,7 +112,7 @@ def quantize(
     quantized = tflite_model.load(content, source=f"{model.source} (converted)")
     refuse_float(quantized, model.source)
     _check_names(quantized, model)
-    compared = list(itertools.islice(data, AGREEMENT_SAMPLES))
+    compared = list(itertools.islice(data, max(compare, 1)))
     with silenced(verbose=verbose):
         floats = [model.run(sample) for sample in compared]
     kernels, warnings = _kernels(quantized)
@@ -127,7 +131,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals),
             kernels=kernels.name,
-            warnings=warnings,
+            warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),

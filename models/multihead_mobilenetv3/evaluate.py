@@ -1,93 +1,83 @@
 """Measures the committed weights; writes ``results.json`` and the tables of the card.
 
-``python -m deploy.models.multihead_mobilenetv3.evaluate`` in a checkout: float and uint8 accuracy on all 10,000
-test images and Vela's estimates for every NPU that Corstone-300 can have; about two minutes on one core.
+``python -m deploy.models.multihead_mobilenetv3.evaluate`` in a checkout: for every weights file float and uint8
+accuracy on all 10,000 test images and accuracy of the compiled network on the NPU model and on Corstone-300; then
+Vela's estimates. About ten minutes on one core.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import zoo
-from deploy.build_folder import sha256_of_file
-from deploy.compiling import vela
-from deploy.files import write_bytes, write_text
+from deploy import tflite_model, zoo
+from deploy.build_folder import BuildFolder, sha256_of_file
+from deploy.compiling.compilation import compile_model
+from deploy.compiling.compile_options import compile_options
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.builder import HEAD_SUFFIX, INPUT_NAME
-from deploy.models.multihead_mobilenetv3.results import (
-    CARD_FILE,
-    RESULTS_FILE,
-    HeadResult,
-    NpuResult,
-    Results,
-    into_card,
-)
-from deploy.npu_config import NPU_CONFIGS, NpuConfig
-from deploy.quantizing import dataset, model_source
-from deploy.quantizing.quantization import Quantized, quantize
+from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
+from deploy.models.multihead_mobilenetv3.results import HeadResult, Results, TargetResult, WeightsResult
+from deploy.npu_config import npu_config
+from deploy.quantizing.quantization import Quantized
+from deploy.verifying.npu_inference import NpuInference
+from deploy.zoo import Pretrained, cards
+from deploy.zoo.quantized import quantize_network
 
 NAME: Final = "multihead-mobilenetv3"
+TARGET_NPU: Final = "U55-128"
+NPU_MODEL_IMAGES: Final = 10_000
+MACHINE_IMAGES: Final = 64
 _BATCH = 500
-_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
+_NPU_BATCH = 100
+
+Classes = dict[str, NDArray[np.int64]]
+"""Head name -> class of each image, [N]."""
 
 
-def quantize_as_the_demo(model: Any) -> Quantized:
-    """Quantize as ``make demo`` does: ``.keras`` file, ``calibration.npz``, uint8 input and outputs.
-
-    Args:
-        model: ``keras.Model``.
-
-    Raises:
-        NotInstalledError: TensorFlow or the data set is missing.
-    """
-    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name:
-        folder = Path(name)
-        write_bytes(folder / "model.keras", zoo.keras_file(model))
-        calibration, *_ = fashion_mnist.write(folder, count=1)
-        frozen = model_source.load_float(model_source.parse(str(folder / "model.keras")))
-        return quantize(frozen, dataset.load(str(calibration), frozen.inputs))
-
-
-def classify_float(model: Any, images: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
-    """Classes that the float network gives.
-
-    Args:
-        model: ``keras.Model``.
-        images: uint8 [N, 56, 56, 1].
-
-    Returns:
-        Head name -> [N].
-    """
+def classify_float(model: Any, images: NDArray[np.uint8]) -> Classes:
+    """Classes that the float network gives for uint8 [N, 56, 56, 1]."""
     logits = model.predict(images.astype(np.float32) / np.float32(255), batch_size=_BATCH, verbose=0)
     return {head: values.argmax(axis=1) for head, values in logits.items()}
 
 
-def classify_quantized(quantized: Quantized, images: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
-    """Classes that the quantized network gives, computed with LiteRT's reference kernels.
+def reference_outputs(quantized: Quantized, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """Raw outputs of LiteRT's reference kernels.
 
     Args:
         quantized: with a uint8 input of scale 1/255 and zero point 0.
         images: uint8 [N, 56, 56, 1], fed as they are.
 
     Returns:
-        Head name -> [N].
+        Head name -> uint8 [N, classes].
     """
     kernels = ReferenceKernels(quantized.model)
     answers = [kernels.run({INPUT_NAME: images[i : i + 1]}) for i in range(len(images))]
-    return {head: np.array([answer[head].argmax() for answer in answers]) for head in answers[0]}
+    return {head: np.concatenate([answer[head] for answer in answers]) for head in answers[0]}
 
 
-def compare(model: Any, quantized: Quantized, count: int = 10_000) -> tuple[HeadResult, ...]:
-    """Accuracy of the float and the quantized network on the first ``count`` test images, by head."""
-    images, labels = fashion_mnist.test_inputs(count)
-    floats, integers = classify_float(model, images), classify_quantized(quantized, images)
+def npu_outputs(build: BuildFolder, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """Raw outputs of the compiled network on the NPU model; as :func:`reference_outputs`."""
+    inference = NpuInference(tflite_model.read(build.compiled), npu_config(build.document.npu))
+    parts = [
+        inference.run_batch({INPUT_NAME: images[start : start + _NPU_BATCH, np.newaxis]})
+        for start in range(0, len(images), _NPU_BATCH)
+    ]
+    return {head: np.concatenate([part[head] for part in parts])[:, 0] for head in parts[0]}
+
+
+def compare(
+    labels: Mapping[str, NDArray[np.uint8]], floats: Classes, outputs: Mapping[str, NDArray[Any]]
+) -> tuple[HeadResult, ...]:
+    """Accuracy of the float and the quantized network, by head; all arguments have one entry an image."""
+    integers = _classes(outputs)
     return tuple(
         HeadResult(
             head=head,
@@ -101,55 +91,107 @@ def compare(model: Any, quantized: Quantized, count: int = 10_000) -> tuple[Head
     )
 
 
-def estimate(quantized: Quantized, npu: NpuConfig) -> tuple[NpuResult, int]:
-    """Vela's estimate for one NPU, and the network's multiply-accumulates."""
-    options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
-    compiled = vela.compile_bytes(quantized.model.content, options, source=NAME)
-    summary = {name: float(cell) for name, cell in compiled.summary.items() if isinstance(cell, int | float)}
-    outside_sram = summary["off_chip_flash_memory_used"] + summary["dram_memory_used"]
-    heads = (layer for layer in compiled.layers if HEAD_SUFFIX in str(layer.cells["Name"]))
-    return NpuResult(
-        npu=npu.name,
-        system_config=npu.system_config,
-        memory_mode=npu.memory_mode,
-        cycles=int(summary["cycles_total"]),
-        milliseconds=1e3 * summary["inference_time"],
-        sram_bytes=round(1024 * summary["sram_memory_used"]),
-        flash_bytes=round(1024 * outside_sram),
-        heads_cycles=sum(layer.number("Op Cycles") for layer in heads),
-        cpu_operators=sum(layer.on_cpu for layer in compiled.layers),
-    ), int(summary["nn_macs"])
+def on_npu_model(
+    build: BuildFolder,
+    images: NDArray[np.uint8],
+    labels: Mapping[str, NDArray[np.uint8]],
+    floats: Classes,
+    reference: Mapping[str, NDArray[Any]],
+) -> TargetResult:
+    """Accuracy of the compiled network on the NPU model, on the images given."""
+    count = len(images)
+    outputs = npu_outputs(build, images)
+    answers = _classes(outputs)
+    exact = np.all([(outputs[head] == reference[head][:count]).all(axis=1) for head in outputs], axis=0)
+    return TargetResult(
+        target="NPU model on the host",
+        npu=build.document.npu,
+        label="simulated",
+        images=count,
+        exact=int(exact.sum()),
+        correct={head: int((answers[head] == labels[head][:count]).sum()) for head in labels},
+        float_correct={head: int((floats[head][:count] == labels[head][:count]).sum()) for head in labels},
+    )
 
 
-def measure(weights: Path) -> Results:
-    """Measure everything that ``results.json`` holds.
+def on_machine(
+    build: BuildFolder, labels: Mapping[str, NDArray[np.uint8]], floats: Classes, count: int
+) -> TargetResult:
+    """Accuracy of the compiled network on the open Corstone-300, as ``deploy run-fvp`` reports it.
+
+    Raises:
+        BadInputError: the run did not pass.
+    """
+    from deploy.cli.main import run
+    from deploy.errors import BadInputError
+
+    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name, contextlib.chdir(name):
+        fashion_mnist.write(Path(), count=count)
+        words = ["run-fvp", str(build.path), "--fvp", "open", "--inputs", "test.npz", "--labels", "labels.json"]
+        status = run([*words, "--count", str(count), "--json", "verdict.json", "--quiet"])
+        document = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
+    if status != 0 or any(output["mismatches"] for output in document["outputs"]):
+        raise BadInputError(f"{NAME}: {document['reason']} on {document['platform']['version']}")
+    predictions = [item for item in document["predictions"] if item["input"] < count]
+    return TargetResult(
+        target="Corstone-300 (open), Arm's runner firmware",
+        npu=document["platform"]["npu"],
+        label="simulated",
+        images=document["inputs"],
+        exact=document["inputs"],
+        correct={
+            head: sum(item["target"] == item["true"] for item in predictions if item["output"] == head)
+            for head in labels
+        },
+        float_correct={head: int((floats[head][:count] == labels[head][:count]).sum()) for head in labels},
+    )
+
+
+def measure_weights(
+    item: Pretrained, *, images: int = 10_000, machine_images: int = MACHINE_IMAGES
+) -> WeightsResult:
+    """Everything that the card says about one weights file.
 
     Args:
-        weights: the file that the project's default options load.
+        item: the project's entry.
+        images: the first so many test images.
+        machine_images: so many on Corstone-300; 0 leaves it out.
+
+    Raises:
+        NotInstalledError: TensorFlow, the data set or QEMU is missing.
     """
-    model = zoo.build(NAME, weights=weights)
-    quantized = quantize_as_the_demo(model)
-    estimates = [estimate(quantized, npu) for npu in NPU_CONFIGS.values() if npu.simulated]
-    return Results(
-        parameters=model.count_params(),
-        weights_sha256=sha256_of_file(weights),
-        weights_bytes=weights.stat().st_size,
-        tflite_bytes=len(quantized.model.content),
-        macs=estimates[0][1],
+    pixels, labels = fashion_mnist.test_inputs(images)
+    network = zoo.network(NAME, zoo.assignments_of(item.options), trained=True)
+    quantized = quantize_network(network)
+    floats, reference = classify_float(network.model, pixels), reference_outputs(quantized, pixels)
+    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as folder:
+        options = compile_options(npu_config(TARGET_NPU))
+        build = compile_model(quantized.model, options, Path(folder) / "build", name=NAME, source=NAME)
+        targets = [on_npu_model(build, pixels[:NPU_MODEL_IMAGES], labels, floats, reference)]
+        if machine_images:
+            targets.append(on_machine(build, labels, floats, machine_images))
+    weights = Path(str(network.project.folder)) / item.weights
+    return WeightsResult(
+        weights=item.weights,
+        sha256=sha256_of_file(weights),
+        bytes=weights.stat().st_size,
+        options=zoo.assignments_of(item.options),
         calibration_images=quantized.document.calibration_samples,
-        heads=compare(model, quantized),
-        npus=tuple(result for result, _ in estimates),
-        versions={package: importlib.metadata.version(package) for package in _PACKAGES},
+        heads=compare(labels, floats, reference),
+        targets=tuple(targets),
     )
 
 
 def main() -> None:
     """Measure, then write ``results.json`` and the card beside this file."""
-    folder = Path(__file__).parent
-    results = measure(folder / zoo.find(NAME).pretrained[0].weights)
-    write_text(folder / RESULTS_FILE, results.model_dump_json(indent=2) + "\n")
-    card = (folder / CARD_FILE).read_text(encoding="utf-8")
-    write_text(folder / CARD_FILE, into_card(card, results))
+    project = zoo.find(NAME)
+    accuracy = tuple(measure_weights(item) for item in project.pretrained)
+    cards.write(project, Results(**dict(cards.measure(project, log=print)), accuracy=accuracy))
+
+
+def _classes(outputs: Mapping[str, NDArray[Any]]) -> Classes:
+    """All logits of a head share scale and zero point, so the largest integer is the largest logit."""
+    return {head: values.argmax(axis=1) for head, values in outputs.items()}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import replacing, write_text
-from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
+from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME, Options
 
 FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` (MIT) puts its files."""
@@ -120,6 +120,25 @@ def calibration(count: int = 300) -> NDArray[np.float32]:
     return network_input(load_training().images[:count]).astype(np.float32) / np.float32(255)
 
 
+def calibration_for(options: Options, *, count: int) -> NDArray[np.float32]:
+    """Training images as a network of the family takes them.
+
+    For another input than 56x56 the stored images are resized (bilinear), for RGB the gray value is repeated.
+
+    Args:
+        options: of the network.
+        count: so many are wanted; the demo network gets all of :func:`calibration` to choose from.
+
+    Returns:
+        float32 [N, size, size, channels] in [0, 1].
+    """
+    if options.size == SIDE * SCALE:
+        images = calibration()
+    else:
+        images = np.stack([_resized(image, options.size) for image in load_training().images[:count]])
+    return np.repeat(images, options.channels, axis=3)
+
+
 def test_inputs(count: int = 10_000) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint8]]]:
     """The first test images and their labels.
 
@@ -164,6 +183,13 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
 def _write_npz(path: Path, images: NDArray[Any]) -> None:
     with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **{INPUT_NAME: images})
+
+
+def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    from PIL import Image
+
+    resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized, np.float32)[..., np.newaxis] / np.float32(255)
 
 
 def _load(folder: Path, part: str) -> Split:

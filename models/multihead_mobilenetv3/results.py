@@ -1,20 +1,11 @@
-"""``results.json``: what was measured with the committed weights, and the card's tables made from it.
-
-No number in those tables is typed by hand: :mod:`evaluate` writes the file and the tables, a test compares them.
-"""
+"""What the card shows beside Vela's estimates: accuracy in float, quantized, and on the target."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
-from deploy.build_folder import Document
-from deploy.errors import BadInputError
-
-RESULTS_FILE: Final = "results.json"
-CARD_FILE: Final = "README.md"
-BEGIN: Final = "<!-- measured: written by evaluate.py from results.json -->"
-END: Final = "<!-- end of measured -->"
+from deploy.build_folder import Document, Label
+from deploy.zoo.card_results import CardResults, npu_tables
 
 
 class HeadResult(Document):
@@ -37,58 +28,58 @@ class HeadResult(Document):
     same_class: int
 
 
-class NpuResult(Document):
-    """Vela's estimate for one NPU.
+class TargetResult(Document):
+    """What a target answered for the first test images.
 
     Attributes:
-        npu: as ``--npu`` names it.
-        system_config: section of Vela's configuration file.
-        memory_mode: section of Vela's configuration file.
-        cycles: an inference, memory included (Vela's ``cycles_total``).
-        milliseconds: an inference.
-        sram_bytes: peak.
-        flash_bytes: weights and command stream, wherever they lie outside SRAM.
-        heads_cycles: of them spent in the heads.
-        cpu_operators: operators left on the CPU.
+        target: what ran the compiled network.
+        npu: that it models or has.
+        label: what the answers are.
+        images: how many were classified.
+        exact: for how many of them every output element equals LiteRT's reference kernels.
+        correct: head -> how many were classified right.
+        float_correct: head -> how many of the same images the float network classifies right.
     """
 
+    target: str
     npu: str
-    system_config: str
-    memory_mode: str
-    cycles: int
-    milliseconds: float
-    sram_bytes: int
-    flash_bytes: int
-    heads_cycles: int
-    cpu_operators: int
+    label: Label
+    images: int
+    exact: int
+    correct: dict[str, int]
+    float_correct: dict[str, int]
 
 
-class Results(Document):
+class WeightsResult(Document):
+    """The accuracy that one weights file gives.
+
+    Attributes:
+        weights: file name.
+        sha256: of the file that was measured.
+        bytes: its size.
+        options: of the network, as ``--set`` takes them.
+        calibration_images: that set the quantization ranges.
+        heads: accuracy on all test images, by head.
+        targets: accuracy of the compiled network.
+    """
+
+    weights: str
+    sha256: str
+    bytes: int
+    options: tuple[str, ...]
+    calibration_images: int
+    heads: tuple[HeadResult, ...]
+    targets: tuple[TargetResult, ...]
+
+
+class Results(CardResults):
     """Everything that was measured.
 
     Attributes:
-        schema_version: of this document.
-        parameters: of the network.
-        weights_sha256: of the weights file that was measured.
-        weights_bytes: its size.
-        tflite_bytes: size of the quantized model.
-        macs: multiply-accumulates an inference.
-        calibration_images: that set the quantization ranges.
-        heads: accuracy, by head.
-        npus: Vela's estimates.
-        versions: tool -> version.
+        accuracy: by weights file, in the order of the project's ``[[pretrained]]`` entries.
     """
 
-    schema_version: int = 1
-    parameters: int
-    weights_sha256: str
-    weights_bytes: int
-    tflite_bytes: int
-    macs: int
-    calibration_images: int
-    heads: tuple[HeadResult, ...]
-    npus: tuple[NpuResult, ...]
-    versions: dict[str, str]
+    accuracy: tuple[WeightsResult, ...]
 
 
 def interval(correct: int, count: int) -> tuple[float, float]:
@@ -102,61 +93,59 @@ def interval(correct: int, count: int) -> tuple[float, float]:
 
 
 def tables(results: Results) -> str:
-    """The card's part between ``BEGIN`` and ``END``, in Markdown."""
-    first = results.heads[0]
+    """The card's part between its markers, in Markdown."""
     lines = [
-        f"Accuracy on the {first.images:,} test images (measured; in brackets the 95 % confidence interval):",
+        f"Accuracy on the {results.accuracy[0].heads[0].images:,} test images (measured; in brackets the 95 % "
+        "confidence interval; uint8: LiteRT's reference kernels):",
         "",
-        "| head | classes | float | uint8 | difference | same class |",
-        "|---|---|---|---|---|---|",
-        *(_head_row(head) for head in results.heads),
+        "| network | head | classes | float | uint8 | difference | same class |",
+        "|---|---|---|---|---|---|---|",
+        *(_head_row(item, head) for item in results.accuracy for head in item.heads),
         "",
-        f"{results.parameters:,} parameters; weights file {results.weights_bytes:,} bytes; quantized model "
-        f"{results.tflite_bytes:,} bytes; {results.macs:,} multiply-accumulates an inference; "
-        f"{results.calibration_images} calibration images.",
+        "The same after Vela, on the target (simulated; exact: images whose every output element equals LiteRT's "
+        "reference kernels; difference: to the float network on the same images):",
         "",
-        "On the NPU (estimates by Vela, not measurements, not comparable across system configurations; weights: "
-        "in flash or DRAM; heads: share of the cycles; on CPU: operators left there):",
+        "| network | target | NPU | images | exact | head | accuracy | difference |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            _target_row(item, target, head)
+            for item in results.accuracy
+            for target in item.targets
+            for head in target.correct
+        ),
         "",
-        "| NPU | system configuration | memory mode | total cycles | time | SRAM | weights | heads | on CPU |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(_npu_row(npu) for npu in results.npus),
+        "; ".join(
+            f"{item.weights}: {item.bytes:,} bytes, {item.calibration_images} calibration images"
+            for item in results.accuracy
+        )
+        + ".",
         "",
-        "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(results.versions.items())) + ".",
+        str(npu_tables(results)),
     ]
     return "\n".join(lines)
 
 
-def into_card(card: str, results: Results) -> str:
-    """The card with its measured part replaced.
-
-    Raises:
-        BadInputError: the card has lost its markers.
-    """
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BadInputError(f"{CARD_FILE}: the lines {BEGIN!r} and {END!r} are missing")
-    return f"{before}{BEGIN}\n{tables(results)}\n{END}{after}"
-
-
-def _head_row(head: HeadResult) -> str:
+def _head_row(item: WeightsResult, head: HeadResult) -> str:
     points = 100 * (head.uint8_correct - head.float_correct) / head.images
     return (
-        f"| {head.head} | {head.classes} | {_accuracy(head.float_correct, head.images)} "
+        f"| {_network(item)} | {head.head} | {head.classes} | {_accuracy(head.float_correct, head.images)} "
         f"| {_accuracy(head.uint8_correct, head.images)} | {points:+.2f} points "
         f"| {100 * head.same_class / head.images:.2f} % |"
     )
 
 
+def _target_row(item: WeightsResult, target: TargetResult, head: str) -> str:
+    points = 100 * (target.correct[head] - target.float_correct[head]) / target.images
+    return (
+        f"| {_network(item)} | {target.target} | {target.npu} | {target.images:,} | {target.exact:,} | {head} "
+        f"| {_accuracy(target.correct[head], target.images)} | {points:+.2f} points |"
+    )
+
+
+def _network(item: WeightsResult) -> str:
+    return ", ".join(option.replace("=", " ") for option in item.options) or "default"
+
+
 def _accuracy(correct: int, count: int) -> str:
     low, high = interval(correct, count)
     return f"{100 * correct / count:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
-
-
-def _npu_row(npu: NpuResult) -> str:
-    return (
-        f"| {npu.npu} | {npu.system_config} | {npu.memory_mode} | {npu.cycles:,} | {npu.milliseconds:.3f} ms "
-        f"| {npu.sram_bytes / 1024:.1f} KB | {npu.flash_bytes / 1024:.1f} KB "
-        f"| {100 * npu.heads_cycles / npu.cycles:.1f} % | {npu.cpu_operators} |"
-    )

@@ -1,0 +1,30 @@
+"""The model projects in ``deploy.models`` by name: described, built, trained, fed with data.
+
+A model project is a package with a ``project.toml`` that says what it is and which of its functions do what; see
+:mod:`deploy.zoo.project`. Finding and listing reads these files only: no project is imported, NumPy and TensorFlow
+least of all. :mod:`deploy.zoo.quantized` quantizes a network, :mod:`deploy.zoo.cards` measures one for its card.
+"""
+
+from deploy.zoo.networks import Network, build, keras_file, network, settle, train, write_data
+from deploy.zoo.options import assignments_of, options, pretrained
+from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, projects
+
+__all__ = [
+    "Measured",
+    "Network",
+    "Pretrained",
+    "Project",
+    "as_json",
+    "assignments_of",
+    "build",
+    "find",
+    "function",
+    "keras_file",
+    "network",
+    "options",
+    "pretrained",
+    "projects",
+    "settle",
+    "train",
+    "write_data",
+]

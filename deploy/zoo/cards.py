@@ -1,0 +1,223 @@
+"""Measures what a model project's card shows: ``python -m deploy.zoo.cards NAME`` writes results and tables.
+
+For each ``[[measured]]`` entry of its ``project.toml`` the network is built (with trained weights where the
+project brings some), quantized, and compiled by Vela for a list of NPUs. The outcome is ``results.json`` beside
+the card, and the tables between the card's markers; :func:`disagreement` is what a project's test calls.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from deploy import tflite_model, zoo
+from deploy.compiling import vela
+from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.placement import NPU_OPERATOR
+from deploy.compiling.vela_figures import figures_of
+from deploy.errors import BadInputError
+from deploy.files import write_text
+from deploy.npu_config import NPU_CONFIGS, npu_config
+from deploy.quantizing.quantization import Quantized
+from deploy.zoo import Measured, Project
+from deploy.zoo.card_results import (
+    CARD_FILE,
+    RESULTS_FILE,
+    CardResults,
+    NetworkFigures,
+    NpuFigures,
+    into_card,
+    npu_tables,
+)
+
+DEFAULT_NPUS = tuple(npu.name for npu in NPU_CONFIGS.values() if npu.simulated)
+"""The NPUs that Corstone-300 can have."""
+
+_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
+
+
+def estimate(
+    model: tflite_model.Model, options: CompileOptions, *, source: str, parts: Mapping[str, str] | None = None
+) -> NpuFigures:
+    """Vela's estimate of a quantized network on one NPU.
+
+    Args:
+        model: quantized.
+        options: what to compile for.
+        source: names the network in errors.
+        parts: name -> regular expression that finds the layers of that part by Vela's name for them.
+
+    Raises:
+        BadInputError: Vela cannot compile it.
+        NotInstalledError: Vela is missing.
+    """
+    asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
+    result = vela.compile_bytes(model.content, asked, source=source)
+    compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
+    values = {figure.name: figure.value for figure in figures_of(result.summary, (), options, "Vela")}
+    return NpuFigures(
+        npu=options.npu.name,
+        system_config=options.system_config,
+        memory_mode=options.memory_mode,
+        optimise=options.optimise,
+        cycles=int(values["total_cycles"]),
+        milliseconds=round(values["inference_time"], 6),
+        sram_bytes=int(values["sram_peak"]),
+        flash_bytes=int(values["flash"]),
+        dram_bytes=int(values["dram_peak"]),
+        macs=int(values["macs"]),
+        cpu_operators=dict(Counter(op.code for op in compiled.operators if op.code != NPU_OPERATOR)),
+        parts={
+            name: sum(
+                layer.number("Op Cycles")
+                for layer in result.layers
+                if re.search(pattern, str(layer.cells["Name"]))
+            )
+            for name, pattern in (parts or {}).items()
+        },
+    )
+
+
+def measure(
+    project: Project,
+    wanted: Sequence[Measured] = (),
+    *,
+    assignments: Sequence[str] = (),
+    log: Callable[[str], None] = lambda line: None,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> CardResults:
+    """Build, quantize and compile networks of a project.
+
+    A project with results of its own adds them: ``Results(**dict(measure(project)), accuracy=...)``.
+
+    Args:
+        project: whose networks.
+        wanted: which ones, and on which NPUs; none for every ``[[measured]]`` entry of the project.
+        assignments: further options of all of them, ``KEY=VALUE`` each.
+        log: receives one line an NPU.
+        advance: called with (NPUs done, NPUs in all).
+
+    Raises:
+        BadInputError: an unknown option or NPU, or a network that cannot be compiled.
+        NotInstalledError: TensorFlow, Vela, or the data set of a trained network is missing.
+    """
+    work = [(item, _targets(item)) for item in wanted or project.measured]
+    total, done = sum(len(targets) for _, targets in work), 0
+    networks = []
+    for item, targets in work:
+        chosen = (*zoo.assignments_of(item.options), *assignments)
+        network, quantized = _quantized(project, chosen)
+        document, rows = quantized.document, []
+        for options in targets:
+            advance(done, total)
+            rows.append(estimate(quantized.model, options, source=project.name, parts=item.parts))
+            done += 1
+            log(f"{project.name}, {item.title}, {options.npu.name}: {rows[-1].cycles:,} cycles (estimate)")
+        networks.append(
+            NetworkFigures(
+                title=item.title,
+                options=chosen,
+                parameters=network.model.count_params(),
+                tflite_bytes=len(quantized.model.content),
+                trained=network.trained,
+                calibration=f"{document.calibration_samples} samples of {document.calibration}",
+                npus=tuple(rows),
+            )
+        )
+    versions = {package: importlib.metadata.version(package) for package in _PACKAGES}
+    return CardResults(networks=tuple(networks), versions=versions)
+
+
+def _targets(wanted: Measured) -> list[CompileOptions]:
+    return [
+        compile_options(npu_config(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
+        for name in wanted.npus or DEFAULT_NPUS
+    ]
+
+
+def _quantized(project: Project, assignments: Sequence[str]) -> tuple[zoo.Network, Quantized]:
+    from deploy.chatter import silenced
+    from deploy.zoo.quantized import quantize_network
+
+    with silenced():
+        network = zoo.network(project.name, assignments)
+        return network, quantize_network(network)
+
+
+def read(project: Project) -> Any:
+    """The project's ``results.json``, as the document class that it names (:class:`CardResults` by default).
+
+    Raises:
+        BadInputError: the file is missing or damaged.
+    """
+    kind: Any = zoo.function(project, "results") if "results" in project.functions else CardResults
+    file = project.folder / RESULTS_FILE
+    try:
+        return kind.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise BadInputError(
+            f"{project.name}/{RESULTS_FILE}: cannot be read: {str(error).splitlines()[0]}",
+            hints=[f"python -m deploy.zoo.cards {project.name}"],
+        ) from error
+
+
+def tables(project: Project, results: CardResults) -> str:
+    """What stands between the card's markers: the project's own tables, or those of the estimates."""
+    if "tables" in project.functions:
+        return str(zoo.function(project, "tables")(results))
+    return str(npu_tables(results))
+
+
+def card(project: Project) -> str:
+    """The text of the card.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    try:
+        return str((project.folder / CARD_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{project.name}/{CARD_FILE}: cannot be read: {error}") from error
+
+
+def write(project: Project, results: CardResults) -> None:
+    """Write ``results.json`` and the card's tables, in a checkout.
+
+    Raises:
+        BadInputError: a file cannot be written, or the card has lost its markers.
+    """
+    folder = Path(str(project.folder))
+    changed = into_card(card(project), tables(project, results))
+    write_text(folder / RESULTS_FILE, results.model_dump_json(indent=2) + "\n")
+    write_text(folder / CARD_FILE, changed)
+
+
+def disagreement(project: Project) -> str | None:
+    """What of the card is not what ``results.json`` says; None when they agree. For tests.
+
+    Raises:
+        BadInputError: one of the two is missing or damaged.
+    """
+    found: str = card(project)
+    expected: str = into_card(found, tables(project, read(project)))
+    for number, (has, should) in enumerate(zip(found.splitlines(), expected.splitlines(), strict=False), start=1):
+        if has != should:
+            return f"{CARD_FILE}, line {number}: {has!r}, but {RESULTS_FILE} makes it {should!r}"
+    return None if found == expected else f"{CARD_FILE}: lines are missing or left over"
+
+
+def main(names: Iterable[str]) -> None:
+    """Measure projects and write their results and cards."""
+    for project in map(zoo.find, names):
+        write(project, measure(project, log=lambda line: print(line, flush=True)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

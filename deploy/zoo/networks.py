@@ -1,0 +1,182 @@
+"""Networks of the model projects: built, with trained or random weights; trained; fed with data."""
+
+from __future__ import annotations
+
+import importlib.resources
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.errors import BadInputError
+from deploy.zoo.options import assignments_of, options, pretrained
+from deploy.zoo.project import Project, find, function
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network by name, built.
+
+    Attributes:
+        project: it is of.
+        options: an instance of the project's options dataclass.
+        model: a ``keras.Model``.
+        trained: what the weights were trained on; empty for random weights.
+    """
+
+    project: Project
+    options: Any
+    model: Any
+    trained: str
+
+
+def network(
+    name: str, assignments: Sequence[str] = (), *, trained: bool | None = None, weights: Path | None = None
+) -> Network:
+    """Build a network by name.
+
+    Args:
+        name: of the project.
+        assignments: options, see :func:`deploy.zoo.options`.
+        trained: True for the weights that the project brings, False for random ones; None for the former where it
+            brings some for these options, else the latter.
+        weights: load this ``.weights.h5`` file instead.
+
+    Raises:
+        BadInputError: unknown name or option; the project brings no weights for these options and they were asked
+            for; the file given is not one of weights for this network.
+        NotInstalledError: TensorFlow is missing.
+    """
+    project = find(name)
+    chosen = options(project, assignments)
+    brought = pretrained(project, chosen) if trained is not False and weights is None else None
+    if trained and weights is None and brought is None:
+        raise BadInputError(
+            f"{project.name} brings no trained weights for these options",
+            hints=[*_brought(project), f"deploy models train {project.name}, then --weights FILE"],
+        )
+    _import_tensorflow()
+    model = function(project, "build")(chosen)
+    if weights is not None:
+        _load_weights(model, weights)
+        return Network(project, chosen, model, str(weights))
+    if brought is not None:
+        with importlib.resources.as_file(project.folder / brought.weights) as file:
+            _load_weights(model, file)
+        return Network(project, chosen, model, brought.what)
+    return Network(project, chosen, model, "")
+
+
+def build(name: str, assignments: Sequence[str] = (), *, trained: bool = True, weights: Path | None = None) -> Any:
+    """The ``keras.Model`` of :func:`network`: with the weights that the project brings, or with random ones."""
+    return network(name, assignments, trained=trained, weights=weights).model
+
+
+def settle(model: Any, images: NDArray[Any]) -> None:
+    """Let batch normalization of an untrained network see data once, so that its averages are those of the data.
+
+    With the averages that it starts with, the signal of a deep network fades to 1e-10 or explodes, and no trained
+    network resembles what is then quantized: zero scales, folded operators.
+
+    Args:
+        model: ``keras.Model`` of one input with random weights; its averages are changed.
+        images: a batch for its input, float32 [N, ...].
+    """
+    layers = [layer for layer in model._flatten_layers() if type(layer).__name__ == "BatchNormalization"]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    model(images, training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _brought(project: Project) -> list[str]:
+    """What the project has weights for, as a hint."""
+    sets = [" ".join(assignments_of(item.options)) or "the defaults" for item in project.pretrained]
+    return [f"it brings weights for: {'; '.join(sets)}"] if sets else []
+
+
+def keras_file(model: Any) -> bytes:
+    """A network as the bytes of a ``.keras`` file, not compiled for training."""
+    with tempfile.TemporaryDirectory(prefix="deploy-zoo-") as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def train(
+    name: str,
+    weights: Path,
+    assignments: Sequence[str] = (),
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    log: Callable[[str], None] = print,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Train a network by name, as its project says, and write the weights.
+
+    Args:
+        name: of the project.
+        weights: the ``.weights.h5`` file to write.
+        assignments: options, see :func:`options`.
+        epochs: passes over the training data; None for the project's own number.
+        seed: of everything random; None for the project's own.
+        log: receives one line an epoch.
+        advance: called with (steps done, steps in all).
+
+    Raises:
+        BadInputError: unknown name or option, or a project without training.
+        NotInstalledError: TensorFlow or the data set is missing.
+    """
+    project = find(name)
+    if not weights.name.endswith(".weights.h5"):
+        raise BadInputError(f"{weights}: the name of a weights file must end in .weights.h5")
+    chosen = options(project, assignments)
+    _import_tensorflow()
+    function(project, "train")(weights, options=chosen, epochs=epochs, seed=seed, log=log, advance=advance)
+
+
+def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
+    """Write real data to try a network with: calibration, test inputs and labels.
+
+    Args:
+        name: of the project.
+        folder: where to; made if missing.
+        count: how many test inputs.
+
+    Returns:
+        The files written: ``calibration.npz``, ``test.npz``, ``labels.json``.
+
+    Raises:
+        BadInputError: unknown name, or a project without data.
+        NotInstalledError: the data set is missing.
+    """
+    written: tuple[Path, ...] = function(find(name), "data")(folder, count=count)
+    return written
+
+
+def _import_tensorflow() -> None:
+    from deploy.chatter import silenced
+    from deploy.quantizing.float_model import import_tensorflow
+
+    with silenced():
+        import_tensorflow()
+
+
+def _load_weights(model: Any, file: Path) -> None:
+    if not file.is_file():
+        raise BadInputError(f"{file}: no such weights file")
+    try:
+        model.load_weights(file)
+    except Exception as error:  # Keras and h5py raise a dozen kinds for a file that does not fit.
+        first = str(error).strip().splitlines()
+        raise BadInputError(
+            f"{file}: not weights of this network: {first[0] if first else type(error).__name__}",
+            hints=["pass the same --set options as in training"],
+        ) from error

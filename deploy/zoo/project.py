@@ -1,0 +1,206 @@
+"""Model projects as their ``project.toml`` describes them.
+
+Of such a file::
+
+name = "multihead-mobilenetv3"
+summary = "one line"
+parameters = 102335                 # of the default options
+input = "56x56x1"                   # of the default options: height x width x channels
+
+[functions]                         # MODULE:NAME within the package; all but the first two are optional
+options = "builder:Options"         # frozen dataclass; every field has a default
+build = "builder:build"             # (options) -> keras.Model
+train = "train:train"               # (weights path, *, options, epochs, seed, log, advance)
+data = "fashion_mnist:write"        # (folder, *, count) -> the files written
+calibration = "data:calibration"    # (options, *, count) -> array or {input name: array}, as the network takes it
+results = "results:Results"         # subclass of deploy.zoo.card_results.CardResults
+tables = "results:tables"           # (results) -> Markdown between the card's markers
+
+[[pretrained]]                      # any number; the first that fits the options is taken
+weights = "file.weights.h5"
+what = "one line"
+licence = "Fashion-MNIST: MIT"      # of the data that they were trained on
+options = { alpha = 0.25 }          # where they differ from the defaults
+any = ["size"]                      # options that the weights do not depend on
+
+[[measured]]                        # any number: what `python -m deploy.zoo.cards NAME` measures for the card
+title = "320x320"
+options = { size = 320 }            # where they differ from the defaults
+npus = ["U55-128"]                  # default: every NPU of Corstone-300
+memory_mode = "Shared_Sram"         # default: the NPU's
+optimise = "Size"                   # default: Performance
+parts = { heads = "_logits" }       # column of the table = regular expression for Vela's layer names
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.resources
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from deploy.errors import BadInputError
+
+_PACKAGE = "deploy.models"
+_DESCRIPTOR = "project.toml"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Trained weights that a project brings.
+
+    Attributes:
+        weights: file name within the project.
+        what: what they were trained on.
+        licence: of that data.
+        options: the options they belong to, where these differ from the defaults.
+        any: options that they do not depend on.
+    """
+
+    weights: str
+    what: str = ""
+    licence: str = ""
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    any: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A network of the family that the card gives figures for.
+
+    Attributes:
+        title: of its table.
+        options: where they differ from the defaults.
+        npus: as ``--npu`` names them; empty for every NPU that Corstone-300 can have.
+        memory_mode: section of Vela's configuration file; None for the NPU's own.
+        optimise: Vela's strategy.
+        parts: name -> regular expression that finds Vela's layers of that part by name.
+    """
+
+    title: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    npus: tuple[str, ...] = ()
+    memory_mode: str | None = None
+    optimise: str | None = None
+    parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A model project, as its ``project.toml`` describes it.
+
+    Attributes:
+        name: what users type.
+        package: the Python package, ``deploy.models.multihead_mobilenetv3``.
+        folder: its files, installed or in a checkout.
+        summary: one line.
+        parameters: of the network with default options, not counting anything that is not stored.
+        input: height x width x channels with default options; empty where not stated.
+        functions: role -> MODULE:NAME.
+        pretrained: weights that it brings.
+        measured: networks that the card gives figures for.
+    """
+
+    name: str
+    package: str
+    folder: Traversable
+    summary: str
+    parameters: int
+    input: str
+    functions: Mapping[str, str]
+    pretrained: tuple[Pretrained, ...] = ()
+    measured: tuple[Measured, ...] = ()
+
+
+def projects() -> tuple[Project, ...]:
+    """All model projects, by name.
+
+    Raises:
+        BadInputError: a ``project.toml`` is damaged.
+    """
+    folders = (item for item in importlib.resources.files(_PACKAGE).iterdir() if item.is_dir())
+    found = (read(item) for item in folders if (item / _DESCRIPTOR).is_file())
+    return tuple(sorted(found, key=lambda project: project.name))
+
+
+def find(name: str) -> Project:
+    """The project of that name (``_`` and ``-`` are the same).
+
+    Raises:
+        BadInputError: there is none; the message names the nearest.
+    """
+    known = {project.name: project for project in projects()}
+    project = known.get(name.replace("_", "-").lower())
+    if project is None:
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.3)
+        raise BadInputError(
+            f"no model is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            hints=["`deploy models list` shows all of them"],
+        )
+    return project
+
+
+def as_json(found: Sequence[Project]) -> str:
+    """The descriptions as a versioned JSON document, what ``deploy models list --json`` prints."""
+    models = [
+        {
+            "name": project.name,
+            "summary": project.summary,
+            "parameters": project.parameters,
+            "input": project.input,
+            "trains": "train" in project.functions,
+            "weights": [
+                {"what": item.what, "licence": item.licence, "options": dict(item.options)}
+                for item in project.pretrained
+            ],
+        }
+        for project in found
+    ]
+    return json.dumps({"schema_version": 1, "models": models}, indent=2)
+
+
+def function(project: Project, role: str) -> Callable[..., Any]:
+    """What the project names for a role in its ``[functions]``, imported.
+
+    Raises:
+        BadInputError: it names nothing.
+    """
+    if role not in project.functions:
+        raise BadInputError(f"{project.name} has nothing for {role!r} (see its project.toml)")
+    module, _, name = project.functions[role].partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(f"{project.package}.{module}"), name)
+    return found
+
+
+def read(folder: Traversable) -> Project:
+    """Read the description of the project in a folder.
+
+    Raises:
+        BadInputError: it is damaged.
+    """
+    source = f"{folder.name}/{_DESCRIPTOR}"
+    try:
+        table = tomllib.loads((folder / _DESCRIPTOR).read_text(encoding="utf-8"))
+        return Project(
+            name=table["name"],
+            package=f"{_PACKAGE}.{folder.name}",
+            folder=folder,
+            summary=table["summary"],
+            parameters=table["parameters"],
+            input=table.get("input", ""),
+            functions=table["functions"],
+            pretrained=tuple(
+                Pretrained(**{**item, "any": tuple(item.get("any", ()))}) for item in table.get("pretrained", ())
+            ),
+            measured=tuple(
+                Measured(**{**item, "npus": tuple(item.get("npus", ()))}) for item in table.get("measured", ())
+            ),
+        )
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise BadInputError(f"{source}: not a usable project description: {error!r}") from error

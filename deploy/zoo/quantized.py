@@ -1,0 +1,75 @@
+"""Quantizes a network that was built by name, and says what its figures are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deploy.quantizing import dataset
+from deploy.quantizing.quantization import IO_TYPES, Quantized, quantize
+from deploy.zoo.calibration import CalibrationData, calibration
+from deploy.zoo.networks import Network, settle
+
+_SETTLE_IMAGES = 4
+_COMPARE_UNTRAINED = 1
+
+
+def quantize_network(
+    network: Network,
+    *,
+    data: str | None = None,
+    samples: int | None = None,
+    io: str = IO_TYPES[0],
+    verbose: bool = False,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Quantized:
+    """Quantize a network; one with random weights after its batch normalization has seen data.
+
+    Args:
+        network: built; its model is changed when its weights are random.
+        data: calibration data as ``--calibration`` names it; None for the project's own, or random images.
+        samples: how many to use at most; None for a default.
+        io: ``uint8`` or ``int8``.
+        verbose: let TensorFlow print.
+        advance: called with (samples compared, samples to compare).
+
+    Returns:
+        The quantized network; the warnings of its document say what it is not good for.
+
+    Raises:
+        BadInputError: the data does not fit, or the network cannot be quantized.
+        NotInstalledError: TensorFlow is missing, or the data set that a trained network needs.
+    """
+    from deploy.chatter import silenced
+    from deploy.quantizing.float_model import freeze_keras
+
+    source = f"models:{network.project.name}"
+    with silenced(verbose=verbose):
+        specs = freeze_keras(network.model, source, network.project.name).inputs
+        if data is None:
+            found = calibration(network, specs, samples)
+        else:
+            found = CalibrationData(dataset.load(data, specs, samples), real=data != dataset.RANDOM)
+        if not network.trained and len(specs) == 1:
+            settle(network.model, found.data.arrays[specs[0].name][:_SETTLE_IMAGES])
+        frozen = freeze_keras(network.model, source, network.project.name)
+    return quantize(
+        frozen,
+        found.data,
+        io=io,
+        verbose=verbose,
+        compare=_COMPARE_UNTRAINED if not network.trained else 100,
+        notes=_notes(network, found),
+        advance=advance,
+    )
+
+
+def _notes(network: Network, found: CalibrationData) -> tuple[str, ...]:
+    notes = []
+    if not network.trained:
+        notes.append(
+            f"random weights ({network.project.name} brings no trained ones for these options): the figures are "
+            "about time and memory, not about accuracy"
+        )
+    if not found.real:
+        notes.append(f"calibrated with {found.data.source}, not with real data")
+    return tuple(notes)
