@@ -1,1 +1,1 @@
-"""Layers that the FeatherFace networks share."""
+"""Layers that the face networks share: backbone, attention, feature pyramid, context, heads."""

@@ -1,1 +1,1 @@
-"""FeatherFace V1: face detection with 487,103 parameters."""
+"""FeatherFace V1, a face detector of 487,103 parameters."""

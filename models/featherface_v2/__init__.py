@@ -1,1 +1,1 @@
-"""FeatherFace V2 Ultra: face detection with 244,483 parameters."""
+"""FeatherFace V2 Ultra, a face detector of 244,483 parameters."""

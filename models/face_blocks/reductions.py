@@ -1,0 +1,54 @@
+"""Means and maxima in the forms that an Ethos-U computes itself and computes fast.
+
+TFLite's MEAN over channels stays on the CPU and REDUCE_MAX is an order of magnitude slower than pooling.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from deploy.models.face_blocks.inlined import Inlined
+
+
+class ChannelMean(Inlined):
+    """Mean over channels as a fixed 1x1 convolution: [N, H, W, channels] to [N, H, W, 1].
+
+    Args:
+        channels: of the input.
+        name: of the layer.
+    """
+
+    def __init__(self, channels: int, *, name: str) -> None:
+        super().__init__(name=name)
+        self.average = keras.layers.Conv2D(
+            1,
+            1,
+            use_bias=False,
+            kernel_initializer=keras.initializers.Constant(1 / channels),
+            trainable=False,
+            name=f"{name}_conv",
+        )
+
+    def call(self, x: Any) -> Any:
+        """Mean over the last axis, which stays with length 1."""
+        return self.average(x)
+
+
+def channel_max(x: Any) -> Any:
+    """Maximum over channels, [N, H, W, C] to [N, H, W, 1], as a tree of elementwise maxima."""
+    while (channels := x.shape[-1]) > 1:
+        half = (channels + 1) // 2
+        x = keras.ops.maximum(x[..., :half], x[..., channels - half :])
+    return x
+
+
+def global_average(x: Any) -> Any:
+    """Mean over all positions, [N, H, W, C] to [N, 1, 1, C], as one average pool."""
+    return keras.layers.AveragePooling2D(pool_size=x.shape[1:3])(x)
+
+
+def global_max(x: Any) -> Any:
+    """Maximum over all positions, [N, H, W, C] to [N, 1, 1, C], as one max pool."""
+    return keras.layers.MaxPooling2D(pool_size=x.shape[1:3])(x)
