@@ -112,6 +112,7 @@ class CompileDocument(Document):
             ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
         versions: tool name -> version.
+        sram_limit: bytes of SRAM that the model was allowed to take; None where no board was known.
     """
 
     schema_version: int = COMPILE_SCHEMA_VERSION
@@ -130,6 +131,7 @@ class CompileDocument(Document):
     layers: tuple[dict[str, str | float | int], ...] = ()
     warnings: tuple[str, ...] = ()
     versions: dict[str, str]
+    sram_limit: int | None = None
 
     def figure(self, name: str) -> Figure | None:
         """The figure of that name, or None."""

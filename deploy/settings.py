@@ -26,10 +26,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     model: str | None = Field(
-        default=None, description="model to compile: .keras, .h5, SavedModel folder, .tflite, FILE.py:function"
+        default=None,
+        description="model to compile: .keras, .h5, SavedModel folder, .tflite, FILE.py:function, models:NAME",
+    )
+    set: list[str] | None = Field(
+        default=None,
+        description="options of a network that models:NAME or FILE.py:function builds, KEY=VALUE each",
     )
     calibration: str | None = Field(
-        default=None, description="real data to quantize with: .npz, .npy, image folder, FILE.py:function"
+        default=None, description="real data to quantize with: .npz, .npy, image folder, FILE.py:function, random"
     )
     samples: int | None = Field(default=None, gt=0, description="calibration samples to use")
     io: str | None = Field(
@@ -135,6 +140,7 @@ def _found_in(folder: Path) -> dict[str, str]:
 
 _EXAMPLES: dict[str, Any] = {
     "model": "model.keras",
+    "set": ["size=96"],
     "calibration": "calibration.npz",
     "npu": "U55-128",
     "inputs": "test.npz",

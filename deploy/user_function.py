@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.assignments import keywords_of
 from deploy.errors import BadInputError, DeployError
 
 
@@ -25,26 +27,41 @@ def split(reference: str) -> tuple[Path, str]:
     return Path(file), function
 
 
-def call(reference: str) -> Any:
-    """Execute the file and call the function without arguments.
+def call(reference: str, assignments: Sequence[str] = ()) -> Any:
+    """Execute the file and call the function, without arguments or with some by name.
 
     The file's folder is appended to the import path, so the file may import what lies beside it, but nothing
     there can take the place of an installed package.
 
     Args:
         reference: ``FILE.py:function``.
+        assignments: ``KEY=VALUE`` each, see :func:`deploy.assignments.keywords_of`.
 
     Returns:
         What the function returns. If that is a generator, its code has not run yet: iterate inside
         :func:`errors_reported`.
 
     Raises:
-        BadInputError: there is no such file or function, or it raises (the message gives the line).
+        BadInputError: there is no such file or function, it has no such parameter, or it raises (the message
+            gives the line).
     """
     file, name = split(reference)
     function = _load(file, name)
+    keywords = keywords_of(function, assignments, reference)
     with errors_reported(reference):
-        return function()
+        return function(**keywords)
+
+
+def parameters(reference: str) -> frozenset[str]:
+    """The names of the function's parameters, after executing its file.
+
+    Raises:
+        BadInputError: there is no such file or function.
+    """
+    function = _load(*split(reference))
+    with contextlib.suppress(TypeError, ValueError):  # classes and built-in functions that tell nothing
+        return frozenset(inspect.signature(function).parameters)
+    return frozenset()
 
 
 @contextlib.contextmanager
@@ -69,7 +86,7 @@ def errors_reported(reference: str) -> Iterator[None]:
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
 
 
-def _load(file: Path, name: str) -> Callable[[], Any]:
+def _load(file: Path, name: str) -> Callable[..., Any]:
     if not file.is_file():
         raise BadInputError(f"{file}:{name}: there is no file {file}")
     spec = importlib.util.spec_from_file_location(f"deploy_user_{file.stem}", file)

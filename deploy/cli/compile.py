@@ -14,6 +14,8 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile model.keras --calibration train.npz --npu U65-256 -o build/demo
 
+    deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
+
 The build folder is replaced as a whole when all went well, and left alone otherwise.
 """
 
@@ -27,8 +29,17 @@ def compile_(
     npu: Annotated[
         str | None, typer.Option(help="U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048.")
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option of the network that models:NAME or FILE.py:function builds, e.g. size=96; repeatable.",
+        ),
+    ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="For float models: .npz, .npy, a folder of images, or FILE.py:function.")
+        str | None,
+        typer.Option(help="For float models: .npz, .npy, a folder of images, FILE.py:function, or random."),
     ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
     io: Annotated[str | None, typer.Option(help="For float models: uint8 (default) or int8.")] = None,
@@ -54,8 +65,9 @@ def compile_(
     from deploy import settings, tflite_model
     from deploy.build_folder import QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout
-    from deploy.cli.quantizing import quantize_source
-    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.cli.fitting import with_advice
+    from deploy.cli.quantizing import chosen_calibration, chosen_model, quantize_source
+    from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
@@ -64,9 +76,8 @@ def compile_(
     from deploy.reporting.text import print_build
 
     kept = settings.load()
-    text = model or kept.model
-    if text is None:
-        raise BadInputError("no MODEL given", hints=["deploy compile MODEL --npu U55-128", "deploy init"])
+    source = chosen_model(model, assignments, kept, "deploy compile MODEL --npu U55-128")
+    text = source.text
     npu_name = npu or kept.npu
     if npu_name is None:
         raise BadInputError("no NPU given", hints=[f"deploy compile {text} --npu {DEFAULT_NPU}"])
@@ -77,30 +88,34 @@ def compile_(
         optimise=optimise or kept.optimise,
         sram_limit=sram_limit or kept.sram_limit,
     )
-    source = model_source.parse(text)
     default = Path("build") / f"{source.name}-{options.npu.name.lower()}"
     folder = build or (Path(kept.build) if kept.build else default)
     check_replaceable(folder)
     if json is not None:
         check_writable(json)
     extra: dict[str, bytes] = {}
+    notes: tuple[str, ...] = ()
     if source.kind is model_source.ModelKind.TFLITE:
         quantized = tflite_model.read(source.path)
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
-        data = calibration or kept.calibration
-        if data is None:
-            raise BadInputError(
-                f"{text}: a float model must be quantized, which needs real data",
-                hints=[f"deploy compile {text} --npu {options.npu.name} --calibration DATA"],
-            )
         result = quantize_source(
-            source, data, samples=samples or kept.samples, io=io or kept.io, quiet=quiet, verbose=verbose
+            source,
+            chosen_calibration(source, calibration, model, kept),
+            samples=samples or kept.samples,
+            io=io or kept.io,
+            again=f"deploy compile {text} --npu {options.npu.name}",
+            quiet=quiet,
+            verbose=verbose,
         )
         quantized = result.model
         extra[QUANTIZE_DOCUMENT] = (result.document.model_dump_json(indent=2) + "\n").encode()
-    opened = compile_model(quantized, options, folder, name=source.name, source=text, extra=extra)
+        notes = result.document.warnings
+    try:
+        opened = compile_model(quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes)
+    except DoesNotFitError as error:
+        raise with_advice(error, source, quantized, options, quiet=quiet) from error
     settings.remember_build(folder)
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")

@@ -21,8 +21,17 @@ def quantize(
     model: Annotated[
         str | None, typer.Argument(help=".keras, .h5, SavedModel folder, FILE.py:function, or models:NAME.")
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option of the network that models:NAME or FILE.py:function builds, e.g. size=96; repeatable.",
+        ),
+    ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="Real data: .npz, .npy, a folder of images, or FILE.py:function.")
+        str | None,
+        typer.Option(help="Real data: .npz, .npy, a folder of images, or FILE.py:function; or random."),
     ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
     io: Annotated[str | None, typer.Option(help="Inputs and outputs: uint8 (default) or int8.")] = None,
@@ -39,32 +48,30 @@ def quantize(
     """
     from deploy import settings
     from deploy.cli.console import stdout
-    from deploy.cli.quantizing import quantize_source
+    from deploy.cli.quantizing import chosen_calibration, chosen_model, quantize_source
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.quantizing import model_source
     from deploy.reporting.text import agreement_table
 
     kept = settings.load()
-    text = model or kept.model
-    if text is None:
-        raise BadInputError("no MODEL given", hints=["deploy quantize MODEL --calibration DATA -o model.tflite"])
-    source = model_source.parse(text)
+    source = chosen_model(model, assignments, kept, "deploy quantize MODEL --calibration DATA -o model.tflite")
+    text = source.text
     if source.kind is model_source.ModelKind.TFLITE:
         raise BadInputError(
             f"{text}: a TFLite file cannot be quantized any more", hints=["pass the Keras model it comes from"]
-        )
-    data = calibration or kept.calibration
-    if data is None:
-        raise BadInputError(
-            "quantizing needs real data to find the ranges of the tensors",
-            hints=[f"deploy quantize {text} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)"],
         )
     target = output or Path(f"{source.name}.tflite")
     for path in filter(None, (target, json)):
         check_writable(path)
     result = quantize_source(
-        source, data, samples=samples or kept.samples, io=io or kept.io, quiet=quiet, verbose=verbose
+        source,
+        chosen_calibration(source, calibration, model, kept),
+        samples=samples or kept.samples,
+        io=io or kept.io,
+        again=f"deploy quantize {text}",
+        quiet=quiet,
+        verbose=verbose,
     )
     write_bytes(target, result.model.content)
     if json is not None:

@@ -7,18 +7,63 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deploy.quantizing.model_source import ModelSource
     from deploy.quantizing.quantization import Quantized
+    from deploy.settings import Settings
+
+
+def chosen_model(model: str | None, assignments: list[str] | None, kept: Settings, again: str) -> ModelSource:
+    """The model to work on: the command line's with its options, or that of ``deploy.toml`` with its.
+
+    Args:
+        model: MODEL of the command line.
+        assignments: ``--set`` of the command line; wins over the options that ``deploy.toml`` keeps for its model.
+        kept: the project's settings.
+        again: an example of the command.
+
+    Raises:
+        BadInputError: there is none, or it is none.
+    """
+    from deploy.errors import BadInputError
+    from deploy.quantizing import model_source
+
+    if model is not None:
+        return model_source.parse(model, assignments or ())
+    if kept.model is None:
+        raise BadInputError("no MODEL given", hints=[again, "deploy init"])
+    return model_source.parse(kept.model, assignments or kept.set or ())
+
+
+def chosen_calibration(
+    source: ModelSource, calibration: str | None, model: str | None, kept: Settings
+) -> str | None:
+    """The calibration data: the command line's, else that of ``deploy.toml``.
+
+    The latter is made for the project's own model: a ``models:NAME`` that the command line names brings its own.
+    """
+    from deploy.quantizing.model_source import ModelKind
+
+    if calibration is not None or (source.kind is ModelKind.PROJECT and model is not None):
+        return calibration
+    return kept.calibration
 
 
 def quantize_source(
-    source: ModelSource, calibration: str, *, samples: int | None, io: str | None, quiet: bool, verbose: bool
+    source: ModelSource,
+    calibration: str | None,
+    *,
+    samples: int | None,
+    io: str | None,
+    again: str,
+    quiet: bool,
+    verbose: bool,
 ) -> Quantized:
     """Load a float model and its calibration data, and quantize.
 
     Args:
         source: any kind but a TFLite file.
-        calibration: as the user named it.
+        calibration: as the user named it; None for a model project's own, which no other model has.
         samples: at most so many; None for the default.
         io: ``uint8`` or ``int8``; None for the default.
+        again: the command to type, but for its calibration data.
         quiet: no progress bar.
         verbose: let TensorFlow print.
 
@@ -33,6 +78,16 @@ def quantize_source(
 
     if io is not None and io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
+    if source.kind is model_source.ModelKind.PROJECT:
+        return _quantize_project(source, calibration, samples, io or IO_TYPES[0], quiet, verbose)
+    if calibration is None:
+        raise BadInputError(
+            f"{source.text}: a float model must be quantized, which needs real data",
+            hints=[
+                f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)",
+                "--calibration random: for time and memory, not for accuracy",
+            ],
+        )
     model = model_source.load_float(source, verbose=verbose)
     data = dataset.load(calibration, model.inputs, samples)
     with progress("comparing float and quantized model", quiet=quiet) as bar:
@@ -42,4 +97,21 @@ def quantize_source(
             io=io or IO_TYPES[0],
             verbose=verbose,
             advance=bar.advance,
+        )
+
+
+def _quantize_project(
+    source: ModelSource, calibration: str | None, samples: int | None, io: str, quiet: bool, verbose: bool
+) -> Quantized:
+    """A network by name: with trained weights and data of its own where the project brings them."""
+    from deploy import zoo
+    from deploy.chatter import silenced
+    from deploy.cli.console import progress
+    from deploy.zoo.quantized import quantize_network
+
+    with silenced(verbose=verbose):
+        network = zoo.network(source.project, source.assignments)
+    with progress("comparing float and quantized model", quiet=quiet) as bar:
+        return quantize_network(
+            network, data=calibration, samples=samples, io=io, verbose=verbose, advance=bar.advance
         )

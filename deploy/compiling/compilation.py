@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
@@ -10,6 +11,7 @@ from deploy import tflite_model
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.fitting import sram_limit
 from deploy.compiling.placement import NPU_OPERATOR, Placement, place
 from deploy.compiling.vela import VelaOptions, VelaResult
 from deploy.compiling.vela_config import installed_config
@@ -19,8 +21,19 @@ from deploy.files import replacing_folder
 from deploy.quantizing.quantization import float_operators
 from deploy.tflite_model import Model
 
-CORSTONE_300_SRAM = 2 * 1024 * 1024
-"""Two banks of 1 MB at 0x31000000: what the arena of a Shared_Sram model may take on the board."""
+
+class DoesNotFitError(BadInputError):
+    """A model that takes more SRAM than there is.
+
+    Args:
+        message: as always.
+        taken: bytes of SRAM that it takes.
+        hints: as always.
+    """
+
+    def __init__(self, message: str, *, taken: int, hints: Sequence[str] = ()) -> None:
+        super().__init__(message, hints=hints)
+        self.taken = taken
 
 
 def check_model(model: Model, source: str) -> tuple[str, ...]:
@@ -66,6 +79,7 @@ def compile_model(
     name: str,
     source: str,
     extra: dict[str, bytes] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 
@@ -76,12 +90,14 @@ def compile_model(
         name: the model's name in reports.
         source: names the model in errors.
         extra: further files for the folder, name -> content.
+        notes: further warnings for the document.
 
     Raises:
-        BadInputError: the model cannot be compiled, needs too much SRAM, or the folder cannot be written.
+        BadInputError: the model cannot be compiled, or the folder cannot be written.
+        DoesNotFitError: it takes more SRAM than the user's limit or the board has.
         NotInstalledError: Vela is missing.
     """
-    warnings = check_model(model, source)
+    warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
     cache = installed_config().cache_bytes(options.memory_mode)
     target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
@@ -182,28 +198,22 @@ def _document(
             "deploy": deploy.__version__,
             "ethos-u-vela": vela.version(),
         },
+        sram_limit=sram_limit(options),
     )
 
 
 def _check_sram(document: CompileDocument, options: CompileOptions, source: str) -> None:
-    board = CORSTONE_300_SRAM if options.npu.simulated else None
-    limit = options.sram_limit or board
+    limit = sram_limit(options)
     figure = document.figure("sram_peak")
     if limit is None or figure is None or figure.value <= limit:
         return
     what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
-    hints = []
-    if options.optimise != "Size":
-        hints.append("--optimise Size")
-    if options.npu.family == "U65" and options.memory_mode == "Shared_Sram":
-        hints.append("--memory-mode Dedicated_Sram_384KB, which keeps the feature maps in DRAM")
-    if options.memory_mode == "Sram_Only":
-        hints.append("--memory-mode Shared_Sram, which leaves the weights in flash or DRAM")
-    hints.append("a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)")
+    hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]
     if options.sram_limit is None:
         hints.append("--sram-limit SIZE, if your own board has more")
-    raise BadInputError(
+    raise DoesNotFitError(
         f"{source}: takes {int(figure.value)} bytes of SRAM on {document.npu} with {document.memory_mode} "
         f"({document.optimise}), more than {what} of {limit} bytes",
+        taken=int(figure.value),
         hints=hints,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,6 +16,7 @@ from deploy.errors import BadInputError, DeployError
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 
 _PROJECT_PREFIX = "models:"
+_LONGEST_NAME = 80
 _ACCEPTED = "MODEL: .keras, .h5, a SavedModel folder, .tflite, FILE.py:function, or models:NAME"
 
 
@@ -34,12 +37,19 @@ class ModelSource:
     Attributes:
         text: as typed.
         kind: how to load it.
-        name: short name, for build folders and reports.
+        name: short name, for build folders and reports; the options that were set are part of it.
+        assignments: options of the network, ``KEY=VALUE`` each.
     """
 
     text: str
     kind: ModelKind
     name: str
+    assignments: tuple[str, ...] = ()
+
+    @property
+    def project(self) -> str:
+        """The model project's name, of ``models:NAME``."""
+        return self.text.removeprefix(_PROJECT_PREFIX)
 
     @property
     def path(self) -> Path:
@@ -47,19 +57,32 @@ class ModelSource:
         return user_function.split(self.text)[0] if self.kind is ModelKind.FUNCTION else Path(self.text)
 
 
-def parse(text: str) -> ModelSource:
+def parse(text: str, assignments: Sequence[str] = ()) -> ModelSource:
     """Decide what a MODEL argument is, from its form and from what lies on disk.
 
+    Args:
+        text: as typed.
+        assignments: what ``--set`` gives, ``KEY=VALUE`` each.
+
     Raises:
-        BadInputError: it is none of the accepted forms, or does not exist.
+        BadInputError: it is none of the accepted forms, does not exist, or does not have these options.
     """
     if text.startswith(_PROJECT_PREFIX):
         from deploy import zoo
 
-        return ModelSource(text, ModelKind.PROJECT, zoo.find(text.removeprefix(_PROJECT_PREFIX)).name)
+        project = zoo.find(text.removeprefix(_PROJECT_PREFIX))
+        if assignments:
+            zoo.options(project, assignments)
+        return ModelSource(text, ModelKind.PROJECT, _name(project.name, assignments), tuple(assignments))
     if user_function.is_reference(text):
         file, function = user_function.split(text)
-        return ModelSource(text, ModelKind.FUNCTION, _clean(f"{file.stem}_{function}"))
+        name = _name(f"{file.stem}_{function}", assignments)
+        return ModelSource(text, ModelKind.FUNCTION, name, tuple(assignments))
+    if assignments:
+        raise BadInputError(
+            f"--set {assignments[0]}: {text} is a finished model, it has no options",
+            hints=["--set goes with models:NAME and with FILE.py:function"],
+        )
     path = Path(text)
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
@@ -100,11 +123,11 @@ def _keras_model(source: ModelSource) -> Any:
     import keras
 
     if source.kind is ModelKind.FUNCTION:
-        model = user_function.call(source.text)
+        model = user_function.call(source.text, source.assignments)
     elif source.kind is ModelKind.PROJECT:
         from deploy import zoo
 
-        model = zoo.build(source.name)
+        model = zoo.network(source.project, source.assignments).model
     else:
         model = _load_file(source)
     if not isinstance(model, keras.Model):
@@ -130,6 +153,35 @@ def _load_file(source: ModelSource) -> Any:
             f"{source.text}: Keras cannot load it: {lines[0][:300] if lines else type(error).__name__}",
             hints=hints,
         ) from error
+
+
+def has_size(source: ModelSource) -> bool:
+    """Whether the network has an option ``size``, the height and width of its input."""
+    if source.kind is ModelKind.FUNCTION:
+        return "size" in user_function.parameters(source.text)
+    if source.kind is ModelKind.PROJECT:
+        from deploy import zoo
+
+        return hasattr(zoo.options(zoo.find(source.project)), "size")
+    return False
+
+
+def with_size(source: ModelSource, size: int) -> ModelSource:
+    """The same network with its option ``size`` set."""
+    others = [item for item in source.assignments if not item.startswith("size=")]
+    return parse(source.text, [*others, f"size={size}"])
+
+
+def _name(base: str, assignments: Sequence[str]) -> str:
+    """``featherface-v1-size320-context-dcn``: a name that tells networks with different options apart."""
+    parts = [base]
+    for assignment in assignments:
+        key, _, value = assignment.partition("=")
+        parts.append(f"{key}{value}" if value[:1].isdigit() else f"{key}-{value}")
+    name = _clean("-".join(parts))
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
 
 
 def _clean(name: str) -> str:

@@ -98,7 +98,7 @@ def quantize(
         data: calibration samples for its inputs.
         io: ``uint8`` or ``int8``.
         verbose: let the converter print.
-        compare: on how many samples float and quantized model are compared at most, at least one.
+        compare: on how many samples float and quantized model are compared at most; 0 for no comparison.
         notes: warnings for the document.
         advance: called with (samples compared, samples to compare).
 
@@ -112,13 +112,14 @@ def quantize(
     quantized = tflite_model.load(content, source=f"{model.source} (converted)")
     refuse_float(quantized, model.source)
     _check_names(quantized, model)
-    compared = list(itertools.islice(data, max(compare, 1)))
+    compared = list(itertools.islice(data, compare))
     with silenced(verbose=verbose):
         floats = [model.run(sample) for sample in compared]
-    kernels, warnings = _kernels(quantized)
+    kernels, warnings = _kernels(quantized) if compared else (None, ())
     reals = []
     for done, sample in enumerate(compared, start=1):
-        reals.append(dequantized_outputs(quantized, kernels.run(quantized_inputs(quantized, sample))))
+        answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
+        reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
     inputs, outputs = tensor_records(quantized)
     return Quantized(
@@ -129,8 +130,8 @@ def quantize(
             calibration=data.source,
             calibration_samples=len(data),
             agreement_samples=len(compared),
-            agreement=agreements(floats, reals),
-            kernels=kernels.name,
+            agreement=agreements(floats, reals) if kernels else (),
+            kernels=kernels.name if kernels else "none",
             warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,

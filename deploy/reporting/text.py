@@ -49,15 +49,18 @@ def print_build(build: BuildFolder, console: Console, *, every_operator: bool = 
     print_figures(document, console)
     console.print(_tensors(document.inputs, document.outputs))
     quantization = build.path / QUANTIZE_DOCUMENT
+    said: tuple[str, ...] = ()
     if quantization.is_file():
         read = read_quantization(quantization)
         console.print(agreement_table(read.agreement, read.agreement_samples))
-        for warning in read.warnings:
+        said = read.warnings
+        for warning in said:
             console.print(f"note: {warning}\n")
     console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
     _print_placement(document, console)
     for warning in document.warnings:
-        console.print(f"note: {warning}")
+        if warning not in said:
+            console.print(f"note: {warning}")
 
 
 def print_figures(document: CompileDocument, console: Console) -> None:

@@ -5,8 +5,9 @@ A model project is a package with a ``project.toml`` that says what it is and wh
 least of all. :mod:`deploy.zoo.quantized` quantizes a network, :mod:`deploy.zoo.cards` measures one for its card.
 """
 
+from deploy.assignments import assignments_of
 from deploy.zoo.networks import Network, build, keras_file, network, settle, train, write_data
-from deploy.zoo.options import assignments_of, options, pretrained
+from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, projects
 
 __all__ = [

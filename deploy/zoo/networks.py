@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy.assignments import assignments_of
 from deploy.errors import BadInputError
-from deploy.zoo.options import assignments_of, options, pretrained
+from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Project, find, function
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class Network:
         options: an instance of the project's options dataclass.
         model: a ``keras.Model``.
         trained: what the weights were trained on; empty for random weights.
+        text: how it was asked for, for messages and documents.
     """
 
     project: Project
     options: Any
     model: Any
     trained: str
+    text: str
 
 
 def network(
@@ -60,15 +63,15 @@ def network(
             hints=[*_brought(project), f"deploy models train {project.name}, then --weights FILE"],
         )
     _import_tensorflow()
-    model = function(project, "build")(chosen)
+    model, what = function(project, "build")(chosen), ""
     if weights is not None:
         _load_weights(model, weights)
-        return Network(project, chosen, model, str(weights))
-    if brought is not None:
+        what = str(weights)
+    elif brought is not None:
         with importlib.resources.as_file(project.folder / brought.weights) as file:
             _load_weights(model, file)
-        return Network(project, chosen, model, brought.what)
-    return Network(project, chosen, model, "")
+        what = brought.what
+    return Network(project, chosen, model, what, " ".join([f"models:{project.name}", *assignments]))
 
 
 def build(name: str, assignments: Sequence[str] = (), *, trained: bool = True, weights: Path | None = None) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deploy.quantizing import dataset
-from deploy.quantizing.quantization import IO_TYPES, Quantized, quantize
+from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
 from deploy.zoo.calibration import CalibrationData, calibration
 from deploy.zoo.networks import Network, settle
 
 _SETTLE_IMAGES = 4
-_COMPARE_UNTRAINED = 1
 
 
 def quantize_network(
@@ -42,22 +41,21 @@ def quantize_network(
     from deploy.chatter import silenced
     from deploy.quantizing.float_model import freeze_keras
 
-    source = f"models:{network.project.name}"
     with silenced(verbose=verbose):
-        specs = freeze_keras(network.model, source, network.project.name).inputs
+        specs = freeze_keras(network.model, network.text, network.project.name).inputs
         if data is None:
             found = calibration(network, specs, samples)
         else:
             found = CalibrationData(dataset.load(data, specs, samples), real=data != dataset.RANDOM)
         if not network.trained and len(specs) == 1:
             settle(network.model, found.data.arrays[specs[0].name][:_SETTLE_IMAGES])
-        frozen = freeze_keras(network.model, source, network.project.name)
+        frozen = freeze_keras(network.model, network.text, network.project.name)
     return quantize(
         frozen,
         found.data,
         io=io,
         verbose=verbose,
-        compare=_COMPARE_UNTRAINED if not network.trained else 100,
+        compare=AGREEMENT_SAMPLES if network.trained else 1,
         notes=_notes(network, found),
         advance=advance,
     )

@@ -1,0 +1,80 @@
+"""Says what would fit where a model does not: by trying, within a bounded time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deploy.compiling.compilation import DoesNotFitError
+    from deploy.compiling.compile_options import CompileOptions
+    from deploy.quantizing.model_source import ModelSource
+    from deploy.tflite_model import Model
+
+SEARCH_S = 180.0
+"""Seconds after which nothing new is tried."""
+
+
+def with_advice(
+    error: DoesNotFitError, source: ModelSource, model: Model, options: CompileOptions, *, quiet: bool
+) -> DoesNotFitError:
+    """The error with what does fit: memory modes and strategies of Vela, and the largest input.
+
+    Args:
+        error: as compiling raised it.
+        source: the model as the user named it.
+        model: quantized.
+        options: that it does not fit with.
+        quiet: do not say what is tried.
+    """
+    import dataclasses
+
+    from deploy.compiling.fitting import largest_size, try_ways
+    from deploy.quantizing import model_source
+
+    def say(what: str) -> None:
+        if not quiet:
+            print(f"deploy: it does not fit; {what}", file=sys.stderr, flush=True)
+
+    deadline = time.monotonic() + SEARCH_S
+    hints = []
+    if model_source.has_size(source):
+        size = model.input_tensors[0].shape[1]
+        build = _builder(source)
+        strategies = dict.fromkeys([options.optimise, "Size"])
+        for strategy in strategies:
+            best, complete = largest_size(
+                build,
+                size,
+                dataclasses.replace(options, optimise=strategy),
+                error.taken,
+                source.text,
+                deadline=deadline,
+                say=say,
+            )
+            more = f" --optimise {strategy}" if strategy != options.optimise else ""
+            if best is not None:
+                how_sure = (
+                    "the largest multiple of 32 that fits" if complete else "fits; larger ones were not tried"
+                )
+                hints.append(f"{best.words}{more}: {how_sure}, {best.sram_bytes:,} bytes of SRAM")
+    hints += [str(attempt) for attempt in try_ways(model, options, source.text, deadline=deadline, say=say)]
+    return type(error)(error.message, taken=error.taken, hints=[*hints, *error.hints])
+
+
+def _builder(source: ModelSource) -> Callable[[int], Model]:
+    """Builds the network for another size: with random weights and data, which change no memory."""
+    from deploy.quantizing import dataset, model_source
+    from deploy.quantizing.quantization import quantize
+
+    built: dict[int, Model] = {}
+
+    def build(size: int) -> Model:
+        if size not in built:
+            model = model_source.load_float(model_source.with_size(source, size))
+            built[size] = quantize(model, dataset.random_images(model.inputs, 1), compare=0).model
+        return built[size]
+
+    return build
