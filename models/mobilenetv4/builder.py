@@ -18,7 +18,7 @@ from deploy.models.mobilenetv4.blocks import (
     round_channels,
     scaled,
 )
-from deploy.models.mobilenetv4.layers import layer_scale
+from deploy.models.mobilenetv4.layers import layer_scale_class, normalization_class
 
 INPUT_NAME = "image"
 """The input's name in the Keras model and in the SignatureDef."""
@@ -204,12 +204,12 @@ class _Builder:
         return self._joined(x, self._scaled(y, name), name, block.stride)
 
     def _attention(self, x: Any, name: str, block: MQA) -> Any:
-        y = self._keras.layers.BatchNormalization(**_NORM, name=f"{name}_norm")(x)
+        y = normalization_class()(**_NORM, name=f"{name}_norm")(x)
         y = mobile_mqa(self._keras, y, name, block, _NORM)
         return self._joined(x, self._scaled(y, name), name, 1)
 
     def _scaled(self, x: Any, name: str) -> Any:
-        return x if self._scale is None else layer_scale(self._keras, x, f"{name}_scale", self._scale)
+        return x if self._scale is None else layer_scale_class()(self._scale, name=f"{name}_scale")(x)
 
     def _joined(self, x: Any, y: Any, name: str, stride: int) -> Any:
         """The residual connection, where shapes agree."""

@@ -1,4 +1,7 @@
-"""The layer that Keras does not have: a factor per channel."""
+"""The two layers that Keras does not have; their classes are made on first use, because Keras takes seconds to load.
+
+Both are registered with Keras, so that a ``.keras`` file with them can be loaded once this module's classes exist.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +9,23 @@ import functools
 from typing import Any
 
 
-def layer_scale(keras: Any, x: Any, name: str, initial: float) -> Any:
-    """Multiply each channel by a trained factor.
-
-    Args:
-        keras: the keras package.
-        x: float [N, H, W, C].
-        name: of the layer.
-        initial: value of the factors before training.
-
-    Returns:
-        float [N, H, W, C].
-    """
-    return layer_scale_class()(initial, name=name)(x)
-
-
 @functools.cache
 def layer_scale_class() -> Any:
-    """The Keras layer class ``LayerScale``; made on the first call, because importing Keras takes seconds."""
+    """``LayerScale(initial)``: multiplies each channel by a trained factor, [N, H, W, C] to [N, H, W, C].
+
+    The converter folds it into the convolution before it: it costs nothing on the NPU.
+    """
     import keras
 
     @keras.saving.register_keras_serializable(package="deploy")
     class LayerScale(keras.layers.Layer):  # type: ignore[misc]
-        """y = x * factor, a trained factor per channel. The converter folds it into the convolution before."""
-
         def __init__(self, initial: float = 1e-5, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.initial = initial
 
         def build(self, shape: tuple[int | None, ...]) -> None:
-            self.factor = self.add_weight(
-                shape=(shape[-1],), initializer=keras.initializers.Constant(self.initial), name="factor"
-            )
+            start = keras.initializers.Constant(self.initial)
+            self.factor = self.add_weight(shape=(shape[-1],), initializer=start, name="factor")
 
         def call(self, x: Any) -> Any:
             return x * self.factor
@@ -46,3 +34,25 @@ def layer_scale_class() -> Any:
             return {**super().get_config(), "initial": self.initial}
 
     return LayerScale
+
+
+@functools.cache
+def normalization_class() -> Any:
+    """``Normalization()``: batch normalization that no convolution stands before, [N, H, W, C] to [N, H, W, C].
+
+    In training it is Keras' own. In inference it is written as a 1x1 depthwise convolution with bias: one operator
+    where the converter would make a multiplication and an addition, and for 16x16x160 on U55-128 31 k instead of
+    273 k cycles (estimated by Vela).
+    """
+    import keras
+
+    @keras.saving.register_keras_serializable(package="deploy")
+    class Normalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+        def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+            if training:
+                return super().call(x, training=training, mask=mask)
+            factor = self.gamma / keras.ops.sqrt(self.moving_variance + self.epsilon)
+            y = keras.ops.depthwise_conv(x, keras.ops.reshape(factor, (1, 1, -1, 1)))
+            return y + (self.beta - self.moving_mean * factor)
+
+    return Normalization
