@@ -36,18 +36,24 @@ _TITLES = {
 }
 
 
+def figure_title(figure: Figure) -> str:
+    """What a figure is called for people: ``SRAM peak``."""
+    return _TITLES.get(figure.name, figure.name.replace("_", " "))
+
+
 def format_figure(figure: Figure) -> str:
     """A figure's value for people: ``0.403 ms``, ``50.6 KiB``, ``12,505,748 MAC``, ``91.02 %``."""
     if figure.unit == SHARE:
         return f"{figure.value:.2%}"
     if figure.unit.startswith("bytes"):
-        return f"{_bytes(figure.value)}{figure.unit.removeprefix('bytes')}"
+        return f"{format_bytes(figure.value)}{figure.unit.removeprefix('bytes')}"
     if figure.value == int(figure.value):
         return f"{int(figure.value):,} {figure.unit}"
     return f"{figure.value:.4g} {figure.unit}"
 
 
-def _bytes(value: float) -> str:
+def format_bytes(value: float) -> str:
+    """Bytes for people, in powers of 1024: ``512 B``, ``50.6 KiB``, ``3.00 MiB``."""
     if value < 1024:
         return f"{int(value)} B"
     return f"{value / 1024:,.1f} KiB" if value < 1024 * 1024 else f"{value / 1024 / 1024:,.2f} MiB"
@@ -68,8 +74,7 @@ def figures_table(title: str, figures: Sequence[Figure]) -> Table:
     table.add_column("value", justify="right", min_width=18)
     table.add_column("label")
     for figure in figures:
-        title_of_figure = _TITLES.get(figure.name, figure.name.replace("_", " "))
-        table.add_row(title_of_figure, format_figure(figure), figure.label)
+        table.add_row(figure_title(figure), format_figure(figure), figure.label)
     return table
 
 

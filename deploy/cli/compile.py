@@ -66,6 +66,7 @@ def compile_(
     from deploy.build_folder import QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
+    from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_calibration, chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
@@ -117,9 +118,12 @@ def compile_(
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, options, quiet=quiet) from error
     settings.remember_build(folder)
+    report = refresh_report(opened, quiet=quiet)
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:
         console = stdout()
         print_build(opened, console, every_operator=verbose)
+        if report is not None:
+            console.print(f"report: {report}")
         console.print(f"build folder: {folder}")

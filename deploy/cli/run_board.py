@@ -57,4 +57,4 @@ def run_board(
     )
     opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
     run = TargetRun(opened, options)
-    return run_and_report(run, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)
+    return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

@@ -70,7 +70,7 @@ def run_fvp(
     )
     opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
     run = TargetRun(opened, options)
-    status = run_and_report(run, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
+    status = run_and_report(run, opened, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
     return status

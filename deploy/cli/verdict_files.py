@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from deploy.build_folder import BuildFolder
     from deploy.errors import DeployError
     from deploy.judging.verdict import Verdict
 
@@ -32,14 +34,23 @@ def _load_tables() -> None:
 
 
 def run_and_report(
-    run: Judged, command: str, title: str, *, json: Path | None, junit: Path | None, quiet: bool
+    run: Judged,
+    build: BuildFolder,
+    command: str,
+    title: str,
+    *,
+    json: Path | None,
+    junit: Path | None,
+    quiet: bool,
 ) -> int:
     """Run with a progress bar, write the documents, print the verdict, and return the exit status.
 
-    An error, too, leaves its documents.
+    An error, too, leaves its documents. The build folder keeps the last verdict of a target that ran, and its HTML
+    report shows it.
 
     Args:
         run: what to run.
+        build: what it judges.
         command: the verb, for the documents.
         title: what the progress bar says.
         json: where the verdict document goes.
@@ -50,7 +61,8 @@ def run_and_report(
         DeployError: there was no complete answer, or a document cannot be written.
     """
     from deploy.cli.console import progress, stdout
-    from deploy.errors import DeployError
+    from deploy.cli.html_report import keep_verdict
+    from deploy.errors import DeployError, TargetError
     from deploy.files import check_writable
 
     for path in filter(None, (json, junit)):
@@ -66,7 +78,10 @@ def run_and_report(
 
             verdict = run.run(advance)
     except DeployError as error:
-        _write(run.failed(error), command, json, junit)
+        verdict = run.failed(error)
+        _write(verdict, command, json, junit)
+        if isinstance(error, TargetError):
+            keep_verdict(build, command, verdict, quiet=quiet)
         raise
     _write(verdict, command, json, junit)
     if quiet:
@@ -75,6 +90,8 @@ def run_and_report(
         from deploy.judging.verdict_text import print_verdict
 
         print_verdict(verdict, stdout())
+    sys.stdout.flush()
+    keep_verdict(build, command, verdict, quiet=quiet)
     return verdict.exit_status
 
 

@@ -71,5 +71,8 @@ def verify(
         layers=layers,
     )
     folder = build or (Path(kept.build) if kept.build else settings.last_build())
-    verification = Verification(BuildFolder.open(folder), options)
-    return run_and_report(verification, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet)
+    opened = BuildFolder.open(folder)
+    verification = Verification(opened, options)
+    return run_and_report(
+        verification, opened, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet
+    )

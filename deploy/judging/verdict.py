@@ -45,6 +45,7 @@ class Prediction(Document):
         probability: softmax of the target's dequantized logits at that label; None where the output holds
             probabilities or no logits.
         true: the true label, where labels were given.
+        float_model: label that the float model computed, where it is known.
     """
 
     input: int
@@ -53,6 +54,7 @@ class Prediction(Document):
     reference: str
     probability: float | None = None
     true: str | None = None
+    float_model: str | None = None
 
 
 class ReferenceOpinion(Document):

@@ -1,0 +1,108 @@
+"""Collects what a build folder tells into the data model of the report: reads files, leaves the rest to others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from deploy import tflite_model
+from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
+from deploy.compiling.vela_config import installed_config
+from deploy.compiling.vela_reports import Cell, parse_summary
+from deploy.errors import NotInstalledError
+from deploy.npu_config import npu_config
+from deploy.reporting.confusions import confusions_of
+from deploy.reporting.content import OperatorRow, Provenance, Report
+from deploy.reporting.documents import read_quantization, read_verdicts, vela_file
+from deploy.reporting.flash import flash_of
+from deploy.reporting.live_tensors import memory_maps
+from deploy.reporting.operator_graph import operator_graph
+from deploy.reporting.operators import operator_rows
+from deploy.reporting.roofline import roofs
+from deploy.reporting.schedule import MEMORIES, Scheduled, read_schedule
+from deploy.reporting.traffic import bytes_per_cycle, traffic_of
+
+
+def collect(build: BuildFolder) -> Report:
+    """Everything the report shows about a build.
+
+    Vela's own files may be missing; then the parts that rest on them are empty and ``missing`` says so.
+
+    Raises:
+        BadInputError: a model or document of the folder is damaged.
+        NotInstalledError: LiteRT, which brings TFLite's schema, is missing.
+    """
+    document = build.document
+    source, compiled = tflite_model.read(build.source), tflite_model.read(build.compiled)
+    constants_in_sram = _constants_in_sram(document)
+    memories = {**MEMORIES, "OnChipFlash": "SRAM"} if constants_in_sram else MEMORIES
+    debug = vela_file(build, "*_debug.xml")
+    summary = _summary(vela_file(build, "*_summary_*.csv"))
+    schedule = read_schedule(debug, memories)
+    macs_per_cycle = npu_config(document.npu).macs
+    operators = operator_rows(document, source, schedule, macs_per_cycle)
+    maps = memory_maps(debug, _operators_by_step(operators, schedule), _limits(document))
+    quantization = build.path / QUANTIZE_DOCUMENT
+    verdicts = read_verdicts(build)
+    vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
+    return Report(
+        document=document,
+        quantization=read_quantization(quantization) if quantization.is_file() else None,
+        verdicts=verdicts,
+        operators=operators,
+        from_schedule=Provenance("estimate", f"{vela} debug database"),
+        from_summary=Provenance("estimate", f"{vela} summary"),
+        from_file=Provenance(
+            "measured", "bytes of model_vela.tflite; the weights' share from Vela's debug database"
+        ),
+        memories=maps,
+        flash=flash_of(source, compiled, schedule),
+        traffic=traffic_of(summary, constants_in_sram=constants_in_sram),
+        roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
+        graph=operator_graph(source, operators),
+        confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
+        missing=_missing(debug, summary),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _operators_by_step(operators: tuple[OperatorRow, ...], schedule: Mapping[int, Scheduled]) -> dict[int, str]:
+    return {
+        step: f"{row.index} {row.type}"
+        for row in operators
+        if row.index in schedule
+        for step in schedule[row.index].steps
+    }
+
+
+def _limits(document: CompileDocument) -> dict[str, int | None]:
+    """What SRAM may hold: the part that the memory mode gives to the NPU, else the board's; DRAM has no limit."""
+    try:
+        dedicated = installed_config().cache_bytes(document.memory_mode)
+    except (NotInstalledError, KeyError):
+        dedicated = None
+    given = [size for size in (dedicated, document.sram_limit) if size]
+    return {"SRAM": min(given, default=None)}
+
+
+def _constants_in_sram(document: CompileDocument) -> bool:
+    try:
+        return installed_config().weight_memory(document.system_config, document.memory_mode) == "Sram"
+    except (NotInstalledError, KeyError):
+        return False
+
+
+def _summary(text: str) -> dict[str, Cell]:
+    try:
+        return parse_summary(text)
+    except ValueError:
+        return {}
+
+
+def _missing(debug: str, summary: Mapping[str, Cell]) -> tuple[str, ...]:
+    said = []
+    if not debug:
+        said.append("Vela's debug database is not in the build folder: no limits, memory map and roofline")
+    if not summary:
+        said.append("Vela's summary is not in the build folder: no bandwidth and roofline")
+    return tuple(said)

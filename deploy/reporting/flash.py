@@ -1,0 +1,70 @@
+"""What the compiled model file is made of, and how far Vela compressed each operator's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deploy.compiling.placement import NPU_OPERATOR
+from deploy.reporting.content import CompressedWeights, Flash, FlashPart, short_name, shown
+from deploy.reporting.schedule import Scheduled
+from deploy.tflite_model import Model
+
+_WEIGHTS_INPUT = 1
+"""The input of TFLite's convolutions and fully connected layers that holds the weights."""
+_WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
+
+
+def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) -> Flash:
+    """Take the compiled model apart.
+
+    Args:
+        source: the model that was compiled.
+        compiled: Vela's output.
+        schedule: what Vela scheduled for each operator; without it weights and other constants are one part.
+    """
+    streams: set[int] = set()
+    constants: set[int] = set()
+    for operator in compiled.operators:
+        if operator.code == NPU_OPERATOR and len(operator.inputs) >= 2:
+            streams.add(operator.inputs[0])
+            constants.add(operator.inputs[1])
+    commands, read_only, others = 0, 0, 0
+    counted: set[int] = set()
+    for tensor in compiled.tensors:
+        if tensor.data is None or tensor.buffer in counted:
+            continue
+        counted.add(tensor.buffer)
+        if tensor.index in streams:
+            commands += tensor.data.size
+        elif tensor.index in constants:
+            read_only += tensor.data.size
+        else:
+            others += tensor.data.size
+    weights = sum(scheduled.weights for scheduled in schedule.values())
+    parts = [("command stream", commands)]
+    if 0 < weights <= read_only:
+        parts += [("weights", weights), ("biases, scales, tables", read_only - weights)]
+    else:
+        parts.append(("weights, biases, scales, tables", read_only))
+    parts.append(("constants of CPU operators", others))
+    parts.append(("TFLite file format", len(compiled.content) - commands - read_only - others))
+    return Flash(tuple(FlashPart(name, size) for name, size in parts if size > 0), _compressed(source, schedule))
+
+
+def _compressed(source: Model, schedule: Mapping[int, Scheduled]) -> tuple[CompressedWeights, ...]:
+    found = []
+    for index, scheduled in sorted(schedule.items()):
+        if not scheduled.weights or index >= len(source.operators):
+            continue
+        operator = source.operators[index]
+        if operator.code not in _WEIGHTED or len(operator.inputs) <= _WEIGHTS_INPUT:
+            continue
+        position = operator.inputs[_WEIGHTS_INPUT]
+        tensor = source.tensors[position]
+        if position < 0 or tensor.data is None:
+            continue
+        name = source.tensors[operator.outputs[0]].name
+        found.append(
+            CompressedWeights(index, shown(operator.code, 40), short_name(name), tensor.nbytes, scheduled.weights)
+        )
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""Which tensor occupies which bytes of SRAM and DRAM during an inference, as Vela allocated them.
+
+From the table ``tensors`` of Vela's debug database: ``start_time`` and ``end_time`` (both included) count steps of
+the schedule, of which ``time_index`` of the table ``perf_debug`` says which operator runs in it. Between two
+operators lies a step in which weights of the next one are fetched. (Observed in Vela 5.2.0; a test holds the
+table against the addresses in the command stream.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.compiling.vela_reports import debug_table
+from deploy.reporting.content import LiveTensor, MemoryMap, short_name
+from deploy.reporting.schedule import MEMORIES
+
+MAX_TENSORS = 1000
+"""Most tensors of one memory that are drawn."""
+
+_WEIGHT_BUFFER = "OpBuffering"
+_WRITABLE = ("SRAM", "DRAM")
+
+
+def memory_maps(
+    debug: str, operators: Mapping[int, str], limits: Mapping[str, int | None]
+) -> tuple[MemoryMap, ...]:
+    """SRAM and DRAM over time; memories that hold nothing are left out.
+
+    Args:
+        debug: the text of Vela's ``*_debug.xml``; empty where there is none.
+        operators: step -> the operator that runs in it.
+        limits: memory -> bytes that the model may take.
+    """
+    by_memory: dict[str, dict[tuple[int, int, int, int], LiveTensor]] = {}
+    for row in debug_table(debug, "tensors"):
+        memory = MEMORIES.get(row.get("memory") or "")
+        tensor = _tensor(row)
+        if memory in _WRITABLE and tensor is not None and row.get("usage") != "Constant":
+            # An operator that works in place has input and output in the same bytes; the first name stands.
+            place = (tensor.start, tensor.end, tensor.address, tensor.size)
+            by_memory.setdefault(memory, {}).setdefault(place, tensor)
+    return tuple(
+        _memory_map(memory, list(by_memory[memory].values()), operators, limits.get(memory))
+        for memory in _WRITABLE
+        if memory in by_memory
+    )
+
+
+def _memory_map(
+    memory: str, tensors: Sequence[LiveTensor], operators: Mapping[int, str], limit: int | None
+) -> MemoryMap:
+    highest = max(tensors, key=lambda tensor: (tensor.address + tensor.size, -tensor.start))
+    peak = highest.address + highest.size
+    kept = sorted(sorted(tensors, key=lambda tensor: -tensor.size)[:MAX_TENSORS], key=lambda tensor: tensor.start)
+    return MemoryMap(
+        memory=memory,
+        tensors=tuple(kept),
+        steps=max(tensor.end for tensor in tensors) + 1,
+        peak=peak,
+        peak_step=highest.start,
+        limit=limit,
+        operators=dict(operators),
+    )
+
+
+def _tensor(row: Mapping[str, str]) -> LiveTensor | None:
+    try:
+        tensor = LiveTensor(
+            name=short_name(row["name"]),
+            kind="weight buffer" if row["usage"] == _WEIGHT_BUFFER else "feature map",
+            start=int(row["start_time"]),
+            end=int(row["end_time"]),
+            address=int(row["start_address"], 16),
+            size=int(row["size"], 16),
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+    return tensor if tensor.size > 0 and 0 <= tensor.start <= tensor.end else None

@@ -1,0 +1,153 @@
+"""The chart of a memory over time: every live tensor a rectangle, the peak and the board's limit marked."""
+
+from __future__ import annotations
+
+from deploy.reporting.charts import Chart, Spec, bytes_axis, document
+from deploy.reporting.content import MemoryMap
+from deploy.tables import format_bytes
+
+_HEIGHT = 320
+_COLOURS = {"feature map": "#4477aa", "weight buffer": "#ccbb44"}
+_FARTHEST_LIMIT = 4
+"""A limit beyond so many times the peak is told in words: drawn to scale it would flatten everything else."""
+
+
+def memory_chart(memory: MemoryMap) -> Chart:
+    """SRAM or DRAM over the steps of Vela's schedule."""
+    limit = memory.limit if memory.limit and memory.limit <= _FARTHEST_LIMIT * memory.peak else None
+    top = 1.08 * max(memory.peak, limit or 0)
+    values = [
+        {
+            "tensor": tensor.name,
+            "kind": tensor.kind,
+            "from": tensor.start,
+            "to": tensor.end,
+            "end": tensor.end + 1,
+            "low": tensor.address,
+            "high": tensor.address + tensor.size,
+            "bytes": tensor.size,
+            "written by": memory.operators.get(tensor.start, ""),
+            "room": _room(tensor.size / top, (tensor.end + 1 - tensor.start) / memory.steps),
+        }
+        for tensor in memory.tensors
+    ]
+    tooltip = [
+        {"field": field, "type": kind, **({"format": ",d"} if kind == "quantitative" else {})}
+        for field, kind in (
+            ("tensor", "nominal"),
+            ("kind", "nominal"),
+            ("written by", "nominal"),
+            ("bytes", "quantitative"),
+            ("low", "quantitative"),
+            ("from", "quantitative"),
+            ("to", "quantitative"),
+        )
+    ]
+    present = [kind for kind in _COLOURS if any(value["kind"] == kind for value in values)]
+    x = {
+        "field": "from",
+        "type": "quantitative",
+        "title": "step of the schedule",
+        "scale": {"domain": [0, memory.steps], "nice": False},
+    }
+    rectangles: Spec = {
+        "name": "tensors",
+        "mark": {"type": "rect", "strokeWidth": 0.6, "stroke": "#ffffff"},
+        "encoding": {
+            "x": x,
+            "x2": {"field": "end"},
+            "y": {
+                "field": "low",
+                "type": "quantitative",
+                "title": f"{memory.memory} address",
+                "scale": {"domain": [0, top], "nice": False},
+                "axis": bytes_axis(top),
+            },
+            "y2": {"field": "high"},
+            "color": {
+                "field": "kind",
+                "type": "nominal",
+                "scale": {"domain": present, "range": [_COLOURS[kind] for kind in present]},
+            },
+            "tooltip": tooltip,
+        },
+    }
+    lines = [_line(memory.peak, f"peak {format_bytes(memory.peak)}", "#228833")]
+    if limit:
+        lines.append(_line(limit, f"limit {format_bytes(limit)}", "#cc3311"))
+    spec = document(
+        {"layer": [{"data": {"values": values}, "layer": [rectangles, *_names(x)]}, *lines, _step(memory)]},
+        height=_HEIGHT,
+    )
+    summary = (
+        f"{memory.memory} over time: {len(values)} tensors, peak {format_bytes(memory.peak)} "
+        f"in step {memory.peak_step} of {memory.steps}."
+    )
+    return Chart(f"memory-{memory.memory.lower()}", summary, spec)
+
+
+def _room(height: float, width: float) -> str:
+    """How a name fits into a rectangle, given the share of the chart's height and width that it takes.
+
+    Tooltips and the table name every tensor; in the chart only what is large enough has its name written.
+    """
+    if width >= 0.1 and height * _HEIGHT >= 12:
+        return "across"
+    return "up" if width >= 0.012 and height * _HEIGHT >= 60 else ""
+
+
+def _names(x: Spec) -> list[Spec]:
+    """Names inside their rectangles, across where these are wide, upwards where they are only tall."""
+    text = {"field": "tensor"}
+    mark = {"type": "text", "align": "left", "fontSize": 9, "fill": "#ffffff", "tooltip": None}
+    across: Spec = {
+        "transform": [{"filter": "datum.room == 'across'"}],
+        "mark": {**mark, "baseline": "top", "dx": 3, "dy": 3, "limit": 80},
+        "encoding": {"x": x, "y": {"field": "high", "type": "quantitative"}, "text": text},
+    }
+    up: Spec = {
+        "transform": [
+            {"filter": "datum.room == 'up'"},
+            {"calculate": "(datum.from + datum.end) / 2", "as": "centre"},
+        ],
+        "mark": {**mark, "baseline": "middle", "angle": 270, "dx": 4, "limit": 56},
+        "encoding": {
+            "x": {"field": "centre", "type": "quantitative"},
+            "y": {"field": "low", "type": "quantitative"},
+            "text": text,
+        },
+    }
+    return [across, up]
+
+
+def _line(value: int, text: str, colour: str) -> Spec:
+    y = {"field": "at", "type": "quantitative"}
+    return {
+        "data": {"values": [{"at": value, "text": text}]},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 1.5, "color": colour},
+                "encoding": {"y": y},
+            },
+            {
+                "mark": {
+                    "type": "text",
+                    "align": "right",
+                    "baseline": "bottom",
+                    "dy": -2,
+                    "fontSize": 11,
+                    "fontWeight": "bold",
+                },
+                "encoding": {"x": {"value": {"expr": "width"}}, "y": y, "text": {"field": "text"}},
+            },
+        ],
+    }
+
+
+def _step(memory: MemoryMap) -> Spec:
+    """Where the peak is: a thin band over its step."""
+    return {
+        "data": {"values": [{"start": memory.peak_step, "stop": memory.peak_step + 1}]},
+        "mark": {"type": "rect", "color": "#228833", "opacity": 0.18, "tooltip": None},
+        "encoding": {"x": {"field": "start", "type": "quantitative"}, "x2": {"field": "stop"}},
+    }

@@ -1,0 +1,59 @@
+"""The graph of operators, laid out: one row an operator in execution order, side lanes for what skips rows."""
+
+from __future__ import annotations
+
+from deploy.reporting.content import Edge, Node, OperatorGraph, OperatorRow, short_name, shown
+from deploy.tflite_model import Model
+
+MAX_OPERATORS = 400
+"""Most operators that are drawn; the table lists the others."""
+
+
+def operator_graph(source: Model, operators: tuple[OperatorRow, ...]) -> OperatorGraph:
+    """Lay the source model out from top to bottom.
+
+    Args:
+        source: the model that was compiled.
+        operators: its rows, in its order.
+    """
+    drawn = source.operators[:MAX_OPERATORS]
+    rows = {row.index: row for row in operators}
+    names = source.input_names()
+    nodes: list[Node] = []
+    made: dict[int, int] = {}
+    for index in source.inputs:
+        made[index] = len(nodes)
+        nodes.append(Node(len(nodes), "input", f"input {shown(names[index], 40)}", shown(names[index])))
+    edges: list[tuple[int, int, str]] = []
+    for operator in drawn:
+        row = len(nodes)
+        known = rows.get(operator.index)
+        shape = known.shape if known else ""
+        kind = known.placement if known else "NPU"
+        name = known.name if known else ""
+        nodes.append(Node(row, kind, f"{operator.index} {shown(operator.code, 40)} {shape}".rstrip(), name))
+        for index in dict.fromkeys(operator.inputs):
+            if index in made:
+                edges.append((made[index], row, short_name(source.tensors[index].name)))
+        made |= dict.fromkeys(operator.outputs, row)
+    outputs = source.output_names()
+    for index in source.outputs:
+        if index in made:
+            edges.append((made[index], len(nodes), shown(outputs[index])))
+            nodes.append(Node(len(nodes), "output", f"output {shown(outputs[index], 40)}", shown(outputs[index])))
+    return OperatorGraph(tuple(nodes), _in_lanes(edges), len(source.operators) - len(drawn))
+
+
+def _in_lanes(edges: list[tuple[int, int, str]]) -> tuple[Edge, ...]:
+    """Edges that skip rows get the first lane from 1 on that is free over all the rows they pass."""
+    free_from: list[int] = []
+    placed = []
+    for source, target, name in sorted(edges, key=lambda edge: (edge[0], edge[1] - edge[0])):
+        lane = 0
+        if target > source + 1:
+            lane = next((i for i, row in enumerate(free_from, 1) if row <= source), len(free_from) + 1)
+            if lane > len(free_from):
+                free_from.append(target)
+            free_from[lane - 1] = target
+        placed.append(Edge(source, target, lane, name))
+    return tuple(placed)
