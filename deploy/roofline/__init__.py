@@ -1,1 +1,21 @@
-"""How long a network takes, from its layers alone: the roofline model with terms for the NPU's operators."""
+"""The roofline model: how long a network takes, layer by layer, without compiling it.
+
+- :func:`layers` reads a quantized model;
+- :func:`sweep` is the plain roofline over many machines, for hardware-independent comparisons;
+- :func:`estimate` is the one for an Ethos-U55 or U65, with a term for every kind of operator.
+"""
+
+from deploy.roofline.layers import Layer, layers
+from deploy.roofline.npu import Estimate, LayerEstimate, estimate
+from deploy.roofline.plain import layer_time, model_time, sweep
+
+__all__ = [
+    "Estimate",
+    "Layer",
+    "LayerEstimate",
+    "estimate",
+    "layer_time",
+    "layers",
+    "model_time",
+    "sweep",
+]

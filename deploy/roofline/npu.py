@@ -1,0 +1,109 @@
+"""The roofline of an Ethos-U55 or U65: one term for each unit that a layer keeps busy.
+
+A layer takes as long as the busiest of
+
+- the MAC units, with what the units of work (ublocks) waste on narrow feature maps and few channels;
+- the output unit, which finishes so many elements a cycle, fewer for additions than for a copy;
+- each memory: SRAM, DRAM and flash are separate roofs.
+
+It is an ESTIMATE of Vela's estimate: no schedule, no block sizes. :mod:`deploy.roofline.terms` says where the
+constants come from, ``docs/roofline.md`` how far off it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.errors import BadInputError
+from deploy.npu_config import NpuConfig, npu_config
+from deploy.roofline.layers import Layer
+from deploy.roofline.memories import Memories, memories
+from deploy.roofline.terms import FREE, Terms, terms_of
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """One layer.
+
+    Attributes:
+        layer: what was estimated.
+        cycles: of the NPU.
+        limited_by: ``MAC units``, ``output unit``, ``SRAM``, ``DRAM``, ``flash``; ``nothing`` for a layer that costs
+            nothing.
+        roofs: cycles that each of these would take alone.
+    """
+
+    layer: Layer
+    cycles: int
+    limited_by: str
+    roofs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A network on an NPU.
+
+    Attributes:
+        npu: the NPU.
+        system_config: section of ``Arm/vela.ini``.
+        memory_mode: section of ``Arm/vela.ini``.
+        layers: in execution order.
+    """
+
+    npu: NpuConfig
+    system_config: str
+    memory_mode: str
+    layers: tuple[LayerEstimate, ...]
+
+    @property
+    def cycles(self) -> int:
+        """Of the whole network."""
+        return sum(layer.cycles for layer in self.layers)
+
+
+def estimate(
+    layers: Sequence[Layer],
+    npu: NpuConfig | str,
+    system_config: str | None = None,
+    memory_mode: str | None = None,
+) -> Estimate:
+    """Estimate the cycles of a network.
+
+    Args:
+        layers: from :func:`deploy.roofline.layers.layers`.
+        npu: the NPU, or its name (``U55-128``).
+        system_config: section of ``Arm/vela.ini``; None for the NPU's default.
+        memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.
+
+    Raises:
+        BadInputError: an unknown NPU or configuration, or an Ethos-U85.
+        NotInstalledError: Vela, whose configuration file is read, is missing.
+    """
+    config = npu_config(npu) if isinstance(npu, str) else npu
+    if not config.simulated:
+        raise BadInputError(
+            f"{config.name}: the roofline covers Ethos-U55 and U65",
+            hints=["compile for it: Vela's own estimate covers all"],
+        )
+    system, mode = system_config or config.system_config, memory_mode or config.memory_mode
+    places = memories(config, system, mode)
+    terms = terms_of(config)
+    by_index = {layer.index: layer for layer in layers}
+    found = tuple(_layer(layer, by_index, terms, places) for layer in layers)
+    return Estimate(config, system, mode, found)
+
+
+def _layer(layer: Layer, by_index: dict[int, Layer], terms: Terms, places: Memories) -> LayerEstimate:
+    if layer.operator in FREE or terms.fused(layer, by_index):
+        return LayerEstimate(layer, 0, "nothing", {})
+    roofs = {"MAC units": terms.mac_cycles(layer), "output unit": terms.output_cycles(layer)}
+    feature_maps = places.holding(layer.activation_bytes)
+    for port, size in (
+        (feature_maps, terms.feature_map_bytes(layer)),
+        (places.constants, layer.weight_bytes),
+    ):
+        roofs[port.name] = roofs.get(port.name, 0.0) + size / port.bytes_per_cycle
+    limit = max(roofs, key=lambda name: roofs[name])
+    cycles = roofs[limit] * terms.overhead(layer)
+    return LayerEstimate(layer, round(cycles), limit, {name: round(value) for name, value in roofs.items()})
