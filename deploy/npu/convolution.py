@@ -6,6 +6,7 @@ The sums run in floating point through BLAS, which is exact while they fit the m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,15 +17,16 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.feature_maps import read, write
 from deploy.npu.memory import Memory
-from deploy.npu.operations import ConvolutionOperation
+from deploy.npu.operations import ConvolutionOperation, Padding, Upscale
 from deploy.npu.parallel import for_each
-from deploy.npu.requantization import Requantizer
 from deploy.npu.weight_cache import PreparedWeights, WeightCache
 from deploy.npu.windows import prepare, window_size, windows
 
 # Working sets of one step, small enough for the host's caches (measured on x86 with 1.25 MB of level 2).
 _DENSE_BYTES = 1 << 20
 _DEPTHWISE_BYTES = 256 << 10
+_WORTH_SHARING = 1 << 25
+"""MACs from which another thread pays: below, handing the interpreter to and fro costs more (measured)."""
 
 
 def convolve(
@@ -40,29 +42,52 @@ def convolve(
     if operation.ifm.dtype.itemsize > 2:
         raise UnsupportedError("a convolution of 32-bit elements")
     weights = cache.get(operation, memory, architecture)
-    ofm, kernel = operation.ofm, operation.kernel
-    prepared = prepare(
-        read(memory, operation.ifm),
-        operation.ifm.zero_point,
-        operation.upscale,
-        operation.padding,
-        window_size(kernel, ofm.height, ofm.width),
-        weights.matrix.dtype,
-    )
-    batch = prepared.shape[0]
-    result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
+    requantize = weights.requantizer(operation)
     accumulate = _depthwise if operation.depthwise else _dense
-    requantize = Requantizer(operation, weights.scales, weights.matrix.dtype, memory, architecture)
+    ofm, ifm = operation.ofm, read(memory, operation.ifm)
+    result = np.empty((len(ifm), ofm.height, ofm.width, ofm.depth), ofm.dtype)
+    part_of = _source(operation, ifm, weights.matrix.dtype)
 
     def compute(tile: _Tile) -> None:
-        band = prepared[tile.items, tile.top * kernel.stride_y :]
-        part = band[:, :, tile.left * kernel.stride_x :]
+        sums = accumulate(part_of(tile), weights, operation, tile.height, tile.width)
         target = result[tile.items, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        sums = accumulate(part, weights, operation, tile.height, tile.width)
-        target[...] = requantize(sums).reshape(target.shape)
+        target[...] = requantize(sums, memory, architecture).reshape(target.shape)
 
-    for_each(compute, _tiles(operation, weights, batch))
+    tiles = _tiles(operation, weights, len(ifm))
+    if result.size * weights.matrix.size // ofm.depth >= _WORTH_SHARING and not operation.depthwise:
+        for_each(compute, tiles)
+    else:
+        for tile in tiles:
+            compute(tile)
     write(memory, ofm, result)
+
+
+def _source(
+    operation: ConvolutionOperation, ifm: NDArray[np.generic], dtype: np.dtype[np.floating]
+) -> Callable[[_Tile], NDArray[np.floating]]:
+    """What gives the part of the padded IFM, ``(items, rows, columns, depth)``, that a tile is computed from."""
+    ofm, kernel, padding, zero_point = operation.ofm, operation.kernel, operation.padding, operation.ifm.zero_point
+    if operation.upscale is not Upscale.NONE:
+        size = window_size(kernel, ofm.height, ofm.width)
+        whole = prepare(ifm, zero_point, operation.upscale, padding, size, dtype)
+        return lambda tile: whole[tile.items, tile.top * kernel.stride_y :, tile.left * kernel.stride_x :]
+    height, width = ifm.shape[1:3]
+
+    def part(tile: _Tile) -> NDArray[np.floating]:
+        # Converted a tile at a time, what the kernel reads still is in the host's caches.
+        size = window_size(kernel, tile.height, tile.width)
+        top, left = tile.top * kernel.stride_y - padding.top, tile.left * kernel.stride_x - padding.left
+        bottom, right = top + size[0], left + size[1]
+        around = Padding(
+            top=min(max(0, -top), size[0]),
+            left=min(max(0, -left), size[1]),
+            bottom=min(max(0, bottom - height), size[0]),
+            right=min(max(0, right - width), size[1]),
+        )
+        rows, columns = slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
+        return prepare(ifm[tile.items, rows, columns], zero_point, Upscale.NONE, around, size, dtype)
+
+    return part
 
 
 @dataclass(frozen=True, slots=True)

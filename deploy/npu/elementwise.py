@@ -36,7 +36,7 @@ from deploy.npu.operations import (
 from deploy.npu.scaling import multiply_shift, rescale, round_half_away
 from deploy.npu.tiling import tiles
 
-_WORTH_A_TABLE = 1 << 14
+_WORTH_A_TABLE = 1 << 12
 """Elements from which a table of all pairs pays; it is kept for the next run."""
 
 # (left shift of the other operand, bits by which its scale was widened), by element size in bytes.

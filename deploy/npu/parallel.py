@@ -29,14 +29,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+def workers() -> int:
+    """How many calls :func:`for_each` makes at a time, at most."""
+    return _WORKERS
+
+
 def for_each(function: Callable[[T], None], items: Sequence[T]) -> None:
     """Call ``function`` with every item, several at a time; the calls must not depend on each other.
 
     An exception of a call is raised when all of them have ended. Calls must not call this function themselves.
     """
     global _pool  # noqa: PLW0603 - one pool a process
-    workers = min(_WORKERS, len(items))
-    if workers < 2:
+    shares = min(workers(), len(items))
+    if shares < 2:
         for item in items:
             function(item)
         return
@@ -44,10 +49,10 @@ def for_each(function: Callable[[T], None], items: Sequence[T]) -> None:
         _pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="npu")
 
     def share(start: int) -> None:
-        for item in items[start::workers]:
+        for item in items[start::shares]:
             function(item)
 
-    others = [_pool.submit(share, start) for start in range(1, workers)]
+    others = [_pool.submit(share, start) for start in range(1, shares)]
     try:
         share(0)
     finally:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.activation import clamp_range, clamped, element_dtype, finish, look_up
+from deploy.npu.activation import clamp_range, element_dtype, finish, look_up
 from deploy.npu.architecture import Architecture
 from deploy.npu.limits import STEP_ELEMENTS
 from deploy.npu.memory import Memory
 from deploy.npu.operations import ConvolutionOperation, Function, Rounding
-from deploy.npu.scaling import rescale
+from deploy.npu.scaling import Rescale
 from deploy.npu.weights import ChannelScales
 
 _ROW = 2048
@@ -25,14 +25,13 @@ _ROW = 2048
 
 
 class Requantizer:
-    """Turns accumulators of one convolution into OFM elements.
+    """Turns accumulators of one convolution into OFM elements; keeps no reference to memory.
 
     Args:
         operation: the convolution.
         scales: bias and scale per channel.
         dtype: type of the accumulators, float32 or float64.
-        memory: holds the lookup tables.
-        architecture: says where.
+        largest: magnitude that no accumulator exceeds, bias included.
     """
 
     def __init__(
@@ -40,46 +39,53 @@ class Requantizer:
         operation: ConvolutionOperation,
         scales: ChannelScales,
         dtype: np.dtype[np.floating],
-        memory: Memory,
-        architecture: Architecture,
+        largest: int | None = None,
     ) -> None:
-        self.operation = operation
-        self.scales = scales
-        self.memory = memory
-        self.architecture = architecture
+        self._operation = operation
+        self._scales = scales
+        self._rescale = Rescale(scales.multiplier, scales.shift, operation.rounding, largest)
+        self._dtype = element_dtype(operation)
         self._plain = self._constants(dtype)
         self._repeat = max(1, _ROW // operation.ofm.depth)
         self._repeated = self._plain and self._plain.repeated(self._repeat)
 
-    def __call__(self, sums: NDArray[np.floating]) -> NDArray[np.generic]:
+    def __call__(
+        self, sums: NDArray[np.floating], memory: Memory, architecture: Architecture
+    ) -> NDArray[np.generic]:
         """Finish accumulators.
 
         Args:
             sums: ``(pixels, channels)``, exact integers, without bias.
+            memory: holds the lookup tables.
+            architecture: says where.
 
         Returns:
             OFM elements ``(pixels, channels)``.
         """
         if self._plain is None or self._repeated is None:
-            return self._exact(sums.astype(np.int64) + self.scales.bias)
-        result = np.empty(sums.shape, element_dtype(self.operation))
+            scaled = self._rescale(sums.astype(np.int64) + self._scales.bias)
+            return finish(scaled, self._operation, memory, architecture)
+        result = np.empty(sums.shape, self._dtype)
         pixels, channels = sums.shape
         whole = pixels // self._repeat * self._repeat
         width = channels * self._repeat
         step = max(1, STEP_ELEMENTS // width)
         rows, target = sums[:whole].reshape(-1, width), result[:whole].reshape(-1, width)
-        for top in range(0, rows.shape[0], step):
-            self._fast(rows[top : top + step], target[top : top + step], self._repeated)
+        doubts = [
+            top * width + _fast(rows[top : top + step], target[top : top + step], self._repeated)
+            for top in range(0, rows.shape[0], step)
+        ]
         if whole < pixels:
-            self._fast(sums[whole:], result[whole:], self._plain)
-        if self.operation.activation.function is Function.LUT:
-            return look_up(result, self.operation, self.memory, self.architecture)
+            doubts.append(whole * channels + _fast(sums[whole:], result[whole:], self._plain))
+        self._settle(sums, result, np.concatenate(doubts), self._plain)
+        if self._operation.activation.function is Function.LUT:
+            return look_up(result, self._operation, memory, architecture)
         return result
 
     def _constants(self, dtype: np.dtype[np.floating]) -> _Constants | None:
         """What the fast path needs; None where it does not apply."""
-        operation, scales = self.operation, self.scales
-        size = element_dtype(operation).itemsize
+        operation, scales = self._operation, self._scales
+        size = self._dtype.itemsize
         if operation.activation.function not in (Function.NONE, Function.LUT) or size > 2:
             return None
         if (size == 2 and dtype != np.float64) or operation.rounding is Rounding.TRUNCATE:
@@ -89,7 +95,7 @@ class Requantizer:
         first = 2.0 ** -(twice - 31 + 1) if twice > 31 else 0.0
         if operation.rounding is Rounding.TFL and int(scales.shift.max()) > 31 >= twice:
             first = 0.25
-        low, high = clamp_range(operation, element_dtype(operation))
+        low, high = clamp_range(operation, self._dtype)
         scale = scales.multiplier * np.exp2(-scales.shift.astype(np.float64))
         offset = scales.bias * scale + (operation.ofm.zero_point - low + 0.5)
         # Each of the three rounded steps is off by half a unit of its result's last bit; a result inside the
@@ -100,32 +106,38 @@ class Requantizer:
             return None
         return _Constants(scale.astype(dtype), (offset - margin).astype(dtype), margin, low, high - low)
 
-    def _fast(self, sums: NDArray[np.floating], result: NDArray[np.generic], constants: _Constants) -> None:
-        unsigned = np.dtype(f"u{result.dtype.itemsize}")
-        lower, upper = np.empty(sums.shape, unsigned), np.empty(sums.shape, unsigned)
-        bound = sums * constants.scale
-        bound += constants.offset
-        above = bound + bound.dtype.type(2 * constants.margin)
-        for values, elements in ((bound, lower), (above, upper)):
-            np.clip(values, 0, constants.span, out=values)
-            # Nothing is negative any more, so truncation rounds down.
-            np.copyto(elements, values, casting="unsafe")
-        doubts = np.flatnonzero(lower != upper)
-        # Unsigned addition wraps to the two's complement that a signed OFM wants.
-        np.add(lower, unsigned.type(constants.low & int(np.iinfo(unsigned).max)), out=result.view(unsigned))
-        if doubts.size:
-            channels = doubts % self.scales.bias.size
-            values = rescale(
-                sums.ravel()[doubts].astype(np.int64) + self.scales.bias[channels],
-                self.scales.multiplier[channels],
-                self.scales.shift[channels],
-                self.operation.rounding,
-            )
-            result.reshape(-1)[doubts] = clamped(values, self.operation)
+    def _settle(
+        self,
+        sums: NDArray[np.floating],
+        result: NDArray[np.generic],
+        doubts: NDArray[np.intp],
+        constants: _Constants,
+    ) -> None:
+        """Compute the elements at these flat positions with integers."""
+        if not doubts.size:
+            return
+        channels = doubts % self._scales.bias.size
+        values = self._rescale(sums.ravel()[doubts].astype(np.int64) + self._scales.bias[channels], channels)
+        values += self._operation.ofm.zero_point
+        result.reshape(-1)[doubts] = np.clip(values, constants.low, constants.low + constants.span)
 
-    def _exact(self, sums: NDArray[np.int64]) -> NDArray[np.generic]:
-        scaled = rescale(sums, self.scales.multiplier, self.scales.shift, self.operation.rounding)
-        return finish(scaled, self.operation, self.memory, self.architecture)
+
+def _fast(sums: NDArray[np.floating], result: NDArray[np.generic], constants: _Constants) -> NDArray[np.intp]:
+    """Store the elements that the lower bounds give.
+
+    Returns:
+        Flat positions of those that the upper bounds may give another element.
+    """
+    bound = sums * constants.scale
+    bound += constants.offset
+    np.clip(bound, 0, constants.span, out=bound)
+    elements = result.view(f"u{result.dtype.itemsize}")
+    floor = np.floor(bound)
+    np.copyto(elements, floor, casting="unsafe")
+    bound -= floor
+    # Unsigned addition wraps to the two's complement that a signed OFM wants.
+    elements += elements.dtype.type(constants.low & int(np.iinfo(elements.dtype).max))
+    return np.flatnonzero(bound >= 1 - 2 * constants.margin)
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,7 @@ class _Constants:
     Attributes:
         scale: per channel.
         offset: per channel: bias, zero point and rounding, less the margin.
-        margin: how far the lower and the upper bound are from the value.
+        margin: how far the lower and the upper bound are from the value, with room for this type's rounding.
         low: lowest element that the clamp leaves.
         span: highest element less the lowest.
     """

@@ -12,37 +12,66 @@ _SAFE = 1 << 62
 """Products below this leave room for the rounding constant in an int64."""
 
 
+class Rescale:
+    """``values * multiplier / 2**shift``, rounded; what depends on multiplier and shift alone is computed once.
+
+    TFL rounds twice, as ``MultiplyByQuantizedMultiplier`` of TFLite does: to nearest (half up) at bit 31, then
+    half away from zero. NATURAL rounds once, half up. (Source: measured against LiteRT's reference kernels.)
+
+    Args:
+        multiplier: unsigned 32 bit, scalar or broadcastable (one per channel).
+        shift: 0 to 63, scalar or broadcastable.
+        rounding: rounding mode.
+        largest: magnitude that no value exceeds, if known: saves looking for it each time.
+
+    Raises:
+        UnsupportedError: rounding mode TRUNCATE, which Vela never emits and no source describes.
+    """
+
+    __slots__ = ("_first", "_multiplier", "_narrow", "_second")
+
+    def __init__(
+        self,
+        multiplier: int | NDArray[np.int64],
+        shift: int | NDArray[np.int64],
+        rounding: Rounding,
+        largest: int | None = None,
+    ) -> None:
+        if rounding is Rounding.TRUNCATE:
+            raise UnsupportedError("rounding mode TRUNCATE")
+        shifts = np.asarray(shift, np.int64)
+        twice = rounding is Rounding.TFL and bool((shifts > 31).any())
+        self._multiplier = np.asarray(multiplier, np.int64)
+        self._first = np.minimum(shifts, 31) if twice else shifts
+        self._second = np.maximum(shifts - 31, 0) if twice else None
+        self._narrow = largest is not None and _fits(largest, self._multiplier, self._first)
+
+    def __call__(self, values: NDArray[np.int64], channels: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
+        """Rescale int64 values of any shape.
+
+        Args:
+            values: the accumulators.
+            channels: which multiplier and shift each value takes; None where they broadcast.
+
+        Returns:
+            int64 array of the shape of ``values``.
+        """
+        multiplier, first, second = self._multiplier, self._first, self._second
+        if channels is not None:
+            multiplier, first = multiplier[channels], first[channels]
+            second = None if second is None else second[channels]
+        result = (_multiply_shift if self._narrow else multiply_shift)(values, multiplier, first)
+        return result if second is None else round_half_away(result, second)
+
+
 def rescale(
     values: NDArray[np.int64],
     multiplier: int | NDArray[np.int64],
     shift: int | NDArray[np.int64],
     rounding: Rounding,
 ) -> NDArray[np.int64]:
-    """``values * multiplier / 2**shift``, rounded.
-
-    TFL rounds twice, as ``MultiplyByQuantizedMultiplier`` of TFLite does: to nearest (half up) at bit 31, then
-    half away from zero. NATURAL rounds once, half up. (Source: measured against LiteRT's reference kernels.)
-
-    Args:
-        values: int64, any shape.
-        multiplier: unsigned 32 bit, scalar or broadcastable (one per channel).
-        shift: 0 to 63, scalar or broadcastable.
-        rounding: rounding mode.
-
-    Returns:
-        int64 array of the shape of ``values``.
-
-    Raises:
-        UnsupportedError: rounding mode TRUNCATE, which Vela never emits and no source describes.
-    """
-    if rounding is Rounding.TRUNCATE:
-        raise UnsupportedError("rounding mode TRUNCATE")
-    shifts = np.asarray(shift, np.int64)
-    first = np.minimum(shifts, 31) if rounding is Rounding.TFL else shifts
-    result = multiply_shift(values, multiplier, first)
-    if rounding is Rounding.TFL and (shifts > 31).any():
-        result = round_half_away(result, np.maximum(shifts - 31, 0))
-    return result
+    """:class:`Rescale` for a single use."""
+    return Rescale(multiplier, shift, rounding)(values)
 
 
 def multiply_shift(
@@ -51,11 +80,23 @@ def multiply_shift(
     """``(values * multiplier + 2**(shift - 1)) >> shift`` without overflow of the product."""
     multipliers = np.asarray(multiplier, np.int64)
     largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
-    half = (np.int64(1) << shift) >> 1
-    if largest * int(multipliers.max(initial=0)) < _SAFE and int(shift.max(initial=0)) <= 62:
-        result: NDArray[np.int64] = (values * multipliers + half) >> shift
-        return result
+    if _fits(largest, multipliers, shift):
+        return _multiply_shift(values, multipliers, shift)
     return _multiply_shift_wide(values, multipliers, shift)
+
+
+def _fits(largest: int, multipliers: NDArray[np.int64], shift: NDArray[np.int64]) -> bool:
+    """Whether products and rounding constants fit an int64."""
+    return largest * int(multipliers.max(initial=0)) < _SAFE and int(shift.max(initial=0)) <= 62
+
+
+def _multiply_shift(
+    values: NDArray[np.int64], multipliers: NDArray[np.int64], shift: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    result: NDArray[np.int64] = values * multipliers
+    result += (np.int64(1) << shift) >> 1
+    result >>= shift
+    return result
 
 
 def _multiply_shift_wide(

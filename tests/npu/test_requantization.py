@@ -53,7 +53,7 @@ def test_the_fast_path_equals_integers(
     sums = rng.integers(-(2**magnitude) // 2, 2**magnitude // 2 + 1, (pixels, channels))
     float_type = np.float32 if rng.random() < 0.5 and magnitude < 23 else np.float64
     memory = Memory({}, U55)
-    fast = Requantizer(operation, scales, np.dtype(float_type), memory, U55)(sums.astype(float_type))
+    fast = Requantizer(operation, scales, np.dtype(float_type))(sums.astype(float_type), memory, U55)
     exact = rescale(sums + scales.bias, scales.multiplier, scales.shift, rounding)
     assert fast.dtype == operation.ofm.dtype
     assert (fast == finish(exact, operation, memory, U55)).all()
@@ -67,7 +67,7 @@ def test_ties_and_their_neighbours_are_exact() -> None:
     halves = np.arange(-200, 200)[:, None] * (1 << (shift - 31))
     sums = (halves + np.arange(-3, 4)).reshape(-1, 1)
     memory = Memory({}, U55)
-    fast = Requantizer(operation, scales, np.dtype(np.float32), memory, U55)(sums.astype(np.float32))
+    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory, U55)
     exact = rescale(sums, scales.multiplier, scales.shift, Rounding.TFL)
     assert (fast == finish(exact, operation, memory, U55)).all()
 
@@ -85,5 +85,5 @@ def test_tables_take_the_exact_path(dtype: str) -> None:
     table[...] = np.random.default_rng(0).integers(0, 256, 2048)
     scales = ChannelScales(np.array([1]), np.array([1 << 30]), np.array([30]))
     sums = np.array([[-5], [0], [3], [100]], np.int64)
-    fast = Requantizer(operation, scales, np.dtype(np.float32), memory, U55)(sums.astype(np.float32))
+    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory, U55)
     assert (fast == finish(sums + 1, operation, memory, U55)).all()
