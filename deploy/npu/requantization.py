@@ -31,7 +31,7 @@ class Requantizer:
         operation: the convolution.
         scales: bias and scale per channel.
         dtype: type of the accumulators, float32 or float64.
-        largest: magnitude that no accumulator exceeds, bias included.
+        largest: magnitude that no accumulator exceeds, bias included, if known.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Requantizer:
     ) -> None:
         self._operation = operation
         self._scales = scales
-        self._rescale = Rescale(scales.multiplier, scales.shift, operation.rounding, largest)
+        self._rescale = Rescale(scales.multiplier, scales.shift, operation.rounding, scales.bias, largest)
         self._dtype = element_dtype(operation)
         self._plain = self._constants(dtype)
         self._repeat = max(1, _ROW // operation.ofm.depth)
@@ -63,7 +63,7 @@ class Requantizer:
             OFM elements ``(pixels, channels)``.
         """
         if self._plain is None or self._repeated is None:
-            scaled = self._rescale(sums.astype(np.int64) + self._scales.bias)
+            scaled = self._rescale(sums.astype(np.int64))
             return finish(scaled, self._operation, memory, architecture)
         result = np.empty(sums.shape, self._dtype)
         pixels, channels = sums.shape
@@ -117,7 +117,7 @@ class Requantizer:
         if not doubts.size:
             return
         channels = doubts % self._scales.bias.size
-        values = self._rescale(sums.ravel()[doubts].astype(np.int64) + self._scales.bias[channels], channels)
+        values = self._rescale.some(sums.ravel()[doubts].astype(np.int64), channels)
         values += self._operation.ofm.zero_point
         result.reshape(-1)[doubts] = np.clip(values, constants.low, constants.low + constants.span)
 

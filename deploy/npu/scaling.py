@@ -13,7 +13,7 @@ _SAFE = 1 << 62
 
 
 class Rescale:
-    """``values * multiplier / 2**shift``, rounded; what depends on multiplier and shift alone is computed once.
+    """``(values + bias) * multiplier / 2**shift``, rounded; what depends on the constants alone is computed once.
 
     TFL rounds twice, as ``MultiplyByQuantizedMultiplier`` of TFLite does: to nearest (half up) at bit 31, then
     half away from zero. NATURAL rounds once, half up. (Source: measured against LiteRT's reference kernels.)
@@ -22,46 +22,69 @@ class Rescale:
         multiplier: unsigned 32 bit, scalar or broadcastable (one per channel).
         shift: 0 to 63, scalar or broadcastable.
         rounding: rounding mode.
-        largest: magnitude that no value exceeds, if known: saves looking for it each time.
+        bias: added to the values first, scalar or broadcastable.
+        largest: magnitude that no value exceeds, bias included, if known: it saves looking for it each time.
 
     Raises:
         UnsupportedError: rounding mode TRUNCATE, which Vela never emits and no source describes.
     """
 
-    __slots__ = ("_first", "_multiplier", "_narrow", "_second")
+    __slots__ = ("_bias", "_first", "_folded", "_multiplier", "_second")
 
     def __init__(
         self,
         multiplier: int | NDArray[np.int64],
         shift: int | NDArray[np.int64],
         rounding: Rounding,
+        bias: int | NDArray[np.int64] = 0,
         largest: int | None = None,
     ) -> None:
         if rounding is Rounding.TRUNCATE:
             raise UnsupportedError("rounding mode TRUNCATE")
         shifts = np.asarray(shift, np.int64)
         twice = rounding is Rounding.TFL and bool((shifts > 31).any())
+        self._bias = np.asarray(bias, np.int64)
         self._multiplier = np.asarray(multiplier, np.int64)
         self._first = np.minimum(shifts, 31) if twice else shifts
         self._second = np.maximum(shifts - 31, 0) if twice else None
-        self._narrow = largest is not None and _fits(largest, self._multiplier, self._first)
+        self._folded: tuple[NDArray[np.int64], ...] | None = None
+        if twice and largest is not None and _fits(largest, self._multiplier, self._first):
+            self._folded = self._fold()
 
-    def __call__(self, values: NDArray[np.int64], channels: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
-        """Rescale int64 values of any shape.
+    def __call__(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rescale int64 values of any shape that the constants broadcast to; the same shape returns."""
+        result = multiply_shift(values + self._bias, self._multiplier, self._first)
+        return result if self._second is None else round_half_away(result, self._second)
+
+    def some(self, values: NDArray[np.int64], channels: NDArray[np.intp]) -> NDArray[np.int64]:
+        """The same for a few values.
 
         Args:
-            values: the accumulators.
-            channels: which multiplier and shift each value takes; None where they broadcast.
-
-        Returns:
-            int64 array of the shape of ``values``.
+            values: int64 ``(count,)``.
+            channels: which multiplier, shift and bias each takes, ``(count,)``.
         """
-        multiplier, first, second = self._multiplier, self._first, self._second
-        if channels is not None:
-            multiplier, first = multiplier[channels], first[channels]
-            second = None if second is None else second[channels]
-        result = (_multiply_shift if self._narrow else multiply_shift)(values, multiplier, first)
-        return result if second is None else round_half_away(result, second)
+        if self._folded is None:
+            multiplier, first, second = self._multiplier[channels], self._first[channels], self._second
+            result = multiply_shift(values + self._bias[channels], multiplier, first)
+            return result if second is None else round_half_away(result, second[channels])
+        multiplier, addend, first, half, sign, last = (constant[channels] for constant in self._folded)
+        result = values * multiplier
+        result += addend
+        result >>= first
+        # Half up, and one less where the value is negative: half away from zero.
+        result += (result >> 63) & sign
+        result += half
+        result >>= last
+        return result
+
+    def _fold(self) -> tuple[NDArray[np.int64], ...]:
+        """Everything that can be added or masked beforehand when nothing overflows."""
+        if self._second is None:
+            raise AssertionError("only two roundings are folded")
+        one = np.int64(1)
+        addend = self._bias * self._multiplier + ((one << self._first) >> 1)
+        sign = -(self._second > 0).astype(np.int64)
+        return self._multiplier, addend, self._first, (one << self._second) >> 1, sign, self._second
 
 
 def rescale(
@@ -80,23 +103,15 @@ def multiply_shift(
     """``(values * multiplier + 2**(shift - 1)) >> shift`` without overflow of the product."""
     multipliers = np.asarray(multiplier, np.int64)
     largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
-    if _fits(largest, multipliers, shift):
-        return _multiply_shift(values, multipliers, shift)
-    return _multiply_shift_wide(values, multipliers, shift)
+    if not _fits(largest, multipliers, shift):
+        return _multiply_shift_wide(values, multipliers, shift)
+    result: NDArray[np.int64] = (values * multipliers + ((np.int64(1) << shift) >> 1)) >> shift
+    return result
 
 
 def _fits(largest: int, multipliers: NDArray[np.int64], shift: NDArray[np.int64]) -> bool:
     """Whether products and rounding constants fit an int64."""
     return largest * int(multipliers.max(initial=0)) < _SAFE and int(shift.max(initial=0)) <= 62
-
-
-def _multiply_shift(
-    values: NDArray[np.int64], multipliers: NDArray[np.int64], shift: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    result: NDArray[np.int64] = values * multipliers
-    result += (np.int64(1) << shift) >> 1
-    result >>= shift
-    return result
 
 
 def _multiply_shift_wide(
