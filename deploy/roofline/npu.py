@@ -19,7 +19,7 @@ from deploy.errors import BadInputError
 from deploy.npu_config import NpuConfig, npu_config
 from deploy.roofline.layers import Layer
 from deploy.roofline.memories import Memories, memories
-from deploy.roofline.terms import FREE, Terms, terms_of
+from deploy.roofline.terms import FREE, REDUCING, Terms, tables_riding, terms_of
 
 
 @dataclass(frozen=True)
@@ -89,21 +89,30 @@ def estimate(
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode
     places = memories(config, system, mode)
     terms = terms_of(config)
-    by_index = {layer.index: layer for layer in layers}
-    found = tuple(_layer(layer, by_index, terms, places) for layer in layers)
-    return Estimate(config, system, mode, found)
+    riding = tables_riding(layers)
+    found: list[LayerEstimate] = []
+    spare = 0.0
+    for layer in layers:
+        if layer.operator in FREE or layer.index in riding.riders:
+            found.append(LayerEstimate(layer, 0, "nothing", {}))
+            continue
+        one = _layer(layer, terms, places, spare, table=layer.index in riding.carriers)
+        # While a layer computes, the weights of the next one are fetched, if all of them can be.
+        busy = one.roofs.get(places.constants.name, 0)
+        spare = 0.0 if layer.operator in REDUCING else max(0.0, one.cycles - busy)
+        found.append(one)
+    return Estimate(config, system, mode, tuple(found))
 
 
-def _layer(layer: Layer, by_index: dict[int, Layer], terms: Terms, places: Memories) -> LayerEstimate:
-    if layer.operator in FREE or terms.fused(layer, by_index):
-        return LayerEstimate(layer, 0, "nothing", {})
-    roofs = {"MAC units": terms.mac_cycles(layer), "output unit": terms.output_cycles(layer)}
+def _layer(layer: Layer, terms: Terms, places: Memories, spare: float, *, table: bool) -> LayerEstimate:
+    roofs = {"MAC units": terms.mac_cycles(layer), "output unit": terms.output_cycles(layer, table=table)}
     feature_maps = places.holding(layer.activation_bytes)
-    for port, size in (
-        (feature_maps, terms.feature_map_bytes(layer)),
-        (places.constants, layer.weight_bytes),
-    ):
-        roofs[port.name] = roofs.get(port.name, 0.0) + size / port.bytes_per_cycle
+    fetching = layer.packed_bytes / places.constants.bytes_per_cycle
+    if fetching <= spare:
+        fetching = 0.0
+    moving = terms.moved_bytes(layer) / feature_maps.bytes_per_cycle
+    for name, cycles in ((feature_maps.name, moving), (places.constants.name, fetching)):
+        roofs[name] = roofs.get(name, 0.0) + cycles
     limit = max(roofs, key=lambda name: roofs[name])
-    cycles = roofs[limit] * terms.overhead(layer)
+    cycles = roofs[limit] + terms.start_cycles(layer, feature_maps)
     return LayerEstimate(layer, round(cycles), limit, {name: round(value) for name, value in roofs.items()})

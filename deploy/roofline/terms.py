@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from deploy.npu.architecture import Architecture
+from deploy.npu.block_geometry import BRICK
 from deploy.npu_config import NpuConfig
 from deploy.roofline.layers import Layer
+from deploy.roofline.memories import Port
 
 FREE: Final = frozenset(
     [
@@ -27,9 +29,13 @@ FREE: Final = frozenset(
 )
 """Operators that only rename memory: Vela lets the neighbours read or write in place."""
 
+REDUCING: Final = frozenset(["MEAN", "AVERAGE_POOL_2D", "REDUCE_MAX", "SUM", "SOFTMAX"])
+"""Operators behind which no weights are fetched in advance (observed)."""
+
+_ELEMENTWISE = frozenset(["ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
 _TABLES = frozenset(["LOGISTIC", "TANH", "HARD_SWISH", "GELU", "EXP", "LEAKY_RELU", "RSQRT", "LOG"])
 _CONVOLUTIONS = frozenset(["CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
-_PRODUCING = _CONVOLUTIONS | {"DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
+_CARRYING = _CONVOLUTIONS | {"DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
 
 
 @dataclass(frozen=True)
@@ -56,18 +62,37 @@ _RATES: Final[Mapping[str, Rates]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Riding:
+    """Lookup tables that another operator applies to its output.
+
+    Attributes:
+        riders: indices of the table operators.
+        carriers: indices of the operators that apply them.
+    """
+
+    riders: frozenset[int]
+    carriers: frozenset[int]
+
+
+def tables_riding(layers: Sequence[Layer]) -> Riding:
+    """Find the table operators that cost nothing of their own: the only consumer of an operator that can apply one."""
+    by_index = {layer.index: layer for layer in layers}
+    riders, carriers = set(), set()
+    for layer in layers:
+        producer = by_index.get(layer.producers[0]) if len(layer.producers) == 1 else None
+        if layer.operator in _TABLES and producer is not None:
+            if producer.consumers == 1 and producer.operator in _CARRYING:
+                riders.add(layer.index)
+                carriers.add(producer.index)
+    return Riding(frozenset(riders), frozenset(carriers))
+
+
+@dataclass(frozen=True)
 class Terms:
     """The terms of one NPU."""
 
     architecture: Architecture
     rates: Rates
-
-    def fused(self, layer: Layer, by_index: Mapping[int, Layer]) -> bool:
-        """Whether a lookup table rides on the operator that makes its input."""
-        if layer.operator not in _TABLES or len(layer.producers) != 1:
-            return False
-        producer = by_index.get(layer.producers[0])
-        return producer is not None and producer.consumers == 1 and producer.operator in _PRODUCING
 
     def mac_cycles(self, layer: Layer) -> float:
         """Cycles of the MAC units."""
@@ -81,37 +106,53 @@ class Terms:
             depth_in = layer.inputs[0][2] if layer.inputs else 1
             steps = min(taps * _ceil(depth_in, 32), _ceil(taps, 4) * _ceil(depth_in, 8))
             return 4 * max(across, 8) * deep * steps / cores
-        if layer.operator == "DEPTHWISE_CONV_2D":
-            return 4 * across * deep * _ceil(taps, 4) / cores
+        if layer.operator in ("DEPTHWISE_CONV_2D", "MEAN"):
+            if layer.operator == "MEAN":
+                taps = layer.inputs[0][0] * layer.inputs[0][1]
+            return 4 * max(across, 8) * deep * _ceil(taps, 4) / cores
         if layer.operator in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             return max(taps, 4) * across * deep * 4 / cores
         if layer.operator == "BATCH_MATMUL":
             return layer.macs * self.rates.multiply * 1.1
         return 0.0
 
-    def output_cycles(self, layer: Layer) -> float:
-        """Cycles of the output unit."""
-        rows, columns, channels = layer.output
-        elements = rows * columns * channels
+    def output_cycles(self, layer: Layer, *, table: bool) -> float:
+        """Cycles of the output unit.
+
+        Args:
+            layer: the layer.
+            table: it applies a lookup table as well.
+        """
+        rate = self.rates.plain
         if layer.operator in ("ADD", "SUB"):
-            return elements * self.rates.add
-        if layer.operator == "MUL":
-            return elements * self.rates.multiply
-        if layer.operator in _TABLES or layer.operator == "QUANTIZE":
-            return elements * self.rates.table
+            rate = self.rates.add
+        elif layer.operator == "MUL":
+            rate = self.rates.multiply
+        elif layer.operator == "SOFTMAX":
+            rate = 15.0
+        elif layer.operator == "MAX_POOL_2D":
+            rate = self.rates.maximum
+        if table or layer.operator in _TABLES or layer.operator == "QUANTIZE":
+            rate = max(rate, self.rates.table)
+        rows, columns, channels = layer.output
+        if layer.operator in _ELEMENTWISE:
+            # Element-wise operators work through whole bricks of 16 channels.
+            channels = _ceil(channels, BRICK) * BRICK
+        return rows * columns * channels * rate
+
+    def moved_bytes(self, layer: Layer) -> float:
+        """Bytes of feature maps read and written; what windows of neighbouring blocks share is read again."""
+        again = 1.4 if layer.window.height > layer.window.stride_y else 1.0
+        return layer.input_bytes * again + layer.output_bytes
+
+    def start_cycles(self, layer: Layer, feature_maps: Port) -> float:
+        """Cycles before the first result: latency and the first block of the input."""
         if layer.operator == "SOFTMAX":
-            return elements * self.rates.add * 10
-        if layer.operator == "MAX_POOL_2D":
-            return elements * self.rates.maximum
-        return elements * self.rates.plain
-
-    def feature_map_bytes(self, layer: Layer) -> float:
-        """Bytes of feature maps read and written."""
-        return layer.activation_bytes
-
-    def overhead(self, layer: Layer) -> float:
-        """Factor for what has no term."""
-        return 1.0
+            return 800.0
+        if layer.operator in _ELEMENTWISE:
+            return 16.0
+        block = min(layer.input_bytes, self.architecture.shram_kb * 512)
+        return 100.0 + block / feature_maps.bytes_per_cycle
 
 
 def terms_of(npu: NpuConfig) -> Terms:
