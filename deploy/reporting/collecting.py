@@ -14,6 +14,7 @@ from deploy.npu_config import npu_config
 from deploy.reporting.confusions import confusions_of
 from deploy.reporting.content import OperatorRow, Provenance, Report
 from deploy.reporting.documents import read_quantization, read_verdicts, vela_file
+from deploy.reporting.environment import environment
 from deploy.reporting.flash import flash_of
 from deploy.reporting.live_tensors import memory_maps
 from deploy.reporting.operator_graph import operator_graph
@@ -41,13 +42,15 @@ def collect(build: BuildFolder) -> Report:
     schedule = read_schedule(debug, memories)
     macs_per_cycle = npu_config(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
-    maps = memory_maps(debug, _operators_by_step(operators, schedule), _limits(document))
+    names, cycles = _steps(operators, schedule)
+    maps = memory_maps(debug, names, cycles, _limits(document))
     quantization = build.path / QUANTIZE_DOCUMENT
     verdicts = read_verdicts(build)
+    quantized = read_quantization(quantization) if quantization.is_file() else None
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
-        quantization=read_quantization(quantization) if quantization.is_file() else None,
+        quantization=quantized,
         verdicts=verdicts,
         operators=operators,
         from_schedule=Provenance("estimate", f"{vela} debug database"),
@@ -61,18 +64,23 @@ def collect(build: BuildFolder) -> Report:
         roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
         graph=operator_graph(source, operators),
         confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
+        environment=environment(document, quantized, verdicts),
         missing=_missing(debug, summary),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 
-def _operators_by_step(operators: tuple[OperatorRow, ...], schedule: Mapping[int, Scheduled]) -> dict[int, str]:
-    return {
-        step: f"{row.index} {row.type}"
-        for row in operators
-        if row.index in schedule
-        for step in schedule[row.index].steps
-    }
+def _steps(
+    operators: tuple[OperatorRow, ...], schedule: Mapping[int, Scheduled]
+) -> tuple[dict[int, str], dict[int, int]]:
+    """Step of the schedule -> operator that runs in it, and -> its cycles."""
+    names: dict[int, str] = {}
+    cycles: dict[int, int] = {}
+    for row in operators:
+        for step, taken in schedule.get(row.index, Scheduled()).steps.items():
+            names[step] = f"{row.index} {row.type}"
+            cycles[step] = cycles.get(step, 0) + taken
+    return names, cycles
 
 
 def _limits(document: CompileDocument) -> dict[str, int | None]:

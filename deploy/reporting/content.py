@@ -89,20 +89,25 @@ class MemoryMap:
     Attributes:
         memory: ``SRAM`` or ``DRAM``.
         tensors: in the order in which they become live.
-        steps: how many steps the schedule has.
+        clock: cycle in which each step of the schedule begins, and after the last one its end.
         peak: highest address in use, bytes.
-        peak_step: the first step that uses it.
+        peak_step: the first step that uses it and takes time.
         limit: bytes that the model may take; None where that is unknown.
         operators: step -> the operator that runs in it.
     """
 
     memory: str
     tensors: tuple[LiveTensor, ...]
-    steps: int
+    clock: tuple[int, ...]
     peak: int
     peak_step: int
     limit: int | None
     operators: dict[int, str]
+
+    @property
+    def steps(self) -> int:
+        """How many steps the schedule has."""
+        return len(self.clock) - 1
 
     @property
     def at_peak(self) -> tuple[LiveTensor, ...]:
@@ -260,6 +265,15 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class EnvironmentRow:
+    """What was used, and by which commands."""
+
+    name: str
+    value: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything the page shows.
 
@@ -277,6 +291,7 @@ class Report:
         roofs: per memory.
         graph: of the operators.
         confusions: command -> per output.
+        environment: versions and hashes.
         missing: why a part is not there, one sentence each.
         created: when the report was written, in UTC.
     """
@@ -294,6 +309,7 @@ class Report:
     roofs: tuple[Roof, ...]
     graph: OperatorGraph
     confusions: dict[str, tuple[Confusion, ...]]
+    environment: tuple[EnvironmentRow, ...]
     missing: tuple[str, ...]
     created: str
 

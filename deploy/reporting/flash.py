@@ -48,6 +48,7 @@ def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) 
         parts.append(("weights, biases, scales, tables", read_only))
     parts.append(("constants of CPU operators", others))
     parts.append(("TFLite file format", len(compiled.content) - commands - read_only - others))
+    parts.sort(key=lambda part: -part[1])
     return Flash(tuple(FlashPart(name, size) for name, size in parts if size > 0), _compressed(source, schedule))
 
 

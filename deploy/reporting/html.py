@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.build_folder import BuildFolder
+from deploy.build_folder import BuildFolder, Figure
 from deploy.files import write_text
 from deploy.reporting import charts
 from deploy.reporting.chart_library import javascript
@@ -78,11 +78,7 @@ def render(report: Report, library: str) -> str:
         .render(
             report=report,
             document=report.document,
-            figures=[
-                figure
-                for name in _SUMMARY
-                if (figure := report.document.figure(name)) and (figure.value or name != "dram_peak")
-            ],
+            figures=_figures(report),
             operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
             total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,
             cpu_operators=[row for row in report.operators if row.placement == "CPU"][:MAX_ROWS],
@@ -95,6 +91,19 @@ def render(report: Report, library: str) -> str:
             policy=content_policy([library, script]),
         )
     )
+
+
+def _figures(report: Report) -> list[Figure]:
+    """The figures of the summary: what Vela estimates, then what the target and its labels gave."""
+    known = (report.document.figure(name) for name in _SUMMARY)
+    found = [figure for figure in known if figure and (figure.value or figure.name != "dram_peak")]
+    for verdict in report.verdicts.values():
+        found += [
+            figure
+            for figure in verdict.figures[:100]
+            if figure.name == "target_npu_active_cycles" or figure.name.startswith("accuracy_")
+        ]
+    return found
 
 
 def all_charts(report: Report) -> Iterable[Chart]:

@@ -9,6 +9,7 @@ table against the addresses in the command stream.)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from deploy.compiling.vela_reports import debug_table
 from deploy.reporting.content import LiveTensor, MemoryMap, short_name
@@ -17,18 +18,22 @@ from deploy.reporting.schedule import MEMORIES
 MAX_TENSORS = 1000
 """Most tensors of one memory that are drawn."""
 
+MAX_STEPS = 1_000_000
+"""Bound on the length of the schedule, against a damaged database."""
+
 _WEIGHT_BUFFER = "OpBuffering"
 _WRITABLE = ("SRAM", "DRAM")
 
 
 def memory_maps(
-    debug: str, operators: Mapping[int, str], limits: Mapping[str, int | None]
+    debug: str, operators: Mapping[int, str], cycles: Mapping[int, int], limits: Mapping[str, int | None]
 ) -> tuple[MemoryMap, ...]:
     """SRAM and DRAM over time; memories that hold nothing are left out.
 
     Args:
         debug: the text of Vela's ``*_debug.xml``; empty where there is none.
         operators: step -> the operator that runs in it.
+        cycles: step -> cycles that it takes; without any, every step counts as one.
         limits: memory -> bytes that the model may take.
     """
     by_memory: dict[str, dict[tuple[int, int, int, int], LiveTensor]] = {}
@@ -40,24 +45,33 @@ def memory_maps(
             place = (tensor.start, tensor.end, tensor.address, tensor.size)
             by_memory.setdefault(memory, {}).setdefault(place, tensor)
     return tuple(
-        _memory_map(memory, list(by_memory[memory].values()), operators, limits.get(memory))
+        _memory_map(memory, list(by_memory[memory].values()), operators, cycles, limits.get(memory))
         for memory in _WRITABLE
         if memory in by_memory
     )
 
 
 def _memory_map(
-    memory: str, tensors: Sequence[LiveTensor], operators: Mapping[int, str], limit: int | None
+    memory: str,
+    tensors: Sequence[LiveTensor],
+    operators: Mapping[int, str],
+    cycles: Mapping[int, int],
+    limit: int | None,
 ) -> MemoryMap:
     highest = max(tensors, key=lambda tensor: (tensor.address + tensor.size, -tensor.start))
     peak = highest.address + highest.size
+    steps = min(max(tensor.end for tensor in tensors) + 1, MAX_STEPS)
+    durations = [cycles.get(step, 0) if cycles else 1 for step in range(steps)]
+    clock = tuple(accumulate(durations, initial=0))
+    busy = (step for step in range(highest.start, min(highest.end + 1, steps)) if durations[step])
+    peak_step = next(busy, highest.start)
     kept = sorted(sorted(tensors, key=lambda tensor: -tensor.size)[:MAX_TENSORS], key=lambda tensor: tensor.start)
     return MemoryMap(
         memory=memory,
         tensors=tuple(kept),
-        steps=max(tensor.end for tensor in tensors) + 1,
+        clock=clock,
         peak=peak,
-        peak_step=highest.start,
+        peak_step=peak_step,
         limit=limit,
         operators=dict(operators),
     )
@@ -75,4 +89,4 @@ def _tensor(row: Mapping[str, str]) -> LiveTensor | None:
         )
     except (KeyError, ValueError, TypeError):
         return None
-    return tensor if tensor.size > 0 and 0 <= tensor.start <= tensor.end else None
+    return tensor if tensor.size > 0 and 0 <= tensor.start <= tensor.end < MAX_STEPS else None

@@ -13,21 +13,23 @@ _FARTHEST_LIMIT = 4
 
 
 def memory_chart(memory: MemoryMap) -> Chart:
-    """SRAM or DRAM over the steps of Vela's schedule."""
+    """SRAM or DRAM over the cycles of Vela's schedule."""
     limit = memory.limit if memory.limit and memory.limit <= _FARTHEST_LIMIT * memory.peak else None
     top = 1.08 * max(memory.peak, limit or 0)
+    clock, total = memory.clock, max(memory.clock[-1], 1)
     values = [
         {
             "tensor": tensor.name,
             "kind": tensor.kind,
-            "from": tensor.start,
-            "to": tensor.end,
-            "end": tensor.end + 1,
+            "from": clock[tensor.start],
+            "end": clock[tensor.end + 1],
+            "steps": f"{tensor.start} to {tensor.end}",
+            "share": round((clock[tensor.end + 1] - clock[tensor.start]) / total, 4),
             "low": tensor.address,
             "high": tensor.address + tensor.size,
             "bytes": tensor.size,
             "written by": memory.operators.get(tensor.start, ""),
-            "room": _room(tensor.size / top, (tensor.end + 1 - tensor.start) / memory.steps),
+            "pixels": round(_HEIGHT * tensor.size / top),
         }
         for tensor in memory.tensors
     ]
@@ -40,19 +42,21 @@ def memory_chart(memory: MemoryMap) -> Chart:
             ("bytes", "quantitative"),
             ("low", "quantitative"),
             ("from", "quantitative"),
-            ("to", "quantitative"),
+            ("end", "quantitative"),
+            ("steps", "nominal"),
         )
     ]
     present = [kind for kind in _COLOURS if any(value["kind"] == kind for value in values)]
     x = {
         "field": "from",
         "type": "quantitative",
-        "title": "step of the schedule",
-        "scale": {"domain": [0, memory.steps], "nice": False},
+        "title": "cycles since the start",
+        "axis": {"format": "~s", "tickCount": 8},
+        "scale": {"domain": [0, total], "nice": False},
     }
     rectangles: Spec = {
         "name": "tensors",
-        "mark": {"type": "rect", "strokeWidth": 0.6, "stroke": "#ffffff"},
+        "mark": {"type": "rect", "strokeWidth": 0.6, "stroke": "#ffffff", "strokeOpacity": 0.6},
         "encoding": {
             "x": x,
             "x2": {"field": "end"},
@@ -81,36 +85,30 @@ def memory_chart(memory: MemoryMap) -> Chart:
     )
     summary = (
         f"{memory.memory} over time: {len(values)} tensors, peak {format_bytes(memory.peak)} "
-        f"in step {memory.peak_step} of {memory.steps}."
+        f"while operator {memory.operators.get(memory.peak_step, '-')} runs."
     )
     return Chart(f"memory-{memory.memory.lower()}", summary, spec)
 
 
-def _room(height: float, width: float) -> str:
-    """How a name fits into a rectangle, given the share of the chart's height and width that it takes.
-
-    Tooltips and the table name every tensor; in the chart only what is large enough has its name written.
-    """
-    if width >= 0.1 and height * _HEIGHT >= 12:
-        return "across"
-    return "up" if width >= 0.012 and height * _HEIGHT >= 60 else ""
-
-
 def _names(x: Spec) -> list[Spec]:
-    """Names inside their rectangles, across where these are wide, upwards where they are only tall."""
+    """Names inside their rectangles, across where these are wide, upwards where they are only tall.
+
+    Tooltips and the table name every tensor; here only what is large enough on this screen has its name written.
+    """
     text = {"field": "tensor"}
     mark = {"type": "text", "align": "left", "fontSize": 9, "fill": "#ffffff", "tooltip": None}
+    wide = "datum.share * width >= 60 && datum.pixels >= 12"
     across: Spec = {
-        "transform": [{"filter": "datum.room == 'across'"}],
-        "mark": {**mark, "baseline": "top", "dx": 3, "dy": 3, "limit": 80},
+        "transform": [{"filter": wide}],
+        "mark": {**mark, "baseline": "top", "dx": 3, "dy": 3, "limit": {"expr": "datum.share * width - 6"}},
         "encoding": {"x": x, "y": {"field": "high", "type": "quantitative"}, "text": text},
     }
     up: Spec = {
         "transform": [
-            {"filter": "datum.room == 'up'"},
+            {"filter": f"!({wide}) && datum.share * width >= 11 && datum.pixels >= 40"},
             {"calculate": "(datum.from + datum.end) / 2", "as": "centre"},
         ],
-        "mark": {**mark, "baseline": "middle", "angle": 270, "dx": 4, "limit": 56},
+        "mark": {**mark, "baseline": "middle", "angle": 270, "dx": 4, "limit": {"expr": "datum.pixels - 8"}},
         "encoding": {
             "x": {"field": "centre", "type": "quantitative"},
             "y": {"field": "low", "type": "quantitative"},
@@ -145,9 +143,10 @@ def _line(value: int, text: str, colour: str) -> Spec:
 
 
 def _step(memory: MemoryMap) -> Spec:
-    """Where the peak is: a thin band over its step."""
+    """Where the peak is: a band over its step."""
+    clock = memory.clock
     return {
-        "data": {"values": [{"start": memory.peak_step, "stop": memory.peak_step + 1}]},
+        "data": {"values": [{"start": clock[memory.peak_step], "stop": clock[memory.peak_step + 1]}]},
         "mark": {"type": "rect", "color": "#228833", "opacity": 0.18, "tooltip": None},
         "encoding": {"x": {"field": "start", "type": "quantitative"}, "x2": {"field": "stop"}},
     }

@@ -6,6 +6,9 @@ from deploy.judging.comparison import OutputComparison
 from deploy.reporting.charts import Chart, Spec, document
 from deploy.reporting.content import Confusion
 
+_FEW_LABELS = 8
+"""So many classes have cells of a fixed size; more share the width of the page."""
+
 
 def histogram_chart(key: str, output: OutputComparison) -> Chart | None:
     """Target minus reference in LSB; None where every element is equal or there is no such unit."""
@@ -26,7 +29,7 @@ def histogram_chart(key: str, output: OutputComparison) -> Chart | None:
     ]
     spec = {
         "data": {"values": values},
-        "mark": {"type": "bar", "color": "#4477aa", "tooltip": {"content": "data"}},
+        "mark": {"type": "rect", "color": "#4477aa", "tooltip": {"content": "data"}},
         "encoding": {
             "x": {
                 "field": "low",
@@ -42,11 +45,12 @@ def histogram_chart(key: str, output: OutputComparison) -> Chart | None:
                 "title": "elements, log",
                 # A count of one must not vanish beside millions of equal elements.
                 "scale": {"type": "symlog", "constant": 1},
-                "axis": {"format": "~s", "tickCount": 6},
+                "axis": {"format": "~s", "values": [0, *(10**k for k in range(len(str(output.elements)) + 1))]},
             },
+            "y2": {"datum": 0},
         },
     }
-    summary = f"Histogram of differences: {output.mismatches} of {output.elements} elements differ."
+    summary = f"Differences: {output.mismatches} of {output.elements} elements."
     return Chart(key, summary, document(spec, height=180))
 
 
@@ -56,13 +60,14 @@ def confusion_chart(key: str, confusion: Confusion) -> Chart:
         {"row": row, "column": column, "inputs": count, "same": row == column}
         for (row, column), count in confusion.counts.items()
     ]
+    long = max(map(len, confusion.labels), default=0) > 3 or len(confusion.labels) > _FEW_LABELS
     x = {
         "field": "column",
         "type": "nominal",
         "title": "on target",
         "sort": list(confusion.labels),
         "scale": {"domain": list(confusion.labels)},
-        "axis": {"labelAngle": -45, "labelLimit": 80},
+        "axis": {"labelAngle": -45 if long else 0, "labelLimit": 80},
     }
     y = {
         "field": "row",
@@ -84,7 +89,7 @@ def confusion_chart(key: str, confusion: Confusion) -> Chart:
             "opacity": {
                 "field": "inputs",
                 "type": "quantitative",
-                "scale": {"range": [0.35, 1]},
+                "scale": {"range": [0.65, 1]},
                 "legend": None,
             },
         },
@@ -98,4 +103,7 @@ def confusion_chart(key: str, confusion: Confusion) -> Chart:
         f"Confusion table of {confusion.output}: on target against {confusion.against}, "
         f"{confusion.agreement:.1%} of the inputs agree."
     )
-    return Chart(key, summary, document(spec, height=max(80, 22 * len(confusion.labels))))
+    drawn = document(spec, height=24 * len(confusion.labels))
+    if len(confusion.labels) <= _FEW_LABELS:
+        drawn |= {"width": 36 * len(confusion.labels), "autosize": "pad"}
+    return Chart(key, summary, drawn)

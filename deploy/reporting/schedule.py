@@ -38,13 +38,13 @@ class Scheduled:
         needs: resource (see :data:`LIMITS`) -> cycles.
         traffic: (memory, purpose, ``read`` or ``written``) -> bytes.
         weights: encoded weights, bytes.
-        steps: time indices of its operations.
+        steps: time index -> cycles of its operation then.
     """
 
     needs: Counter[str] = field(default_factory=Counter)
     traffic: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     weights: int = 0
-    steps: set[int] = field(default_factory=set)
+    steps: Counter[int] = field(default_factory=Counter)
 
 
 def read_schedule(debug: str, memories: dict[str, str]) -> dict[int, Scheduled]:
@@ -77,8 +77,9 @@ def read_schedule(debug: str, memories: dict[str, str]) -> dict[int, Scheduled]:
                     if size:
                         scheduled.traffic[memory, purpose, direction] += size
         scheduled.weights += _integer(detail.get("weight_total_bytes"))
-        if _integer(row.get("op_cycles")):
-            scheduled.steps.add(_integer(detail.get("time_index")))
+        cycles = _integer(row.get("op_cycles"))
+        if cycles and detail.get("time_index", "").isdigit():
+            scheduled.steps[int(detail["time_index"])] += cycles
     return found
 
 
