@@ -14,6 +14,8 @@ VERIFY_EPILOG = """Examples:
     deploy verify build/demo --inputs test.npz --count 1000 --json verdict.json
 
     deploy verify build/demo --layers               operator by operator, names the first that differs
+
+    deploy verify build/demo --counters npu.csv     what every NPU operation computed and moved
 """
 
 
@@ -27,6 +29,12 @@ def verify(
     layers: Annotated[
         bool, typer.Option("--layers", help="Compare operator by operator (the first four inputs that differ).")
     ] = False,
+    counters: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."
+        ),
+    ] = None,
     oracle: Annotated[
         str,
         typer.Option(
@@ -53,6 +61,7 @@ def verify(
     from deploy.build_folder import BuildFolder
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
+    from deploy.files import check_writable
     from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
     from deploy.verifying.verification import OracleChoice, Verification, VerifyOptions
 
@@ -60,6 +69,8 @@ def verify(
         raise BadInputError(
             f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(get_args(OracleChoice))}"]
         )
+    if counters is not None:
+        check_writable(counters)
     kept = settings.load()
     chosen = tolerance if tolerance is not None else kept.tolerance
     options = VerifyOptions(
@@ -69,6 +80,7 @@ def verify(
         oracle=oracle,  # type: ignore[arg-type]  # checked above
         tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
         layers=layers,
+        counters=counters,
     )
     folder = build or (Path(kept.build) if kept.build else settings.last_build())
     opened = BuildFolder.open(folder)

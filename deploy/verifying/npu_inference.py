@@ -42,7 +42,7 @@ class NpuInference:
         npu_config: the NPU to model; must be the one that the model was compiled for.
 
     Attributes:
-        statistics: counters of the last run, all ``ethos-u`` operators together.
+        counters: of the last run, one per ``ethos-u`` operator, in their order.
         arena_bytes: size of the arena of one inference.
 
     Raises:
@@ -62,8 +62,14 @@ class NpuInference:
             on_cpu.get(operator.index) or _Segment(model, operator, npu_config) for operator in model.operators
         ]
         self._cache = npu.WeightCache()
-        self.statistics = npu.Statistics()
+        self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
+
+    @property
+    def statistics(self) -> npu.Statistics:
+        """Counters of the last run, all ``ethos-u`` operators together."""
+        records = [record for counters in self.counters for record in counters.records]
+        return npu.Statistics(records, stopped=bool(self.counters) and self.counters[-1].stopped)
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Run one inference.
@@ -102,7 +108,7 @@ class NpuInference:
         tensors = _Tensors(self._offsets, batch, self.arena_bytes)
         for index, array in matched.items():
             tensors.write(self._model.tensors[index], array)
-        self.statistics = npu.Statistics()
+        counters = []
         for step in self._steps:
             if isinstance(step, CpuOperator):
                 _run_on_cpu(step, tensors)
@@ -111,8 +117,8 @@ class NpuInference:
                 done = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            self.statistics.records.extend(done.records)
-            self.statistics.stopped = done.stopped
+            counters.append(done)
+        self.counters = tuple(counters)
         return {
             name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
         }

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 import deploy
 from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
-from deploy.compiling.debug_database import read_debug_database
+from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
+from deploy.files import write_text
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, random_inputs
 from deploy.judging.known_differences import summarise
@@ -33,6 +34,7 @@ from deploy.tflite_model import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.operation_counters import counters_csv
 
 OracleChoice = Literal["auto", "litert", "tflm", "both"]
 _MAX_PREDICTIONS = 10_000
@@ -54,6 +56,7 @@ class VerifyOptions:
             TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
         tolerance: largest difference that passes, in LSB.
         layers: compare every operator, even where all outputs agree.
+        counters: ``.csv`` to write the counters of every NPU operation to.
     """
 
     inputs: Path | None = None
@@ -62,6 +65,7 @@ class VerifyOptions:
     oracle: OracleChoice = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
     layers: bool = False
+    counters: Path | None = None
 
 
 class Verification:
@@ -110,6 +114,9 @@ class Verification:
             self._answered = len(answers)
             on_progress(len(answers), len(samples))
         elapsed = time.monotonic() - start
+        if options.counters is not None:
+            database = _debug_database(self._build, models.source)
+            write_text(options.counters, counters_csv(inference.counters, database, models.source))
         opinions = [
             ReferenceOpinion(reference=_title(oracle), outputs=compare_outputs(models.source, answers, outputs))
             for oracle, outputs in zip(oracles, expected, strict=True)
@@ -204,14 +211,18 @@ def walk_layers(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
+    capture = LayerCapture(source, _debug_database(build, source))
+    inputs = stacked(samples)
+    return walk(source, capture, inputs, inference.run_batch(inputs, capture))
+
+
+def _debug_database(build: BuildFolder, source: Model) -> DebugDatabase:
     found = sorted((build.path / VELA_FOLDER).glob("*_debug.xml"))
     if not found:
         raise BadInputError(
             f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]
         )
-    capture = LayerCapture(source, read_debug_database(found[0], source))
-    inputs = stacked(samples)
-    return walk(source, capture, inputs, inference.run_batch(inputs, capture))
+    return read_debug_database(found[0], source)
 
 
 def batch_size(arena_bytes: int) -> int:

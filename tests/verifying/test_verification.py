@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sys
@@ -126,6 +127,29 @@ def test_layers_lists_every_operator_even_when_all_is_equal(keyword_spotting: Pa
     first = verdict.operators[0]
     assert (first.type, first.absorbs) == ("CONV_2D", ("0 QUANTIZE",))
     assert all(result.elements > 0 for result in verdict.operators)
+
+
+def test_the_counters_of_every_operation_are_written_and_add_up_to_the_networks(
+    keyword_spotting: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "npu.csv"
+    verify(keyword_spotting, count=1, counters=table)
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    build = BuildFolder.open(keyword_spotting)
+    inference = NpuInference(read(build.path / COMPILED_MODEL), npu_config("U55-64"))
+    model = read(build.path / COMPILED_MODEL)
+    inference.run_batch(stacked(random_inputs(model, 1).samples))
+    total = inference.statistics
+    assert len(rows) == len(total.records) > 10
+    assert sum(int(row["macs"]) for row in rows) == total.macs
+    ports = [sum(int(row[f"axi{port}_read_bytes"]) for row in rows) for port in (0, 1)]
+    assert tuple(ports) == total.moved.read
+    # The weights lie in flash, behind port 1, and are read once.
+    npu_operator = next(operator for operator in model.operators if operator.code == "ethos-u")
+    constants = model.tensors[npu_operator.inputs[1]]
+    assert 0.9 * constants.nbytes < ports[1] <= 1.1 * constants.nbytes
+    assert {row["source_name"] for row in rows if row["operation"] == "DEPTHWISE"} != {""}
 
 
 @pytest.mark.parametrize(("convolution", "operator"), [(1, 1), (4, 4)])
