@@ -1,4 +1,4 @@
-"""MobileNetV1 at a quarter of its width, as face detectors use it: 213,072 parameters, features of three strides."""
+"""MobileNetV1 at a quarter of its width, for detectors: 213,072 parameters, features of three strides."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Convolution, batch normalization, activation: the unit that all blocks are built from.
 
-The initial kernels keep the signal's variance through ReLU, depthwise ones included (Keras' own initializer for
-these counts the channels into the fan-in and lets an untrained network fade to nothing, which cannot be quantized).
+The initial kernels keep the signal's variance through ReLU, depthwise ones included: Keras' own initializer for
+these counts the channels into the fan and lets an untrained network fade to nothing, which cannot be quantized.
 """
 
 from __future__ import annotations

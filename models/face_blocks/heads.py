@@ -14,7 +14,7 @@ NUMBERS = {"classes": 2, "boxes": 4, "landmarks": 10}
 """Output -> numbers an anchor: background and face logits, box, five points."""
 
 
-class SharedMultiHead(Inlined):
+class SharedMultiHead(Inlined):  # type: ignore[misc]
     """Class, box and landmark convolutions (1x1) in one module.
 
     Args:
@@ -51,7 +51,7 @@ class SharedMultiHead(Inlined):
         return classes, boxes, landmarks
 
 
-class TrunkedHead(Inlined):
+class TrunkedHead(Inlined):  # type: ignore[misc]
     """A 3x3 convolution to half the channels (batch normalization, ReLU), then the heads.
 
     Args:

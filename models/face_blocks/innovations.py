@@ -1,4 +1,4 @@
-"""The five additions of FeatherFace V2 Ultra: exchange between levels that needs no parameters, or two a channel."""
+"""The five additions of FeatherFace V2 Ultra: exchange between levels that needs next to no parameters."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ def attention_multiplication(features: Features, attention: Attention, times: in
     """
     attended = []
     for level, x in zip(Features._fields, features, strict=True):
+        out = x
         for _ in range(times):
-            x = attention(x, level)
-        attended.append(x)
+            out = attention(out, level)
+        attended.append(out)
     return Features(*attended)
 
 
@@ -84,7 +85,7 @@ def _strength(x: Any) -> Any:
     return ChannelMean(x.shape[-1], name=f"strength_{x.shape[1]}")(global_average(x))
 
 
-class DynamicWeightSharing(Inlined):
+class DynamicWeightSharing(Inlined):  # type: ignore[misc]
     """Neighbouring levels share features as far as they resemble each other.
 
     Similarity is the product of their global averages, channel by channel; a learned scale and offset a channel

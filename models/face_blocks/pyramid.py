@@ -57,7 +57,7 @@ def downsample(x: Any) -> Any:
     return keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
 
 
-class SeparableConv(Inlined):
+class SeparableConv(Inlined):  # type: ignore[misc]
     """Depthwise 3x3, pointwise, batch normalization; no activation.
 
     Args:
@@ -77,7 +77,7 @@ class SeparableConv(Inlined):
         return self.norm(self.pointwise(self.depthwise(x)))
 
 
-class BiFPN(Inlined):
+class BiFPN(Inlined):  # type: ignore[misc]
     """The full pyramid: laterals to a common width, then layers of top-down and bottom-up fusion.
 
     Every node has fusion weights and a separable convolution of its own (ReLU before it). In the first layer
@@ -110,7 +110,7 @@ class BiFPN(Inlined):
 _LATERALS = ("p3", "p4", "p5", "p4_again", "p5_again")
 
 
-class Lateral(Inlined):
+class Lateral(Inlined):  # type: ignore[misc]
     """1x1 convolution to the pyramid's width and batch normalization.
 
     Args:
@@ -129,7 +129,7 @@ class Lateral(Inlined):
         return self.norm(self.conv(x))
 
 
-class _Layer(Inlined):
+class _Layer(Inlined):  # type: ignore[misc]
     """One repetition: 4 separable convolutions and 10 fusion weights."""
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -164,7 +164,7 @@ def fuse(inputs: tuple[Any, ...], *, name: str) -> Any:
     return relu(f"{name}_relu")(total)
 
 
-class BiFPNLight(Inlined):
+class BiFPNLight(Inlined):  # type: ignore[misc]
     """The light pyramid: in each layer one separable convolution and three fusion weights serve all nodes.
 
     The weights are those of a level's own map, of its neighbour's, and of what the top-down way made of its own.
@@ -191,7 +191,7 @@ class BiFPNLight(Inlined):
         return fused
 
 
-class _LightLayer(Inlined):
+class _LightLayer(Inlined):  # type: ignore[misc]
     """One repetition with shared weights."""
 
     def __init__(self, channels: int, *, name: str) -> None:

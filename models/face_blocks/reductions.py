@@ -12,7 +12,7 @@ import keras
 from deploy.models.face_blocks.inlined import Inlined
 
 
-class ChannelMean(Inlined):
+class ChannelMean(Inlined):  # type: ignore[misc]
     """Mean over channels as a fixed 1x1 convolution: [N, H, W, channels] to [N, H, W, 1].
 
     Args:
@@ -45,10 +45,20 @@ def channel_max(x: Any) -> Any:
 
 
 def global_average(x: Any) -> Any:
-    """Mean over all positions, [N, H, W, C] to [N, 1, 1, C], as one average pool."""
-    return keras.layers.AveragePooling2D(pool_size=x.shape[1:3])(x)
+    """Mean over all positions, [N, H, W, C] to [N, 1, 1, C]: columns first, then what is left of the rows."""
+    return _pool(keras.layers.AveragePooling2D, x)
 
 
 def global_max(x: Any) -> Any:
-    """Maximum over all positions, [N, H, W, C] to [N, 1, 1, C], as one max pool."""
-    return keras.layers.MaxPooling2D(pool_size=x.shape[1:3])(x)
+    """Maximum over all positions, [N, H, W, C] to [N, 1, 1, C]: columns first, then what is left of the rows."""
+    return _pool(keras.layers.MaxPooling2D, x)
+
+
+def _pool(pool: Any, x: Any) -> Any:
+    """Pool in two steps.
+
+    One pool over the whole map computes a single position, which leaves units of the NPU idle: 80x80x74 costs
+    308,000 cycles on a U55-128, two pools 134,000. (Windows with a stride above 3 would become one operator each.)
+    """
+    height, width = x.shape[1:3]
+    return pool((1, width), strides=1)(pool((height, 1), strides=1)(x))

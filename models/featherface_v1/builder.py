@@ -19,6 +19,7 @@ ANCHORS = 2
 CONTEXTS = ("conv", "dcn")
 SHUFFLES = ("folded", "explicit")
 _SMALLEST, _LARGEST = 32, 1024
+_SHUFFLE_GROUPS = 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def build(options: Options | None = None) -> Any:
 
     from deploy.models.face_blocks.attention import CBAM
     from deploy.models.face_blocks.backbone import Features, mobilenet_v1_quarter
-    from deploy.models.face_blocks.context import ConvContext
+    from deploy.models.face_blocks.context import ConvContext, DeformableContext
     from deploy.models.face_blocks.convolutions import set_momentum
     from deploy.models.face_blocks.heads import SharedMultiHead, gather
     from deploy.models.face_blocks.pyramid import BiFPN
@@ -111,13 +112,14 @@ def build(options: Options | None = None) -> Any:
         )
     )
     features = BiFPN(options.channels, options.pyramid_layers)(features)
+    context = DeformableContext if options.context == "dcn" else ConvContext
     answers = []
     for level, x in zip(levels, features, strict=True):
-        x = CBAM(options.channels, options.reduction, name=f"attention2_{level}")(x)
-        x = ConvContext(options.channels, name=f"context_{level}")(x)
+        attended = CBAM(options.channels, options.reduction, name=f"attention2_{level}")(x)
+        seen = context(options.channels, name=f"context_{level}")(attended)
         if options.shuffle == "explicit":
-            x = channel_shuffle(x, 2)
-        answers.append(SharedMultiHead(options.channels, ANCHORS, name=f"head_{level}")(x))
+            seen = channel_shuffle(seen, _SHUFFLE_GROUPS)
+        answers.append(SharedMultiHead(options.channels, ANCHORS, name=f"head_{level}")(seen))
     model = keras.Model(image, gather(answers), name="featherface_v1")
     set_momentum(model, options.batch_norm_momentum)
     return model

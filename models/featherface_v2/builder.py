@@ -130,10 +130,10 @@ def build(options: Options | None = None) -> Any:
     features = Features(*(second(x, gate_name=level) for level, x in zip(levels, features, strict=True)))
     answers = []
     for level, x in zip(levels, _innovate(features, second, options), strict=True):
-        x = SSH(options.channels, options.groups, name=f"context_{level}")(x)
+        seen = SSH(options.channels, options.groups, name=f"context_{level}")(x)
         if options.shuffle == "explicit":
-            x = channel_shuffle(x, _SHUFFLE_GROUPS)
-        answers.append(TrunkedHead(options.channels, ANCHORS, name=f"head_{level}")(x))
+            seen = channel_shuffle(seen, _SHUFFLE_GROUPS)
+        answers.append(TrunkedHead(options.channels, ANCHORS, name=f"head_{level}")(seen))
     model = keras.Model(image, gather(answers), name="featherface_v2")
     set_momentum(model, options.batch_norm_momentum)
     return model
