@@ -36,6 +36,10 @@ class VelaConfig:
         """The memory in which the weights lie."""
         return self._memory(system, self.memories[memory].get("const_mem_area", "Axi1"))
 
+    def cache_memory(self, system: str, memory: str) -> str:
+        """The memory in which feature maps are kept while they are used; often the arena's own."""
+        return self._memory(system, self.memories[memory].get("cache_mem_area", "Axi0"))
+
     def cache_bytes(self, memory: str) -> int | None:
         """The size of the NPU's dedicated SRAM, where the memory mode gives one."""
         size = self.memories[memory].get("arena_cache_size", "")

@@ -85,14 +85,11 @@ def layers(model: Model) -> tuple[Layer, ...]:
             hints=["pass the quantized .tflite, not the one that Vela compiled"],
         )
     found = windows(model)
-    made = {output: operator.index for operator in model.operators for output in operator.outputs}
+    computing = [operator for operator in model.operators if not _is_border(model, operator)]
+    made = {output: operator.index for operator in computing for output in operator.outputs}
     used = Counter(index for operator in model.operators for index in set(operator.inputs))
     used.update(model.outputs)
-    return tuple(
-        _layer(model, operator, found.get(operator.index, _POINT), made, used)
-        for operator in model.operators
-        if not _is_border(model, operator)
-    )
+    return tuple(_layer(model, operator, found.get(operator.index, _POINT), made, used) for operator in computing)
 
 
 def _is_border(model: Model, operator: Operator) -> bool:

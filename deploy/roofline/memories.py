@@ -18,10 +18,16 @@ class Port:
     Attributes:
         name: ``SRAM``, ``DRAM`` or ``flash``.
         bytes_per_cycle: bandwidth, in cycles of the NPU.
+        burst: bytes of the longest burst.
+        read_latency: cycles.
+        write_latency: cycles.
     """
 
     name: str
     bytes_per_cycle: float
+    burst: int
+    read_latency: int
+    write_latency: int
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,9 @@ class Memories:
     """Which memory holds what.
 
     Attributes:
-        arena: feature maps.
+        arena: inputs and outputs of the network, and feature maps where no SRAM is dedicated to them.
         constants: weights.
-        fast: feature maps that fit into ``fast_bytes``; the same as ``arena`` without a dedicated SRAM.
+        fast: feature maps; the same as ``arena`` without a dedicated SRAM.
         fast_bytes: size of the dedicated SRAM, 0 without one.
     """
 
@@ -39,10 +45,6 @@ class Memories:
     constants: Port
     fast: Port
     fast_bytes: int
-
-    def holding(self, size: int) -> Port:
-        """The memory of feature maps of ``size`` bytes together."""
-        return self.fast if size <= self.fast_bytes else self.arena
 
 
 def memories(npu: NpuConfig, system_config: str, memory_mode: str) -> Memories:
@@ -57,14 +59,22 @@ def memories(npu: NpuConfig, system_config: str, memory_mode: str) -> Memories:
     system = config.systems[system_config]
 
     def port(memory: str) -> Port:
-        scale = float(system[f"{memory.lower()}_clock_scale"])
-        return Port(_LABELS.get(memory, memory), _PORT_BYTES[npu.family] * scale)
+        def number(option: str) -> float:
+            return float(system[f"{memory.lower()}_{option}"])
+
+        return Port(
+            _LABELS.get(memory, memory),
+            _PORT_BYTES[npu.family] * number("clock_scale"),
+            int(number("burst_length")),
+            int(number("read_latency")),
+            int(number("write_latency")),
+        )
 
     arena = port(config.arena_memory(system_config, memory_mode))
-    fast_memory = config.memories[memory_mode].get("cache_mem_area", "Axi0")
-    fast = port(system.get(f"{fast_memory.lower()}_port", fast_memory))
-    dedicated = 0 if fast == arena else config.cache_bytes(memory_mode) or _UNBOUNDED
-    return Memories(arena, port(config.weight_memory(system_config, memory_mode)), fast, dedicated)
-
-
-_UNBOUNDED = 1 << 40
+    fast = port(config.cache_memory(system_config, memory_mode))
+    return Memories(
+        arena,
+        port(config.weight_memory(system_config, memory_mode)),
+        fast,
+        0 if fast == arena else config.cache_bytes(memory_mode) or 0,
+    )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from deploy.errors import BadInputError
 from deploy.npu_config import NpuConfig, npu_config
 from deploy.roofline.layers import Layer
-from deploy.roofline.memories import Memories, memories
+from deploy.roofline.memories import Memories, Port, memories
 from deploy.roofline.terms import FREE, REDUCING, Terms, tables_riding, terms_of
 
 
@@ -29,8 +29,8 @@ class LayerEstimate:
     Attributes:
         layer: what was estimated.
         cycles: of the NPU.
-        limited_by: ``MAC units``, ``output unit``, ``SRAM``, ``DRAM``, ``flash``; ``nothing`` for a layer that costs
-            nothing.
+        limited_by: ``MAC units``, ``output unit``, ``SRAM``, ``DRAM`` or ``flash``; ``nothing`` for a layer that
+            costs nothing.
         roofs: cycles that each of these would take alone.
     """
 
@@ -90,13 +90,17 @@ def estimate(
     places = memories(config, system, mode)
     terms = terms_of(config)
     riding = tables_riding(layers)
+    at_input = {-1}
     found: list[LayerEstimate] = []
     spare = 0.0
     for layer in layers:
         if layer.operator in FREE or layer.index in riding.riders:
             found.append(LayerEstimate(layer, 0, "nothing", {}))
             continue
-        one = _layer(layer, terms, places, spare, table=layer.index in riding.carriers)
+        source = _source(layer, at_input, places)
+        one = _layer(layer, terms, places, source, spare, table=layer.index in riding.carriers)
+        if layer.operator == "QUANTIZE" and source is places.arena:
+            at_input.add(layer.index)
         # While a layer computes, the weights of the next one are fetched, if all of them can be.
         busy = one.roofs.get(places.constants.name, 0)
         spare = 0.0 if layer.operator in REDUCING else max(0.0, one.cycles - busy)
@@ -104,15 +108,33 @@ def estimate(
     return Estimate(config, system, mode, tuple(found))
 
 
-def _layer(layer: Layer, terms: Terms, places: Memories, spare: float, *, table: bool) -> LayerEstimate:
-    roofs = {"MAC units": terms.mac_cycles(layer), "output unit": terms.output_cycles(layer, table=table)}
-    feature_maps = places.holding(layer.activation_bytes)
+def _source(layer: Layer, at_input: set[int], places: Memories) -> Port:
+    """The memory that a layer reads.
+
+    Vela keeps feature maps in a dedicated SRAM, where it cuts layers into stripes if they are too large. The input
+    of the network stays where the application puts it; what QUANTIZE makes of it does so too if it does not fit.
+    """
+    if not at_input.intersection(layer.producers):
+        return places.fast
+    if -1 not in layer.producers and layer.activation_bytes <= places.fast_bytes:
+        return places.fast
+    return places.arena
+
+
+def _layer(
+    layer: Layer, terms: Terms, places: Memories, source: Port, spare: float, *, table: bool
+) -> LayerEstimate:
+    start = terms.start_cycles(layer, source, places.constants)
+    roofs = {
+        "MAC units": terms.mac_cycles(layer) + start,
+        "output unit": terms.output_cycles(layer, table=table) + start,
+    }
     fetching = layer.packed_bytes / places.constants.bytes_per_cycle
     if fetching <= spare:
         fetching = 0.0
-    moving = terms.moved_bytes(layer) / feature_maps.bytes_per_cycle
-    for name, cycles in ((feature_maps.name, moving), (places.constants.name, fetching)):
-        roofs[name] = roofs.get(name, 0.0) + cycles
+    reading = terms.read_bytes(layer, source) / source.bytes_per_cycle
+    writing = layer.output_bytes / places.fast.bytes_per_cycle
+    for port, cycles in ((source, reading), (places.fast, writing), (places.constants, fetching)):
+        roofs[port.name] = roofs.get(port.name, 0.0) + cycles
     limit = max(roofs, key=lambda name: roofs[name])
-    cycles = roofs[limit] + terms.start_cycles(layer, feature_maps)
-    return LayerEstimate(layer, round(cycles), limit, {name: round(value) for name, value in roofs.items()})
+    return LayerEstimate(layer, round(roofs[limit]), limit, {name: round(value) for name, value in roofs.items()})

@@ -1,9 +1,9 @@
 """The plain roofline: a machine is a peak rate of multiply-accumulates and one memory bandwidth.
 
 A layer takes ``max(MACs / peak, (weight bytes + activation bytes) / bandwidth)`` and a network the sum over its
-layers (Qin et al., arXiv:2404.10518). The ridge point of a machine is peak / bandwidth in MACs a byte: a layer with
-more multiply-accumulates by byte than that is limited by computing, one with fewer by the memory. Seen with many
-ridge points at once, a network is judged for a whole spectrum of machines.
+layers (Qin et al., arXiv:2404.10518). The ridge point of a machine is peak / bandwidth in MACs a byte: a layer
+with more multiply-accumulates by byte than that is limited by computing, one with fewer by the memory. Seen with
+many ridge points at once, a network is judged for a whole spectrum of machines.
 """
 
 from __future__ import annotations

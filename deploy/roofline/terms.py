@@ -1,4 +1,9 @@
-"""What each kind of operator costs on the units of an Ethos-U55 or U65."""
+"""What each kind of operator costs on the units of an Ethos-U55 or U65, and where these numbers come from.
+
+Taken from Vela 5.2.0 as published: the units of work (:mod:`deploy.npu.architecture`) and the rates of the output
+unit, its performance tables. Fitted to Vela's cycles per layer over the networks that ``docs/roofline.md`` lists:
+the numbers of :class:`Fitted` and the constants marked so below.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +30,30 @@ FREE: Final = frozenset(
         "SPLIT_V",
         "SLICE",
         "STRIDED_SLICE",
+        "SHAPE",
+        "PAD",
     ]
 )
-"""Operators that only rename memory: Vela lets the neighbours read or write in place."""
+"""Operators that only rename memory: Vela lets the neighbours read or write in place, or pads as it convolves."""
 
-REDUCING: Final = frozenset(["MEAN", "AVERAGE_POOL_2D", "REDUCE_MAX", "SUM", "SOFTMAX"])
-"""Operators behind which no weights are fetched in advance (observed)."""
+REDUCING: Final = frozenset(["MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "REDUCE_MAX", "SUM", "SOFTMAX"])
+"""Operators behind which Vela fetches no weights in advance (observed)."""
 
-_ELEMENTWISE = frozenset(["ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
+_ADDING = frozenset(["ADD", "SUB"])
+_ELEMENTWISE = frozenset([*_ADDING, "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
 _TABLES = frozenset(["LOGISTIC", "TANH", "HARD_SWISH", "GELU", "EXP", "LEAKY_RELU", "RSQRT", "LOG"])
 _CONVOLUTIONS = frozenset(["CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
-_CARRYING = _CONVOLUTIONS | {"DEPTHWISE_CONV_2D", "ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
+_POOLS = frozenset(["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+_CARRYING = _CONVOLUTIONS | _ADDING | _POOLS | {"DEPTHWISE_CONV_2D", "MUL"}
+
+_HALO = 1.4
+"""How often a window larger than its stride reads its input (fitted)."""
+_NARROW_HALO = 1.25
+"""The same for the few channels of an image, whose blocks are larger (fitted)."""
+_BIAS_BLOCK = 128
+"""Channels whose biases are read before the first result (fitted)."""
+_NARROW_RUN = 8
+"""Bytes of a burst that are used when a feature map of few channels is read (source: Vela's IFM blocks)."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +67,31 @@ class Rates:
     maximum: float
 
 
-_RATES: Final[Mapping[str, Rates]] = MappingProxyType(
+@dataclass(frozen=True)
+class Fitted:
+    """Numbers fitted to Vela's cycles.
+
+    Attributes:
+        matmul: cycles by multiply-accumulate of BATCH_MATMUL: one element-wise product each, then a sum.
+        softmax: cycles by element (channels in whole bricks); 25 operations of 32 bits.
+        softmax_start: cycles of a softmax of one row.
+        requantize: cycles by element of QUANTIZE.
+    """
+
+    matmul: float
+    softmax: float
+    softmax_start: float
+    requantize: float
+
+
+_RATES: Final[Mapping[str, tuple[Rates, Fitted]]] = MappingProxyType(
     {
-        "U55-32": Rates(2.0, 1.0, 6.0, 3.0, 1.0),
-        "U55-64": Rates(1.0, 1.0, 3.0, 1.5, 0.5),
-        "U55-128": Rates(0.5, 1.0, 1.5, 0.75, 0.25),
-        "U55-256": Rates(0.25, 1.0, 0.75, 0.375, 0.125),
-        "U65-256": Rates(0.25, 1.0, 0.75, 0.375, 0.125),
-        "U65-512": Rates(0.125, 0.5, 0.375, 0.1875, 0.0625),
+        "U55-32": (Rates(2.0, 1.0, 6.0, 3.0, 1.0), Fitted(3.17, 18.5, 1700, 2.0)),
+        "U55-64": (Rates(1.0, 1.0, 3.0, 1.5, 0.5), Fitted(1.67, 14.0, 950, 2.0)),
+        "U55-128": (Rates(0.5, 1.0, 1.5, 0.75, 0.25), Fitted(0.84, 15.3, 770, 1.0)),
+        "U55-256": (Rates(0.25, 1.0, 0.75, 0.375, 0.125), Fitted(0.59, 13.2, 690, 0.5)),
+        "U65-256": (Rates(0.25, 1.0, 0.75, 0.375, 0.125), Fitted(1.03, 10.5, 940, 0.5)),
+        "U65-512": (Rates(0.125, 0.5, 0.375, 0.1875, 0.0625), Fitted(0.94, 8.0, 800, 0.25)),
     }
 )
 
@@ -75,45 +110,57 @@ class Riding:
 
 
 def tables_riding(layers: Sequence[Layer]) -> Riding:
-    """Find the table operators that cost nothing of their own: the only consumer of an operator that can apply one."""
+    """Find the table operators that cost nothing of their own: they alone consume what another operator makes."""
     by_index = {layer.index: layer for layer in layers}
     riders, carriers = set(), set()
     for layer in layers:
         producer = by_index.get(layer.producers[0]) if len(layer.producers) == 1 else None
-        if layer.operator in _TABLES and producer is not None:
-            if producer.consumers == 1 and producer.operator in _CARRYING:
-                riders.add(layer.index)
-                carriers.add(producer.index)
+        if layer.operator not in _TABLES or producer is None:
+            continue
+        if producer.consumers == 1 and producer.operator in _CARRYING:
+            riders.add(layer.index)
+            carriers.add(producer.index)
     return Riding(frozenset(riders), frozenset(carriers))
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of one NPU."""
+    """The terms of one NPU.
+
+    Attributes:
+        architecture: units of work and SHRAM.
+        rates: of the output unit.
+        fitted: what no table says.
+    """
 
     architecture: Architecture
     rates: Rates
+    fitted: Fitted
 
     def mac_cycles(self, layer: Layer) -> float:
-        """Cycles of the MAC units."""
+        """Cycles of the MAC units: four by unit of work and step, a step being 32 input channels or 4 taps."""
         height, width, depth = self.architecture.ofm_ublock
         rows, columns, channels = layer.output
-        across = _ceil(rows, height) * _ceil(columns, width)
+        units = _ceil(rows, height) * _ceil(columns, width)
+        # Weights arrive one unit's depth at a time: fewer units than that in a plane leave the others waiting.
+        across = max(units, depth)
         deep = _ceil(channels, depth)
         taps = layer.window.height * layer.window.width
         cores = self.architecture.cores
         if layer.operator in _CONVOLUTIONS:
             depth_in = layer.inputs[0][2] if layer.inputs else 1
             steps = min(taps * _ceil(depth_in, 32), _ceil(taps, 4) * _ceil(depth_in, 8))
-            return 4 * max(across, 8) * deep * steps / cores
-        if layer.operator in ("DEPTHWISE_CONV_2D", "MEAN"):
-            if layer.operator == "MEAN":
-                taps = layer.inputs[0][0] * layer.inputs[0][1]
-            return 4 * max(across, 8) * deep * _ceil(taps, 4) / cores
-        if layer.operator in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
-            return max(taps, 4) * across * deep * 4 / cores
+            return 4 * across * deep * steps / cores
+        if layer.operator == "DEPTHWISE_CONV_2D":
+            return 4 * across * deep * _ceil(taps, 4) / cores
+        if layer.operator == "MEAN":
+            # A depthwise convolution over the whole plane; one unit of work has to wait for itself.
+            steps = _ceil(layer.inputs[0][0] * layer.inputs[0][1], 4)
+            return (4 * depth + 2) * deep * steps / cores
+        if layer.operator in _POOLS:
+            return max(taps, 4) * units * deep * (1 if self.architecture.macs == 32 else 4) / cores
         if layer.operator == "BATCH_MATMUL":
-            return layer.macs * self.rates.multiply * 1.1
+            return layer.macs * self.fitted.matmul
         return 0.0
 
     def output_cycles(self, layer: Layer, *, table: bool) -> float:
@@ -124,15 +171,17 @@ class Terms:
             table: it applies a lookup table as well.
         """
         rate = self.rates.plain
-        if layer.operator in ("ADD", "SUB"):
+        if layer.operator in _ADDING:
             rate = self.rates.add
         elif layer.operator == "MUL":
             rate = self.rates.multiply
         elif layer.operator == "SOFTMAX":
-            rate = 15.0
+            rate = self.fitted.softmax
+        elif layer.operator == "QUANTIZE":
+            rate = self.fitted.requantize
         elif layer.operator == "MAX_POOL_2D":
             rate = self.rates.maximum
-        if table or layer.operator in _TABLES or layer.operator == "QUANTIZE":
+        if table or layer.operator in _TABLES:
             rate = max(rate, self.rates.table)
         rows, columns, channels = layer.output
         if layer.operator in _ELEMENTWISE:
@@ -140,24 +189,28 @@ class Terms:
             channels = _ceil(channels, BRICK) * BRICK
         return rows * columns * channels * rate
 
-    def moved_bytes(self, layer: Layer) -> float:
-        """Bytes of feature maps read and written; what windows of neighbouring blocks share is read again."""
-        again = 1.4 if layer.window.height > layer.window.stride_y else 1.0
-        return layer.input_bytes * again + layer.output_bytes
+    def read_bytes(self, layer: Layer, port: Port) -> float:
+        """Bytes of feature maps read: windows of neighbouring blocks share some, narrow ones waste the bursts."""
+        if layer.operator in _CONVOLUTIONS and layer.inputs and layer.inputs[0][2] < _NARROW_RUN:
+            return layer.input_bytes * _NARROW_HALO * port.burst / _NARROW_RUN
+        return layer.input_bytes * (_HALO if layer.window.height > layer.window.stride_y else 1.0)
 
-    def start_cycles(self, layer: Layer, feature_maps: Port) -> float:
-        """Cycles before the first result: latency and the first block of the input."""
+    def start_cycles(self, layer: Layer, feature_maps: Port, constants: Port) -> float:
+        """Cycles before the first result: latency, the first block of the input, the first biases."""
         if layer.operator == "SOFTMAX":
-            return 800.0
+            return self.fitted.softmax_start
         if layer.operator in _ELEMENTWISE:
             return 16.0
         block = min(layer.input_bytes, self.architecture.shram_kb * 512)
-        return 100.0 + block / feature_maps.bytes_per_cycle
+        start = feature_maps.read_latency + feature_maps.write_latency + block / feature_maps.bytes_per_cycle
+        if layer.operator in _CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
+            start += 10 * min(layer.output[2], _BIAS_BLOCK) * constants.read_latency / 256
+        return start
 
 
 def terms_of(npu: NpuConfig) -> Terms:
     """The terms of an NPU."""
-    return Terms(Architecture(npu.family, npu.macs), _RATES[npu.name])
+    return Terms(Architecture(npu.family, npu.macs), *_RATES[npu.name])
 
 
 def _ceil(value: int, by: int) -> int:
