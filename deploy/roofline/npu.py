@@ -130,7 +130,9 @@ def _layer(
         "output unit": terms.output_cycles(layer, table=table) + start,
     }
     fetching = layer.packed_bytes / places.constants.bytes_per_cycle
-    if fetching <= spare:
+    if 0 < places.fast_bytes < layer.packed_bytes + layer.activation_bytes:
+        fetching *= terms.weight_reads(layer)
+    elif fetching <= spare:
         fetching = 0.0
     reading = terms.read_bytes(layer, source) / source.bytes_per_cycle
     writing = layer.output_bytes / places.fast.bytes_per_cycle

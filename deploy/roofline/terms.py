@@ -50,6 +50,8 @@ _HALO = 1.4
 """How often a window larger than its stride reads its input (fitted)."""
 _NARROW_HALO = 1.25
 """The same for the few channels of an image, whose blocks are larger (fitted)."""
+_BLOCK_POSITIONS = 48
+"""Positions of a block of the output of a layer with many channels (fitted)."""
 _BIAS_BLOCK = 128
 """Channels whose biases are read before the first result (fitted)."""
 _NARROW_RUN = 8
@@ -194,6 +196,11 @@ class Terms:
         if layer.operator in _CONVOLUTIONS and layer.inputs and layer.inputs[0][2] < _NARROW_RUN:
             return layer.input_bytes * _NARROW_HALO * port.burst / _NARROW_RUN
         return layer.input_bytes * (_HALO if layer.window.height > layer.window.stride_y else 1.0)
+
+    def weight_reads(self, layer: Layer) -> int:
+        """How often weights are read that cannot be kept in the dedicated SRAM: once by block of the output."""
+        rows, columns, _ = layer.output
+        return max(1, rows * columns // _BLOCK_POSITIONS)
 
     def start_cycles(self, layer: Layer, feature_maps: Port, constants: Port) -> float:
         """Cycles before the first result: latency, the first block of the input, the first biases."""
