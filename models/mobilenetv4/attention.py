@@ -6,9 +6,9 @@ attention is dear however it is written, and what can be saved is around it (cyc
 query rows, 49 keys of 64):
 
 - all heads in one product, because they share keys and values: no product per head, no transpose;
-- the query rows as four rows of an image, [1, 4, rows / 4, d], not one: 2.03 M cycles instead of 2.46 M, because the
-  blocks of the element-wise multiplication fit better (2, 7, 8 and 14 rows give 2.17, 2.05, 2.05 and 2.09 M); the
-  softmax of 1024 x 64 scores takes 0.95 M instead of 1.21 M;
+- the query rows as four rows of an image, [1, 4, rows / 4, d], not one: 2.03 M cycles instead of 2.46 M, because
+  the blocks of the element-wise multiplication fit better (2, 7, 8 and 14 rows give 2.17, 2.05, 2.05 and 2.09 M);
+  the softmax of 1024 x 64 scores takes 0.95 M instead of 1.21 M;
 - the factor 1/sqrt(d) on the queries, where the converter folds it into their convolution, not on the scores.
 """
 
@@ -43,9 +43,7 @@ def mobile_mqa(keras: Any, x: Any, name: str, block: MQA, norm: Mapping[str, flo
     def shared(what: str) -> Any:
         y = x
         if block.kv_stride > 1:
-            y = layers.DepthwiseConv2D(
-                3, block.kv_stride, "same", use_bias=False, name=f"{name}_{what}_down"
-            )(y)
+            y = layers.DepthwiseConv2D(3, block.kv_stride, "same", use_bias=False, name=f"{name}_{what}_down")(y)
             y = layers.BatchNormalization(**norm, name=f"{name}_{what}_norm")(y)
         y = layers.Conv2D(dimension, 1, use_bias=False, name=f"{name}_{what}")(y)
         return layers.Reshape((1, y.shape[1] * y.shape[2], dimension), name=f"{name}_{what}_tokens")(y)

@@ -61,7 +61,7 @@ class Options:
         )
         _require(
             self.size == 0 or (_SMALLEST <= self.size <= _LARGEST and self.size % 32 == 0),
-            f"size is {self.size}, must be a multiple of 32 from {_SMALLEST} to {_LARGEST}, or 0 for the variant's",
+            f"size is {self.size}, must be a multiple of 32, {_SMALLEST} to {_LARGEST}, or 0 for its own",
         )
         _require(self.channels in {1, 3}, f"channels is {self.channels}, must be 1 or 3")
         _require(2 <= self.classes <= _MAX_CLASSES, f"classes is {self.classes}, must be 2 to {_MAX_CLASSES:,}")

@@ -1,4 +1,4 @@
-"""The two layers that Keras does not have; their classes are made on first use, because Keras takes seconds to load.
+"""The two layers that Keras does not have; their classes are made on first use: Keras takes seconds to load.
 
 Both are registered with Keras, so that a ``.keras`` file with them can be loaded once this module's classes exist.
 """
