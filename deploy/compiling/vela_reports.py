@@ -68,13 +68,16 @@ def parse_layers(per_layer: str, debug: str) -> tuple[Layer, ...]:
 
     The database's ``perf`` table has the same rows in the same order, with the key of the source operator, and
     ``source`` gives that operator's index in the TFLite file as ``ext_key`` (observed in Vela 5.2.0; checked here
-    row by row, and without the join where they differ).
+    row by row, and without the join where they differ). Names with quotes read differently in the two files, which
+    escape neither; then the numbers have to agree.
     """
     rows = list(csv.DictReader(io.StringIO(per_layer)))
     performance = debug_table(debug, "perf")
     indices = {row.get("id"): row.get("ext_key") for row in debug_table(debug, "source")}
     keys: list[str | None] = [indices.get(row.get("source_id")) for row in performance]
-    if [row.get("Name") for row in rows] != [row.get("name") for row in performance]:
+    same_names = [row.get("Name") for row in rows] == [row.get("name") for row in performance]
+    numbers = [(row.get("Op Cycles"), row.get("MAC Count")) for row in rows]
+    if not same_names and numbers != [(row.get("op_cycles"), row.get("mac_count")) for row in performance]:
         keys = [None] * len(rows)
     return tuple(
         Layer(

@@ -37,7 +37,7 @@ _PURPOSES = {
     "weights buffered": "#ee6677",
     "scales and tables": "#999999",
 }
-MOST_BARS = 500
+MOST_BARS = 400
 """Most bars of a chart; of more operators the costliest are drawn."""
 
 
@@ -266,12 +266,18 @@ def compression_chart(weights: Sequence[CompressedWeights]) -> Chart | None:
     if not rows:
         return None
     values = [
-        {"index": row.index, "operator": row.type, "output": row.name, "weights": kind, "bytes": size}
+        {
+            "index": row.index,
+            "operator": row.type,
+            "output": row.name,
+            "original": row.original,
+            "encoded": row.encoded,
+        }
         for row in sorted(rows, key=lambda row: row.index)
-        for kind, size in (("original", row.original), ("encoded", row.encoded))
     ]
     spec = {
         "data": {"values": values},
+        "transform": [{"fold": ["original", "encoded"], "as": ["weights", "bytes"]}],
         "mark": {"type": "bar", "tooltip": {"content": "data"}},
         "encoding": {
             "x": {

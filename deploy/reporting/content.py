@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import QuantizationDocument
 
-NAME_LENGTH = 120
+NAME_LENGTH = 80
 """Longest name shown; converters join the names of everything they fused."""
 
 

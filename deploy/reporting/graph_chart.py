@@ -37,7 +37,6 @@ def graph_chart(graph: OperatorGraph) -> Chart:
     ]
     nodes: Spec = {
         "name": "nodes",
-        "data": {"values": values},
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
         "encoding": {
             "x": x,
@@ -51,11 +50,10 @@ def graph_chart(graph: OperatorGraph) -> Chart:
         },
     }
     texts: Spec = {
-        "data": {"values": values},
         "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 9, "fontSize": 11, "limit": 420},
         "encoding": {"x": x, "y": y, "text": {"field": "text"}, "tooltip": {"field": "output"}},
     }
-    spec = document({"layer": [edges, nodes, texts]}, height=rows * _ROW)
+    spec = document({"layer": [edges, {"data": {"values": values}, "layer": [nodes, texts]}]}, height=rows * _ROW)
     summary = f"Graph of {rows} rows from input to output with {len(graph.edges)} tensors between them."
     return Chart("graph", summary, spec)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 REPORT_FILE = "report.html"
-MAX_ROWS = 600
+MAX_ROWS = 500
 """Most operators of the table; of more the costliest are listed."""
 _SUMMARY = (
     "inference_time",
@@ -78,6 +78,7 @@ def render(report: Report, library: str) -> str:
         .render(
             report=report,
             document=report.document,
+            most_rows=MAX_ROWS,
             figures=_figures(report),
             operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
             total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,

@@ -15,7 +15,7 @@ from deploy.compiling.vela_reports import debug_table
 from deploy.reporting.content import LiveTensor, MemoryMap, short_name
 from deploy.reporting.schedule import MEMORIES
 
-MAX_TENSORS = 1000
+MAX_TENSORS = 400
 """Most tensors of one memory that are drawn."""
 
 MAX_STEPS = 1_000_000
@@ -80,7 +80,7 @@ def _memory_map(
 def _tensor(row: Mapping[str, str]) -> LiveTensor | None:
     try:
         tensor = LiveTensor(
-            name=short_name(row["name"]),
+            name=short_name(row["name"] or ""),
             kind="weight buffer" if row["usage"] == _WEIGHT_BUFFER else "feature map",
             start=int(row["start_time"]),
             end=int(row["end_time"]),

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from deploy.reporting.content import OperatorRow, Roof, RooflinePoint
 
 UNKNOWN = "unknown"
+MAX_POINTS = 300
+"""Most operators of a chart; of more the costliest are drawn."""
 
 
 def roofs(rates: Mapping[str, float], peak: int, operators: Iterable[OperatorRow]) -> tuple[Roof, ...]:
@@ -21,7 +23,7 @@ def roofs(rates: Mapping[str, float], peak: int, operators: Iterable[OperatorRow
         peak: MAC units of the NPU.
         operators: with traffic.
     """
-    rows = [row for row in operators if row.cycles and row.macs]
+    rows = sorted((row for row in operators if row.cycles and row.macs), key=lambda row: -(row.cycles or 0))
     found = []
     for memory, rate in rates.items():
         points = tuple(
@@ -35,7 +37,7 @@ def roofs(rates: Mapping[str, float], peak: int, operators: Iterable[OperatorRow
             )
             for row in rows
             if row.traffic.get(memory)
-        )
+        )[:MAX_POINTS]
         if points:
             found.append(Roof(memory, rate, peak, points))
     return tuple(found)

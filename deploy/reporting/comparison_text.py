@@ -1,0 +1,183 @@
+"""Prints a comparison: figures side by side, coloured on a terminal, plain in a pipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deploy.build_folder import Figure
+from deploy.reporting.comparing import Cell, ComparedBuild, Comparison, FigureRow, Judgement
+from deploy.reporting.operator_changes import OperatorChange, short_name
+from deploy.reporting.rules import RuleOutcome
+from deploy.tables import SHARE, format_figure, table_of, title_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+TOP_OPERATORS = 10
+_COLOURS: dict[Judgement, str] = {"better": "green", "worse": "red", "same": "dim", "changed": "yellow"}
+
+
+def print_comparison(comparison: Comparison, console: Console, *, every_operator: bool = False) -> None:
+    """Print figures, operators and notes.
+
+    Args:
+        comparison: of two or more builds.
+        console: to print on.
+        every_operator: all operators whose cycles changed instead of the first ten.
+    """
+    for build in comparison.builds:
+        console.print(
+            f"{build.letter}  {build.build}: {build.model} on {build.npu}, {build.system_config}, "
+            f"{build.memory_mode}, optimised for {build.optimise}"
+        )
+    console.print()
+    rows = [row for row in comparison.figures if any(cell.value for cell in row.cells)]
+    console.print(_pair(comparison, rows) if len(comparison.builds) == 2 else _several(comparison, rows))
+    for build in comparison.builds[1:]:
+        _print_operators(comparison.builds[0], build, console, None if every_operator else TOP_OPERATORS)
+    for note in comparison.notes:
+        console.print(f"note: {note}")
+
+
+def print_outcomes(outcomes: Sequence[RuleOutcome], console: Console) -> None:
+    """Print the rules that broke, each with value, limit and build; one line where all hold."""
+    from rich.text import Text
+
+    broken = [outcome for outcome in outcomes if not outcome.holds]
+    for outcome in broken:
+        console.print(Text.assemble(("fail", "bold red"), f"  {outcome.sentence}"))
+    if not broken:
+        held = ", ".join(dict.fromkeys(outcome.rule for outcome in outcomes))
+        console.print(Text.assemble(("pass", "bold green"), f"  all rules hold: {held}"))
+
+
+def _pair(comparison: Comparison, rows: Sequence[FigureRow]) -> Table:
+    table = table_of(f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu})")
+    table.add_column("figure", overflow="fold")
+    for column in ("A", "B", "difference", ""):
+        table.add_column(column, justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("label")
+    for row in rows:
+        first, second = row.cells
+        table.add_row(
+            title_of(row.name),
+            _value(row, first.value),
+            _value(row, second.value),
+            _coloured(_difference(row, second), second.judgement),
+            _coloured(_percent(second), second.judgement),
+            _coloured(second.judgement or "", second.judgement),
+            _labels(row),
+        )
+    return table
+
+
+def _several(comparison: Comparison, rows: Sequence[FigureRow]) -> Table:
+    others = len(comparison.builds) - 1
+    table = table_of(f"{others} builds against A, in brackets the difference")
+    table.add_column("figure", overflow="fold")
+    for build in comparison.builds:
+        table.add_column(f"{build.letter} {build.npu}", justify="right")
+    for row in rows:
+        table.add_row(title_of(row.name), *(_cell(row, cell) for cell in row.cells))
+    return table
+
+
+def _cell(row: FigureRow, cell: Cell) -> Text:
+    told = ""
+    if cell.judgement not in (None, "same"):
+        told = f" ({_percent(cell) or _difference(row, cell)} {cell.judgement})"
+    return _coloured(_value(row, cell.value) + told, cell.judgement)
+
+
+def _coloured(text: str, judgement: Judgement | None) -> Text:
+    from rich.text import Text
+
+    return Text(text, style=_COLOURS[judgement] if judgement else "")
+
+
+def _value(row: FigureRow, value: float | None) -> str:
+    if value is None:
+        return "-"
+    # The columns are narrow: what a traffic is counted per stands in the README.
+    return format_figure(Figure(name=row.name, value=value, unit=_short_unit(row), label="estimate"))
+
+
+def _short_unit(row: FigureRow) -> str:
+    return row.unit.removesuffix("/inference")
+
+
+def _difference(row: FigureRow, cell: Cell) -> str:
+    if cell.difference is None:
+        return ""
+    if row.unit == SHARE:
+        return f"{100 * cell.difference:+.2f} points"
+    sign = "+" if cell.difference > 0 else "-" if cell.difference < 0 else ""
+    return sign + _value(row, abs(cell.difference))
+
+
+def _percent(cell: Cell) -> str:
+    return "" if cell.percent is None else f"{cell.percent:+.1f} %"
+
+
+def _labels(row: FigureRow) -> str:
+    return " / ".join(dict.fromkeys(cell.label for cell in row.cells if cell.label))
+
+
+def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Console, most: int | None) -> None:
+    structural = [change for change in build.operators if change.change != "cycles"]
+    counted = Counter(change.change for change in structural)
+    if structural:
+        said = ", ".join(f"{count} {change}" for change, count in counted.items())
+        shown = structural[:most]
+        console.print(_operator_table(f"Operators from {first.letter} to {build.letter}: {said}", shown, "change"))
+        if len(shown) < len(structural):
+            console.print(f"{len(structural) - len(shown)} more: --verbose\n")
+    slower = [change for change in build.operators if change.change == "cycles"]
+    if slower:
+        shown = slower[:most]
+        title = (
+            f"Cycles from {first.letter} to {build.letter} (estimate), {len(shown)} of {len(slower)} that changed"
+        )
+        console.print(_operator_table(title, shown, "difference"))
+    if not build.operators:
+        console.print(f"Operators of {build.letter}: the same, in the same place, with the same cycles.\n")
+
+
+def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) -> Table:
+    from rich.text import Text
+
+    table = table_of(title)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
+    for column in ("before", "after"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column(last, justify="right", no_wrap=True)
+    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24)
+    for change in changes:
+        told = Text(change.change)
+        if change.change == "cycles":
+            told = _coloured(f"{change.cycles:+,}", "better" if change.cycles < 0 else "worse")
+        elif change.change == "moved to the CPU":
+            told.stylize("red")
+        elif change.change == "moved to the NPU":
+            told.stylize("green")
+        table.add_row(
+            str(change.before if change.after is None else change.after),
+            change.type,
+            _cycles(change.cycles_before, there=change.before is not None),
+            _cycles(change.cycles_after, there=change.after is not None),
+            told,
+            short_name(change.name),
+        )
+    return table
+
+
+def _cycles(cycles: int | None, *, there: bool) -> str:
+    if not there:
+        return ""
+    return "-" if cycles is None else f"{cycles:,}"

@@ -1,0 +1,118 @@
+"""What became of the operators of one build in another: appeared, disappeared, moved, faster or slower. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from deploy.build_folder import CompileDocument, Document, OperatorRecord
+
+Change = Literal["appeared", "disappeared", "moved to the CPU", "moved to the NPU", "cycles"]
+
+
+class OperatorChange(Document):
+    """One operator that differs.
+
+    Attributes:
+        change: how.
+        type: TFLite's name.
+        name: of its output tensor, in the build that has it.
+        before: its index in the first build; None where it appeared.
+        after: its index in the other build; None where it disappeared.
+        cycles_before: Vela's estimate in the first build; None where it gives none.
+        cycles_after: the same in the other build.
+        reason: why it is on the CPU, where it moved there or appeared there.
+    """
+
+    change: Change
+    type: str
+    name: str
+    before: int | None = None
+    after: int | None = None
+    cycles_before: int | None = None
+    cycles_after: int | None = None
+    reason: str | None = None
+
+    @property
+    def cycles(self) -> int:
+        """Cycles that it costs more than before."""
+        return (self.cycles_after or 0) - (self.cycles_before or 0)
+
+
+def operator_changes(first: CompileDocument, other: CompileDocument) -> tuple[OperatorChange, ...]:
+    """Operators that differ: first those that appeared, disappeared or moved, then the rest by change of cycles.
+
+    Operators of the same quantized model are matched by index; of different ones by type and name of the output
+    tensor, and where that matches fewer than half of them (names were lost) by the sequence of types.
+    """
+    pairs = _matched(first, other)
+    moved, slower = [], []
+    for before, after in pairs:
+        change = _change(before, after)
+        if change is not None:
+            (slower if change.change == "cycles" else moved).append(change)
+    here, there = {pair[0].index for pair in pairs}, {pair[1].index for pair in pairs}
+    gone = [_record("disappeared", operator, None) for operator in first.operators if operator.index not in here]
+    come = [_record("appeared", None, operator) for operator in other.operators if operator.index not in there]
+    return (*gone, *come, *moved, *sorted(slower, key=lambda change: (-abs(change.cycles), change.after)))
+
+
+def short_name(name: str) -> str:
+    """The first of the names that the converter joins with ``;``, without the model's own name before it."""
+    return name.split(";", maxsplit=1)[0].split("/", maxsplit=1)[-1].replace(" ", "_")
+
+
+def _change(before: OperatorRecord, after: OperatorRecord) -> OperatorChange | None:
+    if before.placement != after.placement:
+        return _record("moved to the CPU" if after.placement == "CPU" else "moved to the NPU", before, after)
+    if before.npu_cycles != after.npu_cycles:
+        return _record("cycles", before, after)
+    return None
+
+
+def _record(change: Change, before: OperatorRecord | None, after: OperatorRecord | None) -> OperatorChange:
+    shown = after or before
+    assert shown is not None  # noqa: S101 - one of them is there
+    return OperatorChange(
+        change=change,
+        type=shown.type,
+        name=shown.name,
+        before=before.index if before else None,
+        after=after.index if after else None,
+        cycles_before=before.npu_cycles if before else None,
+        cycles_after=after.npu_cycles if after else None,
+        reason=after.reason if after else None,
+    )
+
+
+def _matched(first: CompileDocument, other: CompileDocument) -> list[tuple[OperatorRecord, OperatorRecord]]:
+    if first.source_sha256 == other.source_sha256 and len(first.operators) == len(other.operators):
+        return list(zip(first.operators, other.operators, strict=True))
+    named = _by_name(first.operators, other.operators)
+    if 2 * len(named) >= min(len(first.operators), len(other.operators)):
+        return named
+    types = [[operator.type for operator in document.operators] for document in (first, other)]
+    blocks = difflib.SequenceMatcher(None, *types, autojunk=False).get_matching_blocks()
+    return [
+        (first.operators[block.a + i], other.operators[block.b + i]) for block in blocks for i in range(block.size)
+    ]
+
+
+def _by_name(
+    first: Sequence[OperatorRecord], other: Sequence[OperatorRecord]
+) -> list[tuple[OperatorRecord, OperatorRecord]]:
+    keyed = {key: operator for key, operator in zip(_keys(other), other, strict=True)}
+    return [(operator, keyed[key]) for key, operator in zip(_keys(first), first, strict=True) if key in keyed]
+
+
+def _keys(operators: Sequence[OperatorRecord]) -> list[tuple[str, str, int]]:
+    """Type, name, and the how-many-eth of its kind: names may repeat."""
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for operator in operators:
+        key = operator.type, short_name(operator.name)
+        keys.append((*key, seen[key]))
+        seen[key] += 1
+    return keys

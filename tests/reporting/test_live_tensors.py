@@ -1,0 +1,107 @@
+"""The memory map is what the command stream does: every access lies in a tensor that is live then."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy import tflite_model
+from deploy.build_folder import BuildFolder
+from deploy.compiling.debug_database import read_debug_database
+from deploy.compiling.vela_reports import debug_table
+from deploy.npu.architecture import Architecture
+from deploy.npu.decoder import decode
+from deploy.npu.operations import BlockOperation, FeatureMap
+from deploy.npu.payload import parse_payload
+from deploy.reporting.collecting import collect
+from deploy.reporting.content import LiveTensor, MemoryMap
+from deploy.reporting.documents import vela_file
+from deploy.reporting.live_tensors import memory_maps
+
+
+@pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
+def test_every_feature_map_of_the_command_stream_lies_in_a_tensor_live_in_its_step(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    build: BuildFolder = request.getfixturevalue(name)
+    family, macs = build.document.npu.split("-")
+    source, compiled = tflite_model.read(build.source), tflite_model.read(build.compiled)
+    database = read_debug_database(next((build.path / "vela").glob("*_debug.xml")), source)
+    times = {
+        int(row["id"]): int(row["time_index"])
+        for row in debug_table(vela_file(build, "*_debug.xml"), "perf_debug")
+    }
+    memories = {memory.memory: memory for memory in collect(build).memories}
+    # Region 1 is the arena, 2 the SRAM that a memory mode dedicates to the NPU.
+    regions = {1: memories.get("DRAM", memories["SRAM"]), 2: memories["SRAM"]}
+    npu = next(operator for operator in compiled.operators if operator.code == "ethos-u")
+    stream = compiled.tensors[npu.inputs[0]].data
+    assert stream is not None
+    program = decode(parse_payload(stream.tobytes()).stream, Architecture(family, int(macs)))
+    checked = 0
+    for operation in program.operations:
+        if not isinstance(operation, BlockOperation):
+            continue
+        step = times[database.commands[0, operation.offset].number]
+        for feature_map in (operation.ifm, operation.ofm, getattr(operation, "ifm2", None)):
+            if feature_map is None or feature_map.region == 0:
+                continue
+            assert lies_in_a_live_tensor(feature_map, step, regions[feature_map.region]), (operation, step)
+            checked += 1
+    assert checked > 20
+
+
+def lies_in_a_live_tensor(feature_map: FeatureMap, step: int, memory: MemoryMap) -> bool:
+    first = feature_map.bases[0]
+    last = first + feature_map.nbytes
+    return any(
+        tensor.start <= step <= tensor.end and tensor.address <= first and last <= tensor.address + tensor.size
+        for tensor in memory.tensors
+    )
+
+
+def test_the_peak_is_velas_and_no_two_tensors_share_bytes_at_a_time(residual: BuildFolder) -> None:
+    (memory,) = collect(residual).memories
+    figure = residual.document.figure("sram_peak")
+    assert figure is not None
+    assert memory.peak == figure.value
+    for i, one in enumerate(memory.tensors):
+        for other in memory.tensors[i + 1 :]:
+            assert not (overlap(one, other) and at_once(one, other)), (one, other)
+    top = max(tensor.address + tensor.size for tensor in memory.at_peak)
+    assert top == memory.peak
+    assert memory.clock[-1] == sum(operator.npu_cycles or 0 for operator in residual.document.operators)
+
+
+def overlap(one: LiveTensor, other: LiveTensor) -> bool:
+    return one.address < other.address + other.size and other.address < one.address + one.size
+
+
+def at_once(one: LiveTensor, other: LiveTensor) -> bool:
+    # A buffer of weights gives its place to the next in the step in which both are fetched and used up.
+    return one.start < other.end and other.start < one.end
+
+
+def test_the_limit_is_what_the_memory_mode_leaves_to_the_npu(
+    residual: BuildFolder, partly_on_cpu: BuildFolder
+) -> None:
+    (shared,) = collect(residual).memories
+    assert shared.limit == 2 * 1024 * 1024
+    sram, dram = collect(partly_on_cpu).memories
+    assert (sram.limit, dram.limit) == (384 * 1024, None)
+
+
+def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        "1,Int8,Sram,OpLocal,0,3,0x0,0x10,0x10,NHWC,good",
+        "2,Int8,Sram,OpLocal,5,3,0x0,0x10,0x10,NHWC,ends before it starts",
+        "3,Int8,Sram,OpLocal,0,3,zero,0x10,0x10,NHWC,no address",
+        "4,Int8,Sram,OpLocal,0,99999999999,0x0,0x10,0x10,NHWC,beyond all bounds",
+        "5,Int8,OffChipFlash,Constant,0,3,0x0,0x10,0x10,NHWC,not in SRAM",
+        "6,Int8,Sram",
+    ]
+    head = "id,data_type,memory,usage,start_time,end_time,start_address,end_address,size,format,name"
+    text = f'<table name="tensors">\n<![CDATA[\n{head}\n' + "\n".join(rows) + "\n]]></table>"
+    (memory,) = memory_maps(text, {}, {}, {})
+    assert [tensor.name for tensor in memory.tensors] == ["good"]
+    assert (memory.peak, memory.clock) == (16, (0, 1, 2, 3, 4))
+    assert memory_maps("", {}, {}, {}) == ()
