@@ -8,12 +8,15 @@ APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
 # The firmware is compiled for the target and, against models of its hardware, for this computer.
 FIRMWARE_PACKAGES := cmake gcc gcc-arm-none-eabi libc6-dev libnewlib-arm-none-eabi
 
+# The HTML report is tested in a real browser.
+BROWSER_PACKAGES := chromium chromium-driver
+
 .PHONY: corpus demo faults test test-all lint setup apt clean
 
 demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
 
-test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES)
+test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES) $(BROWSER_PACKAGES)
 
 test: setup lint
 	$(BIN)/pytest -m "not slow"
