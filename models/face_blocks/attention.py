@@ -12,7 +12,7 @@ import keras
 
 from deploy.models.face_blocks.convolutions import batch_norm, convolution
 from deploy.models.face_blocks.inlined import Inlined
-from deploy.models.face_blocks.reductions import ChannelMean, channel_max, global_average, global_max
+from deploy.models.face_blocks.reductions import channel_max, channel_mean, global_average, global_max
 
 _KERNEL = 7
 _LEAST_HIDDEN = 4
@@ -56,14 +56,10 @@ class SpatialGate(Inlined):  # type: ignore[misc]
         super().__init__(name=name)
         self.mix = convolution(1, _KERNEL, name=f"{name}_mix")
         self.norm = batch_norm(f"{name}_bn")
-        self.means: dict[int, ChannelMean] = {}
 
     def call(self, x: Any) -> Any:
         """[N, H, W, C] to a gate [N, H, W, 1] between 0 and 1."""
-        channels = x.shape[-1]
-        if channels not in self.means:
-            self.means[channels] = ChannelMean(channels, name=f"{self.name}_mean{channels}")
-        both = keras.ops.concatenate([self.means[channels](x), channel_max(x)], axis=-1)
+        both = keras.ops.concatenate([channel_mean(x), channel_max(x)], axis=-1)
         return keras.ops.sigmoid(self.norm(self.mix(both)))
 
 

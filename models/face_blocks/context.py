@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from deploy.models.face_blocks.convolutions import batch_norm, convolution, relu
 from deploy.models.face_blocks.inlined import Inlined
@@ -88,9 +89,6 @@ class DeformableContext(Inlined):  # type: ignore[misc]
             kernel_initializer=keras.initializers.VarianceScaling(0.1),
             name=f"{name}_steer",
         )
-        self.add_up = keras.layers.DepthwiseConv2D(
-            (_TAPS, 1), use_bias=False, depthwise_initializer="ones", trainable=False, name=f"{name}_add_up"
-        )
         self.conv = keras.layers.Conv2D(
             channels,
             (_TAPS, 1),
@@ -133,7 +131,7 @@ class DeformableContext(Inlined):  # type: ignore[misc]
                 seen = padded[:, top : top + height, left : left + width, :]
                 products.append(keras.ops.multiply(seen, weights[shift][..., tap : tap + 1]))
             stacked = keras.layers.Concatenate(axis=1)(products)
-            samples.append(self.add_up(keras.layers.Reshape((_TAPS, height * width, channels))(stacked)))
+            samples.append(_add_up(keras.layers.Reshape((_TAPS, height * width, channels))(stacked)))
         mixed = self.conv(keras.layers.Concatenate(axis=1)(samples))
         return keras.layers.Reshape((height, width, mixed.shape[-1]))(mixed)
 
@@ -141,7 +139,13 @@ class DeformableContext(Inlined):  # type: ignore[misc]
 _TAPS = 9
 
 
+def _add_up(x: Any) -> Any:
+    """Sum over the second axis, [N, 9, W, C] to [N, 1, W, C]."""
+    return keras.ops.depthwise_conv(x, np.ones((_TAPS, 1, x.shape[-1], 1), np.float32), padding="valid")
+
+
 def _shares(offset: Any) -> list[Any]:
     """How much of the positions -1, 0 and 1 an offset in [-1, 1] takes: relu(1 - |offset - position|)."""
-    before, after = keras.ops.relu(-offset), keras.ops.relu(offset)
-    return [before, 1.0 - keras.ops.abs(offset), after]
+    after = keras.ops.relu(offset)
+    before = keras.ops.subtract(after, offset)
+    return [before, 1.0 - keras.ops.add(before, after), after]

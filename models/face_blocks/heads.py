@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,7 +83,19 @@ def gather(levels: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
     Returns:
         ``classes`` [N, A, 2], ``boxes`` [N, A, 4], ``landmarks`` [N, A, 10]: by level, row, column, anchor.
     """
-    return {
-        output: keras.layers.Concatenate(axis=1, name=output)([level[index] for level in levels])
-        for index, output in enumerate(NUMBERS)
-    }
+    return {output: _join([level[index] for level in levels], output) for index, output in enumerate(NUMBERS)}
+
+
+def _join(parts: Sequence[Any], name: str) -> Any:
+    """Concatenate [N, A, n] over all anchors.
+
+    Rows of 16 numbers are copied up to four times faster than those of an anchor, which has two to ten.
+    """
+    numbers = parts[0].shape[-1]
+    row = math.gcd(_ROW, *(part.shape[1] * numbers for part in parts))
+    rows = [keras.layers.Reshape((part.shape[1] * numbers // row, row))(part) for part in parts]
+    anchors = sum(part.shape[1] for part in parts)
+    return keras.layers.Reshape((anchors, numbers), name=name)(keras.layers.Concatenate(axis=1)(rows))
+
+
+_ROW = 16

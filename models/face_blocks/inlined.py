@@ -21,6 +21,9 @@ class Inlined(keras.layers.Layer):  # type: ignore[misc]
             return self.call(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
+    def build(self, input_shape: Any) -> None:
+        """Nothing: each part builds itself when it is called."""
+
 
 def trainable_parameters(layer: Any) -> int:
     """Parameters as the architecture documents count them.

@@ -10,7 +10,7 @@ import keras
 from deploy.models.face_blocks.backbone import Features
 from deploy.models.face_blocks.inlined import Inlined
 from deploy.models.face_blocks.pyramid import upsample
-from deploy.models.face_blocks.reductions import global_average
+from deploy.models.face_blocks.reductions import channel_mean, global_average
 
 Attention = Callable[[Any, str], Any]
 """Applies attention to a map: (map, level name) -> map."""
@@ -80,9 +80,7 @@ def multi_scale_intelligence(features: Features) -> Features:
 
 def _strength(x: Any) -> Any:
     """Mean over positions and channels, [N, H, W, C] to [N, 1, 1, 1]."""
-    from deploy.models.face_blocks.reductions import ChannelMean
-
-    return ChannelMean(x.shape[-1], name=f"strength_{x.shape[1]}")(global_average(x))
+    return channel_mean(global_average(x))
 
 
 class DynamicWeightSharing(Inlined):  # type: ignore[misc]

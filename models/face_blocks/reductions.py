@@ -8,32 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
-from deploy.models.face_blocks.inlined import Inlined
 
-
-class ChannelMean(Inlined):  # type: ignore[misc]
-    """Mean over channels as a fixed 1x1 convolution: [N, H, W, channels] to [N, H, W, 1].
-
-    Args:
-        channels: of the input.
-        name: of the layer.
-    """
-
-    def __init__(self, channels: int, *, name: str) -> None:
-        super().__init__(name=name)
-        self.average = keras.layers.Conv2D(
-            1,
-            1,
-            use_bias=False,
-            kernel_initializer=keras.initializers.Constant(1 / channels),
-            trainable=False,
-            name=f"{name}_conv",
-        )
-
-    def call(self, x: Any) -> Any:
-        """Mean over the last axis, which stays with length 1."""
-        return self.average(x)
+def channel_mean(x: Any) -> Any:
+    """Mean over channels, [N, H, W, C] to [N, H, W, 1], as a 1x1 convolution with a fixed kernel."""
+    channels = x.shape[-1]
+    return keras.ops.conv(x, np.full((1, 1, channels, 1), 1 / channels, np.float32))
 
 
 def channel_max(x: Any) -> Any:
