@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import deploy
 from deploy.errors import NotInstalledError
@@ -81,7 +82,7 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,
-                preexec_fn=_prepare_child,  # noqa: PLW1509 - system calls only, safe between fork and exec
+                preexec_fn=prepare_child,  # noqa: PLW1509 - system calls only, safe between fork and exec
             )
         except OSError as error:
             raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
@@ -94,16 +95,21 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        log.seek(0)
-        output = log.read(_MAX_READ_BYTES).decode("utf-8", "replace")
+        output = read_output(log)
     if process.returncode != 0 and shutil.disk_usage(folder).free < _FULL_BYTES:
         # It could not say so: what it says goes to the same disk.
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     return Ended(process.returncode, timed_out, output)
 
 
-def _prepare_child() -> None:
-    """Bound the files it writes, and have it end when this process is killed."""
+def read_output(log: BinaryIO) -> str:
+    """What a tool wrote, from the beginning (at most the first 16 MB)."""
+    log.seek(0)
+    return log.read(_MAX_READ_BYTES).decode("utf-8", "replace")
+
+
+def prepare_child() -> None:
+    """In the child: bound the files it writes, and have it end when its parent is killed."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     limit = _MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(_MAX_FILE_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))

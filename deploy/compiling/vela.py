@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from deploy import bounded_process
 from deploy.compiling.vela_config import CONFIG_FILE
@@ -17,6 +20,7 @@ from deploy.npu_config import NpuConfig
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
 
+MODULE = "ethosu.vela"
 OPTIMISE = ("Performance", "Size")
 LOG_FILE = "vela.log"
 
@@ -59,6 +63,14 @@ class VelaResult:
     files: dict[str, bytes]
 
 
+class Run(Protocol):
+    """What runs the command: :func:`deploy.bounded_process.run`, or a warm process."""
+
+    def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+        """Run a command in a folder and wait for its end."""
+        ...
+
+
 def version() -> str:
     """The installed version.
 
@@ -81,7 +93,7 @@ def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
     command = [
         sys.executable,
         "-m",
-        "ethosu.vela",
+        MODULE,
         model,
         "--output-dir",
         output,
@@ -103,13 +115,16 @@ def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
     return command
 
 
-def compile_bytes(content: bytes, options: VelaOptions, *, source: str) -> VelaResult:
+def compile_bytes(
+    content: bytes, options: VelaOptions, *, source: str, run: Run = bounded_process.run
+) -> VelaResult:
     """Compile a model.
 
     Args:
         content: a quantized TFLite file.
         options: what to compile for.
         source: names the model in errors.
+        run: what runs Vela's command.
 
     Raises:
         BadInputError: Vela refuses the model, crashes, does not end in time, or writes no result.
@@ -119,7 +134,7 @@ def compile_bytes(content: bytes, options: VelaOptions, *, source: str) -> VelaR
     with private_folder("vela") as folder:
         (folder / "model.tflite").write_bytes(content)
         command = command_line(options, "model.tflite", "out")
-        ended = bounded_process.run(command, folder, timeout_s=TIMEOUT_S)
+        ended = run(command, folder, timeout_s=TIMEOUT_S)
         if ended.timed_out or ended.status != 0:
             raise _failed(source, f"Vela {ended.describe()}", ended.last_lines(3))
         output = folder / "out"
