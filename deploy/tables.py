@@ -33,12 +33,19 @@ _TITLES = {
     "boot_to_answer": "boot to answer, median",
     "request_to_answer": "request to answer, median",
     "wall_time": "wall time",
+    "source_size": "model before Vela",
+    "compiled_size": "model after Vela",
 }
 
 
 def figure_title(figure: Figure) -> str:
     """What a figure is called for people: ``SRAM peak``."""
-    return _TITLES.get(figure.name, figure.name.replace("_", " "))
+    return title_of(figure.name)
+
+
+def title_of(name: str) -> str:
+    """What a figure of that name is called for people."""
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 def format_figure(figure: Figure) -> str:

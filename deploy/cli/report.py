@@ -1,4 +1,4 @@
-"""``deploy report``: what a compilation gave and what was verified, as tables, JSON or one HTML file."""
+"""``deploy report``: what a compilation gave and what was verified, or how several builds differ."""
 
 from __future__ import annotations
 
@@ -14,30 +14,59 @@ REPORT_EPILOG = """Examples:
     deploy report build/demo-u55-128 --format json
 
     deploy report build/demo-u55-128 --format html -o report.html
+
+    deploy report build/before build/after
+
+    deploy report build/before build/after --fail-on cycles+5%,sram+0,flash+1K,accuracy-0.5,cpu_operators+0
+
+A rule is a figure and how far it may move from the first build: percent, bytes (K, M), or its own unit.
+Shares such as accuracy move by percentage points.
 """
 
 
 def report(
-    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
+    builds: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="BUILD...", help="Build folder, default the one compiled last; several are compared."
+        ),
+    ] = None,
     format_: Annotated[
         str,
-        typer.Option("--format", help="text, json (the content of compile.json), or html (one file with charts)."),
+        typer.Option(
+            "--format",
+            help="text, json (compile.json; the comparison for several builds), or html (one file with charts).",
+        ),
     ] = "text",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="With html: the file to write; default BUILD/report.html."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the figures only.")] = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on",
+            metavar="RULES",
+            help="With several builds: exit 1 where one moved further from the first than these rules allow.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the figures only; of a comparison, the rules' outcome.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every operator.")] = False,
-) -> None:
+) -> int:
     """Show performance, memory, placement and quantization of a build; every figure says how it was obtained.
 
     With --format html, also the memory over time, what limits each operator, and the last verdicts.
 
-    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last.
+    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last. With several, every figure
+    and what became of every operator side by side, against the first.
+
+    Exit status: 0, or 1 where a rule of --fail-on is broken; 2 bad input.
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
+    from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
     from deploy.reporting.text import print_build, print_figures
@@ -48,8 +77,20 @@ def report(
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
+    if builds is not None and len(builds) > 1:
+        if format_ == "html":
+            raise BadInputError(
+                "--format html shows one build", hints=["for several: --format text, or --format json"]
+            )
+        return compare_builds(builds, format_, fail_on, quiet=quiet, verbose=verbose)
+    if fail_on is not None:
+        raise BadInputError(
+            "--fail-on compares: name two builds or more",
+            hints=[f"deploy report BEFORE AFTER --fail-on {fail_on}"],
+        )
     kept = settings.load()
-    opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
+    named = builds[0] if builds else None
+    opened = BuildFolder.open(named or (Path(kept.build) if kept.build else settings.last_build()))
     if format_ == "html":
         from deploy.reporting.html import write_report
 
@@ -62,3 +103,4 @@ def report(
         print_figures(opened.document, stdout())
     else:
         print_build(opened, stdout(), every_operator=verbose)
+    return 0

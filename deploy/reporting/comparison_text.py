@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import Figure
-from deploy.reporting.comparing import Cell, ComparedBuild, Comparison, FigureRow, Judgement
+from deploy.reporting.comparing import Cell, ComparedBuild, Comparison, FigureRow, Judgement, RuleOutcome
 from deploy.reporting.operator_changes import OperatorChange, short_name
-from deploy.reporting.rules import RuleOutcome
 from deploy.tables import SHARE, format_figure, table_of, title_of
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TOP_OPERATORS = 10
+_ALWAYS = frozenset(["cpu_operators"])  # other figures that are zero everywhere are left out
 _COLOURS: dict[Judgement, str] = {"better": "green", "worse": "red", "same": "dim", "changed": "yellow"}
 
 
@@ -35,8 +35,10 @@ def print_comparison(comparison: Comparison, console: Console, *, every_operator
             f"{build.memory_mode}, optimised for {build.optimise}"
         )
     console.print()
-    rows = [row for row in comparison.figures if any(cell.value for cell in row.cells)]
-    console.print(_pair(comparison, rows) if len(comparison.builds) == 2 else _several(comparison, rows))
+    rows = [row for row in comparison.figures if row.name in _ALWAYS or any(cell.value for cell in row.cells)]
+    table_for = _pair if len(comparison.builds) == 2 else _several
+    for labels in dict.fromkeys(_labels(row) for row in rows):
+        console.print(table_for(comparison, labels, [row for row in rows if _labels(row) == labels]))
     for build in comparison.builds[1:]:
         _print_operators(comparison.builds[0], build, console, None if every_operator else TOP_OPERATORS)
     for note in comparison.notes:
@@ -55,42 +57,45 @@ def print_outcomes(outcomes: Sequence[RuleOutcome], console: Console) -> None:
         console.print(Text.assemble(("pass", "bold green"), f"  all rules hold: {held}"))
 
 
-def _pair(comparison: Comparison, rows: Sequence[FigureRow]) -> Table:
-    table = table_of(f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu})")
-    table.add_column("figure", overflow="fold")
+def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
+    table = table_of(f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu}): {labels}")
+    table.add_column("figure", min_width=21)
     for column in ("A", "B", "difference", ""):
-        table.add_column(column, justify="right")
-    table.add_column("", no_wrap=True)
-    table.add_column("label")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         first, second = row.cells
+        judged = second.judgement not in (None, "same")
         table.add_row(
             title_of(row.name),
             _value(row, first.value),
             _value(row, second.value),
-            _coloured(_difference(row, second), second.judgement),
-            _coloured(_percent(second), second.judgement),
-            _coloured(second.judgement or "", second.judgement),
-            _labels(row),
+            _coloured(_difference(row, second) if judged else "", second.judgement),
+            _coloured(_judged(row, second), second.judgement),
         )
     return table
 
 
-def _several(comparison: Comparison, rows: Sequence[FigureRow]) -> Table:
-    others = len(comparison.builds) - 1
-    table = table_of(f"{others} builds against A, in brackets the difference")
-    table.add_column("figure", overflow="fold")
+def _several(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
+    table = table_of(f"{len(comparison.builds) - 1} builds against A: {labels}")
+    table.add_column("figure", min_width=21)
     for build in comparison.builds:
-        table.add_column(f"{build.letter} {build.npu}", justify="right")
+        table.add_column(f"{build.letter} {build.npu}", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(title_of(row.name), *(_cell(row, cell) for cell in row.cells))
     return table
 
 
+def _judged(row: FigureRow, cell: Cell) -> str:
+    """``+19.0 % worse``."""
+    told = (_percent(row, cell), cell.judgement or "") if cell.judgement != "same" else ("same",)
+    return " ".join(filter(None, told))
+
+
 def _cell(row: FigureRow, cell: Cell) -> Text:
     told = ""
     if cell.judgement not in (None, "same"):
-        told = f" ({_percent(cell) or _difference(row, cell)} {cell.judgement})"
+        moved = _percent(row, cell) or _difference(row, cell)
+        told = f"\n{moved} {cell.judgement}"
     return _coloured(_value(row, cell.value) + told, cell.judgement)
 
 
@@ -101,14 +106,13 @@ def _coloured(text: str, judgement: Judgement | None) -> Text:
 
 
 def _value(row: FigureRow, value: float | None) -> str:
+    """Without units that the figure's title tells already: columns are narrow."""
     if value is None:
         return "-"
-    # The columns are narrow: what a traffic is counted per stands in the README.
-    return format_figure(Figure(name=row.name, value=value, unit=_short_unit(row), label="estimate"))
-
-
-def _short_unit(row: FigureRow) -> str:
-    return row.unit.removesuffix("/inference")
+    if row.unit in ("cycles", "operators", "MAC"):
+        return f"{value:,.10g}"
+    unit = row.unit.removesuffix("/inference")
+    return format_figure(Figure(name=row.name, value=value, unit=unit, label="estimate"))
 
 
 def _difference(row: FigureRow, cell: Cell) -> str:
@@ -120,12 +124,15 @@ def _difference(row: FigureRow, cell: Cell) -> str:
     return sign + _value(row, abs(cell.difference))
 
 
-def _percent(cell: Cell) -> str:
-    return "" if cell.percent is None else f"{cell.percent:+.1f} %"
+def _percent(row: FigureRow, cell: Cell) -> str:
+    """Nothing for a share: percent of percent only confuse."""
+    if cell.percent is None or row.unit == SHARE:
+        return ""
+    return f"{cell.percent:+.1f} %" if abs(cell.percent) >= 0.1 else f"{cell.percent:+.2g} %"
 
 
 def _labels(row: FigureRow) -> str:
-    return " / ".join(dict.fromkeys(cell.label for cell in row.cells if cell.label))
+    return " / ".join(sorted({cell.label for cell in row.cells if cell.label}))
 
 
 def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Console, most: int | None) -> None:
@@ -136,7 +143,7 @@ def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Consol
         shown = structural[:most]
         console.print(_operator_table(f"Operators from {first.letter} to {build.letter}: {said}", shown, "change"))
         if len(shown) < len(structural):
-            console.print(f"{len(structural) - len(shown)} more: --verbose\n")
+            console.print(f"{len(structural) - len(shown)} more with --verbose\n")
     slower = [change for change in build.operators if change.change == "cycles"]
     if slower:
         shown = slower[:most]
@@ -157,7 +164,7 @@ def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) ->
     for column in ("before", "after"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column(last, justify="right", no_wrap=True)
-    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("output tensor", overflow="ellipsis", max_width=28)
     for change in changes:
         told = Text(change.change)
         if change.change == "cycles":

@@ -48,7 +48,8 @@ def operator_changes(first: CompileDocument, other: CompileDocument) -> tuple[Op
     tensor, and where that matches fewer than half of them (names were lost) by the sequence of types.
     """
     pairs = _matched(first, other)
-    moved, slower = [], []
+    moved: list[OperatorChange] = []
+    slower: list[OperatorChange] = []
     for before, after in pairs:
         change = _change(before, after)
         if change is not None:
@@ -56,7 +57,7 @@ def operator_changes(first: CompileDocument, other: CompileDocument) -> tuple[Op
     here, there = {pair[0].index for pair in pairs}, {pair[1].index for pair in pairs}
     gone = [_record("disappeared", operator, None) for operator in first.operators if operator.index not in here]
     come = [_record("appeared", None, operator) for operator in other.operators if operator.index not in there]
-    return (*gone, *come, *moved, *sorted(slower, key=lambda change: (-abs(change.cycles), change.after)))
+    return (*gone, *come, *moved, *sorted(slower, key=lambda change: -abs(change.cycles)))
 
 
 def short_name(name: str) -> str:
@@ -93,8 +94,8 @@ def _matched(first: CompileDocument, other: CompileDocument) -> list[tuple[Opera
     named = _by_name(first.operators, other.operators)
     if 2 * len(named) >= min(len(first.operators), len(other.operators)):
         return named
-    types = [[operator.type for operator in document.operators] for document in (first, other)]
-    blocks = difflib.SequenceMatcher(None, *types, autojunk=False).get_matching_blocks()
+    before, after = ([operator.type for operator in document.operators] for document in (first, other))
+    blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     return [
         (first.operators[block.a + i], other.operators[block.b + i]) for block in blocks for i in range(block.size)
     ]
@@ -103,7 +104,7 @@ def _matched(first: CompileDocument, other: CompileDocument) -> list[tuple[Opera
 def _by_name(
     first: Sequence[OperatorRecord], other: Sequence[OperatorRecord]
 ) -> list[tuple[OperatorRecord, OperatorRecord]]:
-    keyed = {key: operator for key, operator in zip(_keys(other), other, strict=True)}
+    keyed = dict(zip(_keys(other), other, strict=True))
     return [(operator, keyed[key]) for key, operator in zip(_keys(first), first, strict=True) if key in keyed]
 
 

@@ -1,9 +1,9 @@
 """``--fail-on cycles+5%,sram+0,accuracy-0.5``: rules that a build is held to, against another one. Pure.
 
-A rule is a figure, a sign and an amount: the limit is the first build's value plus or minus the amount. A figure of
-which less is better must not lie above its limit, one of which more is better not below it; so ``cycles-5%`` demands
-an improvement. Amounts are in percent of the first build's value, or in the figure's own unit: bytes (``K`` and ``M``
-are powers of 1024), cycles, ms, operators, and percentage points for everything that is a share.
+A rule is a figure, a sign and an amount: the limit is the first build's value plus or minus the amount. A figure
+of which less is better must not lie above its limit, one of which more is better not below it; so ``cycles-5%``
+demands an improvement. Amounts are in percent of the first build's value, or in the figure's own unit: bytes
+(``K`` and ``M`` are powers of 1024), cycles, ms, operators, and percentage points for everything that is a share.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ ALIASES = {
 ALL_ACCURACIES = "accuracy"
 """Stands for the accuracy of every output."""
 
-_RULE = re.compile(r"(.+)([+-])(\d{1,15}(?:\.\d{1,9})?)(%|[A-Za-z]*)")
+_RULE = re.compile(r"(.+)([+-])\s*(\d{1,15}(?:\.\d{1,9})?)(%|[A-Za-z]*)")
 _FACTORS = {"K": 1024, "M": 1024 * 1024}
+_AFTER_A_RUN = frozenset(["target_npu_active_cycles"])
 _EXAMPLE = f"{OPTION} cycles+5%,sram+0,accuracy-0.5,flash+1K,cpu_operators+0"
 # Figures are computed in binary and written in decimal: what is equal in decimal must not fail.
 _ROUNDING = 1e-9
@@ -122,12 +123,12 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
 
 def _unknown(rule: Rule, comparison: Comparison) -> BadInputError:
     known = [*ALIASES, ALL_ACCURACIES, *(row.name for row in comparison.figures)]
-    if rule.figure.startswith(ACCURACY):
-        outputs = [row.name for row in comparison.figures if row.name.startswith(ACCURACY)]
-        if not outputs:
-            return BadInputError(
-                f"{OPTION} {rule.text}: no build has {rule.figure}", hints=_how_to_get(ACCURACY, "")
-            )
+    if rule.figure.startswith(ACCURACY) and not any(row.name.startswith(ACCURACY) for row in comparison.figures):
+        return BadInputError(f"{OPTION} {rule.text}: no build has {rule.figure}", hints=_how_to_get(ACCURACY, ""))
+    if rule.figure in _AFTER_A_RUN:
+        return BadInputError(
+            f"{OPTION} {rule.text}: no build has {rule.figure}", hints=_how_to_get(rule.figure, "BUILD")
+        )
     near = difflib.get_close_matches(rule.figure, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"figures: {', '.join(dict.fromkeys(known))}"
     return BadInputError(f"{OPTION} {rule.text}: there is no figure {rule.figure}", hints=[hint])
@@ -136,7 +137,7 @@ def _unknown(rule: Rule, comparison: Comparison) -> BadInputError:
 def _how_to_get(name: str, build: str) -> list[str]:
     if direction(name) == "higher":
         return [f"deploy evaluate {build or 'BUILD'} --data DATASET"]
-    if name == "target_npu_active_cycles":
+    if name in _AFTER_A_RUN:
         return [f"deploy run-fvp {build}"]
     return []
 
@@ -164,7 +165,7 @@ def _outcome(rule: Rule, row: FigureRow, comparison: Comparison, index: int) -> 
     holds = value <= limit + slack if row.better == "lower" else value >= limit - slack
     build = comparison.builds[index]
     word = "at most" if row.better == "lower" else "at least"
-    label = row.cells[index].label
+    is_, limit_is = f"{_shown(row, value)} ({row.cells[index].label})", f"{word} {_shown(row, limit)}"
     return RuleOutcome(
         rule=rule.text,
         figure=row.name,
@@ -173,8 +174,8 @@ def _outcome(rule: Rule, row: FigureRow, comparison: Comparison, index: int) -> 
         limit=limit,
         value=value,
         holds=holds,
-        sentence=f"{rule.text}: {title_of(row.name)} of {build.letter} ({build.build}) is {_shown(row, value)} ({label}), "
-        f"the limit is {word} {_shown(row, limit)} (A: {_shown(row, base)})",
+        sentence=f"{rule.text}: {title_of(row.name)} of {build.letter} ({build.build}) is {is_}, "
+        f"the limit is {limit_is} (A: {_shown(row, base)})",
     )
 
 

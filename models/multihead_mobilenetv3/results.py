@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from deploy.build_folder import Document, Label
+from deploy.judging.confidence import wilson_interval
 from deploy.zoo.card_results import CardResults, npu_tables
 
 
@@ -82,16 +81,6 @@ class Results(CardResults):
     accuracy: tuple[WeightsResult, ...]
 
 
-def interval(correct: int, count: int) -> tuple[float, float]:
-    """95 % confidence interval (Wilson score) of a fraction ``correct / count``."""
-    z = 1.959964
-    value = correct / count
-    centre = value + z * z / (2 * count)
-    half = z * math.sqrt(value * (1 - value) / count + (z / (2 * count)) ** 2)
-    scale = 1 + z * z / count
-    return (centre - half) / scale, (centre + half) / scale
-
-
 def tables(results: Results) -> str:
     """The card's part between its markers, in Markdown."""
     lines = [
@@ -147,5 +136,5 @@ def _network(item: WeightsResult) -> str:
 
 
 def _accuracy(correct: int, count: int) -> str:
-    low, high = interval(correct, count)
+    low, high = wilson_interval(correct, count)
     return f"{100 * correct / count:.2f} % ({100 * low:.2f} to {100 * high:.2f})"

@@ -1,0 +1,62 @@
+"""Operators of two builds are matched, and what differs is named."""
+
+from reporting.compile_documents import document, operator
+
+from deploy.reporting.operator_changes import operator_changes, short_name
+
+
+def test_the_same_model_is_matched_by_index_and_only_differences_are_told() -> None:
+    first = document(operator(0), operator(1), operator(2))
+    other = document(operator(0), operator(1, cycles=130), operator(2, cycles=40))
+    changes = operator_changes(first, other)
+    assert [(change.change, change.after, change.cycles) for change in changes] == [
+        ("cycles", 2, -60),
+        ("cycles", 1, 30),
+    ]
+    assert operator_changes(first, first) == ()
+
+
+def test_an_operator_that_moves_to_the_cpu_comes_with_its_reason() -> None:
+    first, other = document(operator(0)), document(operator(0, cpu=True))
+    (moved,) = operator_changes(first, other)
+    assert (moved.change, moved.reason) == ("moved to the CPU", "no such kernel")
+    assert (moved.cycles_before, moved.cycles_after) == (100, None)
+    (back,) = operator_changes(other, first)
+    assert (back.change, back.reason) == ("moved to the NPU", None)
+
+
+def test_operators_of_another_model_are_matched_by_name_wherever_they_stand() -> None:
+    first = document(operator(0, name="m/a"), operator(1, name="m/b"), operator(2, "MUL", "m/c"))
+    other = document(
+        operator(0, "SOFTMAX", "m/s", cpu=True),
+        operator(1, name="n/b;n/more"),
+        operator(2, name="n/a"),
+        source_sha256="other",
+    )
+    changes = operator_changes(first, other)
+    assert [(change.change, change.type, change.before, change.after) for change in changes] == [
+        ("disappeared", "MUL", 2, None),
+        ("appeared", "SOFTMAX", None, 0),
+    ]
+    assert changes[1].reason == "no such kernel"
+
+
+def test_repeated_names_are_told_apart_by_their_order() -> None:
+    first = document(*(operator(i, name="same", cycles=10 * i + 10) for i in range(3)))
+    other = document(*(operator(i, name="same", cycles=10 * i + 10) for i in range(2)), source_sha256="other")
+    (gone,) = operator_changes(first, other)
+    assert (gone.change, gone.before, gone.cycles_before) == ("disappeared", 2, 30)
+
+
+def test_where_all_names_differ_the_sequence_of_types_is_matched() -> None:
+    types = ["CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "ADD", "MEAN"]
+    first = document(*(operator(i, type_, f"old_{i}") for i, type_ in enumerate(types)))
+    inserted = [*types[:3], "MUL", *types[3:]]
+    other = document(*(operator(i, type_, f"new_{i}") for i, type_ in enumerate(inserted)), source_sha256="other")
+    (come,) = operator_changes(first, other)
+    assert (come.change, come.type, come.after) == ("appeared", "MUL", 3)
+
+
+def test_short_names_lose_the_model_and_what_was_fused() -> None:
+    assert short_name("net/conv 1/add;net/conv_1/bias") == "conv_1/add"
+    assert short_name("out") == "out"
