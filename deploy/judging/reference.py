@@ -1,11 +1,14 @@
 """The reference kernels: what a model computes according to LiteRT's plain C++ kernels (BUILTIN_REF).
 
 They are the oracle of every verdict: no delegate, no optimised kernel, one thread, so the same integers on
-every machine (XNNPACK and the optimised kernels round differently and refuse some networks; measured).
+every machine (XNNPACK and the optimised kernels round differently and refuse some networks; measured). A few
+operators have no such kernel (in LiteRT 2.3.0 ELU and TILE, among others): a model with one of them is run on the
+optimised kernels, without delegates, and what is reported says so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +20,16 @@ from deploy.forked import fatal_signal
 from deploy.tflite_model import Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
+_OPTIMISED = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+_NO_KERNEL = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
+
+
+class _NoKernelError(BadInputError):
+    """LiteRT's resolver knows no kernel for an operator of the model."""
+
+    def __init__(self, message: str, operator: str) -> None:
+        super().__init__(message)
+        self.operator = operator
 
 
 class ReferenceKernels:
@@ -29,7 +42,7 @@ class ReferenceKernels:
         model: a model without custom operators (the source of a build folder, not Vela's output).
 
     Attributes:
-        name: ``LiteRT BUILTIN_REF``, for reports.
+        name: ``LiteRT BUILTIN_REF``, for reports, or what took its place.
         version: of the package ``ai-edge-litert``.
 
     Raises:
@@ -51,7 +64,13 @@ class ReferenceKernels:
         self.version = _version()
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
-        self._interpreter = _interpreter(model.content, self.resolver)
+        try:
+            self._interpreter = _interpreter(model.content, self.resolver)
+        except _NoKernelError as error:
+            if self.resolver == _OPTIMISED:
+                raise
+            self._interpreter = _interpreter(model.content, _OPTIMISED)
+            self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference from a fresh state.
@@ -123,7 +142,9 @@ def _interpreter(content: bytes, resolver: str) -> Any:
     try:
         return _allocated(content, resolver)
     except (RuntimeError, ValueError) as error:
-        raise BadInputError(f"LiteRT cannot load the model: {_first_line(error)}") from error
+        message = f"LiteRT cannot load the model: {_first_line(error)}"
+        missing = _NO_KERNEL.search(str(error))
+        raise _NoKernelError(message, missing[1]) if missing else BadInputError(message) from error
 
 
 def _allocated(content: bytes, resolver: str) -> Any:

@@ -158,6 +158,7 @@ class TargetRun:
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             kernels = ReferenceKernels(models.source)
+            self._reference = kernels.name
             expected = tuple(kernels.run(sample) for sample in samples)
             for answer in answers:
                 self._answers.append(answer)

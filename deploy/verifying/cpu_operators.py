@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deploy import tflite_model
 from deploy.errors import BadInputError, TargetError
-from deploy.judging.oracles import OptimisedKernels, Oracle
+from deploy.judging.oracles import Oracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite_model import Model, Operator, Tensor
 
@@ -112,16 +112,13 @@ def cpu_operators(model: Model, custom_code: str) -> dict[int, CpuOperator]:
 
 
 def _runnable(operator: Operator, model: Model, content: bytes) -> CpuOperator:
-    """On LiteRT's reference kernel; on its only one where it has no reference kernel (ELU)."""
-    reason = ""
-    for kernels in (ReferenceKernels, OptimisedKernels):
-        try:
-            return CpuOperator(operator, model, content, kernels)
-        except BadInputError as error:
-            reason = reason or error.message
-    raise BadInputError(
-        f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: {reason}"
-    )
+    try:
+        return CpuOperator(operator, model, content)
+    except BadInputError as error:
+        raise BadInputError(
+            f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
+            f"{error.message}"
+        ) from error
 
 
 class OperatorFiles:

@@ -23,6 +23,16 @@ def small_networks() -> dict[str, Converter]:
     return {network.name: network.convert for network in networks()}
 
 
+def written() -> dict[str, Converter]:
+    """Operators that the converter does not write: name -> their writer."""
+    from npu.written_networks import written_networks
+
+    return {network.name: network.convert for network in written_networks()}
+
+
+WRITTEN_SOURCES = (TESTS / "npu" / "written_networks.py", TESTS / "tflite_writer.py")
+
+
 def converted(
     converters: Mapping[str, Converter], sources: Sequence[Path], names: Iterable[str] | None = None
 ) -> dict[str, Path]:

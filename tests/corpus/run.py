@@ -1,6 +1,6 @@
 """``make corpus``: every network on every NPU in every memory mode, as a table in build/corpus.
 
-    python -m corpus [--jobs N] [--npu U55-128,...] [--only TEXT] [--kinds small,random,large,real] [-o FOLDER]
+    python -m corpus [--jobs N] [--npu U55-128,...] [--only TEXT] [--kinds small,written,...] [-o FOLDER]
 
 (with ``tests`` on PYTHONPATH). Exit status 1 when a pair is unexplained or in error.
 """
@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from .conversion import TESTS, converted, small_networks
+from .conversion import TESTS, WRITTEN_SOURCES, converted, small_networks, written
 from .large import large_networks
 from .pairs import NPUS, Row, run_network
 from .random_networks import random_networks
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--npu", default=",".join(NPUS))
     parser.add_argument("--only", default="", help="networks whose name contains one of these, comma separated")
-    parser.add_argument("--kinds", default="small,random,large,real")
+    parser.add_argument("--kinds", default="small,written,random,large,real")
     parser.add_argument("--modes", type=int, default=None, help="memory modes of each NPU; default all")
     parser.add_argument("-o", "--output", type=Path, default=TESTS.parent / "build" / "corpus")
     options = parser.parse_args()
@@ -61,6 +61,8 @@ def networks_of(kinds: list[str], parts: list[str], jobs: int) -> dict[str, Path
     for kind, all_names in (("small", small_networks()), ("random", random_networks(RANDOM_NETWORKS))):
         names = _wanted(list(all_names), parts) if kind in kinds else []
         work += [(kind, names[i::jobs]) for i in range(jobs)]
+    if "written" in kinds:
+        work.append(("written", _wanted(list(written()), parts)))
     if "large" in kinds:
         work += [("large", [name]) for name in _wanted(list(large_networks()), parts)]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -78,6 +80,8 @@ def _convert(work: tuple[str, list[str]]) -> dict[str, Path]:
         return {}
     if kind == "small":
         return converted(small_networks(), [TESTS / "npu" / "networks.py"], names)
+    if kind == "written":
+        return converted(written(), WRITTEN_SOURCES, names)
     if kind == "random":
         sources = [_HERE / "random_networks.py", _HERE / "large.py"]
         return converted(random_networks(RANDOM_NETWORKS), sources, names)

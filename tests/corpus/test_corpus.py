@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from corpus.conversion import TESTS, converted, small_networks
+from corpus.conversion import TESTS, WRITTEN_SOURCES, converted, small_networks, written
 from corpus.large import large_networks
 from corpus.pairs import NPUS, Network, Row, compile_quickly, run_network, walk_exact
 from corpus.random_networks import random_networks
@@ -41,6 +44,26 @@ def test_a_sample_of_small_networks_is_exact_or_explained() -> None:
     assert {row.status for row in rows} <= {"exact", "explained", "cpu only"}, summary(rows)
     explained = {row.network for row in rows if row.status == "explained"}
     assert explained <= {"sum_c"}, summary(rows)
+
+
+def test_operators_that_the_converter_does_not_write_are_exact() -> None:
+    found = converted(written(), WRITTEN_SOURCES)
+    assert set(found) == set(written())
+    rows = rows_of(found, 2)
+    assert {row.status for row in rows} == {"exact"}, summary(rows)
+
+
+@pytest.mark.slow
+def test_every_operator_that_vela_places_has_a_network(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "ethosu.vela", "--supported-ops-report"]
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    report = (tmp_path / "SUPPORTED_OPS.md").read_text(encoding="utf-8")
+    table = report.partition("## Ethos-U55 and Ethos-U65 TFLite Summary Table")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| ([A-Z][A-Z0-9_]+) \|", table, re.MULTILINE))
+    assert len(listed) > 50
+    found = networks_of(["small", "written", "random"], [], 2)
+    present = {operator.code for path in found.values() for operator in tflite_model.read(path).operators}
+    assert listed - present == set()
 
 
 def test_a_sample_of_random_networks_is_exact() -> None:

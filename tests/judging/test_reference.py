@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from npu.written_networks import written_networks
 
 from deploy import tflite_model
 from deploy.errors import BadInputError
@@ -91,3 +92,18 @@ def test_a_model_on_which_litert_aborts_is_refused_and_the_process_lives(mlperf_
     mutant = tflite_model.load(content.replace(beta, struct.pack("<f", 1e-9)))
     with pytest.raises(BadInputError, match=r"abort on the model \(SIGABRT\)"):
         ReferenceKernels(mutant)
+
+
+def test_an_operator_without_a_reference_kernel_runs_on_the_optimised_ones_and_the_name_says_so(
+    tmp_path: Path,
+) -> None:
+    networks = {network.name: network for network in written_networks()}
+    for name, kind in (("tile", "TILE"), ("elu", "ELU")):
+        file = tmp_path / f"{name}.tflite"
+        file.write_bytes(networks[name].convert())
+        kernels = ReferenceKernels(tflite_model.read(file))
+        assert kernels.name == f"LiteRT's optimised kernels (BUILTIN_REF has none for {kind})"
+    assert ReferenceKernels.name == "LiteRT BUILTIN_REF"
+    x = np.arange(120, dtype=np.int8).reshape(1, 4, 5, 6)
+    repeated = ReferenceKernels(tflite_model.read(tmp_path / "tile.tflite")).run({"x": x})["y"]
+    assert (repeated == np.tile(x, (1, 2, 3, 2))).all()
