@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +16,12 @@ from typing import BinaryIO
 
 import deploy
 from deploy.errors import NotInstalledError
+from deploy.parentage import die_with_parent
 
 OUTPUT_FILE = "output.log"
 _MAX_FILE_BYTES = 2 * 1024**3
 _MAX_READ_BYTES = 16 * 1024**2
 _FULL_BYTES = 4096
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -113,5 +110,4 @@ def prepare_child() -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     limit = _MAX_FILE_BYTES if hard == resource.RLIM_INFINITY else min(_MAX_FILE_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()

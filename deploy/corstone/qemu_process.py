@@ -7,7 +7,6 @@ another machine or be left behind, whatever kills whom.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -20,11 +19,10 @@ from pathlib import Path
 from deploy.corstone import memory_map
 from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, Semihosting, check_version, command_line
 from deploy.errors import NotInstalledError, TargetError
+from deploy.parentage import SUPPORTED, die_with_parent
 
 _START_TIMEOUT_S = 20.0
 _KEPT_MESSAGES = 16 * 1024
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def _watchdog(pid: int) -> subprocess.Popen[bytes]:
@@ -36,11 +34,6 @@ def _watchdog(pid: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         process_group=0,
     )
-
-
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class QemuProcess:
@@ -97,13 +90,13 @@ class QemuProcess:
                     process_group=0,
                     cwd=working_folder,
                     # One system call, looked up beforehand: safe between fork and exec.
-                    preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+                    preexec_fn=die_with_parent if SUPPORTED else None,  # noqa: PLW1509
                 )
             except OSError as error:
                 self._close()
                 raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
         self.pid = self._process.pid
-        self._watchdog = _watchdog(self.pid) if _libc is None else None
+        self._watchdog = _watchdog(self.pid) if not SUPPORTED else None
         for stream in (self.standard_output, self.stderr):
             os.set_blocking(stream, False)
         for number in sockets:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import functools
 import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import NotInstalledError
+from deploy.parentage import SUPPORTED, die_with_parent
 
 _KEPT_OUTPUT_BYTES = 256 * 1024
 _POLL_S = 0.25
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class SimulatorProcesses:
                     start_new_session=True,
                     env=environment,
                     # One system call, looked up beforehand: safe between fork and exec even with threads.
-                    preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+                    preexec_fn=functools.partial(die_with_parent, signal.SIGTERM) if SUPPORTED else None,  # noqa: PLW1509
                 )
                 self._running.add(process)
         except OSError as error:
@@ -102,11 +100,6 @@ class SimulatorProcesses:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=3)
             _kill(process)
-
-
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _read_until_end(
