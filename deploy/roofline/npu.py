@@ -19,7 +19,7 @@ from deploy.errors import BadInputError
 from deploy.npu_config import NpuConfig, npu_config
 from deploy.roofline.layers import Layer
 from deploy.roofline.memories import Memories, Port, memories
-from deploy.roofline.terms import FREE, REDUCING, Terms, tables_riding, terms_of
+from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding, terms_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ def estimate(
     places = memories(config, system, mode)
     terms = terms_of(config)
     riding = tables_riding(layers)
+    renaming = [layer for layer in layers if layer.operator in FREE]
+    renamed = {layer.index for layer in renaming}
+    whole = {
+        i: layer.output_bytes for layer in renaming if layer.operator == "CONCATENATION" for i in layer.producers
+    }
     at_input = {-1}
     found: list[LayerEstimate] = []
     spare = 0.0
@@ -97,8 +102,11 @@ def estimate(
         if layer.operator in FREE or layer.index in riding.riders:
             found.append(LayerEstimate(layer, 0, "nothing", {}))
             continue
-        source = _source(layer, at_input, places)
-        one = _layer(layer, terms, places, source, spare, table=layer.index in riding.carriers)
+        form = Form(table=layer.index in riding.carriers, linear=not renamed.isdisjoint(layer.producers))
+        joined = form.linear and layer.operator in ELEMENTWISE
+        size = layer.activation_bytes + (whole.get(layer.index, 0) if joined else 0)
+        source = _source(layer, form, size, at_input, places)
+        one = _layer(layer, form, terms, places, source, spare)
         if layer.operator == "QUANTIZE" and source is places.arena:
             at_input.add(layer.index)
         # While a layer computes, the weights of the next one are fetched, if all of them can be.
@@ -108,12 +116,15 @@ def estimate(
     return Estimate(config, system, mode, tuple(found))
 
 
-def _source(layer: Layer, at_input: set[int], places: Memories) -> Port:
-    """The memory that a layer reads.
+def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: Memories) -> Port:
+    """The memory that a layer reads; ``size`` counts the feature map that it writes a part of.
 
-    Vela keeps feature maps in a dedicated SRAM, where it cuts layers into stripes if they are too large. The input
-    of the network stays where the application puts it; what QUANTIZE makes of it does so too if it does not fit.
+    Vela keeps feature maps in a dedicated SRAM, where it cuts layers into stripes if they are too large. It cannot
+    where a reshape or concatenation stands between layers. The input of the network stays where the application
+    puts it; what QUANTIZE makes of it does so too if it does not fit.
     """
+    if form.linear and size > places.fast_bytes // 2:
+        return places.arena
     if not at_input.intersection(layer.producers):
         return places.fast
     if -1 not in layer.producers and layer.activation_bytes <= places.fast_bytes:
@@ -121,22 +132,22 @@ def _source(layer: Layer, at_input: set[int], places: Memories) -> Port:
     return places.arena
 
 
-def _layer(
-    layer: Layer, terms: Terms, places: Memories, source: Port, spare: float, *, table: bool
-) -> LayerEstimate:
-    start = terms.start_cycles(layer, source, places.constants)
+def _layer(layer: Layer, form: Form, terms: Terms, places: Memories, source: Port, spare: float) -> LayerEstimate:
+    start = terms.start_cycles(layer, source, places)
+    spilled = 0 < places.fast_bytes < layer.activation_bytes
     roofs = {
-        "MAC units": terms.mac_cycles(layer) + start,
-        "output unit": terms.output_cycles(layer, table=table) + start,
+        "MAC units": terms.mac_cycles(layer, spilled=spilled) + start,
+        "output unit": terms.output_cycles(layer, form, spilled=spilled) + start,
     }
     fetching = layer.packed_bytes / places.constants.bytes_per_cycle
     if 0 < places.fast_bytes < layer.packed_bytes + layer.activation_bytes:
         fetching *= terms.weight_reads(layer)
     elif fetching <= spare:
         fetching = 0.0
-    reading = terms.read_bytes(layer, source) / source.bytes_per_cycle
-    writing = layer.output_bytes / places.fast.bytes_per_cycle
-    for port, cycles in ((source, reading), (places.fast, writing), (places.constants, fetching)):
+    reading = terms.read_bytes(layer, source, form) / source.bytes_per_cycle
+    target = source if form.linear else places.fast
+    writing = terms.written_bytes(layer, target, form) / target.bytes_per_cycle
+    for port, cycles in ((source, reading), (target, writing), (places.constants, fetching)):
         roofs[port.name] = roofs.get(port.name, 0.0) + cycles
     limit = max(roofs, key=lambda name: roofs[name])
     return LayerEstimate(layer, round(roofs[limit]), limit, {name: round(value) for name, value in roofs.items()})

@@ -16,7 +16,7 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.block_geometry import BRICK
 from deploy.npu_config import NpuConfig
 from deploy.roofline.layers import Layer
-from deploy.roofline.memories import Port
+from deploy.roofline.memories import Memories, Port
 
 FREE: Final = frozenset(
     [
@@ -40,10 +40,11 @@ REDUCING: Final = frozenset(["MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "REDUCE_M
 """Operators behind which Vela fetches no weights in advance (observed)."""
 
 _ADDING = frozenset(["ADD", "SUB"])
-_ELEMENTWISE = frozenset([*_ADDING, "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
+ELEMENTWISE: Final = frozenset([*_ADDING, "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
 _TABLES = frozenset(["LOGISTIC", "TANH", "HARD_SWISH", "GELU", "EXP", "LEAKY_RELU", "RSQRT", "LOG"])
 _CONVOLUTIONS = frozenset(["CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 _POOLS = frozenset(["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+_REQUANTIZING = frozenset(["QUANTIZE", "RELU", "RELU6"])
 _CARRYING = _CONVOLUTIONS | _ADDING | _POOLS | {"DEPTHWISE_CONV_2D", "MUL"}
 
 _HALO = 1.4
@@ -52,6 +53,10 @@ _NARROW_HALO = 1.25
 """The same for the few channels of an image, whose blocks are larger (fitted)."""
 _BLOCK_POSITIONS = 48
 """Positions of a block of the output of a layer with many channels (fitted)."""
+_SPILLED_MATMUL, _SPILLED_SOFTMAX = 1.25, 2.2
+"""Factors where feature maps do not fit a dedicated SRAM (fitted)."""
+_LINEAR_RUN = 48
+"""Bytes of a burst that are used when element-wise operators read what is not stored in bricks (fitted)."""
 _BIAS_BLOCK = 128
 """Channels whose biases are read before the first result (fitted)."""
 _NARROW_RUN = 8
@@ -126,6 +131,19 @@ def tables_riding(layers: Sequence[Layer]) -> Riding:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What a layer's neighbours make of it.
+
+    Attributes:
+        table: it applies a lookup table as well.
+        linear: its input comes through a reshape, slice or concatenation: stored row by row, not in bricks.
+    """
+
+    table: bool
+    linear: bool
+
+
+@dataclass(frozen=True)
 class Terms:
     """The terms of one NPU.
 
@@ -139,8 +157,13 @@ class Terms:
     rates: Rates
     fitted: Fitted
 
-    def mac_cycles(self, layer: Layer) -> float:
-        """Cycles of the MAC units: four by unit of work and step, a step being 32 input channels or 4 taps."""
+    def mac_cycles(self, layer: Layer, *, spilled: bool) -> float:
+        """Cycles of the MAC units: four by unit of work and step, a step being 32 input channels or 4 taps.
+
+        Args:
+            layer: the layer.
+            spilled: its feature maps do not fit the dedicated SRAM.
+        """
         height, width, depth = self.architecture.ofm_ublock
         rows, columns, channels = layer.output
         units = _ceil(rows, height) * _ceil(columns, width)
@@ -159,59 +182,69 @@ class Terms:
             # A depthwise convolution over the whole plane; one unit of work has to wait for itself.
             steps = _ceil(layer.inputs[0][0] * layer.inputs[0][1], 4)
             return (4 * depth + 2) * deep * steps / cores
-        if layer.operator in _POOLS:
+        if layer.operator in _POOLS or layer.operator == "RESIZE_NEAREST_NEIGHBOR":
             return max(taps, 4) * units * deep * (1 if self.architecture.macs == 32 else 4) / cores
         if layer.operator == "BATCH_MATMUL":
-            return layer.macs * self.fitted.matmul
+            return layer.macs * self.fitted.matmul * (_SPILLED_MATMUL if spilled else 1.0)
         return 0.0
 
-    def output_cycles(self, layer: Layer, *, table: bool) -> float:
-        """Cycles of the output unit.
-
-        Args:
-            layer: the layer.
-            table: it applies a lookup table as well.
-        """
+    def output_cycles(self, layer: Layer, form: Form, *, spilled: bool) -> float:
+        """Cycles of the output unit."""
         rate = self.rates.plain
         if layer.operator in _ADDING:
             rate = self.rates.add
         elif layer.operator == "MUL":
             rate = self.rates.multiply
         elif layer.operator == "SOFTMAX":
-            rate = self.fitted.softmax
-        elif layer.operator == "QUANTIZE":
+            rate = self.fitted.softmax * (_SPILLED_SOFTMAX if spilled else 1.0)
+        elif layer.operator in _REQUANTIZING:
             rate = self.fitted.requantize
         elif layer.operator == "MAX_POOL_2D":
             rate = self.rates.maximum
-        if table or layer.operator in _TABLES:
+        if form.table or layer.operator in _TABLES:
             rate = max(rate, self.rates.table)
         rows, columns, channels = layer.output
-        if layer.operator in _ELEMENTWISE:
+        if layer.operator in ELEMENTWISE and not form.linear:
             # Element-wise operators work through whole bricks of 16 channels.
             channels = _ceil(channels, BRICK) * BRICK
         return rows * columns * channels * rate
 
-    def read_bytes(self, layer: Layer, port: Port) -> float:
+    def read_bytes(self, layer: Layer, port: Port, form: Form) -> float:
         """Bytes of feature maps read: windows of neighbouring blocks share some, narrow ones waste the bursts."""
-        if layer.operator in _CONVOLUTIONS and layer.inputs and layer.inputs[0][2] < _NARROW_RUN:
+        narrow = layer.operator in _CONVOLUTIONS and bool(layer.inputs) and layer.inputs[0][2] < _NARROW_RUN
+        if narrow or (form.linear and layer.operator == "DEPTHWISE_CONV_2D"):
             return layer.input_bytes * _NARROW_HALO * port.burst / _NARROW_RUN
+        if layer.operator in ELEMENTWISE:
+            # A broadcast operand is read as often as it is used.
+            return len(layer.inputs) * self.written_bytes(layer, port, form)
         return layer.input_bytes * (_HALO if layer.window.height > layer.window.stride_y else 1.0)
+
+    def written_bytes(self, layer: Layer, port: Port, form: Form) -> float:
+        """Bytes of feature maps written, those that short bursts waste included."""
+        short = form.linear and layer.operator in ELEMENTWISE
+        return layer.output_bytes * (max(1.0, port.burst / _LINEAR_RUN) if short else 1.0)
 
     def weight_reads(self, layer: Layer) -> int:
         """How often weights are read that cannot be kept in the dedicated SRAM: once by block of the output."""
         rows, columns, _ = layer.output
         return max(1, rows * columns // _BLOCK_POSITIONS)
 
-    def start_cycles(self, layer: Layer, feature_maps: Port, constants: Port) -> float:
+    def start_cycles(self, layer: Layer, source: Port, places: Memories) -> float:
         """Cycles before the first result: latency, the first block of the input, the first biases."""
         if layer.operator == "SOFTMAX":
             return self.fitted.softmax_start
-        if layer.operator in _ELEMENTWISE:
+        if layer.operator in ELEMENTWISE:
             return 16.0
-        block = min(layer.input_bytes, self.architecture.shram_kb * 512)
-        start = feature_maps.read_latency + feature_maps.write_latency + block / feature_maps.bytes_per_cycle
+        room = self.architecture.shram_kb * 512
+        start = source.read_latency + source.write_latency + min(layer.input_bytes, room) / source.bytes_per_cycle
         if layer.operator in _CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
-            start += 10 * min(layer.output[2], _BIAS_BLOCK) * constants.read_latency / 256
+            start += 10 * min(layer.output[2], _BIAS_BLOCK) * places.constants.read_latency / 256
+        if layer.operator in _CONVOLUTIONS and layer.inputs:
+            # Vela's figures count the first and last block with the arena's bursts, wherever they lie.
+            waste = places.arena.burst / _NARROW_RUN / places.arena.bytes_per_cycle
+            for size, depth in ((layer.input_bytes, layer.inputs[0][2]), (layer.output_bytes, layer.output[2])):
+                if depth < _NARROW_RUN:
+                    start += min(size, room * depth // _NARROW_RUN) * waste
         return start
 
 
