@@ -133,7 +133,7 @@ def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: Mem
 
 
 def _layer(layer: Layer, form: Form, terms: Terms, places: Memories, source: Port, spare: float) -> LayerEstimate:
-    start = terms.start_cycles(layer, source, places)
+    start = terms.start_cycles(layer, form, source, places)
     spilled = 0 < places.fast_bytes < layer.activation_bytes
     roofs = {
         "MAC units": terms.mac_cycles(layer, spilled=spilled) + start,

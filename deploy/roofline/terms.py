@@ -229,7 +229,7 @@ class Terms:
         rows, columns, _ = layer.output
         return max(1, rows * columns // _BLOCK_POSITIONS)
 
-    def start_cycles(self, layer: Layer, source: Port, places: Memories) -> float:
+    def start_cycles(self, layer: Layer, form: Form, source: Port, places: Memories) -> float:
         """Cycles before the first result: latency, the first block of the input, the first biases."""
         if layer.operator == "SOFTMAX":
             return self.fitted.softmax_start
@@ -239,9 +239,11 @@ class Terms:
         start = source.read_latency + source.write_latency + min(layer.input_bytes, room) / source.bytes_per_cycle
         if layer.operator in _CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
             start += 10 * min(layer.output[2], _BIAS_BLOCK) * places.constants.read_latency / 256
+        # Vela's figures count blocks of narrow feature maps with the arena's bursts, wherever they lie.
+        waste = places.arena.burst / _NARROW_RUN / places.arena.bytes_per_cycle
+        if layer.operator == "DEPTHWISE_CONV_2D" and form.linear:
+            start += layer.input_bytes * waste / 8
         if layer.operator in _CONVOLUTIONS and layer.inputs:
-            # Vela's figures count the first and last block with the arena's bursts, wherever they lie.
-            waste = places.arena.burst / _NARROW_RUN / places.arena.bytes_per_cycle
             for size, depth in ((layer.input_bytes, layer.inputs[0][2]), (layer.output_bytes, layer.output[2])):
                 if depth < _NARROW_RUN:
                     start += min(size, room * depth // _NARROW_RUN) * waste
