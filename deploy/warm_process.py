@@ -13,7 +13,6 @@ process that started it is gone.
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import importlib
 import json
@@ -175,10 +174,23 @@ class WarmPool:
         process.close()
 
 
-@functools.cache
+_pools: dict[tuple[str, str], WarmPool] = {}
+_pools_lock = threading.Lock()
+
+
 def pool(module: str, imported: str) -> WarmPool:
-    """This process's pool for a module; its processes end with this one."""
-    return WarmPool(module, imported)
+    """This process's pool for a module; its warm processes end with this process, or by :func:`close_pools`."""
+    with _pools_lock:
+        return _pools.setdefault((module, imported), WarmPool(module, imported))
+
+
+def close_pools() -> None:
+    """End all warm processes of this process, and what they run."""
+    with _pools_lock:
+        open_pools = list(_pools.values())
+        _pools.clear()
+    for each in open_pools:
+        each.close()
 
 
 def _serve(module: str, imported: str) -> None:

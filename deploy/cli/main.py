@@ -63,6 +63,7 @@ def _register_verbs() -> None:
     from deploy.cli.report import REPORT_EPILOG, report
     from deploy.cli.run_board import RUN_BOARD_EPILOG, run_board
     from deploy.cli.run_fvp import EPILOG, run_fvp
+    from deploy.cli.sweep import SWEEP_EPILOG, sweep
     from deploy.cli.verify import VERIFY_EPILOG, verify
 
     app.command("quantize", epilog=QUANTIZE_EPILOG)(quantize)
@@ -72,6 +73,7 @@ def _register_verbs() -> None:
     app.command("run-fvp", epilog=EPILOG)(run_fvp)
     app.command("run-board", epilog=RUN_BOARD_EPILOG)(run_board)
     app.command("verify", epilog=VERIFY_EPILOG)(verify)
+    app.command("sweep", epilog=SWEEP_EPILOG)(sweep)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")
     app.command("doctor")(doctor)

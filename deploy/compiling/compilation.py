@@ -71,6 +71,13 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     return ()
 
 
+def vela_options(options: CompileOptions) -> VelaOptions:
+    """What Vela is asked for: the user's limit is the SRAM to aim for, where the NPU's own is not smaller."""
+    cache = installed_config().cache_bytes(options.memory_mode)
+    target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
+    return VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise, target)
+
+
 def compile_model(
     model: Model,
     options: CompileOptions,
@@ -99,10 +106,7 @@ def compile_model(
     """
     warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
-    cache = installed_config().cache_bytes(options.memory_mode)
-    target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
-    vela_options = VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise, target)
-    result = vela.compile_bytes(model.content, vela_options, source=source)
+    result = vela.compile_bytes(model.content, vela_options(options), source=source)
     compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
     _check_names(model, compiled, source)
     placement = place(model, compiled, result.layers, result.fallbacks)

@@ -36,6 +36,8 @@ class FloatModel:
         inputs: names, shapes (batch of 1 included) and dtypes.
         outputs: names, in no particular order.
         function: takes one tensor per input in order, returns a dictionary of tensors by output name.
+        definition: gives the graph with all weights as bytes: the same for the same network (TensorFlow's
+            deterministic serialization; two processes agreed for every network tried).
     """
 
     source: str
@@ -43,6 +45,7 @@ class FloatModel:
     inputs: tuple[InputSpec, ...]
     outputs: tuple[str, ...]
     function: Callable[..., Mapping[str, Any]] = field(repr=False)
+    definition: Callable[[], bytes] = field(repr=False, default=bytes)
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference.
@@ -188,7 +191,11 @@ def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[.
         )
         return dict(zip(outputs, frozen(*(tensor for _, tensor in ordered)), strict=True))
 
-    return FloatModel(source, name, tuple(specs), outputs, function)
+    def definition() -> bytes:
+        content: bytes = frozen.graph.as_graph_def().SerializeToString(deterministic=True)
+        return content
+
+    return FloatModel(source, name, tuple(specs), outputs, function, definition)
 
 
 def _specs(inputs: Sequence[InputSpec]) -> list[Any]:

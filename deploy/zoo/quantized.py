@@ -19,6 +19,7 @@ def quantize_network(
     samples: int | None = None,
     io: str = IO_TYPES[0],
     verbose: bool = False,
+    compare: int | None = None,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Quantize a network; one with random weights after its batch normalization has seen data.
@@ -29,6 +30,7 @@ def quantize_network(
         samples: how many to use at most; None for a default.
         io: ``uint8`` or ``int8``.
         verbose: let TensorFlow print.
+        compare: on how many samples float and quantized network are compared at most; None for a default.
         advance: called with (samples compared, samples to compare).
 
     Returns:
@@ -55,7 +57,7 @@ def quantize_network(
         found.data,
         io=io,
         verbose=verbose,
-        compare=AGREEMENT_SAMPLES if network.trained else 1,
+        compare=(AGREEMENT_SAMPLES if network.trained else 1) if compare is None else compare,
         notes=_notes(network, found),
         advance=advance,
     )

@@ -1,0 +1,157 @@
+"""The jobs of a sweep, as workers run them: bytes and plain dictionaries in, plain dictionaries out.
+
+A job that fails returns ``{"error": one sentence}``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import deploy
+from deploy import tflite_model, warm_process
+from deploy.build_folder import sha256_of_bytes
+from deploy.compiling import vela
+from deploy.compiling.compilation import check_model, vela_options
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.placement import place
+from deploy.compiling.vela_figures import figures_of
+from deploy.errors import DeployError
+from deploy.npu_config import npu_config
+from deploy.sweeping.documents import PointResult
+from deploy.tflite_model import Model
+
+_IMPORTED = "ethosu.vela.vela"
+"""What the warm processes hold imported: all of Vela but its ``__main__``."""
+
+
+def request_of(options: CompileOptions) -> dict[str, Any]:
+    """What a worker needs to know of a target, and what a result depends on beside the network."""
+    return {
+        "npu": options.npu.name,
+        "system_config": options.system_config,
+        "memory_mode": options.memory_mode,
+        "optimise": options.optimise,
+        "sram_limit": options.sram_limit,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a result depends on.
+
+    Raises:
+        NotInstalledError: Vela is missing.
+    """
+    return {"deploy": deploy.__version__, "ethos-u-vela": vela.version()}
+
+
+def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Compile a network for one target.
+
+    Args:
+        content: the quantized model.
+        request: of :func:`request_of`.
+
+    Returns:
+        A :class:`PointResult`, or an error.
+    """
+    try:
+        if request["versions"] != (own := versions()):
+            ours, theirs = _text(own), _text(request["versions"])
+            return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
+        options = CompileOptions(
+            npu_config(request["npu"]),
+            request["system_config"],
+            request["memory_mode"],
+            request["optimise"],
+            request["sram_limit"],
+        )
+        model = _model(content)
+        warnings = check_model(model, "the model")
+        run = warm_process.pool(vela.MODULE, _IMPORTED).run
+        result = vela.compile_bytes(content, vela_options(options), source="the model", run=run)
+        compiled = tflite_model.load(result.compiled, source="Vela's output")
+        placement = place(model, compiled, result.layers, result.fallbacks)
+        return PointResult(
+            compiled_sha256=sha256_of_bytes(result.compiled),
+            figures=figures_of(result.summary, placement.operators, options, f"Vela {vela.version()}"),
+            cpu_operators=tuple(operator.type for operator in placement.operators if operator.placement == "CPU"),
+            warnings=(*warnings, *placement.warnings),
+            versions=own,
+        ).model_dump(mode="json")
+    except DeployError as error:
+        return {"error": error.message.removeprefix("the model: ")}
+
+
+def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """Run a quantized model with the reference kernels and count the right classes.
+
+    Args:
+        content: the quantized model.
+        samples: of :func:`packed`.
+        true: output -> the true class number of each sample.
+
+    Returns:
+        ``{"right": {output: how many}, "inputs": how many, "kernels": what ran}``, or an error.
+    """
+    from deploy.judging.reference import ReferenceKernels
+
+    try:
+        kernels = ReferenceKernels(_model(content))
+        arrays = unpacked(samples)
+        right = dict.fromkeys(true, 0)
+        count = len(next(iter(arrays.values())))
+        for index in range(count):
+            outputs = kernels.run({name: array[index] for name, array in arrays.items()})
+            for name, numbers in true.items():
+                right[name] += int(int(outputs[name].argmax()) == numbers[index])
+        return {"right": right, "inputs": count, "kernels": f"{kernels.name} {kernels.version}"}
+    except DeployError as error:
+        return {"error": error.message}
+
+
+def litert_version() -> str:
+    """Of the package with the reference kernels."""
+    return importlib.metadata.version("ai-edge-litert")
+
+
+def packed(samples: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
+    """Samples as the bytes of an ``.npz`` file: per input [samples, *shape]."""
+    buffer = io.BytesIO()
+    columns: dict[str, Any] = {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
+    np.savez(buffer, **columns)
+    return buffer.getvalue()
+
+
+def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
+    """SHA-256 over names, dtypes, shapes and values of samples (an ``.npz`` holds the time of day, too)."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        for name, array in sample.items():
+            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def unpacked(content: bytes) -> dict[str, NDArray[Any]]:
+    """The opposite of :func:`packed`; nothing is unpickled."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@functools.lru_cache(maxsize=4)
+def _model(content: bytes) -> Model:
+    """A model is compiled for many targets, one after the other."""
+    return tflite_model.load(content, source="the model")
+
+
+def _text(named: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in named.items())

@@ -1,0 +1,219 @@
+"""The quantized form of each network of a sweep: made once, and kept with what earlier sweeps computed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.resources
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import deploy
+from deploy import tflite_model, user_function
+from deploy.build_folder import sha256_of_bytes, sha256_of_file
+from deploy.chatter import silenced
+from deploy.errors import BadInputError
+from deploy.quantizing import dataset, model_source
+from deploy.quantizing.dataset import Dataset
+from deploy.quantizing.model_source import ModelKind, ModelSource
+from deploy.quantizing.quantization import IO_TYPES, quantize
+from deploy.sweeping.cache import Cache, key_of
+from deploy.tflite_model import Model
+
+_MAX_FILES = 1_000_000
+_KIND = "network"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How float networks are quantized.
+
+    Attributes:
+        calibration: as ``--calibration`` names it; None for a model project's own data.
+        samples: how many at most; None for a default.
+        io: ``uint8`` or ``int8``.
+        verbose: let TensorFlow print.
+    """
+
+    calibration: str | None = None
+    samples: int | None = None
+    io: str = IO_TYPES[0]
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network ready to compile.
+
+    Attributes:
+        source: as the user named it, with its options.
+        model: quantized.
+        sha256: of the model's bytes.
+        warnings: what a user should know, one sentence each.
+    """
+
+    source: ModelSource
+    model: Model
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+def check(source: ModelSource, how: Quantization) -> None:
+    """Check, before any work, that a network can be quantized with what is given.
+
+    Raises:
+        BadInputError: calibration data is missing, or an option is not one.
+    """
+    if how.io not in IO_TYPES:
+        raise BadInputError(f"--io {how.io}: choose {' or '.join(IO_TYPES)}")
+    if source.kind in (ModelKind.TFLITE, ModelKind.PROJECT) or how.calibration is not None:
+        return
+    raise BadInputError(
+        f"{source.text}: a float model must be quantized, which needs real data",
+        hints=[
+            "--calibration DATA  (.npz, .npy, image folder or FILE.py:function)",
+            "--calibration random: for time and memory, not for accuracy",
+        ],
+    )
+
+
+def quantized(source: ModelSource, how: Quantization, cache: Cache) -> Network:
+    """The quantized form of a network, from the cache where it is known.
+
+    Args:
+        source: the network.
+        how: to quantize it.
+        cache: of earlier sweeps.
+
+    Raises:
+        BadInputError: it cannot be loaded or quantized, or the data does not fit.
+        NotInstalledError: TensorFlow or a data set is missing.
+    """
+    if source.kind is ModelKind.TFLITE:
+        model = tflite_model.read(source.path)
+        return Network(source, model, sha256_of_bytes(model.content))
+    key = _key_of_files(source, how)
+    return (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
+
+
+def _known(source: ModelSource, key: str, cache: Cache) -> Network | None:
+    kept = cache.get(key)
+    content = cache.get_bytes(f"{key}.tflite") if kept else None
+    if kept is None or content is None or sha256_of_bytes(content) != kept.get("sha256"):
+        return None
+    try:
+        model = tflite_model.load(content, source=source.text)
+    except BadInputError:
+        return None
+    return Network(source, model, kept["sha256"], tuple(map(str, kept.get("warnings", ()))))
+
+
+def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | None) -> Network:
+    """Quantize; a user's function is known by the network that it returns, whatever that depends on."""
+    if source.kind is ModelKind.PROJECT:
+        from deploy import zoo
+        from deploy.zoo.quantized import quantize_network
+
+        with silenced(verbose=how.verbose):
+            network = zoo.network(source.project, source.assignments)
+        result = quantize_network(
+            network, data=how.calibration, samples=how.samples, io=how.io, verbose=how.verbose, compare=0
+        )
+    else:
+        model = model_source.load_float(source, verbose=how.verbose)
+        data = dataset.load(how.calibration or "", model.inputs, how.samples)
+        if key is None:
+            definition = {"definition": sha256_of_bytes(model.definition()), "data": _digest(data)}
+            key = key_of(_KIND, {**definition, "io": how.io, "versions": _versions()})
+            if known := _known(source, key, cache):
+                return known
+        result = quantize(model, data, io=how.io, verbose=how.verbose, compare=0)
+    found = Network(source, result.model, result.document.sha256, result.document.warnings)
+    if key is not None:  # None: a project's network with data of a user's function
+        cache.put_bytes(f"{key}.tflite", found.model.content)
+        # The description last: with it, the model is there.
+        cache.put(key, {"sha256": found.sha256, "warnings": list(found.warnings), "network": source.name})
+    return found
+
+
+def _key_of_files(source: ModelSource, how: Quantization) -> str | None:
+    """By the content of the files that a quantized network is made from; None where code of the user's decides."""
+    calibration = how.calibration
+    if source.kind is ModelKind.FUNCTION or (calibration and user_function.is_reference(calibration)):
+        return None
+    return key_of(
+        _KIND,
+        {
+            "kind": source.kind.value,
+            "assignments": sorted(source.assignments),
+            "project": source.project if source.kind is ModelKind.PROJECT else "",
+            "files": _digest_of_project() if source.kind is ModelKind.PROJECT else _digest_of_path(source.path),
+            "calibration": _digest_of_data(calibration),
+            "samples": how.samples,
+            "io": how.io,
+            "versions": _versions(),
+        },
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"deploy": deploy.__version__}
+    for package in ("tensorflow", "keras", "numpy"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = ""
+    return found
+
+
+def _digest(data: Dataset) -> str:
+    digest = hashlib.sha256()
+    for name, array in data.arrays.items():
+        digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _digest_of_path(path: Path) -> str:
+    """Over a file, or all files of a folder with their names."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(item for item in path.rglob("*") if item.is_file()):
+        digest.update(f"{file.relative_to(path)}:{sha256_of_file(file)};".encode())
+    return digest.hexdigest()
+
+
+def _digest_of_data(calibration: str | None) -> str:
+    """Over a file's content; of a folder over names, sizes and times: it may hold gigabytes of images."""
+    if calibration is None:
+        return "own"
+    path = Path(calibration)
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in sorted(item for item in path.rglob("*") if item.is_file()):
+            status = file.stat()
+            digest.update(f"{file.relative_to(path)}:{status.st_size}:{status.st_mtime_ns};".encode())
+        return digest.hexdigest()
+    return sha256_of_file(path) if path.exists() else calibration
+
+
+def _digest_of_project() -> str:
+    """Over the code and weights of all model projects: they use parts of each other."""
+    digest = hashlib.sha256()
+    for name, file in sorted(_files(importlib.resources.files("deploy.models"))):
+        if name.endswith((".py", ".toml", ".h5")):
+            digest.update(f"{name}:{sha256_of_bytes(file.read_bytes())};".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for item in folder.iterdir():
+        name = f"{prefix}{item.name}"
+        if item.is_dir():
+            yield from _files(item, f"{name}/")
+        else:
+            yield name, item
