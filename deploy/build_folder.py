@@ -6,6 +6,9 @@ Layout::
     BUILD/model_vela.tflite   Vela's output: what the target runs
     BUILD/compile.json        CompileDocument below
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
+    BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
+    BUILD/<command>.json      last verdict of run-fvp, run-board and verify
+    BUILD/report.html         the report
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
 
@@ -25,6 +28,7 @@ SOURCE_MODEL = "source.tflite"
 COMPILED_MODEL = "model_vela.tflite"
 COMPILE_DOCUMENT = "compile.json"
 QUANTIZE_DOCUMENT = "quantize.json"
+FLOAT_MODEL = "float.tflite"
 VELA_FOLDER = "vela"
 
 Label = Literal["estimate", "simulated", "measured"]
@@ -164,6 +168,12 @@ class BuildFolder:
     def compiled(self) -> Path:
         """Vela's output."""
         return self.path / COMPILED_MODEL
+
+    @property
+    def float_model(self) -> Path | None:
+        """The float model that was quantized; None where the model came quantized."""
+        path = self.path / FLOAT_MODEL
+        return path if path.is_file() else None
 
     @classmethod
     def open(cls, path: Path) -> BuildFolder:

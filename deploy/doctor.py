@@ -69,7 +69,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
     ("optuna", False, "'optuna>=5,<6'", "search"),
     ("altair", False, "'altair==6.3.*'", "charts"),
-    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "charts"),
+    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report: charts"),
 )
 
 

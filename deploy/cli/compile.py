@@ -63,10 +63,10 @@ def compile_(
     MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
     from deploy import settings, tflite_model
-    from deploy.build_folder import QUANTIZE_DOCUMENT
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
-    from deploy.cli.html_report import refresh_report
+    from deploy.cli.html_report import preload_report, refresh_report
     from deploy.cli.quantizing import chosen_calibration, chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
@@ -112,7 +112,10 @@ def compile_(
         )
         quantized = result.model
         extra[QUANTIZE_DOCUMENT] = (result.document.model_dump_json(indent=2) + "\n").encode()
+        if result.floating is not None:
+            extra[FLOAT_MODEL] = result.floating
         notes = result.document.warnings
+    preload_report()
     try:
         opened = compile_model(quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes)
     except DoesNotFitError as error:

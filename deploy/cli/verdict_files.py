@@ -31,6 +31,9 @@ def _load_tables() -> None:
     from rich import console, table  # noqa: F401
 
     from deploy.judging import verdict_text  # noqa: F401
+    from deploy.reporting.html import preload
+
+    preload()
 
 
 def run_and_report(

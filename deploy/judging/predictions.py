@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.judging.comparison import dequantize, output_scale, softmax
-from deploy.judging.labels import Labels, is_logits
+from deploy.judging.labels import Labels, OutputLabels, is_logits
 from deploy.judging.verdict import Prediction
 from deploy.tflite_model import Model
 
@@ -19,8 +19,17 @@ def all_predictions(
     answers: Sequence[dict[str, NDArray[Any]]],
     expected: Sequence[dict[str, NDArray[Any]]],
     labels: Labels,
+    floats: Sequence[dict[str, NDArray[Any]]] = (),
 ) -> tuple[Prediction, ...]:
-    """What every output with classes says about every input."""
+    """What every output with classes says about every input.
+
+    Args:
+        source: the quantized model that was compiled.
+        answers: per input, the target's outputs by name.
+        expected: per input, the reference's outputs by name.
+        labels: class names and true labels, where they are known.
+        floats: per input, the float model's outputs by name; empty where there is no float model.
+    """
     predictions: list[Prediction] = []
     for index, name in source.output_names().items():
         tensor = source.tensors[index]
@@ -30,7 +39,9 @@ def all_predictions(
         target = dequantize(np.stack([answer[name] for answer in answers]), scale)
         reference = dequantize(np.stack([sample[name] for sample in expected]), scale)
         if np.isfinite(target).all():
-            predictions += _predictions(name, target, reference, labels, logits=is_logits(source, index))
+            logits = is_logits(source, index)
+            known = [sample[name].astype(np.float64) for sample in floats if name in sample]
+            predictions += _predictions(name, target, reference, labels, known, logits=logits)
     return tuple(predictions)
 
 
@@ -39,6 +50,7 @@ def _predictions(
     target: NDArray[np.float64],
     reference: NDArray[np.float64],
     labels: Labels,
+    floats: Sequence[NDArray[np.float64]],
     *,
     logits: bool,
 ) -> list[Prediction]:
@@ -46,6 +58,7 @@ def _predictions(
     known = labels.get(name)
     target, reference = (values.reshape(len(values), -1) for values in (target, reference))
     probabilities = softmax(target) if logits else None
+    by_float = [int(values.argmax()) for values in floats]
     predictions = []
     for i, (ours, theirs) in enumerate(zip(target.argmax(axis=1), reference.argmax(axis=1), strict=True)):
         true = known.true[i] if known and i < len(known.true) else None
@@ -53,10 +66,15 @@ def _predictions(
             Prediction(
                 input=i,
                 output=name,
-                target=known.name(int(ours)) if known else str(ours),
-                reference=known.name(int(theirs)) if known else str(theirs),
+                target=_label(known, int(ours)),
+                reference=_label(known, int(theirs)),
                 probability=None if probabilities is None else round(float(probabilities[i, ours]), 6),
                 true=known.name(true) if known and true is not None else None,
+                float_model=_label(known, by_float[i]) if i < len(by_float) else None,
             )
         )
     return predictions
+
+
+def _label(labels: OutputLabels | None, number: int) -> str:
+    return labels.name(number) if labels else str(number)

@@ -10,6 +10,7 @@ The folder between the two processes::
     strict.tflite     the result, when every operator is int8
     lenient.tflite    else: the model with float and TensorFlow operators left in, to name them
     error.txt         why there is no strict.tflite
+    float.tflite      the model as it is, in floating point, where that was asked for
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from deploy.quantizing.float_model import SIGNATURE, FloatModel
 
 TIMEOUT_S = 1800.0
 MODEL, SAMPLES, STRICT, LENIENT, ERROR = "model", "samples.npz", "strict.tflite", "lenient.tflite", "error.txt"
+FLOAT = "float.tflite"
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,26 @@ class Conversion:
         lenient: when not: the file with the operators left in that could not, if even that was possible.
         reason: when not: the converter's words.
         unsupported: operators that TFLite does not have, as the converter names them.
+        floating: the TFLite file in floating point, where it was asked for and could be made.
     """
 
     strict: bytes | None
     lenient: bytes | None
     reason: str
     unsupported: tuple[str, ...]
+    floating: bytes | None = None
 
 
-def convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool = False) -> Conversion:
+def convert(
+    model: FloatModel, data: Dataset, io: str, *, floating: bool = False, verbose: bool = False
+) -> Conversion:
     """Convert a float model with calibration data.
 
     Args:
         model: frozen float model.
         data: calibration samples.
         io: ``uint8`` or ``int8``, type of inputs and outputs.
+        floating: convert the model without quantizing it, too.
         verbose: print what the converter printed.
 
     Raises:
@@ -70,6 +77,7 @@ def convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool = False)
         samples: dict[str, Any] = {spec.name: data.arrays[spec.name] for spec in model.inputs}
         np.savez(folder / SAMPLES, **samples)
         command = [sys.executable, "-m", "deploy.quantizing.converter", str(folder), io]
+        command += [FLOAT] if floating else []
         ended = bounded_process.run(command, folder, timeout_s=TIMEOUT_S)
         if verbose:
             print(ended.output, file=sys.stderr)
@@ -83,7 +91,7 @@ def convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool = False)
                     "run again with --verbose to see everything the converter says",
                 ],
             )
-        return Conversion(strict, lenient, reason, _unsupported(reason))
+        return Conversion(strict, lenient, reason, _unsupported(reason), _read(folder / FLOAT))
 
 
 def _read(path: Path) -> bytes | None:
@@ -98,7 +106,7 @@ def _unsupported(reason: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _main(folder: Path, io: str) -> None:
+def _main(folder: Path, io: str, *, floating: bool) -> None:
     """The child process: convert strictly; when that fails leniently, to show which operators are to blame."""
     import tensorflow as tf
 
@@ -106,11 +114,18 @@ def _main(folder: Path, io: str) -> None:
     try:
         content = _run(tf, folder, io, [sets.TFLITE_BUILTINS_INT8])
         (folder / STRICT).write_bytes(content)
+        if floating:
+            with contextlib.suppress(Exception):  # What it is for can do without it.
+                (folder / FLOAT).write_bytes(bytes(_converter(tf, folder).convert()))
     except Exception as error:  # ConverterError, RuntimeError, ValueError ...
         (folder / ERROR).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         with contextlib.suppress(Exception):
             lenient = [sets.TFLITE_BUILTINS_INT8, sets.TFLITE_BUILTINS, sets.SELECT_TF_OPS]
             (folder / LENIENT).write_bytes(_run(tf, folder, io, lenient))
+
+
+def _converter(tf: Any, folder: Path) -> Any:
+    return tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
 
 
 def _run(tf: Any, folder: Path, io: str, operators: list[Any]) -> bytes:
@@ -120,7 +135,7 @@ def _run(tf: Any, folder: Path, io: str, operators: list[Any]) -> bytes:
         for i in range(len(next(iter(samples.values())))):
             yield {name: array[i : i + 1] for name, array in samples.items()}
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
+    converter = _converter(tf, folder)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = operators
@@ -129,4 +144,4 @@ def _run(tf: Any, folder: Path, io: str, operators: list[Any]) -> bytes:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), sys.argv[2])
+    _main(Path(sys.argv[1]), sys.argv[2], floating=FLOAT in sys.argv[3:])

@@ -75,10 +75,12 @@ class Quantized:
     Attributes:
         model: the TFLite model.
         document: agreement, tensor table, versions.
+        floating: the float model as a TFLite file; None where nothing was compared, or TFLite cannot hold it.
     """
 
     model: Model
     document: QuantizationDocument
+    floating: bytes | None = None
 
 
 def quantize(
@@ -108,7 +110,7 @@ def quantize(
     """
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose uint8 or int8")
-    content = _convert(model, data, io, verbose=verbose)
+    content, floating = _convert(model, data, io, floating=compare > 0, verbose=verbose)
     quantized = tflite_model.load(content, source=f"{model.source} (converted)")
     refuse_float(quantized, model.source)
     _check_names(quantized, model)
@@ -140,6 +142,7 @@ def quantize(
                 name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-litert")
             },
         ),
+        floating,
     )
 
 
@@ -233,11 +236,13 @@ def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[
     }
 
 
-def _convert(model: FloatModel, data: Dataset, io: str, *, verbose: bool) -> bytes:
-    """Convert, or say which operators stand in the way."""
-    conversion = convert(model, data, io, verbose=verbose)
+def _convert(
+    model: FloatModel, data: Dataset, io: str, *, floating: bool, verbose: bool
+) -> tuple[bytes, bytes | None]:
+    """Convert (quantized, and as it is where asked for), or say which operators stand in the way."""
+    conversion = convert(model, data, io, floating=floating, verbose=verbose)
     if conversion.strict is not None:
-        return conversion.strict
+        return conversion.strict, conversion.floating
     if conversion.unsupported:
         raise BadInputError(
             f"{model.source}: cannot be fully quantized; TFLite has no operator for: "

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from deploy.judging.verdict import Verdict
 from deploy.reporting.content import Confusion, shown
+
+if TYPE_CHECKING:
+    from deploy.judging.verdict import Verdict
 
 MAX_LABELS = 24
 """Most classes of a table; beyond, those that are confused most, then the most frequent ones."""

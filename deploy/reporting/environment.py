@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from deploy.build_folder import CompileDocument
-from deploy.judging.verdict import Verdict
-from deploy.quantizing.quantization import QuantizationDocument
 from deploy.reporting.content import EnvironmentRow, shown
+
+if TYPE_CHECKING:
+    from deploy.judging.verdict import Verdict
+    from deploy.quantizing.quantization import QuantizationDocument
 
 
 def environment(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from deploy.judging.comparison import OutputComparison
+from typing import TYPE_CHECKING
+
 from deploy.reporting.charts import Chart, Spec, document
 from deploy.reporting.content import Confusion
+
+if TYPE_CHECKING:
+    from deploy.judging.comparison import OutputComparison
 
 _FEW_LABELS = 8
 """So many classes have cells of a fixed size; more share the width of the page."""

@@ -23,6 +23,7 @@ from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.judging.answer import Answer
 from deploy.judging.comparison import compare_outputs
+from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, named_inputs, random_inputs
 from deploy.judging.labels import Labels, load_labels
 from deploy.judging.oracles import TflmKernels, tflm_installed
@@ -280,7 +281,9 @@ class TargetRun:
             first = ReferenceOpinion(reference=self._reference, outputs=outputs)
             passed, reason = True, reason_of_second(first, second)
             self._reference, outputs, second = second.reference, second.outputs, first
-        predictions = all_predictions(models.source, answers, expected, labels)
+        samples = self._inputs.samples if self._inputs else ()
+        floats = float_outputs(self._build.float_model, models.source, samples)
+        predictions = all_predictions(models.source, answers, expected, labels, floats)
         return self._document(
             verdict="pass" if passed else "fail",
             exit_status=0 if passed else 1,

@@ -20,6 +20,7 @@ from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.files import write_text
 from deploy.judging.comparison import compare_outputs
+from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, random_inputs
 from deploy.judging.known_differences import summarise
 from deploy.judging.labels import load_labels
@@ -126,7 +127,8 @@ class Verification:
         passed, reason, opinions = _weigh(opinions, options.tolerance)
         self._reference = opinions[0].reference
         operators, explanations = self._explained(models, inference, opinions)
-        predictions = all_predictions(models.source, answers, expected[0], labels)
+        floats = float_outputs(self._build.float_model, models.source, samples)
+        predictions = all_predictions(models.source, answers, expected[0], labels, floats)
         return self._document(
             verdict="pass" if passed else "fail",
             exit_status=0 if passed else 1,

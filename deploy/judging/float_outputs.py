@@ -1,0 +1,47 @@
+"""What the float model says about the inputs of a run, where the build folder holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy import tflite_model
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.judging.comparison import dequantize, output_scale
+from deploy.judging.inputs import Sample
+from deploy.judging.oracles import OptimisedKernels
+from deploy.tflite_model import Model
+
+
+def float_outputs(path: Path | None, source: Model, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Run the float model on dequantized samples; its outputs by name, per sample.
+
+    Args:
+        path: the float model as a TFLite file; None where there is none.
+        source: the quantized model, which says how to read the samples.
+        samples: as they are fed to the target.
+
+    Returns:
+        One dictionary per sample; empty where there is no float model, or LiteRT cannot run it: its labels are an
+        extra that no verdict rests on.
+    """
+    if path is None:
+        return ()
+    try:
+        kernels = OptimisedKernels(tflite_model.read(path))
+        return tuple(kernels.run(_reals(source, sample)) for sample in samples)
+    except (BadInputError, NotInstalledError):
+        return ()
+
+
+def _reals(source: Model, sample: Sample) -> dict[str, NDArray[Any]]:
+    return {
+        name: dequantize(sample[name], output_scale(source, source.tensors[index])).astype(np.float32)
+        if source.tensors[index].quantization
+        else sample[name]
+        for index, name in source.input_names().items()
+    }
