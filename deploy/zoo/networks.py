@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_SEED = 1
+"""Of random weights: the same network, and so the same figures, every time."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A network by name, built.
@@ -63,6 +67,10 @@ def network(
             hints=[*_brought(project), f"deploy models train {project.name}, then --weights FILE"],
         )
     _import_tensorflow()
+    if weights is None and brought is None:
+        import keras
+
+        keras.utils.set_random_seed(_SEED)
     model, what = function(project, "build")(chosen), ""
     if weights is not None:
         _load_weights(model, weights)

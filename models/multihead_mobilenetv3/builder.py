@@ -28,6 +28,9 @@ _SMALLEST, _LARGEST = 32, 512
 _MAX_CLASSES = 4096
 _MAX_HEADS = 32
 
+_ONE_POOLING = 3
+"""Up to this height and width one pooling costs less than two (3x3x144: 1,064 cycles against 1,536)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -116,10 +119,19 @@ def build(options: Options | None = None) -> Any:
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = options.batch_norm_momentum
+    backbone = keras.models.clone_model(
+        backbone,
+        input_tensors=[image],
+        call_function=lambda layer, *inputs, **rest: _call(keras, layer, *inputs, **rest),
+    )
     # 1x1 convolutions on the pooled features, as in MobileNetV3's own classifier: the same parameters and function
     # as Dense, but an operator that LiteRT's reference kernels round as the NPU does (fully connected ones round
     # once, the NPU twice: one LSB in some 0.1 % of the logits, measured).
-    features = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(backbone.output)
+    # The heads' features keep the mean's own, finer scale: an average pooling's output has that of its input.
+    features = backbone.output
+    if features.shape[1] > _ONE_POOLING:
+        features = keras.layers.AveragePooling2D((features.shape[1], 1), name="pool_columns")(features)
+    features = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(features)
     if options.hidden:
         features = keras.layers.Conv2D(options.hidden, 1, name="hidden")(features)
         features = keras.layers.Activation("hard_swish", name="hidden_activation")(features)
@@ -127,6 +139,21 @@ def build(options: Options | None = None) -> Any:
         features = keras.layers.Dropout(options.dropout, name="dropout")(features)
     outputs = {name: _head(keras, features, name, classes, options) for name, classes in options.heads.items()}
     return keras.Model(image, outputs, name="multihead_mobilenetv3")
+
+
+def _call(keras: Any, layer: Any, *inputs: Any, **rest: Any) -> Any:
+    """Call a layer of the backbone; squeeze-and-excite averages in the form that costs the NPU least.
+
+    Average pooling of whole columns, then of the row that is left, takes a fifth to two fifths of the cycles of a
+    mean over both (Vela 5.2.0, U55-128: 24x24x16 2,886 instead of 12,560; 14x14x240 15,220 instead of 54,264).
+    """
+    if not isinstance(layer, keras.layers.GlobalAveragePooling2D):
+        return layer(*inputs, **rest)
+    _, height, width, _ = inputs[0].shape
+    if max(height, width) <= _ONE_POOLING:
+        return keras.layers.AveragePooling2D((height, width), name=layer.name)(inputs[0])
+    columns = keras.layers.AveragePooling2D((height, 1), name=f"{layer.name}_columns")(inputs[0])
+    return keras.layers.AveragePooling2D((1, width), name=layer.name)(columns)
 
 
 def _head(keras: Any, features: Any, name: str, classes: int, options: Options) -> Any:

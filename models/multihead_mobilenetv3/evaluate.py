@@ -33,7 +33,7 @@ from deploy.zoo.quantized import quantize_network
 
 NAME: Final = "multihead-mobilenetv3"
 TARGET_NPU: Final = "U55-128"
-NPU_MODEL_IMAGES: Final = 10_000
+NPU_MODEL_IMAGES: Final = 2_000
 MACHINE_IMAGES: Final = 64
 _BATCH = 500
 _NPU_BATCH = 100
