@@ -55,6 +55,7 @@ def _register_verbs() -> None:
     """Import the verb modules; each holds one verb and imports what is heavy inside it."""
     from deploy.cli.compile import COMPILE_EPILOG, compile_
     from deploy.cli.doctor import doctor
+    from deploy.cli.evaluate import EVALUATE_EPILOG, evaluate
     from deploy.cli.firmware import FIRMWARE_EPILOG, firmware
     from deploy.cli.fvp import app as fvp_app
     from deploy.cli.init import init
@@ -74,6 +75,7 @@ def _register_verbs() -> None:
     app.command("run-board", epilog=RUN_BOARD_EPILOG)(run_board)
     app.command("verify", epilog=VERIFY_EPILOG)(verify)
     app.command("sweep", epilog=SWEEP_EPILOG)(sweep)
+    app.command("evaluate", epilog=EVALUATE_EPILOG)(evaluate)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")
     app.command("doctor")(doctor)

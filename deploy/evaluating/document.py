@@ -122,7 +122,7 @@ class EvaluationDocument(Document):
 
     Attributes:
         schema_version: of this document.
-        verdict: ``pass`` or ``fail`` by the limits that were asked for; ``pass`` without any.
+        verdict: ``pass`` or ``fail`` by the limits that were asked for; None without any.
         exit_status: of the command.
         reason: one sentence.
         build: the build folder.
@@ -143,7 +143,7 @@ class EvaluationDocument(Document):
     """
 
     schema_version: int = EVALUATION_SCHEMA_VERSION
-    verdict: Literal["pass", "fail"]
+    verdict: Literal["pass", "fail"] | None
     exit_status: int
     reason: str
     build: str

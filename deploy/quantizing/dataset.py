@@ -179,7 +179,7 @@ def _checked(source: str, array: NDArray[Any], spec: InputSpec, limit: int) -> N
         raise BadInputError(f"{where} has shape {list(array.shape)}, expected {expected}", hints=hints)
     if len(array) == 0:
         raise BadInputError(f"{where} is empty, expected {expected}")
-    array = _cast(where, array[_spread(len(array), limit)], spec)
+    array = _cast(where, array[spread(len(array), limit)], spec)
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
         if bad.any():
@@ -205,8 +205,8 @@ def _cast(where: str, array: NDArray[Any], spec: InputSpec) -> NDArray[Any]:
     raise BadInputError(f"{where} is {array.dtype}, expected {dtype}", hints=hints)
 
 
-def _spread(available: int, limit: int) -> NDArray[np.int64]:
-    """Indices of ``limit`` items spread evenly over those available, in order."""
+def spread(available: int, limit: int) -> NDArray[np.int64]:
+    """Indices of at most ``limit`` items spread evenly over those available, in order."""
     count = min(available, limit)
     return np.arange(count, dtype=np.int64) * available // count
 
@@ -282,12 +282,19 @@ def _from_images(folder: Path, specs: Sequence[InputSpec], limit: int) -> dict[s
     files = sorted(path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not files:
         raise BadInputError(f"{folder}: no images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    picked = [files[i] for i in _spread(len(files), limit)]
-    return {spec.name: np.stack([_image(path, spec) for path in picked])}
+    picked = [files[i] for i in spread(len(files), limit)]
+    return {spec.name: np.stack([read_image(path, spec) for path in picked])}
 
 
-def _image(path: Path, spec: InputSpec) -> NDArray[Any]:
-    """One image as the input takes it, scaled to [0, 1]."""
+def read_image(path: Path, spec: InputSpec) -> NDArray[Any]:
+    """One image as a float input takes it: resized (bilinear), of its channels, scaled to [0, 1].
+
+    Returns:
+        ``spec.shape[1:]``, of its dtype.
+
+    Raises:
+        BadInputError: it is no usable image.
+    """
     from PIL import Image
 
     _, height, width, channels = spec.shape

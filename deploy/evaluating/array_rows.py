@@ -1,0 +1,115 @@
+"""Reads the rows of the arrays in an ``.npz`` (or of an ``.npy``) one after the other, never a whole array."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError
+
+_MAX_MEMBERS = 1000
+_MAX_ROW_BYTES = 1 << 30
+_SUFFIX = ".npy"
+
+
+class ArrayRows:
+    """An array in a file, read along its first dimension.
+
+    Args:
+        stream: at the beginning of an ``.npy``.
+        where: names the array in errors.
+
+    Attributes:
+        shape: of the whole array; its first dimension is what is read along.
+        dtype: of its elements.
+
+    Raises:
+        BadInputError: it is damaged, holds Python objects, is a single number, or is stored column by column.
+    """
+
+    def __init__(self, stream: IO[bytes], where: str) -> None:
+        self._stream, self._where = stream, where
+        try:
+            version = npy.read_magic(stream)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, by_column, self.dtype = read(stream)
+        except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+            raise BadInputError(f"{where}: not a usable NumPy array: {error}") from error
+        self.shape: tuple[int, ...] = tuple(shape)
+        if self.dtype.hasobject:
+            raise BadInputError(f"{where}: holds Python objects")
+        if not self.shape:
+            raise BadInputError(f"{where}: is a single number, not an array")
+        if by_column and len(self.shape) > 1:
+            raise BadInputError(
+                f"{where}: is stored column by column", hints=["numpy.ascontiguousarray(array) before saving"]
+            )
+        self._row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if self._row_bytes > _MAX_ROW_BYTES:
+            raise BadInputError(f"{where}: one sample has {self._row_bytes} bytes")
+        self._left = self.shape[0]
+
+    def read(self, count: int) -> NDArray[Any]:
+        """The next rows, at most ``count``; fewer at the end.
+
+        Raises:
+            BadInputError: the file ends before the array does, or is damaged.
+        """
+        count = min(count, self._left)
+        self._left -= count
+        try:
+            content = self._stream.read(count * self._row_bytes)
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise BadInputError(f"{self._where}: is damaged: {error}") from error
+        if len(content) != count * self._row_bytes:
+            raise BadInputError(f"{self._where}: the file ends before the array does")
+        return np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+
+    def read_all(self, most: int) -> NDArray[Any]:
+        """All rows of a small array.
+
+        Raises:
+            BadInputError: it is larger than ``most`` bytes, or damaged.
+        """
+        if self.shape[0] * self._row_bytes > most:
+            raise BadInputError(f"{self._where}: larger than the {most} bytes that are read")
+        return self.read(self.shape[0])
+
+
+@contextlib.contextmanager
+def open_arrays(path: Path) -> Iterator[dict[str, ArrayRows]]:
+    """Open an ``.npz`` or ``.npy``: name -> array; an ``.npy`` array is named after the file.
+
+    Raises:
+        BadInputError: missing, damaged, or another kind of file.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if path.suffix == ".npz":
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                members = archive.infolist()
+                if len(members) > _MAX_MEMBERS:
+                    raise BadInputError(f"{path}: holds {len(members)} arrays")
+                streams = {
+                    item.filename.removesuffix(_SUFFIX): stack.enter_context(archive.open(item))
+                    for item in members
+                }
+            elif path.suffix == _SUFFIX:
+                streams = {path.stem: stack.enter_context(path.open("rb"))}
+            else:
+                raise BadInputError(
+                    f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array, labels=numbers)"]
+                )
+        except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise BadInputError(f"{path}: cannot be read: {reason}") from error
+        yield {name: ArrayRows(stream, f"{path}: array {name}") for name, stream in streams.items()}

@@ -1,0 +1,94 @@
+"""A labelled set as a folder that holds a folder of images per class."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deploy.errors import BadInputError
+from deploy.evaluating.heads import Head
+from deploy.evaluating.labelled_data import LabelledData, Request
+from deploy.evaluating.model_inputs import Batch, InputForms
+from deploy.quantizing.dataset import IMAGE_SUFFIXES, InputSpec, read_image, spread
+from deploy.tflite_model import Model
+
+_MAX_IMAGES = 1_000_000
+
+
+def class_folders(request: Request, forms: InputForms, model: Model) -> LabelledData:
+    """Open a folder whose subfolders are the classes, in the order of their names or as ``--labels`` numbers them.
+
+    Images are read as for calibration: resized, of the input's channels, scaled to [0, 1]. Fewer than all of them
+    are picked spread evenly over the classes.
+
+    Raises:
+        BadInputError: there are no images, or folders and classes do not match.
+    """
+    folder = Path(request.source)
+    head = request.only_head()
+    spec = _image_spec(folder, forms, model)
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    numbers = _folder_classes(request, head, [path.name for path in folders])
+    files = [(path, numbers[inner.name]) for inner in folders for path in _images(inner)]
+    if not files:
+        raise BadInputError(f"{folder}: no folders with images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    if request.count is not None and request.count > len(files):
+        raise BadInputError(
+            f"--count {request.count}: {folder} holds {len(files)} images", hints=[f"--count {len(files)}"]
+        )
+    picked = [files[i] for i in spread(len(files), request.count or len(files))]
+    by_number = {number: name for name, number in numbers.items()}
+    own = tuple(by_number[i] for i in range(head.classes)) if len(by_number) == head.classes else ()
+    names = request.class_names([head.name], {head.name: own})
+
+    def batches(size: int) -> Iterator[Batch]:
+        for first in range(0, len(picked), size):
+            part = picked[first : first + size]
+            rows = {spec.name: np.stack([read_image(path, spec) for path, _ in part])}
+            yield forms.batch(first, rows, {head.name: np.asarray([number for _, number in part], np.int64)})
+
+    return LabelledData(request.source, len(picked), names, batches)
+
+
+def _image_spec(folder: Path, forms: InputForms, model: Model) -> InputSpec:
+    """How images are read: as real values in [0, 1], like those that a model is calibrated with."""
+    if len(forms.names) != 1:
+        raise BadInputError(
+            f"{folder}: a folder of images can feed one input, the model has {', '.join(forms.names)}",
+            hints=["pass an .npz with one array per input, or FILE.py:function"],
+        )
+    shape = model.tensors[next(iter(model.input_names()))].shape
+    if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, 3, 4):
+        raise BadInputError(
+            f"{folder}: images need an input of shape [1, height, width, 1, 3 or 4], the model has {list(shape)}",
+            hints=["pass an .npz, or FILE.py:function that prepares the images"],
+        )
+    spec = InputSpec(forms.names[0], shape, "float32")
+    forms.check(spec.name, (1, *shape[1:]), np.dtype(np.float32))
+    return spec
+
+
+def _images(folder: Path) -> list[Path]:
+    candidates = itertools.islice(folder.rglob("*"), _MAX_IMAGES)
+    return sorted(path for path in candidates if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
+def _folder_classes(request: Request, head: Head, folders: Sequence[str]) -> dict[str, int]:
+    """Folder -> class number: by the class names of ``--labels``; without, in the order of their names."""
+    known = request.labels[head.name].classes if head.name in request.labels else ()
+    if known:
+        if unknown := [name for name in folders if name not in known]:
+            raise BadInputError(
+                f"{request.source}: folder {unknown[0]} is no class of {head.name}",
+                hints=[f"{request.labels_file} names: {', '.join(known)}"],
+            )
+        return {name: known.index(name) for name in folders}
+    if len(folders) != head.classes:
+        raise BadInputError(
+            f"{request.source}: {len(folders)} folders for the {head.classes} classes of {head.name}",
+            hints=[f'--labels with the class names: {{"{head.name}": {{"classes": ["cat", "dog"]}}}}'],
+        )
+    return {name: i for i, name in enumerate(folders)}

@@ -1,0 +1,306 @@
+"""Classifies a labelled set with float model, reference and target: the pipeline behind ``deploy evaluate``.
+
+labelled set, batch by batch -> three classifiers -> counts -> figures and limits -> document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.build_folder import BuildFolder, Figure, Label
+from deploy.errors import BadInputError
+from deploy.evaluating import sources
+from deploy.evaluating.classifiers import (
+    FloatClassifier,
+    MachineTarget,
+    NpuModelTarget,
+    ReferenceClassifier,
+    Target,
+    Values,
+)
+from deploy.evaluating.document import Contestant, EvaluationDocument, OutputEvaluation
+from deploy.evaluating.float_source import load_given, load_known
+from deploy.evaluating.heads import Head, heads_of
+from deploy.evaluating.labelled_data import InputDigest, LabelledData, Request
+from deploy.evaluating.limits import Limits, broken_limits
+from deploy.evaluating.model_inputs import Batch
+from deploy.evaluating.scoring import Tally
+from deploy.evaluating.wrong_examples import WrongExamples, check_folder
+from deploy.judging.labels import load_labels
+from deploy.judging.verdict import Platform
+from deploy.tables import SHARE
+from deploy.targets.target_run import Models, read_models, tool_versions
+
+if TYPE_CHECKING:
+    from deploy.quantizing.model_source import ModelSource
+
+HOST = "host"
+"""The target that is the NPU model alone."""
+
+_FIGURES: dict[Contestant, str] = {
+    "target": "accuracy_",
+    "reference": "reference_accuracy_",
+    "float": "float_accuracy_",
+}
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a user may choose about an evaluation.
+
+    Attributes:
+        data: the labelled set.
+        labels: ``.json`` with class names and true labels.
+        output: the head that labels without a name are for.
+        model: the float model; None for the one that the build knows.
+        target: ``host``, or a simulator as ``run-fvp`` takes it.
+        firmware: what to boot on a simulator.
+        jobs: simulators side by side.
+        timeout_s: seconds that a boot may take.
+        count: how many inputs; None for all.
+        top_k: also count the true class among so many; None for not.
+        limits: what the target's accuracy is held to.
+        save_wrong: folder for inputs that only the target gets wrong.
+    """
+
+    data: str
+    labels: Path | None = None
+    output: str | None = None
+    model: ModelSource | None = None
+    target: str = HOST
+    firmware: str = "runner"
+    jobs: int | None = None
+    timeout_s: float | None = None
+    count: int | None = None
+    top_k: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    save_wrong: Path | None = None
+
+
+class Evaluation:
+    """One evaluation of a build.
+
+    Args:
+        build: an open build folder.
+        options: what the user chose.
+    """
+
+    def __init__(self, build: BuildFolder, options: EvaluateOptions) -> None:
+        self._build, self._options = build, options
+        self._notes: list[str] = []
+        self._float_text: str | None = None
+
+    def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> EvaluationDocument:
+        """Classify and count.
+
+        Args:
+            on_progress: called with (inputs done, total); total is what is known so far.
+
+        Raises:
+            BadInputError: build, data or options do not fit together.
+            NotInstalledError: something that was asked for is missing.
+            TargetError: the target gave no complete answer.
+        """
+        options = self._options
+        if options.save_wrong is not None:
+            check_folder(options.save_wrong)
+        models = read_models(self._build)
+        heads = heads_of(models.source)
+        data = sources.load(self._request(models, heads), models.source)
+        chosen = {name: head for name, head in heads.items() if name in data.names}
+        self._check_top_k(chosen)
+        unlabelled = [name for name in heads if name not in chosen]
+        if unlabelled:
+            self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
+        target = self._target(models)
+        reference = ReferenceClassifier(models.source)
+        floats = self._float(models, list(chosen))
+        contestants: tuple[Contestant, ...] = ("reference", "target")
+        if floats is not None:
+            contestants = ("float", *contestants)
+        tallies = {
+            name: Tally(head, data.names[name], contestants, options.top_k) for name, head in chosen.items()
+        }
+        wrong, digest, done = WrongExamples(), InputDigest(), 0
+        on_progress(0, data.count or 0)
+        for batch in data.batches(target.batch):
+            answers = _answers(batch, target, reference, floats, _counting(on_progress, done, data))
+            digest.add(batch)
+            for name, tally in tallies.items():
+                values = {who: _flat(answers[who][name]) for who in contestants}
+                wrong.add(batch, name, tally.add(values, batch.true[name]))
+            done += len(batch)
+            on_progress(done, data.count or done)
+        if done < (options.count or 0):
+            raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
+        if options.save_wrong is not None:
+            saved = wrong.save(options.save_wrong, data.names)
+            self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
+        outputs = tuple(tally.result() for tally in tallies.values())
+        return self._document(data, target, reference.name, outputs, wrong, done, digest.hexdigest())
+
+    def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
+        options = self._options
+        if options.output is not None and options.output not in heads:
+            raise BadInputError(
+                f"--output {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
+            )
+        labels = load_labels(options.labels, models.source) if options.labels else {}
+        return Request(options.data, heads, labels, options.labels, options.output, options.count)
+
+    def _check_top_k(self, heads: Mapping[str, Head]) -> None:
+        most = max(head.classes for head in heads.values())
+        if self._options.top_k is not None and not 2 <= self._options.top_k < most:
+            raise BadInputError(
+                f"--top-k {self._options.top_k}: the outputs have at most {most} classes",
+                hints=[f"2 to {most - 1}"] if most > 2 else [],
+            )
+
+    def _target(self, models: Models) -> Target:
+        options = self._options
+        if options.target == HOST:
+            return NpuModelTarget(self._build, models.compiled)
+        return MachineTarget(
+            self._build,
+            options.target,
+            firmware=options.firmware,
+            jobs=options.jobs,
+            timeout_s=options.timeout_s,
+        )
+
+    def _float(self, models: Models, heads: list[str]) -> FloatClassifier | None:
+        if self._options.model is not None:
+            model = load_given(self._options.model)
+        else:
+            known, note = load_known(self._build)
+            if known is None:
+                self._notes.append(note)
+                return None
+            model = known
+        self._float_text = model.source
+        return FloatClassifier(model, models.source, heads)
+
+    def _document(
+        self,
+        data: LabelledData,
+        target: Target,
+        reference: str,
+        outputs: tuple[OutputEvaluation, ...],
+        wrong: WrongExamples,
+        inputs: int,
+        digest: str,
+    ) -> EvaluationDocument:
+        broken = broken_limits(self._options.limits, outputs)
+        versions = {**self._build.document.versions, **tool_versions()}
+        if self._float_text is not None:
+            versions |= _float_versions()
+        return EvaluationDocument(
+            verdict="fail" if broken else "pass" if self._options.limits != Limits() else None,
+            exit_status=1 if broken else 0,
+            reason="; ".join(broken) if broken else _summary(outputs, self._options.limits),
+            build=str(self._build.path),
+            model_sha256=self._build.document.compiled_sha256,
+            inputs=inputs,
+            data=data.source,
+            input_sha256=digest,
+            platform=target.platform,
+            firmware=target.firmware,
+            reference=reference,
+            float_model=self._float_text,
+            outputs=outputs,
+            wrong_only_on_target=dict(wrong.counts),
+            wrong_examples=tuple(wrong.listed),
+            figures=figures_of(outputs, target.platform, reference, data.source),
+            notes=(*data.notes, *self._notes),
+            versions=versions,
+        )
+
+
+def figures_of(
+    outputs: tuple[OutputEvaluation, ...], platform: Platform, reference: str, data: str
+) -> tuple[Figure, ...]:
+    """Accuracy of every contestant on every output, and how far target and reference agree; each labelled."""
+    simulated: Label = "measured" if platform.kind == "board" else "simulated"
+    who: dict[Contestant, str] = {
+        "target": f"{platform.version or platform.executable}, Ethos-{platform.npu}",
+        "reference": reference,
+        "float": "float model",
+    }
+    figures = []
+    for output in outputs:
+        for score in reversed(output.scores):
+            label: Label = simulated if score.contestant == "target" else "measured"
+            of = f"of {score.count} inputs of {data}"
+            name, whose = f"{_FIGURES[score.contestant]}{output.name}", who[score.contestant]
+            source = f"{whose}: {score.correct} {of}, 95 % interval {score.low:.2%} to {score.high:.2%}"
+            figures.append(Figure(name=name, value=score.accuracy, unit=SHARE, label=label, source=source))
+            if score.top_k_correct is not None:
+                figures.append(
+                    Figure(
+                        name=f"top{output.top_k}_{name}",
+                        value=score.top_k_correct / score.count,
+                        unit=SHARE,
+                        label=label,
+                        source=f"{whose}: {score.top_k_correct} {of}",
+                    )
+                )
+        for agreement in output.agreements:
+            if (agreement.first, agreement.second) == ("reference", "target"):
+                count = output.scores[0].count
+                figures.append(
+                    Figure(
+                        name=f"agreement_{output.name}",
+                        value=agreement.same_class / count,
+                        unit=SHARE,
+                        label=simulated,
+                        source=f"same class on target and {reference}, {count} inputs of {data}",
+                    )
+                )
+    return tuple(figures)
+
+
+def _summary(outputs: tuple[OutputEvaluation, ...], limits: Limits) -> str:
+    told = []
+    for output in outputs:
+        score = output.score("target")
+        if score is not None:
+            told.append(f"{output.name} {score.accuracy:.2%} ({score.low:.2%} to {score.high:.2%})")
+    held = ", within the limits" if limits != Limits() else ""
+    return f"on target {', '.join(told)} of {outputs[0].scores[0].count} inputs{held}"
+
+
+def _answers(
+    batch: Batch,
+    target: Target,
+    reference: ReferenceClassifier,
+    floats: FloatClassifier | None,
+    answered: Callable[[int], None],
+) -> dict[Contestant, Values]:
+    answers: dict[Contestant, Values] = {
+        "target": target.run(batch, answered),
+        "reference": reference.run(batch),
+    }
+    if floats is not None:
+        answers["float"] = floats.run(batch)
+    return answers
+
+
+def _counting(on_progress: Callable[[int, int], None], done: int, data: LabelledData) -> Callable[[int], None]:
+    return lambda answered: on_progress(done + answered, data.count or done + answered)
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """``[n, classes]``."""
+    return np.asarray(values).reshape(len(values), -1)
+
+
+def _float_versions() -> dict[str, str]:
+    import importlib.metadata
+
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras")}
