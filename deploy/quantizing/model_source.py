@@ -140,6 +140,8 @@ def _keras_model(source: ModelSource) -> Any:
 def _load_file(source: ModelSource) -> Any:
     import keras
 
+    import deploy.models.face_blocks.pyramid  # noqa: F401 - makes known to Keras the one layer of ours in a file
+
     try:
         return keras.models.load_model(source.path, compile=False)
     except DeployError:

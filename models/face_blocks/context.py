@@ -52,14 +52,13 @@ class SSH(Inlined):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """[N, H, W, channels] to the same shape."""
-        half = self._part("5_1", x, activate=True)
-        seven = self._part("7_3", self._part("7_2", half, activate=True))
-        views = [self._part("3", x), self._part("5_2", half), seven]
-        return relu(f"{self.name}_relu")(keras.ops.concatenate(views, axis=-1))
+        # ReLU in every part, not once behind the concatenation: there it is free, fused into the convolution.
+        half = self._part("5_1", x)
+        seven = self._part("7_3", self._part("7_2", half))
+        return keras.ops.concatenate([self._part("3", x), self._part("5_2", half), seven], axis=-1)
 
-    def _part(self, part: str, x: Any, *, activate: bool = False) -> Any:
-        x = self.norms[part](self.convs[part](x))
-        return relu(f"{self.name}_{part}_relu")(x) if activate else x
+    def _part(self, part: str, x: Any) -> Any:
+        return relu(f"{self.name}_{part}_relu")(self.norms[part](self.convs[part](x)))
 
 
 class DeformableContext(Inlined):  # type: ignore[misc]

@@ -48,8 +48,11 @@ def weigh(weights: FusionWeights, *inputs: Any) -> list[Any]:
 
 
 def upsample(x: Any) -> Any:
-    """Nearest neighbour, twice the height and width (as one resize, which the NPU has)."""
-    return keras.layers.Resizing(2 * x.shape[1], 2 * x.shape[2], interpolation="nearest")(x)
+    """Nearest neighbour, twice the height and width: one resize, where ``UpSampling2D`` becomes a hundred copies.
+
+    (``keras.layers.Resizing`` would switch all layers behind it to training mode when nothing else is asked for.)
+    """
+    return keras.ops.image.resize(x, (2 * x.shape[1], 2 * x.shape[2]), interpolation="nearest")
 
 
 def downsample(x: Any) -> Any:

@@ -1,0 +1,69 @@
+"""What tests of model projects share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from deploy import tflite_model, zoo
+from deploy.compiling import vela
+from deploy.compiling.compile_options import compile_options
+from deploy.judging.reference import ReferenceKernels
+from deploy.npu_config import npu_config
+from deploy.quantizing.quantization import Quantized
+from deploy.verifying.npu_inference import NpuInference
+
+
+@dataclass(frozen=True)
+class OnNpu:
+    """An untrained network of a project, quantized once, compiled for any NPU.
+
+    Attributes:
+        quantized: uint8 in and out, calibrated with random images.
+    """
+
+    quantized: Quantized
+
+    def compiled(self, npu: str) -> vela.VelaResult:
+        options = compile_options(npu_config(npu))
+        asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
+        return vela.compile_bytes(self.quantized.model.content, asked, source="network")
+
+    def operators(self, npu: str) -> list[str]:
+        """What Vela left of the network: one ``ethos-u`` where all of it runs on the NPU."""
+        return [op.code for op in tflite_model.load(self.compiled(npu).compiled).operators]
+
+    def differences(self, npu: str, inputs: int = 1) -> dict[str, int]:
+        """Output elements in which the NPU model differs from LiteRT's reference kernels, by output."""
+        target = NpuInference(tflite_model.load(self.compiled(npu).compiled), npu_config(npu))
+        kernels = ReferenceKernels(self.quantized.model)
+        (name,) = self.quantized.model.input_names().values()
+        shape = self.quantized.document.inputs[0].shape
+        total: dict[str, int] = {}
+        for seed in range(inputs):
+            image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+            want, got = kernels.run({name: image}), target.run({name: image})
+            assert all(np.ptp(values.astype(int)) > 20 for values in want.values()), "nothing to compare"
+            for output in want:
+                total[output] = total.get(output, 0) + int((want[output] != got[output]).sum())
+        return total
+
+
+@pytest.fixture(scope="session")
+def on_npu() -> Callable[[str, Sequence[str]], OnNpu]:
+    """(project, assignments) -> its network with random weights, quantized; each is quantized once."""
+    from deploy.zoo.quantized import quantize_network
+
+    kept: dict[tuple[str, ...], OnNpu] = {}
+
+    def quantized(project: str, assignments: Sequence[str]) -> OnNpu:
+        key = (project, *assignments)
+        if key not in kept:
+            network = zoo.network(project, assignments, trained=False)
+            kept[key] = OnNpu(quantize_network(network, data="random", samples=4))
+        return kept[key]
+
+    return quantized
