@@ -1,0 +1,76 @@
+"""Compares the roofline of an Ethos-U with Vela's cycles, layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from deploy.compiling import vela
+from deploy.npu_config import NpuConfig
+from deploy.roofline.layers import layers
+from deploy.roofline.npu import estimate
+from deploy.tflite_model import Model
+
+
+@dataclass(frozen=True)
+class ComparedLayer:
+    """One operator of the source model.
+
+    Attributes:
+        operator: TFLite's name.
+        ours: estimated cycles.
+        vela: cycles of everything that Vela made of it.
+    """
+
+    operator: str
+    ours: int
+    vela: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network on an NPU.
+
+    Attributes:
+        npu: ``U55-128`` and so on.
+        layers: those that cost something in either view.
+        ours: estimated cycles of the network.
+        vela: Vela's.
+    """
+
+    npu: str
+    layers: tuple[ComparedLayer, ...]
+    ours: int
+    vela: int
+
+    @property
+    def ratio(self) -> float:
+        """Ours by Vela's."""
+        return self.ours / max(1, self.vela)
+
+
+def compare(model: Model, npu: NpuConfig, *, source: str) -> Comparison:
+    """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
+
+    Args:
+        model: quantized, before Vela.
+        npu: Ethos-U55 or U65.
+        source: names the model in errors.
+
+    Raises:
+        BadInputError: the model cannot be estimated or compiled.
+        NotInstalledError: Vela is missing.
+    """
+    ours = estimate(layers(model), npu)
+    options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
+    compiled = vela.compile_bytes(model.content, options, source=source)
+    cycles: Counter[int | None] = Counter()
+    for row in compiled.layers:
+        cycles[row.source_operator] += row.number("Op Cycles")
+    compared = (ComparedLayer(item.layer.operator, item.cycles, cycles[item.layer.index]) for item in ours.layers)
+    return Comparison(
+        npu.name,
+        tuple(layer for layer in compared if layer.ours or layer.vela),
+        ours.cycles,
+        int(float(compiled.summary["cycles_total"])),
+    )
