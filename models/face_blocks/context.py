@@ -130,7 +130,7 @@ class DeformableContext(Inlined):  # type: ignore[misc]
                 seen = padded[:, top : top + height, left : left + width, :]
                 products.append(keras.ops.multiply(seen, weights[shift][..., tap : tap + 1]))
             stacked = keras.layers.Concatenate(axis=1)(products)
-            samples.append(_add_up(keras.layers.Reshape((_TAPS, height * width, channels))(stacked)))
+            samples.append(add_up(keras.layers.Reshape((_TAPS, height * width, channels))(stacked)))
         mixed = self.conv(keras.layers.Concatenate(axis=1)(samples))
         return keras.layers.Reshape((height, width, mixed.shape[-1]))(mixed)
 
@@ -138,8 +138,8 @@ class DeformableContext(Inlined):  # type: ignore[misc]
 _TAPS = 9
 
 
-def _add_up(x: Any) -> Any:
-    """Sum over the second axis, [N, 9, W, C] to [N, 1, W, C]."""
+def add_up(x: Any) -> Any:
+    """Sum over the second axis, [N, 9, W, C] to [N, 1, W, C], as a depthwise convolution with a kernel of ones."""
     return keras.ops.depthwise_conv(x, np.ones((_TAPS, 1, x.shape[-1], 1), np.float32), padding="valid")
 
 
