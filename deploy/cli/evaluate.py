@@ -21,8 +21,9 @@ EVALUATE_EPILOG = """Examples:
     deploy evaluate build/demo --data test.npz --target open --count 64             on the whole machine
 
 DATA is an .npz with the inputs and an array labels_OUTPUT (labels, where there is one output), an .npz with
---labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays, (inputs, labels),
-or an iterable of (input, label). Inputs are as the model takes them, or real values, which are quantized.
+--labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays,
+(inputs, labels), or an iterable of (input, label). Inputs are as the model takes them, or real values, which are
+quantized.
 """
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError
 from deploy.evaluating.array_rows import ArrayRows, open_arrays
 from deploy.evaluating.label_arrays import CLASSES, LABELS, array_names, common_count, no_labels, part_of
-from deploy.evaluating.labelled_data import TEN_MILLION, LabelledData, Request, class_numbers
+from deploy.evaluating.labelled_data import MAX_LABELS, LabelledData, Request, class_numbers
 from deploy.evaluating.model_inputs import Batch, InputForms
 
-_MAX_LABEL_BYTES = 8 * TEN_MILLION
+_MAX_LABEL_BYTES = 8 * MAX_LABELS
 
 
 def array_file(request: Request, forms: InputForms, path: Path) -> LabelledData:
@@ -64,10 +64,9 @@ def _split(
                 taken.add(name)
                 own[head.name] = _words(arrays[name], f"{request.source}: array {name}")
                 break
-    inputs = forms.choose([name for name in arrays if name not in taken])
     if not labels:
         raise no_labels(request, list(arrays))
-    return inputs, labels, own
+    return forms.choose([name for name in arrays if name not in taken]), labels, own
 
 
 def _words(rows: ArrayRows, where: str) -> tuple[str, ...]:

@@ -29,10 +29,14 @@ def array_names(kind: str, head: Head, request: Request) -> tuple[str, ...]:
 
 def no_labels(request: Request, arrays: Sequence[str]) -> BadInputError:
     """The error for data without labels; ``arrays`` are what it holds."""
-    wanted = [f"labels_{name}" for name in request.heads] if len(request.heads) > 1 else [LABELS]
+    wanted, hints = [LABELS], ["--labels labels.json"]
+    if len(request.heads) > 1 and request.output is None:
+        wanted = [f"{LABELS}_{name}" for name in request.heads]
+        if LABELS in arrays:
+            hints = [f"--output {next(iter(request.heads))}, if that is what {LABELS} are for"]
     return BadInputError(
         f"{request.source}: no labels in it (it holds {', '.join(arrays) or 'nothing'})",
-        hints=[f"an array {' or '.join(wanted)} of class numbers", "--labels labels.json"],
+        hints=[f"an array {' or '.join(wanted)} of class numbers", *hints],
     )
 
 

@@ -16,7 +16,7 @@ from deploy.evaluating.heads import Head, check_classes
 from deploy.evaluating.model_inputs import Batch
 from deploy.judging.labels import Labels
 
-TEN_MILLION = 10_000_000
+MAX_LABELS = 10_000_000
 """Most labels that are read."""
 
 

@@ -12,6 +12,8 @@ from deploy.build_folder import (
     OperatorRecord,
     TensorRecord,
 )
+from deploy.evaluating.document import read_evaluation
+from deploy.evaluating.text import print_accuracy
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.documents import read_quantization
 from deploy.tables import figures_table, table_of
@@ -56,6 +58,10 @@ def print_build(build: BuildFolder, console: Console, *, every_operator: bool = 
         said = read.warnings
         for warning in said:
             console.print(f"note: {warning}\n")
+    evaluation = read_evaluation(build)
+    if evaluation is not None:
+        console.print(f"{evaluation.inputs} inputs from {evaluation.data}")
+        print_accuracy(evaluation, console)
     console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
     _print_placement(document, console)
     for warning in document.warnings:

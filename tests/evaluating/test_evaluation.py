@@ -1,0 +1,277 @@
+"""``deploy evaluate`` on real builds: counts, faults, limits, and what it leaves for other commands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluating.conftest import INPUTS, with_fault
+
+from deploy.build_folder import COMPILE_DOCUMENT, QUANTIZE_DOCUMENT, BuildFolder
+from deploy.cli.main import run
+from deploy.errors import BadInputError
+from deploy.evaluating.document import EvaluationDocument, evaluation_path, read_evaluation
+from deploy.evaluating.float_source import load_known
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
+    """Run ``deploy evaluate`` and return what it prints."""
+    assert run(["evaluate", *map(str, words)]) == status
+    return capsys.readouterr().out
+
+
+def document(build: BuildFolder) -> EvaluationDocument:
+    found = read_evaluation(build)
+    assert found is not None
+    return found
+
+
+def test_a_good_build_is_as_accurate_as_its_reference_and_the_document_says_so(
+    residual_build: BuildFolder, residual_data: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (residual_build.path, "--data", residual_data, "--top-k", 3, "--json", "e.json")
+    text = evaluated(capsys, 0, *words)
+    found = document(residual_build)
+    assert json.loads(Path("e.json").read_text()) == json.loads(evaluation_path(residual_build).read_text())
+    (output,) = found.outputs
+    assert [(score.contestant, score.correct, score.count) for score in output.scores] == [
+        ("reference", INPUTS, INPUTS),
+        ("target", INPUTS, INPUTS),
+    ]
+    assert output.agreements[0].exact == INPUTS
+    assert (found.verdict, found.exit_status, found.inputs) == (None, 0, INPUTS)
+    assert found.platform.kind == "host" and found.firmware is None
+    figures = {figure.name: figure for figure in found.figures}
+    target, reference = figures[f"accuracy_{output.name}"], figures[f"reference_accuracy_{output.name}"]
+    assert (target.value, target.label, reference.label) == (1, "simulated", "measured")
+    assert f"{INPUTS} of {INPUTS} inputs" in target.source and "95 % interval" in target.source
+    assert figures[f"top3_accuracy_{output.name}"].value == 1
+    assert "no float model: the build was made from a quantized model" in found.notes[0]
+    assert found.versions["ethos-u-vela"] and "100.00%" in text and "no limits asked for" in text
+
+
+def test_a_fault_in_the_compiled_constants_is_seen_as_lost_accuracy_and_the_examples_are_saved(
+    residual_build: BuildFolder, residual_data: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = with_fault(residual_build, in_folder / "broken")
+    words = [broken.path, "--data", residual_data, "--fail-below", "99%", "--max-drop", "1", "--save-wrong", "w"]
+    text = evaluated(capsys, 1, *words, "-q")
+    found = document(broken)
+    (output,) = found.outputs
+    target, reference = output.score("target"), output.score("reference")
+    assert target and reference and reference.correct == INPUTS > target.correct
+    wrong = INPUTS - target.correct
+    assert found.wrong_only_on_target == {output.name: wrong} and len(found.wrong_examples) == wrong
+    assert {example.target for example in found.wrong_examples} == {0}
+    assert f"verdict: FAIL - {output.name}: {target.accuracy:.2%} on target, below the 99% asked for; " in text
+    assert "points below the quantized reference (100.00%), at most 1 are allowed" in text
+    assert len(list(Path("w").glob("*.png"))) == wrong
+    # The saved inputs are the ones: verify takes them, and finds every one of them to differ.
+    assert run(["verify", str(broken.path), "--inputs", "w/inputs.npz", "--labels", "w/labels.json", "-q"]) == 1
+    verdict = json.loads((broken.path / "verify.json").read_text())
+    assert verdict["inputs"] == wrong
+    assert verdict["outputs"][0]["top1_agreement"] == 0
+
+
+def test_reports_show_and_compare_the_accuracy(
+    residual_build: BuildFolder, residual_data: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = with_fault(residual_build, in_folder / "broken")
+    evaluated(capsys, 0, residual_build.path, "--data", residual_data, "-q")
+    assert run(["report", str(residual_build.path), str(broken.path), "--fail-on", "accuracy-0.5", "-q"]) == 2
+    assert f"{broken.path} has no accuracy_" in capsys.readouterr().err
+    evaluated(capsys, 0, broken.path, "--data", residual_data, "-q")
+    assert run(["report", str(residual_build.path), str(broken.path), "--fail-on", "accuracy-0.5"]) == 1
+    text = capsys.readouterr().out
+    assert "fail  accuracy-0.5: accuracy " in text and " points " in text
+    assert "not taken with the same inputs" not in text
+    evaluated(capsys, 0, broken.path, "--data", residual_data, "--count", 3, "-q")
+    assert run(["report", str(residual_build.path), str(broken.path)]) == 0
+    assert "was not taken with the same inputs" in capsys.readouterr().out
+    assert run(["report", str(broken.path)]) == 0
+    assert "Accuracy: on target simulated" in capsys.readouterr().out
+
+
+def test_limits_that_hold_are_a_pass(
+    residual_build: BuildFolder, residual_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = evaluated(
+        capsys, 0, residual_build.path, "--data", residual_data, "--fail-below", "100%", "--max-drop", "0", "-q"
+    )
+    assert "verdict: PASS - on target" in text and "within the limits" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "gone.npz"], "gone.npz: no such file or folder"),
+        ([], "no labelled set given"),
+        (["--data", "DATA", "--count", "13"], "--count 13"),
+        (["--data", "DATA", "--top-k", "10"], "--top-k 10: the outputs have at most 10 classes"),
+        (["--data", "DATA", "--output", "kind"], "--output kind: no such output with classes"),
+        (["--data", "DATA", "--fail-below", "0.9"], "a share of one, or percent?"),
+        (["--data", "DATA", "--max-drop", "x"], "--max-drop x: not a number of percentage points"),
+        (["--data", "DATA", "--firmware", "npu"], "need a machine"),
+        (["--data", "DATA", "--jobs", "2"], "need a machine"),
+        (["--data", "DATA", "--set", "alpha=1"], "--set goes with --model"),
+        (["--data", "DATA", "--model", "gone.keras"], "gone.keras: no such model"),
+        (["--data", "DATA", "--model", "SOURCE"], "a TFLite model is quantized"),
+        (["--data", "DATA", "--json", "/proc/x/e.json"], "/proc/x/e.json: cannot be written"),
+        (["--data", "DATA", "--save-wrong", "full"], "--save-wrong full: holds other files"),
+        (["--data", "DATA", "--labels", "gone.json"], "gone.json: cannot be read"),
+        (["--data", "DATA", "--target", "/nowhere/FVP"], "/nowhere/FVP"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_in_one_sentence(
+    residual_build: BuildFolder,
+    residual_data: Path,
+    in_folder: Path,
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("full").mkdir()
+    Path("full/thesis.txt").write_text("x")
+    named = {"DATA": str(residual_data), "SOURCE": str(residual_build.source)}
+    status = run(["evaluate", str(residual_build.path), *(named.get(word, word) for word in words)])
+    assert status in (2, 3)
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+
+
+def test_a_stream_that_ends_before_the_count_is_refused(
+    residual_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("data.py").write_text(
+        "import numpy as np\ndef few():\n    for i in range(3): yield np.zeros((32, 32, 3), np.int8), i\n"
+    )
+    assert run(["evaluate", str(residual_build.path), "--data", "data.py:few", "--count", "5"]) == 2
+    assert "--count 5: data.py:few holds 3 inputs" in capsys.readouterr().err
+    evaluated(capsys, 0, residual_build.path, "--data", "data.py:few", "-q")
+    assert document(residual_build).inputs == 3
+
+
+def test_an_evaluation_of_another_compilation_or_a_damaged_one_is_not_used(
+    residual_build: BuildFolder, residual_data: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated(capsys, 0, residual_build.path, "--data", residual_data, "-q")
+    kept = evaluation_path(residual_build).read_text()
+    broken = with_fault(residual_build, in_folder / "broken")
+    evaluation_path(broken).write_text(kept)
+    assert read_evaluation(broken) is None
+    for text, message in (("{}", "cannot be read"), (kept.replace(": 1,", ": 9,", 1), "schema version 9")):
+        evaluation_path(broken).write_text(text)
+        with pytest.raises(BadInputError, match=message):
+            read_evaluation(broken)
+
+
+@pytest.mark.parametrize(
+    ("model", "warnings", "note"),
+    [
+        ("gone.keras", [], "gone.keras: no such model; --model MODEL names another place"),
+        ("data.py:build", [], "--model data.py:build would run its code"),
+        ("models:multihead-mobilenetv3 alpha=9", [], "no float model: "),
+        ("models:multihead-mobilenetv3", ["random weights (...)"], "has random weights"),
+    ],
+)
+def test_a_float_model_that_cannot_or_must_not_be_loaded_is_left_out_with_the_reason(
+    residual_build: BuildFolder, in_folder: Path, model: str, warnings: list[str], note: str
+) -> None:
+    Path("data.py").write_text("raise SystemExit('must not run')\n")
+    build = with_fault(residual_build, in_folder / "copy")
+    tensors = json.loads((build.path / COMPILE_DOCUMENT).read_text())
+    quantize = {
+        "model": model,
+        "io": "int8",
+        "calibration": "x",
+        "calibration_samples": 1,
+        "agreement_samples": 0,
+        "agreement": [],
+        "kernels": "none",
+        "warnings": warnings,
+        "inputs": tensors["inputs"],
+        "outputs": tensors["outputs"],
+        "sha256": "x",
+        "versions": {},
+    }
+    (build.path / QUANTIZE_DOCUMENT).write_text(json.dumps(quantize))
+    found, said = load_known(build)
+    assert found is None and note in said
+
+
+@pytest.mark.system
+def test_a_whole_machine_gives_the_same_counts(
+    residual_build: BuildFolder, residual_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated(capsys, 0, residual_build.path, "--data", residual_data, "--target", "open", "--count", 3, "-q")
+    found = document(residual_build)
+    (output,) = found.outputs
+    assert (found.inputs, found.platform.kind) == (3, "open")
+    assert found.firmware is not None and found.firmware.kind == "runner"
+    assert [score.correct for score in output.scores] == [3, 3]
+    assert output.agreements[0].exact == 3
+
+
+@pytest.mark.tensorflow
+def test_the_demo_network_counts_as_its_own_evaluation_does(
+    demo_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deploy import tflite_model, zoo
+    from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
+    from deploy.quantizing.quantization import Quantized
+    from deploy.reporting.documents import read_quantization
+
+    images, labels = fashion_mnist.test_inputs(200)
+    fashion_mnist.write(Path(), count=200)
+    evaluated(capsys, 0, demo_build.path, "--data", "test.npz", "--labels", "labels.json", "-q")
+    found = document(demo_build)
+    assert found.float_model is not None and found.float_model.startswith("models:multihead-mobilenetv3")
+    quantized = Quantized(
+        tflite_model.read(demo_build.source), read_quantization(demo_build.path / QUANTIZE_DOCUMENT)
+    )
+    network = zoo.network("multihead-mobilenetv3")
+    floats, reference = (
+        evaluate.classify_float(network.model, images),
+        evaluate.reference_outputs(quantized, images),
+    )
+    target = evaluate.npu_outputs(demo_build, images)
+    expected = {head.head: head for head in evaluate.compare(labels, floats, reference)}
+    assert {output.name for output in found.outputs} == set(expected)
+    for output in found.outputs:
+        own = expected[output.name]
+        scores = {score.contestant: score for score in output.scores}
+        assert scores["float"].correct == own.float_correct
+        assert scores["reference"].correct == own.uint8_correct
+        assert scores["target"].correct == int((target[output.name].argmax(axis=1) == labels[output.name]).sum())
+        assert scores["float"].count == own.images == 200
+        agreements = {(pair.first, pair.second): pair for pair in output.agreements}
+        assert agreements["float", "reference"].same_class == own.same_class
+        assert agreements["reference", "target"].exact == 200
+        assert scores["target"].accuracy > 0.85
+        confusion = np.zeros((own.classes, own.classes), int)
+        np.add.at(confusion, (labels[output.name], target[output.name].argmax(axis=1)), 1)
+        cells = {(true, said): count for true, said, count in scores["target"].confusion}
+        assert cells == {(i, j): confusion[i, j] for i, j in zip(*np.nonzero(confusion), strict=True)}
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_fault_in_one_head_of_the_demo_network_is_seen_there_and_nowhere_else(
+    demo_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deploy.models.multihead_mobilenetv3 import fashion_mnist
+
+    fashion_mnist.write(Path(), count=200)
+    broken = with_fault(demo_build, in_folder / "broken")
+    words = ["--data", "test.npz", "--labels", "labels.json", "--max-drop", "5", "--save-wrong", "wrong"]
+    text = evaluated(capsys, 1, broken.path, *words, "-q")
+    counts = document(broken).wrong_only_on_target
+    (hurt,) = [name for name, count in counts.items() if count]
+    assert counts[hurt] > 50 and sorted(counts.values())[0] == 0
+    assert f"verdict: FAIL - {hurt}: " in text and "points below the float model" in text
+    saved = json.loads(Path("wrong/examples.json").read_text())
+    assert len(saved) == 100 == len(list(Path("wrong").glob("*.png")))
+    assert {example["output"] for example in saved} == {hurt}
+    first = saved[0]
+    with np.load("wrong/inputs.npz") as inputs, np.load("test.npz") as fed:
+        assert np.array_equal(inputs["image"][0, 0], fed["image"][first["input"]])
