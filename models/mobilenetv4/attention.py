@@ -19,7 +19,7 @@ from typing import Any
 
 from deploy.models.mobilenetv4.blocks import MQA
 
-_ROWS = 4
+ROWS = 4
 """Rows that the queries are laid out in; a factor of the number of heads in every published network."""
 
 
@@ -49,7 +49,7 @@ def mobile_mqa(keras: Any, x: Any, name: str, block: MQA, norm: Mapping[str, flo
         return layers.Reshape((1, y.shape[1] * y.shape[2], dimension), name=f"{name}_{what}_tokens")(y)
 
     rows = height * width * block.heads
-    lines = _ROWS if rows % _ROWS == 0 else 1
+    lines = ROWS if rows % ROWS == 0 else 1
     queries = layers.Conv2D(block.heads * dimension, 1, use_bias=False, name=f"{name}_query")(x)
     queries = layers.Rescaling(dimension**-0.5, name=f"{name}_query_scale")(queries)
     queries = layers.Reshape((lines, rows // lines, dimension), name=f"{name}_query_tokens")(queries)

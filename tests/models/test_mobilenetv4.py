@@ -17,7 +17,9 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
 from deploy.models.mobilenetv4.counting import parameters
+from deploy.models.mobilenetv4.predicted import predicted_layers
 from deploy.npu_config import npu_config
+from deploy.roofline import Layer, estimate, layers
 from deploy.tflite_model import Model
 from deploy.verifying.npu_inference import NpuInference
 
@@ -175,7 +177,7 @@ def test_normalization_before_attention_normalizes_and_nothing_else() -> None:
     import keras
 
     kernel = model.get_layer("stage0_block0_identity")
-    assert not kernel.trainable_weights and np.all(np.asarray(kernel.depthwise_kernel) == 1)
+    assert not kernel.trainable_weights and np.all(kernel.get_weights()[0] == 1)
     image = np.random.default_rng(2).random((1, 32, 32, 3), np.float32)
     before, after = (
         np.asarray(keras.Model(model.input, model.get_layer(name).output)(image))
@@ -244,9 +246,54 @@ def refuse_difference(source: Model, npu_name: str) -> None:
     assert not np.array_equal(answers[0], answers[1]), "the answer must depend on the image"
 
 
+@pytest.fixture(scope="module")
+def conv_s() -> Model:
+    return quantized("conv-s", 64)
+
+
 @pytest.mark.tensorflow
-def test_the_npu_computes_conv_s_bit_by_bit_as_the_reference_does() -> None:
-    refuse_difference(quantized("conv-s", 64), "U55-128")
+def test_the_npu_computes_conv_s_bit_by_bit_as_the_reference_does(conv_s: Model) -> None:
+    refuse_difference(conv_s, "U55-128")
+
+
+def refuse_other_layers(variant: str, size: int, model: Model) -> None:
+    """Compare predicted layers with those of the converted network, and what the roofline makes of both."""
+
+    def seen(found: tuple[Layer, ...]) -> list[tuple[object, ...]]:
+        return sorted((item.operator, item.inputs, item.output, item.window, item.macs) for item in found)
+
+    predicted = predicted_layers(NETWORKS[variant], size=size, classes=10)
+    converted = layers(model)
+    assert seen(predicted) == seen(converted)
+    for npu in ("U55-128", "U65-256"):
+        ours, real = estimate(predicted, npu).cycles, estimate(converted, npu).cycles
+        assert ours == pytest.approx(real, rel=0.01)
+
+
+@pytest.mark.tensorflow
+def test_the_layers_of_conv_s_are_predicted_without_building_it(conv_s: Model) -> None:
+    refuse_other_layers("conv-s", 64, conv_s)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "size"), [("conv-m", 64), ("hybrid-m", 64), ("hybrid-l", 64)])
+def test_the_layers_of_the_other_networks_are_predicted_without_building_them(variant: str, size: int) -> None:
+    refuse_other_layers(variant, size, quantized(variant, size))
+
+
+def test_predicted_layers_hold_the_weights_of_the_network() -> None:
+    for variant, network in NETWORKS.items():
+        found = predicted_layers(network, size=64)
+        kernels = sum(item.weight_bytes - 4 * item.output[2] for item in found if item.weight_bytes)
+        # All but two parameters a channel of batch normalization, the classifier's biases and layer scale.
+        assert 0.97 * TOTAL[variant] < kernels < TOTAL[variant]
+
+
+def test_more_pixels_or_channels_are_predicted_to_take_longer() -> None:
+    small, large = (estimate(predicted_layers(NETWORKS["conv-s"], size=s), "U55-128").cycles for s in (96, 224))
+    wide = estimate(predicted_layers(scaled(NETWORKS["conv-s"], 1.5), size=96), "U55-128").cycles
+    assert small < large and small < wide
 
 
 @pytest.mark.tensorflow

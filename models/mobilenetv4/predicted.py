@@ -1,0 +1,186 @@
+"""The layers of a network as the converter would write them, from its blocks: no TensorFlow, no minutes.
+
+For :mod:`deploy.roofline`: a search can estimate thousands of networks. Weights are taken as random ones, which
+compress least: trained ones can only be faster.
+"""
+
+from __future__ import annotations
+
+import math
+
+from deploy.models.mobilenetv4.attention import ROWS
+from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
+from deploy.roofline.layers import Layer, Shape
+from deploy.roofline.windows import Window
+
+_SCALE_BYTES = 10
+_POINT = Window(1, 1, 1, 1)
+
+
+def predicted_layers(network: Network, *, size: int, channels: int = 3, classes: int = 1000) -> tuple[Layer, ...]:
+    """The layers of a quantized network with uint8 input and output.
+
+    Args:
+        network: the network.
+        size: height and width of the input in pixels.
+        channels: of the input.
+        classes: outputs.
+
+    Returns:
+        What :func:`deploy.roofline.layers` finds in the converted network, but for the names and the compression
+        of the weights.
+    """
+    graph = _Graph(
+        (size, size, channels), table=None if network.activation == "relu" else network.activation.upper()
+    )
+    graph.add("QUANTIZE", graph.shape)
+    graph.conv(network.stem, 3, 2)
+    for stage in network.stages:
+        for block in stage:
+            _block(graph, block)
+    height, width, depth = graph.shape
+    graph.add("AVERAGE_POOL_2D", (1, 1, depth), window=Window(height, width, height, width))
+    graph.conv(network.features, 1, 1)
+    graph.conv(classes, 1, 1, linear=True)
+    graph.add("RESHAPE", graph.shape)
+    graph.add("QUANTIZE", graph.shape)
+    return graph.finished()
+
+
+class _Graph:
+    """Layers in execution order; ``at`` and ``shape`` are the one that the next layer reads."""
+
+    def __init__(self, shape: Shape, table: str | None) -> None:
+        self._table = table
+        self.at = -1
+        self.shape = shape
+        self._layers: list[Layer] = []
+
+    def add(
+        self,
+        operator: str,
+        output: Shape,
+        *,
+        inputs: tuple[tuple[int, Shape], ...] = (),
+        window: Window = _POINT,
+        macs: int = 0,
+        weights: int = 0,
+    ) -> int:
+        """Append a layer; by default it reads the last one. Returns its index."""
+        read = inputs or ((self.at, self.shape),)
+        weighted = weights > 0
+        self.at, self.shape = len(self._layers), output
+        self._layers.append(
+            Layer(
+                index=self.at,
+                operator=operator,
+                name=operator.lower(),
+                inputs=tuple(shape for _, shape in read),
+                output=output,
+                window=window,
+                macs=macs,
+                weight_bytes=weights + (4 * output[2] if weighted else 0),
+                packed_bytes=weights + (_SCALE_BYTES * output[2] if weighted else 0),
+                input_bytes=sum(math.prod(shape) for _, shape in read),
+                output_bytes=math.prod(output),
+                element_bytes=1,
+                producers=tuple(index for index, _ in read),
+                consumers=0,
+            )
+        )
+        return self.at
+
+    @property
+    def place(self) -> tuple[int, Shape]:
+        """The layer that the next one reads."""
+        return self.at, self.shape
+
+    def conv(self, channels: int, kernel: int, stride: int, *, linear: bool = False) -> None:
+        """A convolution; its activation is part of it, or a table operator behind it."""
+        height, width, depth = self.shape
+        output = (-(-height // stride), -(-width // stride), channels)
+        weights = kernel * kernel * depth * channels
+        macs = output[0] * output[1] * weights
+        self.add("CONV_2D", output, window=Window(kernel, kernel, stride, stride), macs=macs, weights=weights)
+        self._activate(linear)
+
+    def depthwise(self, kernel: int, stride: int, *, linear: bool = True) -> None:
+        """A depthwise convolution."""
+        height, width, depth = self.shape
+        output = (-(-height // stride), -(-width // stride), depth)
+        weights = kernel * kernel * depth
+        macs = output[0] * output[1] * weights
+        window = Window(kernel, kernel, stride, stride)
+        self.add("DEPTHWISE_CONV_2D", output, window=window, macs=macs, weights=weights)
+        self._activate(linear)
+
+    def _activate(self, linear: bool) -> None:
+        if self._table is not None and not linear:
+            self.add(self._table, self.shape)
+
+    def back_to(self, place: tuple[int, Shape]) -> None:
+        """Let the next layer read an earlier one."""
+        self.at, self.shape = place
+
+    def joined(self, place: tuple[int, Shape]) -> None:
+        """Add an earlier feature map of the same shape."""
+        if place[1] == self.shape:
+            self.add("ADD", self.shape, inputs=(place, (self.at, self.shape)))
+
+    def finished(self) -> tuple[Layer, ...]:
+        """All layers, consumers counted; the last one's is the application."""
+        used = [index for layer in self._layers for index in layer.producers]
+        used.append(len(self._layers) - 1)
+        return tuple(Layer(**{**vars(layer), "consumers": used.count(layer.index)}) for layer in self._layers)
+
+
+def _block(graph: _Graph, block: Block) -> None:
+    start = graph.place
+    depth = graph.shape[2]
+    if isinstance(block, Conv):
+        graph.conv(block.channels, block.kernel, block.stride)
+    elif isinstance(block, FusedIB):
+        graph.conv(round_channels(depth * block.expansion), block.kernel, block.stride)
+        graph.conv(block.channels, 1, 1, linear=True)
+        graph.joined(start)
+    elif isinstance(block, UIB):
+        if block.start:
+            graph.depthwise(block.start, 1 if block.middle else block.stride)
+        graph.conv(round_channels(depth * block.expansion), 1, 1)
+        if block.middle:
+            graph.depthwise(block.middle, block.stride, linear=False)
+        graph.conv(block.channels, 1, 1, linear=True)
+        graph.joined(start)
+    else:
+        _attention(graph, block)
+        graph.joined(start)
+
+
+def _attention(graph: _Graph, block: MQA) -> None:
+    height, width, depth = graph.shape
+    dimension = block.dimension
+    graph.depthwise(1, 1)
+    normalized = graph.place
+
+    def shared() -> tuple[int, Shape]:
+        graph.back_to(normalized)
+        if block.kv_stride > 1:
+            graph.depthwise(3, block.kv_stride)
+        graph.conv(dimension, 1, 1, linear=True)
+        graph.add("RESHAPE", (1, graph.shape[0] * graph.shape[1], dimension))
+        return graph.place
+
+    keys = shared()
+    graph.back_to(normalized)
+    graph.conv(block.heads * dimension, 1, 1, linear=True)
+    rows = height * width * block.heads
+    lines = ROWS if rows % ROWS == 0 else 1
+    graph.add("RESHAPE", (lines, rows // lines, dimension))
+    columns = keys[1][1]
+    products = rows * columns * dimension
+    graph.add("BATCH_MATMUL", (lines, rows // lines, columns), inputs=(graph.place, keys), macs=products)
+    graph.add("SOFTMAX", graph.shape)
+    weights, values = graph.place, shared()
+    graph.add("BATCH_MATMUL", (lines, rows // lines, dimension), inputs=(weights, values), macs=products)
+    graph.add("RESHAPE", (height, width, block.heads * dimension))
+    graph.conv(depth, 1, 1, linear=True)
