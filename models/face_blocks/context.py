@@ -85,6 +85,7 @@ class DeformableContext(Inlined):  # type: ignore[misc]
             3 * _TAPS,
             3,
             padding="same",
+            # Close to no offsets at first, but not none: a constant cannot be quantized.
             kernel_initializer=keras.initializers.VarianceScaling(0.1),
             name=f"{name}_steer",
         )
@@ -92,6 +93,7 @@ class DeformableContext(Inlined):  # type: ignore[misc]
             channels,
             (_TAPS, 1),
             use_bias=False,
+            # 2 for ReLU, 4 because an untrained mask is one half.
             kernel_initializer=keras.initializers.VarianceScaling(8.0),
             name=f"{name}_conv",
         )
