@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deploy import user_function, zoo
@@ -20,6 +21,7 @@ from deploy.quantizing.float_model import INSTALL_TENSORFLOW
 from deploy.zoo.project import read
 
 NAME = "multihead-mobilenetv3"
+TRAINED_ON = "Fashion-MNIST, heads garment (10 classes) and kind (5)"
 
 needs_data = pytest.mark.skipif(
     not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
@@ -83,7 +85,27 @@ def test_a_wrong_option_is_refused(assignment: str, message: str) -> None:
 def test_the_trained_weights_are_refused_for_a_network_that_they_do_not_fit() -> None:
     with pytest.raises(BadInputError, match="brings no trained weights") as raised:
         zoo.build(NAME, ["alpha=1.0"])
-    assert "--untrained" in raised.value.hints[0]
+    assert raised.value.hints[0].startswith("it brings weights for: alpha=0.25; alpha=0.5")
+
+
+@pytest.mark.tensorflow
+def test_without_being_told_a_network_gets_trained_weights_where_there_are_some() -> None:
+    assert zoo.network(NAME, ["alpha=0.5"]).trained.startswith("Fashion-MNIST")
+    random = zoo.network(NAME, ["alpha=1.0", "size=32"])
+    assert random.trained == "" and random.options.alpha == 1.0
+    again = zoo.network(NAME, ["alpha=1.0", "size=32"]).model
+    assert all((a == b).all() for a, b in zip(random.model.get_weights(), again.get_weights(), strict=True))
+
+
+@pytest.mark.tensorflow
+def test_settling_gives_batch_normalization_the_averages_of_the_data_and_keeps_its_momentum() -> None:
+    model = zoo.build(NAME, ["size=32"], trained=False)
+    images = np.random.default_rng(0).random((4, 32, 32, 1), np.float32)
+    before = np.abs(model(images)["garment"]).max()
+    zoo.settle(model, images)
+    assert before < 1e-3 < np.abs(model(images)["garment"]).max()
+    momenta = {layer.momentum for layer in model.layers if type(layer).__name__ == "BatchNormalization"}
+    assert momenta == {Options().batch_norm_momentum}
 
 
 @pytest.mark.tensorflow
@@ -136,7 +158,8 @@ def test_list_shows_every_model_without_importing_tensorflow() -> None:
         "print('loaded:', sorted(loaded)); sys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert f"{NAME}  102,335 parameters" in done.stdout
+    assert f"{NAME}  102,335 parameters  56x56x1" in done.stdout
+    assert "licence of the data: Fashion-MNIST: MIT" in done.stdout
     assert "loaded: []" in done.stdout
 
 
@@ -146,17 +169,20 @@ def test_build_writes_a_keras_file_that_loads(tmp_path: Path, capfd: pytest.Capt
 
     file = tmp_path / "new" / "model.keras"
     assert run(["models", "build", NAME, "-o", str(file)]) == 0
-    assert capfd.readouterr() == (f"{file}: {NAME}, 102,335 parameters\n", "")
+    assert capfd.readouterr() == (f"{file}: {NAME}, 102,335 parameters, weights: trained on {TRAINED_ON}\n", "")
     model = keras.models.load_model(file, compile=False)
     assert list(model.output) == ["garment", "kind"]
     assert [path.name for path in file.parent.iterdir()] == ["model.keras"]
 
 
 @pytest.mark.tensorflow
-def test_build_takes_options_for_an_untrained_network(tmp_path: Path) -> None:
+def test_build_says_when_the_options_leave_only_random_weights(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "model.keras"
     options = ["--set", "alpha=0.5", "--set", "channels=3", "--set", "size=64", "--set", "heads=a:3,b:2"]
-    assert run(["models", "build", NAME, "--untrained", *options, "-o", str(file)]) == 0
+    assert run(["models", "build", NAME, *options, "-o", str(file)]) == 0
+    assert capfd.readouterr().out.endswith("weights: random\n")
     with zipfile.ZipFile(file) as archive:
         assert "model.weights.h5" in archive.namelist()
 
@@ -166,10 +192,14 @@ def test_build_takes_options_for_an_untrained_network(tmp_path: Path) -> None:
     [
         (["build", "nothing-like-it"], "no model is called 'nothing-like-it'"),
         (["build", NAME, "-o", "model.h5"], "must end in .keras"),
-        (["build", NAME, "--set", "alpha=1.0"], "brings no trained weights"),
+        (["build", NAME, "--trained", "--set", "alpha=1.0"], "brings no trained weights"),
         (["train", NAME, "-o", "weights.bin"], "must end in .weights.h5"),
         (["train", "mobilenet"], "no model is called 'mobilenet'"),
         (["data", "mobilenet"], "no model is called 'mobilenet'"),
+        (["card", "mobilenet"], "no model is called 'mobilenet'"),
+        (["card", NAME, "--set", "alpha=0.5"], "--set goes with --measure"),
+        (["card", NAME, "--measure", "--npu", "U54-128"], "--npu U54-128: no such NPU"),
+        (["card", NAME, "--measure", "--set", "alpa=1"], "did you mean 'alpha'"),
     ],
 )
 def test_bad_input_ends_with_exit_status_2_and_one_message(

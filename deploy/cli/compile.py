@@ -62,6 +62,16 @@ def compile_(
 
     MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
+    import click
+
+    from deploy import bounded_process
+    from deploy.compiling import vela
+
+    run: vela.Run = bounded_process.run
+    if model is not None and model.endswith(".tflite"):
+        # Vela loads beside what is imported below; it ends with this command, whatever comes.
+        run = click.get_current_context().with_resource(vela.starting())
+
     from deploy import settings, tflite_model
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
     from deploy.cli.console import stdout
@@ -117,7 +127,9 @@ def compile_(
         notes = result.document.warnings
     preload_report()
     try:
-        opened = compile_model(quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes)
+        opened = compile_model(
+            quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes, run=run
+        )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, options, quiet=quiet) from error
     settings.remember_build(folder)

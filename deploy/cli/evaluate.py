@@ -37,7 +37,10 @@ def evaluate(
         str | None, typer.Option(help="The output that labels without a name are for, where there are several.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The float model; default: the .keras file or network that was compiled.")
+        str | None,
+        typer.Option(
+            help="The float model (Keras); default: the one that the build keeps, if it was quantized by compile."
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,

@@ -39,6 +39,8 @@ def with_advice(
             print(f"deploy: it does not fit; {what}", file=sys.stderr, flush=True)
 
     deadline = time.monotonic() + SEARCH_S
+    # The model as it is first: compiling it again is quick, building it for another size is not.
+    attempts = try_ways(model, options, source.text, deadline=deadline, say=say)
     hints = []
     if model_source.has_size(source):
         size = model.input_tensors[0].shape[1]
@@ -60,8 +62,8 @@ def with_advice(
                     "the largest multiple of 32 that fits" if complete else "fits; larger ones were not tried"
                 )
                 hints.append(f"{best.words}{more}: {how_sure}, {best.sram_bytes:,} bytes of SRAM")
-    hints += [str(attempt) for attempt in try_ways(model, options, source.text, deadline=deadline, say=say)]
-    return type(error)(error.message, taken=error.taken, hints=[*hints, *error.hints])
+    ways = [str(attempt) for attempt in sorted(attempts, key=lambda attempt: not attempt.fits)]
+    return type(error)(error.message, taken=error.taken, hints=[*ways, *hints, *error.hints])
 
 
 def _builder(source: ModelSource) -> Callable[[int], Model]:

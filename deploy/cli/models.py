@@ -37,7 +37,8 @@ def list_models(
             licence = f"; licence of the data: {item.licence}" if item.licence else ""
             print(f"    trained weights: {item.what}{f' ({options})' if options else ''}{licence}")
         if not project.pretrained:
-            print("    random weights: `deploy models train` or your own training fills them")
+            trains = f": `deploy models train {project.name}` trains it" if "train" in project.functions else ""
+            print(f"    random weights{trains}")
 
 
 @models_app.command("card")

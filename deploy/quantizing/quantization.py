@@ -21,7 +21,7 @@ from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.converter import convert
-from deploy.quantizing.dataset import Dataset
+from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.tflite_model import Model, Tensor
 
@@ -134,7 +134,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals) if kernels else (),
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *warnings),
+            warnings=(*notes, *_data_notes(data), *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -144,6 +144,12 @@ def quantize(
         ),
         floating,
     )
+
+
+def _data_notes(data: Dataset) -> tuple[str, ...]:
+    if data.source != RANDOM_IMAGES:
+        return ()
+    return (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
 
 
 def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,7 @@ from deploy.zoo.networks import Network
 from deploy.zoo.project import function
 
 
-@dataclass(frozen=True)
-class CalibrationData:
-    """Samples and what a user should know about them.
-
-    Attributes:
-        data: samples for the network's inputs.
-        real: whether they are real data; accuracy means nothing otherwise.
-    """
-
-    data: Dataset
-    real: bool
-
-
-def calibration(network: Network, specs: Sequence[InputSpec], samples: int | None = None) -> CalibrationData:
+def calibration(network: Network, specs: Sequence[InputSpec], samples: int | None = None) -> Dataset:
     """Calibration data for a network.
 
     Args:
@@ -43,10 +29,10 @@ def calibration(network: Network, specs: Sequence[InputSpec], samples: int | Non
     count = samples or (dataset.DEFAULT_SAMPLES if network.trained else dataset.RANDOM_SAMPLES)
     found = _own(network, count)
     if found is None:
-        return CalibrationData(dataset.random_images(specs, count), real=False)
+        return dataset.random_images(specs, count)
     arrays = found if isinstance(found, Mapping) else {specs[0].name: np.asarray(found)}
     source = f"{network.project.name}'s own data"
-    return CalibrationData(dataset.of_arrays(source, arrays, specs, count), real=True)
+    return dataset.of_arrays(source, arrays, specs, count)
 
 
 def _own(network: Network, count: int) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from deploy.quantizing import dataset
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
-from deploy.zoo.calibration import CalibrationData, calibration
+from deploy.zoo.calibration import calibration
 from deploy.zoo.networks import Network, settle
 
 _SETTLE_IMAGES = 4
@@ -45,31 +45,25 @@ def quantize_network(
 
     with silenced(verbose=verbose):
         specs = freeze_keras(network.model, network.text, network.project.name).inputs
-        if data is None:
-            found = calibration(network, specs, samples)
-        else:
-            found = CalibrationData(dataset.load(data, specs, samples), real=data != dataset.RANDOM)
+        found = calibration(network, specs, samples) if data is None else dataset.load(data, specs, samples)
         if not network.trained and len(specs) == 1:
-            settle(network.model, found.data.arrays[specs[0].name][:_SETTLE_IMAGES])
+            settle(network.model, found.arrays[specs[0].name][:_SETTLE_IMAGES])
         frozen = freeze_keras(network.model, network.text, network.project.name)
     return quantize(
         frozen,
-        found.data,
+        found,
         io=io,
         verbose=verbose,
         compare=(AGREEMENT_SAMPLES if network.trained else 1) if compare is None else compare,
-        notes=_notes(network, found),
+        notes=_notes(network),
         advance=advance,
     )
 
 
-def _notes(network: Network, found: CalibrationData) -> tuple[str, ...]:
-    notes = []
-    if not network.trained:
-        notes.append(
-            f"random weights ({network.project.name} brings no trained ones for these options): the figures are "
-            "about time and memory, not about accuracy"
-        )
-    if not found.real:
-        notes.append(f"calibrated with {found.data.source}, not with real data")
-    return tuple(notes)
+def _notes(network: Network) -> tuple[str, ...]:
+    if network.trained:
+        return ()
+    return (
+        f"random weights ({network.project.name} brings no trained ones for these options): the figures are "
+        "about time and memory, not about accuracy",
+    )

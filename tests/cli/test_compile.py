@@ -9,6 +9,7 @@ import pytest
 from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.models.multihead_mobilenetv3.fashion_mnist import FOLDER as FASHION_MNIST
 
 
 def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(
@@ -58,6 +59,79 @@ def test_settings_make_compile_a_complete_command_and_the_command_line_wins(
     assert (document.npu, document.optimise) == ("U55-256", "Size")
 
 
+@pytest.mark.tensorflow
+def test_a_network_by_name_compiles_with_its_options_and_says_that_its_weights_are_random(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", "size=32", "--set", "heads=a:2,b:2", "--set", "alpha=0.25"]
+    assert run(["compile", "models:multihead-mobilenetv3", *options, "--npu", "U55-64"]) == 0
+    opened = BuildFolder.open(Path("build/multihead-mobilenetv3-size32-heads-a_2_b_2-alpha0.25-u55-64"))
+    assert opened.document.inputs[0].shape == (1, 32, 32, 1)
+    assert {record.name for record in opened.document.outputs} == {"a", "b"}
+    note = (
+        "random weights (multihead-mobilenetv3 brings no trained ones for these options): the figures are about "
+    )
+    assert [warning for warning in opened.document.warnings if warning.startswith(note)]
+    captured = capfd.readouterr()
+    assert captured.out.count(note) == 1
+    assert captured.err == ""
+
+
+@pytest.mark.tensorflow
+@pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_a_network_by_name_brings_trained_weights_and_data_of_its_own(in_folder: Path) -> None:
+    # The project's settings are for another model: its calibration data must not be taken.
+    Path("deploy.toml").write_text('model = "other.keras"\ncalibration = "gone.npz"\n')
+    assert run(["compile", "models:multihead-mobilenetv3", "--npu", "U55-128", "-q"]) == 0
+    opened = BuildFolder.open(Path("build/multihead-mobilenetv3-u55-128"))
+    assert opened.document.warnings == ()
+    quantization = json.loads((opened.path / "quantize.json").read_text())
+    assert quantization["calibration"] == "multihead-mobilenetv3's own data"
+    assert quantization["calibration_samples"] == 200
+    assert all(output["top1_agreement"] > 0.9 for output in quantization["agreement"])
+
+
+NETWORK = """
+import keras
+def net(size: int = 96, channels=8):
+    image = keras.Input((size, size, 1), name="image")
+    x = keras.layers.Conv2D(channels, 3, padding="same", activation="relu")(image)
+    return keras.Model(image, keras.layers.Conv2D(2, 3, strides=2)(x))
+"""
+
+
+@pytest.mark.tensorflow
+def test_a_function_of_the_users_own_takes_options_by_name(in_folder: Path) -> None:
+    Path("mine.py").write_text(NETWORK)
+    words = ["compile", "mine.py:net", "--npu", "U55-128", "--calibration", "random", "-q"]
+    assert run([*words, "--set", "size=32", "--set", "channels=16"]) == 0
+    document = BuildFolder.open(Path("build/mine_net-size32-channels16-u55-128")).document
+    assert document.inputs[0].shape == (1, 32, 32, 1)
+    assert document.warnings == (
+        "calibrated with random images in [0, 1]: the figures are about time and memory, not about accuracy",
+    )
+
+
+@pytest.mark.tensorflow
+def test_what_does_not_fit_is_answered_with_sizes_and_memory_modes_that_were_tried(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.py").write_text(NETWORK)
+    words = ["compile", "mine.py:net", "--npu", "U55-128", "--calibration", "random", "--sram-limit", "24K"]
+    assert run(words) == 2
+    captured = capfd.readouterr()
+    assert "deploy: it does not fit; trying --set size=" in captured.err
+    error = captured.err[captured.err.index("deploy: error: ") :]
+    assert "more than --sram-limit of 24576 bytes" in error
+    assert "try: --set size=32: the largest multiple of 32 that fits, " in error
+    assert "try: --npu U65-256 --memory-mode Dedicated_Sram_384KB" in error
+    assert not Path("build").exists()
+    taken = int(error.split("size=32: the largest multiple of 32 that fits, ")[1].split(" ")[0].replace(",", ""))
+    assert run([*words, "--set", "size=32", "-q"]) == 0
+    figure = BuildFolder.open(Path("build/mine_net-size32-u55-128")).document.figure("sram_peak")
+    assert figure is not None and figure.value == taken
+
+
 @pytest.fixture(scope="module")
 def float_tflite(tmp_path_factory: pytest.TempPathFactory, tiny_keras_model: Path) -> Path:
     """The tiny model converted without quantization."""
@@ -101,6 +175,13 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["cut.tflite", "--npu", "U55-128"], "cut.tflite"),
         (["noise.tflite", "--npu", "U55-128"], "noise.tflite: not a TFLite model"),
         (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --calibration DATA"),
+        (
+            ["ad.tflite", "--npu", "U55-128", "--set", "size=96"],
+            "ad.tflite is a finished model, it has no options",
+        ),
+        (["models:multihead-mobilenetv3", "--npu", "U55-128", "--set", "sise=96"], "did you mean 'size'?"),
+        (["models:multihead-mobilenetv3", "--npu", "U55-128", "--set", "size=9"], "size is 9, must be 32 to 512"),
+        (["models:multihead", "--npu", "U55-128"], "did you mean 'multihead-mobilenetv3'?"),
         (["ad.tflite", "--npu", "U55-128", "-o", "full"], "full: holds other files and is no build folder"),
         (["ad.tflite", "--npu", "U55-128", "-o", "ad.tflite"], "ad.tflite: exists and is not a folder"),
         (["ad.tflite", "--npu", "U55-128", "--json", "full"], "full: cannot be written: it is a folder"),
