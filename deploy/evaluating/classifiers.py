@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import deploy
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError, TargetError
+from deploy.evaluating.float_source import FloatNetwork
 from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.files import private_folder
 from deploy.judging.reference import ReferenceKernels
@@ -21,9 +22,6 @@ from deploy.targets.target_run import RunOptions, TargetRun
 from deploy.tflite_model import Model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import batch_size
-
-if TYPE_CHECKING:
-    from deploy.quantizing.float_model import FloatModel
 
 Values = dict[str, NDArray[Any]]
 """Output name -> ``[n, *shape]``."""
@@ -59,7 +57,7 @@ class FloatClassifier:
     """The float model that a build was quantized from.
 
     Args:
-        model: frozen.
+        model: to run.
         quantized: the source of the build; inputs and outputs are matched by its names, a single one whatever its
             name.
         heads: names of the outputs that matter.
@@ -68,7 +66,7 @@ class FloatClassifier:
         BadInputError: the float model has other inputs or outputs.
     """
 
-    def __init__(self, model: FloatModel, quantized: Model, heads: Sequence[str]) -> None:
+    def __init__(self, model: FloatNetwork, quantized: Model, heads: Sequence[str]) -> None:
         self._model, self._quantized = model, quantized
         wanted = {name: quantized.tensors[index].shape for index, name in quantized.input_names().items()}
         self._inputs = _paired(model, "input", [spec.name for spec in model.inputs], list(wanted))
@@ -93,7 +91,7 @@ class FloatClassifier:
         return {name: np.stack([answer[theirs] for answer in answers]) for name, theirs in self._outputs.items()}
 
 
-def _paired(model: FloatModel, kind: str, theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
+def _paired(model: FloatNetwork, kind: str, theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
     """Name in the float model -> name in the quantized one."""
     if len(theirs) == len(ours) == 1:
         return {theirs[0]: ours[0]}

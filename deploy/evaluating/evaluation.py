@@ -25,7 +25,7 @@ from deploy.evaluating.classifiers import (
     Values,
 )
 from deploy.evaluating.document import Contestant, EvaluationDocument, OutputEvaluation
-from deploy.evaluating.float_source import load_given, load_known
+from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
 from deploy.evaluating.labelled_data import InputDigest, LabelledData, Request
 from deploy.evaluating.limits import Limits, broken_limits
@@ -58,7 +58,7 @@ class EvaluateOptions:
         data: the labelled set.
         labels: ``.json`` with class names and true labels.
         output: the head that labels without a name are for.
-        model: the float model; None for the one that the build knows.
+        model: the float model; None for the one that the build keeps.
         target: ``host``, or a simulator as ``run-fvp`` takes it.
         firmware: what to boot on a simulator.
         jobs: simulators side by side.
@@ -175,14 +175,15 @@ class Evaluation:
         )
 
     def _float(self, models: Models, heads: list[str]) -> FloatClassifier | None:
+        model: FloatNetwork
         if self._options.model is not None:
             model = load_given(self._options.model)
         else:
-            known, note = load_known(self._build)
-            if known is None:
+            kept, note = load_kept(self._build)
+            if kept is None:
                 self._notes.append(note)
                 return None
-            model = known
+            model = kept
         self._float_text = model.source
         return FloatClassifier(model, models.source, heads)
 
@@ -198,7 +199,7 @@ class Evaluation:
     ) -> EvaluationDocument:
         broken = broken_limits(self._options.limits, outputs)
         versions = {**self._build.document.versions, **tool_versions()}
-        if self._float_text is not None:
+        if self._options.model is not None:
             versions |= _float_versions()
         return EvaluationDocument(
             verdict="fail" if broken else "pass" if self._options.limits != Limits() else None,

@@ -1,25 +1,68 @@
-"""Finds the float model that a build was made of, where the build says which and loading it is harmless."""
+"""The float model to compare with: the one that the user names, else the one that the build folder keeps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder
-from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.reporting.documents import read_quantization
+from numpy.typing import NDArray
+
+from deploy import tflite_model
+from deploy.build_folder import BuildFolder
+from deploy.errors import BadInputError
+from deploy.judging.oracles import OptimisedKernels
+from deploy.quantizing.dataset import InputSpec
 
 if TYPE_CHECKING:
-    from deploy.quantizing.float_model import FloatModel
     from deploy.quantizing.model_source import ModelSource
 
-_RANDOM = "random weights"
+
+class FloatNetwork(Protocol):
+    """A float model that can be run, one input at a time."""
+
+    @property
+    def source(self) -> str:
+        """What it is called in messages and documents."""
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Names, shapes (batch of 1 included) and dtypes."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names."""
+
+    def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
+        """Outputs by name."""
 
 
-def load_given(source: ModelSource) -> FloatModel:
+@dataclass(frozen=True)
+class FloatFile:
+    """A float ``.tflite`` on LiteRT's optimised kernels, which differ from TensorFlow in the last bits only.
+
+    Attributes:
+        source: its name.
+        inputs: of the model.
+        outputs: of the model.
+        kernels: that run it.
+    """
+
+    source: str
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[str, ...]
+    kernels: OptimisedKernels
+
+    def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
+        """Outputs by name."""
+        return self.kernels.run(sample)
+
+
+def load_given(source: ModelSource) -> FloatNetwork:
     """Load the float model that the user named.
 
     Raises:
-        BadInputError: it cannot be loaded, or is no float model.
+        BadInputError: it cannot be loaded, or is a TFLite file.
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.quantizing import model_source
@@ -31,42 +74,25 @@ def load_given(source: ModelSource) -> FloatModel:
     return model_source.load_float(source)
 
 
-def load_known(build: BuildFolder) -> tuple[FloatModel | None, str]:
-    """Load the float model that a build knows.
-
-    A ``.keras`` or ``.h5`` file (read in Keras' safe mode) and a network by name are loaded. A SavedModel or a
-    function could run anybody's code, so these have to be named by the user.
+def load_kept(build: BuildFolder) -> tuple[FloatNetwork | None, str]:
+    """Load the float model that a build folder keeps where ``deploy compile`` quantized the model itself.
 
     Returns:
         The model and an empty note; or None, and why there is none.
+
+    Raises:
+        NotInstalledError: LiteRT is missing.
     """
-    from deploy.quantizing import model_source
-
-    path = build.path / QUANTIZE_DOCUMENT
-    if not path.is_file():
-        return None, "no float model: the build was made from a quantized model; --model MODEL names one"
-    document = read_quantization(path)
-    if any(warning.startswith(_RANDOM) for warning in document.warnings):
-        return None, f"no float model: {document.model} has random weights"
+    path = build.float_model
+    if path is None:
+        return None, "no float model: the build keeps none; --model MODEL names one"
     try:
-        source = _parse(document.model)
-        if source.kind not in (model_source.ModelKind.KERAS, model_source.ModelKind.PROJECT):
-            return None, f"no float model: --model {document.model} would run its code"
-        return model_source.load_float(source), ""
-    except NotInstalledError as error:
+        model = tflite_model.read(path)
+        kernels = OptimisedKernels(model)
+    except BadInputError as error:
         return None, f"no float model: {error.message}"
-    except DeployError as error:
-        return None, f"no float model: {error.message}; --model MODEL names another place"
-
-
-def _parse(text: str) -> ModelSource:
-    """A model as documents name it: with the options of a network by name behind it."""
-    from deploy.quantizing import model_source
-
-    try:
-        return model_source.parse(text)
-    except BadInputError:
-        name, *assignments = text.split()
-        if not assignments:
-            raise
-        return model_source.parse(name, assignments)
+    inputs = tuple(
+        InputSpec(name, model.tensors[index].shape, model.tensors[index].dtype)
+        for index, name in model.input_names().items()
+    )
+    return FloatFile(str(path), inputs, tuple(model.output_names().values()), kernels), ""

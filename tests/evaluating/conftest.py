@@ -49,6 +49,18 @@ def residual_data(residual_build: BuildFolder, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
+def tiny_build(
+    tiny_keras_model: Path, tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> BuildFolder:
+    """A network of two heads, ``garment`` and ``kind``, quantized by ``compile``, which keeps the float model."""
+    folder = tmp_path_factory.mktemp("tiny") / "build"
+    words = ["compile", str(tiny_keras_model), "--calibration", str(tiny_samples), "--npu", "U55-64"]
+    with contextlib.chdir(folder.parent):
+        assert run([*words, "-o", str(folder), "-q"]) == 0
+    return BuildFolder.open(folder)
+
+
+@pytest.fixture(scope="session")
 def demo_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """The demo network by name, with its trained weights, for U55-128."""
     folder = tmp_path_factory.mktemp("demo") / "build"

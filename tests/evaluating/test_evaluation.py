@@ -1,17 +1,18 @@
 """``deploy evaluate`` on real builds: counts, faults, limits, and what it leaves for other commands."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from evaluating.conftest import INPUTS, with_fault
 
-from deploy.build_folder import COMPILE_DOCUMENT, QUANTIZE_DOCUMENT, BuildFolder
+from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError
 from deploy.evaluating.document import EvaluationDocument, evaluation_path, read_evaluation
-from deploy.evaluating.float_source import load_known
+from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 
 
 def evaluated(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
@@ -46,7 +47,7 @@ def test_a_good_build_is_as_accurate_as_its_reference_and_the_document_says_so(
     assert (target.value, target.label, reference.label) == (1, "simulated", "measured")
     assert f"{INPUTS} of {INPUTS} inputs" in target.source and "95 % interval" in target.source
     assert figures[f"top3_accuracy_{output.name}"].value == 1
-    assert "no float model: the build was made from a quantized model" in found.notes[0]
+    assert "no float model: the build keeps none" in found.notes[0]
     assert found.versions["ethos-u-vela"] and "100.00%" in text and "no limits asked for" in text
 
 
@@ -165,38 +166,44 @@ def test_an_evaluation_of_another_compilation_or_a_damaged_one_is_not_used(
             read_evaluation(broken)
 
 
-@pytest.mark.parametrize(
-    ("model", "warnings", "note"),
-    [
-        ("gone.keras", [], "gone.keras: no such model; --model MODEL names another place"),
-        ("data.py:build", [], "--model data.py:build would run its code"),
-        ("models:multihead-mobilenetv3 alpha=9", [], "no float model: "),
-        ("models:multihead-mobilenetv3", ["random weights (...)"], "has random weights"),
-    ],
-)
-def test_a_float_model_that_cannot_or_must_not_be_loaded_is_left_out_with_the_reason(
-    residual_build: BuildFolder, in_folder: Path, model: str, warnings: list[str], note: str
+def test_a_float_model_that_cannot_run_is_left_out_with_the_reason(
+    residual_build: BuildFolder, residual_data: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("data.py").write_text("raise SystemExit('must not run')\n")
     build = with_fault(residual_build, in_folder / "copy")
-    tensors = json.loads((build.path / COMPILE_DOCUMENT).read_text())
-    quantize = {
-        "model": model,
-        "io": "int8",
-        "calibration": "x",
-        "calibration_samples": 1,
-        "agreement_samples": 0,
-        "agreement": [],
-        "kernels": "none",
-        "warnings": warnings,
-        "inputs": tensors["inputs"],
-        "outputs": tensors["outputs"],
-        "sha256": "x",
-        "versions": {},
-    }
-    (build.path / QUANTIZE_DOCUMENT).write_text(json.dumps(quantize))
-    found, said = load_known(build)
-    assert found is None and note in said
+    (build.path / FLOAT_MODEL).write_bytes(b"no model")
+    text = evaluated(capsys, 0, build.path, "--data", residual_data, "-q")
+    assert f"note: no float model: {build.path / FLOAT_MODEL}" in text
+    assert document(build).float_model is None
+
+
+@pytest.mark.tensorflow
+def test_a_float_model_with_other_inputs_or_outputs_is_refused(
+    residual_build: BuildFolder, residual_data: Path, tiny_build: BuildFolder, in_folder: Path
+) -> None:
+    build = with_fault(residual_build, in_folder / "copy")
+    assert tiny_build.float_model is not None
+    shutil.copy(tiny_build.float_model, build.path / FLOAT_MODEL)
+    with pytest.raises(BadInputError, match=r"float\.tflite: has no output"):
+        Evaluation(build, EvaluateOptions(data=str(residual_data))).run()
+
+
+@pytest.mark.tensorflow
+def test_two_heads_with_labels_for_one_and_a_float_model_of_the_users(
+    tiny_build: BuildFolder, tiny_keras_model: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(3).random((9, 16, 16, 1), dtype=np.float32)
+    np.savez("d.npz", image=images, kind=np.arange(9) % 4)
+    text = evaluated(capsys, 0, tiny_build.path, "--data", "d.npz", "--model", tiny_keras_model)
+    named, (output,) = document(tiny_build), document(tiny_build).outputs
+    assert (output.name, named.float_model) == ("kind", str(tiny_keras_model))
+    assert "note: no labels for garment: left out" in text and "tensorflow" in named.versions
+    evaluated(capsys, 0, tiny_build.path, "--data", "d.npz")
+    kept, (again,) = document(tiny_build), document(tiny_build).outputs
+    assert kept.float_model == str(tiny_build.float_model) and "tensorflow" not in kept.versions
+    assert again.scores == output.scores
+    np.savez("apart.npz", image=images, labels=np.arange(9) % 4)
+    evaluated(capsys, 0, tiny_build.path, "--data", "apart.npz", "--output", "kind")
+    assert document(tiny_build).outputs[0].scores == output.scores
 
 
 @pytest.mark.system
@@ -225,7 +232,7 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     fashion_mnist.write(Path(), count=200)
     evaluated(capsys, 0, demo_build.path, "--data", "test.npz", "--labels", "labels.json", "-q")
     found = document(demo_build)
-    assert found.float_model is not None and found.float_model.startswith("models:multihead-mobilenetv3")
+    assert found.float_model == str(demo_build.float_model)
     quantized = Quantized(
         tflite_model.read(demo_build.source), read_quantization(demo_build.path / QUANTIZE_DOCUMENT)
     )
