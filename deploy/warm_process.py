@@ -152,6 +152,13 @@ class WarmPool:
             return bounded_process.run(command, folder, timeout_s=timeout_s)
         return ended or Ended(-signal.SIGKILL, False, "")
 
+    def start(self) -> None:
+        """Start a process now, which gets warm while the caller still makes ready what it shall run."""
+        process = WarmProcess(self._module, self._imported)
+        with self._lock:
+            self._all.add(process)
+            self._idle.append(process)
+
     def close(self) -> None:
         """End all processes, and what they run."""
         with self._lock:
@@ -266,3 +273,4 @@ def _run(module: str, arguments: list[str], folder: Path) -> None:
 
 if __name__ == "__main__":
     _serve(sys.argv[1], sys.argv[2])
+    os._exit(0)  # nothing is open; to take the imported module apart takes a tenth of a second (measured)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deploy import bounded_process
+from deploy import bounded_process, warm_process
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
@@ -69,6 +70,21 @@ class Run(Protocol):
     def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
         """Run a command in a folder and wait for its end."""
         ...
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[Run]:
+    """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
+
+    Yields:
+        What runs Vela's command; usable once or more, until the context ends.
+    """
+    pool = warm_process.WarmPool(MODULE, "ethosu.vela.vela")
+    pool.start()
+    try:
+        yield pool.run
+    finally:
+        pool.close()
 
 
 def version() -> str:
