@@ -1,0 +1,71 @@
+"""Real inputs for a face detector: synthetic scenes to calibrate and to try it with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError
+from deploy.files import replacing, write_text
+from deploy.models.face_detection import synthetic
+
+INPUT_NAME: Final = "image"
+TRAINED_SIZE: Final = 128
+"""Height and width of the training scenes in pixels."""
+CALIBRATION_SCENES: Final = 100
+_FIRST_CALIBRATION_SEED: Final = 500_000
+_MOST: Final = 10_000
+
+
+def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[synthetic.Scene, ...]:
+    """The first test scenes, with faces and photographs that no training scene has."""
+    return tuple(synthetic.scene("test", size, seed) for seed in range(count))
+
+
+def calibration(size: int, count: int = CALIBRATION_SCENES) -> NDArray[np.float32]:
+    """Scenes of the training part to choose quantization ranges with, float32 [count, size, size, 3] in [0, 1]."""
+    scenes = (synthetic.scene("train", size, _FIRST_CALIBRATION_SEED + i).image for i in range(count))
+    return np.stack([image.astype(np.float32) / np.float32(255) for image in scenes])
+
+
+def calibration_for(options: Any, *, count: int) -> NDArray[np.float32]:
+    """:func:`calibration` for a network's options, as a model project's ``calibration`` role."""
+    return calibration(options.size, min(count, CALIBRATION_SCENES))
+
+
+def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
+    """Write what ``deploy quantize`` and ``deploy run-fvp`` take, 128x128, and where the faces are.
+
+    ``calibration.npz`` holds ``image`` float32 [100, 128, 128, 3] in [0, 1]; ``test.npz`` ``image`` uint8
+    [count, 128, 128, 3]; ``faces.json`` per test image the boxes (left, top, right, bottom) and landmarks as
+    fractions of the image.
+
+    Args:
+        folder: where to; made if missing.
+        count: how many test images, 1 to 10,000.
+
+    Returns:
+        The three files.
+
+    Raises:
+        BadInputError: ``count`` out of range, or the folder cannot be written.
+        NotInstalledError: scikit-image is missing.
+    """
+    if not 1 <= count <= _MOST:
+        raise BadInputError(f"{count} test images asked for, there are 1 to {_MOST:,}")
+    scenes = test_scenes(count)
+    files = folder / "calibration.npz", folder / "test.npz", folder / "faces.json"
+    _write_npz(files[0], calibration(TRAINED_SIZE))
+    _write_npz(files[1], np.stack([scene.image for scene in scenes]))
+    faces = [{"boxes": scene.boxes.tolist(), "landmarks": scene.landmarks.tolist()} for scene in scenes]
+    write_text(files[2], json.dumps({"size": TRAINED_SIZE, "images": faces}) + "\n")
+    return files
+
+
+def _write_npz(path: Path, images: NDArray[Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **{INPUT_NAME: images})

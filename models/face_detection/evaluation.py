@@ -1,0 +1,310 @@
+"""Measures a trained detector: float, quantized, on the NPU model, on Corstone-300.
+
+``python -m deploy.models.face_detection.evaluation featherface-v1`` in a checkout writes ``detection.json`` and
+``detection.png`` beside the project's card, and the part of the card between the markers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deploy import tflite_model, zoo
+from deploy.build_folder import BuildFolder, Document, sha256_of_file
+from deploy.compiling.compilation import compile_model
+from deploy.compiling.compile_options import compile_options
+from deploy.errors import BadInputError
+from deploy.files import write_bytes, write_text
+from deploy.judging.reference import ReferenceKernels
+from deploy.models.face_detection import accuracy, data, pictures
+from deploy.models.face_detection.detections import Faces, Quantization, detect
+from deploy.models.face_detection.synthetic import Scene
+from deploy.npu_config import npu_config
+from deploy.quantizing.quantization import Quantized
+from deploy.verifying.npu_inference import NpuInference
+from deploy.zoo.quantized import quantize_network
+
+RESULTS_FILE: Final = "detection.json"
+PICTURE_FILE: Final = "detection.png"
+CARD_FILE: Final = "README.md"
+BEGIN: Final = "<!-- detection: made from detection.json, not by hand -->"
+END: Final = "<!-- end of detection -->"
+IMAGES: Final = 240
+MACHINE_IMAGES: Final = 8
+NPU: Final = "U55-128"
+_LOW_SCORE: Final = 0.05
+"""Threshold for average precision, which wants the whole curve."""
+_SHOWN: Final = 12
+_BATCH: Final = 40
+
+Outputs = Mapping[str, NDArray[Any]]
+"""Output -> one row an image, [N, A, numbers]."""
+
+
+class FoundFaces(Document):
+    """How well one form of the network finds faces.
+
+    Attributes:
+        network: ``float``, ``quantized`` or ``on target``.
+        label: ``measured`` (on this computer) or ``simulated``.
+        source: what computed the outputs.
+        faces: in the images.
+        found: of them found with a probability of one half.
+        wrong: detections that are no face.
+        average_precision: IoU 0.5.
+    """
+
+    network: str
+    label: str
+    source: str
+    faces: int
+    found: int
+    wrong: int
+    average_precision: float
+
+
+class DetectionResults(Document):
+    """What was measured.
+
+    Attributes:
+        schema_version: of this document.
+        weights_sha256: of the weights file that was measured.
+        size: of the input in pixels.
+        images: test scenes.
+        npu: of the target.
+        calibration_images: that set the quantization ranges.
+        networks: float, quantized, on target.
+        target_elements: elements of the raw outputs on target.
+        target_mismatches: of them other than the quantized reference's.
+        float_matched: detections on target that are the same face as one of the float network's.
+        float_mean_overlap: mean intersection over union of these.
+        machine_images: scenes that were also run on Corstone-300.
+        machine_mismatches: elements there other than the reference's.
+        versions: tool -> version.
+    """
+
+    schema_version: int = 1
+    weights_sha256: str
+    size: int
+    images: int
+    npu: str
+    calibration_images: int
+    networks: tuple[FoundFaces, ...]
+    target_elements: int
+    target_mismatches: int
+    float_matched: int
+    float_mean_overlap: float
+    machine_images: int
+    machine_mismatches: int
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A trained network in its three forms.
+
+    Attributes:
+        network: the float one.
+        quantized: what the reference kernels run.
+        build: compiled.
+        size: of the input in pixels.
+    """
+
+    network: zoo.Network
+    quantized: Quantized
+    build: BuildFolder
+    size: int
+
+    def float_outputs(self, images: NDArray[np.uint8]) -> Outputs:
+        """Outputs of the float network for uint8 [N, size, size, 3]."""
+        pixels = images.astype(np.float32) / np.float32(255)
+        outputs: Outputs = self.network.model.predict(pixels, batch_size=_BATCH, verbose=0)
+        return outputs
+
+    def reference_outputs(self, images: NDArray[np.uint8]) -> Outputs:
+        """Raw outputs of LiteRT's reference kernels."""
+        kernels = ReferenceKernels(self.quantized.model)
+        answers = [kernels.run({data.INPUT_NAME: image[np.newaxis]}) for image in images]
+        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+
+    def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
+        """Raw outputs of the compiled network on the NPU model."""
+        inference = NpuInference(tflite_model.read(self.build.compiled), npu_config(self.build.document.npu))
+        parts = [
+            inference.run_batch({data.INPUT_NAME: images[start : start + _BATCH, np.newaxis]})
+            for start in range(0, len(images), _BATCH)
+        ]
+        return {name: np.concatenate([part[name] for part in parts])[:, 0] for name in parts[0]}
+
+    def quantization(self) -> dict[str, Quantization]:
+        """Scale and zero point of each output."""
+        model = self.quantized.model
+        return {name: _quantization(model.tensors[index]) for index, name in model.output_names().items()}
+
+    def faces(self, outputs: Outputs, *, integers: bool, min_score: float) -> list[Faces]:
+        """Detections per image."""
+        scales = self.quantization() if integers else None
+        count = len(next(iter(outputs.values())))
+        rows = ({name: values[i] for name, values in outputs.items()} for i in range(count))
+        return [detect(row, self.size, scales, min_score=min_score) for row in rows]
+
+
+def _quantization(tensor: tflite_model.Tensor) -> Quantization:
+    if tensor.quantization is None:
+        raise BadInputError(f"output {tensor.name} is not quantized")
+    return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
+
+
+def detector(name: str, folder: Path, size: int = data.TRAINED_SIZE) -> Detector:
+    """Build, quantize and compile a trained detector.
+
+    Args:
+        name: of the model project.
+        folder: for the build, must not exist.
+        size: of the input in pixels.
+    """
+    network = zoo.network(name, [f"size={size}"], trained=True)
+    quantized = quantize_network(network)
+    build = compile_model(quantized.model, compile_options(npu_config(NPU)), folder, name=name, source=name)
+    return Detector(network, quantized, build, size)
+
+
+def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> tuple[DetectionResults, Any]:
+    """Everything that the card says, and the sheet of pictures."""
+    images = np.stack([scene.image for scene in scenes])
+    truth = [scene.boxes for scene in scenes]
+    outputs = {
+        "float": (subject.float_outputs(images), "measured", "TensorFlow"),
+        "quantized": (subject.reference_outputs(images), "measured", "LiteRT BUILTIN_REF"),
+        "on target": (subject.target_outputs(images), "simulated", f"NPU model of Ethos-{NPU}"),
+    }
+    found, rows = {}, []
+    for network, (values, label, source) in outputs.items():
+        integers = network != "float"
+        found[network] = subject.faces(values, integers=integers, min_score=0.5)
+        curve = subject.faces(values, integers=integers, min_score=_LOW_SCORE)
+        result = accuracy.accuracy(curve, truth)
+        rows.append(
+            FoundFaces(
+                network=network,
+                label=label,
+                source=source,
+                faces=result.faces,
+                found=result.found,
+                wrong=result.wrong,
+                average_precision=round(result.average_precision, 4),
+            )
+        )
+    reference, target = outputs["quantized"][0], outputs["on target"][0]
+    same = accuracy.agreement(found["on target"], found["float"])
+    project = subject.network.project
+    results = DetectionResults(
+        weights_sha256=sha256_of_file(Path(str(project.folder)) / project.pretrained[0].weights),
+        size=subject.size,
+        images=len(scenes),
+        npu=NPU,
+        calibration_images=subject.quantized.document.calibration_samples,
+        networks=tuple(rows),
+        target_elements=sum(values.size for values in target.values()),
+        target_mismatches=sum(int((target[name] != reference[name]).sum()) for name in target),
+        float_matched=same.matched,
+        float_mean_overlap=round(same.mean_overlap, 4),
+        machine_images=machine_images,
+        machine_mismatches=_on_machine(subject, images[:machine_images]) if machine_images else 0,
+        versions=dict(subject.build.document.versions),
+    )
+    shown = [i for i, boxes in enumerate(truth) if len(boxes)][:_SHOWN]
+    sheet = pictures.sheet(
+        images[shown], [found["float"][i] for i in shown], [found["on target"][i] for i in shown]
+    )
+    return results, sheet
+
+
+def _on_machine(subject: Detector, images: NDArray[np.uint8]) -> int:
+    """Run on the open Corstone-300 as ``deploy run-fvp`` does; how many output elements differ.
+
+    Raises:
+        BadInputError: there was no complete answer.
+    """
+    from deploy.cli.main import run
+
+    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name, contextlib.chdir(name):
+        np.savez(Path("test.npz"), allow_pickle=False, **{data.INPUT_NAME: images})
+        words = ["run-fvp", str(subject.build.path), "--fvp", "open", "--inputs", "test.npz", "--quiet"]
+        status = run([*words, "--json", "verdict.json"])
+        document = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
+    if status not in (0, 1) or document["inputs"] != len(images):
+        raise BadInputError(f"Corstone-300 gave no complete answer: {document['reason']}")
+    return sum(output["mismatches"] for output in document["outputs"])
+
+
+def tables(results: DetectionResults) -> str:
+    """The card's part in Markdown."""
+    lines = [
+        f"On {results.images} test scenes of {results.size}x{results.size} pixels, with faces and photographs that "
+        f"no training scene has ({results.calibration_images} other scenes set the quantization ranges):",
+        "",
+        "| network | computed by | faces | found | wrong | average precision (IoU 0.5) |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row.network} | {row.source} ({row.label}) | {row.faces} | {row.found} | {row.wrong} "
+        f"| {row.average_precision:.3f} |"
+        for row in results.networks
+    ]
+    lines += [
+        "",
+        f"On target {results.target_mismatches} of {results.target_elements:,} output elements differ from the "
+        f"quantized reference. {results.float_matched} detections are those of the float network, with a mean "
+        f"intersection over union of {results.float_mean_overlap:.3f}. {results.machine_images} of the scenes "
+        f"were run on Corstone-300 (open), too, with {results.machine_mismatches} differing elements.",
+        "",
+        f"![Test scenes with detections]({PICTURE_FILE})",
+        "",
+        "Green: on target, with landmarks; white: the float network.",
+    ]
+    return "\n".join(lines)
+
+
+def into_card(card: str, results: DetectionResults) -> str:
+    """The card with what stands between the markers replaced.
+
+    Raises:
+        BadInputError: the card has no markers.
+    """
+    before, begin, rest = card.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BadInputError(f"{CARD_FILE}: the lines {BEGIN!r} and {END!r} are missing")
+    return f"{before}{BEGIN}\n{tables(results)}\n{END}{after}"
+
+
+def main() -> None:
+    """Measure a project and write its files."""
+    import io
+
+    project = zoo.find(sys.argv[1])
+    folder = Path(str(project.folder))
+    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as scratch:
+        subject = detector(project.name, Path(scratch) / "build")
+        results, sheet = measure(subject, data.test_scenes(IMAGES), MACHINE_IMAGES)
+    write_text(folder / RESULTS_FILE, results.model_dump_json(indent=2) + "\n")
+    content = io.BytesIO()
+    sheet.quantize(128).save(content, "PNG", optimize=True)
+    write_bytes(folder / PICTURE_FILE, content.getvalue())
+    card = folder / CARD_FILE
+    write_text(card, into_card(card.read_text(encoding="utf-8"), results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Trains a face detector on synthetic scenes: classes with hard negative mining, boxes and landmarks smooth L1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.models.face_detection import synthetic
+from deploy.models.face_detection.anchors import Floats, anchors
+from deploy.models.face_detection.matching import BACKGROUND, FACE, Targets, targets
+from deploy.models.multihead_mobilenetv3.train import save_weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the scenes.
+        scenes: composed once; every pass mirrors and relights them anew.
+        batch: scenes a step.
+        learning_rate: peak of the cosine schedule, after a warm-up of a twentieth of all steps.
+        weight_decay: of AdamW.
+        negatives: background anchors that count, per anchor with a face: those that look most like one.
+        box_weight: of the box loss; the class loss has 1.
+        landmark_weight: of the landmark loss.
+        seed: of weights, scenes and order.
+    """
+
+    epochs: int = 16
+    scenes: int = 1600
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    negatives: int = 3
+    box_weight: float = 1.0
+    landmark_weight: float = 0.5
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Scenes [N, size, size, 3] uint8 and the targets of their anchors, as drawn and mirrored."""
+
+    images: Any
+    plain: list[Targets]
+    mirrored: list[Targets]
+
+
+def train(
+    build: Callable[[], Any],
+    size: int,
+    weights: Path,
+    *,
+    epochs: int | None = None,
+    scenes: int | None = None,
+    seed: int | None = None,
+    log: Callable[[str], None] = print,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Any:
+    """Train a detector and write its weights.
+
+    Args:
+        build: gives the network, outputs ``classes``, ``boxes`` and ``landmarks``.
+        size: height and width of its input in pixels.
+        weights: the ``.weights.h5`` file to write.
+        epochs: instead of the recipe's.
+        scenes: instead of the recipe's (a trial run).
+        seed: instead of the recipe's.
+        log: receives one line an epoch.
+        advance: called with (steps done, steps in all).
+
+    Returns:
+        The trained ``keras.Model``.
+
+    Raises:
+        NotInstalledError: TensorFlow or scikit-image is missing.
+    """
+    recipe = Recipe()
+    recipe = replace(
+        recipe,
+        epochs=epochs or recipe.epochs,
+        scenes=scenes or recipe.scenes,
+        seed=recipe.seed if seed is None else seed,
+    )
+    import keras
+
+    examples = _examples(size, recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    model = build()
+    steps = recipe.epochs * (recipe.scenes // recipe.batch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - steps // 20, warmup_target=recipe.learning_rate, warmup_steps=max(1, steps // 20)
+    )
+    step = _step(model, keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay), recipe)
+    advance(0, steps)
+    done = 0
+    for epoch in range(recipe.epochs):
+        random = np.random.default_rng([recipe.seed, epoch])
+        order, losses = random.permutation(recipe.scenes), []
+        for first in range(0, recipe.scenes - recipe.batch + 1, recipe.batch):
+            losses.append(
+                [float(part) for part in step(*_batch(examples, order[first : first + recipe.batch], random))]
+            )
+            done += 1
+            advance(done, steps)
+        classes, boxes, landmarks = np.mean(losses, axis=0)
+        losses_text = f"classes {classes:.3f}, boxes {boxes:.3f}, landmarks {landmarks:.3f}"
+        log(f"epoch {epoch + 1}/{recipe.epochs}: {losses_text}")
+    save_weights(model, weights)
+    return model
+
+
+def _examples(size: int, recipe: Recipe) -> _Examples:
+    scenes = [synthetic.scene("train", size, recipe.seed * 1_000_000 + i) for i in range(recipe.scenes)]
+    every = anchors(size)
+    mirrored = [_mirrored(scene.boxes, scene.landmarks) for scene in scenes]
+    return _Examples(
+        np.stack([scene.image for scene in scenes]),
+        [targets(scene.boxes, scene.landmarks, every) for scene in scenes],
+        [targets(boxes, landmarks, every) for boxes, landmarks in mirrored],
+    )
+
+
+def _mirrored(boxes: Floats, landmarks: Floats) -> tuple[Floats, Floats]:
+    swapped = boxes[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (1, 0, 1, 0)
+    return swapped, landmarks[:, [1, 0, 2, 4, 3]] * (-1, 1) + (1, 0)
+
+
+def _batch(examples: _Examples, chosen: Any, random: np.random.Generator) -> tuple[Any, ...]:
+    flips = random.random(len(chosen)) < 0.5
+    images = examples.images[chosen].astype(np.float32) / np.float32(255)
+    images[flips] = images[flips][:, :, ::-1]
+    images = images * random.uniform(0.8, 1.2, (len(chosen), 1, 1, 1)) + random.uniform(
+        -0.08, 0.08, (len(chosen), 1, 1, 3)
+    )
+    wanted = [(examples.mirrored if flip else examples.plain)[i] for i, flip in zip(chosen, flips, strict=True)]
+    return (
+        np.clip(images, 0, 1).astype(np.float32),
+        np.stack([target.classes for target in wanted]),
+        np.stack([target.boxes for target in wanted]),
+        np.stack([target.landmarks for target in wanted]),
+    )
+
+
+def _step(model: Any, optimizer: Any, recipe: Recipe) -> Any:
+    import tensorflow as tf
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(images: Any, classes: Any, boxes: Any, landmarks: Any) -> Any:
+        with tf.GradientTape() as tape:
+            answers = model(images, training=True)
+            parts = _losses(tf, answers, classes, boxes, landmarks, recipe.negatives)
+            loss = parts[0] + recipe.box_weight * parts[1] + recipe.landmark_weight * parts[2]
+        gradients = tape.gradient(loss, model.trainable_variables)
+        gradients, _ = tf.clip_by_global_norm(gradients, 10.0)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return parts
+
+    return step
+
+
+def _losses(
+    tf: Any, answers: Any, classes: Any, boxes: Any, landmarks: Any, negatives: int
+) -> tuple[Any, Any, Any]:
+    """Class, box and landmark loss of a batch, each per anchor that has a face."""
+    face = tf.cast(classes == FACE, tf.float32)
+    count = tf.maximum(tf.reduce_sum(face), 1.0)
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(classes == FACE, tf.int32), answers["classes"])
+    # The background anchors of the whole batch that look most like faces.
+    background = tf.reshape(tf.where(classes == BACKGROUND, each, tf.zeros_like(each)), [-1])
+    hardest = tf.minimum(tf.cast(count * negatives, tf.int32) + 16, tf.size(background))
+    hard = tf.reduce_sum(tf.math.top_k(background, hardest).values)
+    class_loss = (tf.reduce_sum(each * face) + hard) / count
+    return (
+        class_loss,
+        tf.reduce_sum(_smooth_l1(tf, answers["boxes"] - boxes) * face[..., None]) / (4 * count),
+        tf.reduce_sum(_smooth_l1(tf, answers["landmarks"] - landmarks) * face[..., None]) / (10 * count),
+    )
+
+
+def _smooth_l1(tf: Any, difference: Any) -> Any:
+    size = tf.abs(difference)
+    return tf.where(size < 1, 0.5 * size * size, size - 0.5)
