@@ -1,6 +1,7 @@
 """Labelled sets in every form they come in, and what does not fit the model, refused by name."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,16 @@ def test_an_npz_with_labels_is_read_in_batches(model: Model, head: Head, tmp_pat
     assert data.names == {head.name: tuple(f"c{i}" for i in range(10))}
     few = sources.load(request(model, tmp_path / "d.npz", count=3), model)
     assert few.count == 3 and read(few)[2] == [3]
+
+
+def test_of_a_large_set_only_a_batch_is_in_memory(model: Model, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "d.npz", image=np.zeros((6000, 32, 32, 3), np.int8), labels=[1] * 6000)
+    tracemalloc.start()
+    data = sources.load(request(model, tmp_path / "d.npz"), model)
+    assert sum(len(batch) for batch in data.batches(64)) == 6000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000 < 6000 * 32 * 32 * 3
 
 
 def test_labels_may_come_in_a_file_of_their_own_and_win(model: Model, head: Head, tmp_path: Path) -> None:
