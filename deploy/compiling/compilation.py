@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
+from deploy import bounded_process, tflite_model
 from deploy import build_folder as folder_layout
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.fitting import sram_limit, vela_options
 from deploy.compiling.placement import NPU_OPERATOR, Placement, place
-from deploy.compiling.vela import VelaOptions, VelaResult
+from deploy.compiling.vela import VelaResult
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
@@ -71,8 +71,36 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     return ()
 
 
-def vela_options(options: CompileOptions) -> VelaOptions:
-    """What Vela is asked for: the user's limit is the SRAM to aim for, where the NPU's own is not smaller."""
+def compile_model(
+    model: Model,
+    options: CompileOptions,
+    build: Path,
+    *,
+    name: str,
+    source: str,
+    extra: dict[str, bytes] | None = None,
+    notes: tuple[str, ...] = (),
+    run: vela.Run = bounded_process.run,
+) -> BuildFolder:
+    """Compile a model and write its build folder, whole or not at all.
+
+    Args:
+        model: quantized.
+        options: what for.
+        build: folder to write; an existing build folder there is replaced when all went well.
+        name: the model's name in reports.
+        source: names the model in errors.
+        extra: further files for the folder, name -> content.
+        notes: further warnings for the document.
+        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+
+    Raises:
+        BadInputError: the model cannot be compiled, or the folder cannot be written.
+        DoesNotFitError: it takes more SRAM than the user's limit or the board has.
+        NotInstalledError: Vela is missing.
+    """
+    warnings = (*notes, *check_model(model, source))
+    check_replaceable(build)
     result = vela.compile_bytes(model.content, vela_options(options), source=source, run=run)
     compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
     _check_names(model, compiled, source)

@@ -52,6 +52,13 @@ def sram_limit(options: CompileOptions) -> int | None:
     return options.sram_limit or (CORSTONE_300_SRAM if options.npu.simulated else None)
 
 
+def vela_options(options: CompileOptions) -> vela.VelaOptions:
+    """What Vela is asked for: the user's limit is the SRAM to aim for, where the NPU's own is not smaller."""
+    cache = installed_config().cache_bytes(options.memory_mode)
+    target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
+    return vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise, target)
+
+
 def sram_of(model: Model, options: CompileOptions, source: str) -> int:
     """Bytes of SRAM that a quantized model takes: Vela's figure.
 
@@ -59,8 +66,7 @@ def sram_of(model: Model, options: CompileOptions, source: str) -> int:
         BadInputError: Vela cannot compile it.
         NotInstalledError: Vela is missing.
     """
-    asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
-    summary = vela.compile_bytes(model.content, asked, source=source).summary
+    summary = vela.compile_bytes(model.content, vela_options(options), source=source).summary
     return int(
         next(figure.value for figure in figures_of(summary, (), options, "Vela") if figure.name == "sram_peak")
     )
@@ -72,6 +78,9 @@ def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...
     if options.memory_mode == "Sram_Only":
         shared = compile_options(options.npu, system_config=options.system_config, memory_mode="Shared_Sram")
         ways.append(("--memory-mode Shared_Sram", dataclasses.replace(shared, sram_limit=options.sram_limit)))
+    if options.sram_limit is None and options.npu.simulated:
+        aimed = dataclasses.replace(options, sram_limit=CORSTONE_300_SRAM)
+        ways.append(("--sram-limit 2M, which Vela then aims for", aimed))
     if options.optimise != "Size":
         ways.append(("--optimise Size", dataclasses.replace(options, optimise="Size")))
     cache = installed_config().cache_bytes(options.memory_mode)

@@ -19,8 +19,9 @@ import deploy
 from deploy import tflite_model, warm_process
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
-from deploy.compiling.compilation import check_model, vela_options
+from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from deploy import tflite_model, zoo
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import NPU_OPERATOR
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
@@ -58,8 +59,7 @@ def estimate(
         BadInputError: Vela cannot compile it.
         NotInstalledError: Vela is missing.
     """
-    asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
-    result = vela.compile_bytes(model.content, asked, source=source)
+    result = vela.compile_bytes(model.content, vela_options(options), source=source)
     compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
     values = {figure.name: figure.value for figure in figures_of(result.summary, (), options, "Vela")}
     return NpuFigures(
@@ -113,7 +113,7 @@ def measure(
     networks = []
     for item, targets in work:
         chosen = (*zoo.assignments_of(item.options), *assignments)
-        network, quantized = _quantized(project, chosen)
+        network, quantized = _quantized(project, chosen, item.io)
         document, rows = quantized.document, []
         for options in targets:
             advance(done, total)
@@ -142,13 +142,13 @@ def _targets(wanted: Measured) -> list[CompileOptions]:
     ]
 
 
-def _quantized(project: Project, assignments: Sequence[str]) -> tuple[zoo.Network, Quantized]:
+def _quantized(project: Project, assignments: Sequence[str], io: str) -> tuple[zoo.Network, Quantized]:
     from deploy.chatter import silenced
     from deploy.zoo.quantized import quantize_network
 
     with silenced():
         network = zoo.network(project.name, assignments)
-        return network, quantize_network(network)
+        return network, quantize_network(network, io=io)
 
 
 def read(project: Project) -> Any:

@@ -24,9 +24,11 @@ def words(options: CompileOptions) -> list[str]:
 
 def test_the_ways_out_are_those_that_the_npu_has() -> None:
     other_npu = "--npu U65-256 --memory-mode Dedicated_Sram_384KB"
-    assert words(options_of("U55-128")) == ["--optimise Size", other_npu]
-    assert words(options_of("U55-128", optimise="Size")) == [other_npu]
+    aim = "--sram-limit 2M, which Vela then aims for"
+    assert words(options_of("U55-128")) == [aim, "--optimise Size", other_npu]
+    assert words(options_of("U55-128", optimise="Size", sram_limit="1M")) == [other_npu]
     assert words(options_of("U65-256", memory_mode="Shared_Sram")) == [
+        aim,
         "--optimise Size",
         "--memory-mode Dedicated_Sram_384KB",
     ]
@@ -42,6 +44,7 @@ def test_each_way_is_compiled_and_told_with_what_it_takes(mlperf_tiny: dict[str,
     fast, small = options_of("U55-128"), options_of("U55-128", optimise="Size")
     taken = sram_of(model, small, "m")
     assert taken < sram_of(model, fast, "m")
+    assert taken == sram_of(model, options_of("U55-128", optimise="Size", sram_limit=taken), "m")
     said: list[str] = []
     tight = options_of("U55-128", sram_limit=taken)
     attempts = try_ways(model, tight, "m", deadline=time.monotonic() + 100, say=said.append)
