@@ -29,6 +29,7 @@ options = { size = 320 }            # where they differ from the defaults
 npus = ["U55-128"]                  # default: every NPU of Corstone-300
 memory_mode = "Shared_Sram"         # default: the NPU's
 optimise = "Size"                   # default: Performance
+io = "int8"                         # default: uint8
 parts = { heads = "_logits" }       # column of the table = regular expression for Vela's layer names
 """
 
@@ -80,6 +81,7 @@ class Measured:
         npus: as ``--npu`` names them; empty for every NPU that Corstone-300 can have.
         memory_mode: section of Vela's configuration file; None for the NPU's own.
         optimise: Vela's strategy.
+        io: type of inputs and outputs.
         parts: name -> regular expression that finds Vela's layers of that part by name.
     """
 
@@ -88,6 +90,7 @@ class Measured:
     npus: tuple[str, ...] = ()
     memory_mode: str | None = None
     optimise: str | None = None
+    io: str = "uint8"
     parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
