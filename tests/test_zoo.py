@@ -49,7 +49,7 @@ def test_underscores_and_hyphens_name_the_same_project() -> None:
     assert zoo.find("Multihead_MobileNetV3") == zoo.find(NAME)
 
 
-@pytest.mark.parametrize("wrong", ["mobilenetv3", "multihead-mobilenet", "multhead-mobilenetv3"])
+@pytest.mark.parametrize("wrong", ["multihead-mobilenet", "multhead-mobilenetv3"])
 def test_an_unknown_name_is_answered_with_the_nearest(wrong: str) -> None:
     with pytest.raises(BadInputError, match=f"no model is called '{wrong}'; did you mean '{NAME}'"):
         zoo.find(wrong)
