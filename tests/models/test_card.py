@@ -11,7 +11,7 @@ from deploy import zoo
 from deploy.build_folder import sha256_of_file
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.evaluate import NAME, measure_weights
-from deploy.models.multihead_mobilenetv3.results import Results, WeightsResult, interval
+from deploy.models.multihead_mobilenetv3.results import Results, WeightsResult
 from deploy.zoo import Measured, cards
 
 PROJECT = zoo.find(NAME)
@@ -42,13 +42,6 @@ def test_the_results_belong_to_the_weights_that_are_shipped(results: Results) ->
         assert item.sha256 == sha256_of_file(folder / item.weights)
         assert item.bytes == (folder / item.weights).stat().st_size < 2_000_000
     assert results.networks[0].parameters == PROJECT.parameters
-
-
-def test_the_confidence_interval_is_wilsons() -> None:
-    # 81 of 263: Newcombe 1998, table I, method 3.
-    assert interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    low, high = interval(10, 10)
-    assert low < 1 and high == pytest.approx(1)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
