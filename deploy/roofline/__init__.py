@@ -5,7 +5,7 @@
 - :func:`estimate` is the one for an Ethos-U55 or U65, with a term for every kind of operator.
 """
 
-from deploy.roofline.layers import Layer, layers
+from deploy.roofline.layer import Layer, layers
 from deploy.roofline.npu import Estimate, LayerEstimate, estimate
 from deploy.roofline.plain import layer_time, model_time, sweep
 

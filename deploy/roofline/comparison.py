@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.compiling import vela
 from deploy.npu_config import NpuConfig
-from deploy.roofline.layers import layers
+from deploy.roofline.layer import layers
 from deploy.roofline.npu import estimate
 from deploy.tflite_model import Model
 

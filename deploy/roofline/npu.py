@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from deploy.errors import BadInputError
 from deploy.npu_config import NpuConfig, npu_config
-from deploy.roofline.layers import Layer
+from deploy.roofline.layer import Layer
 from deploy.roofline.memories import Memories, Port, memories
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding, terms_of
 
@@ -71,7 +71,7 @@ def estimate(
     """Estimate the cycles of a network.
 
     Args:
-        layers: from :func:`deploy.roofline.layers.layers`.
+        layers: from :func:`deploy.roofline.layer.layers`.
         npu: the NPU, or its name (``U55-128``).
         system_config: section of ``Arm/vela.ini``; None for the NPU's default.
         memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.

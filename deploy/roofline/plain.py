@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from deploy.errors import BadInputError
-from deploy.roofline.layers import Layer
+from deploy.roofline.layer import Layer
 
 RIDGE_POINTS = tuple(range(0, 501, 25))
 """0 to 500 MACs a byte, the range that the family was designed with."""
@@ -21,7 +21,7 @@ def layer_time(layer: Layer, peak_macs: float, bandwidth: float) -> float:
     """Time of one layer.
 
     Args:
-        layer: from :func:`deploy.roofline.layers.layers`.
+        layer: from :func:`deploy.roofline.layer.layers`.
         peak_macs: multiply-accumulates by unit of time (cycle, second).
         bandwidth: bytes by unit of time.
 

@@ -15,7 +15,7 @@ from typing import Final
 from deploy.npu.architecture import Architecture
 from deploy.npu.block_geometry import BRICK
 from deploy.npu_config import NpuConfig
-from deploy.roofline.layers import Layer
+from deploy.roofline.layer import Layer
 from deploy.roofline.memories import Memories, Port
 
 FREE: Final = frozenset(

@@ -10,7 +10,7 @@ import math
 
 from deploy.models.mobilenetv4.attention import ROWS
 from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
-from deploy.roofline.layers import Layer, Shape
+from deploy.roofline.layer import Layer, Shape
 from deploy.roofline.windows import Window
 
 _SCALE_BYTES = 10

@@ -11,7 +11,7 @@ from deploy import tflite_model, zoo
 from deploy.errors import BadInputError
 from deploy.npu_config import NPU_CONFIGS, npu_config
 from deploy.roofline.comparison import compare
-from deploy.roofline.layers import Layer
+from deploy.roofline.layer import Layer
 from deploy.roofline.memories import memories
 from deploy.roofline.npu import estimate
 from deploy.roofline.windows import Window

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.roofline.layers import Layer
+from deploy.roofline.layer import Layer
 from deploy.roofline.plain import RIDGE_POINTS, layer_time, model_time, sweep
 from deploy.roofline.windows import Window
 

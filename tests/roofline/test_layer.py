@@ -9,7 +9,7 @@ import pytest
 
 from deploy import tflite_model
 from deploy.errors import BadInputError
-from deploy.roofline.layers import layers, packed_bytes
+from deploy.roofline.layer import layers, packed_bytes
 from deploy.roofline.windows import Window
 from deploy.tflite_model import Tensor
 
