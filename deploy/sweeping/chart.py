@@ -102,7 +102,7 @@ def _against_time(document: SweepDocument, name: str) -> Chart:
             "memory mode": point.memory_mode,
             "system": point.system_config,
             "optimise": point.optimise,
-            "time [ms]": point.value("inference_time"),
+            "ms": point.value("inference_time"),
             "value": point.value(name),
             "Pareto-optimal": "yes" if point.pareto else "no",
             "fits": "yes" if point.status == "ok" else point.reason,
@@ -121,28 +121,27 @@ def _against_time(document: SweepDocument, name: str) -> Chart:
         "scale": {"zero": name != ACCURACY},
     }
     colour = "network" if len({row["network"] for row in rows}) > 1 else "NPU"
-    coloured = list(dict.fromkeys(row[colour] for row in rows))
+    domain = list(dict.fromkeys(row[colour] for row in rows))
+    coloured: Spec = {
+        "field": colour,
+        "type": "nominal",
+        "scale": {"domain": domain, "range": [_COLOURS[i % len(_COLOURS)] for i in range(len(domain))]},
+    }
     shapes = list(dict.fromkeys(row["memory mode"] for row in rows))
     encoding: Spec = {
         "x": {
-            "field": "time [ms]",
+            "field": "ms",
             "type": "quantitative",
             "title": "inference time in ms (estimate)",
-            "scale": {"type": "log", "nice": True},
+            "scale": {"type": "log", "nice": False, "padding": 20},
         },
         "y": y,
     }
     points: Spec = {
         "mark": {"type": "point", "size": 90, "strokeWidth": 1.5, "tooltip": {"content": "data"}},
         "encoding": {
-            "color": {
-                "field": colour,
-                "type": "nominal",
-                "scale": {
-                    "domain": coloured,
-                    "range": [_COLOURS[i % len(_COLOURS)] for i in range(len(coloured))],
-                },
-            },
+            "stroke": coloured,
+            "fill": coloured,
             "shape": {
                 "field": "memory mode",
                 "type": "nominal",
@@ -152,8 +151,6 @@ def _against_time(document: SweepDocument, name: str) -> Chart:
             "opacity": {"condition": {"test": "datum.fits == 'yes'", "value": 1}, "value": 0.35},
         },
     }
-    points["mark"]["filled"] = False
-    points["encoding"]["fill"] = {**points["encoding"]["color"], "legend": None}
     optimal = sum(row["Pareto-optimal"] == "yes" for row in rows)
     spec = {"data": {"values": rows}, "encoding": encoding, "layer": [points]}
     summary = f"{title} against time: {len(rows)} points, the {optimal} Pareto-optimal ones filled."

@@ -20,12 +20,12 @@ PARETO_MARK = "*"
 _COLUMNS = ("inference_time", "total_cycles", "sram_peak", "flash", "dram_peak", "cpu_operators")
 _FORMATS = {
     # Figure: heading, digits behind the point, unit of the heading.
-    "inference_time": ("time ms", 4, 1.0),
+    "inference_time": ("time\nms", 4, 1.0),
     "total_cycles": ("cycles", 0, 1.0),
-    "sram_peak": ("SRAM KiB", 1, 1024.0),
-    "flash": ("flash KiB", 1, 1024.0),
-    "dram_peak": ("DRAM KiB", 1, 1024.0),
-    "cpu_operators": ("on CPU", 0, 1.0),
+    "sram_peak": ("SRAM\nKiB", 1, 1024.0),
+    "flash": ("flash\nKiB", 1, 1024.0),
+    "dram_peak": ("DRAM\nKiB", 1, 1024.0),
+    "cpu_operators": ("on\nCPU", 0, 1.0),
 }
 _FILES_ONLY = frozenset(["total_cycles"])
 _ALWAYS = frozenset(["inference_time", "sram_peak", "flash"])
@@ -86,7 +86,7 @@ def accuracies(document: SweepDocument) -> list[str]:
 def _figure_column(name: str) -> Column:
     title, digits, scale = _FORMATS.get(name, (title_of(name), 0, 1.0))
     if name.startswith(ACCURACY):
-        title, digits, scale = f"{title_of(name)} %", 2, 0.01
+        title, digits, scale = f"{title_of(name)}\n%", 2, 0.01
 
     def text(point: SweepPoint) -> str:
         value = point.value(name)
@@ -101,17 +101,20 @@ def print_sweep(document: SweepDocument, console: Console) -> None:
     shown = [column for column in columns(document) if column.figure not in _FILES_ONLY]
     shown = [column for column in shown if not column.figure.startswith(f"{ACCURACY}_")]
     table = table_of(f"{document.model}: {len(document.points)} points, {PARETO_MARK} marks the Pareto-optimal")
-    table.add_column("")
+    table.padding, table.collapse_padding = (0, 1), True
     for column in shown:
-        fixed = column.title not in ("network", "reason")
-        table.add_column(
-            column.title, justify="right" if column.figure else "left", no_wrap=fixed, overflow="fold"
-        )
+        wraps = column.title in ("network", "reason")
+        table.add_column(column.title, justify="right" if column.figure else "left", no_wrap=not wraps)
     for point in document.points:
-        table.add_row(PARETO_MARK if point.pareto else "", *(column.text(point) for column in shown))
+        table.add_row(*(_marked(column, point) for column in shown))
     console.print(table)
     for sentence in remarks(document):
         console.print(sentence)
+
+
+def _marked(column: Column, point: SweepPoint) -> str:
+    text = column.text(point)
+    return f"{text} {PARETO_MARK}" if point.pareto and column.title == "NPU" else text
 
 
 def remarks(document: SweepDocument) -> list[str]:
