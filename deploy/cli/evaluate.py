@@ -33,7 +33,7 @@ def evaluate(
         str | None, typer.Option(help="Labelled set: .npz, folder of class folders, or FILE.py:function.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
-    output: Annotated[
+    head: Annotated[
         str | None, typer.Option(help="The output that labels without a name are for, where there are several.")
     ] = None,
     model: Annotated[
@@ -106,7 +106,7 @@ def evaluate(
     options = EvaluateOptions(
         data=source,
         labels=labels or (Path(kept.labels) if kept.labels and data is None else None),
-        output=output,
+        output=head,
         model=model_source.parse(model, assignments or ()) if model else None,
         target=target,
         firmware=firmware or kept.firmware or "runner",

@@ -59,8 +59,9 @@ def report(
 
     With --format html, also the memory over time, what limits each operator, and the last verdicts.
 
-    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last. With several, every figure
-    and what became of every operator side by side, against the first.
+    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last.
+
+    Several are compared with the first: every figure, and what became of the operators.
 
     Exit status: 0, or 1 where a rule of --fail-on is broken; 2 bad input.
     """

@@ -149,7 +149,7 @@ class Evaluation:
         options = self._options
         if options.output is not None and options.output not in heads:
             raise BadInputError(
-                f"--output {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
+                f"--head {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
             )
         labels = load_labels(options.labels, models.source) if options.labels else {}
         return Request(options.data, heads, labels, options.labels, options.output, options.count)

@@ -33,7 +33,7 @@ def no_labels(request: Request, arrays: Sequence[str]) -> BadInputError:
     if len(request.heads) > 1 and request.output is None:
         wanted = [f"{LABELS}_{name}" for name in request.heads]
         if LABELS in arrays:
-            hints = [f"--output {next(iter(request.heads))}, if that is what {LABELS} are for"]
+            hints = [f"--head {next(iter(request.heads))}, if that is what {LABELS} are for"]
     return BadInputError(
         f"{request.source}: no labels in it (it holds {', '.join(arrays) or 'nothing'})",
         hints=[f"an array {' or '.join(wanted)} of class numbers", *hints],

@@ -71,7 +71,7 @@ class Request:
             return next(iter(self.heads.values()))
         raise BadInputError(
             f"{self.source}: which output are the labels for? The model has {', '.join(self.heads)}",
-            hints=[f"--output {next(iter(self.heads))}", "or labels by output name"],
+            hints=[f"--head {next(iter(self.heads))}", "or labels by output name"],
         )
 
     def from_file(self) -> dict[str, NDArray[np.int64]]:

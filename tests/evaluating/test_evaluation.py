@@ -109,7 +109,7 @@ def test_limits_that_hold_are_a_pass(
         ([], "no labelled set given"),
         (["--data", "DATA", "--count", "13"], "--count 13"),
         (["--data", "DATA", "--top-k", "10"], "--top-k 10: the outputs have at most 10 classes"),
-        (["--data", "DATA", "--output", "kind"], "--output kind: no such output with classes"),
+        (["--data", "DATA", "--head", "kind"], "--head kind: no such output with classes"),
         (["--data", "DATA", "--fail-below", "0.9"], "a share of one, or percent?"),
         (["--data", "DATA", "--max-drop", "x"], "--max-drop x: not a number of percentage points"),
         (["--data", "DATA", "--firmware", "npu"], "need a machine"),
@@ -202,7 +202,7 @@ def test_two_heads_with_labels_for_one_and_a_float_model_of_the_users(
     assert kept.float_model == str(tiny_build.float_model) and "tensorflow" not in kept.versions
     assert again.scores == output.scores
     np.savez("apart.npz", image=images, labels=np.arange(9) % 4)
-    evaluated(capsys, 0, tiny_build.path, "--data", "apart.npz", "--output", "kind")
+    evaluated(capsys, 0, tiny_build.path, "--data", "apart.npz", "--head", "kind")
     assert document(tiny_build).outputs[0].scores == output.scores
 
 
