@@ -14,6 +14,8 @@ EPILOG = """Examples:
 
     deploy run-fvp build/demo --inputs test.npz --count 16 --json verdict.json
 
+    deploy run-fvp build/demo --inputs test.npz --scheduler tcp://10.0.0.5:8786     on a Dask cluster's workers
+
     deploy run-fvp build/demo --fvp /opt/arm/FVP_Corstone_SSE-300   Arm's FVP in that folder
 """
 
@@ -33,6 +35,10 @@ def run_fvp(
     labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="How many inputs to feed.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Machines side by side; default: one a core.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Boot on the workers of this Dask cluster: tcp://HOST:PORT of a scheduler you trust."),
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
     ] = None,
@@ -54,8 +60,11 @@ def run_fvp(
     from deploy import settings
     from deploy.build_folder import BuildFolder
     from deploy.cli.verdict_files import run_and_report
+    from deploy.errors import BadInputError
     from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
 
+    if jobs is not None and scheduler is not None:
+        raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
     kept = settings.load()
     options = RunOptions(
         firmware=firmware or kept.firmware or "runner",
@@ -67,6 +76,7 @@ def run_fvp(
         tolerance=_first(tolerance, kept.tolerance, DEFAULT_TOLERANCE_LSB),
         timeout_s=timeout if timeout is not None else kept.timeout,
         timing=timing or bool(kept.timing),
+        scheduler=scheduler,
     )
     opened = BuildFolder.open(build or _path(kept.build) or settings.last_build())
     run = TargetRun(opened, options)

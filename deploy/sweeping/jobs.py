@@ -8,11 +8,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 import deploy
@@ -25,6 +23,7 @@ from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError
+from deploy.judging.sample_bytes import unpack_samples
 from deploy.npu_config import npu_config
 from deploy.sweeping.documents import PointResult
 from deploy.tflite_model import Model
@@ -97,7 +96,7 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
 
     Args:
         content: the quantized model.
-        samples: of :func:`packed`.
+        samples: of :func:`deploy.judging.sample_bytes.pack_samples`.
         true: output -> the true class number of each sample.
 
     Returns:
@@ -107,14 +106,13 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
 
     try:
         kernels = ReferenceKernels(_model(content))
-        arrays = unpacked(samples)
         right = dict.fromkeys(true, 0)
-        count = len(next(iter(arrays.values())))
-        for index in range(count):
-            outputs = kernels.run({name: array[index] for name, array in arrays.items()})
+        inputs = unpack_samples(samples)
+        for index, sample in enumerate(inputs):
+            outputs = kernels.run(sample)
             for name, numbers in true.items():
                 right[name] += int(int(outputs[name].argmax()) == numbers[index])
-        return {"right": right, "inputs": count, "kernels": f"{kernels.name} {kernels.version}"}
+        return {"right": right, "inputs": len(inputs), "kernels": f"{kernels.name} {kernels.version}"}
     except DeployError as error:
         return {"error": error.message}
 
@@ -122,14 +120,6 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
 def litert_version() -> str:
     """Of the package with the reference kernels."""
     return importlib.metadata.version("ai-edge-litert")
-
-
-def packed(samples: Sequence[Mapping[str, NDArray[Any]]]) -> bytes:
-    """Samples as the bytes of an ``.npz`` file: per input [samples, *shape]."""
-    buffer = io.BytesIO()
-    columns: dict[str, Any] = {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
-    np.savez(buffer, **columns)
-    return buffer.getvalue()
 
 
 def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
@@ -140,12 +130,6 @@ def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
             digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def unpacked(content: bytes) -> dict[str, NDArray[Any]]:
-    """The opposite of :func:`packed`; nothing is unpickled."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
 
 
 @functools.lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.fitting import sram_limit
 from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
+from deploy.judging.sample_bytes import pack_samples
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping import accuracy, jobs
 from deploy.sweeping.accuracy import LabelledData
@@ -169,7 +170,7 @@ class Sweep:
             return
         self._total += len(chunks)
         for index, chunk in enumerate(chunks):
-            content = jobs.packed(chunk.samples)
+            content = pack_samples(chunk.samples)
             request = {"source_sha256": network.sha256, "true": chunk.true, "litert": jobs.litert_version()}
             key = key_of("accuracy", {**request, "samples": jobs.digest_of(chunk.samples)})
             known = self._cache.get(key)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from deploy.npu_config import NpuConfig, npu_config
 from deploy.simulators.fvp_boards import common, default_board
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
-from deploy.targets.runner_target import RunnerTarget
+from deploy.targets.simulated_target import RUNNER, Target, simulated_target
 from deploy.tflite_model import Model, Tensor, read
 
 DEFAULT_TOLERANCE_LSB = 1.0
@@ -60,9 +60,10 @@ class RunOptions:
         timing: whether the simulator has to count the NPU's cycles.
         port: serial port of a board that runs firmware already; no simulator is started then.
         baud: bits per second on that port.
+        scheduler: address of a Dask scheduler, whose workers boot the firmware then.
     """
 
-    firmware: str = "runner"
+    firmware: str = RUNNER
     fvp: str | None = None
     inputs: Path | None = None
     labels: Path | None = None
@@ -73,16 +74,7 @@ class RunOptions:
     timing: bool = False
     port: str | None = None
     baud: int = 115200
-
-
-class Target(Protocol):
-    """What runs samples: one boot an input, one boot for all, or a board."""
-
-    def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
-        """Yield the answers in the order of the samples; TargetError if one does not arrive whole."""
-
-    def close(self) -> None:
-        """End what still runs."""
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +190,7 @@ class TargetRun:
         if simulator is None:
             return None
         board = simulator.board
-        if options.firmware == "runner":
+        if options.firmware == RUNNER:
             runner_firmware.check_fits(document, npu, len(models.compiled.content), board)
             return runner_firmware.runner_path(npu, board)
         simulator.check_terminal()
@@ -227,36 +219,29 @@ class TargetRun:
         self, npu: NpuConfig, models: Models, simulator: Simulator | None, firmware: Path | None
     ) -> Target:
         options = self._options
-        npu_expected = models.npu_operators > 0
         timeout_s = self._timeout_s()
-        if options.firmware != "runner" or firmware is None:
-            from deploy.targets.firmware_target import BoardTarget, Expectations, FirmwareTarget
+        if firmware is None or simulator is None:
+            from deploy.targets.firmware_target import BoardTarget, Expectations
 
             expectations = Expectations(
-                self._build.document.compiled_sha256, models.inputs, models.outputs, npu_expected
+                self._build.document.compiled_sha256, models.inputs, models.outputs, models.npu_operators > 0
             )
-        if firmware is None or simulator is None:
             return BoardTarget(options.port or "", expectations, baud=options.baud, timeout_s=timeout_s)
-        kind = options.firmware if options.firmware in ("runner", "npu", "tflm") else "file"
+        kind = options.firmware if options.firmware in (RUNNER, "npu", "tflm") else "file"
         self._firmware = FirmwareRecord(kind=kind, path=str(firmware), sha256=sha256_of_file(firmware))
-        if kind != "runner":
-            return FirmwareTarget(
-                simulator,
-                firmware,
-                expectations,
-                macs=npu.macs,
-                timing=options.timing,
-                timeout_s=timeout_s,
-            )
-        return RunnerTarget(
+        if options.scheduler is not None:
+            from deploy.targets.cluster_target import Boot, ClusterTarget
+
+            boot = Boot(kind, npu.name, options.fvp, options.timing, timeout_s)
+            return ClusterTarget(options.scheduler, boot, simulator, firmware, models.compiled.content)
+        return simulated_target(
+            kind,
             simulator,
             firmware,
             self._build.compiled,
+            models.compiled,
             macs=npu.macs,
             timing=options.timing,
-            inputs=models.inputs,
-            outputs=models.outputs,
-            npu_expected=npu_expected,
             timeout_s=timeout_s,
         )
 
