@@ -2,8 +2,8 @@
 
 Two square anchors at every position of the strides 8, 16 and 32, in the order of the networks' outputs: level,
 row, column, anchor. Coordinates are fractions of the image's width and height. What a network answers for an
-anchor is relative to it, divided by "variances" as single-shot detectors do: centre offsets by 0.1 times the anchor's size,
-logarithms of size ratios by 0.2, landmark offsets by 0.1 times the anchor's size.
+anchor is relative to it, divided by "variances" as single-shot detectors do: centre offsets by 0.1 times the
+anchor's size, logarithms of size ratios by 0.2, landmark offsets by 0.1 times the anchor's size.
 """
 
 from __future__ import annotations

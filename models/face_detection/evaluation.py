@@ -251,8 +251,8 @@ def _on_machine(subject: Detector, images: NDArray[np.uint8]) -> int:
 def tables(results: DetectionResults) -> str:
     """The card's part in Markdown."""
     lines = [
-        f"On {results.images} test scenes of {results.size}x{results.size} pixels, with faces and photographs that "
-        f"no training scene has ({results.calibration_images} other scenes set the quantization ranges):",
+        f"On {results.images} test scenes of {results.size}x{results.size} pixels, with faces and photographs "
+        f"that no training scene has ({results.calibration_images} other scenes set the quantization ranges):",
         "",
         "| network | computed by | faces | found | wrong | average precision (IoU 0.5) |",
         "|---|---|---:|---:|---:|---:|",

@@ -93,7 +93,8 @@ def material(part: str) -> Material:
         raise NotInstalledError(
             f"the synthetic faces need scikit-image ({error})", hints=["pip install ethosu-deploy[faces]"]
         ) from error
-    crops = np.asarray(data.lfw_subset(), np.float64)  # type: ignore[no-untyped-call]
+    subset: Any = data.lfw_subset
+    crops = np.asarray(subset(), np.float64)
     half = len(crops) // 2
     start, stop = PARTS[part]
     photographs = tuple(_colour(getattr(data, name)()) for name in PHOTOGRAPHS[part])
