@@ -28,7 +28,7 @@ def confusions_of(verdict: Verdict) -> tuple[Confusion, ...]:
         if against_float:
             found.append(_confusion(output, "float model", against_float))
         if against_true:
-            found.append(_confusion(output, "true", against_true))
+            found.append(_confusion(output, "true label", against_true))
         if not against_float and not against_true:
             reference = [(prediction.reference, prediction.target) for prediction in predictions]
             found.append(_confusion(output, "quantized reference", reference))

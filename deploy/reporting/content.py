@@ -245,7 +245,7 @@ class Confusion:
 
     Attributes:
         output: its name.
-        against: what the rows are: ``true``, ``float model`` or ``quantized reference``.
+        against: what the rows are: ``true label``, ``float model`` or ``quantized reference``.
         labels: rows and columns.
         counts: (row label, label on target) -> inputs.
         left_out: inputs whose labels are beyond the most that are shown.

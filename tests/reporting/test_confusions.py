@@ -40,7 +40,7 @@ def test_float_model_and_truth_each_get_a_table() -> None:
     ]
     found = {confusion.against: confusion for confusion in confusions_of(verdict_of(*predictions))}
     assert found["float model"].counts == {("dog", "cat"): 1, ("dog", "dog"): 1}
-    assert found["true"].agreement == 1.0
+    assert found["true label"].agreement == 1.0
 
 
 def test_class_numbers_stand_in_their_own_order() -> None:

@@ -87,7 +87,7 @@ def test_labels_differences_and_operators_of_a_verification_are_shown(residual: 
     page = page_of(residual)
     assert "24 of 24 inputs" in page.text
     confusion = report.confusions["verify"][0]
-    assert (confusion.against, sum(confusion.counts.values())) == ("true", 24)
+    assert (confusion.against, sum(confusion.counts.values())) == ("true label", 24)
     assert {row for row, _ in confusion.counts} == {"class 6"}
     assert "Operators on the NPU's own inputs" in page.text
 

@@ -1,0 +1,70 @@
+"""Takes the pictures of the HTML report that the documentation shows.
+
+    deploy compile build/demo/model.keras --calibration build/demo/calibration.npz --npu U55-128 -o build/pictured
+    deploy verify build/pictured --inputs build/demo/test.npz --labels build/demo/labels.json --count 200
+    deploy run-fvp build/pictured --inputs build/demo/test.npz --labels build/demo/labels.json --count 16
+    python docs/screenshots.py build/pictured/report.html docs/images
+
+Needs Chromium and its driver. Writes report-desktop.png (light), report-phone.png (dark) and report-print.png.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from selenium import webdriver
+
+_HEIGHTS = {"desktop": 1800, "phone": 1700, "print": 1400}
+_COLOURS = 160
+"""Few colours make small files; the page has few."""
+
+
+def take(driver: webdriver.Chrome, page: Path, name: str, width: int, *, dark: bool, section: str) -> Image.Image:
+    """One picture of a page, from a section on."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    media = "print" if name == "print" else ""
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": scheme})
+    driver.get(page.resolve().as_uri())
+    while not driver.execute_script("return window.deployReport?.drawn ?? false"):
+        time.sleep(0.1)
+    top = driver.execute_script(
+        f"return document.getElementById('{section}').getBoundingClientRect().top + scrollY"
+    )
+    clip = {"x": 0, "y": top, "width": width, "height": _HEIGHTS[name], "scale": 1}
+    options: dict[str, Any] = {"format": "png", "captureBeyondViewport": True, "clip": clip}
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", options)
+    return Image.open(io.BytesIO(base64.b64decode(taken["data"])))
+
+
+def main() -> None:
+    """Take the pictures of the page named on the command line."""
+    page, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        for name, width, dark, section in (
+            ("desktop", 1100, False, "summary"),
+            ("phone", 390, True, "memory"),
+            ("print", 800, False, "verification"),
+        ):
+            picture = take(driver, page, name, width, dark=dark, section=section).convert("RGB")
+            picture.quantize(_COLOURS).save(folder / f"report-{name}.png", optimize=True)
+    finally:
+        driver.quit()
+
+
+if __name__ == "__main__":
+    main()
