@@ -24,8 +24,8 @@ class Judged(Protocol):
         """The document for a run that ended without a complete answer."""
 
 
-def _load_tables() -> None:
-
+def _make_ready(build: BuildFolder) -> None:
+    """What the end needs: libraries that print tables, and the part of the report that is known already."""
     import importlib.metadata  # noqa: F401
 
     from rich import console, table  # noqa: F401
@@ -33,7 +33,7 @@ def _load_tables() -> None:
     from deploy.judging import verdict_text  # noqa: F401
     from deploy.reporting.html import preload
 
-    preload()
+    preload(build)
 
 
 def run_and_report(
@@ -75,9 +75,9 @@ def run_and_report(
 
             def advance(done: int, total: int) -> None:
                 bar.advance(done, total)
-                if done == 0 and not quiet:
-                    # From here on this process waits: time to load what prints the tables.
-                    threading.Thread(target=_load_tables, daemon=True).start()
+                if done == 0:
+                    # From here on this process waits.
+                    threading.Thread(target=_make_ready, args=[build], daemon=True).start()
 
             verdict = run.run(advance)
     except DeployError as error:

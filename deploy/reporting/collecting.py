@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from deploy import tflite_model
@@ -33,6 +35,25 @@ def collect(build: BuildFolder) -> Report:
         BadInputError: a model or document of the folder is damaged.
         NotInstalledError: LiteRT, which brings TFLite's schema, is missing.
     """
+    verdicts = read_verdicts(build)
+    compiled = collect_compilation(build)
+    return replace(
+        compiled,
+        verdicts=verdicts,
+        confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
+        environment=environment(build.document, compiled.quantization, verdicts),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def collect_compilation(build: BuildFolder) -> Report:
+    """The report without verdicts. It does not change any more, so it can be made while the target still runs.
+
+    Raises:
+        BadInputError: as :func:`collect`.
+        NotInstalledError: as :func:`collect`.
+    """
     document = build.document
     source, compiled = tflite_model.read(build.source), tflite_model.read(build.compiled)
     constants_in_sram = _constants_in_sram(document)
@@ -45,13 +66,12 @@ def collect(build: BuildFolder) -> Report:
     names, cycles = _steps(operators, schedule)
     maps = memory_maps(debug, names, cycles, _limits(document))
     quantization = build.path / QUANTIZE_DOCUMENT
-    verdicts = read_verdicts(build)
     quantized = read_quantization(quantization) if quantization.is_file() else None
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
         quantization=quantized,
-        verdicts=verdicts,
+        verdicts={},
         operators=operators,
         from_schedule=Provenance("estimate", f"{vela} debug database"),
         from_summary=Provenance("estimate", f"{vela} summary"),
@@ -63,10 +83,10 @@ def collect(build: BuildFolder) -> Report:
         traffic=traffic_of(summary, constants_in_sram=constants_in_sram),
         roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
         graph=operator_graph(source, operators),
-        confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
-        environment=environment(document, quantized, verdicts),
+        confusions={},
+        environment=(),
         missing=_missing(debug, summary),
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        created="",
     )
 
 
