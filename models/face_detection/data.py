@@ -19,6 +19,7 @@ TRAINED_SIZE: Final = 128
 CALIBRATION_SCENES: Final = 100
 _FIRST_CALIBRATION_SEED: Final = 500_000
 _MOST: Final = 10_000
+_FEWEST: Final = 8
 
 
 def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[synthetic.Scene, ...]:
@@ -33,8 +34,9 @@ def calibration(size: int, count: int = CALIBRATION_SCENES) -> NDArray[np.float3
 
 
 def calibration_for(options: Any, *, count: int) -> NDArray[np.float32]:
-    """:func:`calibration` for a network's options, as a model project's ``calibration`` role."""
-    return calibration(options.size, min(count, CALIBRATION_SCENES))
+    """:func:`calibration` for a network's options, as a model project's ``calibration`` role; fewer large ones."""
+    affordable = CALIBRATION_SCENES * TRAINED_SIZE**2 // options.size**2
+    return calibration(options.size, max(_FEWEST, min(count, affordable, CALIBRATION_SCENES)))
 
 
 def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
