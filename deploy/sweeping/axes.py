@@ -111,7 +111,7 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
     if not axes:
         return (model_source.parse(text),)
     whole = _takes_commas(text)
-    values = [[f"{key}={value}" for value in _values(text_of, key, whole)] for key, text_of in map(_split, axes)]
+    values = [[f"{key}={value}" for value in _values(listed, key, whole)] for key, listed in map(_split, axes)]
     keys = [axis.partition("=")[0] for axis in axes]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise BadInputError(f"--set {twice}: stands twice", hints=[f"--set {twice}=VALUE,VALUE"])
@@ -180,7 +180,7 @@ def _split(assignment: str) -> tuple[str, str]:
     key, equals, value = assignment.partition("=")
     if not equals or not value.strip():
         raise BadInputError(f"--set {assignment}: must be KEY=VALUE or KEY=VALUE,VALUE")
-    return value, key
+    return key, value
 
 
 def _values(text: str, key: str, whole: Callable[[str], bool]) -> list[str]:

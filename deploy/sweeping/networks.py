@@ -18,6 +18,7 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.quantizing import dataset, model_source
 from deploy.quantizing.dataset import Dataset
+from deploy.quantizing.float_model import import_tensorflow
 from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, key_of
@@ -113,6 +114,7 @@ def _known(source: ModelSource, key: str, cache: Cache) -> Network | None:
 
 def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | None) -> Network:
     """Quantize; a user's function is known by the network that it returns, whatever that depends on."""
+    _forget_networks(how)
     if source.kind is ModelKind.PROJECT:
         from deploy import zoo
         from deploy.zoo.quantized import quantize_network
@@ -137,6 +139,15 @@ def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | N
         # The description last: with it, the model is there.
         cache.put(key, {"sha256": found.sha256, "warnings": list(found.warnings), "network": source.name})
     return found
+
+
+def _forget_networks(how: Quantization) -> None:
+    """Free the networks before this one, and number Keras' names anew: the same network, the same names."""
+    with silenced(verbose=how.verbose):
+        import_tensorflow()
+        import keras
+
+        keras.utils.clear_session()
 
 
 def _key_of_files(source: ModelSource, how: Quantization) -> str | None:
