@@ -144,3 +144,22 @@ def test_the_quantized_network_becomes_one_ethos_u_operator_with_outputs_named_b
     names = compiled.output_names()
     found = {names[tensor.index]: (tensor.shape, tensor.dtype) for tensor in compiled.output_tensors}
     assert found == {head: ((1, classes), "uint8") for head, classes in options.heads.items()}
+
+
+@pytest.mark.tensorflow
+def test_averaging_column_by_column_is_the_function_of_the_original_backbone() -> None:
+    import keras
+
+    model = build(Options(size=96, heads=ONE_HEAD))
+    original = keras.applications.MobileNetV3Small(
+        (96, 96, 1), alpha=0.25, include_top=False, include_preprocessing=False, weights=None, pooling="avg"
+    )
+    original.set_weights(model.get_weights()[: len(original.get_weights())])
+    images = np.random.default_rng(0).random((2, 96, 96, 1), np.float32)
+    zoo.settle(original, images)
+    model.set_weights([*original.get_weights(), *model.get_weights()[len(original.get_weights()) :]])
+    features = keras.Model(model.input, model.get_layer("pool").output)(images)
+    expected = np.asarray(original(images))
+    assert np.abs(expected).max() > 0.1
+    assert np.allclose(np.asarray(features)[:, 0, 0], expected, atol=1e-4)
+    assert not any(layer.name.endswith("avg_pool") and "Global" in type(layer).__name__ for layer in model.layers)
