@@ -70,6 +70,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("optuna", False, "'optuna>=5,<6'", "search"),
     ("altair", False, "'altair==6.3.*'", "charts"),
     ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report: charts"),
+    ("distributed", False, "'distributed>=2026.8,<2027'", "--scheduler"),
 )
 
 
