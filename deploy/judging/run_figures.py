@@ -21,6 +21,7 @@ def run_figures(
     predictions: Sequence[Prediction],
     *,
     elapsed_s: float,
+    where: str = "this computer",
 ) -> tuple[Figure, ...]:
     """All figures of a run, in the order they are shown.
 
@@ -31,12 +32,13 @@ def run_figures(
         answers: of the target, at least one.
         predictions: with true labels where these are known.
         elapsed_s: wall time of the whole run.
+        where: what the target ran on.
     """
     estimates = (document.figure(name) for name in _ESTIMATES)
     return (
         *(figure for figure in estimates if figure is not None),
         *_target_cycles(platform, answers),
-        *_times(firmware, answers, elapsed_s),
+        *_times(firmware, answers, elapsed_s, where),
         *_accuracy(document, predictions),
     )
 
@@ -56,14 +58,16 @@ def _target_cycles(platform: Platform | None, answers: Sequence[Answer]) -> Iter
         )
 
 
-def _times(firmware: FirmwareRecord | None, answers: Sequence[Answer], elapsed_s: float) -> Iterator[Figure]:
+def _times(
+    firmware: FirmwareRecord | None, answers: Sequence[Answer], elapsed_s: float, where: str
+) -> Iterator[Figure]:
     one_boot_each = firmware is not None and firmware.kind == "runner"
     yield _measured(
         "boot_to_answer" if one_boot_each else "request_to_answer",
         statistics.median(answer.wall_s for answer in answers),
-        f"median wall time of {len(answers)} {'boots' if one_boot_each else 'inputs'} on this computer",
+        f"median wall time of {len(answers)} {'boots' if one_boot_each else 'inputs'} on {where}",
     )
-    yield _measured("wall_time", elapsed_s, f"the whole run of {len(answers)} inputs on this computer")
+    yield _measured("wall_time", elapsed_s, f"the whole run of {len(answers)} inputs on {where}")
 
 
 def _measured(name: str, seconds: float, source: str) -> Figure:

@@ -125,6 +125,7 @@ def _against_time(document: SweepDocument, name: str) -> Chart:
     coloured: Spec = {
         "field": colour,
         "type": "nominal",
+        "legend": {"orient": "bottom", "direction": "horizontal", "columns": 3 if colour == "network" else 6},
         "scale": {"domain": domain, "range": [_COLOURS[i % len(_COLOURS)] for i in range(len(domain))]},
     }
     shapes = list(dict.fromkeys(row["memory mode"] for row in rows))
@@ -145,6 +146,7 @@ def _against_time(document: SweepDocument, name: str) -> Chart:
             "shape": {
                 "field": "memory mode",
                 "type": "nominal",
+                "legend": {"columns": 2},
                 "scale": {"domain": shapes, "range": [_SHAPES[i % len(_SHAPES)] for i in range(len(shapes))]},
             },
             "fillOpacity": {"condition": {"test": "datum['Pareto-optimal'] == 'yes'", "value": 0.9}, "value": 0},

@@ -283,6 +283,7 @@ class TargetRun:
                 self._answers,
                 predictions,
                 elapsed_s=time.monotonic() - self._started,
+                where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
             ),
         )
 
