@@ -15,7 +15,6 @@ from deploy.models.multihead_mobilenetv3.results import Results, WeightsResult
 from deploy.zoo import Measured, cards
 
 PROJECT = zoo.find(NAME)
-SAMPLE = 1000
 HALF_A_POINT = 0.005
 ALPHAS = tuple(item.options["alpha"] for item in PROJECT.pretrained)
 
@@ -85,8 +84,12 @@ def test_cycles_and_memory_do_not_exceed_those_of_the_network_with_means(title: 
 
 @pytest.mark.tensorflow
 @pytest.mark.skipif(not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
-@pytest.mark.parametrize("alpha", [ALPHAS[0], *(pytest.param(a, marks=pytest.mark.slow) for a in ALPHAS[1:])])
-def test_measuring_again_gives_the_cards_accuracy_and_estimate(alpha: float, results: Results) -> None:
+@pytest.mark.parametrize(
+    ("alpha", "sample"), [(ALPHAS[0], 200), *(pytest.param(a, 1000, marks=pytest.mark.slow) for a in ALPHAS)]
+)
+def test_measuring_again_gives_the_cards_accuracy_and_estimate(
+    alpha: float, sample: int, results: Results
+) -> None:
     wanted = Measured(title="again", options={"alpha": alpha}, npus=("U55-128",))
     again = cards.measure(PROJECT, [wanted]).networks[0].npus[0]
     once = results.figures(f"alpha {alpha}, 56x56x1", "U55-128")
@@ -94,18 +97,18 @@ def test_measuring_again_gives_the_cards_accuracy_and_estimate(alpha: float, res
     assert again.cycles == pytest.approx(once.cycles, rel=0.01)
     assert again.sram_bytes == pytest.approx(once.sram_bytes, rel=0.01)
     item = next(item for item in PROJECT.pretrained if item.options["alpha"] == alpha)
-    sampled, full = measure_weights(item, images=SAMPLE, machine_images=0), accuracy(results, alpha)
+    sampled, full = measure_weights(item, images=sample, machine_images=0), accuracy(results, alpha)
     for head, whole in zip(sampled.heads, full.heads, strict=True):
-        assert head.images == SAMPLE
+        assert head.images == sample
         # Three standard deviations of a sample of that size around what was measured on all images.
         for correct, expected in (
             (head.float_correct, whole.float_correct),
             (head.uint8_correct, whole.uint8_correct),
         ):
             share = expected / whole.images
-            assert abs(correct / SAMPLE - share) < 3 * (share * (1 - share) / SAMPLE) ** 0.5
-        assert abs(head.uint8_correct - head.float_correct) <= 0.01 * SAMPLE
-    assert sampled.targets[0].images == sampled.targets[0].exact == SAMPLE
+            assert abs(correct / sample - share) < 3 * (share * (1 - share) / sample) ** 0.5
+        assert abs(head.uint8_correct - head.float_correct) <= 0.015 * sample
+    assert sampled.targets[0].images == sampled.targets[0].exact == sample
 
 
 def accuracy(results: Results, alpha: float) -> WeightsResult:
