@@ -51,7 +51,10 @@ def columns(document: SweepDocument) -> list[Column]:
     points = document.points
     systems = {(point.npu, point.system_config) for point in points}
     axes = [
-        (Column("network", lambda point: point.network), len({point.network for point in points}) > 1),
+        (
+            Column("network", lambda point: " ".join(point.assignments) or point.network),
+            len({point.network for point in points}) > 1,
+        ),
         (Column("NPU", lambda point: point.npu), True),
         (Column("system", _system), len(systems) > len({point.npu for point in points})),
         (Column("memory mode", lambda point: point.memory_mode), len({point.memory_mode for point in points}) > 1),
@@ -99,11 +102,12 @@ def print_sweep(document: SweepDocument, console: Console) -> None:
     """Print the table, what is best in what, what was left out and what the figures are."""
     # Beside each other at 80 columns; the files hold all figures.
     shown = [column for column in columns(document) if column.figure not in _FILES_ONLY]
+    shown = [column for column in shown if column.title != "reason"]
     shown = [column for column in shown if not column.figure.startswith(f"{ACCURACY}_")]
     table = table_of(f"{document.model}: {len(document.points)} points, {PARETO_MARK} marks the Pareto-optimal")
     table.padding, table.collapse_padding = (0, 1), True
     for column in shown:
-        wraps = column.title in ("network", "reason")
+        wraps = column.title == "network"
         table.add_column(column.title, justify="right" if column.figure else "left", no_wrap=not wraps)
     for point in document.points:
         table.add_row(*(_marked(column, point) for column in shown))
@@ -128,6 +132,14 @@ def remarks(document: SweepDocument) -> list[str]:
     cached = sum(point.cached for point in document.points)
     if cached:
         found.append(f"{cached} of {len(document.points)} points were known from earlier sweeps.")
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for point in document.points:
+        if point.reason:
+            words = (point.status, " ".join(point.assignments), point.reason)
+            reasons.setdefault(words, []).append(point.npu)
+    for (status, network, reason), npus in reasons.items():
+        on = ", ".join(dict.fromkeys(npus))
+        found.append(f"{status}: {f'{network} on ' if network else ''}{on}: {reason}")
     found += [f"note: {warning}" for warning in document.warnings]
     operators = sorted({operator for point in document.points for operator in point.cpu_operators})
     if operators:
