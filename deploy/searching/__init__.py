@@ -1,1 +1,1 @@
-"""Architecture search: stages, latency oracles, proxy training, the Pareto front."""
+"""The two-stage search: widths of the stages first, then the depthwise convolutions of every block."""

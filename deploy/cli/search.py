@@ -1,0 +1,117 @@
+"""``deploy search``: small networks for an NPU, in two stages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SEARCH_EPILOG = """Examples:
+
+    deploy search --npu U55-128 --trials 24
+
+    deploy search --npu U55-64 --limit-cycles 100000 --minutes 30 -o build/small
+
+    deploy search --oracle roofline --samples 2000 --epochs 1 --trials 12
+
+Interrupted or killed, the same command continues; with more --trials or --minutes it goes on searching.
+"""
+
+
+def search(
+    npu: Annotated[str | None, typer.Option(help="NPU whose cycles count, e.g. U55-128 (default).")] = None,
+    oracle: Annotated[
+        str, typer.Option(help="Where cycles come from: vela (compiles each network) or roofline (does not).")
+    ] = "vela",
+    limit_cycles: Annotated[
+        int | None,
+        typer.Option(min=1, help="Do not train networks with more cycles; the best is the most accurate."),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=2, help="Networks to try, half of them a stage; default 24, with --minutes any."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time to search, over all starts; half of it a stage.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Fashion-MNIST training images a network is trained with.")
+    ] = (6_000),
+    epochs: Annotated[int, typer.Option(min=1, max=1_000, help="Passes over them.")] = 2,
+    size: Annotated[int, typer.Option(help="Height and width of the input: 28 or 56 pixels.")] = 28,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search, the weights and the order of images.")] = 1,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder of the search, and of its result.")
+    ] = Path("build/search"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> int:
+    """Search small MobileNetV4-like networks: widths of the stages first, then the kernels of every block.
+
+    Cycles are estimates; accuracy is measured on held-out training images of Fashion-MNIST after a short training.
+    Exit status 0, or 1 when no network is within --limit-cycles.
+    """
+    from deploy import settings as kept_settings
+    from deploy import warm_process
+    from deploy.cli.console import progress, stdout
+    from deploy.errors import BadInputError, ExitStatus, NotInstalledError
+    from deploy.files import write_text
+    from deploy.npu_config import npu_config
+    from deploy.searching import chart
+    from deploy.searching.documents import Settings
+    from deploy.searching.oracle import ORACLES, Oracle, versions_of
+    from deploy.searching.proxy import Proxy
+    from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
+    from deploy.searching.space import width_space
+    from deploy.searching.state import CANDIDATES, SearchFolder
+    from deploy.searching.text import print_result
+    from deploy.sweeping.cache import Cache, default_folder
+
+    name = next((known for known in ORACLES if known == oracle.lower()), None)
+    if name is None:
+        raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
+    target = npu_config(npu or kept_settings.load().npu or "U55-128")
+    width_space(size)
+    budget = Budget(trials or (None if minutes is not None else 24), minutes)
+    proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)
+    estimate = Oracle(name, target, proxy.calibration, Cache(default_folder()))
+    settings = Settings(
+        seed=seed,
+        size=size,
+        samples=samples,
+        epochs=epochs,
+        oracle=name,
+        npu=target.name,
+        limit_cycles=limit_cycles,
+        versions=versions_of(name),
+    )
+    with SearchFolder(output, settings) as folder:
+        if folder.candidates and not quiet:
+            print(f"deploy: continuing after {len(folder.candidates)} candidates", file=sys.stderr)
+        try:
+            with progress("searching", quiet=quiet) as bar:
+                run = Search(folder, settings, budget, estimate=estimate, train=proxy, on_progress=bar.advance)
+                result = run.run()
+        except KeyboardInterrupt:
+            known = f"{len(folder.candidates)} candidates are in {output / CANDIDATES}"
+            print(f"deploy: {known}; the same command continues", file=sys.stderr)
+            raise
+        finally:
+            warm_process.close_pools()
+        written = [output / RESULT]
+        try:
+            write_text(output / chart.CHART, chart.page(result, folder.candidates))
+            written.append(output / chart.CHART)
+        except NotInstalledError as error:
+            if not quiet:
+                print(f"deploy: no chart: {error.message} ({error.hints[0]})", file=sys.stderr)
+    if not quiet:
+        print_result(result, stdout())
+        if result.best is not None:
+            written.append(output / BEST_NETWORK)
+        for path in written:
+            print(f"written: {path}")
+        if result.best is None:
+            print(f"no network was trained; {CANDIDATES} says why")
+    return int(ExitStatus.PASS if result.best is not None else ExitStatus.FAIL)

@@ -1,0 +1,113 @@
+"""How many cycles a network takes: Vela's estimate, or the roofline's without compiling.
+
+Both need the network quantized. Its weights are random but always the same, so that the figure is one of the
+network and not of its training; Vela's cycles depend a little on how well weights compress.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import deploy
+from deploy import tflite_model
+from deploy.build_folder import Figure
+from deploy.chatter import silenced
+from deploy.compiling.compile_options import compile_options
+from deploy.errors import BadInputError
+from deploy.models.mobilenetv4.blocks import Network
+from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
+from deploy.npu_config import NpuConfig
+from deploy.quantizing.dataset import Dataset
+from deploy.quantizing.float_model import freeze_keras
+from deploy.quantizing.quantization import quantize
+from deploy.roofline import estimate, layers
+from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
+from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.documents import PointResult
+from deploy.sweeping.jobs import compile_point, request_of, versions
+from deploy.zoo.networks import settle
+
+ORACLES: tuple[OracleName, ...] = ("vela", "roofline")
+CLASSES = 10
+
+_SEED = 1
+_KEPT = (CYCLES, "inference_time", "sram_peak", "flash")
+
+
+def versions_of(oracle: OracleName) -> dict[str, str]:
+    """Of what a network's figures depend on.
+
+    Raises:
+        NotInstalledError: TensorFlow or Vela is missing.
+    """
+    with silenced():
+        import_keras()
+    found = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+
+
+class Oracle:
+    """Estimates networks for one NPU, each only once.
+
+    Args:
+        name: ``vela`` or ``roofline``.
+        npu: to estimate for; its default system configuration and memory mode.
+        images: float32 [N, size, size, 1] in [0, 1], to quantize with.
+        cache: of earlier estimates, by network, versions and NPU.
+
+    Raises:
+        BadInputError: the roofline does not cover the NPU.
+        NotInstalledError: TensorFlow or Vela is missing.
+    """
+
+    def __init__(self, name: OracleName, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
+        if name == "roofline":
+            estimate((), npu)  # refuses an NPU that it does not cover before any work is done
+        self._npu, self._images, self._cache = npu, images, cache
+        self._ask: Callable[[bytes], tuple[Figure, ...]] = self._vela if name == "vela" else self._roofline
+        self._options = compile_options(npu)
+        self._request = {"oracle": name, **request_of(self._options), "versions": versions_of(name)}
+
+    def __call__(self, network: Network) -> tuple[Figure, ...]:
+        """Figures of a network, ``total_cycles`` among them.
+
+        Raises:
+            BadInputError: it cannot be quantized or compiled, or not all of it runs on the NPU.
+        """
+        record = NetworkRecord.of(network).model_dump(mode="json")
+        key = key_of("cycles", {"network": record, **self._request})
+        if (known := self._cache.get(key)) is not None:
+            return tuple(Figure.model_validate(figure) for figure in known["figures"])
+        figures = self._ask(self._quantized(network))
+        self._cache.put(key, {"figures": [figure.model_dump() for figure in figures]})
+        return figures
+
+    def _quantized(self, network: Network) -> bytes:
+        with silenced():
+            keras = import_keras()
+            keras.utils.clear_session()
+            keras.utils.set_random_seed(_SEED)
+            model = build_network(network, size=network.size, channels=1, classes=CLASSES)
+            settle(model, self._images)
+            frozen = freeze_keras(model, "the network", "network")
+        data = Dataset("images", {INPUT_NAME: self._images})
+        return quantize(frozen, data, compare=0).model.content
+
+    def _vela(self, content: bytes) -> tuple[Figure, ...]:
+        answer: dict[str, Any] = compile_point(content, request_of(self._options))
+        if "error" in answer:
+            raise BadInputError(str(answer["error"]))
+        result = PointResult.model_validate(answer)
+        if result.cpu_operators:  # whose time Vela does not count
+            raise BadInputError(f"operators on the CPU: {', '.join(result.cpu_operators)}")
+        return tuple(figure for figure in result.figures if figure.name in _KEPT)
+
+    def _roofline(self, content: bytes) -> tuple[Figure, ...]:
+        found = estimate(layers(tflite_model.load(content, source="the network")), self._npu)
+        source = f"roofline of {self._npu.name}"
+        return (Figure(name=CYCLES, value=found.cycles, unit="cycles", label="estimate", source=source),)

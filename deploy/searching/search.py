@@ -1,0 +1,268 @@
+"""Runs a search: decides what comes next from what was tried, tries it, keeps it, and sums up.
+
+Everything is decided by the settings and the candidates so far, so that a search that was killed and continued
+ends as one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy.build_folder import Figure
+from deploy.errors import BadInputError
+from deploy.files import write_bytes, write_text
+from deploy.models.mobilenetv4.blocks import Network
+from deploy.searching.documents import (
+    CYCLES,
+    Candidate,
+    NetworkRecord,
+    ResultEntry,
+    SearchResult,
+    Settings,
+)
+from deploy.searching.evolution import Individual, best, front, propose
+from deploy.searching.space import Genome, block_space, channels_of, plain_genome, width_space
+from deploy.searching.state import NETWORKS, SearchFolder
+
+RESULT, BEST, BEST_NETWORK = "result.json", "best.json", "best.keras"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network after its training.
+
+    Attributes:
+        accuracy: on the validation images.
+        parameters: how many it has.
+        content: of its ``.keras`` file.
+    """
+
+    accuracy: Figure
+    parameters: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a search ends; stage 1 gets the first half.
+
+    Attributes:
+        trials: candidates of both stages; None for no bound.
+        minutes: of both stages, over all starts; None for no bound.
+    """
+
+    trials: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a search without an end, or without room for both stages."""
+        if self.trials is None and self.minutes is None:
+            raise BadInputError("a search needs --trials or --minutes")
+        if self.trials is not None and self.trials < 2:
+            raise BadInputError(f"--trials {self.trials}: two at least, one for each stage")
+        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+            raise BadInputError(f"--minutes {self.minutes}: must be positive")
+
+    def used(self, candidates: Sequence[Candidate]) -> float:
+        """The share of it that was used; 1 and more means that the search is over."""
+        spent = sum(candidate.seconds for candidate in candidates)
+        trials = len(candidates) / self.trials if self.trials else 0.0
+        return max(trials, spent / (60 * self.minutes) if self.minutes else 0.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to try next.
+
+    Attributes:
+        stage: 1 or 2.
+        genome: of the network.
+        network: to estimate and train.
+    """
+
+    stage: Literal[1, 2]
+    genome: Genome
+    network: Network
+
+
+def next_task(settings: Settings, budget: Budget, candidates: Sequence[Candidate]) -> Task | None:
+    """Decide what to try next.
+
+    Returns:
+        None when the budget is used up or everything was tried.
+
+    Raises:
+        BadInputError: all networks of stage 1 failed.
+    """
+    if budget.used(candidates) >= 1:
+        return None
+    first = [candidate for candidate in candidates if candidate.stage == 1]
+    if len(first) == len(candidates) and (not first or budget.used(first) < 0.5):
+        space = width_space(settings.size)
+        genome = propose(space, [candidate.individual for candidate in first], f"{settings.seed}:widths")
+        if genome is not None:
+            return Task(1, genome, space.network(genome))
+    chosen = chosen_widths(settings, candidates)
+    space = block_space(chosen.network.network())
+    plain = chosen.individual
+    tried = [Individual(plain_genome(space), plain.cycles, plain.accuracy)]
+    tried += [candidate.individual for candidate in candidates if candidate.stage == 2]
+    genome = propose(space, tried, f"{settings.seed}:blocks")
+    return None if genome is None else Task(2, genome, space.network(genome))
+
+
+def chosen_widths(settings: Settings, candidates: Sequence[Candidate]) -> Candidate:
+    """The network of stage 1 whose widths stage 2 takes over.
+
+    Raises:
+        BadInputError: all failed.
+    """
+    first = [candidate for candidate in candidates if candidate.stage == 1]
+    winner = _best(settings, first)
+    if winner is None:
+        reason = next((candidate.reason for candidate in first if candidate.reason), "no network was tried")
+        raise BadInputError(f"no network of stage 1 could be estimated or trained: {reason}")
+    return winner
+
+
+def result_of(settings: Settings, candidates: Sequence[Candidate]) -> SearchResult:
+    """Sum up what was found so far."""
+    second = sum(candidate.stage == 2 for candidate in candidates)
+    widths = channels_of(chosen_widths(settings, candidates).network.network()) if second else None
+    winner = _best(settings, candidates)
+    return SearchResult(
+        settings=settings,
+        candidates=(len(candidates) - second, second),
+        outcomes=dict(sorted(Counter(candidate.status for candidate in candidates).items())),
+        widths=None if widths is None else tuple(widths),
+        front=tuple(
+            ResultEntry(
+                number=candidate.number,
+                stage=candidate.stage,
+                network=candidate.network,
+                parameters=candidate.parameters or 0,
+                figures=candidate.figures,
+                file=f"{NETWORKS}/{candidate.number}.keras",
+            )
+            for candidate in trained_front(candidates)
+        ),
+        best=winner.number if winner is not None and winner.status == "trained" else None,
+    )
+
+
+def trained_front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The trained candidates that no other beats, fewest cycles first."""
+    trained = [candidate for candidate in candidates if candidate.status == "trained"]
+    individuals = [candidate.individual for candidate in trained]
+    optimal = {id(one) for one in front(individuals)}
+    kept = [one for one, individual in zip(trained, individuals, strict=True) if id(individual) in optimal]
+    return sorted(kept, key=lambda candidate: (candidate.individual.cycles, candidate.number))
+
+
+class Search:
+    """One search, begun or continued.
+
+    Args:
+        folder: open.
+        settings: of the search.
+        budget: when it ends.
+        estimate: gives a network's figures, cycles among them.
+        train: trains a network.
+        on_progress: called with (candidates tried, candidates in all or a guess at it).
+    """
+
+    def __init__(
+        self,
+        folder: SearchFolder,
+        settings: Settings,
+        budget: Budget,
+        *,
+        estimate: Callable[[Network], tuple[Figure, ...]],
+        train: Callable[[Network], Trained],
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> None:
+        self._folder, self._settings, self._budget = folder, settings, budget
+        self._estimate, self._train, self._on_progress = estimate, train, on_progress
+
+    def run(self) -> SearchResult:
+        """Run to the end of the budget and write the result.
+
+        Raises:
+            BadInputError: all networks of stage 1 failed, or the folder cannot be written.
+            NotInstalledError: something that all networks need is missing.
+        """
+        self._check()
+        candidates = self._folder.candidates
+        self._progress()
+        while (task := next_task(self._settings, self._budget, candidates)) is not None:
+            self._folder.append(self._try(task))
+            self._folder.prune_networks({candidate.number for candidate in trained_front(candidates)})
+            self._progress()
+        result = result_of(self._settings, candidates)
+        self._write(result)
+        return result
+
+    def _check(self) -> None:
+        """What an earlier run has left must be what it would have tried."""
+        for candidate in self._folder.candidates:
+            before = self._folder.candidates[: candidate.number]
+            space = width_space(self._settings.size)
+            if candidate.stage == 2:
+                space = block_space(chosen_widths(self._settings, before).network.network())
+            space.check(candidate.genome)
+            if candidate.network != NetworkRecord.of(space.network(candidate.genome)):
+                raise BadInputError(
+                    f"{self._folder.path}: candidate {candidate.number} is none of this search",
+                    hints=["-o another folder"],
+                )
+
+    def _try(self, task: Task) -> Candidate:
+        number, began = len(self._folder.candidates), time.monotonic()
+        fields = {
+            "number": number,
+            "stage": task.stage,
+            "genome": task.genome,
+            "network": NetworkRecord.of(task.network),
+        }
+        figures: tuple[Figure, ...] = ()
+        limit = self._settings.limit_cycles
+        try:
+            figures = self._estimate(task.network)
+            cycles = next(figure.value for figure in figures if figure.name == CYCLES)
+            if limit is not None and cycles > limit:
+                fields |= {"status": "too slow", "reason": f"{cycles:,.0f} cycles, the limit is {limit:,}"}
+            else:
+                trained = self._train(task.network)
+                figures = (*figures, trained.accuracy)
+                self._folder.keep_network(number, trained.content)
+                fields |= {"status": "trained", "parameters": trained.parameters}
+        except BadInputError as error:
+            fields |= {"status": "failed", "reason": error.message}
+        seconds = round(time.monotonic() - began, 3)
+        return Candidate.model_validate({**fields, "figures": figures, "seconds": seconds})
+
+    def _write(self, result: SearchResult) -> None:
+        path = self._folder.path
+        for entry in result.front:  # deleted by somebody: its training gives the same again
+            if not self._folder.network_file(entry.number).is_file():
+                self._folder.keep_network(entry.number, self._train(entry.network.network()).content)
+        if (winner := result.best_entry) is not None:
+            write_bytes(path / BEST_NETWORK, self._folder.network_file(winner.number).read_bytes())
+            write_text(path / BEST, winner.model_dump_json(indent=2) + "\n")
+        write_text(path / RESULT, result.model_dump_json(indent=2) + "\n")
+
+    def _progress(self) -> None:
+        done = len(self._folder.candidates)
+        used = self._budget.used(self._folder.candidates)
+        by_time = round(done / used) if used else done + 1
+        self._on_progress(done, min(filter(None, (self._budget.trials, max(by_time, done)))))
+
+
+def _best(settings: Settings, candidates: Sequence[Candidate]) -> Candidate | None:
+    individuals = [candidate.individual for candidate in candidates]
+    winner = best(individuals, limited=settings.limit_cycles is not None)
+    return next((one for one, own in zip(candidates, individuals, strict=True) if own is winner), None)
