@@ -38,7 +38,7 @@ def search(
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, help="Fashion-MNIST training images a network is trained with.")
-    ] = (6_000),
+    ] = (4_000),
     epochs: Annotated[int, typer.Option(min=1, max=1_000, help="Passes over them.")] = 2,
     size: Annotated[int, typer.Option(help="Height and width of the input: 28 or 56 pixels.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Of the search, the weights and the order of images.")] = 1,

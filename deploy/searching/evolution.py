@@ -8,6 +8,7 @@ memory only: a study that is loaded again goes on differently.)
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ def best(individuals: Sequence[Individual], *, limited: bool) -> Individual | No
 
 
 def propose(space: Space, tried: Sequence[Individual], seed: str) -> Genome | None:
-    """The next genome to try; never one that was tried.
+    """The next genome to try; never one that was tried. The narrowest network is the first.
 
     Args:
         space: to choose from.
@@ -82,6 +83,8 @@ def propose(space: Space, tried: Sequence[Individual], seed: str) -> Genome | No
     known = {one.genome for one in tried}
     if len(known) >= space.size:
         return None
+    if space.ordered and not tried:
+        return (0,) * len(space.options)  # if this one is above the limit, all are
     chance = random.Random(f"{seed}:{len(tried)}")  # noqa: S311 - reproducible, not secret
     ranks = _ranks(tried)
     for _ in range(_DRAWS):
@@ -130,13 +133,17 @@ def _nearby(space: Space, known: set[Genome], chance: random.Random) -> Genome:
 
 def _ranks(tried: Sequence[Individual]) -> list[int]:
     """Of each: 0 on the front, 1 on the front of the others, and so on."""
+    beaten = [[j for j, other in enumerate(tried) if one.dominates(other)] for one in tried]
+    beating = Counter(j for those in beaten for j in those)
     ranks = [0] * len(tried)
-    remaining = set(range(len(tried)))
-    rank = 0
-    while remaining:
-        first = {i for i in remaining if not any(tried[j].dominates(tried[i]) for j in remaining)}
-        for i in first:
+    current, rank = [i for i in range(len(tried)) if not beating[i]], 0
+    while current:
+        following = []
+        for i in current:
             ranks[i] = rank
-        remaining -= first
-        rank += 1
+            for j in beaten[i]:
+                beating[j] -= 1
+                if not beating[j]:
+                    following.append(j)
+        current, rank = following, rank + 1
     return ranks

@@ -33,7 +33,7 @@ KERNELS: Final = tuple((start, middle) for start in (0, 3, 5) for middle in (0, 
 
 _STEM = 16
 _FEATURES = 128
-_EXPANSION = 4
+_EXPANSION = 4.0
 _PLAIN = (0, 3)
 
 

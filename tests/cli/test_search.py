@@ -1,0 +1,87 @@
+"""``deploy search`` on the command line: bad input, what is missing, and a real search that is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.cli.main import run
+
+TINY = ["--oracle", "roofline", "--trials", "3", "--samples", "64", "--epochs", "1", "--npu", "U55-64"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--oracle", "guess"], "--oracle guess: choose vela or roofline"),
+        (["--npu", "U55-1"], "--npu U55-1: no such NPU"),
+        (["--size", "32"], "--size 32: must be 28 or 56"),
+        (["--minutes", "0"], "--minutes 0.0: must be positive"),
+        (["--trials", "1"], "--trials"),
+        (["--samples", "0"], "--samples"),
+    ],
+)
+def test_bad_options_end_with_status_2_before_any_work(
+    words: list[str], message: str, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not (in_folder / "build").exists()
+
+
+def test_without_tensorflow_it_says_what_to_install(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert run(["search"]) == 3
+    assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_real_search_that_is_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    words = [sys.executable, "-m", "deploy", "search", *TINY, "-o"]
+    killed = subprocess.Popen([*words, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL)
+    log = tmp_path / "killed" / "candidates.jsonl"
+    deadline = time.monotonic() + 300
+    while not (log.exists() and log.read_bytes().count(b"\n") >= 1):
+        assert killed.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    before = log.read_text().splitlines()[:1]
+    for name in ("killed", "whole"):
+        ended = subprocess.run(
+            [*words, str(tmp_path / name)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ("continuing after 1 candidates" in ended.stderr) == (name == "killed")
+    assert log.read_text().splitlines()[:1] == before
+    results = [(tmp_path / name / "result.json").read_text() for name in ("killed", "whole")]
+    assert results[0] == results[1]
+    result = json.loads(results[0])
+    assert result["candidates"] == [2, 1]
+    labels = {f["name"]: f["label"] for f in result["front"][0]["figures"]}
+    assert labels == {"total_cycles": "estimate", "accuracy": "measured"}
+    assert "Pareto front on U55-64" in ended.stdout
+    import keras
+
+    model = keras.models.load_model(tmp_path / "whole" / "best.keras")
+    assert model.input_shape == (None, 28, 28, 1)
+    best = json.loads((tmp_path / "whole" / "best.json").read_text())
+    assert model.count_params() == best["parameters"]
+    page = (tmp_path / "whole" / "pareto.html").read_text()
+    assert "Accuracy against cycles" in page
+    assert "src=" not in page.partition('<script type="module">')[0]
