@@ -45,6 +45,9 @@ LARGEST: Final = 88
 _FACES_AN_IMAGE = (0.1, 0.45, 0.3, 0.15)
 """Probability of none, one, two, three."""
 _TRIES = 20
+_CLUTTERED = 0.5
+"""Probability of forms drawn into a background."""
+_MOST_FORMS = 10
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,30 @@ def _background(photograph: NDArray[np.uint8], size: int, random: np.random.Gene
     crop = _resized(photograph[top : top + side, left : left + side], size)
     if random.random() < 0.5:
         crop = crop[:, ::-1]
+    if random.random() < _CLUTTERED:
+        crop = _cluttered(crop, random)
     return np.clip(crop * random.uniform(0.6, 1.2) + random.uniform(-0.1, 0.1), 0, 1)
+
+
+def _cluttered(image: Floats, random: np.random.Generator) -> Floats:
+    """Discs, bars and rings drawn into an image: a few photographs alone have too few forms that are no face."""
+    from PIL import Image, ImageDraw
+
+    size = image.shape[0]
+    canvas = Image.fromarray(np.round(image * 255).astype(np.uint8))
+    pen = ImageDraw.Draw(canvas)
+    for _ in range(int(random.integers(1, _MOST_FORMS))):
+        (x, y), (width, height) = random.uniform(0, size, 2), random.uniform(2, size / 2, 2)
+        place = [float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2)]
+        red, green, blue = (int(value) for value in random.integers(0, 256, 3))
+        kind, line = random.integers(3), int(random.integers(1, 5))
+        if kind == 0:
+            pen.ellipse(place, fill=(red, green, blue))
+        elif kind == 1:
+            pen.ellipse(place, outline=(red, green, blue), width=line)
+        else:
+            pen.line(place, fill=(red, green, blue), width=2 * line)
+    return np.asarray(canvas, np.float64) / 255
 
 
 def _paste(

@@ -20,8 +20,9 @@ class Recipe:
     """How to train.
 
     Attributes:
-        epochs: passes over the scenes.
-        scenes: composed once; every pass mirrors and relights them anew.
+        cycles: how often the learning rate falls from its peak to zero; each with a fresh optimizer.
+        epochs: passes over the scenes in a cycle.
+        scenes: composed once a cycle; every pass mirrors and relights them anew.
         batch: scenes a step.
         learning_rate: peak of the cosine schedule, after a warm-up of a twentieth of all steps.
         weight_decay: of AdamW.
@@ -31,7 +32,8 @@ class Recipe:
         seed: of weights, scenes and order.
     """
 
-    epochs: int = 16
+    cycles: int = 3
+    epochs: int = 14
     scenes: int = 1600
     batch: int = 16
     learning_rate: float = 2e-3
@@ -59,6 +61,7 @@ def train(
     epochs: int | None = None,
     scenes: int | None = None,
     seed: int | None = None,
+    start: Path | None = None,
     log: Callable[[str], None] = print,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Any:
@@ -71,6 +74,7 @@ def train(
         epochs: instead of the recipe's.
         scenes: instead of the recipe's (a trial run).
         seed: instead of the recipe's.
+        start: weights to run the last cycle from, instead of all cycles from random ones.
         log: receives one line an epoch.
         advance: called with (steps done, steps in all).
 
@@ -89,34 +93,46 @@ def train(
     )
     import keras
 
-    examples = _examples(size, recipe)
     keras.utils.set_random_seed(recipe.seed)
     model = build()
+    if start is not None:
+        model.load_weights(start)
     steps = recipe.epochs * (recipe.scenes // recipe.batch)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - steps // 20, warmup_target=recipe.learning_rate, warmup_steps=max(1, steps // 20)
-    )
-    step = _step(model, keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay), recipe)
-    advance(0, steps)
+    first = recipe.cycles - 1 if start is not None else 0
+    total = (recipe.cycles - first) * steps
+    advance(0, total)
     done = 0
-    for epoch in range(recipe.epochs):
+    for epoch in range(first * recipe.epochs, recipe.cycles * recipe.epochs):
+        if epoch % recipe.epochs == 0:
+            examples = _examples(size, recipe, epoch // recipe.epochs)
+            step = _step(model, _optimizer(recipe, steps), recipe)
         random = np.random.default_rng([recipe.seed, epoch])
         order, losses = random.permutation(recipe.scenes), []
-        for first in range(0, recipe.scenes - recipe.batch + 1, recipe.batch):
-            losses.append(
-                [float(part) for part in step(*_batch(examples, order[first : first + recipe.batch], random))]
-            )
+        for offset in range(0, recipe.scenes - recipe.batch + 1, recipe.batch):
+            batch = _batch(examples, order[offset : offset + recipe.batch], random)
+            losses.append([float(part) for part in step(*batch)])
             done += 1
-            advance(done, steps)
+            advance(done, total)
         classes, boxes, landmarks = np.mean(losses, axis=0)
         losses_text = f"classes {classes:.3f}, boxes {boxes:.3f}, landmarks {landmarks:.3f}"
-        log(f"epoch {epoch + 1}/{recipe.epochs}: {losses_text}")
+        log(f"epoch {epoch + 1}/{recipe.cycles * recipe.epochs}: {losses_text}")
     save_weights(model, weights)
     return model
 
 
-def _examples(size: int, recipe: Recipe) -> _Examples:
-    scenes = [synthetic.scene("train", size, recipe.seed * 1_000_000 + i) for i in range(recipe.scenes)]
+def _optimizer(recipe: Recipe, steps: int) -> Any:
+    import keras
+
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+
+
+def _examples(size: int, recipe: Recipe, cycle: int) -> _Examples:
+    first = recipe.seed * 1_000_000 + cycle * 10_000
+    scenes = [synthetic.scene("train", size, first + i) for i in range(recipe.scenes)]
     every = anchors(size)
     mirrored = [_mirrored(scene.boxes, scene.landmarks) for scene in scenes]
     return _Examples(
