@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import deploy
 from deploy.errors import NotInstalledError
@@ -50,6 +50,14 @@ class Ended:
             with contextlib.suppress(ValueError):
                 return f"was killed by {signal.Signals(-self.status).name}"
         return f"ended with status {self.status}"
+
+
+class Run(Protocol):
+    """What runs a command: :func:`run`, or a warm process."""
+
+    def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run a command in a folder and wait for its end."""
+        ...
 
 
 def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:

@@ -67,7 +67,7 @@ def compile_(
     from deploy import bounded_process
     from deploy.compiling import vela
 
-    run: vela.Run = bounded_process.run
+    run: bounded_process.Run = bounded_process.run
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = click.get_current_context().with_resource(vela.starting())

@@ -64,6 +64,7 @@ def _register_verbs() -> None:
     from deploy.cli.report import REPORT_EPILOG, report
     from deploy.cli.run_board import RUN_BOARD_EPILOG, run_board
     from deploy.cli.run_fvp import EPILOG, run_fvp
+    from deploy.cli.search import SEARCH_EPILOG, search
     from deploy.cli.sweep import SWEEP_EPILOG, sweep
     from deploy.cli.verify import VERIFY_EPILOG, verify
 
@@ -76,6 +77,7 @@ def _register_verbs() -> None:
     app.command("verify", epilog=VERIFY_EPILOG)(verify)
     app.command("sweep", epilog=SWEEP_EPILOG)(sweep)
     app.command("evaluate", epilog=EVALUATE_EPILOG)(evaluate)
+    app.command("search", epilog=SEARCH_EPILOG)(search)
     app.add_typer(fvp_app, name="fvp")
     app.add_typer(models_app, name="models")
     app.command("doctor")(doctor)

@@ -80,7 +80,7 @@ def compile_model(
     source: str,
     extra: dict[str, bytes] | None = None,
     notes: tuple[str, ...] = (),
-    run: vela.Run = bounded_process.run,
+    run: bounded_process.Run = bounded_process.run,
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 

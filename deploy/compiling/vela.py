@@ -6,12 +6,11 @@ import contextlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from deploy import bounded_process, warm_process
+from deploy.bounded_process import Run
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
@@ -62,14 +61,6 @@ class VelaResult:
     layers: tuple[Layer, ...]
     fallbacks: tuple[Fallback, ...]
     files: dict[str, bytes]
-
-
-class Run(Protocol):
-    """What runs the command: :func:`deploy.bounded_process.run`, or a warm process."""
-
-    def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
-        """Run a command in a folder and wait for its end."""
-        ...
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from deploy import bounded_process
+from deploy.bounded_process import Run
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.files import private_folder
@@ -33,6 +34,7 @@ from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
 
 TIMEOUT_S = 1800.0
+MODULE = "deploy.quantizing.converter"
 MODEL, SAMPLES, STRICT, LENIENT, ERROR = "model", "samples.npz", "strict.tflite", "lenient.tflite", "error.txt"
 FLOAT = "float.tflite"
 
@@ -57,7 +59,13 @@ class Conversion:
 
 
 def convert(
-    model: FloatModel, data: Dataset, io: str, *, floating: bool = False, verbose: bool = False
+    model: FloatModel,
+    data: Dataset,
+    io: str,
+    *,
+    floating: bool = False,
+    verbose: bool = False,
+    run: Run = bounded_process.run,
 ) -> Conversion:
     """Convert a float model with calibration data.
 
@@ -67,6 +75,7 @@ def convert(
         io: ``uint8`` or ``int8``, type of inputs and outputs.
         floating: convert the model without quantizing it, too.
         verbose: print what the converter printed.
+        run: what runs the process.
 
     Raises:
         BadInputError: the converter crashed or did not end in time.
@@ -76,9 +85,9 @@ def convert(
             model.save(folder / MODEL)
         samples: dict[str, Any] = {spec.name: data.arrays[spec.name] for spec in model.inputs}
         np.savez(folder / SAMPLES, **samples)
-        command = [sys.executable, "-m", "deploy.quantizing.converter", str(folder), io]
+        command = [sys.executable, "-m", MODULE, str(folder), io]
         command += [FLOAT] if floating else []
-        ended = bounded_process.run(command, folder, timeout_s=TIMEOUT_S)
+        ended = run(command, folder, timeout_s=TIMEOUT_S)
         if verbose:
             print(ended.output, file=sys.stderr)
         strict, lenient = _read(folder / STRICT), _read(folder / LENIENT)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deploy
-from deploy import tflite_model
+from deploy import tflite_model, warm_process
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
@@ -22,9 +22,9 @@ from deploy.errors import BadInputError
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.npu_config import NpuConfig
+from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras
-from deploy.quantizing.quantization import quantize
 from deploy.roofline import estimate, layers
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of
@@ -96,7 +96,12 @@ class Oracle:
             settle(model, self._images)
             frozen = freeze_keras(model, "the network", "network")
         data = Dataset("images", {INPUT_NAME: self._images})
-        return quantize(frozen, data, compare=0).model.content
+        # Half of what a conversion takes is to load TensorFlow (measured): once is enough.
+        run = warm_process.pool(converter.MODULE, "tensorflow.lite.python.lite").run
+        conversion = converter.convert(frozen, data, "uint8", run=run)
+        if conversion.strict is None:
+            raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")
+        return conversion.strict
 
     def _vela(self, content: bytes) -> tuple[Figure, ...]:
         answer: dict[str, Any] = compile_point(content, request_of(self._options))

@@ -119,8 +119,8 @@ def widths_text(network: Network) -> str:
 
 
 def blocks_text(network: Network) -> str:
-    """``-3 35 | 5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
-    return " | ".join(
+    """``-3 35/5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
+    return "/".join(
         " ".join(f"{block.start or '-'}{block.middle or '-'}" for block in stage if isinstance(block, UIB))
         for stage in network.stages
     )

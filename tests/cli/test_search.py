@@ -44,19 +44,32 @@ def test_without_tensorflow_it_says_what_to_install(
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_a_real_search_that_is_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
+def test_a_real_search_that_is_interrupted_and_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     words = [sys.executable, "-m", "deploy", "search", *TINY, "-o"]
-    killed = subprocess.Popen([*words, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL)
     log = tmp_path / "killed" / "candidates.jsonl"
-    deadline = time.monotonic() + 300
-    while not (log.exists() and log.read_bytes().count(b"\n") >= 1):
-        assert killed.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    before = log.read_text().splitlines()[:1]
+    statuses = {signal.SIGINT: 128 + signal.SIGINT, signal.SIGKILL: -signal.SIGKILL}
+    for wanted, number in enumerate(statuses, start=1):
+        killed = subprocess.Popen(
+            [*words, str(tmp_path / "killed")],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 300
+        while not (log.exists() and log.read_bytes().count(b"\n") >= wanted):
+            assert killed.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        killed.send_signal(number)
+        said = killed.communicate(timeout=60)[1]
+        assert killed.returncode == statuses[number], said
+        if number == signal.SIGINT:
+            assert f"1 candidates are in {log}; the same command continues" in said
+            assert "Traceback" not in said
+    before = log.read_text().splitlines()[:2]
     for name in ("killed", "whole"):
         ended = subprocess.run(
             [*words, str(tmp_path / name)],
@@ -67,8 +80,8 @@ def test_a_real_search_that_is_killed_ends_as_one_that_was_not(tmp_path: Path) -
             timeout=600,
         )
         assert ended.returncode == 0, ended.stderr
-        assert ("continuing after 1 candidates" in ended.stderr) == (name == "killed")
-    assert log.read_text().splitlines()[:1] == before
+        assert ("continuing after 2 candidates" in ended.stderr) == (name == "killed")
+    assert log.read_text().splitlines()[:2] == before
     results = [(tmp_path / name / "result.json").read_text() for name in ("killed", "whole")]
     assert results[0] == results[1]
     result = json.loads(results[0])

@@ -40,7 +40,9 @@ class Cheap:
         self.estimated.append(repr(network))
         if blocks_text(network).startswith("--"):
             raise BadInputError("no depthwise convolution in the first block")
-        cycles = 100.0 * sum(channels_of(network)) + 1000 * len(blocks_text(network).replace("-", ""))
+        cycles = 100.0 * sum(channels_of(network)) + 1000 * len(
+            blocks_text(network).replace("-", "").replace(" ", "")
+        )
         return (Figure(name="total_cycles", value=cycles, unit="cycles", label="estimate", source="formula"),)
 
     def train(self, network: Network) -> Trained:

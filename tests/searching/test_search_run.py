@@ -61,11 +61,11 @@ def test_the_result_names_the_front_the_best_and_what_became_of_all(tmp_path: Pa
 
 def test_networks_above_the_limit_are_not_trained(tmp_path: Path) -> None:
     cheap = Cheap()
-    result = SearchResult.model_validate_json(search(tmp_path, TRIALS, cheap, limit_cycles=25_000))
+    result = SearchResult.model_validate_json(search(tmp_path, TRIALS, cheap, limit_cycles=18_000))
     slow = [line for line in lines(tmp_path) if line["status"] == "too slow"]
     assert slow and len(cheap.trained) + len(slow) <= TRIALS
-    assert all(line["reason"].endswith("the limit is 25,000") for line in slow)
-    assert all((entry.value("total_cycles") or 0) <= 25_000 for entry in result.front)
+    assert all(line["reason"].endswith("the limit is 18,000") for line in slow)
+    assert all((entry.value("total_cycles") or 0) <= 18_000 for entry in result.front)
     best = result.best_entry
     assert best is not None
     assert best.value("accuracy") == max(entry.value("accuracy") or 0 for entry in result.front)

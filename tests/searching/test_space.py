@@ -88,7 +88,7 @@ def test_networks_are_written_in_a_line() -> None:
     space = block_space(width_space(28).network((0, 1, 2)))
     network = space.network((0, 8, 7, 3, 2, 1))
     assert widths_text(network) == "8-24-64"
-    assert blocks_text(network) == "-- 55 | 55 3- | 3- -3"
+    assert blocks_text(network) == "-- 55/55 3-/3- -3"
 
 
 def test_another_size_and_a_foreign_genome_are_refused() -> None:
