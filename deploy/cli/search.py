@@ -60,7 +60,7 @@ def search(
     from deploy.npu_config import npu_config
     from deploy.searching import chart
     from deploy.searching.documents import Settings
-    from deploy.searching.oracle import ORACLES, Oracle, versions_of
+    from deploy.searching.oracle import ORACLES, oracle_of, versions_of
     from deploy.searching.proxy import Proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
     from deploy.searching.space import width_space
@@ -75,7 +75,7 @@ def search(
     width_space(size)
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
     proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)
-    estimate = Oracle(name, target, proxy.calibration, Cache(default_folder()))
+    estimate = oracle_of(name, target, proxy.calibration, Cache(default_folder()))
     settings = Settings(
         seed=seed,
         size=size,

@@ -1,11 +1,12 @@
-"""How many cycles a network takes: Vela's estimate, or the roofline's without compiling.
+"""How many cycles a network takes: Vela's estimate, or the roofline's in a millisecond.
 
-Both need the network quantized. Its weights are random but always the same, so that the figure is one of the
+Vela needs the network quantized. Its weights are random but always the same, so that the figure is one of the
 network and not of its training; Vela's cycles depend a little on how well weights compress.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import Callable
 from typing import Any
@@ -14,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deploy
-from deploy import tflite_model, warm_process
+from deploy import warm_process
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
+from deploy.models.mobilenetv4.predicted import predicted_layers
 from deploy.npu_config import NpuConfig
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras
-from deploy.roofline import estimate, layers
+from deploy.roofline import estimate
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult
@@ -51,39 +53,63 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
     return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
 
 
-class Oracle:
-    """Estimates networks for one NPU, each only once.
+def oracle_of(
+    name: OracleName, npu: NpuConfig, images: NDArray[np.float32], cache: Cache
+) -> Callable[[Network], tuple[Figure, ...]]:
+    """What estimates networks for an NPU, with its default system configuration and memory mode.
 
     Args:
         name: ``vela`` or ``roofline``.
-        npu: to estimate for; its default system configuration and memory mode.
+        npu: to estimate for.
         images: float32 [N, size, size, 1] in [0, 1], to quantize with.
-        cache: of earlier estimates, by network, versions and NPU.
+        cache: of Vela's estimates, by network, versions and NPU.
+
+    Returns:
+        Gives the figures of a network, ``total_cycles`` among them; raises a BadInputError for a network that
+        cannot be quantized or compiled, or of which a part does not run on the NPU.
 
     Raises:
         BadInputError: the roofline does not cover the NPU.
         NotInstalledError: TensorFlow or Vela is missing.
     """
+    if name == "vela":
+        return VelaOracle(npu, images, cache)
+    estimate((), npu)  # refuses an NPU that it does not cover before any work is done
+    return functools.partial(_roofline, npu)
 
-    def __init__(self, name: OracleName, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
-        if name == "roofline":
-            estimate((), npu)  # refuses an NPU that it does not cover before any work is done
-        self._npu, self._images, self._cache = npu, images, cache
-        self._ask: Callable[[bytes], tuple[Figure, ...]] = self._vela if name == "vela" else self._roofline
-        self._options = compile_options(npu)
-        self._request = {"oracle": name, **request_of(self._options), "versions": versions_of(name)}
+
+def _roofline(npu: NpuConfig, network: Network) -> tuple[Figure, ...]:
+    layers = predicted_layers(network, size=network.size, channels=1, classes=CLASSES)
+    source = f"roofline of {npu.name}"
+    value = estimate(layers, npu).cycles
+    return (Figure(name=CYCLES, value=value, unit="cycles", label="estimate", source=source),)
+
+
+class VelaOracle:
+    """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
+
+    def __init__(self, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
+        self._images, self._cache = images, cache
+        self._request = request_of(compile_options(npu))
+        self._versions = versions_of("vela")
 
     def __call__(self, network: Network) -> tuple[Figure, ...]:
-        """Figures of a network, ``total_cycles`` among them.
+        """Figures of a network.
 
         Raises:
             BadInputError: it cannot be quantized or compiled, or not all of it runs on the NPU.
         """
         record = NetworkRecord.of(network).model_dump(mode="json")
-        key = key_of("cycles", {"network": record, **self._request})
+        key = key_of("cycles", {"network": record, **self._request, "versions": self._versions})
         if (known := self._cache.get(key)) is not None:
             return tuple(Figure.model_validate(figure) for figure in known["figures"])
-        figures = self._ask(self._quantized(network))
+        answer: dict[str, Any] = compile_point(self._quantized(network), self._request)
+        if "error" in answer:
+            raise BadInputError(str(answer["error"]))
+        result = PointResult.model_validate(answer)
+        if result.cpu_operators:  # whose time Vela does not count
+            raise BadInputError(f"operators on the CPU: {', '.join(result.cpu_operators)}")
+        figures = tuple(figure for figure in result.figures if figure.name in _KEPT)
         self._cache.put(key, {"figures": [figure.model_dump() for figure in figures]})
         return figures
 
@@ -102,17 +128,3 @@ class Oracle:
         if conversion.strict is None:
             raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")
         return conversion.strict
-
-    def _vela(self, content: bytes) -> tuple[Figure, ...]:
-        answer: dict[str, Any] = compile_point(content, request_of(self._options))
-        if "error" in answer:
-            raise BadInputError(str(answer["error"]))
-        result = PointResult.model_validate(answer)
-        if result.cpu_operators:  # whose time Vela does not count
-            raise BadInputError(f"operators on the CPU: {', '.join(result.cpu_operators)}")
-        return tuple(figure for figure in result.figures if figure.name in _KEPT)
-
-    def _roofline(self, content: bytes) -> tuple[Figure, ...]:
-        found = estimate(layers(tflite_model.load(content, source="the network")), self._npu)
-        source = f"roofline of {self._npu.name}"
-        return (Figure(name=CYCLES, value=found.cycles, unit="cycles", label="estimate", source=source),)

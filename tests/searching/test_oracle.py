@@ -8,7 +8,7 @@ import pytest
 from deploy import warm_process
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.npu_config import npu_config
-from deploy.searching.oracle import Oracle, versions_of
+from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
 from deploy.searching.proxy import VALIDATION, Proxy
 from deploy.searching.space import block_space, width_space
 from deploy.sweeping.cache import Cache
@@ -25,22 +25,22 @@ def test_both_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     npu, cache = npu_config("U55-128"), Cache(tmp_path)
     space = block_space(width_space(28).network((1, 1, 1)))
     network = space.network((0, 4, 3, 8, 7, 2))
-    first = {name: Oracle(name, npu, IMAGES, cache)(network) for name in ("vela", "roofline")}
+    first = {name: oracle_of(name, npu, IMAGES, cache)(network) for name in ("vela", "roofline")}
     warm_process.close_pools()
     cycles = {name: next(f.value for f in figures if f.name == "total_cycles") for name, figures in first.items()}
     assert 1 / 1.3 < cycles["roofline"] / cycles["vela"] < 1.3
     assert {figure.label for figures in first.values() for figure in figures} == {"estimate"}
     assert {figure.name for figure in first["vela"]} == {"total_cycles", "inference_time", "sram_peak", "flash"}
 
-    def refuse(_self: Oracle, _network: object) -> bytes:
+    def refuse(_self: VelaOracle, _network: object) -> bytes:
         raise AssertionError("quantized again")
 
-    monkeypatch.setattr(Oracle, "_quantized", refuse)
+    monkeypatch.setattr(VelaOracle, "_quantized", refuse)
     for name in ("vela", "roofline"):
-        assert Oracle(name, npu, IMAGES, cache)(network) == first[name]
+        assert oracle_of(name, npu, IMAGES, cache)(network) == first[name]
     for other in (
-        Oracle("vela", npu_config("U55-64"), IMAGES, cache),
-        Oracle("vela", npu, IMAGES, Cache(tmp_path / "b")),
+        VelaOracle(npu_config("U55-64"), IMAGES, cache),
+        VelaOracle(npu, IMAGES, Cache(tmp_path / "b")),
     ):
         with pytest.raises(AssertionError, match="quantized again"):
             other(network)
@@ -53,7 +53,7 @@ def test_versions_are_those_that_figures_depend_on() -> None:
 
 def test_an_npu_that_the_roofline_does_not_cover_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="U85-256: the roofline covers"):
-        Oracle("roofline", npu_config("U85-256"), IMAGES, Cache(tmp_path))
+        oracle_of("roofline", npu_config("U85-256"), IMAGES, Cache(tmp_path))
 
 
 def test_training_needs_the_data_set_and_as_many_images_as_there_are(tmp_path: Path) -> None:
