@@ -41,7 +41,8 @@ def remarks(result: SearchResult) -> list[str]:
     if result.best is not None:
         how = "highest accuracy within the limit" if limit else "most accuracy x cycles^-0.07"
         found.append(f"{BEST_MARK} the best one: {how}.")
-    found.append("blocks: depthwise kernels before and behind the expansion; - for none, / between stages.")
+    if result.front:
+        found.append("blocks: depthwise kernels before and behind the expansion; - for none, / between stages.")
     return [*found, *sources_of([figure for entry in result.front for figure in entry.figures])]
 
 

@@ -98,3 +98,20 @@ def test_a_real_search_that_is_interrupted_and_killed_ends_as_one_that_was_not(t
     page = (tmp_path / "whole" / "pareto.html").read_text()
     assert "Accuracy against cycles" in page
     assert "src=" not in page.partition('<script type="module">')[0]
+
+
+@pytest.mark.tensorflow
+def test_without_the_charting_library_or_a_network_within_the_limit_it_says_so(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deploy.reporting import chart_library
+
+    monkeypatch.setattr(chart_library, "installed_version", lambda: None)
+    assert run(["search", *TINY, "--limit-cycles", "10"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("no chart") == 1
+    assert "vl-convert-python" in printed.err
+    assert "3 too slow" in printed.out
+    assert "no network was trained" in printed.out
+    assert not (in_folder / "build" / "search" / "pareto.html").exists()
+    assert json.loads((in_folder / "build" / "search" / "result.json").read_text())["best"] is None
