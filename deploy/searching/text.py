@@ -11,7 +11,7 @@ from deploy.tables import sources_of, table_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEADINGS = ("no", "stage", "widths", "blocks", "parameters", "cycles", "accuracy %")
+HEADINGS = ("no", "stage", "widths", "blocks", "params", "cycles", "accuracy %")
 NUMERIC = frozenset([0, 4, 5, 6])
 BEST_MARK = "*"
 
@@ -52,7 +52,7 @@ def print_result(result: SearchResult, console: Console) -> None:
     within = f", at most {limit:,} cycles" if limit else ""
     table = table_of(f"Pareto front on {result.settings.npu}{within}")
     for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if index in NUMERIC else "left", no_wrap=index in NUMERIC)
+        table.add_column(heading, justify="right" if index in NUMERIC else "left", no_wrap=True)
     for entry in result.front:
         table.add_row(*row(entry, result))
     if result.front:

@@ -57,6 +57,8 @@ def test_the_table_fits_80_columns_and_marks_the_best(tmp_path: Path) -> None:
     text = printed(result)
     rows = [line for line in text.splitlines() if line.lstrip()[:1].isdigit() and "/" in line]
     assert len(rows) == len(result.front)
+    assert all(row.rstrip().split()[-1] == f"{float(row.split()[-1]):.2f}" for row in rows)
+    assert all(len(row.rstrip()) <= 80 for row in rows)
     assert [row.split()[0] for row in rows if row.split()[0].endswith("*")] == [f"{result.best}*"]
     assert "estimate: formula" in text
     assert "measured: formula" in text
