@@ -16,7 +16,7 @@ from deploy.models.face_detection import synthetic
 INPUT_NAME: Final = "image"
 TRAINED_SIZE: Final = 128
 """Height and width of the training scenes in pixels."""
-CALIBRATION_SCENES: Final = 100
+CALIBRATION_SCENES: Final = 200
 _FIRST_CALIBRATION_SEED: Final = 500_000
 _MOST: Final = 10_000
 _FEWEST: Final = 8
@@ -42,7 +42,7 @@ def calibration_for(options: Any, *, count: int) -> NDArray[np.float32]:
 def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
     """Write what ``deploy quantize`` and ``deploy run-fvp`` take, 128x128, and where the faces are.
 
-    ``calibration.npz`` holds ``image`` float32 [100, 128, 128, 3] in [0, 1]; ``test.npz`` ``image`` uint8
+    ``calibration.npz`` holds ``image`` float32 [200, 128, 128, 3] in [0, 1]; ``test.npz`` ``image`` uint8
     [count, 128, 128, 3]; ``faces.json`` per test image the boxes (left, top, right, bottom) and landmarks as
     fractions of the image.
 

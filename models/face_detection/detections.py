@@ -17,6 +17,8 @@ OUTPUTS: Final = {"classes": 2, "boxes": 4, "landmarks": 2 * len(LANDMARKS)}
 
 MIN_SCORE: Final = 0.5
 MAX_OVERLAP: Final = 0.3
+BLEND_OVERLAP: Final = 0.5
+"""From which intersection over union with a face's best box another candidate counts as the same face's."""
 MOST_CANDIDATES: Final = 1000
 """Anchors that non-maximum suppression looks at, best first: bounds its time whatever a network answers."""
 
@@ -81,7 +83,22 @@ def detect(
     order = order[scores[order] >= min_score]
     boxes, landmarks = decode(values["boxes"][order], values["landmarks"][order], every[order])
     kept = suppress(boxes, max_overlap)
-    return Faces(boxes[kept], scores[order][kept], landmarks[kept])
+    weights = _blending(boxes, kept, scores[order])
+    blended = np.einsum("kn,npq->kpq", weights, landmarks)
+    return Faces(weights @ boxes, scores[order][kept], blended)
+
+
+def _blending(boxes: Floats, kept: NDArray[np.intp], scores: Floats) -> Floats:
+    """How much every candidate counts in each face that stays, [faces, N], each row sums to one.
+
+    Several anchors answer for a face, each with its own error. Their mean, weighted with their probability, is
+    closer to the truth than the best alone, above all where the network is quantized (measured).
+    """
+    close = overlaps(boxes[kept], boxes) >= BLEND_OVERLAP
+    close[np.arange(len(kept)), kept] = True
+    weights = close * (scores + 1e-12)
+    normalized: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
 
 
 def face_probability(logits: Floats) -> Floats:

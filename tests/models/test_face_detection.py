@@ -160,7 +160,7 @@ def test_average_precision_rewards_order_and_counts_what_is_missed() -> None:
 def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> None:
     calibration, inputs, faces = data.write(tmp_path / "data", count=3)
     with np.load(calibration) as arrays:
-        assert arrays["image"].shape == (100, 128, 128, 3) and arrays["image"].max() <= 1
+        assert arrays["image"].shape == (200, 128, 128, 3) and arrays["image"].max() <= 1
     with np.load(inputs) as arrays:
         assert arrays["image"].shape == (3, 128, 128, 3) and arrays["image"].dtype == np.uint8
     document = json.loads(faces.read_text())
