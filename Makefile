@@ -56,7 +56,7 @@ apt:
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,search,charts,faces,dask,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,charts,faces,dask,dev]'
 	touch $@
 
 clean:
