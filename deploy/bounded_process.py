@@ -101,10 +101,19 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output = read_output(log)
-    if process.returncode != 0 and shutil.disk_usage(folder).free < _FULL_BYTES:
-        # It could not say so: what it says goes to the same disk.
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    if process.returncode != 0:
+        check_disk(folder)
     return Ended(process.returncode, timed_out, output)
+
+
+def check_disk(folder: Path) -> None:
+    """Whether a full disk is why a tool failed: it could not say so, what it says goes to the same disk.
+
+    Raises:
+        OSError: the disk of the folder is full.
+    """
+    if shutil.disk_usage(folder).free < _FULL_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def read_output(log: BinaryIO) -> str:

@@ -66,6 +66,9 @@ class WarmProcess:
         Returns:
             How it ended. None when the warm process itself is gone; after that, and after a run that took too
             long, it serves no more.
+
+        Raises:
+            OSError: it failed, and the disk of the folder is full.
         """
         line = json.dumps({"arguments": list(arguments), "folder": str(folder)}).encode() + b"\n"
         assert self._process.stdin is not None  # noqa: S101 - a pipe, see above
@@ -81,6 +84,8 @@ class WarmProcess:
         if reply is None:
             self.close()
         status = int(json.loads(reply)["status"]) if reply else -signal.SIGKILL
+        if status != 0:
+            bounded_process.check_disk(folder)
         with (folder / bounded_process.OUTPUT_FILE).open("rb") as log:
             return Ended(status, reply is None, bounded_process.read_output(log))
 

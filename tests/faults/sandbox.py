@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cli.main import run as run_inside
+from deploy.judging.verdict import Verdict
 
 MARK = "DEPLOY_FAULT_CASE"
 """Environment variable that every process of a case inherits: by it those left behind are found."""
 OPEN_MACHINE = f"{sys.executable} -P -m deploy.corstone --npu-family U55"
 FVP_NAME = "FVP_Corstone_SSE-300_Ethos-U55"
+_REPORT = "report.html"
+_KEPT = frozenset([_REPORT, "run-fvp.json", "run-board.json", "verify.json"])
+"""What a run, whatever its verdict, writes into the build folder."""
 _HANG_S = 60
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
@@ -230,6 +234,7 @@ class Sandbox:
                 problems.append(f"file {path.relative_to(self.folder)}")
         if self._protected() != self._before:
             problems.append("the build folder was changed")
+        problems += [f"{name} is half-written" for name in self._half_written()]
         return problems
 
     def processes_of_case(self) -> list[int]:
@@ -275,7 +280,20 @@ class Sandbox:
         return [f"{pid}: {_command_line(pid)[:120]}" for pid in left]
 
     def _protected(self) -> dict[str, str]:
-        return {str(path): _digest(path) for path in self.build.rglob("*")}
+        return {str(path): _digest(path) for path in self.build.rglob("*") if path.name not in _KEPT}
+
+    def _half_written(self) -> list[str]:
+        """Verdicts and reports that a command keeps in the build folder, and that are not whole."""
+        found = []
+        for path in self.build.iterdir() if self.build.is_dir() else ():
+            if path.name == _REPORT and not path.read_text(encoding="utf-8").rstrip().endswith("</html>"):
+                found.append(path.name)
+            elif path.name in _KEPT and path.name != _REPORT:
+                try:
+                    Verdict.model_validate_json(path.read_bytes())
+                except ValueError:
+                    found.append(path.name)
+        return found
 
 
 def _digest(path: Path) -> str:

@@ -260,7 +260,9 @@ def refuse_other_layers(variant: str, size: int, model: Model) -> None:
     """Compare predicted layers with those of the converted network, and what the roofline makes of both."""
 
     def seen(found: tuple[Layer, ...]) -> list[tuple[object, ...]]:
-        return sorted((item.operator, item.inputs, item.output, item.window, item.macs) for item in found)
+        return sorted(
+            ((item.operator, item.inputs, item.output, item.window, item.macs) for item in found), key=repr
+        )
 
     predicted = predicted_layers(NETWORKS[variant], size=size, classes=10)
     converted = layers(model)
