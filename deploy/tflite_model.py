@@ -227,7 +227,7 @@ def _ints(array: Any, limit: int = _MAX_ITEMS) -> tuple[int, ...]:
     return tuple(int(value) for value in array)
 
 
-def _schema() -> Any:
+def schema() -> Any:
     """The flatbuffers classes of TFLite's schema, as LiteRT's package carries them in one module."""
     try:
         from ai_edge_litert import schema_py_generated
@@ -239,7 +239,7 @@ def _schema() -> Any:
 
 
 def _parse(content: bytes) -> Model:
-    root = _schema().Model.GetRootAs(content, 0)
+    root = schema().Model.GetRootAs(content, 0)
     if _count(root.SubgraphsLength(), "subgraphs") == 0:
         raise ValueError("no subgraph")
     graph = root.Subgraphs(0)
@@ -285,14 +285,14 @@ def _tensor_indices(array: Any, count: int, *, optional: bool = False) -> tuple[
 
 def _operator_code(code: Any) -> tuple[str, bool]:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    if number == _schema().BuiltinOperator.CUSTOM:
+    if number == schema().BuiltinOperator.CUSTOM:
         return _text(code.CustomCode()) or "CUSTOM", True
     return _names_of("BuiltinOperator").get(number, f"BUILTIN_{number}"), False
 
 
 @functools.cache
 def _names_of(enum: str) -> dict[int, str]:
-    values = vars(getattr(_schema(), enum))
+    values = vars(getattr(schema(), enum))
     return {value: name for name, value in values.items() if not name.startswith("_")}
 
 

@@ -71,7 +71,9 @@ class FloatModel:
             input_signature=_specs(self.inputs),
             autograph=False,
         )
-        tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve})
+        # Without gradients: nobody trains it again, and swish has one of its own that a frozen graph cannot save.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve}, options=options)
 
 
 def import_tensorflow() -> Any:

@@ -1,0 +1,216 @@
+"""Asks Vela what sites cost as they are and in every other form: one compilation for all of them.
+
+Each distinct site and each of its forms is a part of its own in one graph, with inputs and outputs of its own; the
+per-layer report then says what each part costs. Operators alone cost what they cost in their network as long as
+nothing is fused across the border and the SRAM does not run short, so these are estimates of an estimate: whoever
+decides by them compiles the whole network afterwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy import bounded_process, tflite_model
+from deploy.bounded_process import Run
+from deploy.compiling import vela
+from deploy.compiling.placement import place
+from deploy.compiling.vela import VelaOptions
+from deploy.errors import BadInputError
+from deploy.rewriting.emitter import Emitter
+from deploy.rewriting.graph import Graph, Node
+from deploy.rewriting.site import Site
+
+_PLENTY_BYTES = 1 << 30
+"""SRAM to aim for: the parts lie beside each other and must not be cut into stripes for lack of it."""
+
+_MOST_BYTES = 256 << 20
+"""Feature maps of one trial together; more goes into another one."""
+
+
+@dataclass(frozen=True, order=True)
+class Cost:
+    """What Vela estimates; the smaller the better, operators on the CPU first.
+
+    Attributes:
+        cpu_operators: left on the CPU, whose time Vela does not know.
+        cycles: of the NPU.
+    """
+
+    cpu_operators: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one site.
+
+    Attributes:
+        as_is: as the model has it.
+        forms: of every form, in their order; None for one that Vela cannot compile.
+    """
+
+    as_is: Cost
+    forms: tuple[Cost | None, ...]
+
+    @property
+    def best(self) -> int | None:
+        """The cheapest form; None where none is cheaper than the site as it is."""
+        cheaper = [
+            (cost, index) for index, cost in enumerate(self.forms) if cost is not None and cost < self.as_is
+        ]
+        return min(cheaper)[1] if cheaper else None
+
+
+def signature(graph: Graph, site: Site) -> Hashable:
+    """What a site's costs depend on: operators, options, shapes and quantization, not the weights' values."""
+
+    def tensor(index: int) -> Hashable:
+        if index < 0:
+            return None
+        found = graph.tensors[index]
+        small = found.data.tobytes() if found.data is not None and found.dtype == "int32" else None
+        return (found.shape, found.dtype, small if found.data is not None and found.elements <= 8 else None)
+
+    return (
+        site.rule,
+        tuple(form.name for form in site.forms),
+        tuple(
+            (
+                node.code,
+                repr(sorted(vars(node.options).items())) if node.options is not None else "",
+                tuple(tensor(index) for index in node.inputs),
+                tuple(tensor(index) for index in node.outputs),
+            )
+            for node in site.nodes
+        ),
+    )
+
+
+def costs(
+    graph: Graph, sites: Sequence[Site], options: VelaOptions, *, run: Run = bounded_process.run
+) -> dict[Hashable, Costs]:
+    """The costs of sites, by :func:`signature`.
+
+    Args:
+        graph: that they were found in.
+        sites: several of one signature are tried once.
+        options: what to compile for.
+        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+
+    Raises:
+        NotInstalledError: Vela is missing.
+    """
+    distinct = {signature(graph, site): site for site in sites}
+    parts = [_Part(key, form) for key, site in distinct.items() for form in (None, *range(len(site.forms)))]
+    options = dataclasses.replace(options, arena_cache_size=_PLENTY_BYTES)
+    found: dict[_Part, Cost] = {}
+    for batch in _batches(graph, distinct, parts):
+        found |= _compiled(graph, distinct, batch, options, run)
+    return {
+        key: Costs(found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms))))
+        for key, site in distinct.items()
+        if _Part(key, None) in found
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A site as it is (None), or in one of its forms."""
+
+    site: Hashable
+    form: int | None
+
+
+def _batches(graph: Graph, sites: Mapping[Hashable, Site], parts: Iterable[_Part]) -> Iterable[list[_Part]]:
+    batch: list[_Part] = []
+    taken = 0
+    for part in parts:
+        site = sites[part.site]
+        size = sum(graph.tensors[index].nbytes for index in (*site.inputs, site.output))
+        if batch and taken + size > _MOST_BYTES:
+            yield batch
+            batch, taken = [], 0
+        batch.append(part)
+        taken += size
+    if batch:
+        yield batch
+
+
+def _compiled(
+    graph: Graph, sites: Mapping[Hashable, Site], parts: list[_Part], options: VelaOptions, run: Run
+) -> dict[_Part, Cost]:
+    """Compile the parts together; where Vela refuses them, in halves, to be left with those that it takes."""
+    trial = _Trial(graph)
+    for number, part in enumerate(parts):
+        trial.add(sites[part.site], part.form, f"p{number}")
+    try:
+        totals = trial.totals(options, run)
+    except BadInputError:
+        if len(parts) == 1:
+            return {}
+        half = len(parts) // 2
+        return _compiled(graph, sites, parts[:half], options, run) | _compiled(
+            graph, sites, parts[half:], options, run
+        )
+    return dict(zip(parts, totals, strict=True))
+
+
+class _Trial:
+    """A graph of parts that have nothing to do with each other."""
+
+    def __init__(self, source: Graph) -> None:
+        self._source = source
+        self._graph = Graph()
+        self._inputs: dict[str, int] = {}
+        self._outputs: dict[str, int] = {}
+        self._sizes: list[int] = []
+
+    def add(self, site: Site, form: int | None, name: str) -> None:
+        tensors = {index: self._copy(index, f"{name}_{index}") for index in dict.fromkeys(site.inputs)}
+        output = self._copy(site.output, f"{name}_out")
+        if form is None:
+            nodes = self._copied(site, tensors, output, name)
+        else:
+            emit = Emitter(self._graph, name)
+            site.forms[form].write(emit, tuple(tensors[index] for index in site.inputs), output)
+            nodes = emit.nodes
+        self._graph.nodes += nodes
+        self._sizes.append(len(nodes))
+        self._inputs |= {f"{name}_i{index}": tensor for index, tensor in tensors.items()}
+        self._outputs[f"{name}_o"] = output
+
+    def totals(self, options: VelaOptions, run: Run) -> list[Cost]:
+        """The cost of every part, in their order."""
+        model = self._graph.model(inputs=self._inputs, outputs=self._outputs)
+        result = vela.compile_bytes(model.content, options, source="the trial of rewrites", run=run)
+        compiled = tflite_model.load(result.compiled, source="the trial of rewrites (compiled)")
+        operators = iter(place(model, compiled, result.layers, result.fallbacks).operators)
+        totals = []
+        for size in self._sizes:
+            own = [next(operators) for _ in range(size)]
+            on_cpu = sum(operator.placement == "CPU" for operator in own)
+            totals.append(Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in own)))
+        return totals
+
+    def _copied(self, site: Site, tensors: dict[int, int], output: int, name: str) -> list[Node]:
+        known = {**tensors, site.output: output, -1: -1}
+
+        def copy(index: int) -> int:
+            if index not in known:
+                known[index] = self._copy(index, f"{name}_{index}")
+            return known[index]
+
+        return [
+            dataclasses.replace(
+                node, inputs=tuple(map(copy, node.inputs)), outputs=tuple(map(copy, node.outputs))
+            )
+            for node in site.nodes
+        ]
+
+    def _copy(self, index: int, name: str) -> int:
+        tensor = self._source.tensors[index]
+        data: Any = None if tensor.data is None else self._source.constant(index)
+        return self._graph.add_tensor(name, tensor.shape, tensor.dtype, tensor.quantization, data)
