@@ -35,6 +35,7 @@ class VelaOptions:
         memory_mode: section of ``Arm/vela.ini``.
         optimise: ``Performance`` or ``Size``.
         arena_cache_size: bytes of SRAM to aim for; Vela may exceed it silently. None for the memory mode's.
+        tensor_allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
 
     npu: NpuConfig
@@ -42,6 +43,7 @@ class VelaOptions:
     memory_mode: str
     optimise: str = "Performance"
     arena_cache_size: int | None = None
+    tensor_allocator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
     ]
     if options.arena_cache_size is not None:
         command += ["--arena-cache-size", str(options.arena_cache_size)]
+    if options.tensor_allocator is not None:
+        command += ["--tensor-allocator", options.tensor_allocator]
     return command
 
 

@@ -176,9 +176,7 @@ class Emitter:
     def _unique(self) -> str:
         return f"{self._name}_{len(self.graph.tensors)}"
 
-    def _add(
-        self, code: str, inputs: tuple[int, ...], shape: Sequence[int], options: Any, out: int | None
-    ) -> int:
+    def _add(self, code: str, inputs: tuple[int, ...], shape: Sequence[int], options: Any, out: int | None) -> int:
         if out is None:
             out = self.activation(shape, inputs[0])
         assert self.tensor(out).shape == tuple(shape), (code, self.tensor(out).shape, shape)  # noqa: S101

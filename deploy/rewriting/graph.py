@@ -174,7 +174,9 @@ class Graph:
         """
         if inputs is not None and outputs is not None:
             self.inputs, self.outputs = tuple(inputs.values()), tuple(outputs.values())
-        return tflite_model.load(_Writer(self, self._model, self._records).write(inputs, outputs), source="rewritten")
+        return tflite_model.load(
+            _Writer(self, self._model, self._records).write(inputs, outputs), source="rewritten"
+        )
 
 
 class _Writer:

@@ -21,9 +21,7 @@ def is_int8(*tensors: Tensor) -> bool:
 
 def same_quantization(first: Tensor, *others: Tensor) -> bool:
     """Whether all have the dtype, the scale and the zero point of the first: integers can be copied."""
-    return all(
-        other.dtype == first.dtype and other.quantization == first.quantization for other in others
-    )
+    return all(other.dtype == first.dtype and other.quantization == first.quantization for other in others)
 
 
 def is_map(tensor: Tensor) -> bool:

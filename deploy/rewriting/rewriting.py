@@ -53,7 +53,9 @@ def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
     return sites
 
 
-def changes(graph: Graph, sites: Sequence[Site], estimates: dict[Hashable, Costs]) -> list[tuple[Site, int, Change]]:
+def changes(
+    graph: Graph, sites: Sequence[Site], estimates: dict[Hashable, Costs]
+) -> list[tuple[Site, int, Change]]:
     """Of the sites those that have a cheaper form: the site, which form, and what that is worth."""
     found = []
     for site in sites:
@@ -90,7 +92,9 @@ def rewrite(
     made: list[Change] = []
     for _ in range(_MOST_PASSES):
         sites = find(graph)
-        wanted = [found for found in changes(graph, sites, estimate(graph, sites)) if keep(found[2])] if sites else []
+        wanted = (
+            [found for found in changes(graph, sites, estimate(graph, sites)) if keep(found[2])] if sites else []
+        )
         if not wanted:
             break
         for site, form, change in wanted:

@@ -23,8 +23,9 @@ from deploy.rewriting.emitter import Emitter
 from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.site import Site
 
-_PLENTY_BYTES = 1 << 30
-"""SRAM to aim for: the parts lie beside each other and must not be cut into stripes for lack of it."""
+_ALLOCATOR = "LinearAlloc"
+"""Where the tensors lie does not matter here, and Vela's own choice looks for it up to a hundred times longer: 21 s
+instead of 0.3 s for the 60 parts of an attention network, with the same cycles (measured)."""
 
 _MOST_BYTES = 256 << 20
 """Feature maps of one trial together; more goes into another one."""
@@ -105,7 +106,7 @@ def costs(
     """
     distinct = {signature(graph, site): site for site in sites}
     parts = [_Part(key, form) for key, site in distinct.items() for form in (None, *range(len(site.forms)))]
-    options = dataclasses.replace(options, arena_cache_size=_PLENTY_BYTES)
+    options = dataclasses.replace(options, tensor_allocator=_ALLOCATOR)
     found: dict[_Part, Cost] = {}
     for batch in _batches(graph, distinct, parts):
         found |= _compiled(graph, distinct, batch, options, run)
@@ -204,9 +205,7 @@ class _Trial:
             return known[index]
 
         return [
-            dataclasses.replace(
-                node, inputs=tuple(map(copy, node.inputs)), outputs=tuple(map(copy, node.outputs))
-            )
+            dataclasses.replace(node, inputs=tuple(map(copy, node.inputs)), outputs=tuple(map(copy, node.outputs)))
             for node in site.nodes
         ]
 

@@ -23,9 +23,7 @@ def channel_means(graph: Graph) -> Iterator[Site]:
     """MEAN over channels as a 1x1 convolution with a kernel of ones, scaled by 1 / C."""
     for node in _reductions(graph, "MEAN"):
         width = graph.tensors[node.inputs[0]].shape[2]
-        forms = tuple(
-            Form(_mean_name(fold), _mean(fold), exact=False) for fold in _FOLDS if width % fold == 0
-        )
+        forms = tuple(Form(_mean_name(fold), _mean(fold), exact=False) for fold in _FOLDS if width % fold == 0)
         yield Site("mean over channels", (node,), (node.inputs[0],), node.outputs[0], forms)
 
 

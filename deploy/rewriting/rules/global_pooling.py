@@ -90,9 +90,9 @@ def _two_maxima(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
 
 
 def _tree(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-    _, height, width, channels = emit.tensor(inputs[0]).shape
-    x = emit.reshape(inputs[0], (1, height * width, 1, channels))
-    while (rows := emit.tensor(x).shape[1]) > 1:
-        half = (rows + 1) // 2
-        x = emit.maximum(emit.slice(x, 1, 0, half), emit.slice(x, 1, rows - half, half))
+    x = inputs[0]
+    for axis in (1, 2):
+        while (size := emit.tensor(x).shape[axis]) > 1:
+            half = (size + 1) // 2
+            x = emit.maximum(emit.slice(x, axis, 0, half), emit.slice(x, axis, size - half, half))
     emit.reshape(x, emit.tensor(output).shape, output)

@@ -133,7 +133,9 @@ def _folded(convolution: _Convolution, fold: int) -> Write:
     def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
         columns = fold * convolution.stride[1]
         _, height, width, _ = convolution.source
-        groups = [emit.reshape(x, (1, height, width // columns, emit.tensor(x).shape[3] * columns)) for x in inputs]
+        groups = [
+            emit.reshape(x, (1, height, width // columns, emit.tensor(x).shape[3] * columns)) for x in inputs
+        ]
         widths = [emit.tensor(x).shape[3] for x in inputs]
         joined = groups[0] if len(groups) == 1 else emit.concatenation(groups, 3)
         kernel = folded_kernel(convolution.kernel, widths, fold, convolution.stride[1], convolution.left)
