@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from deploy.rewriting.emitter import Emitter
 from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rules import ALL
-from deploy.rewriting.site import Rule, Site
+from deploy.rewriting.site import Form, Rule, Site
 from deploy.rewriting.trial import Cost, Costs, signature
 from deploy.tflite_model import Model
 
 _MOST_PASSES = 4
 
-Estimate = Callable[[Graph, Sequence[Site]], dict[Hashable, Costs]]
+Estimate = Callable[[Graph, Sequence[Site]], Mapping[Hashable, Costs]]
 """Says what sites cost: :func:`deploy.rewriting.trial.costs` with its options filled in."""
+
+Choice = tuple[str, Hashable, int | None]
+"""A site by the name of its output and its signature, and the number of a form; None for the site as it is."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,10 @@ class Change:
         operators: that stand there: their codes, in order.
         form: the cheapest form.
         exact: whether that form computes the same integers by construction.
-        before: what it costs as it is.
+        before: what the site is expected to cost as it is.
         after: in that form.
+        choice: which form of which site.
+        nodes: the operators that stand there.
     """
 
     rule: str
@@ -39,6 +44,24 @@ class Change:
     exact: bool
     before: Cost
     after: Cost
+    choice: Choice = field(repr=False)
+    nodes: tuple[Node, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A model with cheaper forms in it.
+
+    Attributes:
+        model: the model; as it was where nothing got cheaper.
+        changes: in the order in which they were made; a later one may change what an earlier one wrote.
+        owners: for every operator of ``model`` the changes that it stems from, by number; empty for one that
+            was there before.
+    """
+
+    model: Model
+    changes: tuple[Change, ...]
+    owners: tuple[tuple[int, ...], ...]
 
 
 def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
@@ -54,52 +77,75 @@ def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
 
 
 def changes(
-    graph: Graph, sites: Sequence[Site], estimates: dict[Hashable, Costs]
-) -> list[tuple[Site, int, Change]]:
-    """Of the sites those that have a cheaper form: the site, which form, and what that is worth."""
+    graph: Graph,
+    sites: Sequence[Site],
+    estimates: Mapping[Hashable, Costs],
+    *,
+    seen: Mapping[Choice, Cost] | None = None,
+    exact_only: Collection[str] = (),
+) -> list[tuple[Site, Form, Change]]:
+    """Of the sites those that have a cheaper form.
+
+    Args:
+        graph: that they were found in.
+        sites: from :func:`find`.
+        estimates: by the sites' signatures.
+        seen: costs that take the place of estimates.
+        exact_only: rules of which only exact forms are to be used.
+
+    Returns:
+        The site, its cheapest form, and what that is worth.
+    """
     found = []
+    seen = seen or {}
     for site in sites:
-        costs = estimates.get(signature(graph, site))
-        best = costs.best if costs is not None else None
-        if costs is None or best is None:
+        key, name = signature(graph, site), graph.tensors[site.output].name
+        costs = estimates.get(key)
+        if costs is None:
             continue
-        after = costs.forms[best]
-        assert after is not None  # noqa: S101 - the best one has a cost
-        form = site.forms[best]
-        codes = tuple(node.code for node in site.nodes)
-        name = graph.tensors[site.output].name
-        found.append((site, best, Change(site.rule, name, codes, form.name, form.exact, costs.as_is, after)))
+        as_is = seen.get((name, key, None), costs.as_is)
+        expected = [
+            (seen.get((name, key, number), cost), number, form)
+            for number, (form, cost) in enumerate(zip(site.forms, costs.forms, strict=True))
+            if cost is not None and (form.exact or site.rule not in exact_only)
+        ]
+        after, number, form = min(expected, key=lambda entry: entry[:2], default=(as_is, 0, site.forms[0]))
+        if after < as_is:
+            codes = tuple(node.code for node in site.nodes)
+            choice = (name, key, number)
+            change = Change(site.rule, name, codes, form.name, form.exact, as_is, after, choice, site.nodes)
+            found.append((site, form, change))
     return found
 
 
 def rewrite(
-    model: Model, estimate: Estimate, *, keep: Callable[[Change], bool] = lambda change: True
-) -> tuple[Model, list[Change]]:
+    graph: Graph,
+    estimate: Estimate,
+    *,
+    seen: Mapping[Choice, Cost] | None = None,
+    exact_only: Collection[str] = (),
+) -> Rewritten:
     """Rewrite whatever gets cheaper, until nothing does.
 
     Args:
-        model: quantized.
+        graph: of a quantized model; it is changed.
         estimate: says what sites cost.
-        keep: says which changes to make.
-
-    Returns:
-        The model, and what was changed. A rewritten place may be rewritten again.
-
-    Raises:
-        BadInputError: the model has several subgraphs.
+        seen: costs that take the place of estimates.
+        exact_only: rules of which only exact forms are to be used.
     """
-    graph = Graph(model)
     made: list[Change] = []
+    owners: dict[Node, tuple[int, ...]] = {}
     for _ in range(_MOST_PASSES):
         sites = find(graph)
-        wanted = (
-            [found for found in changes(graph, sites, estimate(graph, sites)) if keep(found[2])] if sites else []
-        )
+        estimates = estimate(graph, sites) if sites else {}
+        wanted = changes(graph, sites, estimates, seen=seen, exact_only=exact_only)
         if not wanted:
             break
         for site, form, change in wanted:
             emit = Emitter(graph, change.name)
-            site.forms[form].write(emit, site.inputs, site.output)
+            form.write(emit, site.inputs, site.output)
             graph.replace(site.nodes, emit.nodes)
+            inherited = {number for node in site.nodes for number in owners.pop(node, ())}
+            owners |= dict.fromkeys(emit.nodes, (*sorted(inherited), len(made)))
             made.append(change)
-    return (graph.model() if made else model), made
+    return Rewritten(graph.model(), tuple(made), tuple(owners.get(node, ()) for node in graph.nodes))

@@ -24,8 +24,8 @@ from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.site import Site
 
 _ALLOCATOR = "LinearAlloc"
-"""Where the tensors lie does not matter here, and Vela's own choice looks for it up to a hundred times longer: 21 s
-instead of 0.3 s for the 60 parts of an attention network, with the same cycles (measured)."""
+"""Where the tensors lie does not matter here, and Vela's own choice looks for it up to a hundred times longer:
+21 s against 0.3 s for the 60 parts of an attention network, with the same cycles (measured)."""
 
 _MOST_BYTES = 256 << 20
 """Feature maps of one trial together; more goes into another one."""
@@ -55,14 +55,6 @@ class Costs:
 
     as_is: Cost
     forms: tuple[Cost | None, ...]
-
-    @property
-    def best(self) -> int | None:
-        """The cheapest form; None where none is cheaper than the site as it is."""
-        cheaper = [
-            (cost, index) for index, cost in enumerate(self.forms) if cost is not None and cost < self.as_is
-        ]
-        return min(cheaper)[1] if cheaper else None
 
 
 def signature(graph: Graph, site: Site) -> Hashable:

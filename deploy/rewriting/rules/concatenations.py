@@ -1,4 +1,4 @@
-"""Concatenations of short rows, such as the boxes of a detector's levels: [1, A, 4] and [1, B, 4] to [1, A + B, 4].
+"""Concatenations of short rows, as of a detector's boxes: [1, A, 4] and [1, B, 4] to [1, A + B, 4].
 
 The NPU copies 16 bytes as fast as one.
 """
