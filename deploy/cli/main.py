@@ -60,6 +60,7 @@ def _register_verbs() -> None:
     from deploy.cli.fvp import app as fvp_app
     from deploy.cli.init import init
     from deploy.cli.models import models_app
+    from deploy.cli.optimize import OPTIMIZE_EPILOG, optimize
     from deploy.cli.quantize import QUANTIZE_EPILOG, quantize
     from deploy.cli.report import REPORT_EPILOG, report
     from deploy.cli.run_board import RUN_BOARD_EPILOG, run_board
@@ -70,6 +71,7 @@ def _register_verbs() -> None:
 
     app.command("quantize", epilog=QUANTIZE_EPILOG)(quantize)
     app.command("compile", epilog=COMPILE_EPILOG)(compile_)
+    app.command("optimize", epilog=OPTIMIZE_EPILOG)(optimize)
     app.command("report", epilog=REPORT_EPILOG)(report)
     app.command("firmware", epilog=FIRMWARE_EPILOG)(firmware)
     app.command("run-fvp", epilog=EPILOG)(run_fvp)

@@ -30,9 +30,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
             f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
         )
     if verdict.outputs:
-        console.print(_outputs_table(verdict.outputs, verdict.reference))
+        console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
-        console.print(_outputs_table(other.outputs, other.reference))
+        console.print(outputs_table(f"Target against {other.reference}", other.outputs))
     print_operators(verdict.operators, console)
     for sentence in verdict.explanations:
         console.print(f"explanation: {sentence}")
@@ -49,8 +49,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
 
 
-def _outputs_table(outputs: tuple[OutputComparison, ...], reference: str) -> Table:
-    table = table_of(f"Target against {reference}")
+def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
+    """One row an output: integers first, then meaning."""
+    table = table_of(title)
     table.add_column("output")
     for column in ("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine"):
         table.add_column(column, justify="right")

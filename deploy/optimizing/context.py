@@ -8,7 +8,7 @@ choice is made again; the best network of all rounds is kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploy import bounded_process, tflite_model
@@ -21,7 +21,7 @@ from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.rewriting import trial
 from deploy.rewriting.graph import Graph, Node
-from deploy.rewriting.rewriting import Choice, Rewritten, rewrite
+from deploy.rewriting.rewriting import Allow, Choice, Rewritten, rewrite
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, Costs, signature
 from deploy.tflite_model import Model
@@ -98,12 +98,12 @@ class Context:
         figures = figures_of(result.summary, operators, self.options, f"Vela {vela.version()}")
         return Compiled(output, operators, figures)
 
-    def best(self, before: Compiled, *, exact_only: Collection[str] = ()) -> Outcome | None:
+    def best(self, before: Compiled, allow: Allow) -> Outcome | None:
         """The cheapest network that rewrites lead to; None where none is cheaper than the model itself.
 
         Args:
             before: the model as it is.
-            exact_only: rules of which only exact forms are to be used.
+            allow: says which forms may be used.
 
         Raises:
             BadInputError: the model has several subgraphs.
@@ -114,7 +114,7 @@ class Context:
         for _ in range(_MOST_ROUNDS):
             graph = Graph(self.model)
             original = dict(zip(graph.nodes, before.operators, strict=True))
-            rewritten = rewrite(graph, self._estimate, seen=seen, exact_only=exact_only)
+            rewritten = rewrite(graph, self._estimate, seen=seen, allow=allow)
             choices = frozenset(change.choice for change in rewritten.changes)
             if not choices or choices in tried:
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploy.rewriting.emitter import Emitter
@@ -16,6 +16,9 @@ _MOST_PASSES = 4
 
 Estimate = Callable[[Graph, Sequence[Site]], Mapping[Hashable, Costs]]
 """Says what sites cost: :func:`deploy.rewriting.trial.costs` with its options filled in."""
+
+Allow = Callable[[str, Form], bool]
+"""Says of a rule and one of its forms whether it may be used."""
 
 Choice = tuple[str, Hashable, int | None]
 """A site by the name of its output and its signature, and the number of a form; None for the site as it is."""
@@ -82,7 +85,7 @@ def changes(
     estimates: Mapping[Hashable, Costs],
     *,
     seen: Mapping[Choice, Cost] | None = None,
-    exact_only: Collection[str] = (),
+    allow: Allow = lambda rule, form: True,
 ) -> list[tuple[Site, Form, Change]]:
     """Of the sites those that have a cheaper form.
 
@@ -91,7 +94,7 @@ def changes(
         sites: from :func:`find`.
         estimates: by the sites' signatures.
         seen: costs that take the place of estimates.
-        exact_only: rules of which only exact forms are to be used.
+        allow: says which forms may be used.
 
     Returns:
         The site, its cheapest form, and what that is worth.
@@ -107,7 +110,7 @@ def changes(
         expected = [
             (seen.get((name, key, number), cost), number, form)
             for number, (form, cost) in enumerate(zip(site.forms, costs.forms, strict=True))
-            if cost is not None and (form.exact or site.rule not in exact_only)
+            if cost is not None and allow(site.rule, form)
         ]
         after, number, form = min(expected, key=lambda entry: entry[:2], default=(as_is, 0, site.forms[0]))
         if after < as_is:
@@ -123,7 +126,7 @@ def rewrite(
     estimate: Estimate,
     *,
     seen: Mapping[Choice, Cost] | None = None,
-    exact_only: Collection[str] = (),
+    allow: Allow = lambda rule, form: True,
 ) -> Rewritten:
     """Rewrite whatever gets cheaper, until nothing does.
 
@@ -131,14 +134,14 @@ def rewrite(
         graph: of a quantized model; it is changed.
         estimate: says what sites cost.
         seen: costs that take the place of estimates.
-        exact_only: rules of which only exact forms are to be used.
+        allow: says which forms may be used.
     """
     made: list[Change] = []
     owners: dict[Node, tuple[int, ...]] = {}
     for _ in range(_MOST_PASSES):
         sites = find(graph)
         estimates = estimate(graph, sites) if sites else {}
-        wanted = changes(graph, sites, estimates, seen=seen, exact_only=exact_only)
+        wanted = changes(graph, sites, estimates, seen=seen, allow=allow)
         if not wanted:
             break
         for site, form, change in wanted:

@@ -1,0 +1,95 @@
+"""Holds a rewritten model against the one it comes from, on kernels that both run on, and on the NPU model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.errors import BadInputError, NotInstalledError
+from deploy.judging.comparison import OutputComparison, compare_outputs
+from deploy.judging.inputs import Sample
+from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
+from deploy.judging.reference import ReferenceKernels
+from deploy.judging.verdict import judge
+from deploy.npu_config import NpuConfig
+from deploy.tflite_model import Model
+from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.verification import batch_size, stacked, unstacked
+
+
+class Original:
+    """The outputs that a rewritten model is held to.
+
+    Some operators have no reference kernel (TILE): then both models run on the optimised kernels, which round
+    differently, so that only the rewrite makes a difference.
+
+    Args:
+        model: as it was.
+        samples: inputs by name.
+
+    Raises:
+        BadInputError: LiteRT cannot run the model.
+        NotInstalledError: LiteRT is missing.
+    """
+
+    def __init__(self, model: Model, samples: Sequence[Sample]) -> None:
+        self._model = model
+        self._samples = samples
+        kernels = ReferenceKernels(model)
+        self._reference = kernels.name == ReferenceKernels.name
+        self._expected = [kernels.run(sample) for sample in samples]
+
+    @property
+    def kernels(self) -> str:
+        """What computes the outputs of both models, for reports."""
+        return ReferenceKernels.name if self._reference else OptimisedKernels.name
+
+    def compare(self, rewritten: Model) -> tuple[OutputComparison, ...]:
+        """Compare the outputs of a rewritten model with the model's own.
+
+        Raises:
+            BadInputError: LiteRT cannot run it.
+        """
+        kernels = ReferenceKernels(rewritten) if self._reference else OptimisedKernels(rewritten)
+        answers = [kernels.run(sample) for sample in self._samples]
+        return compare_outputs(self._model, answers, self._expected)
+
+
+def on_npu(
+    source: Model, compiled: Model, npu: NpuConfig, samples: Sequence[Sample], tolerance: float
+) -> tuple[str, tuple[OutputComparison, ...]]:
+    """Run a compiled model on the NPU model, and compare it with the kernels of the model that it comes from.
+
+    LiteRT's kernels first; where the NPU differs from those, TFLM's, as ``deploy verify`` does.
+
+    Args:
+        source: the rewritten model.
+        compiled: what Vela made of it.
+        npu: that it was compiled for.
+        samples: inputs by name.
+        tolerance: in LSB, for the question whether TFLM has to be asked.
+
+    Returns:
+        The kernels compared with, and the comparison.
+
+    Raises:
+        BadInputError: an operator that was left on the CPU has no kernel here.
+        TargetError: the NPU model refuses the command stream.
+    """
+    inference = NpuInference(compiled, npu)
+    size = batch_size(inference.arena_bytes)
+    answers: list[Sample] = []
+    for first in range(0, len(samples), size):
+        part = samples[first : first + size]
+        answers += unstacked(inference.run_batch(stacked(part)), len(part))
+
+    def compared(oracle: Oracle) -> tuple[str, tuple[OutputComparison, ...]]:
+        return oracle.name, compare_outputs(source, answers, [oracle.run(sample) for sample in samples])
+
+    first_opinion = compared(ReferenceKernels(source))
+    if judge(first_opinion[1], tolerance)[0] or not tflm_installed():
+        return first_opinion
+    try:
+        second_opinion = compared(TflmKernels(source))
+    except (BadInputError, NotInstalledError):
+        return first_opinion
+    return second_opinion if judge(second_opinion[1], tolerance)[0] else first_opinion

@@ -1,0 +1,193 @@
+"""The pipeline behind ``deploy optimize``.
+
+model -> sites and forms -> Vela's estimates -> the cheapest network -> outputs compared -> NPU model -> document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import deploy
+from deploy import bounded_process
+from deploy.bounded_process import Run
+from deploy.build_folder import sha256_of_bytes
+from deploy.compiling import vela
+from deploy.compiling.compilation import check_model
+from deploy.compiling.compile_options import CompileOptions
+from deploy.judging.comparison import OutputComparison
+from deploy.judging.inputs import InputSet
+from deploy.judging.verdict import judge
+from deploy.optimizing.checking import Original, on_npu
+from deploy.optimizing.context import Compiled, Context, Outcome
+from deploy.optimizing.document import Estimate, OptimizeDocument, RewriteRecord
+from deploy.rewriting.graph import Graph
+from deploy.rewriting.rewriting import Change
+from deploy.rewriting.trial import Cost
+from deploy.targets.target_run import tool_versions
+from deploy.tflite_model import Model
+
+_NPU_TOLERANCE_LSB = 1.0
+"""What passes as equal on the NPU, as in ``deploy verify``."""
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """A rewritten model and what was found out about it.
+
+    Attributes:
+        model: the model; as it was where the verdict is not ``pass``.
+        document: what was changed, won and compared.
+    """
+
+    model: Model
+    document: OptimizeDocument
+
+
+def optimize(
+    model: Model,
+    options: CompileOptions,
+    inputs: InputSet,
+    *,
+    source: str,
+    tolerance: float,
+    exact: bool = False,
+    run: Run = bounded_process.run,
+    say: Callable[[str], None] = lambda text: None,
+) -> Optimized:
+    """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.
+
+    Args:
+        model: quantized.
+        options: what to compile for.
+        inputs: to compare outputs with.
+        source: names the model in errors.
+        tolerance: largest difference of an output in LSB.
+        exact: use only forms that compute the same integers by construction.
+        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        say: told what is being done.
+
+    Raises:
+        BadInputError: the model cannot be compiled, run or rewritten.
+        NotInstalledError: Vela or LiteRT is missing.
+        TargetError: the NPU model refuses what Vela made of the rewritten model.
+    """
+    check_model(model, source)
+    Graph(model)  # refuses what cannot be rewritten before any work
+    say("compiling the model as it is")
+    context = Context(model, source, options, run)
+    before = context.compiled(model)
+    say("running it on the kernels")
+    original = Original(model, inputs.samples)
+    say("trying rewrites")
+    outcome, outputs, left_out = _within_tolerance(context, before, original, tolerance, exact=exact)
+    npu_reference, npu_outputs = "", tuple[OutputComparison, ...]()
+    verdict: Literal["pass", "fail", "unchanged"] = "unchanged"
+    reason = "no rewrite pays: every form tried costs as much as the model has now, or more"
+    if outcome is not None:
+        verdict, reason = "pass", _kept(outputs, inputs, tolerance)
+        if options.npu.simulated:
+            say("running the rewritten model on the NPU model")
+            rewritten, compiled = outcome.rewritten.model, outcome.compiled.model
+            npu_reference, npu_outputs = on_npu(
+                rewritten, compiled, options.npu, inputs.samples, _NPU_TOLERANCE_LSB
+            )
+            passed, why = judge(npu_outputs, _NPU_TOLERANCE_LSB)
+            if not passed:
+                verdict, reason = "fail", f"the NPU does not compute what {npu_reference} does: {why}"
+    elif left_out:
+        reason = f"no rewrite pays whose outputs stay within {tolerance:g} LSB"
+    result = outcome.rewritten.model if outcome is not None and verdict == "pass" else model
+    document = OptimizeDocument(
+        verdict=verdict,
+        reason=reason,
+        model=source,
+        npu=options.npu.name,
+        system_config=options.system_config,
+        memory_mode=options.memory_mode,
+        optimise=options.optimise,
+        rewrites=_records(outcome) if outcome is not None else (),
+        left_out=left_out,
+        before=before.figures,
+        after=outcome.compiled.figures if outcome is not None else before.figures,
+        tolerance=tolerance,
+        inputs=len(inputs.samples),
+        input_source=inputs.source,
+        input_sha256=inputs.sha256,
+        kernels=original.kernels,
+        outputs=outputs,
+        npu_reference=npu_reference,
+        npu_outputs=npu_outputs,
+        source_sha256=sha256_of_bytes(model.content),
+        sha256=sha256_of_bytes(result.content),
+        versions={"deploy": deploy.__version__, "ethos-u-vela": vela.version(), **tool_versions()},
+    )
+    return Optimized(result, document)
+
+
+def _within_tolerance(
+    context: Context, before: Compiled, original: Original, tolerance: float, *, exact: bool
+) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[str, ...]]:
+    """The cheapest network whose outputs stay within the tolerance.
+
+    Where they do not, rules lose their inexact forms, the one that wins least first.
+    """
+    left_out: list[str] = []
+    while True:
+        outcome = context.best(before, lambda rule, form: form.exact or not (exact or rule in left_out))
+        if outcome is None:
+            return None, (), tuple(left_out)
+        outputs = original.compare(outcome.rewritten.model)
+        if judge(outputs, tolerance)[0]:
+            return outcome, outputs, tuple(left_out)
+        inexact = _inexact(outcome)
+        if not inexact:
+            # Exact by construction, and yet not equal: nothing of it may be used.
+            return None, (), tuple(dict.fromkeys(change.rule for change in outcome.rewritten.changes))
+        left_out.append(inexact[0])
+
+
+def _inexact(outcome: Outcome) -> list[str]:
+    """The rules with inexact forms, the one that wins least first."""
+    won: dict[str, list[Cost]] = {}
+    for change, (before, after) in zip(outcome.rewritten.changes, outcome.worth, strict=True):
+        if not change.exact:
+            won.setdefault(change.rule, []).append(
+                Cost(before.cpu_operators - after.cpu_operators, before.cycles - after.cycles)
+            )
+    return sorted(won, key=lambda rule: _sum(won[rule]))
+
+
+def _sum(costs: Sequence[Cost]) -> Cost:
+    return Cost(sum(cost.cpu_operators for cost in costs), sum(cost.cycles for cost in costs))
+
+
+def _kept(outputs: Sequence[OutputComparison], inputs: InputSet, tolerance: float) -> str:
+    elements, different = sum(o.elements for o in outputs), sum(o.mismatches for o in outputs)
+    if not different:
+        return f"all {elements} output elements of {len(inputs.samples)} inputs are those of the model as it was"
+    most = max(output.max_lsb or 0 for output in outputs)
+    return f"{different} of {elements} output elements differ by up to {most:g} LSB, within {tolerance:g} LSB"
+
+
+def _records(outcome: Outcome) -> tuple[RewriteRecord, ...]:
+    groups: dict[tuple[str, str], list[tuple[Change, Cost, Cost]]] = {}
+    for change, (before, after) in zip(outcome.rewritten.changes, outcome.worth, strict=True):
+        groups.setdefault((change.rule, change.form), []).append((change, before, after))
+    records = []
+    for (rule, form), group in groups.items():
+        before, after = _sum([entry[1] for entry in group]), _sum([entry[2] for entry in group])
+        records.append(
+            RewriteRecord(
+                rule=rule,
+                form=form,
+                exact=group[0][0].exact,
+                sites=len(group),
+                operators=group[0][0].operators,
+                names=tuple(entry[0].name for entry in group),
+                before=Estimate(cycles=before.cycles, cpu_operators=before.cpu_operators),
+                after=Estimate(cycles=after.cycles, cpu_operators=after.cpu_operators),
+            )
+        )
+    return tuple(sorted(records, key=lambda record: record.after.cycles - record.before.cycles))
