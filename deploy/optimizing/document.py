@@ -41,6 +41,18 @@ class RewriteRecord(Document):
     after: Estimate
 
 
+class LeftOut(Document):
+    """A kind of place of which only exact forms were used, because outputs would have left the tolerance.
+
+    Attributes:
+        rule: what kind of place it is.
+        max_lsb: largest difference of an output with everything that was still in use, this rule included.
+    """
+
+    rule: str
+    max_lsb: float
+
+
 class OptimizeDocument(Document):
     """The document.
 
@@ -55,8 +67,7 @@ class OptimizeDocument(Document):
         memory_mode: section of ``Arm/vela.ini``.
         optimise: Vela's strategy.
         rewrites: what was changed, most cycles first.
-        left_out: kinds of places of which only exact forms were used, because the outputs would have left the
-            tolerance.
+        left_out: what was given up to stay within the tolerance, in that order.
         before: figures of the model as it was.
         after: figures of the rewritten model.
         tolerance: largest difference of an output that was allowed, in LSB.
@@ -81,7 +92,7 @@ class OptimizeDocument(Document):
     memory_mode: str
     optimise: str
     rewrites: tuple[RewriteRecord, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     before: tuple[Figure, ...]
     after: tuple[Figure, ...]
     tolerance: float

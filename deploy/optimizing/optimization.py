@@ -21,7 +21,7 @@ from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import judge
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
-from deploy.optimizing.document import Estimate, OptimizeDocument, RewriteRecord
+from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import Change
 from deploy.rewriting.trial import Cost
@@ -128,24 +128,32 @@ def optimize(
 
 def _within_tolerance(
     context: Context, before: Compiled, original: Original, tolerance: float, *, exact: bool
-) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[str, ...]]:
+) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
     """The cheapest network whose outputs stay within the tolerance.
 
     Where they do not, rules lose their inexact forms, the one that wins least first.
     """
-    left_out: list[str] = []
+    left_out: dict[str, float] = {}
+
+    def result(
+        outcome: Outcome | None, outputs: tuple[OutputComparison, ...]
+    ) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
+        return outcome, outputs, tuple(LeftOut(rule=rule, max_lsb=lsb) for rule, lsb in left_out.items())
+
     while True:
         outcome = context.best(before, lambda rule, form: form.exact or not (exact or rule in left_out))
         if outcome is None:
-            return None, (), tuple(left_out)
+            return result(None, ())
         outputs = original.compare(outcome.rewritten.model)
         if judge(outputs, tolerance)[0]:
-            return outcome, outputs, tuple(left_out)
+            return result(outcome, outputs)
+        most = max(output.max_lsb or 0.0 for output in outputs)
         inexact = _inexact(outcome)
         if not inexact:
             # Exact by construction, and yet not equal: nothing of it may be used.
-            return None, (), tuple(dict.fromkeys(change.rule for change in outcome.rewritten.changes))
-        left_out.append(inexact[0])
+            left_out |= dict.fromkeys((change.rule for change in outcome.rewritten.changes), most)
+            return result(None, ())
+        left_out[inexact[0]] = most
 
 
 def _inexact(outcome: Outcome) -> list[str]:

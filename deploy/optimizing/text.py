@@ -25,11 +25,8 @@ def print_optimization(document: OptimizeDocument, console: Console) -> None:
         console.print(_rewrites(document))
         if any(not record.exact for record in document.rewrites):
             console.print("~: rounds differently by at most one step; all others compute the same integers\n")
-    if document.left_out:
-        console.print(
-            f"left out, their outputs would differ by more than {document.tolerance:g} LSB: "
-            f"{', '.join(document.left_out)} (--tolerance LSB allows more)"
-        )
+    for left in document.left_out:
+        console.print(f"left out: {left.rule}; with it outputs differ by up to {left.max_lsb:g} LSB (--tolerance)")
     if document.rewrites:
         console.print(_figures(document.before, document.after))
         for source in sources_of(document.after):

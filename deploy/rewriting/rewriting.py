@@ -121,6 +121,14 @@ def changes(
     return found
 
 
+def put(graph: Graph, site: Site, form: Form) -> list[Node]:
+    """Put a form in the place of a site, and return its operators."""
+    emit = Emitter(graph, graph.tensors[site.output].name)
+    form.write(emit, site.inputs, site.output)
+    graph.replace(site.nodes, emit.nodes)
+    return emit.nodes
+
+
 def rewrite(
     graph: Graph,
     estimate: Estimate,
@@ -145,10 +153,7 @@ def rewrite(
         if not wanted:
             break
         for site, form, change in wanted:
-            emit = Emitter(graph, change.name)
-            form.write(emit, site.inputs, site.output)
-            graph.replace(site.nodes, emit.nodes)
             inherited = {number for node in site.nodes for number in owners.pop(node, ())}
-            owners |= dict.fromkeys(emit.nodes, (*sorted(inherited), len(made)))
+            owners |= dict.fromkeys(put(graph, site, form), (*sorted(inherited), len(made)))
             made.append(change)
     return Rewritten(graph.model(), tuple(made), tuple(owners.get(node, ()) for node in graph.nodes))

@@ -20,10 +20,15 @@ _CHANNELS = 3
 
 
 def channel_means(graph: Graph) -> Iterator[Site]:
-    """MEAN over channels as a 1x1 convolution with a kernel of ones, scaled by 1 / C."""
+    """MEAN over channels as a 1x1 convolution with a kernel of ones, scaled by 1 / C.
+
+    The sums are the same. So are the results where C is a power of two; elsewhere LiteRT and TFLM round a mean twice
+    at a coarser step than a convolution (0.45 becomes 0.5 and then 1, measured).
+    """
     for node in _reductions(graph, "MEAN"):
-        width = graph.tensors[node.inputs[0]].shape[2]
-        forms = tuple(Form(_mean_name(fold), _mean(fold), exact=False) for fold in _FOLDS if width % fold == 0)
+        _, _, width, channels = graph.tensors[node.inputs[0]].shape
+        exact = channels & (channels - 1) == 0
+        forms = tuple(Form(_mean_name(fold), _mean(fold), exact) for fold in _FOLDS if width % fold == 0)
         yield Site("mean over channels", (node,), (node.inputs[0],), node.outputs[0], forms)
 
 
