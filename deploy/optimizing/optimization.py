@@ -23,7 +23,7 @@ from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
 from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.graph import Graph
-from deploy.rewriting.rewriting import Change
+from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.targets.target_run import tool_versions
 from deploy.tflite_model import Model
@@ -133,27 +133,23 @@ def _within_tolerance(
 
     Where they do not, rules lose their inexact forms, the one that wins least first.
     """
-    left_out: dict[str, float] = {}
-
-    def result(
-        outcome: Outcome | None, outputs: tuple[OutputComparison, ...]
-    ) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
-        return outcome, outputs, tuple(LeftOut(rule=rule, max_lsb=lsb) for rule, lsb in left_out.items())
-
+    left_out: list[LeftOut] = []
     while True:
-        outcome = context.best(before, lambda rule, form: form.exact or not (exact or rule in left_out))
-        if outcome is None:
-            return result(None, ())
-        outputs = original.compare(outcome.rewritten.model)
-        if judge(outputs, tolerance)[0]:
-            return result(outcome, outputs)
+        outcome = context.best(before, _allowing(exact, frozenset(left.rule for left in left_out)))
+        outputs = original.compare(outcome.rewritten.model) if outcome is not None else ()
+        if outcome is None or judge(outputs, tolerance)[0]:
+            return outcome, outputs, tuple(left_out)
         most = max(output.max_lsb or 0.0 for output in outputs)
         inexact = _inexact(outcome)
         if not inexact:
             # Exact by construction, and yet not equal: nothing of it may be used.
-            left_out |= dict.fromkeys((change.rule for change in outcome.rewritten.changes), most)
-            return result(None, ())
-        left_out[inexact[0]] = most
+            rules = dict.fromkeys(change.rule for change in outcome.rewritten.changes)
+            return None, (), (*left_out, *(LeftOut(rule=rule, max_lsb=most) for rule in rules))
+        left_out.append(LeftOut(rule=inexact[0], max_lsb=most))
+
+
+def _allowing(exact: bool, left_out: frozenset[str]) -> Allow:
+    return lambda rule, form: form.exact or not (exact or rule in left_out)
 
 
 def _inexact(outcome: Outcome) -> list[str]:

@@ -22,8 +22,8 @@ _CHANNELS = 3
 def channel_means(graph: Graph) -> Iterator[Site]:
     """MEAN over channels as a 1x1 convolution with a kernel of ones, scaled by 1 / C.
 
-    The sums are the same. So are the results where C is a power of two; elsewhere LiteRT and TFLM round a mean twice
-    at a coarser step than a convolution (0.45 becomes 0.5 and then 1, measured).
+    The sums are the same. So are the results where C is a power of two; elsewhere LiteRT and TFLM round a mean in
+    coarser steps than a convolution (0.45 becomes 0.5 and then 1, measured).
     """
     for node in _reductions(graph, "MEAN"):
         _, _, width, channels = graph.tensors[node.inputs[0]].shape
