@@ -1,0 +1,202 @@
+"""Every rule on small graphs: where it looks, where it does not, and that each form computes the same integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from rewriting.small_graphs import SmallGraph, shuffled, upsampled
+
+from deploy.judging.oracles import OptimisedKernels
+from deploy.judging.reference import ReferenceKernels
+from deploy.rewriting.graph import Graph
+from deploy.rewriting.rewriting import find, put
+from deploy.rewriting.rules.narrow_convolutions import folded_kernel
+from deploy.rewriting.rules.transposes import merged
+from deploy.tflite_model import Model
+
+
+def outputs(model: Model, seed: int) -> dict[str, np.ndarray]:
+    kernels = ReferenceKernels(model)
+    if kernels.name != ReferenceKernels.name:
+        kernels = OptimisedKernels(model)  # TILE; only copies elements here
+    generator = np.random.default_rng(seed)
+    names = model.input_names().items()
+    return kernels.run(
+        {name: generator.integers(-128, 128, model.tensors[i].shape).astype(np.int8) for i, name in names}
+    )
+
+
+def channel_mean(channels: int) -> Model:
+    graph = SmallGraph((1, 16, 16, channels))
+    return graph.model(graph.reduce("MEAN", graph.x, (3,), (1, 16, 16, 1)))
+
+
+def channel_mean_without_dimension() -> Model:
+    graph = SmallGraph((1, 8, 8, 32))
+    return graph.model(graph.reduce("MEAN", graph.x, (-1,), (1, 8, 8), scale=0.011, zero=7))
+
+
+def channel_maximum(channels: int) -> Model:
+    graph = SmallGraph((1, 9, 7, channels))
+    return graph.model(graph.reduce("REDUCE_MAX", graph.x, (3,), (1, 9, 7, 1)))
+
+
+def global_mean() -> Model:
+    graph = SmallGraph((1, 12, 9, 20))
+    return graph.model(graph.reduce("MEAN", graph.x, (1, 2), (1, 20), scale=0.02, zero=-40))
+
+
+def global_maximum(code: str) -> Model:
+    graph = SmallGraph((1, 12, 9, 20))
+    if code == "MAX_POOL_2D":
+        return graph.model(graph.pool(code, graph.x, (12, 9)))
+    return graph.model(graph.reduce(code, graph.x, (2, 1), (1, 20)))
+
+
+def upsampling() -> Model:
+    graph = SmallGraph((1, 4, 6, 5))
+    return graph.model(upsampled(graph, graph.x))
+
+
+def channel_shuffle() -> Model:
+    graph = SmallGraph((1, 5, 4, 24))
+    return graph.model(graph.convolution(shuffled(graph, graph.x, 4), 10, (3, 3)))
+
+
+def transpose() -> Model:
+    graph = SmallGraph((1, 4, 3, 2, 8))
+    return graph.model(graph.transpose(graph.x, (0, 1, 2, 4, 3)))
+
+
+def narrow(width: int, channels: int, out: int, window: tuple[int, int], strides: tuple[int, int]) -> Model:
+    graph = SmallGraph((1, 11, width, channels))
+    return graph.model(graph.convolution(graph.x, out, window, strides))
+
+
+def joined_narrow() -> Model:
+    graph = SmallGraph((1, 8, 16, 1))
+    both = graph.concatenation([graph.x, graph.input("z", (1, 8, 16, 2))], 3)
+    return graph.model(graph.convolution(both, 1, (7, 7)))
+
+
+def short_rows() -> Model:
+    graph = SmallGraph((1, 64, 4))
+    return graph.model(graph.concatenation([graph.x, graph.input("z", (1, 16, 4))], 1))
+
+
+CASES: dict[str, tuple[Callable[[], Model], str]] = {
+    "mean over 16 channels": (lambda: channel_mean(16), "mean over channels"),
+    "mean over 20 channels": (lambda: channel_mean(20), "mean over channels"),
+    "mean without its dimension": (channel_mean_without_dimension, "mean over channels"),
+    "maximum over 32 channels": (lambda: channel_maximum(32), "maximum over channels"),
+    "maximum over 13 channels": (lambda: channel_maximum(13), "maximum over channels"),
+    "global average": (global_mean, "global average"),
+    "global maximum": (lambda: global_maximum("REDUCE_MAX"), "global maximum"),
+    "max pool of the whole map": (lambda: global_maximum("MAX_POOL_2D"), "global maximum"),
+    "upsampling": (upsampling, "nearest-neighbour upsampling"),
+    "channel shuffle": (channel_shuffle, "channel shuffle"),
+    "transpose of rank 5": (transpose, "transpose"),
+    "7x7 of 2 channels": (lambda: narrow(16, 2, 1, (7, 7), (1, 1)), "convolution of few channels"),
+    "1x1 of 3 channels": (lambda: narrow(8, 3, 5, (1, 1), (1, 1)), "convolution of few channels"),
+    "3x3 with stride 2": (lambda: narrow(16, 3, 4, (3, 3), (2, 2)), "convolution of few channels"),
+    "3x2 with stride 1, 2": (lambda: narrow(16, 1, 2, (3, 2), (1, 2)), "convolution of few channels"),
+    "5x4": (lambda: narrow(8, 2, 3, (5, 4), (1, 1)), "convolution of few channels"),
+    "7x7 of joined maps": (joined_narrow, "convolution of few channels"),
+    "short rows": (short_rows, "concatenation of short rows"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_form_computes_what_the_place_computed(case: str) -> None:
+    build, rule = CASES[case]
+    model = build()
+    count = len(find(Graph(model))[0].forms)
+    assert count
+    for number in range(count):
+        graph = Graph(model)
+        site = find(graph)[0]
+        assert site.rule == rule
+        form = site.forms[number]
+        put(graph, site, form)
+        rewritten = graph.model()
+        assert [op.code for op in rewritten.operators] != [op.code for op in model.operators] or rule in (
+            "channel shuffle",
+            "convolution of few channels",
+        )
+        for seed in range(3):
+            before, after = outputs(model, seed), outputs(rewritten, seed)
+            assert before.keys() == after.keys()
+            for name, expected in before.items():
+                difference = np.abs(expected.astype(int) - after[name].astype(int))
+                assert len(np.unique(expected)) > 3, "an output that says nothing"
+                assert difference.max() <= (0 if form.exact else 1), form.name
+
+
+def test_forms_of_a_mean_are_exact_for_powers_of_two_only() -> None:
+    (power,), (other,) = find(Graph(channel_mean(16))), find(Graph(channel_mean(20)))
+    assert all(form.exact for form in power.forms)
+    assert not any(form.exact for form in other.forms)
+
+
+def test_a_shuffle_that_others_read_is_left_alone() -> None:
+    graph = SmallGraph((1, 5, 4, 24))
+    mixed = shuffled(graph, graph.x, 4)
+    model = graph.model(graph.convolution(mixed, 10, (3, 3)), mixed)
+    assert "channel shuffle" not in {site.rule for site in find(Graph(model))}
+
+
+def test_a_tile_that_is_no_upsampling_is_left_alone() -> None:
+    graph = SmallGraph((1, 4, 6, 5))
+    model = graph.model(graph.reshape(graph.tile(graph.x, (1, 2, 2, 1)), (1, 8, 12, 5)))
+    assert not find(Graph(model))
+
+
+def test_a_maximum_that_changes_its_scale_is_left_alone() -> None:
+    graph = SmallGraph((1, 8, 8, 16))
+    model = graph.model(graph.reduce("REDUCE_MAX", graph.x, (3,), (1, 8, 8, 1), scale=0.2))
+    assert not find(Graph(model))
+
+
+@pytest.mark.parametrize("axes", [(1,), (2,), (1, 3), (0, 1, 2)])
+def test_reductions_over_other_axes_are_left_alone(axes: tuple[int, ...]) -> None:
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate((1, 8, 8, 16)))
+    graph = SmallGraph((1, 8, 8, 16))
+    assert not find(Graph(graph.model(graph.reduce("MEAN", graph.x, axes, shape))))
+
+
+def test_a_width_that_no_group_divides_is_left_alone() -> None:
+    assert not find(Graph(narrow(15, 2, 1, (3, 3), (1, 1))))
+
+
+def test_rows_that_are_long_already_are_left_alone() -> None:
+    graph = SmallGraph((1, 64, 64))
+    model = graph.model(graph.concatenation([graph.x, graph.input("z", (1, 16, 64))], 1))
+    assert not find(Graph(model))
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "merged_shape", "merged_order"),
+    [
+        ((1, 4, 3, 2, 8), [0, 1, 2, 4, 3], (12, 2, 8), (0, 2, 1)),
+        ((2, 3, 4, 5), [0, 1, 2, 3], (120,), (0,)),
+        ((2, 1, 3, 4), [2, 3, 1, 0], (2, 12), (1, 0)),
+        ((2, 3, 4, 5), [3, 2, 1, 0], (2, 3, 4, 5), (3, 2, 1, 0)),
+    ],
+)
+def test_dimensions_that_stay_together_become_one(
+    shape: tuple[int, ...], order: list[int], merged_shape: tuple[int, ...], merged_order: tuple[int, ...]
+) -> None:
+    assert merged(shape, order) == (merged_shape, merged_order)
+    data = np.arange(np.prod(shape)).reshape(shape)
+    again = data.reshape(merged_shape).transpose(merged_order)
+    assert np.array_equal(data.transpose(order).reshape(-1), again.reshape(-1))
+
+
+def test_a_folded_kernel_holds_every_weight_once_for_every_column() -> None:
+    kernel = np.arange(1, 1 + 2 * 3 * 5 * 3).reshape(2, 3, 5, 3).astype(np.int8)
+    folded = folded_kernel(kernel, [1, 2], 4, 1, 2)
+    assert folded.shape == (8, 3, 3, 12)
+    assert np.count_nonzero(folded) == 4 * kernel.size
+    assert sorted(folded[folded != 0].tolist()) == sorted(np.tile(kernel.reshape(-1), 4).tolist())
