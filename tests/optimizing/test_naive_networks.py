@@ -1,4 +1,4 @@
-"""What ``optimize`` makes of networks with attention as they are usually built: a quarter of the cycles at least."""
+"""What ``optimize`` makes of networks with attention as usually built: a quarter of the cycles at least."""
 
 from __future__ import annotations
 
