@@ -11,6 +11,9 @@ FIRMWARE_PACKAGES := cmake gcc gcc-arm-none-eabi libc6-dev libnewlib-arm-none-ea
 # The HTML report is tested in a real browser.
 BROWSER_PACKAGES := chromium chromium-driver
 
+# Every command is a process of its own: without bytecode each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: corpus demo faults test test-all lint setup apt clean
 
 demo: setup

@@ -1,13 +1,13 @@
-"""The HTML report against its targets: written in 2 s, 2 MB, first paint in 1 s, compile at most 1.5x of Vela.
+"""The HTML report against its targets: written in 2 s, 2 MB, first paint in 1 s.
 
     python benchmarks/html_report.py MODEL.tflite [NPU]
 
-Needs Chromium and its driver. Wall time depends on what else the computer does; so CPU time stands beside it.
+Needs Chromium and its driver. Wall time depends on what else the computer does; so CPU time stands beside it. What
+the report adds to `deploy compile` is part of benchmarks/main_job.py.
 """
 
 from __future__ import annotations
 
-import resource
 import shutil
 import statistics
 import subprocess
@@ -32,43 +32,6 @@ from deploy.reporting.html import write_report
 write_report(build)
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
-_IMPORTED = """
-import sys
-from deploy.cli.main import run
-status = run(sys.argv[1:])
-print(status, "tensorflow" in sys.modules)
-"""
-
-
-def spent(command: list[str], folder: str) -> tuple[float, float]:
-    """Wall and CPU seconds of a process and its children, which must succeed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
-    wall = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def compiling(model: Path, npu: str, folder: str) -> None:
-    """`deploy compile`, HTML report included, against the bare `vela` command, in turn."""
-    from deploy.npu_config import npu_config
-
-    config, scripts = npu_config(npu), Path(sys.executable).parent
-    vela = [str(scripts / "vela"), str(model), "--output-dir", "vela", "--config", "Arm/vela.ini"]
-    vela += ["--accelerator-config", config.accelerator, "--system-config", config.system_config]
-    vela += ["--memory-mode", config.memory_mode]
-    ours = [str(scripts / "deploy"), "compile", str(model), "--npu", npu, "-o", "build", "--quiet"]
-    spent(vela, folder), spent(ours, folder)  # warm the file cache
-    pairs = [(spent(ours, folder), spent(vela, folder)) for _ in range(ROUNDS)]
-    for kind, name in enumerate(("wall", "CPU")):
-        mine, other = (statistics.median(pair[i][kind] for pair in pairs) for i in (0, 1))
-        between = statistics.median(a[kind] / b[kind] for a, b in pairs)
-        print(f"compile with report / vela, {name}: {mine:.2f} s / {other:.2f} s = {between:.2f}x (measured)")
-    said = subprocess.run(
-        [sys.executable, "-c", _IMPORTED, *ours[1:]], check=True, capture_output=True, text=True, cwd=folder
-    ).stdout.split()
-    print(f"compile of a .tflite imports TensorFlow: {said[-1]} (exit status {said[-2]})")
 
 
 def writing(build: Path) -> None:
@@ -130,7 +93,8 @@ def main() -> None:
     """Measure with the model named on the command line."""
     model, npu = Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else "U55-128"
     with tempfile.TemporaryDirectory() as folder:
-        compiling(model, npu, folder)
+        words = ["compile", str(model), "--npu", npu, "-o", f"{folder}/build", "--quiet"]
+        subprocess.run([sys.executable, "-m", "deploy", *words], check=True)
         writing(Path(folder) / "build")
         painting(Path(folder) / "build" / "report.html")
         bundling()

@@ -10,6 +10,8 @@ def main() -> None:
     """Import and run the command line; importing alone takes long enough to be interrupted."""
     # Looking for plugins that nobody has takes pydantic longer than all else at its import.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
     try:
         from deploy.cli.main import main as command_line

@@ -14,6 +14,7 @@ Layout::
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite_model import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"
@@ -35,9 +36,12 @@ Label = Literal["estimate", "simulated", "measured"]
 
 
 class Document(BaseModel):
-    """Base of all JSON documents: immutable, unknown keys refused."""
+    """Base of all JSON documents: immutable, unknown keys refused.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A document's validator is built when the first of its kind is read or made: no command needs all of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Figure(Document):
@@ -168,6 +172,24 @@ class BuildFolder:
     def compiled(self) -> Path:
         """Vela's output."""
         return self.path / COMPILED_MODEL
+
+    @functools.cached_property
+    def source_model(self) -> Model:
+        """The quantized model, read once.
+
+        Raises:
+            BadInputError: it is damaged.
+        """
+        return read(self.source)
+
+    @functools.cached_property
+    def compiled_model(self) -> Model:
+        """Vela's output, read once.
+
+        Raises:
+            BadInputError: it is damaged.
+        """
+        return read(self.compiled)
 
     @property
     def float_model(self) -> Path | None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import BadInputError
+
+_OWNER_FILE = ".owner"
+_SETTLED_S = 60.0
+"""Younger folders may belong to a process that is just about to lock them."""
 
 
 @contextlib.contextmanager
@@ -105,6 +111,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 def private_folder(purpose: str) -> Iterator[Path]:
     """Yield a temporary folder that only this user can read, removed in the end.
 
+    Nothing can remove it when this process is killed outright; the next one with the same purpose does. A locked
+    file in it says that it is in use: the lock goes with the process that holds it, whatever ends that.
+
     Args:
         purpose: part of its name.
 
@@ -112,10 +121,30 @@ def private_folder(purpose: str) -> Iterator[Path]:
         BadInputError: the system's temporary folder is full or cannot be written.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=f"deploy-{purpose}-") as name:
+        _remove_abandoned(purpose)
+        with (
+            tempfile.TemporaryDirectory(prefix=f"deploy-{purpose}-") as name,
+            (Path(name) / _OWNER_FILE).open("w") as owner,
+        ):
+            with contextlib.suppress(OSError):  # a file system without locks only keeps what is abandoned
+                fcntl.flock(owner, fcntl.LOCK_EX)
             yield Path(name)
     except OSError as error:
         raise BadInputError(
             f"{tempfile.gettempdir()}: temporary files cannot be written: {error.strerror or error}",
             hints=["set TMPDIR to a folder with more room"],
         ) from error
+
+
+def _remove_abandoned(purpose: str) -> None:
+    """Remove this user's temporary folders whose process is gone."""
+    for path in Path(tempfile.gettempdir()).glob(f"deploy-{purpose}-*/{_OWNER_FILE}"):
+        with contextlib.suppress(OSError), open(path, opener=_without_following) as owner:
+            status = os.fstat(owner.fileno())
+            if status.st_uid == os.getuid() and time.time() - status.st_mtime > _SETTLED_S:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while it is in use
+                shutil.rmtree(path.parent)
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)

@@ -23,7 +23,7 @@ _LAST_BUILD = Path("build") / ".last-build.json"
 class Settings(BaseModel):
     """What ``deploy.toml`` may hold; every key is optional and named as the option is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     model: str | None = Field(
         default=None,
@@ -75,7 +75,7 @@ def load(folder: Path | None = None) -> Settings:
         table = _toml(shared).get("tool", {}).get("deploy")
         if table is not None:
             return parse(table, f"{shared} [tool.deploy]")
-    return Settings()
+    return Settings.model_construct()  # nothing to validate, so no validator to build
 
 
 def parse(table: dict[str, Any], source: str) -> Settings:

@@ -7,6 +7,7 @@ The flatbuffers runtime for Python does not verify what it reads, so every acces
 from __future__ import annotations
 
 import functools
+import math
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ class Tensor:
     @property
     def elements(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -224,7 +225,7 @@ def _ints(array: Any, limit: int = _MAX_ITEMS) -> tuple[int, ...]:
         return ()
     if len(array) > limit:
         raise ValueError(f"vector of {len(array)} elements")
-    return tuple(int(value) for value in array)
+    return tuple(array.tolist())
 
 
 def schema() -> Any:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
-import typer
 
-from deploy.cli.main import _register_verbs, app
+from deploy.cli.main import command_line
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,8 +45,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
-    _register_verbs()
-    command: click.Command = typer.main.get_command(app)
+    command: click.Command = command_line()
     words = line.split()[1:]
     while words and isinstance(command, click.Group):
         name = words.pop(0)

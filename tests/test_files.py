@@ -1,8 +1,11 @@
 """Files and folders are written whole or not at all."""
 
 import contextlib
+import os
 import resource
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +84,38 @@ def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         fill()
     assert "TMPDIR" in caught.value.hints[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_process_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = (
+        "from deploy.files import private_folder\n"
+        "with private_folder('test') as folder:\n"
+        "    print(folder, flush=True)\n"
+        "    input()"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(3)
+    ]
+    killed, young, living = (Path(process.stdout.readline().strip()) for process in started)
+    (tmp_path / "deploy-test-mine").mkdir()  # of something else: no lock in it
+    for process in started[:2]:
+        process.kill()
+        process.wait()
+    for folder in (killed, living):
+        os.utime(folder / ".owner", (0, 0))
+    with files.private_folder("other"):
+        assert killed.exists()
+    with files.private_folder("test") as folder:
+        assert set(tmp_path.iterdir()) == {folder, young, living, tmp_path / "deploy-test-mine"}
+        assert [path.name for path in folder.iterdir()] == [".owner"]
+    started[2].communicate("\n", timeout=20)
+    assert set(tmp_path.iterdir()) == {young, tmp_path / "deploy-test-mine"}
 
 
 def test_check_writable_refuses_folders_and_paths_below_files(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
-from deploy.quantizing.quantization import float_operators
+from deploy.quantizing.float_operators import float_operators
 from deploy.tflite_model import Model
 
 
@@ -118,7 +118,9 @@ def compile_model(
         (folder / folder_layout.COMPILE_DOCUMENT).write_text(
             document.model_dump_json(indent=2) + "\n", encoding="utf-8"
         )
-    return BuildFolder(build, document)
+    written = BuildFolder(build, document)
+    written.source_model, written.compiled_model = model, compiled
+    return written
 
 
 def _check_names(model: Model, compiled: Model, source: str) -> None:

@@ -18,6 +18,8 @@ from deploy.leave import leave
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
+    # The NPU model spreads its work itself; OpenBLAS's threads would begin with 25 ms of spinning each (measured).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name

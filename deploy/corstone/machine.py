@@ -51,10 +51,7 @@ class Figures:
 def machine_imports() -> None:
     """Import what the first access to the NPU needs; a second caller waits for the first."""
     from deploy.corstone import bus  # noqa: F401
-    from deploy.corstone.access import prepare
     from deploy.npu import registers  # noqa: F401
-
-    prepare()
 
 
 class Machine:

@@ -50,7 +50,7 @@ def simulate(options: Options, console: Console) -> int:
         if debugger is not None:
             stack.callback(debugger.close)
         process = stack.enter_context(_start_qemu(executable, options))
-        # NumPy and the disassembler take longer to import than QEMU to start: meanwhile.
+        # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
         threading.Thread(target=machine_imports, daemon=True).start()
         version = process.wait_ready()
         console.say(f"\n{qemu.NAME} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")

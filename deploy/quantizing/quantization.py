@@ -23,6 +23,7 @@ from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.float_operators import float_operators
 from deploy.tflite_model import Model, Tensor
 
 QUANTIZE_SCHEMA_VERSION = 1
@@ -172,25 +173,6 @@ def _check_names(quantized: Model, model: FloatModel) -> None:
             f"{model.source}: the converter loses the name of {', '.join(sorted(lost))}",
             hints=["an input that is also an output, unused, or two outputs that are one tensor: remove one"],
         )
-
-
-def float_operators(model: Model) -> dict[str, int]:
-    """Operators that compute in floating point, with how often each occurs.
-
-    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
-    """
-    return dict(
-        Counter(
-            operator.code
-            for operator in model.operators
-            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
-            and any(
-                model.tensors[index].dtype.startswith("float")
-                for index in (*operator.inputs, *operator.outputs)
-                if index >= 0
-            )
-        )
-    )
 
 
 def refuse_float(model: Model, source: str) -> None:

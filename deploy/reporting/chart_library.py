@@ -40,7 +40,7 @@ def javascript() -> str:
             "the HTML report needs the charting library Vega, which is not installed",
             hints=["pip install 'vl-convert-python>=1.9,<2'", "or with this package's extra `charts`"],
         )
-    path = _cache() / f"vega-{version}.js"
+    path = cache_folder() / f"vega-{version}.js"
     try:
         kept = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -61,5 +61,6 @@ def _bundle() -> str:
     return code.replace("</script", "<\\/script").replace("<!--", "\\x3c!--")
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where this user's reports keep what takes long to make."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deploy import tflite_model
 from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
@@ -55,7 +54,7 @@ def collect_compilation(build: BuildFolder) -> Report:
         NotInstalledError: as :func:`collect`.
     """
     document = build.document
-    source, compiled = tflite_model.read(build.source), tflite_model.read(build.compiled)
+    source, compiled = build.source_model, build.compiled_model
     constants_in_sram = _constants_in_sram(document)
     memories = {**MEMORIES, "OnChipFlash": "SRAM"} if constants_in_sram else MEMORIES
     debug = vela_file(build, "*_debug.xml")

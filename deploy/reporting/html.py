@@ -159,12 +159,14 @@ def content_policy(scripts: Iterable[str]) -> str:
 def _template() -> Template:
     import jinja2
 
-    environment = jinja2.Environment(
+    from deploy.reporting.template_cache import TemplateCache
+
+    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    environment = jinja2.Environment(  # noqa: S701 - autoescape is among the options
         loader=jinja2.FunctionLoader(_resource),
         undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
+        bytecode_cache=TemplateCache(options),
+        **options,
     )
     environment.filters |= {
         "bytes": format_bytes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import TargetError
+from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample
 from deploy.simulators.fvp_command import FvpRun, command_line
@@ -224,7 +224,7 @@ class _Machine:
 
     def __enter__(self) -> _Machine:
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deploy-run-")))
+            folder = stack.enter_context(private_folder("run"))
             # A short plain name: the FVP splits what users may call their files.
             firmware = folder / "firmware.elf"
             firmware.symlink_to(self._firmware.resolve())

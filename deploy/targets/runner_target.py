@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import TargetError
+from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample
 from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
@@ -95,9 +95,9 @@ class RunnerTarget:
             self._pool.shutdown()
 
     def _answer(self, index: int, sample: Sample) -> Answer:
-        with tempfile.TemporaryDirectory(prefix="deploy-run-") as folder:
+        with private_folder("run") as folder:
             try:
-                return self._boot(Path(folder), sample)
+                return self._boot(folder, sample)
             except TargetError as error:
                 raise TargetError(f"input {index}: {error.message}", hints=error.hints, log=error.log) from error
 

@@ -36,7 +36,7 @@ from deploy.simulators.fvp_boards import common, default_board
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.simulated_target import RUNNER, Target, simulated_target
-from deploy.tflite_model import Model, Tensor, read
+from deploy.tflite_model import Model, Tensor
 
 DEFAULT_TOLERANCE_LSB = 1.0
 _MAX_PREDICTIONS = 10_000
@@ -325,7 +325,7 @@ def read_models(build: BuildFolder) -> Models:
     Raises:
         BadInputError: they do not belong together.
     """
-    source, compiled = read(build.source), read(build.compiled)
+    source, compiled = build.source_model, build.compiled_model
     outputs = {name: compiled.tensors[index] for index, name in compiled.output_names().items()}
     for index, name in source.output_names().items():
         tensor, other = source.tensors[index], outputs.get(name)

@@ -1,10 +1,12 @@
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.corstone.access import advanced_xpsr, decode
+from deploy.corstone.access import advanced_xpsr, decode, disassembled
 
 # Registers: r0 = 0x58102080, r1.. = distinct numbers, r3 = 2 (an index).
 REGISTERS = [0x58102080, 0x11, 0x58102100, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x20000000, 14, 0x1000, 0x01000000]
@@ -52,6 +54,32 @@ def test_loads_and_stores_are_decoded(listing, name, load, registers, addresses,
     assert instruction.addresses(REGISTERS) == addresses
     assert instruction.write_back == write_back
     assert instruction.length == len(listing) // 2
+
+
+def test_every_16_bit_load_or_store_of_a_word_is_what_the_disassembler_says():
+    for halfword in range(0x6000, 0x7000):
+        instruction = struct.pack("<H", halfword)
+        assert decode(instruction) == disassembled(instruction) is not None, f"{halfword:04x}"
+
+
+@given(
+    st.sampled_from([0xF8C0, 0xF8D0, 0xF840, 0xF850]),
+    st.integers(0, 15),
+    st.integers(0, 0xFFFF),
+    st.sampled_from([0xFFFF, 0xF03F]),
+)
+def test_a_32_bit_load_or_store_of_a_word_is_what_the_disassembler_says(operation, base, rest, kept):
+    instruction = struct.pack("<HH", operation | base, rest & kept)
+    assert decode(instruction) == disassembled(instruction)
+
+
+def test_a_driver_that_reads_and_writes_registers_needs_no_disassembler():
+    code = (
+        "import sys; from deploy.corstone.access import decode;"
+        "assert all(map(decode, map(bytes.fromhex, ['5b68c3f3', '43f82210', 'd3f88c31'])));"
+        "sys.exit('capstone' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 def test_a_load_of_the_base_register_in_a_list_is_not_written_back():
