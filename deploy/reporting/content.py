@@ -89,11 +89,14 @@ class MemoryMap:
     Attributes:
         memory: ``SRAM`` or ``DRAM``.
         tensors: in the order in which they become live.
-        clock: cycle in which each step of the schedule begins, and after the last one its end.
+        clock: NPU cycle in which each step of the schedule begins, and after the last one its end. Vela gives no
+            cycles for operators on the CPU: they stand with ``cpu_cycles``.
         peak: highest address in use, bytes.
         peak_step: the first step that uses it and takes time.
         limit: bytes that the model may take; None where that is unknown.
         operators: step -> the operator that runs in it.
+        cpu_steps: the steps of operators on the CPU.
+        cpu_cycles: what each of them is given, for something to be seen.
     """
 
     memory: str
@@ -103,6 +106,8 @@ class MemoryMap:
     peak_step: int
     limit: int | None
     operators: dict[int, str]
+    cpu_steps: tuple[int, ...] = ()
+    cpu_cycles: int = 0
 
     @property
     def steps(self) -> int:

@@ -15,7 +15,8 @@ from deploy.cli import html_report
 from deploy.cli.main import run
 from deploy.reporting import chart_library
 from deploy.reporting.collecting import collect
-from deploy.reporting.html import content_policy, render, script_json
+from deploy.reporting.html import render
+from deploy.reporting.page import content_policy, script_json
 
 LIBRARY = "window.vegaEmbed=null;"
 SECTIONS = [
