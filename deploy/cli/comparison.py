@@ -36,6 +36,7 @@ def compare_builds(
     from deploy.build_folder import BuildFolder
     from deploy.cli.console import stdout
     from deploy.errors import ExitStatus
+    from deploy.printable import printable, printable_json
     from deploy.reporting.build_figures import candidate
     from deploy.reporting.comparing import compare
     from deploy.reporting.comparison_text import print_comparison, print_outcomes
@@ -48,9 +49,9 @@ def compare_builds(
     comparison = comparison.model_copy(update={"rules": outcomes})
     broken = [outcome for outcome in outcomes if not outcome.holds]
     if format_ == "json":
-        print(comparison.model_dump_json(indent=2))
+        print(printable_json(comparison.model_dump_json(indent=2)))
         for outcome in broken:
-            print(f"fail  {outcome.sentence}", file=sys.stderr)
+            print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
     elif format_ == "html":
         from deploy.reporting.collecting import collect
         from deploy.reporting.comparison_html import COMPARISON_FILE, check_count, write_comparison

@@ -76,6 +76,7 @@ def report(
     from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
+    from deploy.printable import printable_json
     from deploy.reporting.text import print_build, print_figures
 
     if format_ not in ("text", "json", "html"):
@@ -101,7 +102,7 @@ def report(
         if not quiet:
             print(f"report: {written}")
     elif format_ == "json":
-        print(opened.document.model_dump_json(indent=2))
+        print(printable_json(opened.document.model_dump_json(indent=2)))
     elif quiet:
         print_figures(opened.document, stdout())
     else:

@@ -6,11 +6,11 @@ enter the model, so everything downstream is bounded; escaping is the page's bus
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import CompileDocument, Label
+from deploy.printable import printable
 
 if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
@@ -320,13 +320,8 @@ class Report:
 
 
 def shown(name: str, length: int = NAME_LENGTH) -> str:
-    """A name from a model file as it is shown: without control characters, cut in the middle.
-
-    Characters that steer the direction of text (Unicode categories Cc, Cf) would disturb what stands around them.
-    """
-    clean = "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else "?" for c in name[:4096]
-    )
+    """A name from a model file as it is shown: without control characters, cut in the middle."""
+    clean = printable(name[:4096], keep="")
     if len(clean) <= length:
         return clean
     head = length * 2 // 3

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from deploy.printable import printable
 from deploy.reporting.charts import Chart
 from deploy.reporting.content import short_name, shown
 from deploy.tables import figure_title, format_bytes, format_figure, title_of
@@ -56,6 +57,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
+        finalize=_clean,
     )
     environment.filters |= {
         "bytes": format_bytes,
@@ -67,6 +69,11 @@ def template(name: str) -> Template:
         "number": number,
     }
     return environment.get_template(name)
+
+
+def _clean(value: Any) -> Any:
+    """What a template writes, without control characters; scripts and styles of our own stay as they are."""
+    return printable(value) if type(value) is str else value
 
 
 def script_json(data: Any) -> str:
