@@ -12,6 +12,7 @@ from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
+from deploy.evaluating.document import read_evaluation
 from deploy.npu_config import npu_config
 from deploy.reporting.confusions import confusions_of
 from deploy.reporting.content import OperatorRow, Provenance, Report
@@ -40,6 +41,7 @@ def collect(build: BuildFolder) -> Report:
     return replace(
         compiled,
         verdicts=verdicts,
+        evaluation=read_evaluation(build),
         confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
         environment=environment(build.document, compiled.quantization, verdicts),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -71,6 +73,7 @@ def collect_compilation(build: BuildFolder) -> Report:
         document=document,
         quantization=quantized,
         verdicts={},
+        evaluation=None,
         operators=operators,
         from_schedule=Provenance("estimate", f"{vela} debug database"),
         from_summary=Provenance("estimate", f"{vela} summary"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy.errors import BadInputError
 from deploy.files import write_text
 from deploy.reporting import comparison_charts, difference_words
+from deploy.reporting.build_figures import ACCURACY
 from deploy.reporting.chart_library import javascript
 from deploy.reporting.charts import Chart
 from deploy.reporting.comparing import Comparison, FigureRow
@@ -105,7 +106,7 @@ def render(comparison: Comparison, reports: Sequence[Report], library: str) -> s
         comparison=comparison,
         rows=rows,
         sides=sides,
-        tiles=[row for row in rows if row.name in _TILES or row.name.startswith("accuracy_")],
+        tiles=[row for row in rows if row.name in _TILES or row.name.startswith(ACCURACY)],
         memories=_memories(sides),
         versions=list(versions),
         most_changes=min(_MAX_CHANGES // (len(sides) - 1), MAX_CHANGES),

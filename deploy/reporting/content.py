@@ -13,6 +13,7 @@ from deploy.build_folder import CompileDocument, Label
 from deploy.printable import printable
 
 if TYPE_CHECKING:
+    from deploy.evaluating.document import EvaluationDocument
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import QuantizationDocument
 
@@ -286,6 +287,7 @@ class Report:
         document: ``compile.json``.
         quantization: ``quantize.json``; None where the model came quantized.
         verdicts: command -> its last verdict on this build.
+        evaluation: the last one of this build; None where there is none.
         operators: of the source model.
         from_schedule: provenance of what Vela's debug database and reports say.
         from_summary: provenance of what Vela's summary says.
@@ -304,6 +306,7 @@ class Report:
     document: CompileDocument
     quantization: QuantizationDocument | None
     verdicts: dict[str, Verdict]
+    evaluation: EvaluationDocument | None
     operators: tuple[OperatorRow, ...]
     from_schedule: Provenance
     from_summary: Provenance

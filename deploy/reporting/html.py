@@ -10,6 +10,7 @@ from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
 from deploy.reporting import charts
+from deploy.reporting.build_figures import ACCURACY, MEASURED_ON_TARGET
 from deploy.reporting.chart_library import javascript
 from deploy.reporting.charts import Chart
 from deploy.reporting.collecting import collect, collect_compilation
@@ -93,11 +94,10 @@ def _figures(report: Report) -> list[Figure]:
     known = (report.document.figure(name) for name in _SUMMARY)
     found = [figure for figure in known if figure and (figure.value or figure.name != "dram_peak")]
     for verdict in report.verdicts.values():
-        found += [
-            figure
-            for figure in verdict.figures[:100]
-            if figure.name == "target_npu_active_cycles" or figure.name.startswith("accuracy_")
-        ]
+        found += [figure for figure in verdict.figures[:100] if figure.name == MEASURED_ON_TARGET]
+    judged = [report.evaluation] if report.evaluation else report.verdicts.values()
+    for document in judged:
+        found += [figure for figure in document.figures[:100] if figure.name.startswith(ACCURACY)]
     return found
 
 
