@@ -38,7 +38,7 @@ def test_broken_rules_stand_first_with_word_and_sign(residual: BuildFolder, part
     assert page.text.index("FAIL") < page.text.index("inference time")
     text = render(*compared(residual, residual, rules="cycles+0"), LIBRARY)
     assert '<div class="verdict pass">' in text
-    assert "all 1 rules hold" in text
+    assert "all 1 checks hold" in text
 
 
 def test_without_rules_nothing_claims_to_pass(residual: BuildFolder) -> None:
