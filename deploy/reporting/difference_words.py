@@ -26,7 +26,8 @@ def value_words(row: FigureRow, value: float | None) -> str:
     if row.unit in _BARE:
         return f"{value:,.10g}"
     unit = row.unit.removesuffix("/inference")
-    return format_figure(Figure(name=row.name, value=value, unit=unit, label="estimate"))
+    # Not checked: the difference of two figures may lie beyond what a figure of a document may be.
+    return format_figure(Figure.model_construct(name=row.name, value=value, unit=unit, label="estimate"))
 
 
 def difference_words(row: FigureRow, cell: Cell) -> str:
