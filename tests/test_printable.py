@@ -3,7 +3,7 @@
 import io
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.cli.console import report_error
@@ -18,6 +18,7 @@ def steers(text: str) -> bool:
     return any(not c.isprintable() and c not in "\n\t" for c in text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_that_steers_a_terminal_is_left_and_printable_text_stays(text: str) -> None:
     clean = printable(text)
@@ -27,6 +28,7 @@ def test_nothing_that_steers_a_terminal_is_left_and_printable_text_stays(text: s
         assert clean == text
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(), max_size=3))
 def test_json_means_the_same_and_nothing_in_it_steers_a_terminal(data: object) -> None:
     text = printable_json(json.dumps(data, ensure_ascii=False))

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reporting.conftest import ATTACK, compiled
 
@@ -123,6 +123,7 @@ def test_nothing_in_the_page_points_outside(residual: BuildFolder) -> None:
     assert "http" not in render(collect(residual), "").replace("http-equiv", "")
 
 
+@settings(deadline=None)
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner, max_size=3)))
 def test_data_of_any_kind_stays_inside_its_script_element(data: object) -> None:
     text = script_json(data)
