@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import stat
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import BadInputError
 from deploy.tflite_model import Model, Tensor, read
@@ -32,7 +33,15 @@ QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 VELA_FOLDER = "vela"
 
+MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+"""Largest JSON document that is read."""
+
 Label = Literal["estimate", "simulated", "measured"]
+
+# A damaged document must not get further than its reader.
+_Count = Annotated[int, Field(ge=0, lt=1 << 62)]
+_Small = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
+_Finite = Annotated[float, Field(allow_inf_nan=False, gt=-1e18, lt=1e18)]
 
 
 class Document(BaseModel):
@@ -48,7 +57,7 @@ class Figure(Document):
     """A number with its unit, how it was obtained, and what produced it."""
 
     name: str
-    value: float
+    value: _Finite
     unit: str
     label: Label
     source: str = ""
@@ -69,11 +78,11 @@ class TensorRecord(Document):
 
     name: str
     tensor_name: str
-    shape: tuple[int, ...]
+    shape: tuple[_Small, ...]
     dtype: str
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    bytes: int
+    scales: tuple[_Finite, ...]
+    zero_points: tuple[_Small, ...]
+    bytes: _Count
 
 
 class OperatorRecord(Document):
@@ -90,13 +99,13 @@ class OperatorRecord(Document):
         macs: multiply-accumulates; None where Vela gives none.
     """
 
-    index: int
+    index: _Count
     type: str
     name: str
     placement: Literal["NPU", "CPU"]
     reason: str | None = None
-    npu_cycles: int | None = None
-    macs: int | None = None
+    npu_cycles: _Count | None = None
+    macs: _Count | None = None
 
 
 class CompileDocument(Document):
@@ -139,7 +148,7 @@ class CompileDocument(Document):
     layers: tuple[dict[str, str | float | int], ...] = ()
     warnings: tuple[str, ...] = ()
     versions: dict[str, str]
-    sram_limit: int | None = None
+    sram_limit: _Count | None = None
 
     def figure(self, name: str) -> Figure | None:
         """The figure of that name, or None."""
@@ -207,7 +216,7 @@ class BuildFolder:
         again = ["run `deploy compile` again"]
         document_path = path / COMPILE_DOCUMENT
         try:
-            text = document_path.read_text(encoding="utf-8")
+            text = document_text(document_path)
         except (OSError, UnicodeDecodeError) as error:
             what = "no compile.json in it" if path.is_dir() else "no such folder"
             if document_path.exists():
@@ -238,12 +247,30 @@ class BuildFolder:
         return build
 
 
+def document_text(path: Path) -> str:
+    """The text of a JSON document.
+
+    Raises:
+        BadInputError: it is too large, or no regular file.
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is no text.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInputError(f"{path}: not a regular file")
+    if status.st_size > MAX_DOCUMENT_BYTES:
+        raise BadInputError(f"{path}: larger than the {MAX_DOCUMENT_BYTES} bytes that are read")
+    return path.read_text(encoding="utf-8")
+
+
 def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file, in hex.
 
     Raises:
         BadInputError: it cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise BadInputError(f"{path}: not a regular file")
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from deploy.errors import DeployError
+from deploy.printable import printable
 
 _TAIL_BYTES = 8192
 _TAIL_LINES = 40
@@ -36,7 +37,7 @@ def silenced(*, verbose: bool = False) -> Iterator[None]:
             raise
         except Exception:
             for line in _tail(held):
-                print(f"  | {line}", file=sys.stderr)
+                print(f"  | {printable(line)}", file=sys.stderr)
             raise
 
 

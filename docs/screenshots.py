@@ -5,7 +5,12 @@
     deploy run-fvp build/pictured --inputs build/demo/test.npz --labels build/demo/labels.json --count 16
     python docs/screenshots.py build/pictured/report.html docs/images
 
-Needs Chromium and its driver. Writes report-desktop.png (light), report-phone.png (dark) and report-print.png.
+    deploy compile build/demo/model.tflite --npu U55-128 --optimise Size -o build/small
+    deploy report build/pictured build/small --format html --fail-on cycles+5%,sram+0 -o build/comparison.html
+    python docs/screenshots.py build/comparison.html docs/images comparison-desktop
+
+Needs Chromium and its driver. Writes report-desktop.png (light), report-phone.png (dark) and report-print.png, or
+those that are named.
 """
 
 from __future__ import annotations
@@ -21,17 +26,26 @@ from typing import Any
 from PIL import Image
 from selenium import webdriver
 
-_HEIGHTS = {"desktop": 1800, "phone": 1700, "print": 1400}
+_PICTURES = {
+    "report-desktop": (1100, 1800, False, "summary"),
+    "report-phone": (390, 1700, True, "memory"),
+    "report-print": (800, 1400, False, "verification"),
+    "comparison-desktop": (1100, 1750, False, "summary"),
+}
+"""Name -> width and height in pixels, whether dark, and the section that it begins with."""
+
+_OF_A_REPORT = ("report-desktop", "report-phone", "report-print")
 _COLOURS = 160
 """Few colours make small files; the page has few."""
 
 
-def take(driver: webdriver.Chrome, page: Path, name: str, width: int, *, dark: bool, section: str) -> Image.Image:
-    """One picture of a page, from a section on."""
+def take(driver: webdriver.Chrome, page: Path, name: str) -> Image.Image:
+    """One picture of a page."""
+    width, height, dark, section = _PICTURES[name]
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    media = "print" if name == "print" else ""
+    media = "print" if name.endswith("print") else ""
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": scheme})
     driver.get(page.resolve().as_uri())
     while not driver.execute_script("return window.deployReport?.drawn ?? false"):
@@ -39,7 +53,7 @@ def take(driver: webdriver.Chrome, page: Path, name: str, width: int, *, dark: b
     top = driver.execute_script(
         f"return document.getElementById('{section}').getBoundingClientRect().top + scrollY"
     )
-    clip = {"x": 0, "y": top, "width": width, "height": _HEIGHTS[name], "scale": 1}
+    clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
     options: dict[str, Any] = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", options)
     return Image.open(io.BytesIO(base64.b64decode(taken["data"])))
@@ -55,13 +69,9 @@ def main() -> None:
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
-        for name, width, dark, section in (
-            ("desktop", 1100, False, "summary"),
-            ("phone", 390, True, "memory"),
-            ("print", 800, False, "verification"),
-        ):
-            picture = take(driver, page, name, width, dark=dark, section=section).convert("RGB")
-            picture.quantize(_COLOURS).save(folder / f"report-{name}.png", optimize=True)
+        for name in sys.argv[3:] or _OF_A_REPORT:
+            picture = take(driver, page, name).convert("RGB")
+            picture.quantize(_COLOURS).save(folder / f"{name}.png", optimize=True)
     finally:
         driver.quit()
 

@@ -8,14 +8,21 @@ from pathlib import Path
 
 
 def compare_builds(
-    folders: Sequence[Path], format_: str, fail_on: str | None, *, quiet: bool, verbose: bool
+    folders: Sequence[Path],
+    format_: str,
+    fail_on: str | None,
+    *,
+    output: Path | None = None,
+    quiet: bool,
+    verbose: bool,
 ) -> int:
-    """Print the comparison.
+    """Print the comparison, or write its page.
 
     Args:
         folders: two or more; the first is what the others are compared with.
-        format_: ``text`` or ``json``.
+        format_: ``text``, ``json`` or ``html``.
         fail_on: rules, see :mod:`deploy.reporting.rules`.
+        output: of the page; None for ``comparison.html`` in the working folder.
         quiet: print the outcome of the rules only.
         verbose: print every operator that changed.
 
@@ -23,24 +30,38 @@ def compare_builds(
         The exit status: 1 when a rule is broken.
 
     Raises:
-        BadInputError: a folder is no build folder, or a rule is none.
+        BadInputError: a folder is no build folder, a rule is none, or the page cannot be written.
+        NotInstalledError: the page's charting library is missing.
     """
     from deploy.build_folder import BuildFolder
     from deploy.cli.console import stdout
     from deploy.errors import ExitStatus
+    from deploy.printable import printable, printable_json
     from deploy.reporting.build_figures import candidate
     from deploy.reporting.comparing import compare
     from deploy.reporting.comparison_text import print_comparison, print_outcomes
     from deploy.reporting.rules import apply_rules, parse_rules
 
     rules = parse_rules(fail_on) if fail_on is not None else ()
-    comparison = compare([candidate(BuildFolder.open(folder), str(folder)) for folder in folders])
+    opened = [BuildFolder.open(folder) for folder in folders]
+    comparison = compare([candidate(build, str(folder)) for build, folder in zip(opened, folders, strict=True)])
     outcomes = apply_rules(comparison, rules)
+    comparison = comparison.model_copy(update={"rules": outcomes})
     broken = [outcome for outcome in outcomes if not outcome.holds]
     if format_ == "json":
-        print(comparison.model_copy(update={"rules": outcomes}).model_dump_json(indent=2))
+        print(printable_json(comparison.model_dump_json(indent=2)))
         for outcome in broken:
-            print(f"fail  {outcome.sentence}", file=sys.stderr)
+            print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
+    elif format_ == "html":
+        from deploy.reporting.collecting import collect
+        from deploy.reporting.comparison_html import COMPARISON_FILE, check_count, write_comparison
+
+        check_count(len(opened))
+        written = write_comparison(comparison, list(map(collect, opened)), output or Path(COMPARISON_FILE))
+        if not quiet:
+            print(f"report: {written}")
+        if rules:
+            print_outcomes(outcomes, stdout())
     else:
         console = stdout()
         if not quiet:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from deploy.errors import DeployError, TargetError
+from deploy.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 def stdout() -> Console:
     """Console on standard output; soft-wraps, so that pipes get whole lines."""
-    from rich.console import Console
+    from deploy.cli.safe_console import SafeConsole
 
-    return Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
+    return SafeConsole(soft_wrap=True, highlight=False, emoji=False, markup=False)
 
 
 def print_markdown(text: str) -> None:
@@ -31,13 +32,13 @@ def print_markdown(text: str) -> None:
 
 def report_error(error: DeployError) -> None:
     """Print an error on standard error: what is wrong, the target's last lines, what to try."""
-    print(f"deploy: error: {error.message}", file=sys.stderr)
+    print(f"deploy: error: {printable(error.message)}", file=sys.stderr)
     if isinstance(error, TargetError) and error.log:
         print("  last lines from the target:", file=sys.stderr)
         for line in error.log:
-            print(f"    | {line}", file=sys.stderr)
+            print(f"    | {printable(line, keep='')}", file=sys.stderr)
     for hint in error.hints:
-        print(f"  try: {hint}", file=sys.stderr)
+        print(f"  try: {printable(hint)}", file=sys.stderr)
 
 
 class Bar(Protocol):

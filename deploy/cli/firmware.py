@@ -47,6 +47,7 @@ def firmware(
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
     from deploy.judging.labels import load_labels
+    from deploy.printable import printable
     from deploy.tflite_model import read
 
     kept = settings.load()
@@ -66,7 +67,7 @@ def firmware(
     if quiet:
         return 0
     print(f"firmware project: {folder}")
-    print(f"  network {network.name} for Ethos-{network.npu}, runtime {runtime}")
+    print(f"  network {printable(network.name)} for Ethos-{network.npu}, runtime {runtime}")
     print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {'SRAM' if network.arena_in_sram else 'DDR'}")
     if library is not None:
         print(f"  TFLM: {library.library}")

@@ -17,6 +17,8 @@ REPORT_EPILOG = """Examples:
 
     deploy report build/before build/after
 
+    deploy report build/before build/after --format html -o difference.html
+
     deploy report build/before build/after --fail-on cycles+5%,sram+0,flash+1K,accuracy-0.5,cpu_operators+0
 
 A rule is a figure and how far it may move from the first build: percent, bytes (K, M), or its own unit.
@@ -40,7 +42,11 @@ def report(
     ] = "text",
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="With html: the file to write; default BUILD/report.html."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="With html: the file to write; default BUILD/report.html, of several builds comparison.html.",
+        ),
     ] = None,
     fail_on: Annotated[
         str | None,
@@ -70,6 +76,7 @@ def report(
     from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
+    from deploy.printable import printable_json
     from deploy.reporting.text import print_build, print_figures
 
     if format_ not in ("text", "json", "html"):
@@ -79,11 +86,7 @@ def report(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
     if builds is not None and len(builds) > 1:
-        if format_ == "html":
-            raise BadInputError(
-                "--format html shows one build", hints=["for several: --format text, or --format json"]
-            )
-        return compare_builds(builds, format_, fail_on, quiet=quiet, verbose=verbose)
+        return compare_builds(builds, format_, fail_on, output=output, quiet=quiet, verbose=verbose)
     if fail_on is not None:
         raise BadInputError(
             "--fail-on compares: name two builds or more",
@@ -99,7 +102,7 @@ def report(
         if not quiet:
             print(f"report: {written}")
     elif format_ == "json":
-        print(opened.document.model_dump_json(indent=2))
+        print(printable_json(opened.document.model_dump_json(indent=2)))
     elif quiet:
         print_figures(opened.document, stdout())
     else:

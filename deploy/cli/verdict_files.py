@@ -88,7 +88,9 @@ def run_and_report(
         raise
     _write(verdict, command, json, junit)
     if quiet:
-        print(f"verdict: {verdict.verdict.upper()} - {verdict.reason}")
+        from deploy.printable import printable
+
+        print(printable(f"verdict: {verdict.verdict.upper()} - {verdict.reason}"))
     else:
         from deploy.judging.verdict_text import print_verdict
 

@@ -50,7 +50,27 @@ def class_folders(request: Request, forms: InputForms, model: Model) -> Labelled
             rows = {spec.name: np.stack([read_image(path, spec) for path, _ in part])}
             yield forms.batch(first, rows, {head.name: np.asarray([number for _, number in part], np.int64)})
 
-    return LabelledData(request.source, len(picked), names, batches)
+    return LabelledData(request.source, len(picked), names, batches, _notes(request, head, numbers, files))
+
+
+def _notes(
+    request: Request, head: Head, numbers: dict[str, int], files: Sequence[tuple[Path, int]]
+) -> tuple[str, ...]:
+    """What was assumed about the classes, and which of them have no images."""
+    notes = []
+    labels = request.labels.get(head.name)
+    known = labels.classes if labels is not None else ()
+    if not known:
+        order = list(numbers)
+        notes.append(
+            f"class 0 of {head.name} is taken to be folder {order[0]}, class {len(order) - 1} {order[-1]}: "
+            "folders in the order of their names; --labels with class names gives another order"
+        )
+    by_number = dict(enumerate(known)) or {number: name for name, number in numbers.items()}
+    empty = sorted(set(by_number) - {number for _, number in files})
+    if empty:
+        notes.append(f"no images of {', '.join(by_number[number] for number in empty)}")
+    return tuple(notes)
 
 
 def _image_spec(folder: Path, forms: InputForms, model: Model) -> InputSpec:

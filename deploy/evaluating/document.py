@@ -7,13 +7,12 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from deploy.build_folder import BuildFolder, Document, Figure
+from deploy.build_folder import BuildFolder, Document, Figure, document_text
 from deploy.errors import BadInputError
 from deploy.judging.verdict import FirmwareRecord, Platform
 
 EVALUATION_SCHEMA_VERSION = 1
 EVALUATION_DOCUMENT = "evaluate.json"
-_MAX_BYTES = 256 * 1024 * 1024
 
 Contestant = Literal["float", "reference", "target"]
 """Who classifies: the float model, the quantized model on the reference kernels, the compiled model."""
@@ -179,9 +178,7 @@ def read_evaluation(build: BuildFolder) -> EvaluationDocument | None:
         return None
     again = ["run `deploy evaluate` again, or remove the file"]
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadInputError(f"{path}: larger than the {_MAX_BYTES} bytes that are read", hints=again)
-        document = EvaluationDocument.model_validate_json(path.read_text(encoding="utf-8"))
+        document = EvaluationDocument.model_validate_json(document_text(path))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise BadInputError(f"{path}: cannot be read", hints=again) from error
     if document.schema_version != EVALUATION_SCHEMA_VERSION:

@@ -39,7 +39,7 @@ def run_figures(
         *(figure for figure in estimates if figure is not None),
         *_target_cycles(platform, answers),
         *_times(firmware, answers, elapsed_s, where),
-        *_accuracy(document, predictions),
+        *_accuracy(document, platform, predictions),
     )
 
 
@@ -74,7 +74,10 @@ def _measured(name: str, seconds: float, source: str) -> Figure:
     return Figure(name=name, value=round(seconds, 4), unit="s", label="measured", source=source)
 
 
-def _accuracy(document: CompileDocument, predictions: Sequence[Prediction]) -> Iterator[Figure]:
+def _accuracy(
+    document: CompileDocument, platform: Platform | None, predictions: Sequence[Prediction]
+) -> Iterator[Figure]:
+    label: Label = "measured" if platform is not None and platform.kind == "board" else "simulated"
     for output in document.outputs:
         known = [p for p in predictions if p.output == output.name and p.true is not None]
         if known:
@@ -82,6 +85,6 @@ def _accuracy(document: CompileDocument, predictions: Sequence[Prediction]) -> I
                 name=f"accuracy_{output.name}",
                 value=sum(p.target == p.true for p in known) / len(known),
                 unit=SHARE,
-                label="measured",
+                label=label,
                 source=f"{len(known)} labelled inputs on {document.npu}",
             )

@@ -12,7 +12,8 @@ from deploy.reporting.documents import read_verdicts
 ACCURACY = "accuracy_"
 """How the names of accuracy figures begin; the name of the output follows."""
 
-_MEASURED_ON_TARGET = "target_npu_active_cycles"
+MEASURED_ON_TARGET = "target_npu_active_cycles"
+"""The figure that a run's counters give."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def candidate(build: BuildFolder, name: str) -> Candidate:
     inputs: dict[str, str] = {}
     for verdict in sorted(read_verdicts(build).values(), key=lambda verdict: verdict.inputs):
         for figure in verdict.figures:
-            if figure.name.startswith(ACCURACY) or figure.name == _MEASURED_ON_TARGET:
+            if figure.name.startswith(ACCURACY) or figure.name == MEASURED_ON_TARGET:
                 figures[figure.name] = figure
                 if figure.name.startswith(ACCURACY):
                     inputs[figure.name] = verdict.input_sha256

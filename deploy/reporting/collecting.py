@@ -11,6 +11,7 @@ from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
+from deploy.evaluating.document import read_evaluation
 from deploy.npu_config import npu_config
 from deploy.reporting.confusions import confusions_of
 from deploy.reporting.content import OperatorRow, Provenance, Report
@@ -39,6 +40,7 @@ def collect(build: BuildFolder) -> Report:
     return replace(
         compiled,
         verdicts=verdicts,
+        evaluation=read_evaluation(build),
         confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
         environment=environment(build.document, compiled.quantization, verdicts),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -62,8 +64,7 @@ def collect_compilation(build: BuildFolder) -> Report:
     schedule = read_schedule(debug, memories)
     macs_per_cycle = npu_config(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
-    names, cycles = _steps(operators, schedule)
-    maps = memory_maps(debug, names, cycles, _limits(document))
+    maps = memory_maps(debug, *_steps(operators, schedule), _limits(document))
     quantization = build.path / QUANTIZE_DOCUMENT
     quantized = read_quantization(quantization) if quantization.is_file() else None
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
@@ -71,6 +72,7 @@ def collect_compilation(build: BuildFolder) -> Report:
         document=document,
         quantization=quantized,
         verdicts={},
+        evaluation=None,
         operators=operators,
         from_schedule=Provenance("estimate", f"{vela} debug database"),
         from_summary=Provenance("estimate", f"{vela} summary"),
@@ -91,15 +93,19 @@ def collect_compilation(build: BuildFolder) -> Report:
 
 def _steps(
     operators: tuple[OperatorRow, ...], schedule: Mapping[int, Scheduled]
-) -> tuple[dict[int, str], dict[int, int]]:
-    """Step of the schedule -> operator that runs in it, and -> its cycles."""
+) -> tuple[dict[int, str], dict[int, int], set[int]]:
+    """Step of the schedule -> operator that runs in it, -> its cycles, and the steps of operators on the CPU."""
     names: dict[int, str] = {}
     cycles: dict[int, int] = {}
+    on_cpu: set[int] = set()
     for row in operators:
         for step, taken in schedule.get(row.index, Scheduled()).steps.items():
-            names[step] = f"{row.index} {row.type}"
+            if taken or step not in names:
+                names[step] = f"{row.index} {row.type}"
             cycles[step] = cycles.get(step, 0) + taken
-    return names, cycles
+            if row.placement == "CPU":
+                on_cpu.add(step)
+    return names, cycles, on_cpu
 
 
 def _limits(document: CompileDocument) -> dict[str, int | None]:

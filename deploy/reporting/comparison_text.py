@@ -6,10 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deploy.build_folder import Figure
 from deploy.reporting.comparing import Cell, ComparedBuild, Comparison, FigureRow, Judgement, RuleOutcome
+from deploy.reporting.difference_words import (
+    difference_words,
+    judged_words,
+    labels_of,
+    percent_words,
+    rows_shown,
+    value_words,
+)
 from deploy.reporting.operator_changes import OperatorChange, short_name
-from deploy.tables import SHARE, format_figure, table_of, title_of
+from deploy.tables import table_of, title_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +24,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TOP_OPERATORS = 10
-_ALWAYS = frozenset(["cpu_operators"])  # other figures that are zero everywhere are left out
 _COLOURS: dict[Judgement, str] = {"better": "green", "worse": "red", "same": "dim", "changed": "yellow"}
 
 
@@ -35,10 +41,10 @@ def print_comparison(comparison: Comparison, console: Console, *, every_operator
             f"{build.memory_mode}, optimised for {build.optimise}"
         )
     console.print()
-    rows = [row for row in comparison.figures if row.name in _ALWAYS or any(cell.value for cell in row.cells)]
+    rows = rows_shown(comparison)
     table_for = _pair if len(comparison.builds) == 2 else _several
-    for labels in dict.fromkeys(_labels(row) for row in rows):
-        console.print(table_for(comparison, labels, [row for row in rows if _labels(row) == labels]))
+    for labels in dict.fromkeys(map(labels_of, rows)):
+        console.print(table_for(comparison, labels, [row for row in rows if labels_of(row) == labels]))
     for build in comparison.builds[1:]:
         _print_operators(comparison.builds[0], build, console, None if every_operator else TOP_OPERATORS)
     for note in comparison.notes:
@@ -67,10 +73,10 @@ def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Tab
         judged = second.judgement not in (None, "same")
         table.add_row(
             title_of(row.name),
-            _value(row, first.value),
-            _value(row, second.value),
-            _coloured(_difference(row, second) if judged else "", second.judgement),
-            _coloured(_judged(row, second), second.judgement),
+            value_words(row, first.value),
+            value_words(row, second.value),
+            _coloured(difference_words(row, second) if judged else "", second.judgement),
+            _coloured(judged_words(row, second), second.judgement),
         )
     return table
 
@@ -85,54 +91,18 @@ def _several(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> 
     return table
 
 
-def _judged(row: FigureRow, cell: Cell) -> str:
-    """``+19.0 % worse``."""
-    told = (_percent(row, cell), cell.judgement or "") if cell.judgement != "same" else ("same",)
-    return " ".join(filter(None, told))
-
-
 def _cell(row: FigureRow, cell: Cell) -> Text:
     told = ""
     if cell.judgement not in (None, "same"):
-        moved = _percent(row, cell) or _difference(row, cell)
+        moved = percent_words(row, cell) or difference_words(row, cell)
         told = f"\n{moved} {cell.judgement}"
-    return _coloured(_value(row, cell.value) + told, cell.judgement)
+    return _coloured(value_words(row, cell.value) + told, cell.judgement)
 
 
 def _coloured(text: str, judgement: Judgement | None) -> Text:
     from rich.text import Text
 
     return Text(text, style=_COLOURS[judgement] if judgement else "")
-
-
-def _value(row: FigureRow, value: float | None) -> str:
-    """Without units that the figure's title tells already: columns are narrow."""
-    if value is None:
-        return "-"
-    if row.unit in ("cycles", "operators", "MAC"):
-        return f"{value:,.10g}"
-    unit = row.unit.removesuffix("/inference")
-    return format_figure(Figure(name=row.name, value=value, unit=unit, label="estimate"))
-
-
-def _difference(row: FigureRow, cell: Cell) -> str:
-    if cell.difference is None:
-        return ""
-    if row.unit == SHARE:
-        return f"{100 * cell.difference:+.2f} points"
-    sign = "+" if cell.difference > 0 else "-" if cell.difference < 0 else ""
-    return sign + _value(row, abs(cell.difference))
-
-
-def _percent(row: FigureRow, cell: Cell) -> str:
-    """Nothing for a share: percent of percent only confuse."""
-    if cell.percent is None or row.unit == SHARE:
-        return ""
-    return f"{cell.percent:+.1f} %" if abs(cell.percent) >= 0.1 else f"{cell.percent:+.2g} %"
-
-
-def _labels(row: FigureRow) -> str:
-    return " / ".join(sorted({cell.label for cell in row.cells if cell.label}))
 
 
 def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Console, most: int | None) -> None:

@@ -6,13 +6,14 @@ enter the model, so everything downstream is bounded; escaping is the page's bus
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import CompileDocument, Label
+from deploy.printable import printable
 
 if TYPE_CHECKING:
+    from deploy.evaluating.document import EvaluationDocument
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import QuantizationDocument
 
@@ -89,11 +90,14 @@ class MemoryMap:
     Attributes:
         memory: ``SRAM`` or ``DRAM``.
         tensors: in the order in which they become live.
-        clock: cycle in which each step of the schedule begins, and after the last one its end.
+        clock: NPU cycle in which each step of the schedule begins, and after the last one its end. Vela gives no
+            cycles for operators on the CPU: they stand with ``cpu_cycles``.
         peak: highest address in use, bytes.
         peak_step: the first step that uses it and takes time.
         limit: bytes that the model may take; None where that is unknown.
         operators: step -> the operator that runs in it.
+        cpu_steps: the steps of operators on the CPU.
+        cpu_cycles: what each of them is given, for something to be seen.
     """
 
     memory: str
@@ -103,6 +107,8 @@ class MemoryMap:
     peak_step: int
     limit: int | None
     operators: dict[int, str]
+    cpu_steps: tuple[int, ...] = ()
+    cpu_cycles: int = 0
 
     @property
     def steps(self) -> int:
@@ -281,6 +287,7 @@ class Report:
         document: ``compile.json``.
         quantization: ``quantize.json``; None where the model came quantized.
         verdicts: command -> its last verdict on this build.
+        evaluation: the last one of this build; None where there is none.
         operators: of the source model.
         from_schedule: provenance of what Vela's debug database and reports say.
         from_summary: provenance of what Vela's summary says.
@@ -299,6 +306,7 @@ class Report:
     document: CompileDocument
     quantization: QuantizationDocument | None
     verdicts: dict[str, Verdict]
+    evaluation: EvaluationDocument | None
     operators: tuple[OperatorRow, ...]
     from_schedule: Provenance
     from_summary: Provenance
@@ -315,13 +323,8 @@ class Report:
 
 
 def shown(name: str, length: int = NAME_LENGTH) -> str:
-    """A name from a model file as it is shown: without control characters, cut in the middle.
-
-    Characters that steer the direction of text (Unicode categories Cc, Cf) would disturb what stands around them.
-    """
-    clean = "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") else "?" for c in name[:4096]
-    )
+    """A name from a model file as it is shown: without control characters, cut in the middle."""
+    clean = printable(name[:4096], keep="")
     if len(clean) <= length:
         return clean
     head = length * 2 // 3

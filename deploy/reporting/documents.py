@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.build_folder import VELA_FOLDER, BuildFolder
+from deploy.build_folder import MAX_DOCUMENT_BYTES, VELA_FOLDER, BuildFolder, document_text
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 VERDICT_COMMANDS = ("run-board", "run-fvp", "verify")
 """Commands whose last verdict a build folder keeps, as ``<command>.json``."""
-
-_MAX_BYTES = 256 * 1024 * 1024
 
 
 def read_quantization(path: Path) -> QuantizationDocument:
@@ -29,7 +27,7 @@ def read_quantization(path: Path) -> QuantizationDocument:
     from deploy.quantizing.quantization import QuantizationDocument
 
     try:
-        return QuantizationDocument.model_validate_json(path.read_text(encoding="utf-8"))
+        return QuantizationDocument.model_validate_json(document_text(path))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise BadInputError(f"{path}: cannot be read", hints=["run `deploy compile` again"]) from error
 
@@ -63,9 +61,7 @@ def _read_verdict(path: Path, command: str) -> Verdict:
     from deploy.judging.verdict import Verdict
 
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadInputError(f"{path}: larger than the {_MAX_BYTES} bytes that are read")
-        return Verdict.model_validate_json(path.read_text(encoding="utf-8"))
+        return Verdict.model_validate_json(document_text(path))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise BadInputError(
             f"{path}: cannot be read", hints=[f"run `deploy {command}` again, or remove the file"]
@@ -76,7 +72,7 @@ def vela_file(build: BuildFolder, pattern: str) -> str:
     """The text of one of Vela's files, by glob pattern; empty where there is none or it is too large to read."""
     for path in sorted((build.path / VELA_FOLDER).glob(pattern)):
         try:
-            if path.stat().st_size <= _MAX_BYTES:
+            if path.is_file() and path.stat().st_size <= MAX_DOCUMENT_BYTES:
                 return path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue

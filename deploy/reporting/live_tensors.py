@@ -8,7 +8,7 @@ table against the addresses in the command stream.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
 from deploy.compiling.vela_reports import debug_table
@@ -21,12 +21,19 @@ MAX_TENSORS = 400
 MAX_STEPS = 1_000_000
 """Bound on the length of the schedule, against a damaged database."""
 
+_CPU_WIDTHS = 50
+"""An operator on the CPU, whose cycles Vela does not know, is drawn as wide as this part of the NPU's time."""
+
 _WEIGHT_BUFFER = "OpBuffering"
 _WRITABLE = ("SRAM", "DRAM")
 
 
 def memory_maps(
-    debug: str, operators: Mapping[int, str], cycles: Mapping[int, int], limits: Mapping[str, int | None]
+    debug: str,
+    operators: Mapping[int, str],
+    cycles: Mapping[int, int],
+    on_cpu: Collection[int],
+    limits: Mapping[str, int | None],
 ) -> tuple[MemoryMap, ...]:
     """SRAM and DRAM over time; memories that hold nothing are left out.
 
@@ -34,6 +41,7 @@ def memory_maps(
         debug: the text of Vela's ``*_debug.xml``; empty where there is none.
         operators: step -> the operator that runs in it.
         cycles: step -> cycles that it takes; without any, every step counts as one.
+        on_cpu: steps of operators on the CPU.
         limits: memory -> bytes that the model may take.
     """
     by_memory: dict[str, dict[tuple[int, int, int, int], LiveTensor]] = {}
@@ -44,8 +52,10 @@ def memory_maps(
             # An operator that works in place has input and output in the same bytes; the first name stands.
             place = (tensor.start, tensor.end, tensor.address, tensor.size)
             by_memory.setdefault(memory, {}).setdefault(place, tensor)
+    # All of them over the whole inference: maps below each other must have the same time.
+    steps = max((tensor.end + 1 for found in by_memory.values() for tensor in found.values()), default=0)
     return tuple(
-        _memory_map(memory, list(by_memory[memory].values()), operators, cycles, limits.get(memory))
+        _memory_map(memory, list(by_memory[memory].values()), steps, operators, cycles, on_cpu, limits.get(memory))
         for memory in _WRITABLE
         if memory in by_memory
     )
@@ -54,14 +64,19 @@ def memory_maps(
 def _memory_map(
     memory: str,
     tensors: Sequence[LiveTensor],
+    steps: int,
     operators: Mapping[int, str],
     cycles: Mapping[int, int],
+    on_cpu: Collection[int],
     limit: int | None,
 ) -> MemoryMap:
     highest = max(tensors, key=lambda tensor: (tensor.address + tensor.size, -tensor.start))
     peak = highest.address + highest.size
-    steps = min(max(tensor.end for tensor in tensors) + 1, MAX_STEPS)
+    cpu_steps = tuple(sorted(step for step in on_cpu if step < steps))
+    nominal = max(sum(cycles.values()) // max(_CPU_WIDTHS, 5 * len(cpu_steps)), 1)
     durations = [cycles.get(step, 0) if cycles else 1 for step in range(steps)]
+    for step in cpu_steps:
+        durations[step] = nominal
     clock = tuple(accumulate(durations, initial=0))
     busy = (step for step in range(highest.start, min(highest.end + 1, steps)) if durations[step])
     peak_step = next(busy, highest.start)
@@ -74,6 +89,8 @@ def _memory_map(
         peak_step=peak_step,
         limit=limit,
         operators=dict(operators),
+        cpu_steps=cpu_steps,
+        cpu_cycles=nominal if cpu_steps else 0,
     )
 
 

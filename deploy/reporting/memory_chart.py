@@ -12,11 +12,18 @@ _FARTHEST_LIMIT = 4
 """A limit beyond so many times the peak is told in words: drawn to scale it would flatten everything else."""
 
 
-def memory_chart(memory: MemoryMap) -> Chart:
-    """SRAM or DRAM over the cycles of Vela's schedule."""
-    limit = memory.limit if memory.limit and memory.limit <= _FARTHEST_LIMIT * memory.peak else None
-    top = 1.08 * max(memory.peak, limit or 0)
-    clock, total = memory.clock, max(memory.clock[-1], 1)
+def memory_chart(memory: MemoryMap, *, key: str = "", highest: int = 0, cycles: int = 0) -> Chart:
+    """SRAM or DRAM over the cycles of Vela's schedule.
+
+    Args:
+        memory: what is in it when.
+        key: of the chart; default: ``memory-sram``, ``memory-dram``.
+        highest: the axis reaches at least to this address, so that charts beside each other compare.
+        cycles: the same for time.
+    """
+    limit = _near_limit(memory)
+    top = 1.08 * max(highest_drawn(memory), highest)
+    clock, total = memory.clock, max(memory.clock[-1], cycles, 1)
     values = [
         {
             "tensor": tensor.name,
@@ -50,7 +57,7 @@ def memory_chart(memory: MemoryMap) -> Chart:
     x = {
         "field": "from",
         "type": "quantitative",
-        "title": "cycles since the start",
+        "title": time_title(memory.cpu_cycles),
         "axis": {"format": "~s", "tickCount": 8},
         "scale": {"domain": [0, total], "nice": False},
     }
@@ -80,14 +87,38 @@ def memory_chart(memory: MemoryMap) -> Chart:
     if limit:
         lines.append(_line(limit, f"limit {format_bytes(limit)}", "#cc3311"))
     spec = document(
-        {"layer": [{"data": {"values": values}, "layer": [rectangles, *_names(x)]}, *lines, _step(memory)]},
+        {
+            "layer": [
+                *_on_cpu(memory),
+                {"data": {"values": values}, "layer": [rectangles, *_names(x)]},
+                *lines,
+                _step(memory),
+            ]
+        },
         height=_HEIGHT,
     )
     summary = (
         f"{memory.memory} over time: {len(values)} tensors, peak {format_bytes(memory.peak)} "
-        f"while operator {memory.operators.get(memory.peak_step, '-')} runs."
+        f"while operator {memory.operators.get(memory.peak_step, '-')} runs"
+        f"{' on the CPU' if memory.peak_step in memory.cpu_steps else ''}."
     )
-    return Chart(f"memory-{memory.memory.lower()}", summary, spec)
+    if memory.cpu_steps:
+        summary += " Grey: operators on the CPU, whose cycles Vela does not estimate."
+    return Chart(key or f"memory-{memory.memory.lower()}", summary, spec)
+
+
+def time_title(cpu_cycles: int) -> str:
+    """The title of an axis of time that gives every operator on the CPU so many cycles."""
+    return f"NPU cycles since the start{f', {cpu_cycles:,} for each operator on the CPU' if cpu_cycles else ''}"
+
+
+def highest_drawn(memory: MemoryMap) -> int:
+    """The highest address that its chart shows: the peak, or the limit above it."""
+    return max(memory.peak, _near_limit(memory) or 0)
+
+
+def _near_limit(memory: MemoryMap) -> int | None:
+    return memory.limit if memory.limit and memory.limit <= _FARTHEST_LIMIT * memory.peak else None
 
 
 def _names(x: Spec) -> list[Spec]:
@@ -140,6 +171,28 @@ def _line(value: int, text: str, colour: str) -> Spec:
             },
         ],
     }
+
+
+def _on_cpu(memory: MemoryMap) -> list[Spec]:
+    """A grey band over each operator on the CPU."""
+    if not memory.cpu_steps:
+        return []
+    clock = memory.clock
+    values = [
+        {"start": clock[step], "stop": clock[step + 1], "on the CPU": memory.operators.get(step, "")}
+        for step in memory.cpu_steps
+    ]
+    return [
+        {
+            "data": {"values": values},
+            "mark": {"type": "rect", "color": "#999999", "opacity": 0.35},
+            "encoding": {
+                "x": {"field": "start", "type": "quantitative"},
+                "x2": {"field": "stop"},
+                "tooltip": {"field": "on the CPU"},
+            },
+        }
+    ]
 
 
 def _step(memory: MemoryMap) -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from deploy.build_folder import CompileDocument, Document, OperatorRecord
@@ -45,9 +45,10 @@ def operator_changes(first: CompileDocument, other: CompileDocument) -> tuple[Op
     """Operators that differ: first those that appeared, disappeared or moved, then the rest by change of cycles.
 
     Operators of the same quantized model are matched by index; of different ones by type and name of the output
-    tensor, and where that matches fewer than half of them (names were lost) by the sequence of types.
+    tensor, those with other names by type and the matched operator before them, and where that matches fewer than
+    half of them (names were lost) by the sequence of types.
     """
-    pairs = _matched(first, other)
+    pairs = matched_operators(first, other)
     moved: list[OperatorChange] = []
     slower: list[OperatorChange] = []
     for before, after in pairs:
@@ -88,12 +89,15 @@ def _record(change: Change, before: OperatorRecord | None, after: OperatorRecord
     )
 
 
-def _matched(first: CompileDocument, other: CompileDocument) -> list[tuple[OperatorRecord, OperatorRecord]]:
+def matched_operators(
+    first: CompileDocument, other: CompileDocument
+) -> list[tuple[OperatorRecord, OperatorRecord]]:
+    """Operators of the first build with what they are in the other, matched as :func:`operator_changes` says."""
     if first.source_sha256 == other.source_sha256 and len(first.operators) == len(other.operators):
         return list(zip(first.operators, other.operators, strict=True))
     named = _by_name(first.operators, other.operators)
     if 2 * len(named) >= min(len(first.operators), len(other.operators)):
-        return named
+        return [*named, *_by_place(first.operators, other.operators, named)]
     before, after = ([operator.type for operator in document.operators] for document in (first, other))
     blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     return [
@@ -106,6 +110,35 @@ def _by_name(
 ) -> list[tuple[OperatorRecord, OperatorRecord]]:
     keyed = dict(zip(_keys(other), other, strict=True))
     return [(operator, keyed[key]) for key, operator in zip(_keys(first), first, strict=True) if key in keyed]
+
+
+def _by_place(
+    first: Sequence[OperatorRecord],
+    other: Sequence[OperatorRecord],
+    named: Sequence[tuple[OperatorRecord, OperatorRecord]],
+) -> list[tuple[OperatorRecord, OperatorRecord]]:
+    """Operators whose names changed: the same type, the how-many-eth after the same matched operator."""
+    known = (
+        {before.index: before.index for before, _ in named},
+        {after.index: before.index for before, after in named},
+    )
+    placed = dict(_places(other, known[1]))
+    return [(operator, placed[key]) for key, operator in _places(first, known[0]) if key in placed]
+
+
+def _places(
+    operators: Sequence[OperatorRecord], known: Mapping[int, int]
+) -> Iterator[tuple[tuple[int | None, str, int], OperatorRecord]]:
+    """Key and operator of those that are not matched yet; ``known`` maps the others to what both builds share."""
+    last: int | None = None
+    seen: Counter[str] = Counter()
+    for operator in operators:
+        if operator.index in known:
+            last = known[operator.index]
+            seen.clear()
+        else:
+            yield (last, operator.type, seen[operator.type]), operator
+            seen[operator.type] += 1
 
 
 def _keys(operators: Sequence[OperatorRecord]) -> list[tuple[str, str, int]]:

@@ -38,7 +38,7 @@ class Scheduled:
         needs: resource (see :data:`LIMITS`) -> cycles.
         traffic: (memory, purpose, ``read`` or ``written``) -> bytes.
         weights: encoded weights, bytes.
-        steps: time index -> cycles of its operation then.
+        steps: time index -> cycles of its operation then; zero for one on the CPU.
     """
 
     needs: Counter[str] = field(default_factory=Counter)
@@ -78,7 +78,7 @@ def read_schedule(debug: str, memories: dict[str, str]) -> dict[int, Scheduled]:
                         scheduled.traffic[memory, purpose, direction] += size
         scheduled.weights += _integer(detail.get("weight_total_bytes"))
         cycles = _integer(row.get("op_cycles"))
-        if cycles and detail.get("time_index", "").isdigit():
+        if detail.get("time_index", "").isdigit():
             scheduled.steps[int(detail["time_index"])] += cycles
     return found
 

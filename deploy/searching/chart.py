@@ -8,7 +8,7 @@ from importlib.resources import files
 from deploy.reporting.chart_library import javascript
 from deploy.reporting.charts import Chart, Spec
 from deploy.reporting.charts import document as page_chart
-from deploy.reporting.html import content_policy, script_json
+from deploy.reporting.page import content_policy, script_json
 from deploy.searching.documents import ACCURACY, CYCLES, Candidate, SearchResult
 from deploy.searching.space import blocks_text, widths_text
 from deploy.searching.text import HEADINGS, NUMERIC, remarks, row

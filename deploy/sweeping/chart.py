@@ -11,7 +11,7 @@ from deploy.files import write_bytes, write_text
 from deploy.reporting.chart_library import javascript
 from deploy.reporting.charts import Chart, Spec, bytes_axis
 from deploy.reporting.charts import document as page_chart
-from deploy.reporting.html import content_policy, script_json
+from deploy.reporting.page import content_policy, script_json
 from deploy.sweeping.documents import SweepDocument
 from deploy.sweeping.pareto import ACCURACY
 from deploy.sweeping.text import columns, remarks

@@ -125,7 +125,7 @@ def test_a_broken_rule_ends_with_status_1_and_the_line_that_broke(
         (["--fail-on", "cycels+5%"], "did you mean cycles?"),
         (["--fail-on", "accuracy-1"], "no build has an accuracy"),
         (["--fail-on", "target_npu_active_cycles+1"], "try: deploy run-fvp BUILD"),
-        (["--format", "html"], "--format html shows one build"),
+        (["-o", "x.txt"], "-o goes with --format html only"),
         (["--format", "yaml"], "--format yaml: choose"),
     ],
 )

@@ -1,6 +1,7 @@
 """Labelled sets in every form they come in, and what does not fit the model, refused by name."""
 
 import json
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,14 @@ def test_class_folders_are_numbered_by_name_or_by_the_labels_file(
     (tmp_path / "l.json").write_text(json.dumps({head.name: {"classes": names}}))
     renumbered = sources.load(request(model, folder, labels=tmp_path / "l.json"), model)
     assert read(renumbered)[1][head.name].tolist() == [9 - number for number in range(CLASSES) for _ in range(2)]
+    assert len(data.notes) == 1 and "class 0 of" in data.notes[0] and "class9: folders" in data.notes[0]
+    assert renumbered.notes == ()
+    for image in (folder / "class4" / "deeper").glob("*.png"):
+        image.unlink()
+    assert "no images of class4" in sources.load(request(model, folder), model).notes
+    shutil.rmtree(folder / "class5")
+    lacking = sources.load(request(model, folder, labels=tmp_path / "l.json"), model)
+    assert lacking.notes == ("no images of class5, class4",)
 
 
 FUNCTIONS = """

@@ -44,7 +44,8 @@ def test_every_chart_is_drawn_with_all_of_its_data(opened: tuple[Browser, BuildF
     assert browser.run(_MARKS, "cycles", "rect") == len(costly)
     for memory in report.memories:
         drawn = browser.run(_MARKS, f"memory-{memory.memory.lower()}", "rect")
-        assert drawn == len(memory.tensors) + 1, "every tensor, and the band over the peak"
+        bands = 1 + len(memory.cpu_steps)
+        assert drawn == len(memory.tensors) + bands, "every tensor, the band over the peak and those of the CPU"
     for roof in report.roofs:
         assert browser.run(_MARKS, f"roofline-{roof.memory.lower()}", "symbol") == len(roof.points)
     assert browser.run(_MARKS, "flash", "rect") == len(report.flash.parts)

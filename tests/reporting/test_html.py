@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reporting.conftest import ATTACK, compiled
 
@@ -15,7 +15,8 @@ from deploy.cli import html_report
 from deploy.cli.main import run
 from deploy.reporting import chart_library
 from deploy.reporting.collecting import collect
-from deploy.reporting.html import content_policy, render, script_json
+from deploy.reporting.html import render
+from deploy.reporting.page import content_policy, script_json
 
 LIBRARY = "window.vegaEmbed=null;"
 SECTIONS = [
@@ -122,6 +123,7 @@ def test_nothing_in_the_page_points_outside(residual: BuildFolder) -> None:
     assert "http" not in render(collect(residual), "").replace("http-equiv", "")
 
 
+@settings(deadline=None)
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner, max_size=3)))
 def test_data_of_any_kind_stays_inside_its_script_element(data: object) -> None:
     text = script_json(data)
@@ -243,3 +245,47 @@ def test_an_npu_that_no_simulator_has_gets_a_page_without_a_limit(
     assert report.roofs
     assert {memory.memory for memory in report.memories} == {"SRAM", "DRAM"}
     assert "on Ethos-U85-256" in render(report, LIBRARY)
+
+
+def test_the_last_evaluation_stands_in_the_page_and_its_accuracy_comes_first(residual: BuildFolder) -> None:
+    from dataclasses import replace
+
+    from deploy.build_folder import Figure
+    from deploy.evaluating.document import EvaluationDocument, OutputEvaluation, Score
+    from deploy.judging.verdict import Platform
+
+    scores = tuple(
+        Score(
+            contestant=who,
+            count=200,
+            correct=right,
+            accuracy=right / 200,
+            low=0.8,
+            high=0.95,
+            classes=(),
+            confusion=(),
+        )
+        for who, right in (("float", 184), ("reference", 182), ("target", 181))
+    )
+    evaluation = EvaluationDocument(
+        verdict=None,
+        exit_status=0,
+        reason="on target 90.50%",
+        build="b",
+        model_sha256=residual.document.compiled_sha256,
+        inputs=200,
+        data="test.npz",
+        input_sha256="",
+        platform=Platform(kind="host", executable="deploy.npu", version="NPU model", npu="U55-128"),
+        reference="kernels",
+        outputs=(OutputEvaluation(name=ATTACK, scores=scores, agreements=()),),
+        figures=(Figure(name="accuracy_kind", value=0.905, unit="1", label="simulated"),),
+    )
+    text = render(replace(collect(residual), evaluation=evaluation), LIBRARY)
+    table = re.search(r'id="accuracy">.*?</table>', text, re.DOTALL)
+    assert table is not None
+    assert re.findall(r"([\d.]+) %</td>", table[0])[::2] == ["92.00", "91.00", "90.50"]
+    assert re.findall(r'"label (\w+)"', table[0]) == ["measured", "measured", "simulated"]
+    page = Page(text)
+    assert page.text.index("accuracy kind") < page.text.index("Time per operator")
+    assert len(page.scripts) == 3

@@ -101,7 +101,18 @@ def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
     ]
     head = "id,data_type,memory,usage,start_time,end_time,start_address,end_address,size,format,name"
     text = f'<table name="tensors">\n<![CDATA[\n{head}\n' + "\n".join(rows) + "\n]]></table>"
-    (memory,) = memory_maps(text, {}, {}, {})
+    (memory,) = memory_maps(text, {}, {}, (), {})
     assert [tensor.name for tensor in memory.tensors] == ["good"]
     assert (memory.peak, memory.clock) == (16, (0, 1, 2, 3, 4))
-    assert memory_maps("", {}, {}, {}) == ()
+    assert memory_maps("", {}, {}, (), {}) == ()
+
+
+def test_an_operator_on_the_cpu_has_a_width_so_that_a_peak_of_its_own_is_seen(partly_on_cpu: BuildFolder) -> None:
+    report = collect(partly_on_cpu)
+    memory = next(memory for memory in report.memories if memory.cpu_steps)
+    total = sum(operator.npu_cycles or 0 for operator in partly_on_cpu.document.operators)
+    assert [memory.operators[step] for step in memory.cpu_steps] == ["0 QUANTIZE", "16 DEQUANTIZE"]
+    assert memory.cpu_cycles == total // 50
+    assert memory.clock[-1] == total + 2 * memory.cpu_cycles
+    for one in report.memories:
+        assert one.peak_step in one.operators, "the peak is while an operator runs that has a name"

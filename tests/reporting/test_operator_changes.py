@@ -60,3 +60,21 @@ def test_where_all_names_differ_the_sequence_of_types_is_matched() -> None:
 def test_short_names_lose_the_model_and_what_was_fused() -> None:
     assert short_name("net/conv 1/add;net/conv_1/bias") == "conv_1/add"
     assert short_name("out") == "out"
+
+
+def test_an_operator_that_only_changed_its_name_is_matched_by_what_runs_before_it() -> None:
+    names = ("a", "b", "c", "d")
+    first = document(*(operator(i, name=f"m/{name}", cycles=100 + i) for i, name in enumerate(names)))
+    renamed = [
+        operator(0, name="m/a", cycles=100),
+        operator(1, "MUL", "m/new"),
+        operator(2, name="m/b2", cycles=90),
+    ]
+    other = document(
+        *renamed, operator(3, name="m/c", cycles=102), operator(4, name="m/d", cycles=103), source_sha256="other"
+    )
+    changes = operator_changes(first, other)
+    assert [(change.change, change.type, change.before, change.after, change.cycles) for change in changes] == [
+        ("appeared", "MUL", None, 1, 100),
+        ("cycles", "CONV_2D", 1, 2, -11),
+    ]

@@ -1,0 +1,32 @@
+"""Text that others wrote (names in model files, logs of a target), made safe to print. Pure.
+
+Control characters steer a terminal: a name could clear the screen, colour "FAIL" green or set the window's title.
+Those that turn the direction of text (Unicode's category Cf) disturb what stands around them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSAFE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
+_LAYOUT = "\n\t"
+# In JSON everything below a space is escaped already; these would stand as they are.
+_RAW_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+
+def printable(text: str, *, keep: str = _LAYOUT) -> str:
+    """The text with a question mark for each character that steers a terminal.
+
+    Args:
+        text: anything.
+        keep: control characters that stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or unicodedata.category(c) not in _UNSAFE else "?" for c in text)
+
+
+def printable_json(text: str) -> str:
+    """JSON that means the same, with those characters escaped."""
+    return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
