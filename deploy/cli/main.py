@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from deploy import __version__
 from deploy.cli.console import report_error
 from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.leave import leave
+
+if TYPE_CHECKING:
+    import click
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
@@ -86,6 +89,12 @@ def _register_verbs() -> None:
     app.command("init")(init)
 
 
+def command() -> click.Command:
+    """The command line with all its verbs, for those who run, describe or check it."""
+    _register_verbs()
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
@@ -134,10 +143,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     import click
 
-    _register_verbs()
-    command = typer.main.get_command(app)
     try:
-        status = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        status = command().main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
