@@ -48,8 +48,8 @@ def documents_page() -> str:
     """All documents as tables; what they share stands once."""
     text = [
         "# JSON documents",
-        "Most documents carry `schema_version`, which grows with every change that a reader has to know of. What is "
-        "not known, or does not apply, is `null`.",
+        "Most documents carry `schema_version`, which grows with every change that a reader has to know of. What "
+        "is not known, or does not apply, is `null`.",
     ]
     parts: dict[str, Schema] = {}
     for name, (model, writer) in DOCUMENTS.items():

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import click
 import pytest
-from page_blocks import Block, mentioned, pages, shows, steps, typed, words
+from page_blocks import ROOT, Block, mentioned, pages, shows, steps, typed, words
 
-from deploy.cli.main import command as deploy_command
+from deploy.cli.main import command
+
+COMMAND = command()
 
 PLACEHOLDER = re.compile(r"[A-Z_]{2,}$|\.\.\.|…|\$|^[A-Z]$")
 """Words that stand for something: VERB, BUILD, FILE, A."""
@@ -23,7 +25,7 @@ def verbs(context: click.Context) -> Iterator[click.Context]:
 
 def verb_of(line: str) -> tuple[click.Context, list[str]]:
     """The verb of a command and the words behind it."""
-    context = click.Context(deploy_command(), info_name="deploy")
+    context = click.Context(COMMAND, info_name="deploy")
     rest = words(line)
     while rest and isinstance(context.command, click.Group) and not rest[0].startswith("-"):
         name = rest.pop(0)
@@ -56,9 +58,7 @@ def check_options(line: str) -> None:
     assert used <= known, f"{line}: no option {', '.join(sorted(used - known))}"
 
 
-@pytest.mark.parametrize(
-    "page", pages(), ids=lambda page: str(page.name if page.name != "README.md" else page.parent.name)
-)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_of_a_page_can_be_typed(page) -> None:
     for line in typed(page):
         try:
@@ -77,7 +77,7 @@ def test_the_pages_show_commands() -> None:
 def test_every_example_of_the_help_can_be_typed() -> None:
     examples = [
         example
-        for context in verbs(click.Context(deploy_command(), info_name="deploy"))
+        for context in verbs(click.Context(COMMAND, info_name="deploy"))
         for example in re.findall(r"^ {4}(deploy .*?)(?: {3,}.*)?$", context.command.epilog or "", re.MULTILINE)
     ]
     assert len(examples) > 30
