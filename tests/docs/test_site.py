@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from page_blocks import ROOT
+from site_build import build
 
 from deploy.cli.main import command
 from deploy.settings import Settings
@@ -134,6 +135,17 @@ def test_the_search_knows_the_pages(site: Path) -> None:
     assert (site / "search" / "search_index.js").read_text(encoding="utf-8").startswith("var __index = {")
 
 
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """What the site is made of, to change."""
+    folder = tmp_path / "copy"
+    for name in ("docs", "models", "fvp", "firmware", "deploy"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.h5", "__pycache__"))
+    for name in ("README.md", "mkdocs.yml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "complaint"),
@@ -147,15 +159,17 @@ def test_the_search_knows_the_pages(site: Path) -> None:
         ('```c\n--8<-- "firmware/none.h"\n```', "firmware/none.h"),
     ],
 )
-def test_a_reference_to_nothing_fails_the_build(tmp_path: Path, text: str, complaint: str) -> None:
-    from conftest import build
-
-    copy = tmp_path / "copy"
-    for name in ("docs", "models", "fvp", "firmware", "deploy"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.h5", "__pycache__"))
-    for name in ("README.md", "mkdocs.yml"):
-        shutil.copy(ROOT / name, copy / name)
+def test_a_reference_to_nothing_fails_the_build(copy: Path, text: str, complaint: str) -> None:
     (copy / "docs" / "index.md").open("a", encoding="utf-8").write(f"\n\n{text}\n")
-    done = build(tmp_path / "site", config=copy / "mkdocs.yml")
+    done = build(copy.parent / "site", config=copy / "mkdocs.yml")
     assert done.returncode != 0
     assert complaint in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_new_page_is_found_a_place(copy: Path) -> None:
+    (copy / "docs" / "new.md").write_text("# Something new\n\n[The card](../models/mobilenetv4/README.md)\n")
+    done = build(copy.parent / "site", config=copy / "mkdocs.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'href="new.html"' in (copy.parent / "site" / "index.html").read_text(encoding="utf-8")
+    assert 'href="models/mobilenetv4.html"' in (copy.parent / "site" / "new.html").read_text(encoding="utf-8")
