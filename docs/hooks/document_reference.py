@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from deploy.build_folder import CompileDocument
 from deploy.evaluating.document import EvaluationDocument
 from deploy.judging.verdict import Verdict
+from deploy.optimizing.document import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
 from deploy.reporting.comparing import Comparison
 from deploy.searching.documents import Candidate, SearchResult
@@ -25,6 +26,7 @@ DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
     "verdict": (Verdict, "`run-fvp`, `run-board` and `verify` with `--json`, and in the build folder"),
     "compile": (CompileDocument, "`compile`, as `compile.json` in the build folder; `report --format json`"),
     "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
+    "optimize": (OptimizeDocument, "`optimize --json`"),
     "evaluate": (EvaluationDocument, "`evaluate`, as `evaluate.json` in the build folder, and `--json`"),
     "comparison": (Comparison, "`report A B --format json`"),
     "sweep": (SweepDocument, "`sweep --json`"),
