@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -59,7 +60,7 @@ def check_options(line: str) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_command_of_a_page_can_be_typed(page) -> None:
+def test_every_command_of_a_page_can_be_typed(page: Path) -> None:
     for line in typed(page):
         try:
             check(line)

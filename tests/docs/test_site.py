@@ -65,7 +65,7 @@ def test_every_page_of_the_repository_is_in_the_site(site: Path) -> None:
 
 def test_every_page_can_be_reached_by_the_navigation(site: Path) -> None:
     start = (site / "index.html").read_text(encoding="utf-8")
-    navigation = start[start.index('class="md-nav md-nav--primary') : start.index("<main", 0) + len(start)]
+    navigation = start[start.index("md-nav--primary") : start.index('class="md-content"')]
     linked = {(site / link).resolve() for link in re.findall(r'href="([^"#:]+\.html)"', navigation)}
     assert {path.resolve() for path in site.rglob("*.html")} - linked == {(site / "404.html").resolve()}
 
@@ -160,7 +160,8 @@ def copy(tmp_path: Path) -> Path:
     ],
 )
 def test_a_reference_to_nothing_fails_the_build(copy: Path, text: str, complaint: str) -> None:
-    (copy / "docs" / "index.md").open("a", encoding="utf-8").write(f"\n\n{text}\n")
+    with (copy / "docs" / "index.md").open("a", encoding="utf-8") as page:
+        page.write(f"\n\n{text}\n")
     done = build(copy.parent / "site", config=copy / "mkdocs.yml")
     assert done.returncode != 0
     assert complaint in done.stdout + done.stderr
