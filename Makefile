@@ -14,7 +14,7 @@ BROWSER_PACKAGES := chromium chromium-driver
 # Every command is a process of its own: without bytecode each compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: corpus demo faults test test-all lint setup apt clean
+.PHONY: corpus demo docs faults test test-all lint setup apt clean
 
 demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
@@ -30,6 +30,10 @@ test-all: setup lint
 # Every network of the corpus on every NPU in every memory mode; the table goes to build/corpus. About 20 minutes.
 corpus: setup
 	PYTHONPATH=tests $(BIN)/python -m corpus
+
+# The documentation, into build/docs; every warning (a broken link, a reference to nothing) is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Injects every fault of tests/faults and prints the table: injected, detected, clean.
 faults: setup
@@ -59,7 +63,7 @@ apt:
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,charts,faces,dask,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,tflm,charts,faces,dask,docs,dev]'
 	touch $@
 
 clean:

@@ -142,7 +142,11 @@ def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
     if source.kind is model_source.ModelKind.TFLITE:
         return compile_model(tflite_model.read(source.path), chosen, folder, name=source.name, source=model)
     calibration = quantizing.pop("calibration")
-    if calibration is None:
+    if calibration is not None:
+        calibration = str(calibration)
+    elif source.kind is not model_source.ModelKind.PROJECT:
         raise BadInputError(f"{model}: a float model needs the marker's option calibration=...")
-    quantized = quantize_source(source, str(calibration), **quantizing, quiet=True, verbose=False)
+    quantized = quantize_source(
+        source, calibration, **quantizing, again=f"deploy compile {model}", quiet=True, verbose=False
+    )
     return compile_model(quantized.model, chosen, folder, name=source.name, source=model)

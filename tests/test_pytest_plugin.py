@@ -42,6 +42,28 @@ def test_a_users_test_asserts_on_what_the_target_answered(pytester: pytest.Pytes
     assert not list(pytester.path.glob("build"))
 
 
+@pytest.mark.tensorflow
+def test_a_float_model_is_quantized_first(
+    pytester: pytest.Pytester, tiny_keras_model: Path, tiny_samples: Path
+) -> None:
+    result = outcome(
+        pytester,
+        f"""
+        import pytest
+
+        @pytest.mark.deploy({str(tiny_keras_model)!r}, calibration={str(tiny_samples)!r}, io="int8", fvp="open")
+        def test_it(on_target):
+            assert on_target.run().outputs["kind"].dtype == "int8"
+
+        @pytest.mark.deploy({str(tiny_keras_model)!r})
+        def test_without_data(on_target):
+            on_target.run()
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*a float model needs the marker's option calibration=*"])
+
+
 def test_a_target_that_gives_no_answer_fails_the_users_test_with_its_reason(
     pytester: pytest.Pytester, tiny_tflite: Path
 ) -> None:

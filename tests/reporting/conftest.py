@@ -114,9 +114,16 @@ class Browser:
         self.driver.set_page_load_timeout(60)
 
     def open(
-        self, page: Path, *, width: int = 1200, height: int = 900, dark: bool = False, media: str = ""
+        self,
+        page: Path,
+        *,
+        width: int = 1200,
+        height: int = 900,
+        dark: bool = False,
+        media: str = "",
+        ready: str = "window.deployReport?.drawn",
     ) -> None:
-        """Open a page in a window of that size and wait until its charts are drawn."""
+        """Open a page in a window of that size and wait until it is ready: a report's charts are drawn."""
         self.log()
         self.requests()
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -125,8 +132,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": scheme})
         self.driver.get(page.resolve().as_uri())
         end = time.monotonic() + 60
-        while not self.run("return window.deployReport?.drawn ?? false"):
-            assert time.monotonic() < end, f"the charts were not drawn: {self.log()}"
+        while not self.run(f"return {ready} ?? false"):
+            assert time.monotonic() < end, f"the page was not ready ({ready}): {self.log()}"
             time.sleep(0.05)
 
     def run(self, script: str, *arguments: Any) -> Any:

@@ -1,0 +1,149 @@
+"""What pages hold: commands that are shown, and tutorials that can be carried out word for word."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+_FENCE = re.compile(r"^( *)```(\w+)?([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(deploy [^`]+)`")
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*")
+_GAP = "..."
+
+
+def pages() -> list[Path]:
+    """Every page that people read, wherever it stands."""
+    return [
+        ROOT / "README.md",
+        ROOT / "fvp" / "README.md",
+        *sorted((ROOT / "models").glob("*/README.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its file name where it has a title, its text."""
+
+    language: str
+    title: str | None
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found = []
+    for match in _FENCE.finditer(page.read_text(encoding="utf-8")):
+        title = re.search(r'title="([^"]+)"', match[3])
+        text = re.sub(f"^{match[1]}", "", match[4], flags=re.MULTILINE)
+        found.append(Block(match[2] or "", title[1] if title else None, text))
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command that a console block types, and the lines that it shows."""
+
+    command: str
+    shown: tuple[str, ...]
+
+
+def steps(block: Block) -> list[Step]:
+    """The commands of a console block."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("$ ")]
+    assert starts[:1] == [0], f"a console block begins with a command: {lines[:1]}"
+    ends = [*starts[1:], len(lines)]
+    return [Step(lines[a][2:], tuple(lines[a + 1 : b])) for a, b in zip(starts, ends, strict=True)]
+
+
+def typed(page: Path) -> list[str]:
+    """Every command of `deploy` in the blocks of a page."""
+    found = []
+    for block in blocks(page):
+        if block.language == "console":
+            found += [step.command for step in steps(block)]
+        elif block.language in ("sh", "yaml"):
+            found += [
+                line.strip().removeprefix("- run: ") for line in block.text.replace("\\\n", " ").splitlines()
+            ]
+    return [command for command in found if command.startswith("deploy ")]
+
+
+def mentioned(page: Path) -> list[str]:
+    """Every command of `deploy` in the running text of a page."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return [" ".join(command.split()) for command in _INLINE.findall(text)]
+
+
+def words(command: str) -> list[str]:
+    """A command's words without `deploy`, comments and redirections."""
+    found = shlex.split(command, comments=True)[1:]
+    ends = [i for i, word in enumerate(found) if word in ("|", "||", "&&", ">", ";")]
+    return found[: ends[0]] if ends else found
+
+
+def plain(line: str) -> str:
+    """A line of output without what differs from run to run: numbers, and the width of columns."""
+    return " ".join(re.sub("─+", "─", _NUMBER.sub("N", line)).split())
+
+
+def shows(shown: tuple[str, ...], printed: str) -> str | None:
+    """What a page shows and the command did not print, in this order; None where all is well.
+
+    A line `...` stands for any lines; without one the page shows everything. Empty lines do not count.
+    """
+    actual = [line for line in map(plain, printed.splitlines()) if line]
+    position, loose = 0, False
+    for line in filter(None, map(plain, shown)):
+        if line == _GAP:
+            loose = True
+            continue
+        if loose and line in actual[position:]:
+            position = actual.index(line, position)
+        elif position >= len(actual) or actual[position] != line:
+            return line
+        position, loose = position + 1, False
+    return None if loose or position == len(actual) else f"nothing more, but printed was: {actual[position]}"
+
+
+def carry_out(page: Path, folder: Path) -> Iterator[tuple[Step, str | None]]:
+    """Do what a page says in a folder: write its files, type its commands; yields what each did not print.
+
+    A command's exit status must be 0 unless the page asks for it with `echo $?`.
+    """
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment |= {"COLUMNS": "120", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    todo: list[Step] = []
+    for block in blocks(page):
+        if block.title is not None:
+            (folder / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            todo = steps(block)
+            status = 0
+            for number, step in enumerate(todo):
+                if step.command == "echo $?":
+                    yield step, shows(step.shown, str(status))
+                    assert step.shown == (str(status),), f"exit status {status}, the page shows {step.shown}"
+                    continue
+                done = subprocess.run(
+                    ["bash", "-c", step.command],
+                    cwd=folder,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=600,
+                    check=False,
+                )
+                status = done.returncode
+                asked = number + 1 < len(todo) and todo[number + 1].command == "echo $?"
+                assert asked or status == 0, f"{step.command}: exit status {status}\n{done.stdout}{done.stderr}"
+                missing = shows(step.shown, done.stdout)
+                yield step, None if missing is None else f"{missing}\n--- printed:\n{done.stdout}{done.stderr}"
