@@ -120,12 +120,64 @@ def train_model(
     settings: _Set = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Only the first so many training images: a trial run.")
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET:SHARE,...",
+            help="Augmentation sets and how often images are drawn from each: shift, crop, mixup.",
+        ),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Learn from this network's logits: models:NAME, .keras, .h5 or FILE.py:function with the same "
+            "input and outputs.",
+        ),
+    ] = None,
+    teacher_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the teacher, e.g. alpha=0.5; repeatable."),
+    ] = None,
+    teacher_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of a teacher models:NAME (.weights.h5); default: those that the project brings."
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="That all logits are divided by before they are compared; default: 1.")
+    ] = None,
+    soft: Annotated[
+        float | None,
+        typer.Option(help="Share of the teacher in the loss, the rest is the labels'; default: 1."),
+    ] = None,
 ) -> None:
-    """Train a model on its real data and write the weights; one line an epoch."""
+    """Train a model on its real data, from the labels or from a teacher, and write the weights; one line an epoch.
+
+    deploy models train multihead-mobilenetv3 --teacher models:multihead-mobilenetv3 --teacher-set alpha=0.5
+    """
     from deploy import zoo
     from deploy.cli.console import progress
+    from deploy.errors import BadInputError
 
     project = zoo.find(name)
+    choice = None
+    if teacher is not None:
+        choice = zoo.TeacherChoice(teacher, tuple(teacher_set or ()), teacher_weights, temperature, soft)
+    else:
+        terms = {
+            "--teacher-set": teacher_set,
+            "--teacher-weights": teacher_weights,
+            "--temperature": temperature,
+            "--soft": soft,
+        }
+        for option, value in terms.items():
+            if value is not None and value != []:
+                raise BadInputError(f"{option} goes with --teacher")
     target = output or Path("build") / f"{project.name}.weights.h5"
     with progress("training") as bar:
         zoo.train(
@@ -134,6 +186,9 @@ def train_model(
             settings or (),
             epochs=epochs,
             seed=seed,
+            images=images,
+            augment=augment,
+            teacher=choice,
             log=lambda line: print(line, flush=True),
             advance=bar.advance,
         )

@@ -116,10 +116,18 @@ def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
         import_tensorflow()
         if source.kind is ModelKind.SAVED_MODEL:
             return freeze_saved_model(source.path, source.name)
-        return freeze_keras(_keras_model(source), source.text, source.name)
+        return freeze_keras(keras_model(source), source.text, source.name)
 
 
-def _keras_model(source: ModelSource) -> Any:
+def keras_model(source: ModelSource) -> Any:
+    """Load a model as a ``keras.Model``, TensorFlow being imported already.
+
+    Args:
+        source: a Keras file, ``FILE.py:function`` or ``models:NAME``.
+
+    Raises:
+        BadInputError: it cannot be loaded, or the function returns something else.
+    """
     import keras
 
     if source.kind is ModelKind.FUNCTION:

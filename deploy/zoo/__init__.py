@@ -6,15 +6,17 @@ least of all. :mod:`deploy.zoo.quantized` quantizes a network, :mod:`deploy.zoo.
 """
 
 from deploy.assignments import assignments_of
-from deploy.zoo.networks import Network, build, keras_file, network, settle, train, write_data
+from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
 from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, projects
+from deploy.zoo.training import TeacherChoice, train
 
 __all__ = [
     "Measured",
     "Network",
     "Pretrained",
     "Project",
+    "TeacherChoice",
     "as_json",
     "assignments_of",
     "build",

@@ -1,10 +1,10 @@
-"""Networks of the model projects: built, with trained or random weights; trained; fed with data."""
+"""Networks of the model projects: built, with trained or random weights; fed with data."""
 
 from __future__ import annotations
 
 import importlib.resources
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ def network(
             f"{project.name} brings no trained weights for these options",
             hints=[*_brought(project), f"deploy models train {project.name}, then --weights FILE"],
         )
-    _import_tensorflow()
+    load_tensorflow()
     if weights is None and brought is None:
         import keras
 
@@ -120,39 +120,6 @@ def keras_file(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def train(
-    name: str,
-    weights: Path,
-    assignments: Sequence[str] = (),
-    *,
-    epochs: int | None = None,
-    seed: int | None = None,
-    log: Callable[[str], None] = print,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Train a network by name, as its project says, and write the weights.
-
-    Args:
-        name: of the project.
-        weights: the ``.weights.h5`` file to write.
-        assignments: options, see :func:`options`.
-        epochs: passes over the training data; None for the project's own number.
-        seed: of everything random; None for the project's own.
-        log: receives one line an epoch.
-        advance: called with (steps done, steps in all).
-
-    Raises:
-        BadInputError: unknown name or option, or a project without training.
-        NotInstalledError: TensorFlow or the data set is missing.
-    """
-    project = find(name)
-    if not weights.name.endswith(".weights.h5"):
-        raise BadInputError(f"{weights}: the name of a weights file must end in .weights.h5")
-    chosen = options(project, assignments)
-    _import_tensorflow()
-    function(project, "train")(weights, options=chosen, epochs=epochs, seed=seed, log=log, advance=advance)
-
-
 def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
     """Write real data to try a network with: calibration, test inputs and labels.
 
@@ -172,7 +139,12 @@ def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
     return written
 
 
-def _import_tensorflow() -> None:
+def load_tensorflow() -> None:
+    """Import TensorFlow, without what it prints.
+
+    Raises:
+        NotInstalledError: it is missing.
+    """
     from deploy.chatter import silenced
     from deploy.quantizing.float_model import import_tensorflow
 

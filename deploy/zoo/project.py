@@ -10,7 +10,8 @@ input = "56x56x1"                   # of the default options: height x width x c
 [functions]                         # MODULE:NAME within the package; all but the first two are optional
 options = "builder:Options"         # frozen dataclass; every field has a default
 build = "builder:build"             # (options) -> keras.Model
-train = "train:train"               # (weights path, *, options, epochs, seed, log, advance)
+train = "train:train"               # (weights path, *, options, epochs, seed, log, advance), and where it can:
+                                    # images (--images), augmentation (--augment), distillation (--teacher)
 data = "fashion_mnist:write"        # (folder, *, count) -> the files written
 calibration = "data:calibration"    # (options, *, count) -> array or {input name: array}, as the network takes it
 results = "results:Results"         # subclass of deploy.zoo.card_results.CardResults

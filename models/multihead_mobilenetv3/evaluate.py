@@ -183,10 +183,12 @@ def measure_weights(
 
 
 def main() -> None:
-    """Measure, then write ``results.json`` and the card beside this file."""
+    """Measure, then write ``results.json`` and the card beside this file; what :mod:`distilled` measured stays."""
     project = zoo.find(NAME)
+    distillation = cards.read(project).distillation
     accuracy = tuple(measure_weights(item) for item in project.pretrained)
-    cards.write(project, Results(**dict(cards.measure(project, log=print)), accuracy=accuracy))
+    figures = dict(cards.measure(project, log=print))
+    cards.write(project, Results(**figures, accuracy=accuracy, distillation=distillation))
 
 
 def _classes(outputs: Mapping[str, NDArray[Any]]) -> Classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.build_folder import Document, Label
 from deploy.judging.confidence import wilson_interval
+from deploy.models.multihead_mobilenetv3.distilled_results import Outcomes, table
 from deploy.zoo.card_results import CardResults, npu_tables
 
 
@@ -76,9 +77,11 @@ class Results(CardResults):
 
     Attributes:
         accuracy: by weights file, in the order of the project's ``[[pretrained]]`` entries.
+        distillation: of the larger network into the smaller one; None where it was not measured.
     """
 
     accuracy: tuple[WeightsResult, ...]
+    distillation: Outcomes | None = None
 
 
 def tables(results: Results) -> str:
@@ -109,6 +112,7 @@ def tables(results: Results) -> str:
         )
         + ".",
         "",
+        *([table(results.distillation), ""] if results.distillation else []),
         str(npu_tables(results)),
     ]
     return "\n".join(lines)

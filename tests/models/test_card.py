@@ -10,6 +10,7 @@ import pytest
 from deploy import zoo
 from deploy.build_folder import sha256_of_file
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.multihead_mobilenetv3.distilled_results import LABELS, difference
 from deploy.models.multihead_mobilenetv3.evaluate import NAME, measure_weights
 from deploy.models.multihead_mobilenetv3.results import Results, WeightsResult
 from deploy.zoo import Measured, cards
@@ -41,6 +42,24 @@ def test_the_results_belong_to_the_weights_that_are_shipped(results: Results) ->
         assert item.sha256 == sha256_of_file(folder / item.weights)
         assert item.bytes == (folder / item.weights).stat().st_size < 2_000_000
     assert results.networks[0].parameters == PROJECT.parameters
+
+
+def test_what_distillation_brought_adds_up(results: Results) -> None:
+    assert results.distillation is not None
+    students = results.distillation.students
+    from_labels = {student.seed: student.heads for student in students if student.arm == LABELS}
+    assert {student.arm for student in students} > {LABELS}
+    for student in students:
+        for head, outcome in student.heads.items():
+            base = from_labels[student.seed][head].float_correct
+            assert outcome.float_correct - base == outcome.gained - outcome.lost
+            assert max(outcome.float_correct, outcome.as_teacher) <= results.distillation.images == 10_000
+
+
+def test_the_difference_of_two_classifiers_has_the_interval_of_paired_samples() -> None:
+    # 100 images, 30 that one alone gets right and 10 that the other does: variance 0.4 - 0.2^2 = 0.36.
+    assert difference(30, 10, 100) == (pytest.approx(0.2), pytest.approx(1.959964 * 0.06))
+    assert difference(0, 0, 100) == (0, 0)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)

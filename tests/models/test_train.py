@@ -1,4 +1,4 @@
-"""Training: augmentation, a short real run, and what the weights file holds."""
+"""Training: a short real run, and what the weights file holds."""
 
 from __future__ import annotations
 
@@ -11,32 +11,11 @@ from deploy import zoo
 from deploy.errors import BadInputError
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
-from deploy.models.multihead_mobilenetv3.train import MAX_SHIFT, augment, train
+from deploy.models.multihead_mobilenetv3.train import train
 
 pytestmark = pytest.mark.skipif(
     not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
 )
-
-
-def test_augmentation_only_flips_and_shifts() -> None:
-    random = np.random.default_rng(0)
-    images = np.zeros((400, 28, 28), np.uint8)
-    images[:, 10, 8] = 200  # one pixel: its place afterwards tells what was done
-    changed = augment(images, random)
-    assert changed.dtype == np.uint8 and (changed.sum(axis=(1, 2)) == 200).all()
-    rows, columns = np.nonzero(changed)[1:]
-    assert set(rows) == set(range(10 - MAX_SHIFT, 10 + MAX_SHIFT + 1))
-    as_it_was = set(range(8 - MAX_SHIFT, 8 + MAX_SHIFT + 1))
-    flipped = set(range(19 - MAX_SHIFT, 19 + MAX_SHIFT + 1))
-    assert set(columns) == as_it_was | flipped
-    assert 120 < sum(column in flipped for column in columns) < 280
-
-
-def test_augmentation_is_the_same_for_the_same_seed() -> None:
-    images = np.random.default_rng(1).integers(0, 256, (50, 28, 28), dtype=np.uint8)
-    first, second, other = (augment(images, np.random.default_rng(seed)) for seed in (5, 5, 6))
-    assert np.array_equal(first, second)
-    assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize(
