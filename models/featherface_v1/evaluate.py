@@ -1,6 +1,6 @@
 """Measures what the card shows; ``python -m deploy.models.featherface_v1.evaluate`` in a checkout writes it.
 
-Eight networks for up to six NPUs and sixteen forms of building blocks: about ten minutes on two cores.
+Nine networks for up to six NPUs and sixteen forms of building blocks: about ten minutes on two cores.
 """
 
 from __future__ import annotations

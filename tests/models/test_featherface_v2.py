@@ -15,7 +15,6 @@ from deploy import zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError
 from deploy.models.featherface_v2.builder import ANCHORS, OUTPUT_NAMES, Options, build
-from deploy.quantizing import model_source
 from deploy.zoo import cards
 
 NAME = "featherface-v2-ultra"
@@ -95,16 +94,6 @@ def test_outputs_are_two_anchors_a_position_of_three_strides() -> None:
         "landmarks": (anchors, 10),
     }
     assert tuple(model.output) == OUTPUT_NAMES
-
-
-@pytest.mark.tensorflow
-def test_a_saved_network_is_a_model_that_can_be_given_as_a_file(tmp_path: Path) -> None:
-    model = build(Options(size=32, **NONE))
-    (tmp_path / "model.keras").write_bytes(zoo.keras_file(model))
-    frozen = model_source.load_float(model_source.parse(str(tmp_path / "model.keras")))
-    image = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
-    answer = frozen.run({"image": image})
-    assert np.allclose(answer["boxes"], model(image)["boxes"], atol=1e-5)
 
 
 @pytest.mark.parametrize(
