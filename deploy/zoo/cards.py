@@ -148,7 +148,7 @@ def _quantized(project: Project, assignments: Sequence[str], io: str) -> tuple[z
 
     with silenced():
         network = zoo.network(project.name, assignments)
-        return network, quantize_network(network, io=io)
+        return network, quantize_network(network, io=io, compare=0)
 
 
 def read(project: Project) -> Any:
@@ -164,8 +164,14 @@ def read(project: Project) -> Any:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise BadInputError(
             f"{project.name}/{RESULTS_FILE}: cannot be read: {str(error).splitlines()[0]}",
-            hints=[f"python -m deploy.zoo.cards {project.name}"],
+            hints=[_command(project)],
         ) from error
+
+
+def _command(project: Project) -> str:
+    """What measures everything that the card shows."""
+    own = "results" in project.functions
+    return f"python -m {project.package}.evaluate" if own else f"python -m deploy.zoo.cards {project.name}"
 
 
 def tables(project: Project, results: CardResults) -> str:
@@ -214,8 +220,14 @@ def disagreement(project: Project) -> str | None:
 
 
 def main(names: Iterable[str]) -> None:
-    """Measure projects and write their results and cards."""
+    """Measure projects and write their results and cards.
+
+    Raises:
+        BadInputError: an unknown name, or a project whose card shows more than estimates.
+    """
     for project in map(zoo.find, names):
+        if "results" in project.functions:
+            raise BadInputError(f"{project.name}: its card shows more than estimates", hints=[_command(project)])
         write(project, measure(project, log=lambda line: print(line, flush=True)))
 
 

@@ -37,16 +37,20 @@ class SSH(Inlined):  # type: ignore[misc]
 
     Args:
         channels: of input and output, a multiple of 4.
-        groups: of every convolution.
+        groups: of every convolution; deformable ones have none.
+        deformable: every convolution is a :class:`DeformableConv`.
         name: prefix of the parts' names.
     """
 
-    def __init__(self, channels: int, groups: int = 1, *, name: str) -> None:
+    def __init__(self, channels: int, groups: int = 1, *, deformable: bool = False, name: str) -> None:
         super().__init__(name=name)
         widths = {"3": channels // 2, "5_1": channels // 4, "5_2": channels // 4}
         widths |= {"7_2": channels // 4, "7_3": channels // 4}
         self.convs = {
-            part: convolution(width, 3, groups=groups, name=f"{name}_{part}") for part, width in widths.items()
+            part: DeformableConv(width, name=f"{name}_{part}")
+            if deformable
+            else convolution(width, 3, groups=groups, name=f"{name}_{part}")
+            for part, width in widths.items()
         }
         self.norms = {part: batch_norm(f"{name}_{part}_bn") for part in widths}
 
@@ -61,8 +65,8 @@ class SSH(Inlined):  # type: ignore[misc]
         return relu(f"{self.name}_{part}_relu")(self.norms[part](self.convs[part](x)))
 
 
-class DeformableContext(Inlined):  # type: ignore[misc]
-    """3x3 deformable convolution with modulation, batch normalization, ReLU.
+class DeformableConv(Inlined):  # type: ignore[misc]
+    """3x3 deformable convolution with modulation.
 
     Each of the nine taps reads where its offset points, by bilinear interpolation, and is scaled by its mask; a
     3x3 convolution computes offsets (through tanh: at most one position in each direction) and masks (sigmoid).
@@ -75,7 +79,7 @@ class DeformableContext(Inlined):  # type: ignore[misc]
     faster than by elementwise additions.
 
     Args:
-        channels: of input and output.
+        channels: of the output.
         name: prefix of the parts' names.
     """
 
@@ -97,18 +101,16 @@ class DeformableContext(Inlined):  # type: ignore[misc]
             kernel_initializer=keras.initializers.VarianceScaling(8.0),
             name=f"{name}_conv",
         )
-        self.norm = batch_norm(f"{name}_bn")
-        self.activation = relu(f"{name}_relu")
 
     def call(self, x: Any) -> Any:
-        """[N, H, W, channels] to the same shape."""
+        """[N, H, W, any] to [N, H, W, channels]."""
         steering = self.steer(x)
         offsets = keras.ops.tanh(steering[..., : 2 * _TAPS])
         masks = keras.ops.sigmoid(steering[..., 2 * _TAPS :])
-        return self.activation(self.norm(self.convolve(x, offsets, masks)))
+        return self.convolve(x, offsets, masks)
 
     def convolve(self, x: Any, offsets: Any, masks: Any) -> Any:
-        """The deformable convolution alone.
+        """The same with offsets and masks that are given.
 
         Args:
             x: [N, H, W, C].
@@ -135,6 +137,24 @@ class DeformableContext(Inlined):  # type: ignore[misc]
             samples.append(add_up(keras.layers.Reshape((_TAPS, height * width, channels))(stacked)))
         mixed = self.conv(keras.layers.Concatenate(axis=1)(samples))
         return keras.layers.Reshape((height, width, mixed.shape[-1]))(mixed)
+
+
+class DeformableContext(DeformableConv):
+    """3x3 deformable convolution, batch normalization, ReLU.
+
+    Args:
+        channels: of input and output.
+        name: prefix of the parts' names.
+    """
+
+    def __init__(self, channels: int, *, name: str) -> None:
+        super().__init__(channels, name=name)
+        self.norm = batch_norm(f"{name}_bn")
+        self.activation = relu(f"{name}_relu")
+
+    def call(self, x: Any) -> Any:
+        """[N, H, W, channels] to the same shape."""
+        return self.activation(self.norm(super().call(x)))
 
 
 _TAPS = 9

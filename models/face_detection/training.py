@@ -11,6 +11,7 @@ import numpy as np
 
 from deploy.models.face_detection import synthetic
 from deploy.models.face_detection.anchors import Floats, anchors
+from deploy.models.face_detection.data import TRAINED_SIZE
 from deploy.models.face_detection.matching import BACKGROUND, FACE, Targets, targets
 from deploy.models.multihead_mobilenetv3.train import save_weights
 
@@ -63,6 +64,25 @@ class _Examples:
     images: Any
     plain: list[Targets]
     mirrored: list[Targets]
+
+
+def trainer(default: Callable[[], Any], build: Callable[[Any], Any]) -> Callable[..., Any]:
+    """What a detector's project has for the role ``train``: scenes of :data:`TRAINED_SIZE` pixels, :func:`train`.
+
+    Args:
+        default: the project's options dataclass; it has a field ``size``, which is the scenes' while it trains.
+        build: (options) -> the network.
+
+    Returns:
+        A function (weights, *, options, epochs, scenes, seed, log, advance) -> the trained ``keras.Model``. The
+        weights that it writes fit an input of any size.
+    """
+
+    def train_project(weights: Path, *, options: Any = None, **arguments: Any) -> Any:
+        chosen = replace(options or default(), size=TRAINED_SIZE)
+        return train(lambda: build(chosen), TRAINED_SIZE, weights, **arguments)
+
+    return train_project
 
 
 def train(

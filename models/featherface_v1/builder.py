@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from deploy.errors import BadInputError
@@ -16,7 +17,7 @@ OUTPUT_NAMES = ("classes", "boxes", "landmarks")
 ANCHORS = 2
 """At every position."""
 
-CONTEXTS = ("conv", "dcn")
+CONTEXTS = ("conv", "dcn", "ssh")
 SHUFFLES = ("folded", "explicit")
 _SMALLEST, _LARGEST = 32, 1024
 _SHUFFLE_GROUPS = 2
@@ -28,12 +29,13 @@ class Options:
 
     Attributes:
         size: height and width of the input in pixels, a multiple of 32 up to 1024.
-        channels: of the feature pyramid, even, 8 to 256.
+        channels: of the feature pyramid, even, 8 to 256; with ``context="ssh"`` a multiple of 4.
         pyramid_layers: repetitions of the pyramid, 1 to 8.
         reduction: of the attention modules' hidden layers.
-        context: ``conv`` or ``dcn`` (deformable convolution with offsets of at most one position).
-        shuffle: ``folded``: the channel shuffle is part of the heads, whose input channels may have any order;
-            ``explicit``: it is computed.
+        context: ``conv``; ``dcn`` (deformable convolution with offsets of at most one position); or ``ssh`` (five
+            of these for views of 3x3, 5x5 and 7x7, and convolutions behind the channel shuffle).
+        shuffle: ``folded``: the channel shuffle is part of the next layer, whose input channels may have any
+            order; ``explicit``: it is computed.
         batch_norm_momentum: of the moving averages.
 
     Raises:
@@ -61,6 +63,10 @@ class Options:
         _require(1 <= self.pyramid_layers <= 8, f"pyramid_layers is {self.pyramid_layers}, must be 1 to 8")
         _require(1 <= self.reduction <= 256, f"reduction is {self.reduction}, must be 1 to 256")
         _require(self.context in CONTEXTS, f"context is {self.context!r}, must be one of {', '.join(CONTEXTS)}")
+        _require(
+            self.context != "ssh" or self.channels % 4 == 0,
+            f"channels is {self.channels}, must be a multiple of 4 with context=ssh",
+        )
         _require(self.shuffle in SHUFFLES, f"shuffle is {self.shuffle!r}, must be one of {', '.join(SHUFFLES)}")
         _require(
             0 < self.batch_norm_momentum < 1,
@@ -96,11 +102,11 @@ def build(options: Options | None = None) -> Any:
 
     from deploy.models.face_blocks.attention import CBAM
     from deploy.models.face_blocks.backbone import Features, mobilenet_v1_quarter
-    from deploy.models.face_blocks.context import ConvContext, DeformableContext
+    from deploy.models.face_blocks.context import SSH, ConvContext, DeformableContext
     from deploy.models.face_blocks.convolutions import set_momentum
     from deploy.models.face_blocks.heads import SharedMultiHead, gather
     from deploy.models.face_blocks.pyramid import BiFPN
-    from deploy.models.face_blocks.shuffle import channel_shuffle
+    from deploy.models.face_blocks.shuffle import ShuffleUnit, channel_shuffle
 
     levels = Features._fields
     image = keras.Input((options.size, options.size, 3), name=INPUT_NAME)
@@ -112,13 +118,17 @@ def build(options: Options | None = None) -> Any:
         )
     )
     features = BiFPN(options.channels, options.pyramid_layers)(features)
-    context = DeformableContext if options.context == "dcn" else ConvContext
+    context = {"conv": ConvContext, "dcn": DeformableContext, "ssh": partial(SSH, deformable=True)}[
+        options.context
+    ]
     answers = []
     for level, x in zip(levels, features, strict=True):
         attended = CBAM(options.channels, options.reduction, name=f"attention2_{level}")(x)
         seen = context(options.channels, name=f"context_{level}")(attended)
         if options.shuffle == "explicit":
             seen = channel_shuffle(seen, _SHUFFLE_GROUPS)
+        if options.context == "ssh":
+            seen = ShuffleUnit(options.channels, name=f"shuffle_{level}")(seen)
         answers.append(SharedMultiHead(options.channels, ANCHORS, name=f"head_{level}")(seen))
     model = keras.Model(image, gather(answers), name="featherface_v1")
     set_momentum(model, options.batch_norm_momentum)

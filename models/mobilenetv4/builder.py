@@ -18,7 +18,6 @@ from deploy.models.mobilenetv4.blocks import (
     round_channels,
     scaled,
 )
-from deploy.models.mobilenetv4.layers import layer_scale_class
 
 INPUT_NAME = "image"
 """The input's name in the Keras model and in the SignatureDef."""
@@ -214,7 +213,11 @@ class _Builder:
         return self._joined(x, self._scaled(y, name), name, 1)
 
     def _scaled(self, x: Any, name: str) -> Any:
-        return x if self._scale is None else layer_scale_class()(self._scale, name=f"{name}_scale")(x)
+        if self._scale is None:
+            return x
+        from deploy.models.mobilenetv4.layers import LayerScale
+
+        return LayerScale(self._scale, name=f"{name}_scale")(x)
 
     def _joined(self, x: Any, y: Any, name: str, stride: int) -> Any:
         """The residual connection, where shapes agree."""

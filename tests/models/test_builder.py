@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,24 @@ def test_averaging_column_by_column_is_the_function_of_the_original_backbone() -
     assert np.abs(expected).max() > 0.1
     assert np.allclose(np.asarray(features)[:, 0, 0], expected, atol=1e-4)
     assert not any(layer.name.endswith("avg_pool") and "Global" in type(layer).__name__ for layer in model.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("npu", ["U55-128", "U55-256", "U65-256"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *([f"alpha={alpha}"] for alpha in BACKBONE),
+        ["size=96", "heads=first:10,second:2"],
+        ["alpha=1.0", "channels=3", "size=224"],
+        ["hidden=1024", "softmax=yes"],
+    ],
+    ids=" ".join,
+)
+def test_every_form_of_it_is_exact_and_all_on_the_npu(
+    on_npu: Callable[..., Any], options: list[str], npu: str
+) -> None:
+    network = on_npu("multihead-mobilenetv3", options)
+    assert network.operators(npu) == ["ethos-u"]
+    assert set(network.differences(npu).values()) == {0}

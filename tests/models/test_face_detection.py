@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy import zoo
 from deploy.errors import BadInputError
-from deploy.models.face_detection import accuracy, data, synthetic
+from deploy.models.face_detection import accuracy, data, synthetic, training
 from deploy.models.face_detection.anchors import anchors, corners, decode, encode, overlaps
 from deploy.models.face_detection.detections import Faces, Quantization, detect, face_probability, suppress
 from deploy.models.face_detection.matching import BACKGROUND, FACE, IGNORED, targets
@@ -167,3 +169,29 @@ def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> 
     assert document["size"] == 128 and len(document["images"]) == 3
     with pytest.raises(BadInputError, match="0 test images"):
         data.write(tmp_path, count=0)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["featherface-v1", "featherface-v2-ultra"])
+def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "Recipe", partial(training.Recipe, cycles=1, last_epochs=3))
+    file = tmp_path / "x.weights.h5"
+    lines: list[str] = []
+    steps: list[tuple[int, int]] = []
+    model = zoo.function(zoo.find(name), "train")(
+        file,
+        epochs=1,
+        scenes=64,
+        seed=3,
+        log=lines.append,
+        advance=lambda done, total: steps.append((done, total)),
+    )
+    losses = [float(line.partition("classes ")[2].partition(",")[0]) for line in lines]
+    assert len(losses) == 1 + 3 and losses[-1] < losses[0]
+    assert steps[0] == (0, 16) and steps[-1] == (16, 16)
+    loaded = zoo.build(name, ["size=96"], weights=file)
+    for trained, read in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        assert np.array_equal(trained, read)

@@ -16,6 +16,7 @@ from deploy.zoo import cards
 
 NAME = "featherface-v1"
 NPUS = ("U55-128", "U55-256", "U65-256")
+BASELINE = ["channels=64", "pyramid_layers=3", "reduction=16", "context=ssh"]
 # Vela's estimates of straightforward forms of the same network on U55-128.
 EARLIER_CYCLES = {"128x128": 2_150_000, "320x320": 10_950_000, "640x640": 43_500_000}
 
@@ -47,6 +48,17 @@ def test_the_deformable_context_costs_54_027_parameters_more() -> None:
     model = build(Options(size=32, context="dcn"))
     assert parameters(model, "context") == 202_323
     assert parameters(model) == 541_130
+
+
+@pytest.mark.tensorflow
+def test_the_baseline_of_version_2_has_the_documented_parameters_in_every_part() -> None:
+    model = build(Options(size=32, channels=64, pyramid_layers=3, reduction=16, context="ssh"))
+    counts = {part: parameters(model, part) for part in ("backbone", "attention", "bifpn", "head")}
+    # The document gives 54,272 for attention, four times what is in its total of 592,371.
+    assert counts == {"backbone": 213_072, "attention": 54_272 // 4, "bifpn": 112_606, "head": 6_240}
+    assert (parameters(model, "context"), parameters(model, "shuffle")) == (3 * 77_655, 3 * 4_640)
+    assert 3 * 77_655 + 3 * 4_640 == 246_885
+    assert parameters(model) == 592_371
 
 
 @pytest.mark.tensorflow
@@ -97,7 +109,8 @@ def test_a_computed_shuffle_is_the_folded_one_with_the_heads_channels_permuted()
         ({"channels": 0}, "channels is 0"),
         ({"pyramid_layers": 0}, "pyramid_layers is 0, must be 1 to 8"),
         ({"reduction": 0}, "reduction is 0"),
-        ({"context": "ssh"}, "context is 'ssh', must be one of conv, dcn"),
+        ({"context": "fpn"}, "context is 'fpn', must be one of conv, dcn, ssh"),
+        ({"context": "ssh"}, "channels is 74, must be a multiple of 4 with context=ssh"),
         ({"shuffle": "none"}, "shuffle is 'none', must be one of folded, explicit"),
         ({"batch_norm_momentum": float("nan")}, "batch_norm_momentum is nan"),
     ],
@@ -120,7 +133,11 @@ def test_a_small_one_is_exact_on_the_npu_model_as_a_single_operator(on_npu: Call
 @pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("npu", NPUS)
-@pytest.mark.parametrize("options", [[], ["context=dcn"], ["shuffle=explicit"]], ids=["conv", "dcn", "shuffle"])
+@pytest.mark.parametrize(
+    "options",
+    [[], ["context=dcn"], ["shuffle=explicit"], BASELINE],
+    ids=["conv", "dcn", "shuffle", "baseline"],
+)
 def test_at_128_pixels_it_is_exact_and_all_on_the_npu(
     on_npu: Callable[..., Any], options: list[str], npu: str
 ) -> None:

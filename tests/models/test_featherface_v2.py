@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deploy import zoo
-from deploy.cli.main import run
 from deploy.errors import BadInputError
 from deploy.models.featherface_v2.builder import ANCHORS, OUTPUT_NAMES, Options, build
-from deploy.quantizing import model_source
 from deploy.zoo import cards
 
 NAME = "featherface-v2-ultra"
@@ -97,16 +93,6 @@ def test_outputs_are_two_anchors_a_position_of_three_strides() -> None:
     assert tuple(model.output) == OUTPUT_NAMES
 
 
-@pytest.mark.tensorflow
-def test_a_saved_network_is_a_model_that_can_be_given_as_a_file(tmp_path: Path) -> None:
-    model = build(Options(size=32, **NONE))
-    (tmp_path / "model.keras").write_bytes(zoo.keras_file(model))
-    frozen = model_source.load_float(model_source.parse(str(tmp_path / "model.keras")))
-    image = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
-    answer = frozen.run({"image": image})
-    assert np.allclose(answer["boxes"], model(image)["boxes"], atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -142,20 +128,6 @@ def test_at_128_pixels_it_is_exact_and_all_on_the_npu(
     network = on_npu(NAME, ["size=128", *options])
     assert network.operators(npu) == ["ethos-u"]
     assert network.differences(npu) == dict.fromkeys(OUTPUT_NAMES, 0)
-
-
-@pytest.mark.slow
-@pytest.mark.system
-@pytest.mark.tensorflow
-def test_random_images_are_exact_on_the_whole_machine(in_folder: Path) -> None:
-    compiling = ["compile", f"models:{NAME}", "--set", "size=128", "--npu", "U55-128", "-o", "build", "-q"]
-    assert run(compiling) == 0
-    assert run(["run-fvp", "build", "--fvp", "open", "--count", "2", "--json", "v.json", "-q"]) == 0
-    verdict = json.loads((in_folder / "v.json").read_text())
-    assert (verdict["verdict"], verdict["inputs"], verdict["reference"]) == ("pass", 2, "LiteRT BUILTIN_REF")
-    assert {output["name"]: output["mismatches"] for output in verdict["outputs"]} == dict.fromkeys(
-        OUTPUT_NAMES, 0
-    )
 
 
 def test_the_card_is_made_from_its_results() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -304,10 +302,10 @@ def test_more_pixels_or_channels_are_predicted_to_take_longer() -> None:
     ("variant", "size", "npus"),
     [
         ("conv-s", 96, ["U55-32", "U55-64", "U55-256", "U65-256", "U65-512"]),
-        ("conv-m", 64, ["U55-128", "U65-256"]),
-        ("conv-l", 64, ["U55-128", "U55-256"]),
+        ("conv-m", 64, ["U55-128", "U55-256", "U65-256"]),
+        ("conv-l", 64, ["U55-128", "U55-256", "U65-256"]),
         ("hybrid-m", 96, ["U55-128", "U55-256", "U65-256", "U65-512"]),
-        ("hybrid-l", 64, ["U55-128", "U65-256"]),
+        ("hybrid-l", 64, ["U55-128", "U55-256", "U65-256"]),
     ],
 )
 def test_the_npu_computes_the_other_networks_bit_by_bit_as_the_reference_does(
@@ -326,22 +324,3 @@ def test_layer_scale_and_normalization_cost_no_operators_of_their_own() -> None:
     # 19 UIB blocks and 8 attention blocks with residual connections.
     assert codes.count("ADD") == 27
     assert codes.count("BATCH_MATMUL") == 16
-
-
-@pytest.mark.tensorflow
-@pytest.mark.slow
-@pytest.mark.system
-def test_conv_s_passes_on_the_whole_machine(tmp_path: Path) -> None:
-    from deploy.cli.main import run
-
-    source, build = tmp_path / "conv_s.tflite", tmp_path / "build"
-    source.write_bytes(quantized("conv-s", 64).content)
-    np.savez(
-        tmp_path / "data.npz", image=np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
-    )
-    assert run(["compile", str(source), "--npu", "U55-128", "-o", str(build)]) == 0
-    verdict = tmp_path / "verdict.json"
-    words = ["run-fvp", str(build), "--inputs", str(tmp_path / "data.npz"), "--json", str(verdict)]
-    assert run(words) == 0
-    outcome = json.loads(verdict.read_text(encoding="utf-8"))
-    assert (outcome["verdict"], outcome["inputs"]) == ("pass", 2)

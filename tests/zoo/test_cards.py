@@ -60,7 +60,13 @@ def test_damaged_results_are_refused_with_the_command_that_makes_them(content: s
     (tmp_path / RESULTS_FILE).write_text(content)
     with pytest.raises(BadInputError, match="cannot be read") as caught:
         cards.read(project)
-    assert caught.value.hints == ("python -m deploy.zoo.cards multihead-mobilenetv3",)
+    assert caught.value.hints == ("python -m deploy.models.multihead_mobilenetv3.evaluate",)
+
+
+def test_a_card_that_shows_more_than_estimates_is_not_overwritten_with_these() -> None:
+    with pytest.raises(BadInputError, match="featherface-v1: its card shows more than estimates") as caught:
+        cards.main(["featherface-v1"])
+    assert caught.value.hints == ("python -m deploy.models.featherface_v1.evaluate",)
 
 
 @pytest.mark.tensorflow
