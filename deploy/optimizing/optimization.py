@@ -94,7 +94,11 @@ def optimize(
                 rewritten, compiled, options.npu, inputs.samples, _NPU_TOLERANCE_LSB
             )
             passed, why = judge(npu_outputs, _NPU_TOLERANCE_LSB)
-            if not passed:
+            if passed:
+                differ = sum(output.mismatches for output in npu_outputs)
+                exactly = f"but for 1 LSB in {differ} of them" if differ else "to the last bit"
+                reason += f"; the NPU model equals {npu_reference} {exactly}"
+            else:
                 verdict, reason = "fail", f"the NPU does not compute what {npu_reference} does: {why}"
     elif left_out:
         reason = f"no rewrite pays whose outputs stay within {tolerance:g} LSB"

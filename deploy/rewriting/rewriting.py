@@ -147,7 +147,12 @@ def rewrite(
     made: list[Change] = []
     owners: dict[Node, tuple[int, ...]] = {}
     for _ in range(_MOST_PASSES):
-        sites = find(graph)
+        # A rule has its say once: what it wrote it has weighed against its other forms already.
+        sites = [
+            site
+            for site in find(graph)
+            if not any(made[number].rule == site.rule for node in site.nodes for number in owners.get(node, ()))
+        ]
         estimates = estimate(graph, sites) if sites else {}
         wanted = changes(graph, sites, estimates, seen=seen, allow=allow)
         if not wanted:
