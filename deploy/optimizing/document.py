@@ -42,14 +42,16 @@ class RewriteRecord(Document):
 
 
 class LeftOut(Document):
-    """A kind of place of which only exact forms were used, because outputs would have left the tolerance.
+    """A form that was not used, because outputs would have left the tolerance.
 
     Attributes:
         rule: what kind of place it is.
-        max_lsb: largest difference of an output with everything that was still in use, this rule included.
+        form: how it would have been written.
+        max_lsb: largest difference of an output with everything that was still in use, this form included.
     """
 
     rule: str
+    form: str
     max_lsb: float
 
 

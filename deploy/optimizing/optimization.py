@@ -135,11 +135,11 @@ def _within_tolerance(
 ) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
     """The cheapest network whose outputs stay within the tolerance.
 
-    Where they do not, rules lose their inexact forms, the one that wins least first.
+    Where they do not, inexact forms go, the one that wins least first.
     """
     left_out: list[LeftOut] = []
     while True:
-        outcome = context.best(before, _allowing(exact, frozenset(left.rule for left in left_out)))
+        outcome = context.best(before, _allowing(exact, left_out))
         outputs = original.compare(outcome.rewritten.model) if outcome is not None else ()
         if outcome is None or judge(outputs, tolerance)[0]:
             return outcome, outputs, tuple(left_out)
@@ -147,24 +147,27 @@ def _within_tolerance(
         inexact = _inexact(outcome)
         if not inexact:
             # Exact by construction, and yet not equal: nothing of it may be used.
-            rules = dict.fromkeys(change.rule for change in outcome.rewritten.changes)
-            return None, (), (*left_out, *(LeftOut(rule=rule, max_lsb=most) for rule in rules))
-        left_out.append(LeftOut(rule=inexact[0], max_lsb=most))
+            used = dict.fromkeys((change.rule, change.form) for change in outcome.rewritten.changes)
+            left_out += [LeftOut(rule=rule, form=form, max_lsb=most) for rule, form in used]
+            return None, (), tuple(left_out)
+        rule, form = inexact[0]
+        left_out.append(LeftOut(rule=rule, form=form, max_lsb=most))
 
 
-def _allowing(exact: bool, left_out: frozenset[str]) -> Allow:
-    return lambda rule, form: form.exact or not (exact or rule in left_out)
+def _allowing(exact: bool, left_out: Sequence[LeftOut]) -> Allow:
+    gone = {(left.rule, left.form) for left in left_out}
+    return lambda rule, form: form.exact or not (exact or (rule, form.name) in gone)
 
 
-def _inexact(outcome: Outcome) -> list[str]:
-    """The rules with inexact forms, the one that wins least first."""
-    won: dict[str, list[Cost]] = {}
+def _inexact(outcome: Outcome) -> list[tuple[str, str]]:
+    """Rules and inexact forms, the one that wins least first."""
+    won: dict[tuple[str, str], list[Cost]] = {}
     for change, (before, after) in zip(outcome.rewritten.changes, outcome.worth, strict=True):
         if not change.exact:
-            won.setdefault(change.rule, []).append(
+            won.setdefault((change.rule, change.form), []).append(
                 Cost(before.cpu_operators - after.cpu_operators, before.cycles - after.cycles)
             )
-    return sorted(won, key=lambda rule: _sum(won[rule]))
+    return sorted(won, key=lambda choice: _sum(won[choice]))
 
 
 def _sum(costs: Sequence[Cost]) -> Cost:

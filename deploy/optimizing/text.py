@@ -24,9 +24,12 @@ def print_optimization(document: OptimizeDocument, console: Console) -> None:
     if document.rewrites:
         console.print(_rewrites(document))
         if any(not record.exact for record in document.rewrites):
-            console.print("~: rounds differently by at most one step; all others compute the same integers\n")
+            console.print("~: rounds differently; all others compute the same integers\n")
     for left in document.left_out:
-        console.print(f"left out: {left.rule}; with it outputs differ by up to {left.max_lsb:g} LSB (--tolerance)")
+        console.print(
+            f"left out: {left.rule}: {left.form}; "
+            f"with it outputs differ by up to {left.max_lsb:g} LSB (--tolerance)"
+        )
     if document.rewrites:
         console.print(_figures(document.before, document.after))
         for source in sources_of(document.after):

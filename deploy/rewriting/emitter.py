@@ -122,26 +122,36 @@ class Emitter:
         return self._add("CONV_2D", inputs, shape or (*self.tensor(x).shape[:3], kernel.shape[0]), options, out)
 
     def sum_of_window(
-        self, x: int, window: tuple[int, int], scale: float, out: int | None = None, *, like: int | None = None
+        self,
+        x: int,
+        weights: NDArray[np.int8],
+        scale: float,
+        *,
+        bias: int = 0,
+        quantization: Quantization | None = None,
+        out: int | None = None,
     ) -> int:
-        """DEPTHWISE_CONV_2D with a kernel of ones, no padding: ``scale`` times the sum of every window.
+        """DEPTHWISE_CONV_2D of stride 1 without padding, the same kernel for all channels.
 
         Args:
             x: [N, H, W, C].
-            window: rows and columns.
+            weights: [rows, columns].
             scale: of the kernel.
+            bias: added to every sum, in units of the scales of input and kernel multiplied.
+            quantization: of a new output; None for that of ``x``.
             out: as everywhere here.
-            like: quantization of a new output; None for that of ``x``.
         """
         batch, height, width, channels = self.tensor(x).shape
         options = self._schema.DepthwiseConv2DOptionsT()
         options.padding, options.depthMultiplier = VALID, 1
         options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
-        kernel = np.ones((1, *window, channels), np.int8)
-        inputs = (x, *self._weights(x, kernel, [scale] * channels, None, axis=3))
-        shape = (batch, height - window[0] + 1, width - window[1] + 1, channels)
-        if out is None and like is not None:
-            out = self.activation(shape, like)
+        kernel = np.repeat(weights[None, :, :, None], channels, axis=3)
+        biases = np.full(channels, bias, np.int32)
+        inputs = (x, *self._weights(x, kernel, [scale] * channels, biases, axis=3))
+        rows, columns = weights.shape
+        shape = (batch, height - rows + 1, width - columns + 1, channels)
+        if out is None:
+            out = self.activation(shape, x, quantization)
         return self._add("DEPTHWISE_CONV_2D", inputs, shape, options, out)
 
     def resize_nearest(self, x: int, height: int, width: int, out: int | None = None) -> int:

@@ -27,6 +27,10 @@ def one_tensor_twice():
 def logits_at_zero():
     dense = keras.layers.Dense(5, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-9))
     return keras.Sequential([keras.Input((4,), name="image"), dense, keras.layers.Softmax()])
+def swish():
+    image = keras.Input((6, 6, 2), name="image")
+    y = keras.layers.Conv2D(4, 3, activation="swish")(image)
+    return keras.Model(image, {"y": keras.layers.GlobalAveragePooling2D()(y)})
 def two_inputs():
     a, b = keras.Input((4,), name="b_first"), keras.Input((4,), name="a_second")
     return keras.Model([a, b], {"y": keras.layers.Dense(3)(a) - keras.layers.Dense(3)(b)})
@@ -168,6 +172,14 @@ def test_an_untrained_network_on_which_the_reference_aborts_is_quantized_with_a_
     assert document.kernels == "LiteRT optimised"
     assert "abort on the model (SIGABRT)" in document.warnings[0]
     assert "no verdict will be possible" in document.warnings[0]
+
+
+@pytest.mark.tensorflow
+def test_swish_which_has_a_gradient_of_its_own_is_quantized(models: str) -> None:
+    model = model_source.load_float(model_source.parse(f"{models}:swish"))
+    result = quantize(model, dataset.random_images(model.inputs, 4), compare=2)
+    assert {"LOGISTIC", "MUL"} <= {operator.code for operator in result.model.operators}
+    assert result.document.agreement[0].cosine > 0.99
 
 
 @pytest.mark.tensorflow
