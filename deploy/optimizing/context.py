@@ -21,7 +21,7 @@ from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.rewriting import trial
 from deploy.rewriting.graph import Graph, Node
-from deploy.rewriting.rewriting import Allow, Choice, Rewritten, rewrite
+from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, Costs, signature
 from deploy.tflite_model import Model
@@ -109,7 +109,7 @@ class Context:
             BadInputError: the model has several subgraphs.
         """
         best: Outcome | None = None
-        seen: dict[Choice, Cost] = {}
+        seen = self._as_is(before)
         tried: set[frozenset[Choice]] = set()
         for _ in range(_MOST_ROUNDS):
             graph = Graph(self.model)
@@ -125,6 +125,17 @@ class Context:
                 best = Outcome(rewritten, compiled, worth)
             seen |= _seen(rewritten, worth)
         return best
+
+    def _as_is(self, before: Compiled) -> dict[Choice, Cost]:
+        """What the sites of the model itself cost in the network."""
+        graph = Graph(self.model)
+        original = dict(zip(graph.nodes, before.operators, strict=True))
+        return {
+            (graph.tensors[site.output].name, signature(graph, site), None): _total(
+                [original[node] for node in site.nodes]
+            )
+            for site in find(graph)
+        }
 
     def _estimate(self, graph: Graph, sites: Sequence[Site]) -> Mapping[Hashable, Costs]:
         new = [site for site in sites if signature(graph, site) not in self._known]

@@ -60,7 +60,7 @@ class Graph:
         """Take over a model that has passed :func:`deploy.tflite_model.load`; None for an empty graph.
 
         Raises:
-            BadInputError: it has several subgraphs.
+            BadInputError: it has several subgraphs, or its operators are not in the order of execution.
         """
         self.tensors: list[Tensor] = []
         self.nodes: list[Node] = []
@@ -93,6 +93,14 @@ class Graph:
             for operator, record in zip(model.operators, records.operators, strict=True)
         ]
         self.inputs, self.outputs = model.inputs, model.outputs
+        written: set[int] = set()
+        later = {index for node in self.nodes for index in node.outputs}
+        for number, node in enumerate(self.nodes):
+            if any(index in later and index not in written for index in node.inputs):
+                raise BadInputError(f"operator {number} ({node.code}) reads what is computed after it")
+            if not written.isdisjoint(node.outputs):
+                raise BadInputError(f"operator {number} ({node.code}) writes what was computed before")
+            written.update(node.outputs)
 
     def add_tensor(
         self,

@@ -13,6 +13,8 @@ from deploy.optimizing.optimization import optimize
 pytestmark = pytest.mark.tensorflow
 
 WANTED = 0.75
+TOLERANCE = 2
+"""LSB; logits of an untrained network are a few hundredths wide."""
 WANTED_OF_FEW_MACS = 0.95
 """With 32 or 64 MACs a cycle the convolutions themselves, which stay what they are, take most of the time."""
 
@@ -41,7 +43,7 @@ def check(document: OptimizeDocument, cpu_before: int, wanted: float = WANTED) -
 
 @pytest.mark.parametrize(("name", "cpu_before"), [("cbam", 4), ("squeeze_and_excite", 0)])
 def test_attention_networks(name: str, cpu_before: int) -> None:
-    check(optimized(name, 64, "U55-128", 1), cpu_before)
+    check(optimized(name, 64, "U55-128", TOLERANCE), cpu_before)
 
 
 @pytest.mark.slow
@@ -57,4 +59,4 @@ def test_featherface_v2_ultra(size: int, npu: str) -> None:
 @pytest.mark.parametrize(("name", "cpu_before"), [("cbam", 4), ("squeeze_and_excite", 0)])
 def test_attention_networks_on_other_npus(name: str, cpu_before: int, npu: str) -> None:
     wanted = WANTED_OF_FEW_MACS if npu in ("U55-32", "U55-64") else WANTED
-    check(optimized(name, 64, npu, 1), cpu_before, wanted)
+    check(optimized(name, 64, npu, TOLERANCE), cpu_before, wanted)

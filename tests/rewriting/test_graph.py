@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph, shuffled
 
 from deploy import tflite_model
@@ -65,6 +66,14 @@ def test_models_of_several_subgraphs_are_refused() -> None:
     several = tflite_model.Model(**{**vars(model), "subgraphs": 2})
     with pytest.raises(BadInputError, match="2 subgraphs"):
         Graph(several)
+
+
+def test_operators_out_of_order_are_refused() -> None:
+    graph = SmallGraph((1, 4, 4, 8))
+    loop = graph.tensor((1, 4, 4, 8))
+    graph.add("ADD", [graph.x, loop], loop, schema.AddOptionsT())
+    with pytest.raises(BadInputError, match=r"operator 0 \(ADD\) reads what is computed after it"):
+        Graph(graph.model(loop))
 
 
 def test_a_constant_is_read_in_its_shape_and_an_activation_refused() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph, shuffled, upsampled
 
 from deploy.judging.oracles import OptimisedKernels
@@ -86,6 +87,29 @@ def short_rows() -> Model:
     return graph.model(graph.concatenation([graph.x, graph.input("z", (1, 16, 4))], 1))
 
 
+def sum_of_maps() -> Model:
+    graph = SmallGraph((1, 8, 6, 20))
+    options = schema.AddOptionsT()
+    options.fusedActivationFunction = schema.ActivationFunctionType.RELU
+    other = graph.input("z", graph.shape[graph.x])
+    return graph.model(graph.add("ADD", [other, graph.x], graph.tensor((1, 8, 6, 20), 0.07, 3), options))
+
+
+def scaled_map() -> Model:
+    graph = SmallGraph((1, 3, 4, 12))
+    factor = graph.constant(np.array(93, np.int8), 0.004)
+    return graph.model(
+        graph.add("MUL", [graph.x, factor], graph.tensor((1, 3, 4, 12), 0.02), schema.MulOptionsT())
+    )
+
+
+def softmax_of_a_list() -> Model:
+    graph = SmallGraph((1, 96, 3))
+    options = schema.SoftmaxOptionsT()
+    options.beta = 1.0
+    return graph.model(graph.add("SOFTMAX", [graph.x], graph.tensor((1, 96, 3), 1 / 256, -128), options))
+
+
 CASES: dict[str, tuple[Callable[[], Model], str]] = {
     "mean over 16 channels": (lambda: channel_mean(16), "mean over channels"),
     "mean over 20 channels": (lambda: channel_mean(20), "mean over channels"),
@@ -105,6 +129,9 @@ CASES: dict[str, tuple[Callable[[], Model], str]] = {
     "5x4": (lambda: narrow(8, 2, 3, (5, 4), (1, 1)), "convolution of few channels"),
     "7x7 of joined maps": (joined_narrow, "convolution of few channels"),
     "short rows": (short_rows, "concatenation of short rows"),
+    "sum of maps of 20 channels": (sum_of_maps, "elementwise operator on an odd number of channels"),
+    "product with a number": (scaled_map, "elementwise operator on an odd number of channels"),
+    "softmax of a list": (softmax_of_a_list, "softmax of a list"),
 }
 
 

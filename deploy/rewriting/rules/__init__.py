@@ -5,8 +5,10 @@ from __future__ import annotations
 from deploy.rewriting.rules.channel_reductions import channel_maxima, channel_means
 from deploy.rewriting.rules.channel_shuffles import channel_shuffles
 from deploy.rewriting.rules.concatenations import concatenations
+from deploy.rewriting.rules.elementwise import elementwise
 from deploy.rewriting.rules.global_pooling import global_maxima, global_means
 from deploy.rewriting.rules.narrow_convolutions import narrow_convolutions
+from deploy.rewriting.rules.softmaxes import softmaxes
 from deploy.rewriting.rules.transposes import transposes
 from deploy.rewriting.rules.upsampling import upsampling
 from deploy.rewriting.site import Rule
@@ -21,4 +23,6 @@ ALL: tuple[Rule, ...] = (
     transposes,
     narrow_convolutions,
     concatenations,
+    elementwise,
+    softmaxes,
 )
