@@ -69,7 +69,7 @@ class WarmProcess:
         )
         for end in theirs:
             os.close(end)
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - pipes
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 - pipes
         self._requests: IO[bytes] = self._process.stdin
         self._replies: IO[bytes] = self._process.stdout
         self._reading = threading.Lock()

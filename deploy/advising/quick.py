@@ -1,0 +1,165 @@
+"""Hints from one compilation of the places alone, as they are and in every cheaper way."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from deploy import bounded_process
+from deploy.advising import documents
+from deploy.advising.activations import swishes
+from deploy.advising.borders import border_conversions, host_functions
+from deploy.advising.channels import odd_channels
+from deploy.advising.documents import Costs, Hint, Kind, Outputs
+from deploy.advising.place import Finder, Place
+from deploy.advising.resizes import resizes
+from deploy.bounded_process import Run
+from deploy.compiling import vela
+from deploy.compiling.vela import VelaOptions
+from deploy.rewriting import rewriting, trial
+from deploy.rewriting.graph import Graph
+from deploy.rewriting.rewriting import Change
+from deploy.rewriting.site import Site
+from deploy.rewriting.trial import Cost, signature
+
+FINDERS: tuple[Finder, ...] = (host_functions, border_conversions, swishes, resizes, odd_channels)
+
+_MOST_NAMES = 3
+_LEAST_SHARE = 0.001
+"""Share of a network's cycles below which a hint says nothing."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be worth a hint.
+
+    Attributes:
+        graph: that it was found in.
+        sites: that the rules of ``deploy optimize`` can write in another way.
+        places: that only the user can change.
+    """
+
+    graph: Graph
+    sites: tuple[Site, ...]
+    places: tuple[Place, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.sites or self.places)
+
+
+def candidates(graph: Graph) -> Candidates:
+    """What of a graph may be worth a hint; adds tensors to the graph, but no operators."""
+    sites = rewriting.find(graph)
+    return Candidates(graph, tuple(sites), tuple(place for finder in FINDERS for place in finder(graph)))
+
+
+def quick_hints(
+    found: Candidates, options: VelaOptions, *, optimize: str, run: Run = bounded_process.run
+) -> tuple[Hint, ...]:
+    """Have Vela estimate every candidate, and make hints of those that win something.
+
+    Args:
+        found: what may be worth a hint.
+        options: what to compile for.
+        optimize: the command that rewrites the model.
+        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+
+    Raises:
+        NotInstalledError: Vela is missing.
+    """
+    if not found:
+        return ()
+    places = [site for place in found.places for site in (place.site, place.twin) if site is not None]
+    estimates = trial.costs(found.graph, [*found.sites, *places], options, run=run)
+    changes = [change for _, _, change in rewriting.changes(found.graph, found.sites, estimates)]
+    source = f"Vela {vela.version()}, these operators alone"
+    gains = [
+        *(_of_change(change, optimize) for change in changes),
+        *filter(None, (_of_place(found.graph, place, estimates) for place in found.places)),
+    ]
+    return documents.ordered(list(_hints(gains, source)))
+
+
+def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
+    """The hints that are about more than a thousandth of what a network costs, by what they save."""
+
+    def tells(hint: Hint) -> bool:
+        if hint.value is not None or hint.saved("cpu_operators"):
+            return True
+        return any(
+            hint.saved(figure) > _LEAST_SHARE * (getattr(network, figure) or 0)
+            for figure in ("cycles", "sram_bytes", "flash_bytes")
+        )
+
+    return documents.ordered([hint for hint in hints if tells(hint)])
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """One place, and what a change there is worth."""
+
+    key: tuple[Kind, str, str, Outputs]
+    operators: tuple[str, ...]
+    name: str
+    present: Cost
+    changed: Cost
+
+
+def _of_change(change: Change, optimize: str) -> _Gain:
+    outputs: Outputs = "exact" if change.exact else "within rounding"
+    key: tuple[Kind, str, str, Outputs] = (
+        "rewrite",
+        f"{change.rule}, written as: {change.form}",
+        optimize,
+        outputs,
+    )
+    return _Gain(key, change.operators, change.name, change.before, change.after)
+
+
+def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs]) -> _Gain | None:
+    own = estimates.get(signature(graph, place.site))
+    if own is None:
+        return None
+    changed = Cost(0, 0)
+    if place.twin is not None:
+        other = estimates.get(signature(graph, place.twin))
+        if other is None or other.as_is.cycles == 0:
+            return None
+        changed = other.as_is
+    elif place.site.forms:
+        best = own.forms[own.best] if own.best is not None else None
+        if best is None:
+            return None
+        changed = best
+    enough = own.as_is.cycles - changed.cycles >= place.least_share * own.as_is.cycles
+    if not changed < own.as_is or not (enough or changed.cpu_operators < own.as_is.cpu_operators):
+        return None
+    codes = tuple(node.code for node in place.site.nodes)
+    name = graph.tensors[place.site.output].name
+    return _Gain((place.kind, place.title, place.action, place.outputs), codes, name, own.as_is, changed)
+
+
+def _hints(gains: Iterable[_Gain], source: str) -> Iterable[Hint]:
+    grouped: dict[tuple[Kind, str, str, Outputs], list[_Gain]] = {}
+    for gain in gains:
+        grouped.setdefault(gain.key, []).append(gain)
+    for (kind, title, action, outputs), group in grouped.items():
+        yield Hint(
+            kind=kind,
+            title=title,
+            operators=tuple(dict.fromkeys(code for gain in group for code in gain.operators)),
+            places=len(group),
+            names=tuple(documents.short(gain.name) for gain in group[:_MOST_NAMES]),
+            present=_total(gain.present for gain in group),
+            changed=_total(gain.changed for gain in group),
+            source=source,
+            action=action,
+            outputs=outputs,
+        )
+
+
+def _total(costs: Iterable[Cost]) -> Costs:
+    listed = list(costs)
+    return Costs(
+        cpu_operators=sum(cost.cpu_operators for cost in listed), cycles=sum(cost.cycles for cost in listed)
+    )
