@@ -16,11 +16,31 @@ _PASSES_ON = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 
 
 def border_conversions(graph: Graph) -> Iterator[Place]:
-    """QUANTIZE and DEQUANTIZE between the types of the interface and the int8 of the network."""
+    """QUANTIZE and DEQUANTIZE between the types of the interface and the int8 of the network.
+
+    Where one other operator alone is at the inner side, it is part of the place: it may take longer to read its
+    input from where the user put it than from where QUANTIZE did.
+    """
     for node in _converts_input(graph):
-        yield _conversion(graph, node, graph.tensors[node.inputs[0]], "input")
+        yield _conversion(graph, node, node.inputs[0], "input", _reader(graph, node))
     for node in _converts_output(graph):
-        yield _conversion(graph, node, graph.tensors[node.outputs[0]], "output")
+        yield _conversion(graph, node, node.outputs[0], "output", _writer(graph, node))
+
+
+def _reader(graph: Graph, node: Node) -> Node | None:
+    """The only operator that reads what a node computes, where it reads nothing else and computes one thing."""
+    readers = graph.consumers(node.outputs[0])
+    if len(readers) != 1 or node.outputs[0] in graph.outputs or len(readers[0].outputs) != 1:
+        return None
+    return readers[0] if graph.activations(readers[0]) == node.outputs else None
+
+
+def _writer(graph: Graph, node: Node) -> Node | None:
+    """The operator that computes what a node reads, where only the node reads it."""
+    writer = graph.producer(node.inputs[0])
+    if writer is None or writer.outputs != node.inputs[:1] or not graph.private(node.inputs[0], node):
+        return None
+    return writer if graph.activations(writer) else None
 
 
 def _converts_input(graph: Graph) -> Iterator[Node]:
@@ -88,19 +108,28 @@ def conversions(graph: Graph) -> Iterator[Node]:
     yield from _converts_output(graph)
 
 
-def _conversion(graph: Graph, node: Node, outer: Tensor, border: str) -> Place:
-    floating = outer.dtype.startswith("float")
+def _conversion(graph: Graph, node: Node, outer: int, border: str, inner: Node | None) -> Place:
+    dtype = graph.tensors[outer].dtype
     host = "quantizes what it hands over" if border == "input" else "takes int8 as it is"
-    if not floating:
+    if not dtype.startswith("float"):
         host = "flips the highest bit of every byte (XOR 0x80)"
-    elif border == "output":
-        host = "scales int8 itself where it needs real numbers"
+    title, twin = f"{dtype} {border}, int8 inside", None
+    nodes: tuple[Node, ...] = (node,)
+    source, result = node.inputs[:1], node.outputs[0]
+    if inner is not None:
+        twin = Site(f"int8 {border}", (inner,), graph.activations(inner), inner.outputs[0], ())
+        if border == "input":
+            nodes, result = (node, inner), inner.outputs[0]
+        else:
+            nodes, source = (inner, node), graph.activations(inner)
     return Place(
         "input and output types",
-        f"{outer.dtype} {border}, int8 inside",
+        title,
         f"quantize with --io int8; the host {host}",
         "interface changes",
-        Site(f"{outer.dtype} {border}", (node,), (node.inputs[0],), node.outputs[0], ()),
+        Site(title, nodes, source, result, ()),
+        twin,
+        subject=outer,
     )
 
 

@@ -13,18 +13,19 @@ from deploy.advising.time_limit import TimeLimit
 from deploy.build_folder import Figure
 from deploy.compiling import fitting, vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.placement import place
 from deploy.compiling.vela_config import check_combination, installed_config
-from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
-from deploy.rewriting import rewriting, trial
-from deploy.tflite_model import Model, load
+from deploy.optimizing.context import Compiled, Context
+from deploy.rewriting.graph import Graph
+from deploy.tflite_model import Model
 
 SECONDS = 180.0
 """After which nothing new is begun."""
 
 _ARENAS = (0.75, 0.5)
 """Shares of the present SRAM peak that the arena is tried with."""
+_OF_NETWORK: dict[Kind, Kind] = {"whole network": "rewrite"}
+"""Kind of a hint about the network -> that of the hints about operators alone, where it is another."""
 _FIGURES = {
     "cpu_operators": "cpu_operators",
     "cycles": "total_cycles",
@@ -43,7 +44,7 @@ class Variant:
         title: of the hint.
         action: what to do.
         outputs: what becomes of the network's outputs.
-        model: makes it; None where there is nothing to change.
+        model: makes it.
         options: what to compile for.
     """
 
@@ -51,7 +52,7 @@ class Variant:
     title: str
     action: str
     outputs: Outputs
-    model: Callable[[], Model | None]
+    model: Callable[[], Model]
     options: CompileOptions
 
 
@@ -63,7 +64,6 @@ def network_costs(figures: Iterable[Figure]) -> Costs:
 
 def full_hints(
     model: Model,
-    present: Costs,
     found: Candidates,
     options: CompileOptions,
     *,
@@ -75,7 +75,6 @@ def full_hints(
 
     Args:
         model: quantized.
-        present: what it costs.
         found: of :func:`deploy.advising.quick.candidates`.
         options: what it is compiled for.
         optimize: the command that rewrites it.
@@ -83,14 +82,25 @@ def full_hints(
         say: told what is tried.
 
     Returns:
-        The hints; and what could not be tried, one sentence each.
+        The hints, also those that win nothing; and what could not be tried, one sentence each.
 
     Raises:
+        BadInputError: the model as it is does not compile in that time.
         NotInstalledError: Vela is missing.
     """
+    say("the network as it is")
+    context = Context(model, "the network", options, limit.run)
+    before = context.compiled(model)
+    present = network_costs(before.figures)
     hints: list[Hint] = []
     notes: list[str] = []
-    for variant in _variants(model, present, found, options, optimize, limit):
+    if found.sites:
+        say("every rewrite that pays, together")
+        try:
+            hints += _rewritten(context, before, optimize)
+        except BadInputError as error:
+            notes.append(f"every rewrite that pays: {error.message}")
+    for variant in _variants(model, present, found.graph, options):
         if not limit.left:
             notes.append(f"not tried, the time was over: {variant.title}")
             continue
@@ -101,50 +111,70 @@ def full_hints(
             notes.append(f"{variant.title}: {error.message}")
             continue
         if changed is not None:
-            hints.append(_hint(variant, present, changed))
+            hints.append(_hint(variant.kind, variant.title, variant.action, variant.outputs, present, changed))
     return hints, notes
 
 
-def _hint(variant: Variant, present: Costs, changed: Costs) -> Hint:
+def reconciled(quick: Iterable[Hint], full: Iterable[Hint]) -> tuple[list[Hint], list[str]]:
+    """Hints about operators alone that hold in the network, too, and all hints about the network.
+
+    Args:
+        quick: about operators alone.
+        full: about the whole network, also those that win nothing.
+
+    Returns:
+        The hints, and what was left out, one sentence each.
+    """
+    network = list(full)
+    hints, notes = [hint for hint in network if hint.worthwhile], []
+    lost = {
+        _OF_NETWORK.get(hint.kind, hint.kind) for hint in network if not hint.worthwhile and hint.kind != "memory"
+    }
+    for hint in quick:
+        if hint.kind in lost:
+            notes.append(f"{hint.title}: saves cycles alone, but not in the network")
+        else:
+            hints.append(hint)
+    return hints, notes
+
+
+def _hint(kind: Kind, title: str, action: str, outputs: Outputs, present: Costs, changed: Costs) -> Hint:
     return Hint(
-        kind=variant.kind,
-        title=variant.title,
+        kind=kind,
+        title=title,
         present=present,
         changed=changed,
         source=f"Vela {vela.version()}, the whole network",
-        action=variant.action,
-        outputs=variant.outputs,
+        action=action,
+        outputs=outputs,
     )
 
 
+def _rewritten(context: Context, before: Compiled, optimize: str) -> Iterator[Hint]:
+    """What ``deploy optimize`` comes to where all outputs stay within its tolerance."""
+    present = network_costs(before.figures)
+    outcome = context.best(before, lambda rule, form: True)
+    if outcome is None:
+        yield _hint("whole network", "rewrites", optimize, "exact", present, present)
+        return
+    exact = all(change.exact for change in outcome.rewritten.changes)
+    count = len(outcome.rewritten.changes)
+    title = f"all {count} rewrites that pay, together" if count > 1 else "the one rewrite that pays"
+    changed = network_costs(outcome.compiled.figures)
+    yield _hint("whole network", title, optimize, "exact" if exact else "within rounding", present, changed)
+
+
 def _costs(variant: Variant, limit: TimeLimit) -> Costs | None:
-    """What a variant costs; None where there is none, or it does not fit."""
-    model = variant.model()
-    if model is None:
-        return None
+    """What a variant costs; None where it does not fit."""
     options = variant.options
-    result = vela.compile_bytes(model.content, fitting.vela_options(options), source=variant.title, run=limit.run)
-    compiled = load(result.compiled, source=f"{variant.title} (compiled)")
-    operators = place(model, compiled, result.layers, result.fallbacks).operators
-    costs = network_costs(figures_of(result.summary, operators, options, "Vela"))
+    context = Context(variant.model(), variant.title, options, limit.run)
+    costs = network_costs(context.compiled(context.model).figures)
     bounds = (fitting.sram_limit(options), installed_config().cache_bytes(options.memory_mode))
     fits = all(bound is None or (costs.sram_bytes or 0) <= bound for bound in bounds)
     return costs if fits else None
 
 
-def _variants(
-    model: Model, present: Costs, found: Candidates, options: CompileOptions, optimize: str, limit: TimeLimit
-) -> Iterator[Variant]:
-    if found.sites:
-        yield Variant(
-            "whole network",
-            "every rewrite that pays, together",
-            optimize,
-            "within rounding",
-            lambda: _rewritten(model, options, limit),
-            options,
-        )
-    graph = found.graph
+def _variants(model: Model, present: Costs, graph: Graph, options: CompileOptions) -> Iterator[Variant]:
     if any(borders.conversions(graph)):
         yield Variant(
             "input and output types",
@@ -165,14 +195,6 @@ def _variants(
         )
     for title, action, way in _ways(options, present):
         yield Variant("memory", title, action, "exact", lambda: model, way)
-
-
-def _rewritten(model: Model, options: CompileOptions, limit: TimeLimit) -> Model | None:
-    asked = fitting.vela_options(options)
-    rewritten, made = rewriting.rewrite(
-        model, lambda graph, sites: trial.costs(graph, sites, asked, run=limit.run)
-    )
-    return rewritten if made else None
 
 
 def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, CompileOptions]]:

@@ -24,6 +24,7 @@ class Place:
         site: the part as it is. Its forms are the cheaper ways; where it has none, the part can go altogether.
         twin: the cheaper way where that computes something of another shape, so that it cannot be a form.
         least_share: share of its cycles that must be saved for a hint.
+        subject: the tensor that the hint names; None for the site's output.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Place:
     site: Site
     twin: Site | None = None
     least_share: float = 0.0
+    subject: int | None = None
 
 
 Finder = Callable[[Graph], Iterator[Place]]

@@ -127,15 +127,12 @@ def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs]
             return None
         changed = other.as_is
     elif place.site.forms:
-        best = own.forms[own.best] if own.best is not None else None
-        if best is None:
-            return None
-        changed = best
+        changed = min((form for form in own.forms if form is not None), default=own.as_is)
     enough = own.as_is.cycles - changed.cycles >= place.least_share * own.as_is.cycles
     if not changed < own.as_is or not (enough or changed.cpu_operators < own.as_is.cpu_operators):
         return None
     codes = tuple(node.code for node in place.site.nodes)
-    name = graph.tensors[place.site.output].name
+    name = graph.tensors[place.site.output if place.subject is None else place.subject].name
     return _Gain((place.kind, place.title, place.action, place.outputs), codes, name, own.as_is, changed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Advising:
         options: CompileOptions,
         level: Level,
         *,
-        optimize: str,
+        target: str,
         run: Run,
         source: ModelSource | None = None,
     ) -> None:
@@ -62,12 +63,12 @@ class Advising:
             model: quantized.
             options: what it is compiled for.
             level: ``quick`` or ``full``.
-            optimize: the command that rewrites the model.
+            target: the quantized model's file, for the command that rewrites it.
             run: runs Vela's command, beside others.
             source: the model as the user named it; None where only the quantized one is there.
         """
         self._model, self._options, self._level = model, options, level
-        self._optimize, self._run, self._source = optimize, run, source
+        self._optimize, self._run, self._source = _optimize(target, options), run, source
         self._thread = threading.Thread(target=self._quick, daemon=True)
         self._thread.start()
 
@@ -131,7 +132,7 @@ class Advising:
         return document
 
     def _full(self, build: BuildFolder, *, quiet: bool) -> None:
-        from deploy.advising.full import SECONDS, full_hints, network_costs
+        from deploy.advising.full import SECONDS, full_hints, network_costs, reconciled
         from deploy.advising.time_limit import TimeLimit
         from deploy.quantizing import model_source
 
@@ -142,12 +143,11 @@ class Advising:
         if self._found is None:
             return
         limit = TimeLimit(self._run, SECONDS)
-        present = network_costs(build.document.figures)
         hints, notes = full_hints(
-            self._model, present, self._found, self._options, optimize=self._optimize, limit=limit, say=say
+            self._model, self._found, self._options, optimize=self._optimize, limit=limit, say=say
         )
-        self._hints += hints
-        self._notes += notes
+        self._hints, left_out = reconciled(self._hints, hints)
+        self._notes += [*notes, *left_out]
         if self._source is None or not model_source.has_size(self._source):
             return
         from deploy.advising.input_size import largest_input
@@ -156,13 +156,25 @@ class Advising:
         hint = largest_input(
             builder(self._source),
             self._model.input_tensors[0].shape[1],
-            present.sram_bytes or 0,
+            network_costs(build.document.figures).sram_bytes or 0,
             self._options,
             self._source.text,
             seconds=SECONDS,
             say=lambda words: say(words.removeprefix("trying ")),
         )
         self._hints += [hint] if hint is not None else []
+
+
+def _optimize(target: str, options: CompileOptions) -> str:
+    """The command that rewrites a model for these options."""
+    words = ["deploy", "optimize", target, "--npu", options.npu.name]
+    if options.system_config != options.npu.system_config:
+        words += ["--system-config", options.system_config]
+    if options.memory_mode != options.npu.memory_mode:
+        words += ["--memory-mode", options.memory_mode]
+    if options.optimise != "Performance":
+        words += ["--optimise", options.optimise]
+    return shlex.join(words)
 
 
 def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> None:
@@ -191,8 +203,8 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     advising = Advising()
     try:
         with vela.starting(twin=True) as run:
-            model, optimize = tflite_model.read(build.source), f"deploy optimize {build.source}"
-            advising.start(model, options, level, optimize=optimize, run=run)
+            model = tflite_model.read(build.source)
+            advising.start(model, options, level, target=str(build.source), run=run)
             advising.finish(build, quiet=quiet)
     finally:
         advising.join()

@@ -139,9 +139,8 @@ def compile_(
     preload_report()
     run = run or context.with_resource(vela.starting(twin=level is not None))
     if level is not None:
-        rewritable = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
-        optimize = f"deploy optimize {rewritable}"
-        advising.start(quantized, options, level, optimize=optimize, run=run, source=source)
+        target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
+        advising.start(quantized, options, level, target=target, run=run, source=source)
     try:
         opened = compile_model(
             quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes, run=run
