@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from deploy.advising.place import Place
 from deploy.rewriting.graph import Graph, Node
@@ -22,25 +23,9 @@ def border_conversions(graph: Graph) -> Iterator[Place]:
     input from where the user put it than from where QUANTIZE did.
     """
     for node in _converts_input(graph):
-        yield _conversion(graph, node, node.inputs[0], "input", _reader(graph, node))
+        yield _conversion(graph, node, "input")
     for node in _converts_output(graph):
-        yield _conversion(graph, node, node.outputs[0], "output", _writer(graph, node))
-
-
-def _reader(graph: Graph, node: Node) -> Node | None:
-    """The only operator that reads what a node computes, where it reads nothing else and computes one thing."""
-    readers = graph.consumers(node.outputs[0])
-    if len(readers) != 1 or node.outputs[0] in graph.outputs or len(readers[0].outputs) != 1:
-        return None
-    return readers[0] if graph.activations(readers[0]) == node.outputs else None
-
-
-def _writer(graph: Graph, node: Node) -> Node | None:
-    """The operator that computes what a node reads, where only the node reads it."""
-    writer = graph.producer(node.inputs[0])
-    if writer is None or writer.outputs != node.inputs[:1] or not graph.private(node.inputs[0], node):
-        return None
-    return writer if graph.activations(writer) else None
+        yield _conversion(graph, node, "output")
 
 
 def _converts_input(graph: Graph) -> Iterator[Node]:
@@ -64,15 +49,22 @@ def _converts_output(graph: Graph) -> Iterator[Node]:
 
 
 def host_functions(graph: Graph) -> Iterator[Place]:
-    """Softmax and sigmoid as the last thing that a network computes."""
+    """Softmax and sigmoid as the last thing that a network computes.
+
+    The operator before them is part of the place: it computes a sigmoid on the way, for less.
+    """
     for node in last_functions(graph):
         name = _ON_HOST[node.code]
-        yield Place(
-            "on the host",
-            f"{name} as the last operator",
-            f"end the network at the logits; the host applies {name} to what it needs, none to compare scores",
-            "interface changes",
-            Site(f"{name} at an output", (node,), (node.inputs[0],), node.outputs[0], ()),
+        yield _at_output(
+            graph,
+            node,
+            Place(
+                "on the host",
+                f"{name} as the last operator",
+                f"end the network at the logits; the host applies {name} to what it needs, none to compare scores",
+                "interface changes",
+                Site(f"{name} at an output", (node,), node.inputs[:1], node.outputs[0], ()),
+            ),
         )
 
 
@@ -108,29 +100,48 @@ def conversions(graph: Graph) -> Iterator[Node]:
     yield from _converts_output(graph)
 
 
-def _conversion(graph: Graph, node: Node, outer: int, border: str, inner: Node | None) -> Place:
+def _conversion(graph: Graph, node: Node, border: str) -> Place:
+    outer = node.inputs[0] if border == "input" else node.outputs[0]
     dtype = graph.tensors[outer].dtype
     host = "quantizes what it hands over" if border == "input" else "takes int8 as it is"
     if not dtype.startswith("float"):
         host = "flips the highest bit of every byte (XOR 0x80)"
-    title, twin = f"{dtype} {border}, int8 inside", None
-    nodes: tuple[Node, ...] = (node,)
-    source, result = node.inputs[:1], node.outputs[0]
-    if inner is not None:
-        twin = Site(f"int8 {border}", (inner,), graph.activations(inner), inner.outputs[0], ())
-        if border == "input":
-            nodes, result = (node, inner), inner.outputs[0]
-        else:
-            nodes, source = (inner, node), graph.activations(inner)
-    return Place(
+    title = f"{dtype} {border}, int8 inside"
+    place = Place(
         "input and output types",
         title,
         f"quantize with --io int8; the host {host}",
         "interface changes",
-        Site(title, nodes, source, result, ()),
-        twin,
+        Site(title, (node,), node.inputs[:1], node.outputs[0], ()),
         subject=outer,
     )
+    return _at_input(graph, node, place) if border == "input" else _at_output(graph, node, place)
+
+
+def _at_input(graph: Graph, node: Node, place: Place) -> Place:
+    """The same place together with the operator that alone reads the node, if it reads nothing else."""
+    readers = graph.consumers(node.outputs[0])
+    if len(readers) != 1 or node.outputs[0] in graph.outputs or len(readers[0].outputs) != 1:
+        return place
+    (reader,) = readers
+    if graph.activations(reader) != node.outputs:
+        return place
+    site = replace(place.site, nodes=(node, reader), output=reader.outputs[0])
+    return replace(place, site=site, twin=_without(site, reader, node.outputs))
+
+
+def _at_output(graph: Graph, node: Node, place: Place) -> Place:
+    """The same place together with the operator that alone writes what the node alone reads."""
+    writer = graph.producer(node.inputs[0])
+    if writer is None or writer.outputs != node.inputs[:1] or not graph.private(node.inputs[0], node):
+        return place
+    inputs = graph.activations(writer)
+    site = replace(place.site, nodes=(writer, node), inputs=inputs)
+    return replace(place, site=site, twin=_without(site, writer, inputs)) if inputs else place
+
+
+def _without(site: Site, left: Node, inputs: tuple[int, ...]) -> Site:
+    return Site(f"without {site.rule}", (left,), inputs, left.outputs[0], ())
 
 
 def _same_values(outer: Tensor, inner: Tensor) -> bool:

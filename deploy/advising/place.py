@@ -21,8 +21,9 @@ class Place:
         title: of the hint.
         action: what to do.
         outputs: what becomes of the network's outputs.
-        site: the part as it is. Its forms are the cheaper ways; where it has none, the part can go altogether.
-        twin: the cheaper way where that computes something of another shape, so that it cannot be a form.
+        site: the part as it is. Its forms are the cheaper ways; where it has none, and no twin, the part can go
+            altogether.
+        twin: the cheaper way as a part of its own: operators beside the graph, on tensors in it.
         least_share: share of its cycles that must be saved for a hint.
         subject: the tensor that the hint names; None for the site's output.
     """
