@@ -12,7 +12,7 @@ from deploy.compiling.fitting import SIZE_STEP, largest_size, sram_limit
 from deploy.tflite_model import Model
 
 _BEYOND = 1.5
-"""Times the size that memory seems to allow: feature maps grow with the area, so that this does not fit."""
+"""Times the size that memory seems to allow: feature maps grow with the area, so that this will not fit."""
 
 
 def largest_input(
@@ -42,14 +42,16 @@ def largest_input(
     limit = sram_limit(options)
     if limit is None or not 0 < taken <= limit:
         return None
-    beyond = -(-int(size * (limit / taken) ** 0.5 * _BEYOND) // SIZE_STEP) * SIZE_STEP
+    expected = size * (limit / taken) ** 0.5 / SIZE_STEP
+    beyond = SIZE_STEP * max(int(_BEYOND * expected) + 1, int(expected) + 3)
     grown = int(taken * (beyond / size) ** 2)
     deadline = time.monotonic() + seconds
     best, complete = largest_size(build, beyond, options, grown, source, deadline=deadline, say=say)
     if best is None:
         return None
     largest = int(best.words.rpartition("=")[2])
-    sure = "the largest multiple of 32 that fits" if complete else "fits; larger ones were not tried"
+    tried = complete and largest + SIZE_STEP < beyond
+    sure = "the largest multiple of 32 that fits" if tried else "fits; larger ones were not tried"
     return Hint(
         kind="input size",
         title=f"inputs of up to {largest} x {largest} ({sure} {limit:,} bytes)",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from deploy import bounded_process
 from deploy.advising import documents
@@ -16,6 +16,8 @@ from deploy.advising.resizes import resizes
 from deploy.bounded_process import Run
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
+from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
 from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rewriting import Change
@@ -25,6 +27,8 @@ from deploy.tflite_model import Quantization
 
 FINDERS: tuple[Finder, ...] = (host_functions, border_conversions, swishes, resizes, odd_channels)
 
+_AT_BORDER: tuple[Kind, ...] = ("input and output types", "on the host")
+_IN_SRAM = "Shared_Sram"
 _MOST_NAMES = 3
 _LEAST_SHARE = 0.001
 """Share of a network's cycles below which a hint says nothing."""
@@ -68,18 +72,15 @@ def quick_hints(
     Raises:
         NotInstalledError: Vela is missing.
     """
-    if not found:
-        return ()
-    places = [site for place in found.places for site in (place.site, place.twin) if site is not None]
-    sites = [_ahead(found.graph), *found.sites, *places]
-    estimates = trial.costs(found.graph, sites, options, run=run)
-    changes = [change for _, _, change in rewriting.changes(found.graph, found.sites, estimates)]
-    source = f"Vela {vela.version()}, these operators alone"
-    gains = [
-        *(_of_change(change, optimize) for change in changes),
-        *filter(None, (_of_place(found.graph, place, estimates) for place in found.places)),
-    ]
-    return documents.ordered(list(_hints(gains, source)))
+    inner = _inside(options)
+    if inner == options:
+        gains = _gains(found.graph, found.sites, found.places, options, optimize, run)
+    else:
+        border = [place for place in found.places if place.kind in _AT_BORDER]
+        inside = [place for place in found.places if place.kind not in _AT_BORDER]
+        gains = _gains(found.graph, found.sites, inside, inner, optimize, run)
+        gains += _gains(found.graph, (), border, options, optimize, run)
+    return documents.ordered(list(_hints(gains)))
 
 
 def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
@@ -96,6 +97,41 @@ def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
     return documents.ordered([hint for hint in hints if tells(hint)])
 
 
+def _inside(options: VelaOptions) -> VelaOptions:
+    """Options that put what an operator reads and writes where it lies inside a network.
+
+    A part of a trial has inputs and outputs of its own. Where those of a network lie in DRAM, inside the network
+    they are kept in SRAM nevertheless, as far as they fit.
+    """
+    config = installed_config()
+    if config.arena_memory(options.system_config, options.memory_mode) != "Dram":
+        return options
+    try:
+        check_combination(options.npu, options.system_config, _IN_SRAM)
+    except BadInputError:
+        return options
+    return replace(options, memory_mode=_IN_SRAM, arena_cache_size=None)
+
+
+def _gains(
+    graph: Graph,
+    sites: Sequence[Site],
+    places: Sequence[Place],
+    options: VelaOptions,
+    optimize: str,
+    run: Run,
+) -> list[_Gain]:
+    """What changes are worth, from one run of Vela; none where there is nothing to try."""
+    if not sites and not places:
+        return []
+    parts = [site for place in places for site in (place.site, place.twin) if site is not None]
+    estimates = trial.costs(graph, [_ahead(graph), *sites, *parts], options, run=run)
+    source = f"Vela {vela.version()}, these operators alone in {options.memory_mode}"
+    changes = [change for _, _, change in rewriting.changes(graph, sites, estimates)]
+    found = [_of_place(graph, place, estimates, source) for place in places]
+    return [*(_of_change(change, optimize, source) for change in changes), *filter(None, found)]
+
+
 def _ahead(graph: Graph) -> Site:
     """An operator to stand before all others of a trial.
 
@@ -107,29 +143,29 @@ def _ahead(graph: Graph) -> Site:
     return Site("ahead", (Node("LOGISTIC", (source,), (result,)),), (source,), result, ())
 
 
+_Key = tuple[Kind, str, str, Outputs, str]
+"""Kind, title, action, outputs and source: what the places of one hint have in common."""
+
+
 @dataclass(frozen=True)
 class _Gain:
     """One place, and what a change there is worth."""
 
-    key: tuple[Kind, str, str, Outputs]
+    key: _Key
     operators: tuple[str, ...]
     name: str
     present: Cost
     changed: Cost
 
 
-def _of_change(change: Change, optimize: str) -> _Gain:
+def _of_change(change: Change, optimize: str, source: str) -> _Gain:
     outputs: Outputs = "exact" if change.exact else "within rounding"
-    key: tuple[Kind, str, str, Outputs] = (
-        "rewrite",
-        f"{change.rule}, written as: {change.form}",
-        optimize,
-        outputs,
-    )
+    title = f"{change.rule}, written as: {change.form}"
+    key: _Key = ("rewrite", title, optimize, outputs, source)
     return _Gain(key, change.operators, change.name, change.before, change.after)
 
 
-def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs]) -> _Gain | None:
+def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs], source: str) -> _Gain | None:
     own = estimates.get(signature(graph, place.site))
     if own is None:
         return None
@@ -146,14 +182,14 @@ def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs]
         return None
     codes = tuple(node.code for node in place.site.nodes)
     name = graph.tensors[place.site.output if place.subject is None else place.subject].name
-    return _Gain((place.kind, place.title, place.action, place.outputs), codes, name, own.as_is, changed)
+    return _Gain((place.kind, place.title, place.action, place.outputs, source), codes, name, own.as_is, changed)
 
 
-def _hints(gains: Iterable[_Gain], source: str) -> Iterable[Hint]:
-    grouped: dict[tuple[Kind, str, str, Outputs], list[_Gain]] = {}
+def _hints(gains: Iterable[_Gain]) -> Iterable[Hint]:
+    grouped: dict[_Key, list[_Gain]] = {}
     for gain in gains:
         grouped.setdefault(gain.key, []).append(gain)
-    for (kind, title, action, outputs), group in grouped.items():
+    for (kind, title, action, outputs, source), group in grouped.items():
         yield Hint(
             kind=kind,
             title=title,

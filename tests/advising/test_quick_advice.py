@@ -44,7 +44,7 @@ def test_channels_cost_what_networks_with_these_channels_cost() -> None:
     assert [hint.present.cycles, hint.changed.cycles] == pytest.approx(separate, rel=0.01)
     assert hint.saved("cycles") > 0.1 * separate[0]
     assert (hint.places, hint.outputs, hint.label) == (1, "needs retraining", "estimate")
-    assert hint.source == f"Vela {vela.version()}, these operators alone"
+    assert hint.source == f"Vela {vela.version()}, these operators alone in Shared_Sram"
 
 
 def test_swish_is_held_against_hard_swish_and_places_of_one_kind_are_one_hint() -> None:
