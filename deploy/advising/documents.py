@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from deploy.build_folder import ADVICE_DOCUMENT, BuildFolder, Document, Label
+from deploy.build_folder import ADVICE_DOCUMENT, BuildFolder, Document, Label, document_text
 from deploy.errors import BadInputError
 
 ADVICE_SCHEMA_VERSION = 1
@@ -28,7 +27,6 @@ Kind = Literal[
 Outputs = Literal["exact", "within rounding", "interface changes", "needs retraining"]
 """What becomes of the network's outputs."""
 
-_MAX_BYTES = 16 * 1024 * 1024
 _NAME_LENGTH = 200
 
 _Count = Annotated[int, Field(ge=0, lt=1 << 62)]
@@ -144,22 +142,14 @@ def read_advice(build: BuildFolder) -> AdviceDocument | None:
     path = build.path / ADVICE_DOCUMENT
     if not path.is_file():
         return None
-    document = _read(path)
-    return document if document.compiled_sha256 == build.document.compiled_sha256 else None
-
-
-def _read(path: Path) -> AdviceDocument:
+    again = ["`deploy report BUILD --advice quick` writes it again, or remove the file"]
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadInputError(f"{path}: larger than the {_MAX_BYTES} bytes that are read")
-        document = AdviceDocument.model_validate_json(path.read_text(encoding="utf-8"))
+        document = AdviceDocument.model_validate_json(document_text(path))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(
-            f"{path}: cannot be read", hints=["`deploy report BUILD --advice full` writes it again"]
-        ) from error
+        raise BadInputError(f"{path}: cannot be read", hints=again) from error
     if document.schema_version != ADVICE_SCHEMA_VERSION:
         raise BadInputError(
             f"{path}: schema version {document.schema_version}, this deploy reads {ADVICE_SCHEMA_VERSION}",
-            hints=["`deploy report BUILD --advice full` writes it again"],
+            hints=again,
         )
-    return document
+    return document if document.compiled_sha256 == build.document.compiled_sha256 else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.advising.documents import AdviceDocument, read_advice
 from deploy.build_folder import BuildFolder
+from deploy.printable import printable_json
 from deploy.reporting.advice_rows import hint_row
 from deploy.reporting.content import shown
 from deploy.tables import table_of
@@ -28,7 +29,7 @@ def print_advice(advice: AdviceDocument, console: Console, *, most: int | None =
     """
     hints = advice.hints[:most]
     if hints:
-        table = table_of(f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)} hints")
+        table = table_of(f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)}")
         table.add_column("what, and what to do", overflow="fold")
         table.add_column("figure", no_wrap=True)
         for column in ("now", "then"):
@@ -62,4 +63,4 @@ def json_text(build: BuildFolder) -> str:
     advice = read_advice(build)
     if advice is not None:
         document["advice"] = advice.model_dump(mode="json")
-    return json.dumps(document, indent=2)
+    return printable_json(json.dumps(document, indent=2))
