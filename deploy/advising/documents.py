@@ -102,7 +102,12 @@ class Hint(Document):
             return self.value[1] > self.value[0]
         if self.saved("cpu_operators"):
             return self.saved("cpu_operators") > 0
-        return any(self.saved(figure) > 0 for figure in ("cycles", "sram_bytes", "flash_bytes"))
+        return any(self.saved(figure) > 0 for figure in self.counted)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Figures that are worth saving; another memory mode only moves what lies in flash."""
+        return ("cycles", "sram_bytes") if self.kind == "memory" else ("cycles", "sram_bytes", "flash_bytes")
 
 
 class AdviceDocument(Document):

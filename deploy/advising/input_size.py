@@ -43,7 +43,7 @@ def largest_input(
     if limit is None or not 0 < taken <= limit:
         return None
     expected = size * (limit / taken) ** 0.5 / SIZE_STEP
-    beyond = SIZE_STEP * max(int(_BEYOND * expected) + 1, int(expected) + 3)
+    beyond = SIZE_STEP * max(int(_BEYOND * expected) + 1, int(expected) + 4)
     grown = int(taken * (beyond / size) ** 2)
     deadline = time.monotonic() + seconds
     best, complete = largest_size(build, beyond, options, grown, source, deadline=deadline, say=say)
@@ -54,7 +54,7 @@ def largest_input(
     sure = "the largest multiple of 32 that fits" if tried else "fits; larger ones were not tried"
     return Hint(
         kind="input size",
-        title=f"inputs of up to {largest} x {largest} ({sure} {limit:,} bytes)",
+        title=f"inputs of up to {largest} x {largest} within {limit:,} bytes of SRAM: {sure}",
         present=Costs(sram_bytes=taken),
         changed=Costs(sram_bytes=best.sram_bytes),
         source=f"Vela {vela.version()}, the whole network",

@@ -30,6 +30,8 @@ FINDERS: tuple[Finder, ...] = (host_functions, border_conversions, swishes, resi
 _AT_BORDER: tuple[Kind, ...] = ("input and output types", "on the host")
 _IN_SRAM = "Shared_Sram"
 _MOST_NAMES = 3
+_MOST_OPERATORS = 5_000
+"""Looking through a graph takes time with the square of its size; MobileNetV4-Hybrid-L has some hundreds."""
 _LEAST_SHARE = 0.001
 """Share of a network's cycles below which a hint says nothing."""
 
@@ -53,7 +55,15 @@ class Candidates:
 
 
 def candidates(graph: Graph) -> Candidates:
-    """What of a graph may be worth a hint; adds tensors to the graph, but no operators."""
+    """What of a graph may be worth a hint; adds tensors to the graph, but no operators.
+
+    Raises:
+        BadInputError: the graph is larger than is looked through.
+    """
+    if len(graph.nodes) > _MOST_OPERATORS:
+        raise BadInputError(
+            f"{len(graph.nodes)} operators are more than the {_MOST_OPERATORS} that are looked through"
+        )
     sites = rewriting.find(graph)
     return Candidates(graph, tuple(sites), tuple(place for finder in FINDERS for place in finder(graph)))
 
@@ -89,10 +99,7 @@ def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
     def tells(hint: Hint) -> bool:
         if hint.value is not None or hint.saved("cpu_operators"):
             return True
-        return any(
-            hint.saved(figure) > _LEAST_SHARE * (getattr(network, figure) or 0)
-            for figure in ("cycles", "sram_bytes", "flash_bytes")
-        )
+        return any(hint.saved(figure) > _LEAST_SHARE * (getattr(network, figure) or 0) for figure in hint.counted)
 
     return documents.ordered([hint for hint in hints if tells(hint)])
 

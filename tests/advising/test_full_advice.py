@@ -152,3 +152,4 @@ def test_the_largest_input_that_fits_is_found_and_the_next_does_not_fit() -> Non
     assert (costs(network_of(largest), options).sram_bytes or 0) <= 128 * 1024
     assert (costs(network_of(largest + 32), options).sram_bytes or 0) > 128 * 1024
     assert max(built) >= largest + 32
+    assert found.title.endswith("the largest multiple of 32 that fits")

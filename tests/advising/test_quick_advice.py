@@ -3,12 +3,14 @@
 import pytest
 from advising.small_networks import SmallNetwork
 
+from deploy.advising import quick
 from deploy.advising.documents import Costs, Hint, ordered
 from deploy.advising.quick import candidates, quick_hints, telling
 from deploy.advising.time_limit import TimeLimit
 from deploy.bounded_process import Ended, run
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
+from deploy.errors import BadInputError
 from deploy.npu_config import npu_config
 from deploy.rewriting.graph import Graph
 from deploy.tflite_model import Model
@@ -137,6 +139,7 @@ def test_hints_that_win_nothing_are_left_out_and_the_rest_ordered() -> None:
         hint_of(now, Costs(cpu_operators=1, cycles=1001, sram_bytes=500)),
         hint_of(now, Costs(cpu_operators=2, cycles=10, sram_bytes=5)),
         hint_of(Costs(sram_bytes=500), Costs(sram_bytes=500), (96, 96)),
+        hint_of(Costs(cycles=9, flash_bytes=500), Costs(cycles=9, flash_bytes=0)),  # in another memory mode
     ]
     assert ordered([*nothing, smaller, faster, larger_input, moved]) == (moved, faster, larger_input, smaller)
 
@@ -155,6 +158,14 @@ def test_without_candidates_vela_does_not_run() -> None:
     found = candidates(net.graph(net.convolution(net.x, 64)))
     assert not found
     assert quick_hints(found, vela_options(), optimize="it", run=refuses) == ()
+
+
+def test_a_graph_that_is_too_large_to_look_through_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "_MOST_OPERATORS", 1)
+    net = SmallNetwork((1, 8, 8, 3))
+    graph = net.graph(net.mean(net.convolution(net.x, 8)))
+    with pytest.raises(BadInputError, match="2 operators are more than the 1"):
+        candidates(graph)
 
 
 def test_when_the_time_is_over_nothing_is_started_any_more() -> None:
