@@ -58,12 +58,15 @@ def candidates(graph: Graph) -> Candidates:
     """What of a graph may be worth a hint; adds tensors to the graph, but no operators.
 
     Raises:
-        BadInputError: the graph is larger than is looked through.
+        BadInputError: the graph is larger than is looked through, or goes round in a circle.
     """
     if len(graph.nodes) > _MOST_OPERATORS:
         raise BadInputError(
             f"{len(graph.nodes)} operators are more than the {_MOST_OPERATORS} that are looked through"
         )
+    writers = {tensor: place for place, node in enumerate(graph.nodes) for tensor in node.outputs}
+    if any(writers.get(tensor, -1) >= place for place, node in enumerate(graph.nodes) for tensor in node.inputs):
+        raise BadInputError("the operators are not in the order in which they depend on each other")
     sites = rewriting.find(graph)
     return Candidates(graph, tuple(sites), tuple(place for finder in FINDERS for place in finder(graph)))
 

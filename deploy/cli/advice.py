@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from deploy.errors import BadInputError, DeployError
@@ -83,14 +85,20 @@ class Advising:
         from deploy.compiling.fitting import vela_options
         from deploy.rewriting.graph import Graph
 
-        try:
+        with self._noted():
             self._found = candidates(Graph(self._model))
             limit = TimeLimit(self._run, QUICK_S)
             asked = vela_options(self._options)
             self._hints += quick_hints(self._found, asked, optimize=self._optimize, run=limit.run)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Make a note of what goes wrong: a compilation does not fail because its advice does."""
+        try:
+            yield
         except DeployError as error:
             self._notes.append(error.message)
-        except Exception as error:  # a compilation does not fail because its advice does
+        except Exception as error:
             self._notes.append(f"{type(error).__name__}: {error}")
 
     def finish(self, build: BuildFolder, *, quiet: bool = False) -> AdviceDocument | None:
@@ -113,10 +121,8 @@ class Advising:
             return None
         self.join()
         if self._level == "full":
-            try:
+            with self._noted():
                 self._full(build, quiet=quiet)
-            except DeployError as error:
-                self._notes.append(error.message)
         document = AdviceDocument(
             level=self._level,
             compiled_sha256=build.document.compiled_sha256,

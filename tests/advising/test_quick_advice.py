@@ -1,5 +1,7 @@
 """Hints from one trial: their figures are Vela's, and only what wins something becomes one."""
 
+import dataclasses
+
 import pytest
 from advising.small_networks import SmallNetwork
 
@@ -165,6 +167,15 @@ def test_a_graph_that_is_too_large_to_look_through_is_refused_by_name(monkeypatc
     net = SmallNetwork((1, 8, 8, 3))
     graph = net.graph(net.mean(net.convolution(net.x, 8)))
     with pytest.raises(BadInputError, match="2 operators are more than the 1"):
+        candidates(graph)
+
+
+def test_operators_that_read_what_comes_after_them_are_refused() -> None:
+    net = SmallNetwork((1, 8, 8, 3))
+    graph = net.graph(net.unary("TANH", net.convolution(net.x, 8)))
+    tanh = graph.nodes[1]
+    graph.nodes[1] = dataclasses.replace(tanh, code="RESHAPE", inputs=tanh.outputs)
+    with pytest.raises(BadInputError, match="order"):
         candidates(graph)
 
 
