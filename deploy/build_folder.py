@@ -8,6 +8,7 @@ Layout::
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
+    BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
@@ -31,6 +32,7 @@ COMPILED_MODEL = "model_vela.tflite"
 COMPILE_DOCUMENT = "compile.json"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
+ADVICE_DOCUMENT = "advice.json"
 VELA_FOLDER = "vela"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024

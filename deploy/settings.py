@@ -47,6 +47,11 @@ class Settings(BaseModel):
     sram_limit: str | int | None = Field(
         default=None, description="largest SRAM a model may take: bytes, or 512K, 2M"
     )
+    advice: str | None = Field(
+        default=None,
+        pattern="^(none|quick|full)$",
+        description="what compile says would make the model cheaper: none, quick, or full, which takes minutes",
+    )
     build: str | None = Field(default=None, description="build folder")
     firmware: str | None = Field(default=None, description="what run-fvp boots")
     fvp: str | None = Field(default=None, description="simulator: path of Arm's FVP, docker:IMAGE, or open")
@@ -150,6 +155,7 @@ _EXAMPLES: dict[str, Any] = {
     "memory_mode": "Shared_Sram",
     "optimise": "Performance",
     "sram_limit": "2M",
+    "advice": "quick",
     "build": "build/model-u55-128",
     "firmware": "runner",
     "fvp": "open",

@@ -7,7 +7,8 @@ network, measured).
 
 The warm process serves one run at a time over its standard input and output, one line of JSON each way. It ends,
 and what it runs with it, as soon as its standard input is closed: by :meth:`WarmProcess.close`, or because the
-process that started it is gone.
+process that started it is gone. For runs side by side it can divide in two when the import is done: each half
+serves a pair of pipes of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import deploy
 from deploy import bounded_process
@@ -38,27 +40,40 @@ _POLL_S = 0.25
 
 
 class WarmProcess:
-    """One warm process.
+    """One warm process, which serves one run at a time.
 
     Args:
         module: run as ``python -m MODULE``.
         imported: the module that its ``__main__`` needs; imported once.
+        twin: whether it shall divide in two, see :attr:`twin`.
+
+    Attributes:
+        twin: its other half, to run and to close like this one; None where there is none.
     """
 
-    def __init__(self, module: str, imported: str) -> None:
+    def __init__(self, module: str, imported: str, *, twin: bool = False) -> None:
         package = str(Path(deploy.__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        (reads, requests), (replies, writes) = (os.pipe(), os.pipe()) if twin else ((-1, -1), (-1, -1))
+        theirs = (reads, writes) if twin else ()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, module, imported],
+            [sys.executable, "-m", __name__, module, imported, *map(str, theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **threads, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for whoever started it to handle
+            pass_fds=theirs,
         )
+        for end in theirs:
+            os.close(end)
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 - pipes
+        self._requests: IO[bytes] = self._process.stdin
+        self._replies: IO[bytes] = self._process.stdout
         self._reading = threading.Lock()
+        self.twin: WarmProcess | None = _Twin(self._process, requests, replies) if twin else None
 
     def run(self, arguments: Sequence[str], folder: Path, *, timeout_s: float) -> Ended | None:
         """Run the module once; see :func:`deploy.bounded_process.run`.
@@ -71,11 +86,10 @@ class WarmProcess:
             OSError: it failed, and the disk of the folder is full.
         """
         line = json.dumps({"arguments": list(arguments), "folder": str(folder)}).encode() + b"\n"
-        assert self._process.stdin is not None  # noqa: S101 - a pipe, see above
         try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-        except OSError:
+            self._requests.write(line)
+            self._requests.flush()
+        except (OSError, ValueError):  # ValueError: closed from another thread
             return None
         with self._reading:
             reply = self._reply(time.monotonic() + timeout_s)
@@ -91,13 +105,12 @@ class WarmProcess:
 
     def _reply(self, deadline: float) -> bytes | None:
         """The reply's line; empty when the process has ended, None when the time is over."""
-        assert self._process.stdout is not None  # noqa: S101 - a pipe, see above
         received = b""
         while not received.endswith(b"\n"):
-            ready, _, _ = select.select([self._process.stdout], [], [], max(deadline - time.monotonic(), 0))
+            ready, _, _ = select.select([self._replies], [], [], max(deadline - time.monotonic(), 0))
             if not ready:
                 return None
-            part = os.read(self._process.stdout.fileno(), 4096)
+            part = os.read(self._replies.fileno(), 4096)
             if not part or len(received) > _MAX_LINE_BYTES:
                 return b""
             received += part
@@ -106,16 +119,39 @@ class WarmProcess:
     def close(self) -> None:
         """End it, and what it runs; from any thread."""
         with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            self._requests.close()
+        self._wait()
+        with self._reading:  # a thread that waits for the reply has seen the end by now
+            self._replies.close()
+
+    def _wait(self) -> None:
+        """Wait for its end, which nobody asks anything of any more, and kill it when that takes too long."""
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        with self._reading:  # a thread that waits for the reply has seen the end by now
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+
+
+class _Twin(WarmProcess):
+    """The other half of a warm process: no child of this process, but reached over pipes all the same."""
+
+    def __init__(self, process: subprocess.Popen[bytes], requests: int, replies: int) -> None:
+        self._process = process
+        self._requests, self._replies = os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
+        self._reading = threading.Lock()
+        self.twin = None
+
+    def _wait(self) -> None:
+        """Its end shows as the end of its replies."""
+        ended = select.poll()
+        try:
+            ended.register(self._replies, 0)  # hang-ups are always reported
+        except ValueError:  # closed before
+            return
+        if not ended.poll(_GRACE_S * 1000):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class WarmPool:
@@ -157,12 +193,17 @@ class WarmPool:
             return bounded_process.run(command, folder, timeout_s=timeout_s)
         return ended or Ended(-signal.SIGKILL, False, "")
 
-    def start(self) -> None:
-        """Start a process now, which gets warm while the caller still makes ready what it shall run."""
-        process = WarmProcess(self._module, self._imported)
+    def start(self, *, twin: bool = False) -> None:
+        """Start a process now, which gets warm while the caller still makes ready what it shall run.
+
+        Args:
+            twin: start two, for the processor time of one import.
+        """
+        process = WarmProcess(self._module, self._imported, twin=twin)
         with self._lock:
-            self._all.add(process)
-            self._idle.append(process)
+            for each in filter(None, (process.twin, process)):
+                self._all.add(each)
+                self._idle.append(each)
 
     def close(self) -> None:
         """End all processes, and what they run."""
@@ -205,11 +246,23 @@ def close_pools() -> None:
         each.close()
 
 
-def _serve(module: str, imported: str) -> None:
-    """The warm process: one run a line of standard input, until that is closed."""
-    replies = os.dup(1)
+def _serve(module: str, imported: str, twin: Sequence[int] = ()) -> None:
+    """The warm process: one run a line of standard input, until that is closed.
+
+    Args:
+        module: as in :class:`WarmProcess`.
+        imported: as in :class:`WarmProcess`.
+        twin: descriptors that the other half takes for its standard input and output; empty for no other half.
+    """
     importlib.import_module(imported)
     gc.freeze()  # the collector leaves alone, and so uncopied, what the forks share
+    if twin:
+        half = os.fork()
+        for stream, end in enumerate(twin):
+            if half == 0:
+                os.dup2(end, stream)
+            os.close(end)
+    replies = os.dup(1)
     waker, wake = os.pipe()
     for end in (waker, wake):
         os.set_blocking(end, False)
@@ -277,5 +330,5 @@ def _run(module: str, arguments: list[str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], sys.argv[2])
+    _serve(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]])
     os._exit(0)  # nothing is open; to take the imported module apart takes a tenth of a second (measured)

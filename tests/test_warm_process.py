@@ -106,6 +106,41 @@ def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: P
     assert_gone(child)
 
 
+def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    pool.start(twin=True)
+    works = [folder(tmp_path, name) for name in ("one", "two", "three")]
+    ended: list[bounded_process.Ended] = []
+    asleep = threading.Thread(
+        target=lambda: ended.append(pool.run([sys.executable, "-m", tool, "sleep"], works[0], timeout_s=60))
+    )
+    asleep.start()
+    child = wait_for_number(works[0] / bounded_process.OUTPUT_FILE)
+    try:
+        assert pool.run([sys.executable, "-m", tool, "three"], works[1], timeout_s=30).status == 3
+        assert len(pool._all) == 2, "no third process was needed"
+        assert pool.run([sys.executable, "-m", tool, "sleep"], works[1], timeout_s=1).timed_out
+        assert asleep.is_alive()
+    finally:
+        pool.close()
+    asleep.join(timeout=10)
+    assert ended and ended[0].status != 0
+    assert_gone(child)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_twin_serves_on_when_the_other_half_is_closed(tool: str, tmp_path: Path, half: int) -> None:
+    process = WarmProcess(tool, f"{tool}.tool", twin=True)
+    assert process.twin is not None
+    halves = (process, process.twin)
+    halves[half].close()
+    work = folder(tmp_path, "work")
+    left = halves[1 - half].run(["three"], work, timeout_s=30)
+    assert left is not None and left.status == 3
+    assert halves[half].run([], work, timeout_s=30) is None
+    halves[1 - half].close()
+
+
 def test_nothing_outlives_a_killed_parent(tool: str, tmp_path: Path) -> None:
     work = folder(tmp_path, "work")
     code = (

@@ -49,6 +49,13 @@ def compile_(
     sram_limit: Annotated[
         str | None, typer.Option(help="Most SRAM the model may take: bytes, 512K, 2M. Default: the board's.")
     ] = None,
+    advice: Annotated[
+        str | None,
+        typer.Option(
+            help="What would make the model cheaper: quick (default) has the operators tried alone, full whole "
+            "networks, too, which takes minutes; or none."
+        ),
+    ] = None,
     build: Annotated[
         Path | None, typer.Option("-o", "--output", help="Build folder; default build/<model>-<npu>.")
     ] = None,
@@ -64,16 +71,18 @@ def compile_(
     """
     import click
 
-    from deploy import bounded_process
+    from deploy.cli.advice import Advising, advice_level
     from deploy.compiling import vela
 
-    run: bounded_process.Run = bounded_process.run
+    context, advising = click.get_current_context(), Advising()
+    context.call_on_close(advising.join)
+    run = None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
-        run = click.get_current_context().with_resource(vela.starting())
+        run = context.with_resource(vela.starting(twin=advice != "none"))
 
     from deploy import settings, tflite_model
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
     from deploy.cli.html_report import preload_report, refresh_report
@@ -84,9 +93,11 @@ def compile_(
     from deploy.files import check_writable, write_text
     from deploy.npu_config import npu_config
     from deploy.quantizing import model_source
+    from deploy.reporting.advice_text import MOST_HINTS
     from deploy.reporting.text import print_build
 
     kept = settings.load()
+    level = advice_level(advice, kept.advice)
     source = chosen_model(model, assignments, kept, "deploy compile MODEL --npu U55-128")
     text = source.text
     npu_name = npu or kept.npu
@@ -126,6 +137,10 @@ def compile_(
             extra[FLOAT_MODEL] = result.floating
         notes = result.document.warnings
     preload_report()
+    run = run or context.with_resource(vela.starting(twin=level is not None))
+    if level is not None:
+        target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
+        advising.start(quantized, options, level, target=target, run=run, source=source)
     try:
         opened = compile_model(
             quantized, options, folder, name=source.name, source=text, extra=extra, notes=notes, run=run
@@ -133,12 +148,13 @@ def compile_(
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, options, quiet=quiet) from error
     settings.remember_build(folder)
+    advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:
         console = stdout()
-        print_build(opened, console, every_operator=verbose)
+        print_build(opened, console, every_operator=verbose, most_hints=None if verbose else MOST_HINTS)
         if report is not None:
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")

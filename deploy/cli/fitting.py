@@ -44,7 +44,7 @@ def with_advice(
     hints = []
     if model_source.has_size(source):
         size = model.input_tensors[0].shape[1]
-        build = _builder(source)
+        build = builder(source)
         strategies = dict.fromkeys([options.optimise, "Size"])
         for strategy in strategies:
             best, complete = largest_size(
@@ -66,7 +66,7 @@ def with_advice(
     return type(error)(error.message, taken=error.taken, hints=[*ways, *hints, *error.hints])
 
 
-def _builder(source: ModelSource) -> Callable[[int], Model]:
+def builder(source: ModelSource) -> Callable[[int], Model]:
     """Builds the network for another size: with random weights and data, which change no memory."""
     from deploy.quantizing import dataset, model_source
     from deploy.quantizing.quantization import quantize

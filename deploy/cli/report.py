@@ -15,6 +15,8 @@ REPORT_EPILOG = """Examples:
 
     deploy report build/demo-u55-128 --format html -o report.html
 
+    deploy report build/demo-u55-128 --advice full
+
     deploy report build/before build/after
 
     deploy report build/before build/after --format html -o difference.html
@@ -37,7 +39,7 @@ def report(
         str,
         typer.Option(
             "--format",
-            help="text, json (compile.json; the comparison for several builds), or html (one file with charts).",
+            help="text, json (compile.json and the advice; the comparison for several), or html (with charts).",
         ),
     ] = "text",
     output: Annotated[
@@ -54,6 +56,13 @@ def report(
             "--fail-on",
             metavar="RULES",
             help="With several builds: exit 1 where one moved further from the first than these rules allow.",
+        ),
+    ] = None,
+    advice: Annotated[
+        str | None,
+        typer.Option(
+            help="Find anew what would make the model cheaper: quick (seconds) or full (minutes). "
+            "Without it, what was found last is shown."
         ),
     ] = None,
     quiet: Annotated[
@@ -73,10 +82,11 @@ def report(
     """
     from deploy import settings
     from deploy.build_folder import BuildFolder
+    from deploy.cli.advice import advice_level, advise_build
     from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
-    from deploy.printable import printable_json
+    from deploy.reporting.advice_text import json_text
     from deploy.reporting.text import print_build, print_figures
 
     if format_ not in ("text", "json", "html"):
@@ -85,7 +95,12 @@ def report(
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
+    level = advice_level(advice, "none")
     if builds is not None and len(builds) > 1:
+        if level is not None:
+            raise BadInputError(
+                "--advice is about one build", hints=[f"deploy report {builds[0]} --advice {level}"]
+            )
         return compare_builds(builds, format_, fail_on, output=output, quiet=quiet, verbose=verbose)
     if fail_on is not None:
         raise BadInputError(
@@ -95,6 +110,8 @@ def report(
     kept = settings.load()
     named = builds[0] if builds else None
     opened = BuildFolder.open(named or (Path(kept.build) if kept.build else settings.last_build()))
+    if level is not None:
+        advise_build(opened, level, quiet=quiet)
     if format_ == "html":
         from deploy.reporting.html import write_report
 
@@ -102,7 +119,7 @@ def report(
         if not quiet:
             print(f"report: {written}")
     elif format_ == "json":
-        print(printable_json(opened.document.model_dump_json(indent=2)))
+        print(json_text(opened))
     elif quiet:
         print_figures(opened.document, stdout())
     else:

@@ -66,14 +66,17 @@ class VelaResult:
 
 
 @contextlib.contextmanager
-def starting() -> Iterator[Run]:
+def starting(*, twin: bool = False) -> Iterator[Run]:
     """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
+
+    Args:
+        twin: whether two runs side by side are to come.
 
     Yields:
         What runs Vela's command; usable once or more, until the context ends.
     """
     pool = warm_process.WarmPool(MODULE, "ethosu.vela.vela")
-    pool.start()
+    pool.start(twin=twin)
     try:
         yield pool.run
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from deploy.advising.documents import read_advice
 from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
@@ -44,6 +45,7 @@ def collect(build: BuildFolder) -> Report:
         confusions={command: confusions_of(verdict) for command, verdict in verdicts.items()},
         environment=environment(build.document, compiled.quantization, verdicts),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        advice=read_advice(build),
     )
 
 

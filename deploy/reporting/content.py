@@ -13,6 +13,7 @@ from deploy.build_folder import CompileDocument, Label
 from deploy.printable import printable
 
 if TYPE_CHECKING:
+    from deploy.advising.documents import AdviceDocument
     from deploy.evaluating.document import EvaluationDocument
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import QuantizationDocument
@@ -301,6 +302,7 @@ class Report:
         environment: versions and hashes.
         missing: why a part is not there, one sentence each.
         created: when the report was written, in UTC.
+        advice: what would make the model cheaper; None where nobody asked.
     """
 
     document: CompileDocument
@@ -320,6 +322,7 @@ class Report:
     environment: tuple[EnvironmentRow, ...]
     missing: tuple[str, ...]
     created: str
+    advice: AdviceDocument | None = None
 
 
 def shown(name: str, length: int = NAME_LENGTH) -> str:

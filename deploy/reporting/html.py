@@ -10,6 +10,7 @@ from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
 from deploy.reporting import charts
+from deploy.reporting.advice_rows import hint_row
 from deploy.reporting.build_figures import ACCURACY, MEASURED_ON_TARGET
 from deploy.reporting.chart_library import javascript
 from deploy.reporting.charts import Chart
@@ -85,6 +86,7 @@ def render(report: Report, library: str) -> str:
         operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
         total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,
         cpu_operators=[row for row in report.operators if row.placement == "CPU"][:MAX_ROWS],
+        hints=[hint_row(hint) for hint in report.advice.hints[:MAX_ROWS]] if report.advice else [],
         colours=charts.LIMIT_COLOURS,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from deploy.advising.documents import read_advice
 from deploy.build_folder import (
     QUANTIZE_DOCUMENT,
     BuildFolder,
@@ -15,6 +16,7 @@ from deploy.build_folder import (
 from deploy.evaluating.document import read_evaluation
 from deploy.evaluating.text import print_accuracy
 from deploy.quantizing.agreement import OutputAgreement
+from deploy.reporting.advice_text import print_advice
 from deploy.reporting.documents import read_quantization
 from deploy.tables import figures_table, table_of
 
@@ -35,13 +37,16 @@ _PERFORMANCE = (
 )
 
 
-def print_build(build: BuildFolder, console: Console, *, every_operator: bool = False) -> None:
+def print_build(
+    build: BuildFolder, console: Console, *, every_operator: bool = False, most_hints: int | None = None
+) -> None:
     """Print the report of a build folder.
 
     Args:
         build: opened.
         console: to print on.
         every_operator: all operators by cycles instead of the first ten.
+        most_hints: how many hints; None for all.
     """
     document = build.document
     console.print(
@@ -64,6 +69,9 @@ def print_build(build: BuildFolder, console: Console, *, every_operator: bool = 
         print_accuracy(evaluation, console)
     console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
     _print_placement(document, console)
+    advice = read_advice(build)
+    if advice is not None:
+        print_advice(advice, console, most=most_hints)
     for warning in document.warnings:
         if warning not in said:
             console.print(f"note: {warning}")

@@ -12,6 +12,7 @@ from typing import Any
 import griffe
 from pydantic import BaseModel
 
+from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import CompileDocument
 from deploy.evaluating.document import EvaluationDocument
 from deploy.judging.verdict import Verdict
@@ -24,8 +25,12 @@ from deploy.sweeping.documents import SweepDocument
 
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
     "verdict": (Verdict, "`run-fvp`, `run-board` and `verify` with `--json`, and in the build folder"),
-    "compile": (CompileDocument, "`compile`, as `compile.json` in the build folder; `report --format json`"),
+    "compile": (
+        CompileDocument,
+        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` beside",
+    ),
     "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
+    "advice": (AdviceDocument, "`compile` and `report --advice`, as `advice.json` in the build folder"),
     "optimize": (OptimizeDocument, "`optimize --json`"),
     "evaluate": (EvaluationDocument, "`evaluate`, as `evaluate.json` in the build folder, and `--json`"),
     "comparison": (Comparison, "`report A B --format json`"),

@@ -25,6 +25,7 @@ SECTIONS = [
     "memory",
     "flash",
     "placement",
+    "advice",
     "roofline",
     "bandwidth",
     "graph",
