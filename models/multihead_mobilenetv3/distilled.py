@@ -120,11 +120,10 @@ def measure(
 
 
 def _order(seeds: tuple[int, ...]) -> Iterator[tuple[Arm, int]]:
-    """The pairs that are compared first; labels always before what is compared with them."""
-    for arms in (ARMS[:2], ARMS[2:]):
-        for seed in seeds:
-            for arm in arms:
-                yield arm, seed
+    """Seed by seed, labels always before what is compared with them."""
+    for seed in seeds:
+        for arm in ARMS:
+            yield arm, seed
 
 
 def _outcome(
