@@ -55,8 +55,14 @@ def test_featherface_v2_ultra(size: int, npu: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("npu", ["U55-32", "U55-64", "U55-256", "U65-256", "U65-512"])
+@pytest.mark.parametrize("npu", ["U55-32", "U55-64", "U55-256", "U65-256"])
 @pytest.mark.parametrize(("name", "cpu_before"), [("cbam", 4), ("squeeze_and_excite", 0)])
 def test_attention_networks_on_other_npus(name: str, cpu_before: int, npu: str) -> None:
     wanted = WANTED_OF_FEW_MACS if npu in ("U55-32", "U55-64") else WANTED
     check(optimized(name, 64, npu, TOLERANCE), cpu_before, wanted)
+
+
+@pytest.mark.slow
+def test_on_u65_512_averages_stay_and_the_rest_wins() -> None:
+    assert optimized("squeeze_and_excite", 64, "U65-512", TOLERANCE).verdict == "unchanged"
+    check(optimized("cbam", 64, "U65-512", TOLERANCE), 4)
