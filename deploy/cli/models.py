@@ -163,11 +163,12 @@ def train_model(
     from deploy import zoo
     from deploy.cli.console import progress
     from deploy.errors import BadInputError
+    from deploy.zoo import training
 
     project = zoo.find(name)
     choice = None
     if teacher is not None:
-        choice = zoo.TeacherChoice(teacher, tuple(teacher_set or ()), teacher_weights, temperature, soft)
+        choice = training.TeacherChoice(teacher, tuple(teacher_set or ()), teacher_weights, temperature, soft)
     else:
         terms = {
             "--teacher-set": teacher_set,
@@ -180,7 +181,7 @@ def train_model(
                 raise BadInputError(f"{option} goes with --teacher")
     target = output or Path("build") / f"{project.name}.weights.h5"
     with progress("training") as bar:
-        zoo.train(
+        training.train(
             name,
             target,
             settings or (),

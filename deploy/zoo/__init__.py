@@ -2,21 +2,20 @@
 
 A model project is a package with a ``project.toml`` that says what it is and which of its functions do what; see
 :mod:`deploy.zoo.project`. Finding and listing reads these files only: no project is imported, NumPy and TensorFlow
-least of all. :mod:`deploy.zoo.quantized` quantizes a network, :mod:`deploy.zoo.cards` measures one for its card.
+least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.quantized` quantizes one,
+:mod:`deploy.zoo.cards` measures one for its card.
 """
 
 from deploy.assignments import assignments_of
 from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
 from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, projects
-from deploy.zoo.training import TeacherChoice, train
 
 __all__ = [
     "Measured",
     "Network",
     "Pretrained",
     "Project",
-    "TeacherChoice",
     "as_json",
     "assignments_of",
     "build",
@@ -28,6 +27,5 @@ __all__ = [
     "pretrained",
     "projects",
     "settle",
-    "train",
     "write_data",
 ]

@@ -12,6 +12,7 @@ from deploy.errors import BadInputError
 from deploy.models.mobilenetv4.builder import Options
 from deploy.models.mobilenetv4.train import network_input, train
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.zoo import training
 
 FITTING = {"classes": 10, "channels": 1, "size": 32}
 
@@ -51,9 +52,9 @@ def test_a_wider_network_teaches_a_narrow_one(tmp_path: Path) -> None:
     wide, narrow = tmp_path / "wide.weights.h5", tmp_path / "narrow.weights.h5"
     zoo.network("mobilenetv4", [*options, "width=0.5"], trained=False).model.save_weights(wide)
     lines: list[str] = []
-    teacher = zoo.TeacherChoice("models:mobilenetv4", [*options, "width=0.5"], wide)
+    teacher = training.TeacherChoice("models:mobilenetv4", [*options, "width=0.5"], wide)
     chosen = [*options, "width=0.25"]
-    zoo.train("mobilenetv4", narrow, chosen, epochs=2, images=256, teacher=teacher, log=lines.append)
+    training.train("mobilenetv4", narrow, chosen, epochs=2, images=256, teacher=teacher, log=lines.append)
     # The wide one is not trained, which its accuracy tells.
     before, *epochs = lines
     assert before.startswith(
