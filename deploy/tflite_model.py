@@ -6,9 +6,11 @@ The flatbuffers runtime for Python does not verify what it reads, so every acces
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,16 +194,31 @@ def load(content: bytes, *, source: str = "model") -> Model:
             f"{source}: not a TFLite model (the TFL3 identifier is missing)",
             hints=["pass a .tflite file, a .keras or .h5 model, a SavedModel folder or FILE.py:function"],
         )
-    try:
+    with damage_named(source):
         return _parse(content)
+
+
+@contextlib.contextmanager
+def damage_named(source: str) -> Iterator[None]:
+    """Work on what a file holds: whatever goes wrong there is the file's damage.
+
+    Args:
+        source: names the model in the error.
+
+    Raises:
+        BadInputError: an index, a shape or a length did not fit.
+    """
+    try:
+        yield
     except (
         struct.error,
-        IndexError,
-        ValueError,
-        TypeError,
+        ArithmeticError,
+        AssertionError,
         AttributeError,
-        OverflowError,
+        LookupError,
         MemoryError,
+        TypeError,
+        ValueError,
     ) as error:
         raise BadInputError(
             f"{source}: the TFLite model is damaged ({type(error).__name__}: {error})",

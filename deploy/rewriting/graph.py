@@ -51,7 +51,7 @@ class Graph:
 
     Attributes:
         tensors: by index; a rewrite adds to them.
-        nodes: in execution order.
+        nodes: in execution order; to change them, assign a new list.
         inputs: tensors, in the file's order.
         outputs: tensors, in the file's order.
     """
@@ -63,7 +63,7 @@ class Graph:
             BadInputError: it has several subgraphs, or its operators are not in the order of execution.
         """
         self.tensors: list[Tensor] = []
-        self.nodes: list[Node] = []
+        self.nodes = []
         self.inputs: tuple[int, ...] = ()
         self.outputs: tuple[int, ...] = ()
         self._records: dict[int, Any] = {}
@@ -74,6 +74,10 @@ class Graph:
     def _read(self, model: Model) -> None:
         if model.subgraphs != 1:
             raise BadInputError(f"the model has {model.subgraphs} subgraphs; only models of one can be rewritten")
+        with tflite_model.damage_named("the model"):
+            self._take(model)
+
+    def _take(self, model: Model) -> None:
         schema = tflite_model.schema()
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
         records = self._model.subgraphs[0]
@@ -101,6 +105,16 @@ class Graph:
             if not written.isdisjoint(node.outputs):
                 raise BadInputError(f"operator {number} ({node.code}) writes what was computed before")
             written.update(node.outputs)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The operators."""
+        return self._nodes
+
+    @nodes.setter
+    def nodes(self, nodes: list[Node]) -> None:
+        self._nodes = nodes
+        self._found: tuple[dict[int, Node], dict[int, list[Node]]] | None = None
 
     def add_tensor(
         self,
@@ -142,11 +156,23 @@ class Graph:
 
     def producer(self, tensor: int) -> Node | None:
         """The operator that writes a tensor; None for inputs and constants."""
-        return next((node for node in self.nodes if tensor in node.outputs), None)
+        return self._ends()[0].get(tensor)
 
     def consumers(self, tensor: int) -> list[Node]:
         """The operators that read a tensor."""
-        return [node for node in self.nodes if tensor in node.inputs]
+        return self._ends()[1].get(tensor, [])
+
+    def _ends(self) -> tuple[dict[int, Node], dict[int, list[Node]]]:
+        """Who writes and who reads each tensor, found out anew when the operators have changed."""
+        if self._found is None:
+            producers: dict[int, Node] = {}
+            consumers: dict[int, list[Node]] = {}
+            for node in self.nodes:
+                producers.update(dict.fromkeys(node.outputs, node))
+                for index in dict.fromkeys(node.inputs):
+                    consumers.setdefault(index, []).append(node)
+            self._found = producers, consumers
+        return self._found
 
     def private(self, tensor: int, reader: Node) -> bool:
         """Whether an activation is read by this operator alone and is no output of the graph."""
@@ -179,12 +205,15 @@ class Graph:
         Args:
             inputs: names of the inputs for a SignatureDef, which a graph that was not read does not have.
             outputs: likewise.
+
+        Raises:
+            BadInputError: what was read cannot be written.
         """
         if inputs is not None and outputs is not None:
             self.inputs, self.outputs = tuple(inputs.values()), tuple(outputs.values())
-        return tflite_model.load(
-            _Writer(self, self._model, self._records).write(inputs, outputs), source="rewritten"
-        )
+        with tflite_model.damage_named("the rewritten model"):
+            content = _Writer(self, self._model, self._records).write(inputs, outputs)
+        return tflite_model.load(content, source="the rewritten model")
 
 
 class _Writer:

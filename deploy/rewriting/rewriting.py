@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deploy import tflite_model
 from deploy.rewriting.emitter import Emitter
 from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rules import ALL
@@ -68,14 +69,19 @@ class Rewritten:
 
 
 def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
-    """The sites of a graph; every operator belongs to one at most, the first rule's."""
+    """The sites of a graph; every operator belongs to one at most, the first rule's.
+
+    Raises:
+        BadInputError: operators and tensors do not fit together.
+    """
     taken: set[Node] = set()
     sites = []
-    for rule in rules:
-        for site in rule(graph):
-            if taken.isdisjoint(site.nodes):
-                taken.update(site.nodes)
-                sites.append(site)
+    with tflite_model.damage_named("the model"):
+        for rule in rules:
+            for site in rule(graph):
+                if taken.isdisjoint(site.nodes):
+                    taken.update(site.nodes)
+                    sites.append(site)
     return sites
 
 
@@ -122,9 +128,14 @@ def changes(
 
 
 def put(graph: Graph, site: Site, form: Form) -> list[Node]:
-    """Put a form in the place of a site, and return its operators."""
+    """Put a form in the place of a site, and return its operators.
+
+    Raises:
+        BadInputError: operators and tensors do not fit together.
+    """
     emit = Emitter(graph, graph.tensors[site.output].name)
-    form.write(emit, site.inputs, site.output)
+    with tflite_model.damage_named("the model"):
+        form.write(emit, site.inputs, site.output)
     graph.replace(site.nodes, emit.nodes)
     return emit.nodes
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from optimizing.attention_network import attention_network
 from rewriting.small_graphs import SmallGraph, shuffled, upsampled
 
+from deploy import tflite_model
+from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.narrow_convolutions import folded_kernel
 from deploy.rewriting.rules.transposes import merged
+from deploy.rewriting.trial import signature
 from deploy.tflite_model import Model
 
 
@@ -186,6 +191,30 @@ def test_forms_of_a_mean_are_exact_for_powers_of_two_only() -> None:
     (power,), (other,) = find(Graph(channel_mean(16))), find(Graph(channel_mean(20)))
     assert all(form.exact for form in power.forms)
     assert not any(form.exact for form in other.forms)
+
+
+def test_damaged_models_are_refused_and_nothing_else_happens() -> None:
+    """What the reader lets pass of a model with changed bytes, the rules must stand."""
+    content = attention_network().content
+    choices = random.Random(4)  # noqa: S311 - no secrets
+    passed = refused = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(choices.randint(1, 4)):
+            damaged[choices.randrange(len(damaged))] = choices.choice(
+                [0, 1, 127, 128, 255, choices.randrange(256)]
+            )
+        try:
+            graph = Graph(tflite_model.load(bytes(damaged)))
+            for site in find(graph):
+                signature(graph, site)
+                put(graph, site, choices.choice(site.forms))
+            graph.model()
+            passed += 1
+        except BadInputError:
+            refused += 1
+    assert passed > 50
+    assert refused > 50
 
 
 def test_a_shuffle_that_others_read_is_left_alone() -> None:

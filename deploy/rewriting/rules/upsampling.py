@@ -31,8 +31,10 @@ def upsampling(graph: Graph) -> Iterator[Site]:
             if factor not in _FACTORS or repeated != tuple(result.shape[1:3]):
                 continue
             indices = moved(graph, chain)
+            if indices is None:
+                continue
             positions = np.arange(source.elements).reshape(source.shape)
-            if indices is None or not np.array_equal(indices, positions.repeat(factor, 1).repeat(factor, 2)):
+            if not np.array_equal(indices, positions.repeat(factor, 1).repeat(factor, 2)):
                 continue
             form = Form("RESIZE_NEAREST_NEIGHBOR", _resize)
             yield Site("nearest-neighbour upsampling", chain, (source.index,), result.index, (form,))
