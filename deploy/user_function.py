@@ -68,12 +68,15 @@ def parameters(reference: str) -> frozenset[str]:
 def errors_reported(reference: str) -> Iterator[None]:
     """Turn an exception inside the user's code into one clear error with its line.
 
+    Its folder can be imported from meanwhile, and nothing is written there, bytecode neither.
+
     Raises:
         BadInputError: the block raised anything but an error of our own.
     """
     file, _ = split(reference)
     folder = str(file.resolve().parent)
     sys.path.append(folder)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     except DeployError:
@@ -81,6 +84,7 @@ def errors_reported(reference: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         raise BadInputError(f"{reference}: {_describe(error, file)}") from error
     finally:
+        sys.dont_write_bytecode = kept
         if folder in sys.path:
             # The last one: the same folder may have stood there before.
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]

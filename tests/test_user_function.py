@@ -72,3 +72,12 @@ def test_a_missing_function_names_those_that_exist(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"there is no file .*gone\.py"):
         user_function.call(f"{tmp_path}/gone.py:f")
+
+
+def test_no_bytecode_is_left_beside_the_users_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "beside.py").write_text("SIZE = 3\n")
+    reference = write(tmp_path, "from beside import SIZE\ndef f():\n    return SIZE\n")
+    assert user_function.call(f"{reference}:f") == 3
+    assert sys.dont_write_bytecode is False
+    assert not list(tmp_path.rglob("__pycache__"))
