@@ -162,10 +162,6 @@ class Emitter:
         inputs = (x, self._ints((height, width)))
         return self._add("RESIZE_NEAREST_NEIGHBOR", inputs, (batch, height, width, channels), options, out)
 
-    def unary(self, code: str, x: int, options: Any = None, out: int | None = None) -> int:
-        """An operator on one tensor that keeps its shape."""
-        return self._add(code, (x,), self.tensor(x).shape, options, out)
-
     def _weights(
         self, x: int, kernel: NDArray[np.int8], scales: Sequence[float], bias: NDArray[np.int32] | None, axis: int
     ) -> tuple[int, int]:

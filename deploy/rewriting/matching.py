@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from deploy.rewriting.graph import Graph, Node
 from deploy.tflite_model import Tensor
 
-_PLAIN = ("NONE", 0)
-
 
 def is_int8(*tensors: Tensor) -> bool:
     """Whether all are int8 with one scale each."""
@@ -31,7 +29,7 @@ def is_map(tensor: Tensor) -> bool:
 
 def is_plain(node: Node) -> bool:
     """Whether no activation function is fused into the operator."""
-    return getattr(node.options, "fusedActivationFunction", 0) in _PLAIN
+    return not getattr(node.options, "fusedActivationFunction", 0)
 
 
 def axes(graph: Graph, node: Node) -> tuple[int, ...]:

@@ -27,6 +27,9 @@ _ALLOCATOR = "LinearAlloc"
 """Where the tensors lie does not matter here, and Vela's own choice looks for it up to a hundred times longer:
 21 s against 0.3 s for the 60 parts of an attention network, with the same cycles (measured)."""
 
+_MOST_OPERANDS = 8
+"""Elements of an int32 constant that says what an operator does: axes, a shape, a permutation."""
+
 _MOST_BYTES = 256 << 20
 """Feature maps of one trial together; more goes into another one."""
 
@@ -58,14 +61,14 @@ class Costs:
 
 
 def signature(graph: Graph, site: Site) -> Hashable:
-    """What a site's costs depend on: operators, options, shapes and quantization, not the weights' values."""
+    """What a site's costs depend on: operators, options, shapes and axes; not scales, nor the weights' values."""
 
     def tensor(index: int) -> Hashable:
         if index < 0:
             return None
         found = graph.tensors[index]
-        small = found.data.tobytes() if found.data is not None and found.dtype == "int32" else None
-        return (found.shape, found.dtype, small if found.data is not None and found.elements <= 8 else None)
+        is_operand = found.data is not None and found.dtype == "int32" and found.elements <= _MOST_OPERANDS
+        return (found.shape, found.dtype, found.data.tobytes() if found.data is not None and is_operand else None)
 
     return (
         site.rule,
