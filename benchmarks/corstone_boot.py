@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import runner_path
 
 INPUT_BYTES = 1 << 20

@@ -20,8 +20,8 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.firmware_project import firmware_build
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import Sample, load_inputs, random_inputs
-from deploy.npu_config import npu_config
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.firmware_link import FirmwareLink

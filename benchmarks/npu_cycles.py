@@ -23,16 +23,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from deploy import tflite_model
 from deploy.chatter import silenced
 from deploy.compiling.debug_database import parse_debug_database
 from deploy.compiling.vela_reports import debug_table
+from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.npu import Architecture
-from deploy.npu.decoder import decode
-from deploy.npu.operations import DmaOperation
-from deploy.npu.payload import parse_payload
-from deploy.npu.statistics import Statistics, record
-from deploy.npu_config import NpuConfig, npu_config
+from deploy.npu.stream.decoder import decode
+from deploy.npu.stream.operations import DmaOperation
+from deploy.npu.stream.payload import parse_payload
+from deploy.npu.timing.statistics import Statistics, record
+from deploy.tflite import model as tflite_model
 
 QUANTILES = (10, 50, 90)
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from deploy import tflite_model
 from deploy.chatter import silenced
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu import weight_cache
-from deploy.npu_config import npu_config
+from deploy.npu.weights.layout import cache as weight_cache
+from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 

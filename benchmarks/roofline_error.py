@@ -20,11 +20,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.roofline.comparison import Comparison, compare
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "roofline.md"
 BEGIN, END = "<!-- written by benchmarks/roofline_error.py -->", "<!-- end of what is written -->"

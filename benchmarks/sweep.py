@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deploy.compiling import vela
 from deploy.executors import available_processors
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.sweeping.axes import targets
 
 TARGET = 1.2

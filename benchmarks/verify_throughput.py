@@ -52,11 +52,11 @@ def parts(path: Path) -> None:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"  # read when NumPy is imported
     from deploy.build_folder import BuildFolder
+    from deploy.hardware.npus import npu_config
     from deploy.judging.inputs import random_inputs
     from deploy.judging.oracles import TflmKernels, tflm_installed
     from deploy.judging.reference import ReferenceKernels
-    from deploy.npu_config import npu_config
-    from deploy.tflite_model import read
+    from deploy.tflite.model import read
     from deploy.verifying.npu_inference import NpuInference
     from deploy.verifying.verification import batch_size, stacked
 

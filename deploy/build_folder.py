@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model, Tensor, read
+from deploy.tflite.model import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"

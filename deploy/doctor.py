@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deploy.errors import DeployError
-from deploy.npu_config import npu_config
+from deploy.hardware.boards import Board, boards
+from deploy.hardware.npus import npu_config
 from deploy.simulators import fvp_locate
-from deploy.simulators.fvp_boards import Board, boards
 
 State = Literal["ok", "missing", "broken", "optional"]
 

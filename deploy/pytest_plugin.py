@@ -128,13 +128,13 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 
 
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
-    from deploy import tflite_model
     from deploy.cli.quantizing import quantize_source
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
-    from deploy.npu_config import npu_config
+    from deploy.hardware.npus import npu_config
     from deploy.quantizing import model_source
+    from deploy.tflite import model as tflite_model
 
     quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
     chosen = compile_options(npu_config(options.pop("npu", _DEFAULT_NPU)), **options)

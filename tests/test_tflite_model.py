@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
+from deploy.tflite import model as tflite_model
 
 
 def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:

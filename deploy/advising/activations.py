@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy import tflite_model
 from deploy.advising.place import Place
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_int8, is_plain
 from deploy.rewriting.site import Site
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph, Node
 
 _COMPUTES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD")
 """Operators that look their results up in a table on the way: behind them a function costs less."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from deploy.advising.place import Place
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.site import Site
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Model, Tensor
 
 _ON_HOST = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 """Functions that keep the order of the scores: a host that only compares them need not even apply them."""

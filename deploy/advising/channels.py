@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deploy.advising.place import Place
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.site import Site
-from deploy.tflite_model import Quantization
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Quantization
 
 _UNIT = 8
 _MOST_DROPPED = 8

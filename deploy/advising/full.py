@@ -16,8 +16,8 @@ from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.optimizing.context import Compiled, Context
-from deploy.rewriting.graph import Graph
-from deploy.tflite_model import Model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 SECONDS = 180.0
 """After which nothing new is begun."""

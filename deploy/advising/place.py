@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deploy.advising.documents import Kind, Outputs
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.site import Site
+from deploy.tflite.graph import Graph
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from deploy.compiling.vela import VelaOptions
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rewriting import Change
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, signature
-from deploy.tflite_model import Quantization
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Quantization
 
 FINDERS: tuple[Finder, ...] = (host_functions, border_conversions, swishes, resizes, odd_channels)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deploy import tflite_model
 from deploy.advising.place import Place
-from deploy.rewriting.emitter import VALID, Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_int8, is_map, same_quantization
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite import model as tflite_model
+from deploy.tflite.emitter import VALID, Emitter
+from deploy.tflite.graph import Graph, Node
 
 _STEPS = {4: 2, 8: 3}
 """Factor -> how many times two."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
     from deploy.quantizing.model_source import ModelSource
-    from deploy.tflite_model import Model
+    from deploy.tflite.model import Model
 
 LEVELS = ("none", "quick", "full")
 QUICK_S = 30.0
@@ -83,7 +83,7 @@ class Advising:
         from deploy.advising.quick import candidates, quick_hints
         from deploy.advising.time_limit import TimeLimit
         from deploy.compiling.fitting import vela_options
-        from deploy.rewriting.graph import Graph
+        from deploy.tflite.graph import Graph
 
         with self._noted():
             self._found = candidates(Graph(self._model))
@@ -190,12 +190,12 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
         BadInputError: its model is damaged, or its options are none that this deploy knows.
         NotInstalledError: Vela is missing.
     """
-    from deploy import tflite_model
     from deploy.cli.html_report import refresh_report
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.fitting import CORSTONE_300_SRAM
-    from deploy.npu_config import npu_config
+    from deploy.hardware.npus import npu_config
+    from deploy.tflite import model as tflite_model
 
     document = build.document
     limit = document.sram_limit

@@ -81,7 +81,7 @@ def compile_(
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = context.with_resource(vela.starting(twin=advice != "none"))
 
-    from deploy import settings, tflite_model
+    from deploy import settings
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
@@ -91,10 +91,11 @@ def compile_(
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
-    from deploy.npu_config import npu_config
+    from deploy.hardware.npus import npu_config
     from deploy.quantizing import model_source
     from deploy.reporting.advice_text import MOST_HINTS
     from deploy.reporting.text import print_build
+    from deploy.tflite import model as tflite_model
 
     kept = settings.load()
     level = advice_level(advice, kept.advice)

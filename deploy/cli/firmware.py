@@ -48,7 +48,7 @@ def firmware(
     from deploy.firmware_project.tflm_library import EXPECTED, examine
     from deploy.judging.labels import load_labels
     from deploy.printable import printable
-    from deploy.tflite_model import read
+    from deploy.tflite.model import read
 
     kept = settings.load()
     opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compilation import DoesNotFitError
     from deploy.compiling.compile_options import CompileOptions
     from deploy.quantizing.model_source import ModelSource
-    from deploy.tflite_model import Model
+    from deploy.tflite.model import Model
 
 SEARCH_S = 180.0
 """Seconds after which nothing new is tried."""

@@ -59,17 +59,18 @@ def optimize(
     """
     import click
 
-    from deploy import settings, tflite_model
+    from deploy import settings
     from deploy.cli.console import stdout
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
+    from deploy.hardware.npus import npu_config
     from deploy.judging.inputs import load_inputs, random_inputs
-    from deploy.npu_config import npu_config
     from deploy.optimizing.optimization import optimize as run_optimization
     from deploy.optimizing.text import print_optimization
     from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
+    from deploy.tflite import model as tflite_model
 
     if model.suffix != ".tflite":
         raise BadInputError(

@@ -57,7 +57,7 @@ def search(
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.files import write_text
-    from deploy.npu_config import npu_config
+    from deploy.hardware.npus import npu_config
     from deploy.searching import chart
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of

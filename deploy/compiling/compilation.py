@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
-from deploy import bounded_process, tflite_model
+from deploy import bounded_process
 from deploy import build_folder as folder_layout
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
@@ -19,7 +19,8 @@ from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.quantizing.float_operators import float_operators
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 
 class DoesNotFitError(BadInputError):

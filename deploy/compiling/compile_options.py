@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.compiling import vela
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.npu_config import NpuConfig
+from deploy.hardware.npus import NpuConfig
 
 _SIZE = re.compile(r"(\d+)\s*(?:([KM])(?:I?B)?|B)?", re.IGNORECASE)
 _KIB = 1024

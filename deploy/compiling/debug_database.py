@@ -19,7 +19,7 @@ from pathlib import Path
 
 from deploy.compiling.vela_reports import debug_table
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 _MAX_BYTES = 256 * 1024 * 1024
 

@@ -15,8 +15,8 @@ from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
-from deploy.tflite_model import Model
+from deploy.hardware.npus import npu_config
+from deploy.tflite.model import Model
 
 CORSTONE_300_SRAM = 2 * 1024 * 1024
 """Two banks of 1 MB at 0x31000000: what the arena of a Shared_Sram model may take on the board."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.build_folder import OperatorRecord
 from deploy.compiling.vela_reports import Fallback, Layer
-from deploy.tflite_model import Model, Operator
+from deploy.tflite.model import Model, Operator
 
 NPU_OPERATOR = "ethos-u"
 _NO_REASON = "Vela gives no reason"

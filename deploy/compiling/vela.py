@@ -15,7 +15,7 @@ from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.npu_config import NpuConfig
+from deploy.hardware.npus import NpuConfig
 
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""

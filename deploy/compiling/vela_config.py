@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.npu_config import NpuConfig
+from deploy.hardware.npus import NpuConfig
 
 CONFIG_FILE = "Arm/vela.ini"
 _SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."

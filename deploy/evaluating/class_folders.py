@@ -13,7 +13,7 @@ from deploy.evaluating.heads import Head
 from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import Batch, InputForms
 from deploy.quantizing.dataset import IMAGE_SUFFIXES, InputSpec, read_image, spread
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 _MAX_IMAGES = 1_000_000
 

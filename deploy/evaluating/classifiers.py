@@ -15,11 +15,11 @@ from deploy.errors import BadInputError, TargetError
 from deploy.evaluating.float_source import FloatNetwork
 from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.files import private_folder
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.verdict import FirmwareRecord, Platform
-from deploy.npu_config import npu_config
 from deploy.targets.target_run import RunOptions, TargetRun
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import batch_size
 

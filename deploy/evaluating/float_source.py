@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
 from deploy.quantizing.dataset import InputSpec
+from deploy.tflite import model as tflite_model
 
 if TYPE_CHECKING:
     from deploy.quantizing.model_source import ModelSource

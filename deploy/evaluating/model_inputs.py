@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.quantizing.quantization import quantize_values
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite.model import Model, Tensor
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
-from deploy.tflite_model import Model, Operator, read
+from deploy.hardware.npus import npu_config
+from deploy.tflite.model import Model, Operator, read
 
 ETHOS_U = "ethos-u"
 ARENA_MARGIN_BYTES = 2048

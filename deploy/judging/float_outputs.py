@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.inputs import Sample
 from deploy.judging.oracles import OptimisedKernels
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 
 def float_outputs(path: Path | None, source: Model, samples: Sequence[Sample]) -> tuple[Sample, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite.model import Model, Tensor
 
 MAX_ARRAY_BYTES = 4 * 1024**3
 """Bound on what one ``.npz`` may unpack to."""

@@ -17,7 +17,7 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.forked import fatal_signal
 from deploy.judging.reference import ReferenceKernels, check_inputs
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 TFLM_VERSION = "0.dev20261023182759"
 """Only dated pre-releases exist; this one was measured."""

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.counters import event_counts
-from deploy.npu.decoder import Program, decode
 from deploy.npu.errors import MemoryAccessError, NpuError
-from deploy.npu.execution import run
-from deploy.npu.statistics import Statistics
-from deploy.npu.weight_cache import WeightCache
+from deploy.npu.execution.program import run
+from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.timing.counters import event_counts
+from deploy.npu.timing.statistics import Statistics
+from deploy.npu.weights.cache import WeightCache
 
 _MASK = 0xFFFFFFFF
 

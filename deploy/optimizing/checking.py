@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.hardware.npus import NpuConfig
 from deploy.judging.comparison import OutputComparison, compare_outputs
 from deploy.judging.inputs import Sample
 from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.verdict import judge
-from deploy.npu_config import NpuConfig
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.upsampling import upsampling
-from deploy.tflite_model import Model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import batch_size, stacked, unstacked
 

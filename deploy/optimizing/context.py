@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy import bounded_process, tflite_model
+from deploy import bounded_process
 from deploy.bounded_process import Run
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
@@ -20,11 +20,12 @@ from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.rewriting import trial
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, Costs, signature
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Model
 
 _MOST_ROUNDS = 8
 

@@ -22,11 +22,11 @@ from deploy.judging.verdict import judge
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
 from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.targets.target_run import tool_versions
-from deploy.tflite_model import Model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 _NPU_TOLERANCE_LSB = 1.0
 """What passes as equal on the NPU, as in ``deploy verify``."""

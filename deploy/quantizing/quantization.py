@@ -12,7 +12,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
@@ -24,7 +23,8 @@ from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_operators import float_operators
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model, Tensor
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]

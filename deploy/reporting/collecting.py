@@ -13,7 +13,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
 from deploy.evaluating.document import read_evaluation
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.reporting.confusions import confusions_of
 from deploy.reporting.content import OperatorRow, Provenance, Report
 from deploy.reporting.documents import read_quantization, read_verdicts, vela_file

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deploy.compiling.placement import NPU_OPERATOR
 from deploy.reporting.content import CompressedWeights, Flash, FlashPart, short_name, shown
 from deploy.reporting.schedule import Scheduled
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 _WEIGHTS_INPUT = 1
 """The input of TFLite's convolutions and fully connected layers that holds the weights."""

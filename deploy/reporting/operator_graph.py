@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.reporting.content import Edge, Node, OperatorGraph, OperatorRow, short_name, shown
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 MAX_OPERATORS = 400
 """Most operators that are drawn; the table lists the others."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deploy.build_folder import CompileDocument
 from deploy.reporting.content import OperatorRow, short_name, shown
 from deploy.reporting.schedule import LIMITS, Scheduled
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 
 def operator_rows(

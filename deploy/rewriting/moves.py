@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.rewriting.graph import Graph, Node
+from deploy.tflite.graph import Graph, Node
 
 MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "TILE")
 _MAX_ELEMENTS = 1 << 22

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy import tflite_model
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.rules import ALL
 from deploy.rewriting.site import Form, Rule, Site
 from deploy.rewriting.trial import Cost, Costs, signature
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Model
 
 _MOST_PASSES = 4
 

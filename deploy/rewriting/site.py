@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 Write = Callable[[Emitter, tuple[int, ...], int], None]
 """Writes a form: (emitter, the site's inputs, the tensor to compute)."""

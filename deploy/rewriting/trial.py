@@ -13,15 +13,16 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy import bounded_process, tflite_model
+from deploy import bounded_process
 from deploy.bounded_process import Run
 from deploy.compiling import vela
 from deploy.compiling.placement import place
 from deploy.compiling.vela import VelaOptions
 from deploy.errors import BadInputError
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.site import Site
+from deploy.tflite import model as tflite_model
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 _ALLOCATOR = "LinearAlloc"
 """Where the tensors lie does not matter here, and Vela's own choice looks for it up to a hundred times longer:

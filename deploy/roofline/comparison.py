@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from deploy.compiling import vela
-from deploy.npu_config import NpuConfig
+from deploy.hardware.npus import NpuConfig
 from deploy.roofline.layer import layers
 from deploy.roofline.npu import estimate
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 
 @dataclass(frozen=True)

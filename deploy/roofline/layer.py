@@ -10,7 +10,7 @@ import numpy as np
 
 from deploy.errors import BadInputError
 from deploy.roofline.windows import Window, windows
-from deploy.tflite_model import Model, Operator, Tensor
+from deploy.tflite.model import Model, Operator, Tensor
 
 Shape = tuple[int, int, int]
 """Height, width, depth; what is left of a longer shape is in the height."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploy.compiling.vela_config import check_combination, installed_config
-from deploy.npu_config import NpuConfig
+from deploy.hardware.npus import NpuConfig
 
 _PORT_BYTES = {"U55": 8, "U65": 16}
 _LABELS = {"Sram": "SRAM", "Dram": "DRAM", "OffChipFlash": "flash", "OnChipFlash": "flash"}

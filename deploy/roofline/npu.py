@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.errors import BadInputError
-from deploy.npu_config import NpuConfig, npu_config
+from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.roofline.layer import Layer
 from deploy.roofline.memories import Memories, Port, memories
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding, terms_of

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from deploy.hardware.npus import NpuConfig
 from deploy.npu.architecture import Architecture
-from deploy.npu.block_geometry import BRICK
-from deploy.npu_config import NpuConfig
+from deploy.npu.timing.block_geometry import BRICK
 from deploy.roofline.layer import Layer
 from deploy.roofline.memories import Memories, Port
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 _LARGEST = 65_536
 

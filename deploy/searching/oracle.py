@@ -20,10 +20,10 @@ from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
+from deploy.hardware.npus import NpuConfig
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.models.mobilenetv4.predicted import predicted_layers
-from deploy.npu_config import NpuConfig
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.simulators.fvp_boards import Board, Version
+from deploy.hardware.boards import Board, Version
 
 TERMINALS = (0, 1, 2, 5)
 

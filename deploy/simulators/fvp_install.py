@@ -17,7 +17,7 @@ from pathlib import Path
 from deploy import bounded_process
 from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.files import private_folder, replacing_folder
-from deploy.simulators.fvp_boards import Board, boards, common
+from deploy.hardware.boards import Board, boards, common
 from deploy.simulators.fvp_locate import identified
 
 ACCEPT_OPTION = "--accept-arm-licence"

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.npu_config import NpuConfig
-from deploy.simulators.fvp_boards import (
+from deploy.hardware.boards import (
     Board,
     Version,
     board_of_executable,
@@ -23,6 +22,7 @@ from deploy.simulators.fvp_boards import (
     executables,
     release_of,
 )
+from deploy.hardware.npus import NpuConfig
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"

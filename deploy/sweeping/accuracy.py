@@ -20,7 +20,7 @@ from deploy.quantizing.model_source import ModelSource
 from deploy.quantizing.quantization import quantized_inputs
 from deploy.sweeping.pareto import ACCURACY
 from deploy.tables import SHARE
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 CHUNK = 64
 """Samples of one job."""

@@ -11,7 +11,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.npu_config import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
 from deploy.quantizing import model_source
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.documents import Skipped

@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import deploy
-from deploy import tflite_model, warm_process
+from deploy import warm_process
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -23,10 +23,11 @@ from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_config
 from deploy.judging.sample_bytes import unpack_samples
-from deploy.npu_config import npu_config
 from deploy.sweeping.documents import PointResult
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 _IMPORTED = "ethosu.vela.vela"
 """What the warm processes hold imported: all of Vela but its ``__main__``."""

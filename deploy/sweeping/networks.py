@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import deploy
-from deploy import tflite_model, user_function
+from deploy import user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
@@ -22,7 +22,8 @@ from deploy.quantizing.float_model import import_tensorflow
 from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, key_of
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 _MAX_FILES = 1_000_000
 _KIND = "network"

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy import tflite_model
 from deploy.errors import BadInputError, DeployError, ExitStatus, NotInstalledError, TargetError
 from deploy.executors import Workers, cluster, gather
 from deploy.files import private_folder
+from deploy.hardware.npus import npu_config
 from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample
 from deploy.judging.sample_bytes import pack_samples, unpack_samples
-from deploy.npu_config import npu_config
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.simulated_target import simulated_target
+from deploy.tflite import model as tflite_model
 
 CHUNKS_PER_SLOT = 4
 """So many chunks a worker, so that a slow one does not keep the others waiting at the end."""

@@ -25,7 +25,7 @@ from deploy.targets.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, Firmware
 from deploy.targets.protocol import Hello, Result, TensorEntry, printable
 from deploy.targets.runner_firmware import last_lines
 from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
-from deploy.tflite_model import Tensor
+from deploy.tflite.model import Tensor
 
 _FIRST_PORT = 5000
 _START_TIMEOUT_S = 60.0

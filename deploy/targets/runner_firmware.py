@@ -18,8 +18,8 @@ from pathlib import Path
 
 from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
-from deploy.npu_config import NpuConfig
-from deploy.simulators.fvp_boards import Board, default_board
+from deploy.hardware.boards import Board, default_board
+from deploy.hardware.npus import NpuConfig
 
 MODEL_ADDRESS = 0x9000_0000
 INPUT_ADDRESS = 0x9200_0000

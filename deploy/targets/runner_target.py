@@ -25,7 +25,7 @@ from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.targets import runner_firmware as runner
 from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
-from deploy.tflite_model import Tensor
+from deploy.tflite.model import Tensor
 
 _GRACE_S = 15
 _TELLING_BYTES = 8

@@ -11,7 +11,7 @@ from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample, named_inputs
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.runner_target import RunnerTarget
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 
 RUNNER = "runner"
 

@@ -21,6 +21,8 @@ import deploy
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
+from deploy.hardware.boards import common, default_board
+from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.judging.answer import Answer
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
@@ -31,12 +33,10 @@ from deploy.judging.predictions import all_predictions
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.run_figures import run_figures
 from deploy.judging.verdict import FirmwareRecord, Platform, ReferenceOpinion, Verdict, judge, reason_of_second
-from deploy.npu_config import NpuConfig, npu_config
-from deploy.simulators.fvp_boards import common, default_board
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.simulated_target import RUNNER, Target, simulated_target
-from deploy.tflite_model import Model, Tensor
+from deploy.tflite.model import Model, Tensor
 
 DEFAULT_TOLERANCE_LSB = 1.0
 _MAX_PREDICTIONS = 10_000

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.errors import BadInputError, TargetError
 from deploy.judging.oracles import Oracle
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite_model import Model, Operator, Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model, Operator, Tensor
 
 _STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"])
 
@@ -125,7 +125,7 @@ class OperatorFiles:
     """Writes files that hold one operator of a model each.
 
     Args:
-        model: read by :mod:`deploy.tflite_model`, which has checked it.
+        model: read by :mod:`deploy.tflite.model`, which has checked it.
     """
 
     def __init__(self, model: Model) -> None:

@@ -19,8 +19,8 @@ from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.judging.known_differences import Evidence, alternatives, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.operations import BlockOperation
-from deploy.tflite_model import Model, Operator, Tensor
+from deploy.npu.stream.operations import BlockOperation
+from deploy.tflite.model import Model, Operator, Tensor
 from deploy.verifying.cpu_operators import CpuOperator, OperatorFiles
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe

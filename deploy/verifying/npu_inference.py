@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.npu.decoder import Program, decode
-from deploy.npu.execution import run as run_program
-from deploy.npu.memory import Memory
-from deploy.npu.operations import Operation
-from deploy.npu_config import NpuConfig
-from deploy.tflite_model import Model, Operator, Tensor
+from deploy.hardware.npus import NpuConfig
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.program import run as run_program
+from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.stream.operations import Operation
+from deploy.tflite.model import Model, Operator, Tensor
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 
 _CUSTOM_CODE = "ethos-u"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     BlockOperation,
     ConvolutionOperation,
     ElementwiseOperation,

@@ -19,6 +19,7 @@ from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
 from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.files import write_text
+from deploy.hardware.npus import npu_config
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, random_inputs
@@ -29,9 +30,8 @@ from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.predictions import all_predictions
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.verdict import Platform, ReferenceOpinion, Verdict, judge, reason_of_second
-from deploy.npu_config import npu_config
 from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, Models, read_models, tool_versions
-from deploy.tflite_model import Model
+from deploy.tflite.model import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.fitting import vela_options
@@ -25,8 +25,9 @@ from deploy.compiling.placement import NPU_OPERATOR
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.npu_config import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import NPU_CONFIGS, npu_config
 from deploy.quantizing.quantization import Quantized
+from deploy.tflite import model as tflite_model
 from deploy.zoo import Measured, Project
 from deploy.zoo.card_results import (
     CARD_FILE,

@@ -19,18 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.build_folder import BuildFolder, Document, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.face_detection import accuracy, data, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
 from deploy.models.face_detection.synthetic import Scene
-from deploy.npu_config import npu_config
 from deploy.quantizing.quantization import Quantized
+from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.zoo.quantized import quantize_network
 

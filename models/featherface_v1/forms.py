@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.compiling import vela
+from deploy.hardware.npus import npu_config
 from deploy.models.featherface_v1.results import NPU, FormFigures
-from deploy.npu_config import npu_config
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
 from deploy.models.multihead_mobilenetv3.results import HeadResult, Results, TargetResult, WeightsResult
-from deploy.npu_config import npu_config
 from deploy.quantizing.quantization import Quantized
+from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.zoo import Pretrained, cards
 from deploy.zoo.quantized import quantize_network

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from tflite_writer import GraphWriter, schema
 
-from deploy import tflite_model
-from deploy.rewriting.graph import Graph
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 
 class SmallNetwork:

@@ -13,10 +13,10 @@ from deploy.advising.quick import candidates
 from deploy.advising.time_limit import TimeLimit
 from deploy.bounded_process import run
 from deploy.compiling.compile_options import CompileOptions, compile_options
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.optimizing.context import Context
-from deploy.rewriting.graph import Graph
-from deploy.tflite_model import Model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from deploy.bounded_process import Ended, run
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
-from deploy.rewriting.graph import Graph
-from deploy.tflite_model import Model
+from deploy.hardware.npus import npu_config
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 
 def vela_options(npu: str = "U55-128") -> VelaOptions:

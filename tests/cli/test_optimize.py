@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from optimizing.attention_network import attention_network, inputs, plain_network
 
-from deploy import tflite_model
 from deploy.cli.main import run
+from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.cli.main import run
+from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.cli.main import run
 from deploy.compiling import vela
 from deploy.compiling.vela_config import installed_config
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
+from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow  # the model that is compiled is quantized by a fixture
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.compiling.compilation import DoesNotFitError, compile_model
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
+from deploy.tflite import model as tflite_model
 
 FIGURES = {
     "inference_time": "ms",

@@ -4,7 +4,7 @@ import pytest
 
 from deploy.compiling.compile_options import compile_options, parse_size
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 
 
 @pytest.mark.parametrize(

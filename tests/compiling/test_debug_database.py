@@ -9,7 +9,7 @@ import pytest
 from deploy.cli.main import run
 from deploy.compiling.debug_database import DebugDatabase, parse_debug_database, read_debug_database
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model, read
+from deploy.tflite.model import Model, read
 
 
 @pytest.fixture(scope="module")

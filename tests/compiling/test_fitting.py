@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model
 from deploy.compiling import fitting
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.fitting import largest_size, other_ways, sram_of, try_ways
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
-from deploy.tflite_model import Model
+from deploy.hardware.npus import npu_config
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 
 def options_of(npu: str, **kwargs: str | int) -> CompileOptions:

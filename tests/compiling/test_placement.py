@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model
 from deploy.compiling import vela
 from deploy.compiling.placement import place
 from deploy.compiling.vela import VelaOptions, VelaResult
 from deploy.compiling.vela_reports import Layer
-from deploy.npu_config import npu_config
-from deploy.tflite_model import Model
+from deploy.hardware.npus import npu_config
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 
 @pytest.fixture(scope="module")

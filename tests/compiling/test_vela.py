@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions, command_line
 from deploy.errors import BadInputError
-from deploy.npu_config import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.tflite import model as tflite_model
 
 
 def options(npu: NpuConfig, arena: int | None = None) -> VelaOptions:

@@ -4,7 +4,7 @@ import pytest
 
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.npu_config import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import NPU_CONFIGS, npu_config
 
 
 def test_every_npu_has_defaults_that_exist_and_go_together() -> None:

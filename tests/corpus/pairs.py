@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.chatter import silenced
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
 from deploy.errors import BadInputError, DeployError, NotInstalledError
+from deploy.hardware.npus import NPU_CONFIGS, NpuConfig
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import Sample, random_inputs
 from deploy.judging.known_differences import summarise
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu_config import NPU_CONFIGS, NpuConfig
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.errors import DeployError
 from deploy.files import write_bytes
-from deploy.tflite_model import load
+from deploy.tflite.model import load
 
 from .conversion import CACHE
 

@@ -17,8 +17,8 @@ from corpus.random_networks import random_networks
 from corpus.real import real_networks
 from corpus.run import RANDOM_NETWORKS, networks_of, run_all
 from corpus.table import failing, pair_status, summary
-from deploy import tflite_model
-from deploy.npu_config import NPU_CONFIGS
+from deploy.hardware.npus import NPU_CONFIGS
+from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,7 +13,7 @@ from guest import build_guest
 from simulator import COMMAND, UART_TO_STDOUT, alive, children, simulate
 
 from deploy.corstone.cli import run
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import runner_path
 
 FOREVER = 'int main(void) { print("running\\n"); REG(NPU + 8) = 0xc; for (;;) { } }'

@@ -8,7 +8,7 @@ from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.errors import TargetError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import runner_path
 
 pytestmark = pytest.mark.system

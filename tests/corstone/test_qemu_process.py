@@ -10,7 +10,7 @@ from simulator import alive
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.errors import NotInstalledError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import runner_path
 
 RUNNER = runner_path(npu_config("U55-128"))

@@ -12,7 +12,7 @@ import pytest
 from simulator import UART_TO_STDOUT, simulate
 
 from deploy.corstone.links import create_links
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import runner_path
 
 pytestmark = [pytest.mark.system, pytest.mark.tensorflow]

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, CompileDocument, sha256_of_bytes
 from deploy.cli.main import run
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.operations import ConvolutionOperation, DmaOperation, Operation
-from deploy.npu_config import npu_config
-from deploy.tflite_model import Model
+from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import stacked
 

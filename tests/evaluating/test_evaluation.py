@@ -223,10 +223,11 @@ def test_a_whole_machine_gives_the_same_counts(
 def test_the_demo_network_counts_as_its_own_evaluation_does(
     demo_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from deploy import tflite_model, zoo
+    from deploy import zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
     from deploy.reporting.documents import read_quantization
+    from deploy.tflite import model as tflite_model
 
     images, labels = fashion_mnist.test_inputs(200)
     fashion_mnist.write(Path(), count=200)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.evaluating import sources
@@ -19,7 +18,8 @@ from deploy.evaluating.labelled_data import InputDigest, LabelledData, Request
 from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.judging.inputs import load_inputs
 from deploy.judging.labels import load_labels
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 CLASSES = 10
 

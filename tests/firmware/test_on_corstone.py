@@ -18,8 +18,8 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import TargetError
 from deploy.firmware_project.firmware_build import build_project, npu_firmware, write_project
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import Sample, random_inputs
-from deploy.npu_config import npu_config
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.firmware_target import Expectations, FirmwareTarget

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
 from deploy.cli.main import run
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import random_inputs
 from deploy.reporting.collecting import collect
+from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from npu.written_networks import written_networks
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
+from deploy.tflite import model as tflite_model
 
 
 def test_outputs_come_by_name_with_the_models_own_shapes_and_types(mlperf_tiny: dict[str, Path]) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu_config import npu_config
 from deploy.quantizing.quantization import Quantized
+from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 

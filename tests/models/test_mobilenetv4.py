@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.compiling import vela
 from deploy.errors import BadInputError
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
 from deploy.models.mobilenetv4.counting import parameters
 from deploy.models.mobilenetv4.predicted import predicted_layers
-from deploy.npu_config import npu_config
 from deploy.roofline import Layer, estimate, layers
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
 
 # Counted with timm 1.0.20 (`sum(p.numel() for p in model.parameters())`), by its modules.

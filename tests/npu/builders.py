@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     Activation,
     AddressRange,
     ConvolutionOperation,

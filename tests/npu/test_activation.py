@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, StreamError, UnsupportedError
-from deploy.npu.activation import finish
-from deploy.npu.curves import sigmoid, tanh
-from deploy.npu.memory import Memory
-from deploy.npu.operations import Function
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.curves import sigmoid, tanh
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import Function
 
 from .builders import activation, convolution, feature_map
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deploy.npu import StreamError, UnsupportedError
-from deploy.npu.commands import Cmd0, Cmd1, Command, split
+from deploy.npu.stream.commands import Cmd0, Cmd1, Command, split
 
 
 def words(*values: int) -> np.ndarray:

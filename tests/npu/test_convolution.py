@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture, UnsupportedError, WeightCache, WeightStreamError
-from deploy.npu.activation import finish
-from deploy.npu.convolution import convolve
-from deploy.npu.feature_maps import read, write
-from deploy.npu.memory import Memory
-from deploy.npu.operations import AddressRange, ConvolutionOperation, Padding, Rounding, Upscale
-from deploy.npu.scaling import rescale
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.convolution import convolve
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.scaling import rescale
+from deploy.npu.stream.operations import AddressRange, ConvolutionOperation, Padding, Rounding, Upscale
 
 from .builders import convolution, feature_map, kernel
 

@@ -1,7 +1,8 @@
 import numpy as np
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.counters import (
+from deploy.npu.stream.decoder import decode
+from deploy.npu.timing.counters import (
     AXI0_READ_BEATS,
     AXI0_WRITE_BEATS,
     AXI1_READ_BEATS,
@@ -10,7 +11,6 @@ from deploy.npu.counters import (
     event_counts,
     traffic,
 )
-from deploy.npu.decoder import decode
 
 # DMA from region 0 to region 1, then from region 1 into the SHRAM (an internal destination).
 TWO_DMAS = [0x130, 0x10131, 0x4030, 0, 0x4031, 16, 0x4032, 32, 0x10]

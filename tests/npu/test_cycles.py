@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture
-from deploy.npu.cycles import estimate
-from deploy.npu.operations import AddressRange, DmaOperation, ElementwiseMode, Function, PoolingMode
-from deploy.npu.transfers import U55_HIGH_END_EMBEDDED, MemorySystem, MemoryTiming, memory_system
+from deploy.npu.stream.operations import AddressRange, DmaOperation, ElementwiseMode, Function, PoolingMode
+from deploy.npu.timing.cycles import estimate
+from deploy.npu.timing.transfers import U55_HIGH_END_EMBEDDED, MemorySystem, MemoryTiming, memory_system
 
 from .builders import activation, convolution, elementwise, feature_map, kernel, pooling
 

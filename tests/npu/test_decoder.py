@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, StreamError, UnsupportedError
-from deploy.npu.commands import Cmd0, Cmd1
-from deploy.npu.decoder import decode
-from deploy.npu.operations import (
+from deploy.npu.stream.commands import Cmd0, Cmd1
+from deploy.npu.stream.decoder import decode
+from deploy.npu.stream.operations import (
     DmaOperation,
     ElementwiseMode,
     ElementwiseOperation,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, MemoryAccessError, UnsupportedError
-from deploy.npu.dma import copy
-from deploy.npu.memory import Memory
-from deploy.npu.operations import DmaOperation
+from deploy.npu.execution.dma import copy
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import DmaOperation
 
 U55 = Architecture("U55", 32)
 

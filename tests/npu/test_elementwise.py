@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture
-from deploy.npu.elementwise import elementwise
-from deploy.npu.feature_maps import read, write
-from deploy.npu.memory import Memory
-from deploy.npu.operations import ElementwiseMode as Mode
-from deploy.npu.operations import OperandScaling, Rounding, Scale
+from deploy.npu.execution.elementwise import elementwise
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import ElementwiseMode as Mode
+from deploy.npu.stream.operations import OperandScaling, Rounding, Scale
 
 from . import builders
 from .builders import feature_map

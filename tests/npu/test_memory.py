@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, MemoryAccessError, StreamError, UnsupportedError
-from deploy.npu.memory import Memory
+from deploy.npu.execution.memory import Memory
 
 U55 = Architecture("U55", 128)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import WeightStreamError
-from deploy.npu.mlw import decompress
+from deploy.npu.weights.mlw import decompress
 
 
 def compress(weights: np.ndarray) -> bytes:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.chatter import silenced
+from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu_config import npu_config
+from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 from .networks import Network, known_difference, networks

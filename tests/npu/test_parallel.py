@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from deploy.npu import parallel
+from deploy.npu.execution import parallel
 
 
 def test_every_item_is_visited_once(monkeypatch: pytest.MonkeyPatch) -> None:

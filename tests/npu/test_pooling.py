@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture, UnsupportedError
-from deploy.npu.activation import finish
-from deploy.npu.feature_maps import read, write
-from deploy.npu.memory import Memory
-from deploy.npu.operations import Padding, PoolingMode, PoolingOperation, Rounding, Scale, Upscale
-from deploy.npu.pooling import pool
-from deploy.npu.scaling import rescale
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.pooling import pool
+from deploy.npu.execution.scaling import rescale
+from deploy.npu.stream.operations import Padding, PoolingMode, PoolingOperation, Rounding, Scale, Upscale
 
 from .builders import feature_map, kernel, pooling
 

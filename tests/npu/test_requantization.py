@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture
-from deploy.npu.activation import finish
-from deploy.npu.memory import Memory
-from deploy.npu.operations import Function, Rounding
-from deploy.npu.requantization import Requantizer
-from deploy.npu.scaling import rescale
-from deploy.npu.weights import ChannelScales
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.requantization import Requantizer
+from deploy.npu.execution.scaling import rescale
+from deploy.npu.stream.operations import Function, Rounding
+from deploy.npu.weights.layout import ChannelScales
 
 from .builders import activation, convolution, feature_map
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import UnsupportedError
-from deploy.npu.operations import Rounding
-from deploy.npu.scaling import rescale, round_half_away
+from deploy.npu.execution.scaling import rescale, round_half_away
+from deploy.npu.stream.operations import Rounding
 
 
 def natural(value: int, shift: int) -> int:

@@ -1,7 +1,7 @@
 from deploy.npu import Architecture
-from deploy.npu.counters import Traffic
-from deploy.npu.operations import AddressRange, DmaOperation, ElementwiseMode, PoolingMode
-from deploy.npu.statistics import Statistics, record
+from deploy.npu.stream.operations import AddressRange, DmaOperation, ElementwiseMode, PoolingMode
+from deploy.npu.timing.counters import Traffic
+from deploy.npu.timing.statistics import Statistics, record
 
 from .builders import convolution, elementwise, feature_map, kernel, pooling
 

@@ -1,9 +1,9 @@
 import numpy as np
 
 from deploy.npu import Architecture, WeightCache
-from deploy.npu.memory import Memory
-from deploy.npu.operations import AddressRange
-from deploy.npu.weight_cache import PreparedWeights
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import AddressRange
+from deploy.npu.weights.cache import PreparedWeights
 
 from .builders import convolution, feature_map
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import WeightStreamError
-from deploy.npu.weights import WeightLayout, arrange, decode_scales, decode_weights, stream_length
+from deploy.npu.weights.layout import WeightLayout, arrange, decode_scales, decode_weights, stream_length
 
 
 @st.composite

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from deploy.npu import UnsupportedError
-from deploy.npu.operations import Padding, Upscale
-from deploy.npu.windows import prepare, window_size, windows
+from deploy.npu.execution.windows import prepare, window_size, windows
+from deploy.npu.stream.operations import Padding, Upscale
 
 from .builders import NO_PADDING, kernel
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deploy.compiling.compile_options import compile_options
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
-from deploy.npu_config import npu_config
 from deploy.optimizing.document import OptimizeDocument
 from deploy.optimizing.optimization import optimize
 

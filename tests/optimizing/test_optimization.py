@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from optimizing.attention_network import attention_network, plain_network
 
-from deploy import tflite_model
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
-from deploy.npu_config import npu_config
 from deploy.optimizing import optimization
 from deploy.optimizing.context import Context
 from deploy.optimizing.optimization import Optimized, optimize
 from deploy.rewriting import rewriting
-from deploy.rewriting.emitter import Emitter
 from deploy.rewriting.site import Form, Site
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.model import Model
 
 
 def wrong(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:

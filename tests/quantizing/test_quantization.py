@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset, model_source
 from deploy.quantizing.quantization import Quantized, float_operators, quantize, quantize_values, quantized_inputs
-from deploy.tflite_model import Quantization, Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Quantization, Tensor
 
 MODELS = """
 import keras

@@ -14,12 +14,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.cli.html_report import keep_verdict
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
+from deploy.tflite import model as tflite_model
 from deploy.verifying.verification import Verification, VerifyOptions
 
 ATTACK = "</script><script>alert(1)</script>"

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_reports import debug_table
 from deploy.npu.architecture import Architecture
-from deploy.npu.decoder import decode
-from deploy.npu.operations import BlockOperation, FeatureMap
-from deploy.npu.payload import parse_payload
+from deploy.npu.stream.decoder import decode
+from deploy.npu.stream.operations import BlockOperation, FeatureMap
+from deploy.npu.stream.payload import parse_payload
 from deploy.reporting.collecting import collect
 from deploy.reporting.content import LiveTensor, MemoryMap
 from deploy.reporting.documents import vela_file
 from deploy.reporting.live_tensors import memory_maps
+from deploy.tflite import model as tflite_model
 
 
 @pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder
 from deploy.reporting import operator_graph as module
 from deploy.reporting.collecting import collect
 from deploy.reporting.graph_chart import graph_chart
 from deploy.reporting.operator_graph import _in_lanes, operator_graph
+from deploy.tflite import model as tflite_model
 
 
 def test_the_graph_has_every_operator_and_every_tensor_between_them(residual: BuildFolder) -> None:

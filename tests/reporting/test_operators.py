@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.reporting.collecting import collect
 from deploy.reporting.operators import limit_of
 from deploy.reporting.schedule import MEMORIES, read_schedule

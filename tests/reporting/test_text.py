@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy import tflite_model
 from deploy.build_folder import BuildFolder, Figure
 from deploy.cli.main import run
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.text import agreement_table, print_build
 from deploy.tables import format_figure
+from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture(scope="module")

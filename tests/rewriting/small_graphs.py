@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_writer import GraphWriter
 
-from deploy import tflite_model
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 SCALE, ZERO = 0.047, -11
 

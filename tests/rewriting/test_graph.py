@@ -9,12 +9,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph, shuffled
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import find, put
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph
 
 
 @pytest.mark.parametrize("name", ["image_classification", "keyword_spotting", "visual_wake_words"])

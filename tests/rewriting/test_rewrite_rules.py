@@ -11,16 +11,16 @@ from ai_edge_litert import schema_py_generated as schema
 from optimizing.attention_network import attention_network
 from rewriting.small_graphs import SmallGraph, shuffled, upsampled
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.narrow_convolutions import folded_kernel
 from deploy.rewriting.rules.transposes import merged
 from deploy.rewriting.trial import signature
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 
 def outputs(model: Model, seed: int) -> dict[str, np.ndarray]:

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from rewriting.small_graphs import SmallGraph
 
-from deploy import bounded_process, tflite_model
+from deploy import bounded_process
 from deploy.compiling import vela
-from deploy.npu_config import npu_config
-from deploy.rewriting.graph import Graph
+from deploy.hardware.npus import npu_config
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph
+from deploy.tflite.model import Model
 
 NPU = npu_config("U55-128")
 OPTIONS = vela.VelaOptions(NPU, NPU.system_config, NPU.memory_mode)

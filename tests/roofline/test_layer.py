@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
 from deploy.roofline.layer import layers, packed_bytes
 from deploy.roofline.windows import Window
-from deploy.tflite_model import Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Tensor
 
 
 def weights(values: np.ndarray) -> Tensor:

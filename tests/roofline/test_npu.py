@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite_model, zoo
+from deploy import zoo
 from deploy.errors import BadInputError
-from deploy.npu_config import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import NPU_CONFIGS, npu_config
 from deploy.roofline.comparison import compare
 from deploy.roofline.layer import Layer
 from deploy.roofline.memories import memories
 from deploy.roofline.npu import estimate
 from deploy.roofline.windows import Window
-from deploy.tflite_model import Model
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
 
 NPUS = ("U55-128", "U65-256")
 BOUND = 1.3

@@ -7,7 +7,7 @@ import pytest
 
 from deploy import warm_process
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
 from deploy.searching.proxy import VALIDATION, Proxy
 from deploy.searching.space import block_space, width_space

@@ -4,9 +4,9 @@ import pytest
 
 from deploy.corstone.links import launcher_name
 from deploy.corstone.parameters import parameter_table
-from deploy.npu_config import NPU_CONFIGS
-from deploy.simulators import fvp_boards
-from deploy.simulators.fvp_boards import Board, boards
+from deploy.hardware import boards as fvp_boards
+from deploy.hardware.boards import Board, boards
+from deploy.hardware.npus import NPU_CONFIGS
 
 BOARDS = {f"{board.name}-{board.npu_family}": board for board in boards()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulators.fvp_boards import Board, Version, boards
+from deploy.hardware.boards import Board, Version, boards
 from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "fvp"

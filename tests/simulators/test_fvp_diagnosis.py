@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import NotInstalledError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.simulators import fvp_locate
 from deploy.simulators.fvp_diagnosis import executable_format
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.cli.main import run
 from deploy.errors import BadInputError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.simulators import fvp_docker, fvp_locate
 
 U55 = npu_config("U55-128")

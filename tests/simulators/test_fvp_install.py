@@ -84,7 +84,7 @@ def test_at_a_terminal_the_user_is_asked_and_only_the_words_count(
 def test_by_default_it_goes_where_it_is_found_later(
     download: Path, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deploy.npu_config import npu_config
+    from deploy.hardware.npus import npu_config
     from deploy.simulators import fvp_locate
 
     monkeypatch.setenv("HOME", str(in_folder))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.simulators import fvp_locate
 
 U55 = npu_config("U55-128")

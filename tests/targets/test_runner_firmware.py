@@ -7,7 +7,7 @@ import pytest
 
 from deploy.build_folder import CompileDocument, Figure, TensorRecord
 from deploy.errors import BadInputError, TargetError
-from deploy.npu_config import npu_config
+from deploy.hardware.npus import npu_config
 from deploy.targets.runner_firmware import check_fits, last_lines, read_report, runner_path
 
 METRICS = [{"samples": [{"name": "NPU ACTIVE", "value": [1234]}, {"name": "NPU IDLE", "value": [5]}]}]

@@ -14,11 +14,11 @@ import pytest
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, sha256_of_bytes
 from deploy.cli.main import run
 from deploy.errors import BadInputError
+from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
 from deploy.judging.verdict import Verdict
-from deploy.npu_config import npu_config
-from deploy.tflite_model import read
+from deploy.tflite.model import read
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import Verification, VerifyOptions, batch_size, stacked, unstacked
 
@@ -57,7 +57,7 @@ def planted(build: Path, target: Path, place: int, value: bytes) -> Path:
 
 def bias_of(build: Path, number: int) -> int:
     """Offset in the read-only data of the scale records of the convolution ``number`` (from 0)."""
-    from deploy.npu.operations import ConvolutionOperation, DmaOperation, Operation
+    from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
 
     found: list[int] = []
     copies: dict[int, int] = {}

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import axes, is_int8, is_map, same_quantization
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 _FOLDS = (1, 4, 8)
 _HALVES = (0, 1, 2)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_map, same_quantization
 from deploy.rewriting.moves import MOVES, chain_to, moved
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 
 def channel_shuffles(graph: Graph) -> Iterator[Site]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.matching import is_plain, same_quantization
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph
 
 _ROWS = (16, 32, 64)
 

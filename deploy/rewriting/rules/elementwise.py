@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_int8, is_map
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 _OPERATORS = ("ADD", "SUB", "MUL")
 """Not MAXIMUM: as maps of 16 channels it makes its neighbours dearer than it gets cheaper itself (measured)."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.rewriting.emitter import SAME, Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_int8, is_map, is_plain, same_quantization
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import SAME, Emitter
+from deploy.tflite.graph import Graph, Node
 
 _FOLDS = (2, 4, 8)
 _MOST_CHANNELS = 64

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph, Node
 from deploy.rewriting.matching import is_int8
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph, Node
 
 _LEAST_ROWS = 64
 

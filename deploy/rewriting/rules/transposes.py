@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.matching import same_quantization
 from deploy.rewriting.site import Form, Site, Write
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph
 
 
 def transposes(graph: Graph) -> Iterator[Site]:

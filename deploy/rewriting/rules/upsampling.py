@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deploy.rewriting.emitter import Emitter
-from deploy.rewriting.graph import Graph
 from deploy.rewriting.matching import is_map, same_quantization
 from deploy.rewriting.moves import chain_to, moved
 from deploy.rewriting.site import Form, Site
+from deploy.tflite.emitter import Emitter
+from deploy.tflite.graph import Graph
 
 _FACTORS = (2, 4, 8)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.npu.memory import Memory
-from deploy.npu.operations import DmaOperation
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import DmaOperation
 
 
 def copy(operation: DmaOperation, memory: Memory) -> None:

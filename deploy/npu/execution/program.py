@@ -8,24 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.convolution import convolve
-from deploy.npu.counters import DEFAULT_REGION_CONFIG
-from deploy.npu.decoder import Program, decode
-from deploy.npu.dma import copy
-from deploy.npu.elementwise import elementwise
 from deploy.npu.errors import NpuError, UnsupportedError
-from deploy.npu.memory import Memory
-from deploy.npu.operations import (
+from deploy.npu.execution.convolution import convolve
+from deploy.npu.execution.dma import copy
+from deploy.npu.execution.elementwise import elementwise
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.parallel import one_blas_thread
+from deploy.npu.execution.pooling import pool
+from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.stream.operations import (
     ConvolutionOperation,
     DmaOperation,
     ElementwiseOperation,
     Operation,
     PoolingOperation,
 )
-from deploy.npu.parallel import one_blas_thread
-from deploy.npu.pooling import pool
-from deploy.npu.statistics import Statistics
-from deploy.npu.weight_cache import WeightCache
+from deploy.npu.timing.counters import DEFAULT_REGION_CONFIG
+from deploy.npu.timing.statistics import Statistics
+from deploy.npu.weights.cache import WeightCache
 
 Observer = Callable[[Operation, Memory], None]
 """Called after every operation with what it was and the memory as it left it."""

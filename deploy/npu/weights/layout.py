@@ -1,7 +1,7 @@
 """Decodes weight and scale streams.
 
-A weight stream is MLW-compressed (see :mod:`deploy.npu.mlw`). Its values come in the order in which the MAC
-units take them; :func:`arrange` puts them back into a tensor. The order was worked out
+A weight stream is MLW-compressed (see :mod:`deploy.npu.weights.mlw`). Its values come in the order in which the
+MAC units take them; :func:`arrange` puts them back into a tensor. The order was worked out
 from Vela's encoder and is checked against it by the tests.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import WeightStreamError
-from deploy.npu.mlw import decompress
+from deploy.npu.weights.mlw import decompress
 
 IFM_UBLOCK_DEPTH = 8
 SCALE_RECORD_BYTES = 10

@@ -1,6 +1,7 @@
 """NPU_OP_CONV and NPU_OP_DEPTHWISE: convolutions, transpose convolutions and fully connected layers.
 
-``acc = sum((ifm - zero_point) * weight) + bias``, scaled per channel, finished by :mod:`deploy.npu.activation`.
+``acc = sum((ifm - zero_point) * weight) + bias``, scaled per channel, finished by
+:mod:`deploy.npu.execution.activation`.
 The sums run in floating point through BLAS, which is exact while they fit the mantissa (see PreparedWeights).
 """
 
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.feature_maps import read, write
-from deploy.npu.memory import Memory
-from deploy.npu.operations import ConvolutionOperation, Padding, Upscale
-from deploy.npu.parallel import for_each
-from deploy.npu.weight_cache import PreparedWeights, WeightCache
-from deploy.npu.windows import prepare, window_size, windows
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.parallel import for_each
+from deploy.npu.execution.windows import prepare, window_size, windows
+from deploy.npu.stream.operations import ConvolutionOperation, Padding, Upscale
+from deploy.npu.weights.cache import PreparedWeights, WeightCache
 
 # Working sets of one step, small enough for the host's caches (measured on x86 with 1.25 MB of level 2).
 _DENSE_BYTES = 1 << 20

@@ -1,7 +1,7 @@
 """Per-channel scaling and output stage of convolutions, fast: floating point decides, integers settle doubts.
 
-The exact result is a rounded multiple of the accumulator (:func:`deploy.npu.scaling.rescale`). Floating point
-computes that multiple with a known error. Where rounding the lower and the upper bound of it gives the same
+The exact result is a rounded multiple of the accumulator (:func:`deploy.npu.execution.scaling.rescale`). Floating
+point computes that multiple with a known error. Where rounding the lower and the upper bound of it gives the same
 element, that element is exact; the few others are computed with integers.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.activation import clamp_range, element_dtype, finish, look_up
 from deploy.npu.architecture import Architecture
+from deploy.npu.execution.activation import clamp_range, element_dtype, finish, look_up
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.scaling import Rescale
 from deploy.npu.limits import STEP_ELEMENTS
-from deploy.npu.memory import Memory
-from deploy.npu.operations import ConvolutionOperation, Function, Rounding
-from deploy.npu.scaling import Rescale
-from deploy.npu.weights import ChannelScales
+from deploy.npu.stream.operations import ConvolutionOperation, Function, Rounding
+from deploy.npu.weights.layout import ChannelScales
 
 _ROW = 2048
 """Channel vectors are repeated up to this length: short inner loops are slow."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.commands import Cmd0, Cmd1, Command, split
 from deploy.npu.errors import NpuError, StreamError, UnsupportedError
-from deploy.npu.operations import (
+from deploy.npu.stream.commands import Cmd0, Cmd1, Command, split
+from deploy.npu.stream.operations import (
     ConvolutionOperation,
     DmaOperation,
     ElementwiseMode,
@@ -23,8 +23,8 @@ from deploy.npu.operations import (
     Scale,
     Upscale,
 )
-from deploy.npu.register_values import RegisterValues
-from deploy.npu.statistics import OperationRecord, record
+from deploy.npu.stream.register_values import RegisterValues
+from deploy.npu.timing.statistics import OperationRecord, record
 
 _IGNORED = frozenset(
     # Program order is execution order here, so nothing has to be waited for.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.operations import FeatureMap
+from deploy.npu.stream.operations import FeatureMap
 
 
 def every_byte(dtype: np.dtype[np.generic]) -> NDArray[np.generic]:

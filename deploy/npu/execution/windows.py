@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.limits import MAX_ELEMENTS
-from deploy.npu.operations import Kernel, Padding, Upscale
+from deploy.npu.stream.operations import Kernel, Padding, Upscale
 
 T = TypeVar("T", bound=np.generic)
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.commands import Cmd0, Cmd1, Command
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.limits import MAX_KERNEL
-from deploy.npu.operations import (
+from deploy.npu.stream.commands import Cmd0, Cmd1, Command
+from deploy.npu.stream.operations import (
     Activation,
     AddressRange,
     FeatureMap,

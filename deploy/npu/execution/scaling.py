@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.operations import Rounding
+from deploy.npu.stream.operations import Rounding
 
 _SAFE = 1 << 62
 """Products below this leave room for the rounding constant in an int64."""

@@ -19,13 +19,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu import tables
-from deploy.npu.activation import clamped, finish
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.feature_maps import read, write
-from deploy.npu.memory import Memory
-from deploy.npu.operations import (
+from deploy.npu.execution import tables
+from deploy.npu.execution.activation import clamped, finish
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.scaling import multiply_shift, rescale, round_half_away
+from deploy.npu.execution.tiling import tiles
+from deploy.npu.stream.operations import (
     ElementwiseMode,
     ElementwiseOperation,
     Function,
@@ -33,8 +35,6 @@ from deploy.npu.operations import (
     Rounding,
     Scale,
 )
-from deploy.npu.scaling import multiply_shift, rescale, round_half_away
-from deploy.npu.tiling import tiles
 
 _WORTH_A_TABLE = 1 << 12
 """Elements from which a table of all pairs pays; it is kept for the next run."""

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError, WeightStreamError
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.limits import MAX_MACS, MAX_TAPS
-from deploy.npu.memory import Memory
-from deploy.npu.operations import ConvolutionOperation
-from deploy.npu.requantization import Requantizer
-from deploy.npu.weights import ChannelScales, WeightLayout, decode_scales, decode_weights
+from deploy.npu.stream.operations import ConvolutionOperation
+from deploy.npu.weights.layout import ChannelScales, WeightLayout, decode_scales, decode_weights
 
 _MOST_PER_BYTE = 64
 _PROBE = 64

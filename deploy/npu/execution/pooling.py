@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu import tables
-from deploy.npu.activation import finish
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.feature_maps import read, write
+from deploy.npu.execution import tables
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.tiling import tiles
+from deploy.npu.execution.windows import prepare, window_size
 from deploy.npu.limits import MAX_TAPS
-from deploy.npu.memory import Memory
-from deploy.npu.operations import PoolingMode, PoolingOperation, Scale, Upscale
-from deploy.npu.scaling import rescale
-from deploy.npu.tiling import tiles
-from deploy.npu.windows import prepare, window_size
+from deploy.npu.stream.operations import PoolingMode, PoolingOperation, Scale, Upscale
 
 
 def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu import tables
 from deploy.npu.architecture import LUT_BYTES, Architecture
-from deploy.npu.curves import sigmoid, tanh
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.memory import Memory
-from deploy.npu.operations import BlockOperation, Function
+from deploy.npu.execution import tables
+from deploy.npu.execution.curves import sigmoid, tanh
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import BlockOperation, Function
 
 _SLOT_BYTES = 256
 _CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}

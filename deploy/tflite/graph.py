@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
 from deploy.errors import BadInputError
-from deploy.tflite_model import Model, Quantization, Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model, Quantization, Tensor
 
 _IDENTIFIER = b"TFL3"
 _LEGACY_CODES = 127
@@ -57,7 +57,7 @@ class Graph:
     """
 
     def __init__(self, model: Model | None = None) -> None:
-        """Take over a model that has passed :func:`deploy.tflite_model.load`; None for an empty graph.
+        """Take over a model that has passed :func:`deploy.tflite.model.load`; None for an empty graph.
 
         Raises:
             BadInputError: it has several subgraphs, or its operators are not in the order of execution.

@@ -6,7 +6,7 @@ Source: Vela 5.2.0, ``ethosu/vela/architecture_features.py`` (IFM blocks, sub-ke
 from __future__ import annotations
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     BlockOperation,
     ConvolutionOperation,
     ElementwiseOperation,

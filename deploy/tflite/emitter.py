@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite_model
-from deploy.rewriting.graph import Graph, Node
-from deploy.tflite_model import Quantization, Tensor
+from deploy.tflite import model as tflite_model
+from deploy.tflite.graph import Graph, Node
+from deploy.tflite.model import Quantization, Tensor
 
 SAME, VALID = 0, 1
 """``Padding`` of the schema."""

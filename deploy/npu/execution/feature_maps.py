@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import MemoryAccessError
+from deploy.npu.execution.memory import Memory
 from deploy.npu.limits import MAX_ELEMENTS
-from deploy.npu.memory import Memory
-from deploy.npu.operations import FeatureMap
+from deploy.npu.stream.operations import FeatureMap
 
 BRICK = 16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     BlockOperation,
     ConvolutionOperation,
     DmaOperation,

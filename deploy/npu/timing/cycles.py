@@ -18,7 +18,7 @@ them; and bursts of 16-bit feature maps count their bytes (Vela compares bytes w
 
 Known to be left out: contention between the two AXI ports, wait states, the decoding of weights (Vela gives it no
 cycles of its own on these NPUs: reading them is what it counts), and overlap between operations, except that
-:class:`deploy.npu.statistics.Statistics` hides DMA behind computing.
+:class:`deploy.npu.timing.statistics.Statistics` hides DMA behind computing.
 """
 
 from __future__ import annotations
@@ -30,17 +30,7 @@ from itertools import product
 import numpy as np
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.block_geometry import (
-    Shape,
-    blocks_along,
-    ceil_divide,
-    ifm_block_depth,
-    kernel_of,
-    kernel_parts,
-    smaller,
-    stored_elements,
-)
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     BlockOperation,
     ConvolutionOperation,
     DmaOperation,
@@ -52,7 +42,17 @@ from deploy.npu.operations import (
     PoolingMode,
     PoolingOperation,
 )
-from deploy.npu.transfers import MemorySystem, busiest_memory, dma_cycles, first_and_last, memory_system
+from deploy.npu.timing.block_geometry import (
+    Shape,
+    blocks_along,
+    ceil_divide,
+    ifm_block_depth,
+    kernel_of,
+    kernel_parts,
+    smaller,
+    stored_elements,
+)
+from deploy.npu.timing.transfers import MemorySystem, busiest_memory, dma_cycles, first_and_last, memory_system
 
 
 @dataclass(frozen=True, slots=True)

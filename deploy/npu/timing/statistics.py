@@ -1,6 +1,6 @@
 """What an execution did: operations, MACs, bytes moved, and an estimate of the time it would take.
 
-The estimate itself is :mod:`deploy.npu.cycles`.
+The estimate itself is :mod:`deploy.npu.timing.cycles`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from functools import reduce
 from operator import add
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.counters import DEFAULT_REGION_CONFIG, Traffic, traffic
-from deploy.npu.cycles import estimate
-from deploy.npu.operations import (
+from deploy.npu.stream.operations import (
     ConvolutionOperation,
     DmaOperation,
     ElementwiseOperation,
@@ -20,6 +18,8 @@ from deploy.npu.operations import (
     PoolingMode,
     PoolingOperation,
 )
+from deploy.npu.timing.counters import DEFAULT_REGION_CONFIG, Traffic, traffic
+from deploy.npu.timing.cycles import estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
-        cycles: an ESTIMATE for the operation alone, see :func:`deploy.npu.cycles.estimate`.
+        cycles: an ESTIMATE for the operation alone, see :func:`deploy.npu.timing.cycles.estimate`.
     """
 
     kind: str

@@ -1,6 +1,6 @@
 """An estimate of the time that an operation's transfers take: memories, bursts, and what blocks read.
 
-The structure and its constants are those of Vela 5.2.0, see :mod:`deploy.npu.cycles`.
+The structure and its constants are those of Vela 5.2.0, see :mod:`deploy.npu.timing.cycles`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from math import inf
 
 from deploy.npu.architecture import Architecture
-from deploy.npu.block_geometry import (
+from deploy.npu.stream.operations import (
+    BlockOperation,
+    ConvolutionOperation,
+    DmaOperation,
+    ElementwiseOperation,
+    FeatureMap,
+    PoolingMode,
+    PoolingOperation,
+)
+from deploy.npu.timing.block_geometry import (
     BRICK,
     SUB_KERNEL,
     Shape,
@@ -19,15 +28,6 @@ from deploy.npu.block_geometry import (
     kernel_of,
     smaller,
     stored_elements,
-)
-from deploy.npu.operations import (
-    BlockOperation,
-    ConvolutionOperation,
-    DmaOperation,
-    ElementwiseOperation,
-    FeatureMap,
-    PoolingMode,
-    PoolingOperation,
 )
 
 

@@ -1,0 +1,1 @@
+"""The NPUs and the boards, as data."""

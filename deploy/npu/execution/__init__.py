@@ -1,0 +1,1 @@
+"""What the NPU computes: every kind of operation on byte arrays, bit for bit."""

@@ -1,0 +1,1 @@
+"""Command streams: what Vela wrote, taken apart into operations."""

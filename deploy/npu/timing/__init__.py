@@ -1,0 +1,1 @@
+"""What operations move and how long they take: traffic, counters, and an estimate of cycles."""

@@ -1,0 +1,1 @@
+"""Weight and scale streams, decoded."""

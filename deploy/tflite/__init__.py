@@ -1,0 +1,1 @@
+"""TFLite files: reading, the graph to change, and new operators for it."""
