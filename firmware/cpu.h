@@ -46,6 +46,13 @@ static inline void cpu_enable_irq(unsigned number)
     NVIC_ISER(number / 32) = 1u << (number % 32);
 }
 
+/* Enables an interrupt and forgets one that came before. */
+static inline void cpu_enable_fresh_irq(unsigned number)
+{
+    NVIC_ICPR(number / 32) = 1u << (number % 32);
+    cpu_enable_irq(number);
+}
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -30,21 +30,22 @@ STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
 _COMMON_SOURCES = (
     "cpu.c",
     "crc32.c",
-    "ethosu_driver.c",
-    "ethosu_message.c",
-    "ethosu_platform.c",
     "fault.c",
     "frame.c",
     "main.c",
     "message.c",
+    "notice.c",
     "npu_counters.c",
     "server.c",
     "startup.c",
     "uart.c",
 )
+DRIVER_SOURCES = ("ethosu_driver.c", "ethosu_message.c", "ethosu_platform.c", "ethosu_system.c")
+# In their place where Arm's driver is linked, which only TFLM's kernel asks for.
+ARM_DRIVER_SOURCES = ("ethosu_platform_arm.c", "ethosu_system_arm.c")
 _RUNTIME_SOURCES = {
     "npu": ("runtime_npu.c",),
-    "tflm": ("debug_text.c", "debug_text.h", "newlib_stubs.c", "runtime_tflm.cc"),
+    "tflm": ("debug_text.c", "newlib_stubs.c", "runtime_tflm.cc"),
 }
 _HEADERS = (
     "board.h",
@@ -54,15 +55,19 @@ _HEADERS = (
     "ethosu_message.h",
     "ethosu_platform.h",
     "ethosu_registers.h",
+    "ethosu_system.h",
     "fault.h",
     "firmware.h",
     "frame.h",
     "message.h",
+    "notice.h",
     "npu_counters.h",
+    "protocol.h",
     "runtime.h",
     "server.h",
     "uart.h",
 )
+_TFLM_HEADERS = ("debug_text.h", "ethosu_system_arm.h")
 _TEMPLATES = (
     "model/network.h",
     "model/network_tensors.h",
@@ -106,7 +111,7 @@ def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
     project["README.md"] = render("project/README.md")
     for name in _CMAKE_FILES:
         project[name] = files("deploy.templates").joinpath(name).read_bytes()
-    for name in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS):
+    for name in _source_files(runtime):
         project[f"source/{name}"] = files("deploy.firmware").joinpath(name).read_bytes()
     identity = {"sha256": bytes.fromhex(network.sha256), "build_id": _build_id(project)}
     project["model/network_identity.h"] = render("model/network_identity.h", **identity)
@@ -144,6 +149,7 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
 
     arena_bytes = network.arena_bytes(runtime)
     used_bytes = network.planned_bytes if runtime == "tflm" else network.scratch_bytes
+    own_driver = DRIVER_SOURCES if runtime == "npu" else ()  # with TFLM CMake asks which driver it shall be
     dtypes = sorted({t.record.dtype for t in (*network.inputs, *network.outputs)}, key=DTYPE_NUMBERS.__getitem__)
     return {
         "network": network,
@@ -162,8 +168,16 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
         "baud": BAUD,
         "stack_bytes": STACK_BYTES[runtime],
-        "sources": [n for n in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]) if not n.endswith(".h")],
+        "sources": sorted((*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *own_driver)),
+        "driver_sources": DRIVER_SOURCES,
+        "arm_driver_sources": ARM_DRIVER_SOURCES,
     }
+
+
+def _source_files(runtime: str) -> tuple[str, ...]:
+    """Names of the C sources and headers of a project that are the same for every network."""
+    names = (*_COMMON_SOURCES, *DRIVER_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS)
+    return (*names, *ARM_DRIVER_SOURCES, *_TFLM_HEADERS) if runtime == "tflm" else names
 
 
 def _build_id(project: Mapping[str, bytes]) -> bytes:
