@@ -193,18 +193,18 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     from deploy.cli.html_report import refresh_report
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.fitting import CORSTONE_300_SRAM
+    from deploy.compiling.fitting import board_sram
     from deploy.hardware.npus import npu_config
     from deploy.tflite import model as tflite_model
 
     document = build.document
-    limit = document.sram_limit
+    npu, limit = npu_config(document.npu), document.sram_limit
     options = compile_options(
-        npu_config(document.npu),
+        npu,
         system_config=document.system_config,
         memory_mode=document.memory_mode,
         optimise=document.optimise,
-        sram_limit=None if limit == CORSTONE_300_SRAM else limit,
+        sram_limit=None if limit == board_sram(npu) else limit,
     )
     advising = Advising()
     try:

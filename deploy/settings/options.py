@@ -87,6 +87,11 @@ Builds = Annotated[
 BuildOutput = Annotated[
     Path | None, option("-o", "--output", help="Build folder; default build/<model>-<npu>."), BUILD
 ]
+Board = Annotated[
+    str | None,
+    option(help="Board that firmware is rendered for; default corstone-300."),
+    Shared("board", example="corstone-300"),
+]
 Firmware = Annotated[
     str | None,
     option(help="What to boot: runner (Arm's prebuilt TFLM runner; default), npu, tflm, or FILE.elf."),

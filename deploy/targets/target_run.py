@@ -21,7 +21,8 @@ import deploy
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
-from deploy.hardware.boards import common, default_board
+from deploy.hardware.boards import firmware_board
+from deploy.hardware.fvps import common
 from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.judging.answer import Answer
 from deploy.judging.comparison import compare_outputs
@@ -189,29 +190,29 @@ class TargetRun:
         options, document = self._options, self._build.document
         if simulator is None:
             return None
-        board = simulator.board
+        board = simulator.fvp.board
         if options.firmware == RUNNER:
-            runner_firmware.check_fits(document, npu, len(models.compiled.content), board)
-            return runner_firmware.runner_path(npu, board)
+            runner_firmware.check_fits(document, npu, len(models.compiled.content), simulator.fvp)
+            return runner_firmware.runner_path(npu, simulator.fvp)
         simulator.check_terminal()
         if options.firmware in ("npu", "tflm"):
-            if board != default_board(npu.family):
+            if board.hardware is None:
                 raise BadInputError(
-                    f"--firmware {options.firmware} is rendered for {default_board(npu.family).name}, "
+                    f"--firmware {options.firmware} is rendered for {firmware_board().name}, "
                     f"{simulator.executable} models {board.name}",
                     hints=["`--firmware runner` runs on every board"],
                 )
             from deploy.firmware_project import firmware_build
 
             choose = firmware_build.npu_firmware if options.firmware == "npu" else firmware_build.tflm_firmware
-            return choose(self._build)
+            return choose(self._build, board)
         path = Path(options.firmware)
         if not path.is_file():
             raise BadInputError(
                 f"--firmware {options.firmware}: no such file",
                 hints=["known besides files: runner, npu, tflm"],
             )
-        if board.open:  # The memories that it is checked against are Corstone-300's.
+        if board.open_machine:  # The memories that it is checked against are Corstone-300's.
             read_segments(path)
         return path
 
