@@ -47,7 +47,7 @@ def firmware(
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
     from deploy.hardware.boards import firmware_board
-    from deploy.hardware.fvps import fvps_of
+    from deploy.hardware.fvps import default_fvp, fvps_of
     from deploy.judging.labels import load_labels
     from deploy.printable import printable
     from deploy.tflite.model import read
@@ -75,10 +75,12 @@ def firmware(
             print(f"  note: {note}")
     if elf is not None:
         print(f"  built: {elf}")
-        if fvps_of(chosen):
-            print(f"next: deploy run-fvp {opened.path} --firmware {elf if output else runtime}")
-        else:
+        fvp = next((fvp for fvp in fvps_of(chosen) if network.npu.startswith(fvp.npu_family)), None)
+        if fvp is None:
             print(f"next: load it onto your {chosen.name}, then deploy run-board {opened.path} --port PORT")
+        else:
+            where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
+            print(f"next: deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}")
     else:
         print(f"next: cmake -S {folder} -B {folder}/build && cmake --build {folder}/build")
     return 0

@@ -172,6 +172,7 @@ class Board:
         name: ``Corstone-300``.
         npus: family of the NPU (``U55``, ``U65``, ``U85``) -> the sizes that there are, in multiply-accumulate
             units; empty for all of the family.
+        default_for: families of the NPU that are run on it when no other board is named.
         hardware: what is where; None where that is not known.
         open_machine: QEMU's machine that stands for it; None if the open Corstone-300 does not model it.
     """
@@ -179,6 +180,7 @@ class Board:
     id: str
     name: str
     npus: Mapping[str, tuple[int, ...]]
+    default_for: tuple[str, ...]
     hardware: Hardware | None
     open_machine: str | None
 
@@ -219,6 +221,7 @@ def board(board_id: str) -> Board:
         id=board_id,
         name=table["name"],
         npus={entry["family"]: tuple(entry.get("macs", ())) for entry in table["npus"]},
+        default_for=tuple(table.get("default_for", ())),
         hardware=hardware(board_id) if "memories" in table else None,
         open_machine=table["open"]["machine"] if "open" in table else None,
     )
@@ -250,31 +253,31 @@ def hardware(board_id: str) -> Hardware:
 
 
 def boards() -> tuple[Board, ...]:
-    """All boards, Corstone-300 first."""
+    """All boards, in the order of their names."""
     return tuple(board(board_id) for board_id in board_ids())
 
 
 def default_board(npu_family: str) -> Board:
-    """The board that is meant for an NPU family when none is named: the first that has it.
+    """The board that an NPU family is run on when none is named.
 
     Raises:
         BadInputError: none has such an NPU.
     """
-    found = next((board for board in boards() if npu_family in board.npus), None)
+    found = next((board for board in boards() if npu_family in board.default_for), None)
     if found is None:
         raise BadInputError(f"no board has an Ethos-{npu_family}")
     return found
 
 
 def firmware_board(name: str | None = None) -> Board:
-    """The board to render firmware for, by its file's name or its own; the first that can be for None.
+    """The board to render firmware for, by its file's name or its own; for None the default one, Corstone-300.
 
     Raises:
         BadInputError: there is no such board, or too little is known of it.
     """
     able = [board for board in boards() if board.hardware is not None]
     if name is None:
-        return able[0]
+        return next(board for board in able if board.default_for)
     wanted = name.strip().lower()
     found = next((board for board in boards() if wanted in (board.id, board.name.lower())), None)
     if found is None or found.hardware is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInputError
-from deploy.hardware.boards import Board, board_table, boards
+from deploy.hardware.boards import Board, board_table, boards, default_board
 from deploy.hardware.sizes import bytes_of
 
 Version = tuple[int, int]
@@ -124,7 +124,7 @@ class Common:
 
 @functools.cache
 def fvps() -> tuple[Fvp, ...]:
-    """All FVPs, Corstone-300's first."""
+    """All FVPs, in the order of their boards' names."""
     return tuple(fvp for board in boards() for fvp in fvps_of(board))
 
 
@@ -142,15 +142,12 @@ def fvps_of(board: Board) -> tuple[Fvp, ...]:
 
 
 def default_fvp(npu_family: str) -> Fvp:
-    """The FVP that a model for that NPU family runs on when none is named.
+    """The FVP that a model for that NPU family runs on when none is named: the default board's.
 
     Raises:
-        BadInputError: none has such an NPU.
+        BadInputError: no board has such an NPU.
     """
-    found = next((fvp for fvp in fvps() if fvp.npu_family == npu_family), None)
-    if found is None:
-        raise BadInputError(f"no FVP has an Ethos-{npu_family}")
-    return found
+    return next(fvp for fvp in fvps_of(default_board(npu_family)) if fvp.npu_family == npu_family)
 
 
 def fvp_of_executable(name: str, npu_family: str) -> Fvp:
@@ -172,7 +169,9 @@ def fvp_of_executable(name: str, npu_family: str) -> Fvp:
 
 def executables(npu_family: str) -> tuple[str, ...]:
     """File names of all FVPs with an NPU of that family, the default one's first."""
-    return tuple(name for fvp in fvps() if fvp.npu_family == npu_family for name in fvp.executables)
+    first = default_fvp(npu_family)
+    others = (fvp for fvp in fvps() if fvp.npu_family == npu_family and fvp != first)
+    return tuple(name for fvp in (first, *others) for name in fvp.executables)
 
 
 def release_of(version_line: str) -> Version | None:

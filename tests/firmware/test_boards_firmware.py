@@ -21,6 +21,7 @@ from deploy.hardware.boards import firmware_board
 
 CHANGES = {
     'name = "Corstone-300"': 'name = "Small"',
+    'default_for = ["U55", "U65"]': "default_for = []",
     'SRAM = { size = "2M", nonsecure = 0x2100_0000, secure = 0x3100_0000,': (
         'SRAM = { size = "1M", nonsecure = 0x2180_0000, secure = 0x3180_0000,'
     ),
@@ -45,12 +46,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[boards.Bo
         text = text.replace(old, new)
     for section in (r"\[open\].*?\n\n", r"\[fvp\].*?(?=# The NPUs)"):
         text = re.sub(section, "", text, flags=re.DOTALL)
-    (folder / "small.toml").write_text(text)
+    (folder / "a-small.toml").write_text(text)
     cached = (boards.board_ids, boards.board_table, boards.board, boards.hardware)
     monkeypatch.setattr(boards, "_FOLDER", folder)
     for each in cached:
         each.cache_clear()
-    yield firmware_board("small")
+    yield firmware_board("Small")
     for each in cached:
         each.cache_clear()
 
@@ -63,8 +64,8 @@ def test_everything_that_is_rendered_follows_from_its_file(small_build: BuildFol
     board = project["source/board.h"]
     for line in ("UART_BASE 0x59304000u", "UART_RX_IRQ 44", "NPU_BASE 0x58102000u", "NPU_IRQ 16"):
         assert f"#define BOARD_{line}\n" in board
-    assert "    SRAM (rw)  : ORIGIN = 0x31800000, LENGTH = 1M\n" in project["linker/small.ld"]
-    assert "\nSRAM 0x31800000 0x00100000 {\n" in project["linker/small.sct"]
+    assert "    SRAM (rw)  : ORIGIN = 0x31800000, LENGTH = 1M\n" in project["linker/a-small.ld"]
+    assert "\nSRAM 0x31800000 0x00100000 {\n" in project["linker/a-small.sct"]
     assert "on Small" in project["README.md"]
     assert not any("Corstone-300" in text or "corstone-300" in text for text in project.values())
 
@@ -100,7 +101,7 @@ def test_its_firmware_builds_and_lies_in_its_own_memories(
 def test_a_network_for_an_npu_that_it_does_not_have_is_refused(
     u65_build: BuildFolder, small_build: BuildFolder, small: boards.Board
 ) -> None:
-    one = boards.Board("one", "One", {"U55": (64,)}, small.hardware, None)
+    one = replace(small, name="One", npus={"U55": (64,)})
     with pytest.raises(BadInputError, match="no firmware for Ethos-U55-128: One has U55-64"):
         read_network(small_build, board=one)
     with pytest.raises(BadInputError, match="no firmware for Ethos-U65-256: One has U55-64"):
@@ -112,9 +113,10 @@ def test_the_firmware_of_two_boards_does_not_share_a_folder(small_build: BuildFo
     own, other = npu_firmware(small_build), npu_firmware(small_build, small)
     assert own != other
     assert npu_firmware(small_build, small) == other
-    assert project_folder(small_build, "npu", small).name == "firmware-npu-small"
+    assert project_folder(small_build, "npu", small).name == "firmware-npu-a-small"
 
 
+@pytest.mark.usefixtures("toolchain")
 def test_the_command_line_names_the_board_or_deploy_toml_does(
     small_build: BuildFolder,
     small: boards.Board,
@@ -125,13 +127,16 @@ def test_the_command_line_names_the_board_or_deploy_toml_does(
     monkeypatch.chdir(tmp_path)
     words = ["firmware", str(small_build.path), "-o"]
     assert run([*words, "a", "--board", "small"]) == 0
-    assert (tmp_path / "a" / "linker" / "small.ld").is_file()
+    assert (tmp_path / "a" / "linker" / "a-small.ld").is_file()
     (tmp_path / "deploy.toml").write_text('board = "small"\n')
     assert run([*words, "b"]) == 0
-    assert (tmp_path / "b" / "linker" / "small.ld").is_file()
+    assert (tmp_path / "b" / "linker" / "a-small.ld").is_file()
+    capsys.readouterr()
+    assert run([*words, "built", "--build"]) == 0
+    assert f"then deploy run-board {small_build.path} --port PORT" in capsys.readouterr().out
     assert run([*words, "c", "--board", "corstone-300"]) == 0
     assert (tmp_path / "c" / "linker" / "corstone-300.ld").is_file()
     capsys.readouterr()
     assert run([*words, "d", "--board", "smal"]) == 2
     said = capsys.readouterr().err
-    assert "--board smal: no such board" in said and "known: corstone-300, small" in said
+    assert "--board smal: no such board" in said and "known: a-small, corstone-300" in said

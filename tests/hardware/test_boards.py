@@ -1,5 +1,6 @@
 """Every board's file is complete and agrees with itself; Corstone-300's holds what Arm's documents say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,16 +89,20 @@ def test_an_npu_is_simulated_where_an_open_board_has_it() -> None:
 
 
 def test_a_board_may_come_with_single_sizes_of_an_npu() -> None:
-    single = Board("own", "Own", {"U55": (64,), "U65": ()}, None, None)
+    single = replace(board("corstone-310"), npus={"U55": (64,), "U65": ()})
     assert single.npu_names == ("U55-64", "U65")
     assert single.has("U55", 64) and single.has("U65", 512)
     assert not single.has("U55", 128) and not single.has("U85", 256)
     assert single.sram is None
 
 
-@pytest.mark.parametrize(("family", "expected"), [("U55", "corstone-300"), ("U85", "corstone-320")])
-def test_the_first_board_that_has_an_npu_is_meant_for_it(family: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "expected"), [("U55", "corstone-300"), ("U65", "corstone-300"), ("U85", "corstone-320")]
+)
+def test_every_npu_has_one_board_that_is_taken_unless_another_is_named(family: str, expected: str) -> None:
     assert default_board(family) == board(expected)
+    assert [each.id for each in boards() if family in each.default_for] == [expected]
+    assert family in board(expected).npus
 
 
 def test_a_family_that_no_board_has_is_refused() -> None:
