@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class NpuEvent(IntEnum):
-    """Numbers for PMEVTYPER (source: Vela 5.2.0, ``ethos_u55_regs``, ``pmu_event``)."""
+    """Numbers for PMEVTYPER (source: Vela 5.2.0, ``ethos_u55_regs``, ``pmu_event_type``)."""
 
     CYCLE = 0x11
     NPU_IDLE = 0x20
@@ -17,7 +17,11 @@ class NpuEvent(IntEnum):
     AXI1_RD_DATA_BEAT_RECEIVED = 0x182
     AXI1_WR_DATA_BEAT_WRITTEN = 0x187
 
-    @property
-    def title(self) -> str:
-        """The name in reports: ``NPU ACTIVE``."""
-        return "NPU CYCLE" if self is NpuEvent.CYCLE else self.name.replace("_", " ")
+
+def event_title(number: int) -> str:
+    """The name of an event in reports: ``NPU ACTIVE``; of an unknown one its number."""
+    try:
+        name = NpuEvent(number).name
+    except ValueError:
+        return f"NPU EVENT {number:#x}"
+    return "NPU CYCLE" if name == "CYCLE" else name.replace("_", " ")

@@ -14,8 +14,7 @@ from typing import Any
 from deploy.errors import BadInputError
 from deploy.hardware.memories import MemorySystem, MemoryTiming
 
-Extent = tuple[int, int, int]
-"""Height, width, depth."""
+Three = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,14 @@ class MacUnits:
         wait: cycles between two steps of a block of one OFM ublock.
         wait_40_bit: the same where sums have 40 bits.
         narrow_wait: with sums of 40 bits a block that is one ublock high or wide waits, too.
-        pooling: cycles that pooling takes for an element of its window.
-        pooling_16_bit: the same for elements of 16 bits.
+        pooling: cycles that pooling takes for an element of its window, of 8, 16 and 32 bits. (Vela's older
+            compiler says 1, but 2 for 16 bits.)
     """
 
     wait: int
     wait_40_bit: int
     narrow_wait: bool
-    pooling: int
-    pooling_16_bit: int
+    pooling: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,8 @@ class Design:
         cores: that share the work.
         shram_kb: SHRAM per core.
         table_bytes: lookup tables, at the end of each core's SHRAM.
-        ofm_ublock: unit of work.
-        ifm_ublock: what is read for it.
+        ofm_ublock: unit of work: height, width, depth.
+        ifm_ublock: what is read for it: height, width, depth.
         output: rates of the output unit.
         mac_units: waits of the MAC units.
         roofline: what is fitted.
@@ -108,8 +106,8 @@ class Design:
     cores: int
     shram_kb: int
     table_bytes: int
-    ofm_ublock: Extent
-    ifm_ublock: Extent
+    ofm_ublock: Three
+    ifm_ublock: Three
     output: OutputRates
     mac_units: MacUnits
     roofline: RooflineFit
@@ -226,18 +224,18 @@ def _design(table: dict[str, Any]) -> Design:
         cores=table["cores"],
         shram_kb=table["shram_kb"],
         table_bytes=table["table_bytes"],
-        ofm_ublock=_extent(table["ofm_ublock"]),
-        ifm_ublock=_extent(table["ifm_ublock"]),
+        ofm_ublock=_three(table["ofm_ublock"]),
+        ifm_ublock=_three(table["ifm_ublock"]),
         output=OutputRates(**table["output"]),
-        mac_units=MacUnits(**table["mac_units"]),
+        mac_units=MacUnits(**{**table["mac_units"], "pooling": _three(table["mac_units"]["pooling"])}),
         roofline=RooflineFit(**table["roofline"]),
         memories=_memories(table["memories"]),
     )
 
 
-def _extent(values: list[int]) -> Extent:
-    height, width, depth = values
-    return height, width, depth
+def _three(values: list[int]) -> Three:
+    first, second, third = values
+    return first, second, third
 
 
 def _memories(table: dict[str, Any]) -> MemorySystem:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from deploy.compiling import vela
 from deploy.hardware.npus import NpuConfig
+from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import layers
-from deploy.roofline.npu import estimate
 from deploy.tflite.model import Model
 
 

@@ -15,7 +15,9 @@ from deploy.cli.main import run
 from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.operations import Operation
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference

@@ -101,7 +101,7 @@ class Rig:
     def actions(self, stream: list[int] | None = None, config: int | None = None) -> list[int]:
         """A payload as Vela writes it: configuration, NOPs up to the alignment, command stream."""
         stream = DMA if stream is None else stream
-        config = self.npu.config_word if config is None else config
+        config = self.npu.read(reg.CONFIG) if config is None else config
         return [COP1, 1, config, 0x10066001, 5, 5, 5, 2 | len(stream) << 16, *stream]
 
     def invoke(

@@ -57,7 +57,9 @@ def planted(build: Path, target: Path, place: int, value: bytes) -> Path:
 
 def bias_of(build: Path, number: int) -> int:
     """Offset in the read-only data of the scale records of the convolution ``number`` (from 0)."""
-    from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
+    from deploy.npu.stream.convolution import ConvolutionOperation
+    from deploy.npu.stream.dma import DmaOperation
+    from deploy.npu.stream.operations import Operation
 
     found: list[int] = []
     copies: dict[int, int] = {}

@@ -7,11 +7,13 @@ from deploy.npu import Architecture
 from deploy.npu.execution.elementwise import elementwise
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import ElementwiseMode as Mode
-from deploy.npu.stream.operations import OperandScaling, Rounding, Scale
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.elementwise import ElementwiseMode as Mode
+from deploy.npu.stream.elementwise import OperandScaling
+from deploy.npu.stream.operations import Rounding, Scale
 
-from . import builders
-from .builders import feature_map
+from .. import builders
+from ..builders import feature_map
 
 U55 = Architecture("U55", 256)
 SECOND, OFM = 4000, 8000
@@ -19,7 +21,7 @@ SECOND, OFM = 4000, 8000
 
 def computed(mode: Mode, a: np.ndarray, b: np.ndarray | None = None, dtype: str = "i1", ofm: str = "", **changes):
     """Run one operation on arrays ``(height, width, depth)``; the second one may be broadcast."""
-    memory = Memory({1: np.zeros(16000, np.uint8)}, U55)
+    memory = Memory({1: np.zeros(16000, np.uint8)}, U55.design)
     ifm = feature_map(a.shape, dtype, zero_point=changes.pop("zero_point", 0))
     write(memory, ifm, a[None].astype(ifm.dtype))
     ifm2 = None
@@ -27,7 +29,7 @@ def computed(mode: Mode, a: np.ndarray, b: np.ndarray | None = None, dtype: str 
         ifm2 = feature_map(b.shape, dtype, SECOND, zero_point=changes.pop("zero_point2", 0))
         write(memory, ifm2, b[None].astype(ifm2.dtype))
     result = feature_map(a.shape, ofm or dtype, OFM, zero_point=changes.pop("ofm_zero_point", 0))
-    elementwise(builders.elementwise(mode, ifm, result, ifm2, **changes), memory, U55)
+    elementwise(builders.elementwise(mode, ifm, result, ifm2, **changes), Workspace(memory))
     return read(memory, result)[0]
 
 
@@ -122,9 +124,9 @@ def test_a_scalar_takes_the_place_of_the_second_operand() -> None:
 
 
 def test_results_may_replace_their_operand_in_place() -> None:
-    memory = Memory({1: np.zeros((2, 300_000), np.uint8)}, U55)
+    memory = Memory({1: np.zeros((2, 300_000), np.uint8)}, U55.design)
     ifm = feature_map((100, 100, 20))
     values = np.random.default_rng(0).integers(-60, 60, (2, 100, 100, 20)).astype(np.int8)
     write(memory, ifm, values)
-    elementwise(builders.elementwise(Mode.ADD, ifm, ifm, ifm), memory, U55)
+    elementwise(builders.elementwise(Mode.ADD, ifm, ifm, ifm), Workspace(memory))
     assert (read(memory, ifm) == 2 * values).all()

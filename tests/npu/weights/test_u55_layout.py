@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import WeightStreamError
-from deploy.npu.weights.layout import WeightLayout, arrange, decode_scales, decode_weights, stream_length
+from deploy.npu.weights.u55_layout import WeightLayout, arrange, decode_scales, decode_weights, stream_length
 
 
 @st.composite
@@ -19,6 +19,7 @@ def layouts(draw: st.DrawFn) -> WeightLayout:
         dilation_x=draw(st.integers(1, 2)),
         block_depth=draw(st.sampled_from([8, 16, 24, 32, 64, 128])),
         ofm_ublock=draw(st.sampled_from([4, 8])),
+        ifm_ublock=8,
         ifm_bits=draw(st.sampled_from([8, 16])),
         depthwise=order == "depthwise",
         part_kernel_first=order == "part",
@@ -52,7 +53,7 @@ def test_weights_come_back_from_velas_order(layout: WeightLayout, seed: int) -> 
 
 
 def test_a_stream_of_another_length_is_refused_with_both_lengths() -> None:
-    layout = WeightLayout(8, 8, 3, 3, 1, 1, 8, 8, 8, False, True)
+    layout = WeightLayout(8, 8, 3, 3, 1, 1, 8, 8, 8, 8, False, True)
     expected = stream_length(layout)
     with pytest.raises(WeightStreamError, match=f"{expected - 1} values, the operation needs {expected}"):
         arrange(np.zeros(expected - 1, np.int16), layout)
@@ -60,7 +61,7 @@ def test_a_stream_of_another_length_is_refused_with_both_lengths() -> None:
 
 def test_an_empty_stream_is_refused() -> None:
     with pytest.raises(WeightStreamError, match="ends"):
-        decode_weights(b"", WeightLayout(8, 8, 1, 1, 1, 1, 8, 8, 8, False, False))
+        decode_weights(b"", WeightLayout(8, 8, 1, 1, 1, 1, 8, 8, 8, 8, False, False))
 
 
 @settings(deadline=None)

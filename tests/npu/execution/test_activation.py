@@ -7,7 +7,7 @@ from deploy.npu.execution.curves import sigmoid, tanh
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Function
 
-from .builders import activation, convolution, feature_map
+from ..builders import activation, convolution, feature_map
 
 U55 = Architecture("U55", 64)
 
@@ -18,13 +18,13 @@ def finished(values: list[int], dtype: str, memory: Memory | None = None, zero_p
         feature_map((1, 1, 1), dtype, zero_point=zero_point),
         activation=activation(dtype, **act),
     )
-    return finish(np.array(values, np.int64), operation, memory or Memory({}, U55), U55)
+    return finish(np.array(values, np.int64), operation, memory or Memory({}, U55.design))
 
 
 def memory_with_table(table: np.ndarray, slot: int) -> Memory:
-    memory = Memory({}, U55)
+    memory = Memory({}, U55.design)
     raw = np.ascontiguousarray(table).view(np.uint8).ravel()
-    memory.bytes(None, U55.lut_address + 256 * slot, raw.size)[...] = raw
+    memory.bytes(None, U55.design.table_address + 256 * slot, raw.size)[...] = raw
     return memory
 
 

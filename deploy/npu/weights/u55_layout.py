@@ -1,4 +1,4 @@
-"""Decodes weight and scale streams.
+"""Decodes the weight and scale streams of Ethos-U55 and U65.
 
 A weight stream is MLW-compressed (see :mod:`deploy.npu.weights.mlw`). Its values come in the order in which the
 MAC units take them; :func:`arrange` puts them back into a tensor. The order was worked out
@@ -7,18 +7,20 @@ from Vela's encoder and is checked against it by the tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.hardware.npus import Design
 from deploy.npu.errors import WeightStreamError
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import SUB_KERNEL
 from deploy.npu.weights.mlw import decompress
+from deploy.npu.weights.unpacked import ChannelScales, Unpacked
 
-IFM_UBLOCK_DEPTH = 8
 SCALE_RECORD_BYTES = 10
-_SUBKERNEL = 8
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class WeightLayout:
         dilation_x: horizontal dilation.
         block_depth: OFM_BLK_DEPTH of this core.
         ofm_ublock: output channels that a core works on at once.
+        ifm_ublock: input channels that it works on at once.
         ifm_bits: 8 or 16.
         depthwise: depthwise convolution.
         part_kernel_first: kernel elements before input channels.
@@ -47,6 +50,7 @@ class WeightLayout:
     dilation_x: int
     block_depth: int
     ofm_ublock: int
+    ifm_ublock: int
     ifm_bits: int
     depthwise: bool
     part_kernel_first: bool
@@ -57,6 +61,11 @@ class WeightLayout:
         if self.depthwise:
             return max(self.ifm_depth, 1)
         return 16 if self.part_kernel_first or self.ifm_bits == 16 else 32
+
+    @property
+    def ifm_step(self) -> int:
+        """Input channels that one value of the OFM takes at a time."""
+        return 1 if self.depthwise else self.ifm_ublock
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class _Segment:
 
 
 def _segments(layout: WeightLayout) -> Iterator[_Segment]:
-    sub_height, sub_width = _SUBKERNEL // layout.dilation_y, _SUBKERNEL // layout.dilation_x
+    sub_height, sub_width = SUB_KERNEL // layout.dilation_y, SUB_KERNEL // layout.dilation_x
     if layout.depthwise:
         multiple = 4
     elif layout.part_kernel_first:
@@ -104,16 +113,15 @@ def _segments(layout: WeightLayout) -> Iterator[_Segment]:
                         height,
                         width,
                         ofm_ublocks=-(-ofm_depth // layout.ofm_ublock),
-                        ifm_ublocks=1 if layout.depthwise else -(-filled // IFM_UBLOCK_DEPTH),
+                        ifm_ublocks=1 if layout.depthwise else -(-filled // layout.ifm_ublock),
                         elements=-(-height * width // multiple) * multiple,
                     )
 
 
 def stream_length(layout: WeightLayout) -> int:
     """How many values the decompressed stream must have."""
-    depth = 1 if layout.depthwise else IFM_UBLOCK_DEPTH
     return sum(
-        segment.ofm_ublocks * layout.ofm_ublock * segment.ifm_ublocks * depth * segment.elements
+        segment.ofm_ublocks * layout.ofm_ublock * segment.ifm_ublocks * layout.ifm_step * segment.elements
         for segment in _segments(layout)
     )
 
@@ -140,8 +148,7 @@ def arrange(values: NDArray[np.int16], layout: WeightLayout) -> NDArray[np.int16
             f"the weight stream decodes to {values.size} values, the operation needs {expected}"
         )
     result = np.zeros((layout.ofm_depth, layout.height, layout.width, layout.ifm_depth), np.int16)
-    ofm_ublock = layout.ofm_ublock
-    ifm_ublock = 1 if layout.depthwise else IFM_UBLOCK_DEPTH
+    ofm_ublock, ifm_ublock = layout.ofm_ublock, layout.ifm_step
     position = 0
     for s in _segments(layout):
         size = s.ofm_ublocks * ofm_ublock * s.ifm_ublocks * ifm_ublock * s.elements
@@ -173,15 +180,6 @@ def decode_weights(stream: bytes, layout: WeightLayout) -> NDArray[np.int16]:
     return arrange(decompress(stream, stream_length(layout)), layout)
 
 
-@dataclass(frozen=True)
-class ChannelScales:
-    """Bias and scale per output channel, int64 ``(channels,)`` each."""
-
-    bias: NDArray[np.int64]
-    multiplier: NDArray[np.int64]
-    shift: NDArray[np.int64]
-
-
 def decode_scales(records: NDArray[np.uint8], channels: int) -> ChannelScales:
     """Decode scale records: bias s40, multiplier u32, shift u6 (10 bytes a channel).
 
@@ -201,3 +199,45 @@ def decode_scales(records: NDArray[np.uint8], channels: int) -> ChannelScales:
     bias = np.where(low >> 39 & 1, low - (np.int64(1) << 40), low)
     multiplier = rows[:, 5:9] @ (np.int64(1) << np.arange(0, 32, 8, dtype=np.int64))
     return ChannelScales(bias, multiplier, rows[:, 9] & 0x3F)
+
+
+def unpack(
+    operation: ConvolutionOperation,
+    design: Design,
+    streams: Sequence[NDArray[np.uint8]],
+    records: Sequence[NDArray[np.uint8]],
+) -> Unpacked:
+    """Unpack the weight stream and the scale records of each core.
+
+    Raises:
+        WeightStreamError: they do not decode to what the operation needs.
+    """
+    cores, depth, kernel = operation.cores, operation.ofm.depth, operation.kernel
+    ifm_depth = 1 if operation.depthwise else operation.ifm.depth
+    weights = np.zeros((depth, kernel.height, kernel.width, ifm_depth), np.int16)
+    scales = np.zeros((3, depth), np.int64)
+    for core, (stream, own_records) in enumerate(zip(streams, records, strict=True)):
+        layout = _layout(operation, design, core)
+        weights[core::cores] = decode_weights(stream.tobytes(), layout)
+        own = decode_scales(own_records, layout.ofm_depth)
+        scales[:, core::cores] = own.bias, own.multiplier, own.shift
+    return Unpacked(weights, ChannelScales(scales[0], scales[1], scales[2]))
+
+
+def _layout(operation: ConvolutionOperation, design: Design, core: int) -> WeightLayout:
+    """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
+    kernel, cores = operation.kernel, operation.cores
+    return WeightLayout(
+        ofm_depth=(operation.ofm.depth + cores - 1 - core) // cores,
+        ifm_depth=1 if operation.depthwise else operation.ifm.depth,
+        height=kernel.height,
+        width=kernel.width,
+        dilation_y=kernel.dilation_y,
+        dilation_x=kernel.dilation_x,
+        block_depth=(operation.block[2] + cores - 1 - core) // cores,
+        ofm_ublock=design.ofm_ublock[2],
+        ifm_ublock=design.ifm_ublock[2],
+        ifm_bits=operation.ifm.dtype.itemsize * 8,
+        depthwise=operation.depthwise,
+        part_kernel_first=kernel.part_kernel_first and not operation.depthwise,
+    )

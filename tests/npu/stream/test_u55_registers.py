@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, StreamError, UnsupportedError
-from deploy.npu.stream.commands import Cmd0, Cmd1
-from deploy.npu.stream.decoder import decode
-from deploy.npu.stream.operations import (
-    DmaOperation,
-    ElementwiseMode,
-    ElementwiseOperation,
-    Function,
-    OperandScaling,
-    Padding,
-    PoolingMode,
-    PoolingOperation,
-    Rounding,
-    Scale,
-)
+from deploy.npu.program import decode
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
+from deploy.npu.stream.operations import Function, Padding, Rounding, Scale
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 
 U55 = Architecture("U55", 128)
 

@@ -13,9 +13,11 @@ from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.pooling import pool
 from deploy.npu.execution.scaling import rescale
-from deploy.npu.stream.operations import Padding, PoolingMode, PoolingOperation, Rounding, Scale, Upscale
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.operations import Padding, Rounding, Scale, Upscale
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
-from .builders import feature_map, kernel, pooling
+from ..builders import feature_map, kernel, pooling
 
 U55 = Architecture("U55", 256)
 OFM_ADDRESS = 1 << 15
@@ -43,7 +45,7 @@ def expected(ifm: np.ndarray, operation: PoolingOperation) -> np.ndarray:
         else:
             value = np.sum(inside, axis=0)
         result[y, left] = rescale(value, scale.multiplier, scale.shift, operation.rounding) if scale else value
-    return finish(result, operation, Memory({}, U55), U55)
+    return finish(result, operation, Memory({}, U55.design))
 
 
 @st.composite
@@ -80,19 +82,19 @@ def test_pooling_equals_loops_over_windows(case: tuple[PoolingOperation, int]) -
     values = np.random.default_rng(seed).integers(
         limits.min, limits.max + 1, (1, ifm.height, ifm.width, ifm.depth)
     )
-    memory = Memory({1: np.zeros(1 << 17, np.uint8)}, U55)
+    memory = Memory({1: np.zeros(1 << 17, np.uint8)}, U55.design)
     write(memory, ifm, values.astype(ifm.dtype))
-    pool(operation, memory, U55)
+    pool(operation, Workspace(memory))
     assert (read(memory, operation.ofm)[0] == expected(values[0], operation)).all()
 
 
 def test_reduce_sum_adds_the_channels() -> None:
     ifm = feature_map((2, 2, 5), "i4")
     operation = pooling(PoolingMode.REDUCE_SUM, ifm, feature_map((2, 2, 1), "i4", 1000), scale=Scale(1, 1))
-    memory = Memory({1: np.zeros(2000, np.uint8)}, U55)
+    memory = Memory({1: np.zeros(2000, np.uint8)}, U55.design)
     values = np.arange(-10, 10, dtype=np.int32).reshape(1, 2, 2, 5)
     write(memory, ifm, values)
-    pool(operation, memory, U55)
+    pool(operation, Workspace(memory))
     assert read(memory, operation.ofm).ravel().tolist() == [-20, -7, 5, 18]
 
 
@@ -113,4 +115,4 @@ def test_reduce_sum_adds_the_channels() -> None:
 )
 def test_what_is_not_modelled_is_refused(operation: PoolingOperation) -> None:
     with pytest.raises(UnsupportedError):
-        pool(operation, Memory({1: np.zeros(100, np.uint8)}, U55), U55)
+        pool(operation, Workspace(Memory({1: np.zeros(100, np.uint8)}, U55.design)))

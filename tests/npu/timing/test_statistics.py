@@ -1,9 +1,13 @@
 from deploy.npu import Architecture
-from deploy.npu.stream.operations import AddressRange, DmaOperation, ElementwiseMode, PoolingMode
-from deploy.npu.timing.counters import Traffic
-from deploy.npu.timing.statistics import Statistics, record
+from deploy.npu.program import record
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.elementwise import ElementwiseMode
+from deploy.npu.stream.operations import AddressRange
+from deploy.npu.stream.pooling import PoolingMode
+from deploy.npu.timing.counters import PortTraffic
+from deploy.npu.timing.statistics import Statistics
 
-from .builders import convolution, elementwise, feature_map, kernel, pooling
+from ..builders import convolution, elementwise, feature_map, kernel, pooling
 
 U55 = Architecture("U55", 128)
 
@@ -15,7 +19,7 @@ def test_a_convolution_counts_its_macs_and_its_streams() -> None:
     assert found.kind == "CONV"
     assert found.macs == 7 * 7 * 16 * 3 * 3 * 32
     # Region 0 holds weights and scales; the builders' feature maps lie in region 1.
-    assert found.moved == Traffic(read=(9 * 9 * 32, 640 + 160), written=(7 * 7 * 16, 0))
+    assert found.moved == PortTraffic(read=(9 * 9 * 32, 640 + 160), written=(7 * 7 * 16, 0))
     assert (found.bytes_read, found.bytes_written) == (9 * 9 * 32 + 640 + 160, 7 * 7 * 16)
     assert record(operation, U55, 0b0000).moved.read == (9 * 9 * 32 + 640 + 160, 0)
     # At least the time that 128 MAC units need.
@@ -39,7 +43,7 @@ def test_totals_are_the_sums_of_the_records() -> None:
     dma = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 100)
     statistics = Statistics([record(dma, U55), record(pooling(PoolingMode.MAX, fm, fm), U55)])
     assert (statistics.operations, statistics.dma_operations) == (1, 1)
-    assert statistics.moved == Traffic(read=(128, 100), written=(100 + 128, 0))
+    assert statistics.moved == PortTraffic(read=(128, 100), written=(100 + 128, 0))
     assert statistics.bytes_read == 100 + 128
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy import zoo
+from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.npus import NPU_CONFIGS, npu_config
 from deploy.roofline.comparison import compare
+from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
-from deploy.roofline.memories import memories
-from deploy.roofline.npu import estimate
 from deploy.roofline.windows import Window
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
@@ -107,10 +107,10 @@ def test_every_layer_names_its_largest_roof() -> None:
 
 def test_memories_are_those_of_velas_configuration() -> None:
     u65 = npu_config("U65-256")
-    found = memories(u65, "Ethos_U65_High_End", "Dedicated_Sram_384KB")
+    found = memory_system(u65, "Ethos_U65_High_End", "Dedicated_Sram_384KB")
     assert (found.arena.name, found.arena.bytes_per_cycle) == ("DRAM", 3.75)
     assert (found.fast.name, found.fast.bytes_per_cycle, found.fast_bytes) == ("SRAM", 16, 384 * 1024)
-    u55 = memories(npu_config("U55-128"), "Ethos_U55_High_End_Embedded", "Shared_Sram")
+    u55 = memory_system(npu_config("U55-128"), "Ethos_U55_High_End_Embedded", "Shared_Sram")
     assert (u55.arena.bytes_per_cycle, u55.constants.bytes_per_cycle, u55.fast_bytes) == (8, 1, 0)
 
 

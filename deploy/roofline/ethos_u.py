@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.npus import NpuConfig, families, modelled, npu_config
 from deploy.roofline.layer import Layer
-from deploy.roofline.memories import Memories, Port, memories
-from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding, terms_of
+from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class LayerEstimate:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class NetworkEstimate:
     """A network on an NPU.
 
     Attributes:
@@ -67,7 +68,7 @@ def estimate(
     npu: NpuConfig | str,
     system_config: str | None = None,
     memory_mode: str | None = None,
-) -> Estimate:
+) -> NetworkEstimate:
     """Estimate the cycles of a network.
 
     Args:
@@ -81,14 +82,14 @@ def estimate(
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
     config = npu_config(npu) if isinstance(npu, str) else npu
-    if not config.simulated:
+    if config.design is None:
         raise BadInputError(
-            f"{config.name}: the roofline covers Ethos-U55 and U65",
+            f"{config.name}: the roofline covers Ethos-{' and '.join(families(modelled()))}",
             hints=["compile for it: Vela's own estimate covers all"],
         )
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode
-    places = memories(config, system, mode)
-    terms = terms_of(config)
+    places = memory_system(config, system, mode)
+    terms = Terms(config.design)
     riding = tables_riding(layers)
     renaming = [layer for layer in layers if layer.operator in FREE]
     renamed = {layer.index for layer in renaming}
@@ -113,10 +114,10 @@ def estimate(
         busy = one.roofs.get(places.constants.name, 0)
         spare = 0.0 if layer.operator in REDUCING else max(0.0, one.cycles - busy)
         found.append(one)
-    return Estimate(config, system, mode, tuple(found))
+    return NetworkEstimate(config, system, mode, tuple(found))
 
 
-def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: Memories) -> Port:
+def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: MemorySystem) -> MemoryTiming:
     """The memory that a layer reads; ``size`` counts the feature map that it writes a part of.
 
     Vela keeps feature maps in a dedicated SRAM, where it cuts layers into stripes if they are too large. It cannot
@@ -132,7 +133,9 @@ def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: Mem
     return places.arena
 
 
-def _layer(layer: Layer, form: Form, terms: Terms, places: Memories, source: Port, spare: float) -> LayerEstimate:
+def _layer(
+    layer: Layer, form: Form, terms: Terms, places: MemorySystem, source: MemoryTiming, spare: float
+) -> LayerEstimate:
     start = terms.start_cycles(layer, form, source, places)
     spilled = 0 < places.fast_bytes < layer.activation_bytes
     roofs = {

@@ -9,9 +9,9 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.execution.scaling import rescale
 from deploy.npu.stream.operations import Function, Rounding
-from deploy.npu.weights.layout import ChannelScales
+from deploy.npu.weights.unpacked import ChannelScales
 
-from .builders import activation, convolution, feature_map
+from ..builders import activation, convolution, feature_map
 
 U55 = Architecture("U55", 128)
 
@@ -52,13 +52,13 @@ def test_the_fast_path_equals_integers(
     )
     sums = rng.integers(-(2**magnitude) // 2, 2**magnitude // 2 + 1, (pixels, channels))
     float_type = np.float32 if rng.random() < 0.5 and magnitude < 23 else np.float64
-    memory = Memory({}, U55)
+    memory = Memory({}, U55.design)
     largest = int(np.abs(sums + scales.bias).max()) if rng.random() < 0.5 else None
     requantize = Requantizer(operation, scales, np.dtype(float_type), largest)
-    fast = requantize(sums.astype(float_type), memory, U55)
+    fast = requantize(sums.astype(float_type), memory)
     exact = rescale(sums + scales.bias, scales.multiplier, scales.shift, rounding)
     assert fast.dtype == operation.ofm.dtype
-    assert (fast == finish(exact, operation, memory, U55)).all()
+    assert (fast == finish(exact, operation, memory)).all()
 
 
 def test_ties_and_their_neighbours_are_exact() -> None:
@@ -68,10 +68,10 @@ def test_ties_and_their_neighbours_are_exact() -> None:
     scales = ChannelScales(np.array([0]), np.array([1 << 30]), np.array([shift]))
     halves = np.arange(-200, 200)[:, None] * (1 << (shift - 31))
     sums = (halves + np.arange(-3, 4)).reshape(-1, 1)
-    memory = Memory({}, U55)
-    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory, U55)
+    memory = Memory({}, U55.design)
+    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory)
     exact = rescale(sums, scales.multiplier, scales.shift, Rounding.TFL)
-    assert (fast == finish(exact, operation, memory, U55)).all()
+    assert (fast == finish(exact, operation, memory)).all()
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4"])
@@ -82,10 +82,10 @@ def test_tables_take_the_exact_path(dtype: str) -> None:
         feature_map((1, 4, 1), dtype),
         activation=activation(dtype, function=Function.LUT, index_dtype=index),
     )
-    memory = Memory({}, U55)
-    table = memory.bytes(None, U55.lut_address, 2048)
+    memory = Memory({}, U55.design)
+    table = memory.bytes(None, U55.design.table_address, 2048)
     table[...] = np.random.default_rng(0).integers(0, 256, 2048)
     scales = ChannelScales(np.array([1]), np.array([1 << 30]), np.array([30]))
     sums = np.array([[-5], [0], [3], [100]], np.int64)
-    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory, U55)
-    assert (fast == finish(sums + 1, operation, memory, U55)).all()
+    fast = Requantizer(operation, scales, np.dtype(np.float32))(sums.astype(np.float32), memory)
+    assert (fast == finish(sums + 1, operation, memory)).all()

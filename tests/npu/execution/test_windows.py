@@ -5,7 +5,7 @@ from deploy.npu import UnsupportedError
 from deploy.npu.execution.windows import prepare, window_size, windows
 from deploy.npu.stream.operations import Padding, Upscale
 
-from .builders import NO_PADDING, kernel
+from ..builders import NO_PADDING, kernel
 
 INT8 = np.array([[-128, 127], [3, 4]], np.int8).reshape(1, 2, 2, 1)
 

@@ -1,4 +1,4 @@
-"""The registers that a command stream sets, read as what they mean.
+"""The registers that a command stream for Ethos-U55 or U65 sets, read as what they mean.
 
 Registers keep their values between operations; a register that an operation needs but that the stream never
 set is an error, because its value on hardware would be whatever an earlier stream left there.
@@ -7,25 +7,26 @@ set is an error, because its value on hardware would be whatever an earlier stre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
 import numpy as np
 
-from deploy.npu.architecture import Architecture
+from deploy.hardware.npus import Design
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.limits import MAX_KERNEL
-from deploy.npu.stream.commands import Cmd0, Cmd1, Command
+from deploy.npu.stream.commands import Command
 from deploy.npu.stream.operations import (
     Activation,
     AddressRange,
     FeatureMap,
     Function,
     Kernel,
-    OperandScaling,
     Padding,
     Rounding,
     Scale,
     Upscale,
 )
+from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 
 _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
     (0, 0): np.dtype("u1"),
@@ -40,11 +41,15 @@ _CLIP_RANGES: dict[int, np.dtype[np.generic]] = {2: np.dtype("u1"), 3: np.dtype(
 
 
 class RegisterValues:
-    """The register values at one point of the stream."""
+    """The register values at one point of the stream.
 
-    def __init__(self, architecture: Architecture) -> None:
-        self._architecture = architecture
-        self._values: dict[Cmd0 | Cmd1, tuple[int, int]] = {}
+    Args:
+        design: of the NPU that executes it.
+    """
+
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self._values: dict[IntEnum, tuple[int, int]] = {}
 
     def set(self, command: Command) -> None:
         """Take over what a command sets."""
@@ -126,6 +131,20 @@ class RegisterValues:
             bricks=bool(precision & 1 << 6),
         )
 
+    def input_map(self, which: str, height: int, width: int, depth: int) -> FeatureMap:
+        """The feature map ``IFM`` or ``IFM2``, whose zero point must be one of its elements' values.
+
+        What hardware makes of another one is not known, and sums of such differences would not be exact here.
+        """
+        found = self.feature_map(which, height, width, depth)
+        limits = np.iinfo(found.dtype.str)
+        if not limits.min <= found.zero_point <= limits.max:
+            raise UnsupportedError(
+                f"a zero point outside the {which}'s type",
+                parameters={f"NPU_SET_{which}_ZERO_POINT": found.zero_point, "type": found.dtype},
+            )
+        return found
+
     def ofm(self) -> FeatureMap:
         """The OFM; its extents are in registers."""
         return self.feature_map(
@@ -144,7 +163,7 @@ class RegisterValues:
         if upscale is not Upscale.NONE:
             height, width = (height + 1) // 2, (width + 1) // 2
         depth = self.u16(Cmd0.NPU_SET_IFM_DEPTH_M1) + 1
-        return self.feature_map("IFM", height, width, depth)
+        return self.input_map("IFM", height, width, depth)
 
     def kernel(self) -> Kernel:
         """KERNEL_HEIGHT_M1, KERNEL_WIDTH_M1 and KERNEL_STRIDE."""
@@ -192,8 +211,8 @@ class RegisterValues:
             return self.scale(Cmd1.NPU_SET_OFM_SCALE)
         return None
 
-    def operand_scaling(self) -> OperandScaling:
-        """Which operand of an addition IFM_PRECISION scales with 32 bits."""
+    def scaled_operand(self) -> int:
+        """Which operand of an addition is scaled with 32 bits (IFM_PRECISION bits 9:8): 0 none, 1 A, 2 B."""
         precision = self.raw(Cmd0.NPU_SET_IFM_PRECISION)[0]
         mode, rounding = precision >> 8 & 3, precision >> 14
         # The rounding of a 32-bit scaled operand; Vela only ever selects TFL, the others were not seen.
@@ -201,7 +220,7 @@ class RegisterValues:
             raise UnsupportedError(
                 "operand scale mode or rounding", parameters={"NPU_SET_IFM_PRECISION": hex(precision)}
             )
-        return OperandScaling(mode)
+        return mode
 
     def activation(self, ofm: FeatureMap) -> Activation:
         """ACTIVATION with its clamp."""
@@ -237,7 +256,7 @@ class RegisterValues:
 
     def cores(self) -> int:
         """How many cores share the work."""
-        if self._architecture.cores > 1 and self.u16(Cmd0.NPU_SET_PARALLEL_MODE, 1):
+        if self._design.cores > 1 and self.u16(Cmd0.NPU_SET_PARALLEL_MODE, 1):
             return 2
         return 1
 

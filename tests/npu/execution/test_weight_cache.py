@@ -2,10 +2,11 @@ import numpy as np
 
 from deploy.npu import Architecture, WeightCache
 from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.weight_cache import PreparedWeights
 from deploy.npu.stream.operations import AddressRange
-from deploy.npu.weights.cache import PreparedWeights
+from deploy.npu.weights.u55_layout import unpack
 
-from .builders import convolution, feature_map
+from ..builders import convolution, feature_map
 
 U55 = Architecture("U55", 128)
 
@@ -27,7 +28,7 @@ def prepared(seed: int, cache: WeightCache, head: int | None = None) -> Prepared
         weights=(AddressRange(0, 0, len(stream)),),
         scales=(AddressRange(0, len(stream), len(scales)),),
     )
-    found = cache.get(operation, Memory({0: constants}, U55), U55)
+    found = cache.get(operation, Memory({0: constants}, U55.design), unpack)
     assert (found.matrix == weights.reshape(16, 32).T).all()
     return found
 

@@ -10,7 +10,7 @@ from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import FeatureMap
 
-from .builders import feature_map
+from ..builders import feature_map
 
 U55 = Architecture("U55", 128)
 
@@ -49,9 +49,9 @@ def tiled(draw: st.DrawFn) -> FeatureMap:
 def test_every_element_is_read_and_written_where_the_rules_say(fm: FeatureMap, batch: int) -> None:
     rng = np.random.default_rng(0)
     array = np.frombuffer(rng.bytes(batch * 80000), np.uint8).reshape(batch, -1).copy()
-    values = read(Memory({1: array}, U55), fm)
+    values = read(Memory({1: array}, U55.design), fm)
     target = np.zeros_like(array)
-    write(Memory({1: target}, U55), fm, values)
+    write(Memory({1: target}, U55.design), fm, values)
     expected = np.zeros_like(array)
     for y, x, c in np.ndindex(fm.height, fm.width, fm.depth):
         address = address_of(fm, y, x, c)
@@ -67,11 +67,11 @@ def test_a_feature_map_that_leaves_its_region_is_refused_before_anything_is_writ
     array = np.zeros(300, np.uint8)
     fm = feature_map((2, 3, 20), bricks=bricks, address=150, height0=1, bases=(0, 0, 290, 0))
     with pytest.raises(MemoryAccessError, match="300 bytes"):
-        write(Memory({1: array}, U55), fm, np.ones((1, 2, 3, 20), np.int8))
+        write(Memory({1: array}, U55.design), fm, np.ones((1, 2, 3, 20), np.int8))
     assert not array.any()
 
 
 def test_a_feature_map_larger_than_its_region_is_refused_without_allocating_it() -> None:
     fm = feature_map((60000, 60000, 1000), stride_y=0, stride_x=0)
     with pytest.raises(MemoryAccessError, match="60000x60000x1000 does not fit"):
-        read(Memory({1: np.zeros(4096, np.uint8)}, U55), fm)
+        read(Memory({1: np.zeros(4096, np.uint8)}, U55.design), fm)

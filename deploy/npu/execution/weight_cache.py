@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.limits import MAX_MACS, MAX_TAPS
-from deploy.npu.stream.operations import ConvolutionOperation
-from deploy.npu.weights.layout import ChannelScales, WeightLayout, decode_scales, decode_weights
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.weights.unpacked import ChannelScales, Unpack, Unpacked
 
 _MOST_PER_BYTE = 64
 _PROBE = 64
@@ -74,8 +73,13 @@ class WeightCache:
         self._entries: dict[tuple[object, ...], list[_Entry]] = {}
         self._last: dict[int, tuple[ConvolutionOperation, _Entry]] = {}
 
-    def get(self, operation: ConvolutionOperation, memory: Memory, architecture: Architecture) -> PreparedWeights:
+    def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> PreparedWeights:
         """The weights of a convolution, decoded now or earlier.
+
+        Args:
+            operation: says where the streams are and what they have to hold.
+            memory: holds them.
+            unpack: of the NPU's instruction set.
 
         Raises:
             MemoryAccessError: a stream lies outside its region.
@@ -89,13 +93,15 @@ class WeightCache:
         if known is not None and known[0] is operation and known[1].holds(parts):
             return known[1].prepared
         _check_size(operation, streams)
-        layouts = [_layout(operation, architecture, core) for core in range(len(operation.weights))]
-        key = (*layouts, *(part.size for part in parts), *(part[:_PROBE].tobytes() for part in parts))
+        shape = (operation.kernel, operation.ofm.depth, operation.ifm.depth, operation.ifm.dtype)
+        order = (memory.design, operation.depthwise, operation.cores, operation.block[2])
+        key = (*shape, *order, *(part.size for part in parts), *(part[:_PROBE].tobytes() for part in parts))
         for entry in self._entries.get(key, ()):
             if entry.holds(parts):
                 break
         else:
-            entry = _Entry(tuple(part.tobytes() for part in parts), _prepare(operation, layouts, streams, records))
+            prepared = _prepare(operation, unpack(operation, memory.design, streams, records))
+            entry = _Entry(tuple(part.tobytes() for part in parts), prepared)
             self._add(key, entry)
         if len(self._last) >= _MOST_OPERATIONS:
             self._last.clear()
@@ -109,24 +115,6 @@ class WeightCache:
             oldest = next(iter(self._entries))
             self._size -= sum(old.nbytes for old in self._entries.pop(oldest))
             self._last.clear()
-
-
-def _layout(operation: ConvolutionOperation, architecture: Architecture, core: int) -> WeightLayout:
-    """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
-    kernel, cores = operation.kernel, operation.cores
-    return WeightLayout(
-        ofm_depth=(operation.ofm.depth + cores - 1 - core) // cores,
-        ifm_depth=1 if operation.depthwise else operation.ifm.depth,
-        height=kernel.height,
-        width=kernel.width,
-        dilation_y=kernel.dilation_y,
-        dilation_x=kernel.dilation_x,
-        block_depth=(operation.block[2] + cores - 1 - core) // cores,
-        ofm_ublock=architecture.ofm_ublock[2],
-        ifm_bits=operation.ifm.dtype.itemsize * 8,
-        depthwise=operation.depthwise,
-        part_kernel_first=kernel.part_kernel_first and not operation.depthwise,
-    )
 
 
 def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]]) -> None:
@@ -143,26 +131,16 @@ def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]
         raise UnsupportedError("a convolution of this size", parameters={"kernel": kernel})
 
 
-def _prepare(
-    operation: ConvolutionOperation,
-    layouts: list[WeightLayout],
-    streams: list[NDArray[np.uint8]],
-    records: list[NDArray[np.uint8]],
-) -> PreparedWeights:
-    cores, depth = operation.cores, operation.ofm.depth
-    weights = np.zeros((depth, layouts[0].height, layouts[0].width, layouts[0].ifm_depth), np.int16)
-    scales = np.zeros((3, depth), np.int64)
-    for core, layout in enumerate(layouts):
-        weights[core::cores] = decode_weights(streams[core].tobytes(), layout)
-        own = decode_scales(records[core], layout.ofm_depth)
-        scales[:, core::cores] = own.bias, own.multiplier, own.shift
+def _prepare(operation: ConvolutionOperation, unpacked: Unpacked) -> PreparedWeights:
+    weights, scales, depth = unpacked.weights, unpacked.scales, operation.ofm.depth
     largest_sum = int(np.abs(weights.reshape(depth, -1).astype(np.int64)).sum(axis=1).max())
-    # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64).
+    # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64). The zero
+    # point is one of the IFM's values, so their difference spans its type.
     span = 255 if operation.ifm.dtype.itemsize == 1 else 1 << 33
-    largest = largest_sum * span + int(np.abs(scales[0]).max())
+    largest = largest_sum * span + int(np.abs(scales.bias).max())
     dtype = np.float32 if largest < 1 << 24 else np.float64
     if operation.depthwise:
         matrix = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
     else:
         matrix = np.ascontiguousarray(weights.reshape(depth, -1).T.astype(dtype))
-    return PreparedWeights(matrix, largest, ChannelScales(scales[0], scales[1], scales[2]))
+    return PreparedWeights(matrix, largest, scales)

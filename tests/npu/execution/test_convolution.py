@@ -15,9 +15,12 @@ from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import rescale
-from deploy.npu.stream.operations import AddressRange, ConvolutionOperation, Padding, Rounding, Upscale
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import AddressRange, Padding, Rounding, Upscale
+from deploy.npu.weights.u55_layout import unpack
 
-from .builders import convolution, feature_map, kernel
+from ..builders import convolution, feature_map, kernel
 
 OFM_ADDRESS = 1 << 16
 
@@ -33,7 +36,7 @@ def packed(
     own = weights[core::cores]
     stream, _ = mlw_codec.reorder_encode(
         8,
-        architecture.ofm_ublock[2],
+        architecture.design.ofm_ublock[2],
         own,
         (operation.block[2] + cores - 1 - core) // cores,
         operation.depthwise,
@@ -74,8 +77,7 @@ def expected(ifm: np.ndarray, weights: np.ndarray, operation: ConvolutionOperati
             sums[y, left] = np.einsum("yxc,oyxc->o", window, weights.astype(np.int64))
     channels = np.arange(ofm.depth)
     scaled = rescale(sums + 100 * channels - 300, (1 << 30) + channels, 36 + channels % 3, operation.rounding)
-    architecture = Architecture("U55", 128)
-    return finish(scaled, operation, Memory({}, architecture), architecture)
+    return finish(scaled, operation, Memory({}, Architecture("U55", 128).design))
 
 
 @st.composite
@@ -98,7 +100,8 @@ def cases(draw: st.DrawFn) -> tuple[Architecture, ConvolutionOperation, int]:
         rows, columns = (rows + 1) // 2, (columns + 1) // 2
     bits = draw(st.sampled_from(["i1", "u1", "i2"]))
     ofm_type = draw(st.sampled_from(["i1", "u1", "i2", "i4"]))
-    zero_point = 0 if bits == "i2" else draw(st.integers(-128, 127))
+    limits = np.iinfo(bits)
+    zero_point = 0 if bits == "i2" else draw(st.integers(int(limits.min), int(limits.max)))
     operation = convolution(
         feature_map((rows, columns, ifm_depth), bits, zero_point=zero_point, bricks=bricks),
         feature_map((height, width, ofm_depth), ofm_type, OFM_ADDRESS, draw(st.integers(-9, 9)), bricks),
@@ -108,7 +111,7 @@ def cases(draw: st.DrawFn) -> tuple[Architecture, ConvolutionOperation, int]:
         depthwise=depthwise,
         rounding=draw(st.sampled_from([Rounding.TFL, Rounding.NATURAL])),
         block=(8, 8, draw(st.sampled_from([16, 32]))),
-        cores=architecture.cores,
+        cores=architecture.design.cores,
     )
     return architecture, operation, draw(st.integers(0, 2**32))
 
@@ -141,12 +144,12 @@ def test_convolutions_equal_plain_integer_loops(case: tuple[Architecture, Convol
     )
     weights = rng.integers(-128, 128, shape).astype(np.int16)
     operation, constants = place(operation, architecture, weights)
-    memory = Memory({0: constants, 1: np.zeros((2, 1 << 17), np.uint8)}, architecture)
+    memory = Memory({0: constants, 1: np.zeros((2, 1 << 17), np.uint8)}, architecture.design)
     limits = np.iinfo(operation.ifm.dtype.str)
     ifm = operation.ifm
     values = rng.integers(limits.min, limits.max + 1, (2, ifm.height, ifm.width, ifm.depth)).astype(ifm.dtype)
     write(memory, ifm, values)
-    convolve(operation, memory, architecture, WeightCache())
+    convolve(operation, Workspace(memory), unpack=unpack)
     found = read(memory, operation.ofm)
     for item in range(2):
         assert (found[item] == expected(values[item], weights, operation)).all()
@@ -164,8 +167,8 @@ def test_changed_memory_is_not_answered_from_the_cache() -> None:
     constants = constants.copy()
     results = []
     for _ in range(2):
-        memory = Memory({0: constants, 1: np.ones(1 << 17, np.uint8)}, architecture)
-        convolve(operation, memory, architecture, cache)
+        memory = Memory({0: constants, 1: np.ones(1 << 17, np.uint8)}, architecture.design)
+        convolve(operation, Workspace(memory, cache), unpack=unpack)
         results.append(read(memory, operation.ofm).copy())
         constants[operation.scales[0].address + 1] ^= 0x40  # bit 14 of the first channel's bias
     assert (results[0][..., 0] != results[1][..., 0]).all()
@@ -176,9 +179,9 @@ def test_a_truncated_weight_stream_is_refused() -> None:
     operation, constants = plain_case()
     values = {name: getattr(operation, name) for name in operation.__dataclass_fields__}
     short = type(operation)(**(values | {"weights": (AddressRange(0, 0, 16),)}))
-    memory = Memory({0: constants, 1: np.zeros(1 << 17, np.uint8)}, Architecture("U55", 128))
+    memory = Memory({0: constants, 1: np.zeros(1 << 17, np.uint8)}, Architecture("U55", 128).design)
     with pytest.raises(WeightStreamError):
-        convolve(short, memory, Architecture("U55", 128), WeightCache())
+        convolve(short, Workspace(memory), unpack=unpack)
 
 
 def test_weights_that_the_stream_cannot_hold_are_refused_before_they_are_decoded() -> None:
@@ -188,12 +191,12 @@ def test_weights_that_the_stream_cannot_hold_are_refused_before_they_are_decoded
         weights=(AddressRange(0, 0, 64),),
         scales=(AddressRange(0, 0, 64),),
     )
-    memory = Memory({0: np.zeros(64, np.uint8), 1: np.zeros(1 << 17, np.uint8)}, Architecture("U55", 128))
+    memory = Memory({0: np.zeros(64, np.uint8), 1: np.zeros(1 << 17, np.uint8)}, Architecture("U55", 128).design)
     with pytest.raises(WeightStreamError, match="64 bytes cannot hold the 3600000000 weights"):
-        convolve(operation, memory, Architecture("U55", 128), WeightCache())
+        convolve(operation, Workspace(memory), unpack=unpack)
 
 
 def test_an_ifm_of_32_bits_is_refused() -> None:
     operation = convolution(feature_map((1, 1, 8), "i4"), feature_map((1, 1, 8)))
     with pytest.raises(UnsupportedError, match="32-bit"):
-        convolve(operation, Memory({}, Architecture("U55", 128)), Architecture("U55", 128), WeightCache())
+        convolve(operation, Workspace(Memory({}, Architecture("U55", 128).design)), unpack=unpack)

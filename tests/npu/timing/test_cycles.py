@@ -6,18 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.hardware.memories import MemorySystem, MemoryTiming
 from deploy.npu import Architecture
-from deploy.npu.stream.operations import AddressRange, DmaOperation, ElementwiseMode, Function, PoolingMode
-from deploy.npu.timing.cycles import estimate
-from deploy.npu.timing.transfers import U55_HIGH_END_EMBEDDED, MemorySystem, MemoryTiming, memory_system
+from deploy.npu.program import time_of
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.elementwise import ElementwiseMode
+from deploy.npu.stream.operations import AddressRange, Function
+from deploy.npu.stream.pooling import PoolingMode
 
-from .builders import activation, convolution, elementwise, feature_map, kernel, pooling
+from ..builders import activation, convolution, elementwise, feature_map, kernel, pooling
 
 U55_128 = Architecture("U55", 128)
 MEMBERS = [("U55", 32), ("U55", 64), ("U55", 128), ("U55", 256), ("U65", 256), ("U65", 512)]
 
 # Memory that takes no time, to see computing alone.
-_FREE = MemoryTiming(float("inf"), 1, 0, 0)
+_FREE = MemoryTiming("free", float("inf"), 1, 0, 0)
 FREE = MemorySystem(_FREE, _FREE, _FREE)
 
 
@@ -34,8 +37,8 @@ def test_a_depth_first_convolution_in_one_block() -> None:
         block=(7, 8, 8),
         **streams(400, 80),
     )
-    assert estimate(operation, U55_128, FREE).npu == 224 + 196
-    assert estimate(operation, U55_128).npu == 224 + 196 + (32 + 196) + (32 + 49) == 729
+    assert time_of(operation, U55_128, FREE).npu == 224 + 196
+    assert time_of(operation, U55_128).npu == 224 + 196 + (32 + 196) + (32 + 49) == 729
 
 
 def test_a_part_kernel_first_convolution_with_a_table_in_many_blocks() -> None:
@@ -50,7 +53,7 @@ def test_a_part_kernel_first_convolution_with_a_table_in_many_blocks() -> None:
     )
     # First block on the MAC units: 4 * 8 ublocks across, 2 deep, 4 cycles, ceil(9 / 4) steps: 768.
     # IFM block of 9 x 34 x 1 bytes in bursts of 8 of 32: 1224 / 8; OFM block of 4 x 16 x 16.
-    assert estimate(operation, U55_128).npu == 28 * 28 * 16 + 768 + (32 + 153) + (32 + 128) == 13657
+    assert time_of(operation, U55_128).npu == 28 * 28 * 16 + 768 + (32 + 153) + (32 + 128) == 13657
 
 
 def test_a_depthwise_convolution_of_several_blocks() -> None:
@@ -64,7 +67,7 @@ def test_a_depthwise_convolution_of_several_blocks() -> None:
     )
     # 14 * 7 ublocks across, 2 deep, ceil(9 / 4) steps of 4 cycles; one block of output.
     # IFM block of 17 x 18 x 16, OFM block of 8 x 8 x 16.
-    assert estimate(operation, U55_128).npu == 14 * 7 * 2 * 3 * 4 + 512 + (32 + 612) + (32 + 128) == 3668
+    assert time_of(operation, U55_128).npu == 14 * 7 * 2 * 3 * 4 + 512 + (32 + 612) + (32 + 128) == 3668
 
 
 def test_a_kernel_beyond_8_x_8_is_computed_in_parts() -> None:
@@ -78,18 +81,18 @@ def test_a_kernel_beyond_8_x_8_is_computed_in_parts() -> None:
         block=(1, 2, 16),
         **streams(400, 160),
     )
-    assert estimate(operation, U55_128).npu == 4382
+    assert time_of(operation, U55_128).npu == 4382
 
 
 def test_pooling_and_elementwise_as_vela_counts_them() -> None:
     quantize = pooling(
         PoolingMode.AVERAGE, feature_map((14, 14, 16)), feature_map((14, 14, 16)), block=(9, 12, 16)
     )
-    assert estimate(quantize, U55_128).npu == 4496
+    assert time_of(quantize, U55_128).npu == 4496
     bricks = feature_map((7, 7, 8), bricks=True)
     add = elementwise(ElementwiseMode.ADD, bricks, bricks, bricks, block=(7, 8, 8))
     # 1.5 cycles an element, and bricks of 16 channels are written whole.
-    assert estimate(add, U55_128).npu == 7 * 7 * 16 * 3 // 2
+    assert time_of(add, U55_128).npu == 7 * 7 * 16 * 3 // 2
 
 
 def test_a_sum_over_channels_reads_32_of_them_at_a_time() -> None:
@@ -102,7 +105,7 @@ def test_a_sum_over_channels_reads_32_of_them_at_a_time() -> None:
         block=(1, 2, 8),
     )
     computing = 4 * (32 + 2)
-    assert estimate(total, U55_128).npu == computing + (computing + 1) // 4 + (32 + 16) + 32 == 250
+    assert time_of(total, U55_128).npu == computing + (computing + 1) // 4 + (32 + 16) + 32 == 250
 
 
 def test_a_small_elementwise_operation_waits_for_its_operands() -> None:
@@ -111,36 +114,36 @@ def test_a_small_elementwise_operation_waits_for_its_operands() -> None:
     flash = feature_map((1, 1, 1), "i4", region=0)
     bricks = feature_map((1, 1, 1), "i4", bricks=True)
     subtract = elementwise(ElementwiseMode.SUB, flash, bricks, bricks, block=(1, 2, 8))
-    assert estimate(subtract, U55_128).npu == (64 + 16 + 20) // 4
+    assert time_of(subtract, U55_128).npu == (64 + 16 + 20) // 4
 
 
 def test_weights_are_read_from_their_memory_once_per_block_across() -> None:
     ifm, ofm = feature_map((1, 1, 16), bricks=True), feature_map((1, 1, 8), bricks=True)
     in_flash = convolution(ifm, ofm, block=(1, 2, 8), **streams(176, 80, region=0))
-    assert estimate(in_flash, U55_128).memory == 176 + 80
-    assert estimate(in_flash, U55_128).cycles == 256
+    assert time_of(in_flash, U55_128).memory == 176 + 80
+    assert time_of(in_flash, U55_128).cycles == 256
     wide = replace(in_flash, ifm=feature_map((4, 8, 16), bricks=True), ofm=feature_map((4, 8, 8), bricks=True))
-    assert estimate(wide, U55_128).memory == (176 + 80) * 16
+    assert time_of(wide, U55_128).memory == (176 + 80) * 16
 
 
 def test_dma_takes_the_slower_of_its_two_memories() -> None:
     dma = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 432)
-    assert estimate(dma, U55_128).cycles == 432 + 64
+    assert time_of(dma, U55_128).cycles == 432 + 64
     inside = DmaOperation(0, "NPU_OP_DMA_START", 0, 1, 0, None, 0, 256)
-    assert estimate(inside, U55_128).cycles == 256 // 8 + 32
+    assert time_of(inside, U55_128).cycles == 256 // 8 + 32
 
 
 def test_memories_are_parameters() -> None:
     dma = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, 0, 1, 0, 1000)
-    quick = replace(U55_HIGH_END_EMBEDDED, constants=MemoryTiming(4.0, 128, 10, 0))
-    assert estimate(dma, U55_128, quick).cycles == 1000 // 4 + 10
-    assert memory_system(Architecture("U65", 256)).arena.bytes_per_cycle == 3.75
+    quick = replace(U55_128.design.memories, constants=MemoryTiming("flash", 4.0, 128, 10, 0))
+    assert time_of(dma, U55_128, quick).cycles == 1000 // 4 + 10
+    assert Architecture("U65", 256).design.memories.arena.bytes_per_cycle == 3.75
 
 
 def test_40_bit_accumulators_write_slower() -> None:
     narrow = convolution(feature_map((8, 8, 8)), feature_map((8, 8, 8)), block=(8, 8, 8))
     wide = convolution(feature_map((8, 8, 8), "i2"), feature_map((8, 8, 8), "i2"), block=(8, 8, 8))
-    assert estimate(wide, U55_128, FREE).npu - estimate(narrow, U55_128, FREE).npu == 512 // 4
+    assert time_of(wide, U55_128, FREE).npu - time_of(narrow, U55_128, FREE).npu == 512 // 4
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -148,7 +151,7 @@ def test_a_larger_npu_of_a_product_is_not_slower(member: tuple[str, int]) -> Non
     operation = convolution(
         feature_map((16, 16, 32)), feature_map((16, 16, 32)), kernel=kernel(3, 3), block=(8, 8, 16)
     )
-    cycles = {other: estimate(operation, Architecture(*other), FREE).cycles for other in MEMBERS}
+    cycles = {other: time_of(operation, Architecture(*other), FREE).cycles for other in MEMBERS}
     assert all(
         cycles[member] <= cycles[other] for other in MEMBERS if other[0] == member[0] and other[1] < member[1]
     )
@@ -171,9 +174,9 @@ def test_more_blocks_take_longer(
     def cycles(shape: tuple[int, int, int]) -> int:
         ofm = feature_map(shape)
         if pools:
-            return estimate(pooling(PoolingMode.MAX, ofm, ofm), Architecture(*member), FREE).cycles
+            return time_of(pooling(PoolingMode.MAX, ofm, ofm), Architecture(*member), FREE).cycles
         ifm = feature_map((shape[0], shape[1], 24))
-        return estimate(convolution(ifm, ofm), Architecture(*member), FREE).cycles
+        return time_of(convolution(ifm, ofm), Architecture(*member), FREE).cycles
 
     larger = [height, width, depth]
     larger[axis] += blocks * (8, 8, 16)[axis]
@@ -190,7 +193,7 @@ def test_more_macs_per_output_take_no_less(
         operation = convolution(
             feature_map((20, 20, depth)), feature_map((9, 9, 16)), kernel=kernel(height, width, part=part)
         )
-        return estimate(operation, Architecture(*member), FREE).cycles
+        return time_of(operation, Architecture(*member), FREE).cycles
 
     assert cycles(height + 1, width, depth) >= cycles(height, width, depth)
     assert cycles(height, width + 1, depth) >= cycles(height, width, depth)
@@ -209,4 +212,4 @@ def test_no_convolution_beats_the_mac_units(
     )
     architecture = Architecture(*member)
     macs = side * side * ofm_depth * size * size * ifm_depth
-    assert estimate(operation, architecture).cycles >= macs // architecture.macs
+    assert time_of(operation, architecture).cycles >= macs // architecture.macs
