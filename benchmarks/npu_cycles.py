@@ -28,10 +28,10 @@ from deploy.compiling.debug_database import parse_debug_database
 from deploy.compiling.vela_reports import debug_table
 from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.npu import Architecture
-from deploy.npu.program import decode
+from deploy.npu.program import decode, record
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
-from deploy.npu.timing.statistics import Statistics, record
+from deploy.npu.timing.statistics import Statistics
 from deploy.tflite import model as tflite_model
 
 QUANTILES = (10, 50, 90)

@@ -25,7 +25,7 @@ import numpy as np
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.weights.layout import cache as weight_cache
+from deploy.npu.execution.weight_cache import PreparedWeights, WeightCache
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
@@ -68,24 +68,24 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Decoding:
-    """Counts the seconds that go into decoding weights (in every thread that does)."""
+    """Counts the seconds that go into decoding weights."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._prepare = weight_cache._prepare
+        self._get = WeightCache.get
 
     def __enter__(self) -> Decoding:
-        def prepare(*words: Any) -> weight_cache.PreparedWeights:
+        def get(*words: Any) -> PreparedWeights:
             start = time.perf_counter()
-            found = self._prepare(*words)
+            found = self._get(*words)
             self.seconds += time.perf_counter() - start
             return found
 
-        weight_cache._prepare = prepare
+        WeightCache.get = get  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        weight_cache._prepare = self._prepare
+        WeightCache.get = self._get  # type: ignore[method-assign]
 
 
 def measure(path: Path, npu: str, folder: Path, runs: int) -> None:

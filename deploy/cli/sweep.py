@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
 from deploy.settings.declared import option
 
@@ -27,7 +28,8 @@ name only a scheduler that you trust.
 def sweep(
     model: options.Model,
     npu: Annotated[
-        str, option(help="NPUs, separated by commas; all (default): U55-32 to U65-512.", default="all")
+        str,
+        option(help=f"NPUs, separated by commas; all (default): {listed(modelled())}.", default="all"),
     ],
     system_config: Annotated[
         str | None, option(help="Sections of Vela's Arm/vela.ini, or all of the NPU; default: the NPU's.")

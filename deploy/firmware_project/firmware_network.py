@@ -157,7 +157,7 @@ def read_network(
     if not board.has(config.family, config.macs):
         raise BadInputError(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
-            hints=["U85 models can be compiled and reported only"] if config.family == "U85" else [],
+            hints=[] if config.simulated else [f"{config.family} models can be compiled and reported only"],
         )
     model = read(build.compiled)
     custom = [operator for operator in model.operators if operator.code == ETHOS_U]

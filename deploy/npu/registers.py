@@ -116,6 +116,10 @@ class RegisterFile:
         architecture: which NPU it is.
         memory: what the AXI ports reach.
         report: called with one line for each run that failed.
+
+    Attributes:
+        architecture: which NPU it is.
+        runs: that have ended, in order.
     """
 
     def __init__(
@@ -125,7 +129,7 @@ class RegisterFile:
         *,
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._architecture = architecture
+        self.architecture = architecture
         self._memory = memory
         self._report = report
         self._cache = WeightCache()
@@ -201,8 +205,8 @@ class RegisterFile:
         self._cycles = 0
         self._events = [0] * _COUNTERS
         self._fixed = {
-            ID: self._architecture.design.id_word,
-            CONFIG: self._architecture.config_word,
+            ID: self.architecture.design.id_word,
+            CONFIG: self.architecture.config_word,
             **_IDENTIFICATION,
         }
 
@@ -217,7 +221,7 @@ class RegisterFile:
         self._queue_read = 0
         try:
             stream = self._stream()
-            program = _decoded(stream, self._architecture)
+            program = _decoded(stream, self.architecture)
             run(program, self._regions(), self._cache)
             statistics = program.statistics(self._stored.get(REGIONCFG, 0))
         except (BusError, MemoryAccessError) as error:
@@ -228,7 +232,7 @@ class RegisterFile:
             self._status |= STATUS_END
             self._queue_read = self._stored.get(QSIZE, 0)
             cycles = statistics.cycles
-            port_bytes = self._architecture.design.port_bytes
+            port_bytes = self.architecture.design.port_bytes
             self._count(cycles, event_counts(port_bytes, cycles, statistics.moved))
             self.runs.append(FinishedRun(statistics, None))
         finally:
@@ -264,7 +268,7 @@ class RegisterFile:
 
     def _address(self, low: int) -> int:
         # The driver of an NPU with 32 address bits does not even write the high words.
-        mask = (1 << self._architecture.design.address_bits) - 1
+        mask = (1 << self.architecture.design.address_bits) - 1
         return (self._stored.get(low, 0) | self._stored.get(low + 4, 0) << 32) & mask
 
     def _count(self, cycles: int, events: dict[int, int]) -> None:

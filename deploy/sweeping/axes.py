@@ -11,7 +11,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import NpuConfig, modelled, npu_config
 from deploy.quantizing import model_source
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.documents import Skipped
@@ -44,8 +44,8 @@ def targets(
         NotInstalledError: Vela is missing.
     """
     config = installed_config()
-    chosen = [npu for npu in NPU_CONFIGS.values() if npu.simulated] if npus.strip().lower() == ALL else None
-    chosen = chosen or [npu_config(name) for name in _listed("--npu", npus)]
+    chosen = modelled() if npus.strip().lower() == ALL else None
+    chosen = chosen or tuple(npu_config(name) for name in _listed("--npu", npus))
     system_names = _names("--system-config", systems, config.systems)
     memory_names = _names("--memory-mode", memories, config.memories)
     found: dict[CompileOptions, None] = {}

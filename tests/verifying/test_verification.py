@@ -154,6 +154,36 @@ def test_the_counters_of_every_operation_are_written_and_add_up_to_the_networks(
     assert {row["source_name"] for row in rows if row["operation"] == "DEPTHWISE"} != {""}
 
 
+def counted(mlperf_tiny: dict[str, Path], folder: Path, *options: str) -> list[dict[str, str]]:
+    """The counters of keyword spotting, compiled with some options."""
+    words = ["compile", str(mlperf_tiny["keyword_spotting"]), *options, "-o", str(folder / "build"), "-q"]
+    assert run(words) == 0
+    verify(folder / "build", count=1, counters=folder / "npu.csv")
+    with (folder / "npu.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_cycles_of_the_counters_go_by_the_builds_system_configuration(
+    mlperf_tiny: dict[str, Path], tmp_path: Path
+) -> None:
+    # A byte of flash takes one cycle in the first and two in the second, after 64 cycles of latency.
+    for name, each in (("Ethos_U55_High_End_Embedded", 1), ("Ethos_U55_Deep_Embedded", 2)):
+        rows = counted(mlperf_tiny, tmp_path / name, "--npu", "U55-64", "--system-config", name)
+        copies = [row for row in rows if row["operation"] == "DMA" and row["axi1_read_bytes"] != "0"]
+        assert copies
+        for row in copies:
+            assert int(row["estimated_cycles"]) == 64 + each * int(row["axi1_read_bytes"])
+
+
+def test_counters_go_by_the_ports_of_the_builds_memory_mode(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
+    # The arena lies in DRAM beside a dedicated SRAM: behind port 1, as the firmware sets it then.
+    rows = counted(mlperf_tiny, tmp_path, "--npu", "U65-256", "--memory-mode", "Dedicated_Sram_384KB")
+    assert sum(int(row["axi1_written_bytes"]) for row in rows) > 0
+    embedded = ("--system-config", "Ethos_U65_Embedded", "--memory-mode", "Shared_Sram")
+    shared = counted(mlperf_tiny, tmp_path, "--npu", "U65-256", *embedded)
+    assert sum(int(row["axi1_written_bytes"]) for row in shared) == 0
+
+
 @pytest.mark.parametrize(("convolution", "operator"), [(1, 1), (4, 4)])
 def test_a_planted_defect_is_found_in_its_operator_and_nowhere_else(
     keyword_spotting: Path, tmp_path: Path, convolution: int, operator: int

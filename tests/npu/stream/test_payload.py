@@ -44,6 +44,11 @@ def test_the_second_payload_version_is_read() -> None:
         (cop1(0x00030002, 1, 2), StreamError),
         (cop1(0x00000001, 5), StreamError),
         (cop1(0x00000009), UnsupportedError),
+        (cop1(0x00000002), StreamError),
+        (cop1(0x00010002, 7, 0x00000009), UnsupportedError),
+        (cop1(0x00010002, 7, 0), UnsupportedError),
+        (cop1(1, 0x1807, 1, 1, 0x3008, 1, 0x00010002, 7), UnsupportedError),
+        (cop1(0x00010002, 7) + b"x", StreamError),
         (b"COP2" + bytes(20), StreamError),
         (b"COP2" + bytes(64), UnsupportedError),
         (b"COP2" + struct.pack("<13I", 1, 52, 0, 1, 2**31, 36, 0x4D554556, 1, 20, 0, 0, 1, 0), StreamError),
@@ -52,6 +57,17 @@ def test_the_second_payload_version_is_read() -> None:
 def test_damaged_payloads_are_refused(payload: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         parse_payload(payload)
+
+
+def test_a_second_command_stream_is_refused_by_its_place() -> None:
+    with pytest.raises(UnsupportedError, match="driver action 2 at stream offset 0x10: a second command stream"):
+        parse_payload(cop1(5, 0x00010002, 7, 0x00010002, 8))
+
+
+def test_actions_without_a_meaning_may_follow_the_stream() -> None:
+    payload = parse_payload(cop1(0x00010002, 7, 5, 1, 0x1807, 0x10066001, 5))
+    assert payload.stream.tolist() == [7]
+    assert payload.config_word == 0x1807
 
 
 def test_random_bytes_behind_a_good_start_never_do_worse_than_an_error() -> None:

@@ -153,6 +153,8 @@ def test_a_register_that_was_never_set_is_named_with_the_operation() -> None:
         (Cmd0.NPU_SET_KERNEL_HEIGHT_M1, 0xFFFF, StreamError),
         (Cmd0.NPU_SET_IFM_DEPTH_M1, 3, StreamError),
         (Cmd0.NPU_SET_IFM_PAD_LEFT, 0x7F, StreamError),
+        (Cmd0.NPU_SET_IFM_ZERO_POINT, 128, UnsupportedError),
+        (Cmd0.NPU_SET_IFM_ZERO_POINT, 0x10000 - 129, UnsupportedError),
     ],
 )
 def test_values_that_make_no_sense_are_refused(code: Cmd0, parameter: int, error: type[Exception]) -> None:
@@ -160,6 +162,19 @@ def test_values_that_make_no_sense_are_refused(code: Cmd0, parameter: int, error
         decode(with_register(vela_stream(maximum_pool()), code, parameter), U55)
     assert caught.value.command == "NPU_OP_POOL"
     assert caught.value.operation == 0
+
+
+@pytest.mark.parametrize(("precision", "outside"), [(0x0, -1), (0x0, 256), (0x4, -1), (0x8, -1)])
+def test_a_zero_point_of_an_unsigned_ifm_is_one_of_its_values(precision: int, outside: int) -> None:
+    stream = with_register(vela_stream(maximum_pool()), Cmd0.NPU_SET_IFM_PRECISION, precision)
+    decode(with_register(stream, Cmd0.NPU_SET_IFM_ZERO_POINT, 200), U55)
+    with pytest.raises(UnsupportedError, match=f"NPU_SET_IFM_ZERO_POINT={outside}, type=uint"):
+        decode(with_register(stream, Cmd0.NPU_SET_IFM_ZERO_POINT, outside & 0xFFFF), U55)
+
+
+def test_a_zero_point_outside_the_second_operands_type_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="a zero point outside the IFM2's type"):
+        decode(with_register(vela_stream(addition()), Cmd0.NPU_SET_IFM2_ZERO_POINT, 200), U55)
 
 
 def test_an_operand_rounding_that_vela_never_selects_is_refused() -> None:
