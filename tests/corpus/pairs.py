@@ -16,7 +16,7 @@ from deploy.chatter import silenced
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig
+from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, modelled
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import Sample, random_inputs
 from deploy.judging.known_differences import summarise
@@ -30,7 +30,7 @@ from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import stacked, unstacked
 
-NPUS = tuple(name for name, npu in NPU_CONFIGS.items() if npu.simulated)
+NPUS = tuple(npu.name for npu in modelled())
 INPUTS = 4
 
 

@@ -10,7 +10,7 @@ import pytest
 from deploy import zoo
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import modelled, npu_config
 from deploy.roofline.comparison import compare
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
@@ -124,7 +124,7 @@ def test_an_ethos_u85_and_an_unknown_configuration_are_refused() -> None:
 
 
 def test_every_ethos_u55_and_u65_has_its_terms() -> None:
-    cycles = {npu.name: estimate([conv()], npu).cycles for npu in NPU_CONFIGS.values() if npu.simulated}
+    cycles = {npu.name: estimate([conv()], npu).cycles for npu in modelled()}
     assert len(cycles) == 6
     assert cycles["U55-32"] > cycles["U55-64"] > cycles["U55-128"]
 
@@ -167,7 +167,7 @@ def test_the_networks_of_the_zoo_stay_near_vela(name: str, assignments: tuple[st
 
     model = quantize_network(zoo.network(name, assignments)).model
     fast = name == "multihead-mobilenetv3" and not assignments
-    npus = NPUS if fast else tuple(npu.name for npu in NPU_CONFIGS.values() if npu.simulated)
+    npus = NPUS if fast else tuple(npu.name for npu in modelled())
     refuse_error(model, " ".join((name, *assignments)), npus)
 
 
