@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
+from deploy.hardware.designs import design_of
 from deploy.hardware.memories import MemorySystem, MemoryTiming
 from deploy.hardware.npus import NpuConfig
 
@@ -17,11 +18,12 @@ def memory_system(npu: NpuConfig, system_config: str, memory_mode: str) -> Memor
         BadInputError: names that do not exist or do not go together, or an NPU that is not modelled.
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
-    if npu.design is None:
+    design = design_of(npu)
+    if design is None:
         raise BadInputError(f"the memories behind an Ethos-{npu.name} are not modelled")
     check_combination(npu, system_config, memory_mode)
     config = installed_config()
-    system, port_bytes = config.systems[system_config], npu.design.port_bytes
+    system, port_bytes = config.systems[system_config], design.port_bytes
 
     def timing(memory: str) -> MemoryTiming:
         def number(option: str) -> float:

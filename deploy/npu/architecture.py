@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from deploy.hardware.npus import Design, modelled, npus
+from deploy.hardware.designs import Design, design_of
+from deploy.hardware.npus import modelled, npus
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.u55 import U55
@@ -32,10 +33,11 @@ class Architecture:
 
     def __post_init__(self) -> None:
         npu = npus().get(self.name)
-        if npu is None or npu.design is None:
+        design = None if npu is None else design_of(npu)
+        if design is None:
             known = ", ".join(npu.name for npu in modelled())
             raise UnsupportedError(f"no model of Ethos-{self.name}; known are {known}")
-        object.__setattr__(self, "design", npu.design)
+        object.__setattr__(self, "design", design)
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
+from deploy.hardware.designs import design_of
 from deploy.hardware.memories import MemorySystem, MemoryTiming
 from deploy.hardware.npus import NpuConfig, families, modelled, npu_config
 from deploy.roofline.layer import Layer
@@ -82,14 +83,15 @@ def estimate(
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
     config = npu_config(npu) if isinstance(npu, str) else npu
-    if config.design is None:
+    design = design_of(config)
+    if design is None:
         raise BadInputError(
             f"{config.name}: the roofline covers Ethos-{' and '.join(families(modelled()))}",
             hints=["compile for it: Vela's own estimate covers all"],
         )
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode
     places = memory_system(config, system, mode)
-    terms = Terms(config.design)
+    terms = Terms(design)
     riding = tables_riding(layers)
     renaming = [layer for layer in layers if layer.operator in FREE]
     renamed = {layer.index for layer in renaming}

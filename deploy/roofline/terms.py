@@ -1,8 +1,8 @@
 """What each kind of operator costs on the units of an Ethos-U55 or U65, and where these numbers come from.
 
 Taken from Vela 5.2.0 as published: the units of work and the rates of the output unit, which
-:class:`deploy.hardware.npus.Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks that
-``docs/roofline.md`` lists: its :class:`deploy.hardware.npus.RooflineFit` and the constants marked so below.
+:class:`deploy.hardware.designs.Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks
+that ``docs/roofline.md`` lists: its :class:`deploy.hardware.designs.RooflineFit` and the constants marked so below.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.hardware.designs import Design
 from deploy.hardware.memories import MemorySystem, MemoryTiming
-from deploy.hardware.npus import Design
 from deploy.npu.stream.operations import BRICK
 from deploy.roofline.layer import Layer
 

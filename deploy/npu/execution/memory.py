@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.npus import Design
+from deploy.hardware.designs import Design
 from deploy.npu.errors import MemoryAccessError, StreamError, UnsupportedError
 
 MAX_REGION = 7

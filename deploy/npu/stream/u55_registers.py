@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from deploy.hardware.npus import Design
+from deploy.hardware.designs import Design
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.limits import MAX_KERNEL
 from deploy.npu.stream.commands import Command

@@ -5,7 +5,7 @@ Source: Vela 5.2.0, ``ethosu/vela/architecture_features.py`` (IFM blocks, sub-ke
 
 from __future__ import annotations
 
-from deploy.hardware.npus import Design
+from deploy.hardware.designs import Design
 from deploy.npu.stream.operations import BRICK, SUB_KERNEL, BlockOperation, FeatureMap, Upscale
 
 Shape = tuple[int, int, int]

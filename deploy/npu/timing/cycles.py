@@ -30,8 +30,8 @@ from itertools import product
 
 import numpy as np
 
+from deploy.hardware.designs import Design
 from deploy.hardware.memories import MemorySystem
-from deploy.hardware.npus import Design
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation

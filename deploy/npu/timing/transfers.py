@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from deploy.hardware.designs import Design
 from deploy.hardware.memories import MemorySystem, MemoryTiming
-from deploy.hardware.npus import Design
 from deploy.npu.regions import CONSTANTS, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BRICK, SUB_KERNEL, BlockOperation, FeatureMap

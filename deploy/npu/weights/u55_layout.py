@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.npus import Design
+from deploy.hardware.designs import Design
 from deploy.npu.errors import WeightStreamError
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL

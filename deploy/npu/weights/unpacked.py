@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.npus import Design
+from deploy.hardware.designs import Design
 from deploy.npu.stream.convolution import ConvolutionOperation
 
 
