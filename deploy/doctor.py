@@ -13,7 +13,7 @@ from typing import Literal
 
 from deploy.errors import DeployError
 from deploy.hardware.fvps import Fvp, fvps
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_locate
 
 State = Literal["ok", "missing", "broken", "optional"]
@@ -110,7 +110,7 @@ def _runner(family: str) -> Finding:
 
     name = f"TFLM runner {family}"
     try:
-        path = runner_path(npu_config("U55-128" if family == "U55" else "U65-256"))
+        path = runner_path(npu_named("U55-128" if family == "U55" else "U65-256"))
     except DeployError as error:
         return Finding(name, "missing", error.message, next(iter(error.hints), ""), "run-fvp")
     return Finding(name, "ok", path.parent.name, needed_for="run-fvp")

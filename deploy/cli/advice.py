@@ -194,11 +194,11 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.fitting import board_sram
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.tflite import model as tflite_model
 
     document = build.document
-    npu, limit = npu_config(document.npu), document.sram_limit
+    npu, limit = npu_named(document.npu), document.sram_limit
     options = compile_options(
         npu,
         system_config=document.system_config,

@@ -67,7 +67,7 @@ def compile_(
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
     from deploy.reporting.advice_text import MOST_HINTS
     from deploy.reporting.text import print_build
@@ -82,7 +82,7 @@ def compile_(
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy compile {text} --npu {DEFAULT_NPU}"])
     wanted = compile_options(
-        npu_config(npu),
+        npu_named(npu),
         system_config=system_config,
         memory_mode=memory_mode,
         optimise=optimise,

@@ -58,7 +58,7 @@ def optimize(
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import load_inputs, random_inputs
     from deploy.optimizing.optimization import optimize as run_optimization
     from deploy.optimizing.text import print_optimization
@@ -73,7 +73,7 @@ def optimize(
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy optimize {model} --npu U55-128"])
     wanted = compile_options(
-        npu_config(npu),
+        npu_named(npu),
         system_config=system_config,
         memory_mode=memory_mode,
         optimise=optimise,

@@ -60,7 +60,7 @@ def search(
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.files import write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.searching import chart
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
@@ -74,7 +74,7 @@ def search(
     name = next((known for known in ORACLES if known == oracle.lower()), None)
     if name is None:
         raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
-    target = npu_config(npu or "U55-128")
+    target = npu_named(npu or "U55-128")
     width_space(size)
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
     proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)

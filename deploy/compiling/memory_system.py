@@ -6,12 +6,12 @@ from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.hardware.designs import design_of
 from deploy.hardware.memories import MemorySystem, MemoryTiming
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 
 _LABELS = {"Sram": "SRAM", "Dram": "DRAM", "OffChipFlash": "flash", "OnChipFlash": "flash"}
 
 
-def memory_system(npu: NpuConfig, system_config: str, memory_mode: str) -> MemorySystem:
+def memory_system(npu: Npu, system_config: str, memory_mode: str) -> MemorySystem:
     """The memories of a configuration.
 
     Raises:

@@ -13,7 +13,7 @@ from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.tflite.dtypes import DTYPE_NUMBERS
 from deploy.tflite.model import Model, Operator, read
@@ -150,14 +150,14 @@ def read_network(
             NPU, too little memory).
     """
     document = build.document
-    config = npu_config(document.npu)
+    config = npu_named(document.npu)
     board = board or firmware_board()
     if board.hardware is None:
         raise BadInputError(f"no firmware for {board.name}: its memories are not known")
     if not board.has(config.family, config.macs):
         raise BadInputError(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
-            hints=[] if config.simulated else [f"{config.family} models can be compiled and reported only"],
+            hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
         )
     model = read(build.compiled)
     custom = [operator for operator in model.operators if operator.code == ETHOS_U]

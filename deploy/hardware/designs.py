@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.hardware.memories import MemorySystem, MemoryTiming
-from deploy.hardware.npus import NpuConfig, npu_tables
+from deploy.hardware.npus import Npu, npu_tables
 
 Three = tuple[int, int, int]
 
@@ -114,7 +114,7 @@ class Design:
         return self.shram_kb * 1024 - self.table_bytes
 
 
-def design_of(npu: NpuConfig) -> Design | None:
+def design_of(npu: Npu) -> Design | None:
     """How an NPU is built; None where nothing here executes its command streams."""
     return _designs().get(npu.name)
 

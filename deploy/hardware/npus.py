@@ -18,7 +18,7 @@ from deploy.errors import BadInputError
 
 
 @dataclass(frozen=True)
-class NpuConfig:
+class Npu:
     """One NPU as ``--npu`` names it.
 
     Attributes:
@@ -27,7 +27,7 @@ class NpuConfig:
         config_word: CONFIG register, which is also the config word in an ``ethos-u`` operator's payload.
         system_config: default for Vela's ``--system-config`` (a section of ``Arm/vela.ini``).
         memory_mode: default for Vela's ``--memory-mode``.
-        simulated: whether the NPU model executes its command streams (else it is compiled and reported only); then
+        modelled: whether the NPU model executes its command streams (else it is compiled and reported only); then
             :func:`deploy.hardware.designs.design_of` says how it is built.
     """
 
@@ -36,7 +36,7 @@ class NpuConfig:
     config_word: int
     system_config: str
     memory_mode: str
-    simulated: bool
+    modelled: bool
 
     @property
     def name(self) -> str:
@@ -62,22 +62,22 @@ def npu_tables() -> Mapping[str, dict[str, Any]]:
 
 
 @functools.cache
-def npus() -> Mapping[str, NpuConfig]:
+def npus() -> Mapping[str, Npu]:
     """All NPUs by name, in the order of the file: smaller families and sizes first."""
     return {
-        name: NpuConfig(
+        name: Npu(
             family=table["family"],
             macs=table["macs"],
             config_word=table["config"],
             system_config=table["system_config"],
             memory_mode=table["memory_mode"],
-            simulated="instruction_set" in table,
+            modelled="instruction_set" in table,
         )
         for name, table in npu_tables().items()
     }
 
 
-def npu_config(name: str) -> NpuConfig:
+def npu_named(name: str) -> Npu:
     """Look up an NPU by the name a user typed (case and an ``ethos-`` prefix do not matter).
 
     Raises:
@@ -91,28 +91,25 @@ def npu_config(name: str) -> NpuConfig:
     raise BadInputError(f"--npu {name}: no such NPU configuration", hints=[f"{hint}known: {', '.join(npus())}"])
 
 
-def modelled() -> tuple[NpuConfig, ...]:
+def modelled() -> tuple[Npu, ...]:
     """The NPUs whose command streams the NPU model executes."""
-    return tuple(npu for npu in npus().values() if npu.simulated)
+    return tuple(npu for npu in npus().values() if npu.modelled)
 
 
-def families(of: Iterable[NpuConfig]) -> tuple[str, ...]:
+def families(of: Iterable[Npu]) -> tuple[str, ...]:
     """The families of some NPUs, each once, in their order."""
     return tuple(dict.fromkeys(npu.family for npu in of))
 
 
-def listed(of: Iterable[NpuConfig] | None = None) -> str:
+def listed(of: Iterable[Npu] | None = None) -> str:
     """Some NPUs (default: all) in few words: ``U55-32 to U55-256, U65-256, U65-512``."""
     return ", ".join(_spans(npus().values() if of is None else of))
 
 
-def _spans(some: Iterable[NpuConfig]) -> Iterator[str]:
+def _spans(some: Iterable[Npu]) -> Iterator[str]:
     for _, members in groupby(some, lambda npu: npu.family):
         names = [npu.name for npu in members]
         if len(names) > 2:
             yield f"{names[0]} to {names[-1]}"
         else:
             yield from names
-
-
-NPU_CONFIGS = npus()

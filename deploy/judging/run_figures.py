@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from deploy.build_folder import CompileDocument, Figure, Label
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.verdict import FirmwareRecord, Platform, Prediction
 from deploy.tables import SHARE
@@ -53,7 +53,7 @@ def _target_cycles(platform: Platform | None, answers: Sequence[Answer]) -> Iter
         source = f"NPU ACTIVE counter of {platform.version or platform.executable}"
         if platform.kind == "open":
             # Firmware does not tell it how fast the board's memories are meant to be.
-            npu = npu_config(platform.npu)
+            npu = npu_named(platform.npu)
             source += f", with the memories of {npu.system_config} and {npu.memory_mode}"
         yield Figure(
             name="target_npu_active_cycles",

@@ -19,7 +19,7 @@ from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import design_of
 from deploy.hardware.memories import MemorySystem, MemoryTiming
-from deploy.hardware.npus import NpuConfig, families, modelled, npu_config
+from deploy.hardware.npus import Npu, families, modelled, npu_named
 from deploy.roofline.layer import Layer
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding
 
@@ -53,7 +53,7 @@ class NetworkEstimate:
         layers: in execution order.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
     layers: tuple[LayerEstimate, ...]
@@ -66,7 +66,7 @@ class NetworkEstimate:
 
 def estimate(
     layers: Sequence[Layer],
-    npu: NpuConfig | str,
+    npu: Npu | str,
     system_config: str | None = None,
     memory_mode: str | None = None,
 ) -> NetworkEstimate:
@@ -82,7 +82,7 @@ def estimate(
         BadInputError: an unknown NPU or configuration, or an Ethos-U85.
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
-    config = npu_config(npu) if isinstance(npu, str) else npu
+    config = npu_named(npu) if isinstance(npu, str) else npu
     design = design_of(config)
     if design is None:
         raise BadInputError(

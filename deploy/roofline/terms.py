@@ -2,7 +2,7 @@
 
 Taken from Vela 5.2.0 as published: the units of work and the rates of the output unit, which
 :class:`deploy.hardware.designs.Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks
-that ``docs/roofline.md`` lists: its :class:`deploy.hardware.designs.RooflineFit` and the constants marked so below.
+that ``docs/roofline.md`` lists: :class:`deploy.hardware.designs.RooflineFit` and the constants marked so below.
 """
 
 from __future__ import annotations

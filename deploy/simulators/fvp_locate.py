@@ -22,7 +22,7 @@ from deploy.hardware.fvps import (
     fvps,
     release_of,
 )
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"
@@ -96,7 +96,7 @@ def arm_candidates(fvp: Fvp) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def open_command(npu: NpuConfig) -> tuple[str, ...]:
+def open_command(npu: Npu) -> tuple[str, ...]:
     """The words that start the open Corstone-300 of this installation."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
@@ -107,7 +107,7 @@ def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
 
 
-def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
+def find(npu: Npu, choice: str | None = None) -> Simulator:
     """Choose the simulator for a run.
 
     Args:
@@ -135,7 +135,7 @@ def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
     return _open(npu, fvp)
 
 
-def _named(choice: str, npu: NpuConfig) -> Path:
+def _named(choice: str, npu: Npu) -> Path:
     path = Path(choice).expanduser()
     if path.is_dir():
         names = executables(npu.family)
@@ -165,7 +165,7 @@ def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
     ]
 
 
-def _open(npu: NpuConfig, fvp: Fvp) -> Simulator:
+def _open(npu: Npu, fvp: Fvp) -> Simulator:
     """The open one belongs to this installation, so its version is asked for without starting it."""
     from deploy.corstone.qemu import find_qemu, version_line
 

@@ -23,7 +23,7 @@ from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
@@ -69,7 +69,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
             ours, theirs = _text(own), _text(request["versions"])
             return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
         options = CompileOptions(
-            npu_config(request["npu"]),
+            npu_named(request["npu"]),
             request["system_config"],
             request["memory_mode"],
             request["optimise"],

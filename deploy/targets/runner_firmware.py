@@ -19,7 +19,7 @@ from pathlib import Path
 from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.hardware.fvps import Fvp, default_fvp
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 
 MODEL_ADDRESS = 0x9000_0000
 INPUT_ADDRESS = 0x9200_0000
@@ -49,7 +49,7 @@ class RunnerReport:
     counters: dict[str, int]
 
 
-def runner_path(npu: NpuConfig, fvp: Fvp | None = None) -> Path:
+def runner_path(npu: Npu, fvp: Fvp | None = None) -> Path:
     """The runner's ELF for an NPU family on what an FVP models (default: the first that has it).
 
     Raises:
@@ -67,7 +67,7 @@ def runner_path(npu: NpuConfig, fvp: Fvp | None = None) -> Path:
     )
 
 
-def check_fits(document: CompileDocument, npu: NpuConfig, model_bytes: int, fvp: Fvp | None = None) -> None:
+def check_fits(document: CompileDocument, npu: Npu, model_bytes: int, fvp: Fvp | None = None) -> None:
     """Refuse on the host what the runner could not hold.
 
     Raises:

@@ -23,7 +23,7 @@ from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.hardware.boards import firmware_board
 from deploy.hardware.fvps import common
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
@@ -135,7 +135,7 @@ class TargetRun:
             TargetError: there was no complete answer.
         """
         options, document = self._options, self._build.document
-        npu = npu_config(document.npu)
+        npu = npu_named(document.npu)
         with ThreadPoolExecutor(max_workers=1) as background:
             # Asking a simulator for its version is waiting for a process.
             chosen = background.submit(self._choose_simulator, npu)
@@ -161,7 +161,7 @@ class TargetRun:
             target.close()
         return self._judged(npu, models, expected, labels)
 
-    def _choose_simulator(self, npu: NpuConfig) -> Simulator | None:
+    def _choose_simulator(self, npu: Npu) -> Simulator | None:
         """What boots the firmware; None for a board."""
         options = self._options
         if options.port is not None:
@@ -185,7 +185,7 @@ class TargetRun:
         accurate = self._platform is not None and self._platform.timing
         return common().time_limit.seconds(figure.value if figure else 0, accurate=accurate)
 
-    def _choose_firmware(self, npu: NpuConfig, models: Models, simulator: Simulator | None) -> Path | None:
+    def _choose_firmware(self, npu: Npu, models: Models, simulator: Simulator | None) -> Path | None:
         """The ELF to boot, rendered and built first where that is asked for; None for a board."""
         options, document = self._options, self._build.document
         if simulator is None:
@@ -216,9 +216,7 @@ class TargetRun:
             read_segments(path)
         return path
 
-    def _target(
-        self, npu: NpuConfig, models: Models, simulator: Simulator | None, firmware: Path | None
-    ) -> Target:
+    def _target(self, npu: Npu, models: Models, simulator: Simulator | None, firmware: Path | None) -> Target:
         options = self._options
         timeout_s = self._timeout_s()
         if firmware is None or simulator is None:
@@ -255,7 +253,7 @@ class TargetRun:
             log=error.log if isinstance(error, TargetError) else (),
         )
 
-    def _judged(self, npu: NpuConfig, models: Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
+    def _judged(self, npu: Npu, models: Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
         if len(self._answers) != len(expected):
             raise TargetError(f"{len(self._answers)} answers for {len(expected)} inputs")
         answers = [answer.outputs for answer in self._answers]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.memories import MemorySystem
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
@@ -55,7 +55,7 @@ class NpuInference:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu_config: NpuConfig, memories: MemorySystem | None = None) -> None:
+    def __init__(self, model: Model, npu_config: Npu, memories: MemorySystem | None = None) -> None:
         self._model = model
         self._memories = memories
         self._architecture = _architecture(npu_config)
@@ -177,7 +177,7 @@ class _Segment:
         dedicated: whether an SRAM is dedicated to the NPU.
     """
 
-    def __init__(self, model: Model, operator: Operator, npu_config: NpuConfig) -> None:
+    def __init__(self, model: Model, operator: Operator, npu_config: Npu) -> None:
         if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
             raise BadInputError("an ethos-u operator has fewer than four inputs")
         commands, constants, scratch, fast = (model.tensors[index] for index in operator.inputs[:4])
@@ -227,14 +227,14 @@ class _Segment:
         return self._program
 
 
-def _architecture(npu_config: NpuConfig) -> npu.Architecture:
+def _architecture(npu_config: Npu) -> npu.Architecture:
     try:
         return npu.Architecture(npu_config.family, npu_config.macs)
     except npu.NpuError as error:
         raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
 
 
-def _check_configuration(config_word: int | None, npu_config: NpuConfig) -> None:
+def _check_configuration(config_word: int | None, npu_config: Npu) -> None:
     if config_word is None:
         return
     try:

@@ -20,7 +20,7 @@ from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.files import write_text
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, random_inputs
@@ -152,7 +152,7 @@ class Verification:
 
     def _inference(self, compiled: Model) -> NpuInference:
         document = self._build.document
-        npu = npu_config(document.npu)
+        npu = npu_named(document.npu)
         if self._options.counters is None:
             return NpuInference(compiled, npu)
         # Only the counters depend on the memories, and only what describes them has to be installed for it.

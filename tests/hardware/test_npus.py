@@ -13,7 +13,7 @@ from deploy.chatter import silenced
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import Design, design_of
-from deploy.hardware.npus import families, listed, modelled, npu_config, npus
+from deploy.hardware.npus import families, listed, modelled, npu_named, npus
 from deploy.npu import Architecture, UnsupportedError, architecture_of, parse_payload
 from deploy.tflite import model as tflite_model
 
@@ -49,12 +49,12 @@ def test_the_npus_of_a_family_are_told_in_few_words() -> None:
 
 @pytest.mark.parametrize("name", ["u55-128", " U55-128 ", "Ethos-U55-128", "ethos-u55-128"])
 def test_an_npu_is_found_however_it_is_written(name: str) -> None:
-    assert npu_config(name).name == "U55-128"
+    assert npu_named(name).name == "U55-128"
 
 
 def test_an_unknown_npu_is_refused_with_the_nearest_and_all() -> None:
     with pytest.raises(BadInputError, match="--npu U55-127") as caught:
-        npu_config("U55-127")
+        npu_named("U55-127")
     assert "did you mean U55-128?" in caught.value.hints[0] and "U85-2048" in caught.value.hints[0]
 
 
@@ -111,7 +111,7 @@ def test_config_words_are_the_ones_that_vela_writes(name: str, addition: Path, t
     stream = model.tensors[model.operators[0].inputs[0]].data
     assert stream is not None
     assert parse_payload(stream.tobytes()).config_word == npu.config_word
-    if not npu.simulated:
+    if not npu.modelled:
         with pytest.raises(UnsupportedError, match=name):
             architecture_of(npu.config_word)
     else:
@@ -124,6 +124,6 @@ def test_the_fields_of_a_config_word_agree_with_what_else_is_said_of_the_npu(nam
     assert 1 << (npu.config_word & 0xF) == npu.macs
     assert npu.config_word >> 28 == families(npus().values()).index(npu.family)
     built = design_of(npu)
-    assert (built is not None) == npu.simulated
+    assert (built is not None) == npu.modelled
     if built is not None:
         assert npu.config_word >> 8 & 0xFF == built.shram_kb * built.cores

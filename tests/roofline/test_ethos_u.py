@@ -10,7 +10,7 @@ import pytest
 from deploy import zoo
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.npus import modelled, npu_config
+from deploy.hardware.npus import modelled, npu_named
 from deploy.roofline.comparison import compare
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
@@ -49,7 +49,7 @@ def roofs(layer: Layer, npu: str = "U55-128") -> dict[str, int]:
 
 def test_a_wide_convolution_fills_the_mac_units_of_every_npu() -> None:
     for npu in ("U55-32", "U55-64", "U55-128", "U55-256"):
-        ideal = conv().macs / npu_config(npu).macs
+        ideal = conv().macs / npu_named(npu).macs
         started = roofs(conv(output_bytes=0, packed_bytes=0), npu)["MAC units"]
         assert ideal <= started < 1.2 * ideal + 3000
 
@@ -106,11 +106,11 @@ def test_every_layer_names_its_largest_roof() -> None:
 
 
 def test_memories_are_those_of_velas_configuration() -> None:
-    u65 = npu_config("U65-256")
+    u65 = npu_named("U65-256")
     found = memory_system(u65, "Ethos_U65_High_End", "Dedicated_Sram_384KB")
     assert (found.arena.name, found.arena.bytes_per_cycle) == ("DRAM", 3.75)
     assert (found.fast.name, found.fast.bytes_per_cycle, found.fast_bytes) == ("SRAM", 16, 384 * 1024)
-    u55 = memory_system(npu_config("U55-128"), "Ethos_U55_High_End_Embedded", "Shared_Sram")
+    u55 = memory_system(npu_named("U55-128"), "Ethos_U55_High_End_Embedded", "Shared_Sram")
     assert (u55.arena.bytes_per_cycle, u55.constants.bytes_per_cycle, u55.fast_bytes) == (8, 1, 0)
 
 
@@ -131,7 +131,7 @@ def test_every_ethos_u55_and_u65_has_its_terms() -> None:
 
 def refuse_error(model: Model, source: str, npus: tuple[str, ...] = NPUS) -> None:
     for npu in npus:
-        found = compare(model, npu_config(npu), source=source)
+        found = compare(model, npu_named(npu), source=source)
         assert 1 / BOUND < found.ratio < BOUND, f"{source} on {npu}: {found.ours} cycles, Vela {found.vela}"
 
 
@@ -182,6 +182,6 @@ def test_the_documentation_shows_every_family_within_the_bound() -> None:
 
 def test_the_comparison_counts_every_cycle_of_vela_once(mlperf_tiny: dict[str, Path]) -> None:
     model = tflite_model.read(mlperf_tiny["keyword_spotting"])
-    found = compare(model, npu_config("U55-128"), source="test")
+    found = compare(model, npu_named("U55-128"), source="test")
     assert sum(layer.vela for layer in found.layers) == found.vela
     assert sum(layer.ours for layer in found.layers) == found.ours

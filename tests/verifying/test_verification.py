@@ -14,7 +14,7 @@ import pytest
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, sha256_of_bytes
 from deploy.cli.main import run
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
 from deploy.judging.verdict import Verdict
@@ -74,7 +74,7 @@ def bias_of(build: Path, number: int) -> int:
             found.append(place if operation.scales[0].region == 0 else copies[start] + place - start)
 
     model = read(build / COMPILED_MODEL)
-    inference = NpuInference(model, npu_config("U55-64"))
+    inference = NpuInference(model, npu_named("U55-64"))
     inference.run_batch(stacked(random_inputs(model, 1).samples), observe)
     return found[number]
 
@@ -139,7 +139,7 @@ def test_the_counters_of_every_operation_are_written_and_add_up_to_the_networks(
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     build = BuildFolder.open(keyword_spotting)
-    inference = NpuInference(read(build.path / COMPILED_MODEL), npu_config("U55-64"))
+    inference = NpuInference(read(build.path / COMPILED_MODEL), npu_named("U55-64"))
     model = read(build.path / COMPILED_MODEL)
     inference.run_batch(stacked(random_inputs(model, 1).samples))
     total = inference.statistics
@@ -271,7 +271,7 @@ def test_a_missing_debug_database_is_said_and_layers_needs_it(keyword_spotting: 
 
 def test_a_batch_computes_what_single_inferences_compute(keyword_spotting: Path) -> None:
     model = read(keyword_spotting / COMPILED_MODEL)
-    inference = NpuInference(model, npu_config("U55-64"))
+    inference = NpuInference(model, npu_named("U55-64"))
     samples = random_inputs(model, 5, seed=3).samples
     together = unstacked(inference.run_batch(stacked(samples)), 5)
     for sample, outputs in zip(samples, together, strict=True):
