@@ -11,6 +11,10 @@ import typer
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.evaluating.document import EvaluationDocument
+    from deploy.targets.session import Session
+
+HOST = "host"
+"""The target that is the NPU model alone."""
 
 EVALUATE_EPILOG = """Examples:
 
@@ -50,7 +54,7 @@ def evaluate(
     ] = None,
     target: Annotated[
         str, typer.Option(help="host (the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.")
-    ] = "host",
+    ] = HOST,
     firmware: Annotated[
         str | None, typer.Option(help="What to boot: runner, npu, tflm, or FILE.elf; not with --target host.")
     ] = None,
@@ -86,7 +90,7 @@ def evaluate(
     from deploy.build_folder import BuildFolder
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError
-    from deploy.evaluating.evaluation import HOST, EvaluateOptions, Evaluation
+    from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
     from deploy.evaluating.limits import parse_limits
     from deploy.evaluating.text import print_evaluation, print_outcome
     from deploy.files import check_writable
@@ -108,18 +112,27 @@ def evaluate(
         labels=labels or (Path(kept.labels) if kept.labels and data is None else None),
         output=head,
         model=model_source.parse(model, assignments or ()) if model else None,
-        target=target,
-        firmware=firmware or kept.firmware or "runner",
-        jobs=jobs or kept.jobs,
-        timeout_s=timeout if timeout is not None else kept.timeout,
         count=count,
         top_k=top_k,
         limits=limits,
         save_wrong=save_wrong,
     )
     opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
+    machine: Session | None = None
+    if target != HOST:
+        from deploy.targets.session import Session, TargetOptions
+
+        machine = Session(
+            opened,
+            TargetOptions(
+                firmware=firmware or kept.firmware or "runner",
+                fvp=target,
+                jobs=jobs or kept.jobs,
+                timeout_s=timeout if timeout is not None else kept.timeout,
+            ),
+        )
     with progress("evaluating", quiet=quiet) as bar:
-        evaluation = Evaluation(opened, options).run(bar.advance)
+        evaluation = Evaluation(opened, options, machine).run(bar.advance)
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())

@@ -41,7 +41,8 @@ def run_board(
     from deploy import settings
     from deploy.build_folder import BuildFolder
     from deploy.cli.verdict_files import run_and_report
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.targets.target_run import RunOptions, TargetRun
 
     kept = settings.load()
     inputs = inputs or (Path(kept.inputs) if kept.inputs else None)

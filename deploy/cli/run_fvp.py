@@ -61,7 +61,8 @@ def run_fvp(
     from deploy.build_folder import BuildFolder
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.targets.target_run import RunOptions, TargetRun
 
     if jobs is not None and scheduler is not None:
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")

@@ -12,8 +12,9 @@ import numpy as np
 from deploy import user_function
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
-from deploy.judging.inputs import Sample, load_inputs, named_inputs, read_arrays
+from deploy.judging.inputs import load_inputs, named_inputs, read_arrays
 from deploy.judging.labels import load_labels
+from deploy.judging.samples import Sample
 from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset, InputSpec
 from deploy.quantizing.model_source import ModelSource

@@ -15,11 +15,11 @@ from deploy.cli.main import run
 from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import stacked
 from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import stacked
 
 INPUTS = 12
 

@@ -17,10 +17,12 @@ from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_config
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
+from deploy.judging.samples import stacked, unstacked
 from deploy.judging.verdict import Verdict
 from deploy.tflite.model import read
+from deploy.verifying.host_session import batch_size
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import Verification, VerifyOptions, batch_size, stacked, unstacked
+from deploy.verifying.verification import Verification, VerifyOptions
 
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
 
