@@ -49,6 +49,9 @@ class Request:
         labels_file: its name, for errors.
         output: the head that labels without a name are for; None where there is only one.
         count: how many inputs to use; None for all.
+        at_most: whether fewer inputs than ``count`` will do, and labels may go on after the last input.
+        assignments: options of the network, ``KEY=VALUE`` each: a function is called with those that it takes, so
+            that it can give data of the right size.
     """
 
     source: str
@@ -57,6 +60,8 @@ class Request:
     labels_file: Path | None
     output: str | None
     count: int | None
+    at_most: bool = False
+    assignments: tuple[str, ...] = ()
 
     def only_head(self) -> Head:
         """The head that labels without a name are for.
