@@ -143,8 +143,8 @@ class FirmwareLink:
         """The last lines of text that the firmware sent, in frames or between them."""
         noise = bytes(self._reader.noise).decode("utf-8", "replace")
         lines = [*self._texts, *noise.replace("\r", "").split("\n")]
-        shown = [shown(line, 200) for line in lines]
-        return tuple([line for line in shown if line.strip(" .\ufffd")][-_LOG_LINES:])
+        said = [shown(line, 200) for line in lines]
+        return tuple([line for line in said if line.strip(" .\ufffd")][-_LOG_LINES:])
 
     def _exchange(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
         self._sequence = self._sequence % 255 + 1  # 0 is what the firmware sends unasked
