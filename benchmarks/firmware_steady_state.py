@@ -103,7 +103,7 @@ def runner_answers(
     npu = npu_config(build.document.npu)
     target = RunnerTarget(
         simulator,
-        runner_firmware.runner_path(npu, *([simulator.board] if hasattr(simulator, "board") else [])),
+        runner_firmware.runner_path(npu, simulator.fvp),
         build.compiled,
         macs=npu.macs,
         inputs=models.inputs,

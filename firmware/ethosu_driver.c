@@ -1,6 +1,7 @@
 #include "ethosu_driver.h"
 
 #include "ethosu_registers.h"
+#include "ethosu_system.h"
 
 enum {
     PAYLOAD_MAGIC = 0x31504F43, /* "COP1" */
@@ -15,18 +16,6 @@ enum { QUEUE_ON_PORT_1 = 2 };
 #define AXI_LIMIT (0u | 2u << 4 | 31u << 16 | 15u << 24)
 
 static struct ethosu_driver *registered;
-
-__attribute__((weak)) void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
-{
-    (void)driver;
-    (void)user_arg;
-}
-
-__attribute__((weak)) void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg)
-{
-    (void)driver;
-    (void)user_arg;
-}
 
 static uint32_t get(const struct ethosu_driver *driver, uint32_t offset)
 {
@@ -50,11 +39,11 @@ static int fail(struct ethosu_driver *driver, enum ethosu_error error, uint32_t 
 static int reset(struct ethosu_driver *driver)
 {
     uint32_t rights = (driver->privileged ? ETHOSU_PRIVILEGED : 0) | (driver->secure ? 0 : ETHOSU_NON_SECURE);
-    uint32_t start = ethosu_platform_milliseconds();
+    uint32_t start = ethosu_system_milliseconds();
 
     set(driver, ETHOSU_RESET, rights);
     while ((get(driver, ETHOSU_STATUS) & ETHOSU_STATUS_IN_RESET) != 0) {
-        if (ethosu_platform_milliseconds() - start > RESET_TIMEOUT_MS) {
+        if (ethosu_system_milliseconds() - start > RESET_TIMEOUT_MS) {
             driver->failure.status = get(driver, ETHOSU_STATUS);
             return fail(driver, ETHOSU_ERROR_RESET, 0, driver->failure.status);
         }
@@ -167,15 +156,15 @@ static int decode_status(struct ethosu_driver *driver)
 
 static int wait_for_end(struct ethosu_driver *driver, uint32_t stream_bytes)
 {
-    uint32_t start = ethosu_platform_milliseconds();
+    uint32_t start = ethosu_system_milliseconds();
     while (!driver->done) {
-        if (ethosu_platform_milliseconds() - start > driver->timeout_ms) {
+        if (ethosu_system_milliseconds() - start > driver->timeout_ms) {
             driver->failure.status = get(driver, ETHOSU_STATUS);
             driver->failure.position = get(driver, ETHOSU_QREAD);
             set(driver, ETHOSU_CMD, ETHOSU_CMD_STOP);
             return fail(driver, ETHOSU_ERROR_TIMEOUT, stream_bytes, driver->timeout_ms);
         }
-        ethosu_platform_wait_for_interrupt(driver);
+        ethosu_system_wait(&driver->done);
     }
     driver->failure.status = driver->status;
     driver->failure.expected = stream_bytes;
@@ -189,7 +178,7 @@ static int wait_for_end(struct ethosu_driver *driver, uint32_t stream_bytes)
 static void keep_caches_coherent(const uint64_t *base, const size_t *bytes, int count)
 {
     for (int i = 0; i < count; i++) {
-        ethosu_platform_clean_and_invalidate((const void *)(uintptr_t)base[i], bytes[i]);
+        ethosu_system_clean_and_invalidate((const void *)(uintptr_t)base[i], bytes[i]);
     }
 }
 
@@ -202,7 +191,7 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     if (reset(driver) != 0) {
         return -1;
     }
-    ethosu_platform_clean_and_invalidate(stream, bytes);
+    ethosu_system_clean_and_invalidate(stream, bytes);
     keep_caches_coherent(base, base_bytes, count);
 
     bool wide = ETHOSU_CONFIG_PRODUCT(driver->config) != 0; /* U65 addresses more than 4 GB */

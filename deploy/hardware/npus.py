@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from deploy.errors import BadInputError
+from deploy.hardware.boards import boards
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class NpuConfig:
 
     @property
     def simulated(self) -> bool:
-        """Whether Corstone-300 has this NPU (U85 is compiled and reported only)."""
-        return self.family in ("U55", "U65")
+        """Whether a board that the open machine models has this NPU (U85 is compiled and reported only)."""
+        return any(board.open_machine is not None and board.has(self.family, self.macs) for board in boards())
 
 
 def _configs() -> dict[str, NpuConfig]:

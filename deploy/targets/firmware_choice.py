@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder
 from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError
-from deploy.hardware.boards import default_board
+from deploy.hardware.boards import firmware_board
 from deploy.hardware.npus import NpuConfig
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
@@ -47,25 +47,25 @@ def choose_firmware(
         BadInputError: there is no such firmware, it does not run on this simulator, or cannot hold the model.
         NotInstalledError: Arm's runner, or what builds firmware, is missing.
     """
-    board = simulator.board
     if name == RUNNER:
-        runner_firmware.check_fits(build.document, npu, len(compiled.content), board)
-        return Firmware(name, runner_firmware.runner_path(npu, board))
+        runner_firmware.check_fits(build.document, npu, len(compiled.content), simulator.fvp)
+        return Firmware(name, runner_firmware.runner_path(npu, simulator.fvp))
     simulator.check_terminal()
+    board = simulator.fvp.board
     if name in _RENDERED:
-        if board != default_board(npu.family):
+        if board.hardware is None:
             raise BadInputError(
-                f"--firmware {name} is rendered for {default_board(npu.family).name}, "
+                f"--firmware {name} is rendered for {firmware_board().name}, "
                 f"{simulator.executable} models {board.name}",
                 hints=["`--firmware runner` runs on every board"],
             )
         from deploy.firmware_project import firmware_build
 
         make = firmware_build.npu_firmware if name == "npu" else firmware_build.tflm_firmware
-        return Firmware(name, make(build))
+        return Firmware(name, make(build, board))
     path = Path(name)
     if not path.is_file():
         raise BadInputError(f"--firmware {name}: no such file", hints=["known besides files: runner, npu, tflm"])
-    if board.open:  # The memories that it is checked against are Corstone-300's.
+    if board.open_machine:  # The memories that it is checked against are Corstone-300's.
         read_segments(path)
     return Firmware("file", path)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder, sha256_of_file
-from deploy.hardware.boards import common
+from deploy.hardware.fvps import common
 from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models

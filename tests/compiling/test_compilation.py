@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from deploy.build_folder import BuildFolder
 from deploy.compiling.compilation import DoesNotFitError, compile_model
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.errors import BadInputError
+from deploy.hardware.boards import default_board
 from deploy.hardware.npus import npu_config
 from deploy.tflite import model as tflite_model
 
@@ -131,7 +133,10 @@ def test_more_sram_than_the_board_has_is_refused(
     mlperf_tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No small real model takes 2 MB; the board is made smaller instead.
-    monkeypatch.setattr("deploy.compiling.fitting.CORSTONE_300_SRAM", 20_000)
+    board = default_board("U55")
+    assert board.hardware is not None
+    small = replace(board, hardware=replace(board.hardware, arena=replace(board.hardware.arena, size=20_000)))
+    monkeypatch.setattr("deploy.compiling.fitting.default_board", lambda family: small)
     with pytest.raises(BadInputError, match="more than the SRAM of Corstone-300 of 20000 bytes"):
         build(mlperf_tiny["image_classification"], tmp_path / "b")
     generous = compile_options(npu_config("U55-128"), sram_limit="4M")

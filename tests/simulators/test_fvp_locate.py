@@ -102,7 +102,7 @@ def test_an_npu_that_only_arms_fvp_models_is_not_installed_without_it() -> None:
 )
 def test_the_board_follows_from_the_executables_name(tmp_path: Path, npu: str, name: str, board: str) -> None:
     simulator = fvp_locate.find(npu_config(npu), str(fake_fvp(tmp_path / name, ARM)))
-    assert (simulator.board.name, simulator.board.npu_family) == (board, npu[:3])
+    assert (simulator.fvp.board.name, simulator.fvp.npu_family) == (board, npu[:3])
     assert simulator.release == (11, 27)
 
 

@@ -1,3 +1,4 @@
+/* A CMSDK APB UART, as Arm's Corstone boards have it. */
 #include "uart.h"
 
 #include "board.h"
