@@ -12,6 +12,10 @@ from deploy.settings.declared import option
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.evaluating.document import EvaluationDocument
+    from deploy.targets.session import Session
+
+HOST = "host"
+"""The target that is the NPU model alone."""
 
 EVALUATE_EPILOG = """Examples:
 
@@ -48,7 +52,7 @@ def evaluate(
     target: Annotated[
         str,
         option(
-            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default="host"
+            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default=HOST
         ),
     ],
     firmware: options.Firmware,
@@ -81,7 +85,7 @@ def evaluate(
     from deploy.cli.builds import open_build
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError
-    from deploy.evaluating.evaluation import HOST, EvaluateOptions, Evaluation
+    from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
     from deploy.evaluating.limits import parse_limits
     from deploy.evaluating.text import print_evaluation, print_outcome
     from deploy.files import check_writable
@@ -103,18 +107,21 @@ def evaluate(
         labels=labels,
         output=head,
         model=model_source.parse(model, set_ or ()) if model else None,
-        target=target,
-        firmware=firmware or RUNNER,
-        jobs=jobs,
-        timeout_s=timeout,
         count=count,
         top_k=top_k,
         limits=limits,
         save_wrong=save_wrong,
     )
     opened = open_build(build)
+    machine: Session | None = None
+    if target != HOST:
+        from deploy.targets.session import Session, TargetOptions
+
+        machine = Session(
+            opened, TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout)
+        )
     with progress("evaluating", quiet=quiet) as bar:
-        evaluation = Evaluation(opened, wanted).run(bar.advance)
+        evaluation = Evaluation(opened, wanted, machine).run(bar.advance)
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())

@@ -85,7 +85,7 @@ def sweep(
     from deploy.quantizing.quantization import IO_TYPES
     from deploy.settings.merging import typed
     from deploy.sweeping import axes
-    from deploy.sweeping.accuracy import LabelledData
+    from deploy.sweeping.accuracy import LabelledSource
     from deploy.sweeping.cache import Cache, default_folder
     from deploy.sweeping.chart import check_format, write_chart
     from deploy.sweeping.networks import Quantization
@@ -113,7 +113,7 @@ def sweep(
         targets,
         skipped,
         Quantization(calibration, samples, io or IO_TYPES[0], verbose),
-        LabelledData(data, labels, count) if data is not None and labels is not None else None,
+        LabelledSource(data, labels, count) if data is not None and labels is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
     opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
