@@ -40,6 +40,7 @@ if [ -n "$user" ]; then
   as="setpriv --reuid=$user --regid=$user --init-groups env HOME=$home USER=$user LOGNAME=$user"
 fi
 
+# shellcheck source=/dev/null
 . /etc/os-release
 failed=0
 for target; do
