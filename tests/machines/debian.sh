@@ -38,11 +38,11 @@ cache=${cache:-$work/cache}
 mkdir -p "$cache/apt-$suite" "$cache/pip"
 cache=$(cd "$cache" && pwd)
 
-# What reaches packages here reaches them there: proxies, indexes, certificates.
+# What reaches packages here reaches them there: proxies, indexes, certificates. And options of pytest.
 certificates=etc/certificates-of-the-machine.pem
 passed="LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY \
-  PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_DEFAULT_TIMEOUT PIP_RETRIES; do
+  PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_DEFAULT_TIMEOUT PIP_RETRIES PYTEST_ADDOPTS; do
   eval "value=\${$name:-}"
   [ -z "$value" ] || passed="$passed $name=$value"
 done
