@@ -25,13 +25,13 @@ QUICK_S = 30.0
 """Seconds that quick advice may take; it takes a fraction of one."""
 
 
-def advice_level(given: str | None, kept: str | None) -> Level | None:
-    """The level that was asked for on the command line or in the settings; None for no advice.
+def advice_level(asked: str | None) -> Level | None:
+    """The level that was asked for, ``quick`` where nothing was said; None for no advice.
 
     Raises:
         BadInputError: there is no such level.
     """
-    level = given or kept or "quick"
+    level = asked or LEVELS[1]
     if level not in LEVELS:
         raise BadInputError(f"--advice {level}: choose {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
     return None if level == "none" else "full" if level == "full" else "quick"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 FIRMWARE_EPILOG = """Examples:
 
@@ -18,31 +19,29 @@ FIRMWARE_EPILOG = """Examples:
 
 
 def firmware(
-    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
+    build: options.Build,
     runtime: Annotated[
-        str, typer.Option(help="npu: the NPU alone, no third-party source. tflm: TensorFlow Lite Micro.")
-    ] = "npu",
-    tflm: Annotated[
-        Path | None, typer.Option(help="Your TFLM tree, built for Cortex-M55 with the ethos-u kernel.")
-    ] = None,
-    tflm_library: Annotated[
-        Path | None, typer.Option(help="The archive in it, where there is more than one.")
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help=".json with class names, rendered as C.")] = None,
+        str,
+        option(
+            help="npu (default): the NPU alone, no third-party source. tflm: TensorFlow Lite Micro.", default="npu"
+        ),
+    ],
+    tflm: Annotated[Path | None, option(help="Your TFLM tree, built for Cortex-M55 with the ethos-u kernel.")],
+    tflm_library: Annotated[Path | None, option(help="The archive in it, where there is more than one.")],
+    labels: options.Labels,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
-    ] = None,
+        Path | None, option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
+    ],
     compile_it: Annotated[
-        bool, typer.Option("--build", help="Build it with CMake and arm-none-eabi-gcc.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+        bool, option("--build", help="Build it with CMake and arm-none-eabi-gcc.", default=False)
+    ],
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print errors only.", default=False)],
 ) -> int:
     """Render a self-contained firmware project: C headers of the model, sources, linker script, CMake, README.
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
-    from deploy import settings
-    from deploy.build_folder import BuildFolder
+    from deploy.cli.builds import open_build
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
@@ -50,14 +49,12 @@ def firmware(
     from deploy.printable import printable
     from deploy.tflite.model import read
 
-    kept = settings.load()
-    opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
+    opened = open_build(build)
     if runtime == "tflm" and compile_it and tflm is None:
         raise BadInputError("--runtime tflm --build needs --tflm DIR", hints=[EXPECTED])
     if runtime != "tflm" and tflm is not None:
         raise BadInputError("--tflm belongs to --runtime tflm")
     library = examine(tflm, tflm_library) if tflm is not None else None
-    labels = labels or (Path(kept.labels) if kept.labels else None)
     named = load_labels(labels, read(opened.source)) if labels else {}
     folder = output or project_folder(opened, runtime)
     network = write_project(
