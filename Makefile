@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The Pythons that have a lock file.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: corpus demo docs faults test test-all lint locks lowest setup apt python clean
+.PHONY: corpus demo docs faults hooks lint locks lowest test test-all setup apt python clean
 .NOTPARALLEL:
 
 demo: setup
@@ -43,10 +43,16 @@ docs: setup
 faults: setup
 	$(BIN)/python -m tests.faults
 
+# Apart from the tests: a newer checker, or newer stubs, stop whoever changes the code and not whoever uses it.
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/shellcheck .ci/run .githooks/* $$(git ls-files '*.sh')
+
+# From now on git runs `make lint` before each commit.
+hooks:
+	git config core.hooksPath .githooks
 
 # Newest versions that pyproject.toml allows into the lock files; what they bring is seen by `make lint test`.
 locks: setup
@@ -54,6 +60,13 @@ locks: setup
 	  $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version $$version --generate-hashes \
 	    --upgrade --quiet --custom-compile-command 'make locks' --output-file locks/python-$$version.txt || exit; \
 	done
+
+# The lowest versions that pyproject.toml allows, with the tests that need neither TensorFlow nor a machine.
+lowest: setup
+	rm -rf build/lowest && $(BIN)/python -m venv build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -r pyproject.toml --all-extras
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --no-deps --no-build-isolation --editable .
+	build/lowest/bin/python -m pytest -m "not (slow or system or browser or tensorflow)"
 
 setup: apt python $(VENV)/.installed
 

@@ -54,7 +54,8 @@ def machine(
     if qemu:
         fake = folder / "qemu-system-arm"
         fake.write_text(
-            f'#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version {qemu}" || echo "mps3-an547  machine"\n'
+            "#!/bin/sh\n"
+            f'[ "$1" = --version ] && echo "QEMU emulator version {qemu}" || echo "mps3-an547  machine"\n'
         )
         fake.chmod(0o755)
 
