@@ -48,7 +48,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck .ci/run .githooks/* $$(git ls-files '*.sh')
+	$(BIN)/shellcheck .ci/run .githooks/* *.sh tests/*/*.sh
 
 # From now on git runs `make lint` before each commit.
 hooks:

@@ -1,4 +1,4 @@
-"""Every benchmark starts as its docstring says: here with its smallest input, for what it prints, not for times."""
+"""Every benchmark starts as its docstring says: here with its smallest input, for what it prints, times apart."""
 
 from __future__ import annotations
 
