@@ -39,6 +39,7 @@ def build(folder: Path) -> list[Path]:
         import keras
         import tensorflow as tf
 
+        keras.utils.set_random_seed(0)
         sizes = {"input_shape": (224, 224, 3), "weights": None, "classes": 1000, "classifier_activation": None}
         paths = []
         for name in ("MobileNetV2", "EfficientNetB0", "ResNet50"):
