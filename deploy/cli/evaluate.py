@@ -11,7 +11,7 @@ from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
-    from deploy.evaluating.document import EvaluationDocument
+    from deploy.evaluating.documents import EvaluationDocument
     from deploy.targets.session import Session
 
 HOST = "host"
@@ -87,9 +87,9 @@ def evaluate(
     from deploy.errors import BadInputError
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
     from deploy.evaluating.limits import parse_limits
-    from deploy.evaluating.text import print_evaluation, print_outcome
     from deploy.files import check_writable
     from deploy.quantizing import model_source
+    from deploy.reporting.text.evaluation import print_evaluation, print_outcome
     from deploy.settings.merging import typed
     from deploy.targets.simulated_target import RUNNER
 
@@ -132,7 +132,7 @@ def evaluate(
 
 def _keep(build: BuildFolder, evaluation: EvaluationDocument, json: Path | None, *, quiet: bool) -> None:
     from deploy.errors import BadInputError
-    from deploy.evaluating.document import evaluation_path
+    from deploy.evaluating.documents import evaluation_path
     from deploy.files import write_text
 
     text = evaluation.model_dump_json(indent=2) + "\n"

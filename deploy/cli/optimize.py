@@ -62,7 +62,7 @@ def optimize(
     from deploy.judging.inputs import load_inputs, random_inputs
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
-    from deploy.optimizing.text import print_optimization
+    from deploy.reporting.text.optimization import print_optimization
     from deploy.tflite import model as tflite_model
 
     if model.suffix != ".tflite":

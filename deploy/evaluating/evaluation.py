@@ -17,7 +17,7 @@ from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating import sources
 from deploy.evaluating.classifiers import FloatClassifier, ReferenceClassifier
-from deploy.evaluating.document import Contestant, EvaluationDocument, OutputEvaluation
+from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
 from deploy.evaluating.labelled_data import LabelledData, Request
@@ -25,6 +25,7 @@ from deploy.evaluating.limits import Limits, broken_limits
 from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
+from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
@@ -32,7 +33,6 @@ from deploy.judging.labels import load_labels
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import tool_versions
-from deploy.tables import SHARE
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:

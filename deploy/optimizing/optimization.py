@@ -22,7 +22,7 @@ from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
 from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
-from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.tflite.graph import Graph

@@ -15,7 +15,6 @@ from deploy.judging.labels import load_labels
 from deploy.judging.samples import Sample
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.pareto import ACCURACY
-from deploy.tables import SHARE
 from deploy.tflite.model import Model
 
 CHUNK = 64

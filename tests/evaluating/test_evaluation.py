@@ -13,7 +13,7 @@ from evaluating.conftest import INPUTS, with_fault
 from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError, TargetError
-from deploy.evaluating.document import EvaluationDocument, evaluation_path, read_evaluation
+from deploy.evaluating.documents import EvaluationDocument, evaluation_path, read_evaluation
 from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
@@ -295,7 +295,7 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     from deploy import zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
-    from deploy.reporting.documents import read_quantization
+    from deploy.reporting.data.build_documents import read_quantization
     from deploy.tflite import model as tflite_model
 
     images, labels = fashion_mnist.test_inputs(200)
