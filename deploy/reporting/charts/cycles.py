@@ -103,7 +103,7 @@ def changes(builds: SideBySide) -> Iterator[Chart]:
     for side in builds.others:
         differing = [(pair, _cycles(pair[1]) - _cycles(pair[0])) for pair in side.pairs]
         changed = sorted((item for item in differing if item[1]), key=lambda item: -abs(item[1]))[:_MOST_CHANGES]
-        if changed:
+        if changed and side.slower:
             yield _differences(side.letter, changed)
 
 

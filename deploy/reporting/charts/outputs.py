@@ -14,6 +14,9 @@ from deploy.reporting.data.report import Report
 if TYPE_CHECKING:
     from deploy.judging.comparison import OutputComparison
 
+MOST_OUTPUTS = 40
+"""Most outputs of a verdict that are shown."""
+
 _FEW_LABELS = 8
 """So many classes have cells of a fixed size; more share the width of the page."""
 
@@ -21,7 +24,7 @@ _FEW_LABELS = 8
 def differences(report: Report) -> Iterator[Chart]:
     """Target minus reference in LSB, of each output that differs and has such a unit."""
     for command, verdict in report.verdicts.items():
-        for number, output in enumerate(verdict.outputs):
+        for number, output in enumerate(verdict.outputs[:MOST_OUTPUTS]):
             if output.mismatches and output.lsb_histogram:
                 yield _histogram(f"{command}-{number}", output)
 

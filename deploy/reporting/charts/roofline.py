@@ -89,7 +89,7 @@ def _roofline(roof: Roof) -> Chart:
     )
     rate, ridge_at = number(roof.bytes_per_cycle), number(roof.ridge)
     title = f"{roof.memory}: {rate} bytes per cycle, ridge at {ridge_at} MAC per byte"
-    return Chart(f"roofline-{roof.memory.lower()}", "roofline", summary, document(spec, height=260), title)
+    return Chart(f"roofline-{roof.memory.lower()}", "roofs", summary, document(spec, height=260), title)
 
 
 def _logarithmic(field: str, title: str, low: float, high: float) -> Spec:

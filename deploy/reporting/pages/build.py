@@ -11,6 +11,7 @@ from deploy.files import write_text
 from deploy.reporting.charts.gallery import BUILD
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.limits import LIMIT_COLOURS
+from deploy.reporting.charts.outputs import MOST_OUTPUTS
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_figures import ACCURACY, MEASURED_ON_TARGET
 from deploy.reporting.data.collecting import collect, collect_compilation
@@ -78,6 +79,7 @@ def render(report: Report, library: str) -> str:
         report=report,
         document=report.document,
         most_rows=MAX_ROWS,
+        most_outputs=MOST_OUTPUTS,
         figures=_figures(report),
         operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
         total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,
