@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from deploy.build_folder import BuildFolder, Document, Figure, document_text
-from deploy.errors import BadInputError
+from deploy.build_folder import BuildFolder, Document, Figure
 from deploy.judging.origin import FirmwareRecord, Platform
 
 EVALUATION_SCHEMA_VERSION = 1
@@ -165,25 +164,3 @@ class EvaluationDocument(Document):
 def evaluation_path(build: BuildFolder) -> Path:
     """Where a build folder keeps its last evaluation."""
     return build.path / EVALUATION_DOCUMENT
-
-
-def read_evaluation(build: BuildFolder) -> EvaluationDocument | None:
-    """The last evaluation of this very build; None where there is none, or one of another compilation.
-
-    Raises:
-        BadInputError: it cannot be read or is damaged.
-    """
-    path = evaluation_path(build)
-    if not path.is_file():
-        return None
-    again = ["run `deploy evaluate` again, or remove the file"]
-    try:
-        document = EvaluationDocument.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(f"{path}: cannot be read", hints=again) from error
-    if document.schema_version != EVALUATION_SCHEMA_VERSION:
-        raise BadInputError(
-            f"{path}: schema version {document.schema_version}, this deploy reads {EVALUATION_SCHEMA_VERSION}",
-            hints=again,
-        )
-    return document if document.model_sha256 == build.document.compiled_sha256 else None

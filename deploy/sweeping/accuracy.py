@@ -11,6 +11,7 @@ from deploy.build_folder import Figure
 from deploy.evaluating import sources
 from deploy.evaluating.heads import heads_of
 from deploy.evaluating.labelled_data import Request
+from deploy.figures import SHARE
 from deploy.judging.labels import load_labels
 from deploy.judging.samples import Sample
 from deploy.quantizing.model_source import ModelSource

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from evaluating.conftest import INPUTS, with_fault
 
-from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, BuildFolder
+from deploy.build_folder import FLOAT_MODEL, BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError, TargetError
-from deploy.evaluating.documents import EvaluationDocument, evaluation_path, read_evaluation
+from deploy.evaluating.documents import EvaluationDocument, evaluation_path
 from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
+from deploy.reporting.data.build_documents import read_evaluation, read_quantization
 from deploy.verifying.host_session import HostSession
 
 
@@ -295,7 +296,6 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     from deploy import zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
-    from deploy.reporting.data.build_documents import read_quantization
     from deploy.tflite import model as tflite_model
 
     images, labels = fashion_mnist.test_inputs(200)
@@ -303,9 +303,9 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     evaluated(capsys, 0, demo_build.path, "--data", "test.npz", "--labels", "labels.json", "-q")
     found = document(demo_build)
     assert found.float_model == str(demo_build.float_model)
-    quantized = Quantized(
-        tflite_model.read(demo_build.source), read_quantization(demo_build.path / QUANTIZE_DOCUMENT)
-    )
+    quantization = read_quantization(demo_build)
+    assert quantization is not None
+    quantized = Quantized(tflite_model.read(demo_build.source), quantization)
     network = zoo.network("multihead-mobilenetv3")
     floats, reference = (
         evaluate.classify_float(network.model, images),

@@ -1,35 +1,43 @@
-"""The documents of a build folder beside ``compile.json``: quantization, verdicts, Vela's own files."""
+"""The documents of a build folder beside ``compile.json``: quantization, verdicts, evaluation, advice, Vela's."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from deploy.build_folder import MAX_DOCUMENT_BYTES, VELA_FOLDER, BuildFolder, document_text
+from pydantic import BaseModel, ValidationError
+
+from deploy.advising.documents import AdviceDocument
+from deploy.build_folder import (
+    ADVICE_DOCUMENT,
+    MAX_DOCUMENT_BYTES,
+    QUANTIZE_DOCUMENT,
+    VELA_FOLDER,
+    BuildFolder,
+    document_text,
+)
 from deploy.errors import BadInputError
+from deploy.evaluating.documents import EvaluationDocument, evaluation_path
+from deploy.judging.verdict import Verdict
 
 if TYPE_CHECKING:
-    from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import QuantizationDocument
 
 VERDICT_COMMANDS = ("run-board", "run-fvp", "verify")
 """Commands whose last verdict a build folder keeps, as ``<command>.json``."""
 
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
-def read_quantization(path: Path) -> QuantizationDocument:
-    """Read a ``quantize.json``.
+
+def read_quantization(build: BuildFolder) -> QuantizationDocument | None:
+    """``quantize.json``; None where the model came quantized.
 
     Raises:
         BadInputError: it cannot be read or is damaged.
     """
-    from pydantic import ValidationError
-
     from deploy.quantizing.quantization import QuantizationDocument
 
-    try:
-        return QuantizationDocument.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(f"{path}: cannot be read", hints=["run `deploy compile` again"]) from error
+    return _read(build.path / QUANTIZE_DOCUMENT, QuantizationDocument, "run `deploy compile` again")
 
 
 def verdict_path(build: BuildFolder, command: str) -> Path:
@@ -47,25 +55,33 @@ def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:
     """
     found = {}
     for command in VERDICT_COMMANDS:
-        path = verdict_path(build, command)
-        if path.is_file():
-            verdict = _read_verdict(path, command)
-            if verdict.model_sha256 == build.document.compiled_sha256:
-                found[command] = verdict
+        again = f"run `deploy {command}` again, or remove the file"
+        verdict = _read(verdict_path(build, command), Verdict, again)
+        if verdict is not None and verdict.model_sha256 == build.document.compiled_sha256:
+            found[command] = verdict
     return found
 
 
-def _read_verdict(path: Path, command: str) -> Verdict:
-    from pydantic import ValidationError
+def read_evaluation(build: BuildFolder) -> EvaluationDocument | None:
+    """The last evaluation of this very build; None where there is none, or one of another compilation.
 
-    from deploy.judging.verdict import Verdict
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    again = "run `deploy evaluate` again, or remove the file"
+    found = _read(evaluation_path(build), EvaluationDocument, again)
+    return found if found and found.model_sha256 == build.document.compiled_sha256 else None
 
-    try:
-        return Verdict.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(
-            f"{path}: cannot be read", hints=[f"run `deploy {command}` again, or remove the file"]
-        ) from error
+
+def read_advice(build: BuildFolder) -> AdviceDocument | None:
+    """The advice that a build folder keeps; None where it keeps none about this very compilation.
+
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    again = "`deploy report BUILD --advice quick` writes it again, or remove the file"
+    found = _read(build.path / ADVICE_DOCUMENT, AdviceDocument, again)
+    return found if found and found.compiled_sha256 == build.document.compiled_sha256 else None
 
 
 def vela_file(build: BuildFolder, pattern: str) -> str:
@@ -77,3 +93,17 @@ def vela_file(build: BuildFolder, pattern: str) -> str:
         except OSError:
             continue
     return ""
+
+
+def _read(path: Path, kind: type[_Kind], again: str) -> _Kind | None:
+    """A document of this schema version; None where there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        document = kind.model_validate_json(document_text(path))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise BadInputError(f"{path}: cannot be read", hints=[again]) from error
+    found, known = vars(document)["schema_version"], kind.model_fields["schema_version"].default
+    if found != known:
+        raise BadInputError(f"{path}: schema version {found}, this deploy reads {known}", hints=[again])
+    return document

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from deploy.build_folder import BuildFolder, CompileDocument, Figure
-from deploy.evaluating.documents import read_evaluation
-from deploy.reporting.data.build_documents import read_verdicts
+from deploy.reporting.data.build_documents import read_evaluation, read_verdicts
 
 ACCURACY = "accuracy_"
 """How the names of accuracy figures begin; the name of the output follows."""

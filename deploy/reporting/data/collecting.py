@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deploy.advising.documents import read_advice
-from deploy.build_folder import QUANTIZE_DOCUMENT, BuildFolder, CompileDocument
+from deploy.build_folder import BuildFolder, CompileDocument
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
-from deploy.evaluating.documents import read_evaluation
 from deploy.hardware.npus import npu_named
-from deploy.reporting.data.build_documents import read_quantization, read_verdicts, vela_file
+from deploy.reporting.data.build_documents import (
+    read_advice,
+    read_evaluation,
+    read_quantization,
+    read_verdicts,
+    vela_file,
+)
 from deploy.reporting.data.confusions import confusions_of
 from deploy.reporting.data.environment import environment
 from deploy.reporting.data.flash import flash_of
@@ -67,14 +71,10 @@ def collect_compilation(build: BuildFolder) -> Report:
     macs_per_cycle = npu_named(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
     maps = memory_maps(debug, *_steps(operators, schedule), _limits(document))
-    quantization = build.path / QUANTIZE_DOCUMENT
-    quantized = read_quantization(quantization) if quantization.is_file() else None
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
-        quantization=quantized,
-        verdicts={},
-        evaluation=None,
+        quantization=read_quantization(build),
         operators=operators,
         from_schedule=Provenance("estimate", f"{vela} debug database"),
         from_summary=Provenance("estimate", f"{vela} summary"),
@@ -86,10 +86,7 @@ def collect_compilation(build: BuildFolder) -> Report:
         traffic=traffic_of(summary, constants_in_sram=constants_in_sram),
         roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
         graph=operator_graph(source, operators),
-        confusions={},
-        environment=(),
         missing=_missing(debug, summary),
-        created="",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import CompileDocument, Label
@@ -37,8 +37,6 @@ class Report:
     Attributes:
         document: ``compile.json``.
         quantization: ``quantize.json``; None where the model came quantized.
-        verdicts: command -> its last verdict on this build.
-        evaluation: the last one of this build; None where there is none.
         operators: of the source model.
         from_schedule: provenance of what Vela's debug database and reports say.
         from_summary: provenance of what Vela's summary says.
@@ -48,17 +46,17 @@ class Report:
         traffic: per memory and purpose.
         roofs: per memory.
         graph: of the operators.
-        confusions: command -> per output.
-        environment: versions and hashes.
         missing: why a part is not there, one sentence each.
+        verdicts: command -> its last verdict on this build.
+        confusions: command -> per output.
+        evaluation: the last one of this build; None where there is none.
+        environment: versions and hashes.
         created: when the report was written, in UTC.
         advice: what would make the model cheaper; None where nobody asked.
     """
 
     document: CompileDocument
     quantization: QuantizationDocument | None
-    verdicts: dict[str, Verdict]
-    evaluation: EvaluationDocument | None
     operators: tuple[OperatorRow, ...]
     from_schedule: Provenance
     from_summary: Provenance
@@ -68,8 +66,10 @@ class Report:
     traffic: tuple[MovedBytes, ...]
     roofs: tuple[Roof, ...]
     graph: OperatorGraph
-    confusions: dict[str, tuple[Confusion, ...]]
-    environment: tuple[EnvironmentRow, ...]
     missing: tuple[str, ...]
-    created: str
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    confusions: dict[str, tuple[Confusion, ...]] = field(default_factory=dict)
+    evaluation: EvaluationDocument | None = None
+    environment: tuple[EnvironmentRow, ...] = ()
+    created: str = ""
     advice: AdviceDocument | None = None

@@ -6,18 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deploy.advising.documents import read_advice
 from deploy.build_folder import (
-    QUANTIZE_DOCUMENT,
     BuildFolder,
     CompileDocument,
     OperatorRecord,
     TensorRecord,
 )
-from deploy.evaluating.documents import read_evaluation
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
-from deploy.reporting.data.build_documents import read_quantization
+from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
 from deploy.reporting.data.names import one_word
 from deploy.reporting.text.advice import print_advice
 from deploy.reporting.text.evaluation import print_accuracy
@@ -58,12 +55,11 @@ def print_build(
     )
     print_figures(document, console)
     console.print(_tensors(document.inputs, document.outputs))
-    quantization = build.path / QUANTIZE_DOCUMENT
     said: tuple[str, ...] = ()
-    if quantization.is_file():
-        read = read_quantization(quantization)
-        console.print(agreement_table(read.agreement, read.agreement_samples))
-        said = read.warnings
+    quantization = read_quantization(build)
+    if quantization is not None:
+        console.print(agreement_table(quantization.agreement, quantization.agreement_samples))
+        said = quantization.warnings
         for warning in said:
             console.print(f"note: {warning}\n")
     evaluation = read_evaluation(build)
