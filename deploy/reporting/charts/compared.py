@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.reporting.charts.vega import BAR, TEXT, Spec, category, coloured
+from deploy.reporting.charts.vega import BAR, TEXT, Spec, bars, category, coloured
 
 BUILD_COLOURS = ("#4477aa", "#ee7733", "#228833", "#aa3377", "#ccbb44", "#66ccee", "#999933", "#999999")
 """Paul Tol's, one a build: distinct for colour-blind readers, on white and on black."""
@@ -28,16 +28,8 @@ def bars_of_builds(
     values: Sequence[Mapping[str, Any]], name: Spec, amount: Spec, letters: Sequence[str]
 ) -> tuple[Spec, int]:
     """Bars one below the other, one a build (key ``build`` of the values) for every name; and their height."""
-    spec = {
-        "data": {"values": values},
-        "mark": BAR,
-        "encoding": {
-            "y": name,
-            "yOffset": {"field": "build", "sort": list(letters)},
-            "x": amount,
-            "color": build_colour(letters),
-        },
-    }
+    offset = {"field": "build", "sort": list(letters)}
+    spec = bars(values, y=name, yOffset=offset, x=amount, color=build_colour(letters))
     return spec, (10 + 14 * len(letters)) * len({value[name["field"]] for value in values})
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from deploy.reporting.charts.compared import build_colour, judged_bars
 from deploy.reporting.charts.limits import limit_colour
-from deploy.reporting.charts.vega import BAR, MOST_BARS, Chart, document, operators, quantity
+from deploy.reporting.charts.operator_values import costliest, told
+from deploy.reporting.charts.vega import Chart, bars, document, operators, quantity
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import Pair, Side, SideBySide
@@ -25,31 +26,20 @@ _CYCLES = quantity("cycles", "cycles", axis={"format": "~s"})
 
 def cycles(report: Report) -> Iterator[Chart]:
     """Cycles per operator in execution order."""
-    rows = sorted((row for row in report.operators if row.cycles), key=lambda row: -(row.cycles or 0))[:MOST_BARS]
+    rows = costliest(report.operators, _cycles)
     if not rows:
         return
     values = [
-        {
-            "index": row.index,
-            "operator": row.type,
-            "output": row.name,
-            "shape": row.shape,
-            "cycles": row.cycles,
-            "MAC": row.macs,
-            "limit": row.limited_by,
-        }
-        for row in sorted(rows, key=lambda row: row.index)
+        {**told(row), "shape": row.shape, "cycles": row.cycles, "MAC": row.macs, "limit": row.limited_by}
+        for row in rows
     ]
-    spec = {
-        "data": {"values": values},
-        "mark": BAR,
-        "encoding": {
-            "x": operators("index", "operator, in execution order"),
-            "y": _CYCLES,
-            "color": limit_colour(row.limited_by for row in rows),
-        },
-    }
-    longest = rows[0]
+    spec = bars(
+        values,
+        x=operators("index", "operator, in execution order"),
+        y=_CYCLES,
+        color=limit_colour(row.limited_by for row in rows),
+    )
+    longest = max(rows, key=_cycles)
     summary = f"Cycles of {len(rows)} operators; operator {longest.index} {longest.type} takes most."
     yield Chart("cycles", "time", summary, document(spec, height=240))
 
@@ -84,16 +74,13 @@ def _beside(side: Side, most: int) -> Iterator[Chart]:
         if row is not None
     ]
     title = f"operator, in execution order (in A, or in A/{side.letter} where they differ)"
-    spec = {
-        "data": {"values": values},
-        "mark": BAR,
-        "encoding": {
-            "x": operators("operator", title, sort=[pair_label(pair) for pair in shown]),
-            "xOffset": {"field": "build", "sort": letters},
-            "y": _CYCLES,
-            "color": build_colour(letters),
-        },
-    }
+    spec = bars(
+        values,
+        x=operators("operator", title, sort=[pair_label(pair) for pair in shown]),
+        xOffset={"field": "build", "sort": letters},
+        y=_CYCLES,
+        color=build_colour(letters),
+    )
     summary = f"Cycles of {len(shown)} operators, A beside {side.letter}."
     yield Chart(f"cycles-{side.letter.lower()}", "time", summary, document(spec, height=240))
 

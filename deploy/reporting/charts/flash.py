@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deploy.reporting.charts.compared import bars_of_builds, listed
+from deploy.reporting.charts.operator_values import costliest, told
 from deploy.reporting.charts.vega import (
     BAR,
-    MOST_BARS,
     Chart,
+    bars,
     bars_with_shares,
     bytes_axis,
     category,
@@ -62,30 +63,16 @@ def flash_compared(builds: SideBySide) -> Iterator[Chart]:
 
 def compression(report: Report) -> Iterator[Chart]:
     """Weights per operator before and after encoding."""
-    rows = sorted(report.flash.weights, key=lambda row: -row.original)[:MOST_BARS]
+    rows = costliest(report.flash.weights, lambda row: row.original)
     if not rows:
         return
-    values = [
-        {
-            "index": row.index,
-            "operator": row.type,
-            "output": row.name,
-            "original": row.original,
-            "encoded": row.encoded,
-        }
-        for row in sorted(rows, key=lambda row: row.index)
-    ]
-    most = max(value for row in rows for value in (row.original, row.encoded))
-    spec = {
-        "data": {"values": values},
-        "transform": [{"fold": list(_WEIGHTS), "as": ["weights", "bytes"]}],
-        "mark": BAR,
-        "encoding": {
-            "x": operators("index", "operator with weights"),
-            "xOffset": {"field": "weights", "sort": list(_WEIGHTS)},
-            "y": quantity("bytes", "bytes", axis=bytes_axis(most)),
-            "color": coloured("weights", _WEIGHTS, _WEIGHTS, sort=list(_WEIGHTS)),
-        },
-    }
+    spec = bars(
+        [{**told(row), "original": row.original, "encoded": row.encoded} for row in rows],
+        x=operators("index", "operator with weights"),
+        xOffset={"field": "weights", "sort": list(_WEIGHTS)},
+        y=quantity("bytes", "bytes", axis=bytes_axis(max(max(row.original, row.encoded) for row in rows))),
+        color=coloured("weights", _WEIGHTS, _WEIGHTS, sort=list(_WEIGHTS)),
+    )
+    spec["transform"] = [{"fold": list(_WEIGHTS), "as": ["weights", "bytes"]}]
     summary = f"Weights of {len(rows)} operators before and after encoding."
     yield Chart("compression", "weights", summary, document(spec, height=200))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.reporting.charts.vega import TEXT, Chart, Spec, coloured, document
+from deploy.reporting.charts.vega import TEXT, Chart, Spec, at, coloured, document
 from deploy.reporting.data.operator_graph import Edge, OperatorGraph
 from deploy.reporting.data.report import Report
 
@@ -26,8 +26,8 @@ def _graph(graph: OperatorGraph) -> Chart:
     left = 10 + lanes * lane
     x_scale = {"domain": [-max(lanes, 1), 0], "range": [left - max(lanes, 1) * lane, left], "nice": False}
     y_scale = {"domain": [0, max(rows - 1, 1)], "range": [_ROW / 2, rows * _ROW - _ROW / 2], "nice": False}
-    x = {"field": "x", "type": "quantitative", "axis": None, "scale": x_scale}
-    y = {"field": "y", "type": "quantitative", "axis": None, "scale": y_scale}
+    x = at("x", axis=None, scale=x_scale)
+    y = at("y", axis=None, scale=y_scale)
     edges: Spec = {
         "data": {"values": [corner for i, edge in enumerate(graph.edges) for corner in _corners(i, edge)]},
         "mark": {"type": "line", "color": "#999999", "strokeWidth": 1.2, "tooltip": None},
@@ -35,7 +35,7 @@ def _graph(graph: OperatorGraph) -> Chart:
             "x": x,
             "y": y,
             "detail": {"field": "edge", "type": "nominal"},
-            "order": {"field": "order", "type": "quantitative"},
+            "order": at("order"),
         },
     }
     values = [

@@ -10,6 +10,7 @@ from deploy.reporting.charts.vega import (
     BAR,
     Chart,
     Spec,
+    bars,
     bars_with_shares,
     category,
     coloured,
@@ -69,15 +70,12 @@ def limits_compared(builds: SideBySide) -> Iterator[Chart]:
     if not values:
         return
     letters = list(builds.reports)
-    spec = {
-        "data": {"values": values},
-        "mark": BAR,
-        "encoding": {
-            "y": category("build", letters),
-            "x": quantity("cycles", "cycles, by what limits the operators", axis={"format": "~s", "tickCount": 6}),
-            "color": limit_colour(str(value["limit"]) for value in values),
-        },
-    }
+    spec = bars(
+        values,
+        y=category("build", letters),
+        x=quantity("cycles", "cycles, by what limits the operators", axis={"format": "~s", "tickCount": 6}),
+        color=limit_colour(str(value["limit"]) for value in values),
+    )
     summary = f"Cycles of {listed(letters)} by what limits the operators."
     yield Chart("limits", "time", summary, document(spec, height=32 * len(letters)))
 

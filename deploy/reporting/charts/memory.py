@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deploy.figures import format_bytes
 from deploy.reporting.charts.compared import build_colour
-from deploy.reporting.charts.vega import TEXT, Chart, Spec, bytes_axis, coloured, document, quantity
+from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, at, bytes_axis, coloured, document, quantity
 from deploy.reporting.data.memory_map import MemoryMap
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
@@ -50,27 +50,19 @@ def memory_over_time(builds: SideBySide) -> Iterator[Chart]:
             for at, used in memory.in_use
         ]
         most = 1.08 * max(memory.peak for memory in maps.values())
+        time = _time_title(max(memory.cpu_cycles for memory in maps.values()))
+        addresses = {"domain": [0, most], "nice": False}
         spec = {
             "data": {"values": values},
             "mark": {
                 "type": "line",
                 "interpolate": "step-after",
                 "strokeWidth": 1.6,
-                "tooltip": {"content": "data"},
+                "tooltip": TOLD,
             },
             "encoding": {
-                "x": quantity(
-                    "cycles",
-                    _time_title(max(memory.cpu_cycles for memory in maps.values())),
-                    axis=_TIME_AXIS,
-                    scale={"nice": False},
-                ),
-                "y": quantity(
-                    "bytes",
-                    f"highest {name} address in use",
-                    axis=bytes_axis(most),
-                    scale={"domain": [0, most], "nice": False},
-                ),
+                "x": quantity("cycles", time, axis=_TIME_AXIS, scale={"nice": False}),
+                "y": quantity("bytes", f"highest {name} address in use", axis=bytes_axis(most), scale=addresses),
                 "color": build_colour(list(maps)),
             },
         }
@@ -121,24 +113,16 @@ def _map(memory: MemoryMap, key: str, place: str, highest: int = 0, cycles: int 
             ("steps", "nominal"),
         )
     ]
-    x = quantity(
-        "from",
-        _time_title(memory.cpu_cycles),
-        axis=_TIME_AXIS,
-        scale={"domain": [0, total], "nice": False},
-    )
+    time = {"domain": [0, total], "nice": False}
+    x = quantity("from", _time_title(memory.cpu_cycles), axis=_TIME_AXIS, scale=time)
+    addresses = {"domain": [0, top], "nice": False}
     rectangles: Spec = {
         "name": "tensors",
         "mark": {"type": "rect", "strokeWidth": 0.6, "stroke": "#ffffff", "strokeOpacity": 0.6},
         "encoding": {
             "x": x,
             "x2": {"field": "end"},
-            "y": quantity(
-                "low",
-                f"{memory.memory} address",
-                scale={"domain": [0, top], "nice": False},
-                axis=bytes_axis(top),
-            ),
+            "y": quantity("low", f"{memory.memory} address", axis=bytes_axis(top), scale=addresses),
             "y2": {"field": "high"},
             "color": coloured("kind", _COLOURS, (tensor.kind for tensor in memory.tensors)),
             "tooltip": tooltip,
@@ -193,7 +177,7 @@ def _names(x: Spec) -> list[Spec]:
     across: Spec = {
         "transform": [{"filter": wide}],
         "mark": {**mark, "baseline": "top", "dx": 3, "dy": 3, "limit": {"expr": "datum.share * width - 6"}},
-        "encoding": {"x": x, "y": {"field": "high", "type": "quantitative"}, "text": text},
+        "encoding": {"x": x, "y": at("high"), "text": text},
     }
     up: Spec = {
         "transform": [
@@ -201,17 +185,13 @@ def _names(x: Spec) -> list[Spec]:
             {"calculate": "(datum.from + datum.end) / 2", "as": "centre"},
         ],
         "mark": {**mark, "baseline": "middle", "angle": 270, "dx": 4, "limit": {"expr": "datum.pixels - 8"}},
-        "encoding": {
-            "x": {"field": "centre", "type": "quantitative"},
-            "y": {"field": "low", "type": "quantitative"},
-            "text": text,
-        },
+        "encoding": {"x": at("centre"), "y": at("low"), "text": text},
     }
     return [across, up]
 
 
 def _line(value: int, text: str, colour: str) -> Spec:
-    y = {"field": "at", "type": "quantitative"}
+    y = at("at")
     return {
         "data": {"values": [{"at": value, "text": text}]},
         "layer": [
@@ -241,7 +221,7 @@ def _on_cpu(memory: MemoryMap) -> list[Spec]:
             "data": {"values": values},
             "mark": {"type": "rect", "color": "#999999", "opacity": 0.35},
             "encoding": {
-                "x": {"field": "start", "type": "quantitative"},
+                "x": at("start"),
                 "x2": {"field": "stop"},
                 "tooltip": {"field": "on the CPU"},
             },
@@ -255,5 +235,5 @@ def _step(memory: MemoryMap) -> Spec:
     return {
         "data": {"values": [{"start": clock[memory.peak_step], "stop": clock[memory.peak_step + 1]}]},
         "mark": {"type": "rect", "color": "#228833", "opacity": 0.18, "tooltip": None},
-        "encoding": {"x": {"field": "start", "type": "quantitative"}, "x2": {"field": "stop"}},
+        "encoding": {"x": at("start"), "x2": {"field": "stop"}},
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from deploy.figures import percent
-from deploy.reporting.charts.vega import TEXT, Chart, Spec, category, document, quantity
+from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, at, category, document, quantity
 from deploy.reporting.data.confusions import Confusion
 from deploy.reporting.data.names import shown
 from deploy.reporting.data.report import Report
@@ -52,7 +52,7 @@ def _histogram(output_key: str, output: OutputComparison) -> Chart:
     ]
     spec = {
         "data": {"values": values},
-        "mark": {"type": "rect", "color": "#4477aa", "tooltip": {"content": "data"}},
+        "mark": {"type": "rect", "color": "#4477aa", "tooltip": TOLD},
         "encoding": {
             "x": quantity(
                 "low",
@@ -88,7 +88,7 @@ def _confusion(key: str, confusion: Confusion) -> Chart:
     x = category("column", labels, "on target", scale=scale, axis={"labelAngle": angle, "labelLimit": 80})
     y = category("row", labels, confusion.against, scale=scale, axis={"labelLimit": 80})
     cells: Spec = {
-        "mark": {"type": "rect", "tooltip": {"content": "data"}},
+        "mark": {"type": "rect", "tooltip": TOLD},
         "encoding": {
             "color": {
                 "field": "same",
@@ -96,12 +96,7 @@ def _confusion(key: str, confusion: Confusion) -> Chart:
                 "scale": {"domain": [True, False], "range": ["#4477aa", "#cc3311"]},
                 "legend": None,
             },
-            "opacity": {
-                "field": "inputs",
-                "type": "quantitative",
-                "scale": {"range": [0.65, 1]},
-                "legend": None,
-            },
+            "opacity": at("inputs", scale={"range": [0.65, 1]}, legend=None),
         },
     }
     counts: Spec = {

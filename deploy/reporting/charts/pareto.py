@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.reporting.charts.vega import Spec
+from deploy.reporting.charts.vega import TOLD, Spec
 
 OPTIMAL = "Pareto-optimal"
 """Key of the values: ``yes`` or ``no``."""
@@ -18,7 +18,7 @@ def pareto_points(colour: Spec, **more: Spec) -> Spec:
         more: what else tells points apart.
     """
     return {
-        "mark": {"type": "point", "size": 90, "strokeWidth": 1.5, "tooltip": {"content": "data"}},
+        "mark": {"type": "point", "size": 90, "strokeWidth": 1.5, "tooltip": TOLD},
         "encoding": {
             "stroke": colour,
             "fill": colour,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from deploy.figures import number
 from deploy.reporting.charts.limits import limit_colour
-from deploy.reporting.charts.vega import TEXT, Chart, Spec, document, quantity
+from deploy.reporting.charts.operator_values import told
+from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, document, quantity
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.roofs import Roof
 
@@ -30,30 +31,18 @@ def _roofline(roof: Roof) -> Chart:
     y = _logarithmic("performance", "MAC per cycle", bottom, roof.peak * 1.6)
     points = [
         {
-            "index": point.index,
-            "operator": point.type,
-            "output": point.name,
+            **told(point),
             "intensity": round(point.intensity, 3),
             "performance": round(point.performance, 3),
             "limit": point.limit,
         }
         for point in roof.points
     ]
+    bend = {**corners[1], "text": f"ridge {roof.ridge:.3g} MAC/byte"}
     ridge: Spec = {
-        "data": {
-            "values": [
-                {
-                    "intensity": roof.ridge,
-                    "performance": roof.peak,
-                    "text": f"ridge {roof.ridge:.3g} MAC/byte",
-                }
-            ]
-        },
+        "data": {"values": [bend]},
         "layer": [
-            {
-                "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888888"},
-                "encoding": {"x": x},
-            },
+            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888888"}, "encoding": {"x": x}},
             {
                 "mark": {**TEXT, "align": "center", "baseline": "bottom", "dy": -6},
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
@@ -76,7 +65,7 @@ def _roofline(roof: Roof) -> Chart:
                     "filled": True,
                     "size": 60,
                     "opacity": 0.8,
-                    "tooltip": {"content": "data"},
+                    "tooltip": TOLD,
                 },
                 "encoding": {"x": x, "y": y, "color": limit_colour(point.limit for point in roof.points)},
             },

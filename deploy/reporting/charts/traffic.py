@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.reporting.charts.compared import bars_of_builds, listed
-from deploy.reporting.charts.vega import BAR, Chart, bytes_axis, category, coloured, document, quantity
+from deploy.reporting.charts.vega import Chart, at, bars, bytes_axis, category, coloured, document, quantity
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
 
@@ -28,26 +28,11 @@ def traffic(report: Report) -> Iterator[Chart]:
     most = max(sum(item.size for item in moved if item.memory == memory) for memory in memories)
     purposes = coloured("purpose", _PURPOSES, (item.purpose for item in moved))
     order = purposes["scale"]["domain"]
-    spec = {
-        "data": {
-            "values": [
-                {
-                    "memory": item.memory,
-                    "purpose": item.purpose,
-                    "bytes": item.size,
-                    "order": order.index(item.purpose),
-                }
-                for item in moved
-            ]
-        },
-        "mark": BAR,
-        "encoding": {
-            "y": category("memory", memories),
-            "x": _axis(most),
-            "color": purposes,
-            "order": {"field": "order", "type": "quantitative"},
-        },
-    }
+    values = [
+        {"memory": item.memory, "purpose": item.purpose, "bytes": item.size, "order": order.index(item.purpose)}
+        for item in moved
+    ]
+    spec = bars(values, y=category("memory", memories), x=_axis(most), color=purposes, order=at("order"))
     summary = "Bytes that an inference moves, per memory and purpose."
     yield Chart("traffic", "bandwidth", summary, document(spec, height=42 * len(memories)))
 

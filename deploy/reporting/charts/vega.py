@@ -14,13 +14,12 @@ from deploy.printable import printable
 
 Spec = dict[str, Any]
 
-BAR: Spec = {"type": "bar", "tooltip": {"content": "data"}}
-"""A bar that tells everything known of it."""
+TOLD: Spec = {"content": "data"}
+"""The tooltip of a mark that tells everything known of it."""
+
+BAR: Spec = {"type": "bar", "tooltip": TOLD}
 
 TEXT: Spec = {"type": "text", "fontSize": 11}
-
-MOST_BARS = 400
-"""Most bars of a chart; of more operators the costliest are drawn."""
 
 _BYTES = (
     "datum.value >= 1048576 ? format(datum.value / 1048576, '.3~f') + ' MiB' : "
@@ -90,6 +89,11 @@ def quantity(field: str, title: str | None, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": title, **more}
 
 
+def at(field: str, **more: Any) -> Spec:
+    """A number as a position on an axis that another layer names, or that is not shown."""
+    return {"field": field, "type": "quantitative", **more}
+
+
 def category(field: str, order: Sequence[str] | None, title: str | None = None, **more: Any) -> Spec:
     """A name as a position, in that order; None for the order of the data."""
     return {"field": field, "type": "nominal", "sort": order, "title": title, **more}
@@ -107,6 +111,11 @@ def coloured(field: str, colours: Mapping[str, str], present: Iterable[str], **m
     domain = [name for name in colours if name in seen]
     scale = {"domain": domain, "range": [colours[name] for name in domain]}
     return {"field": field, "type": "nominal", "scale": scale, **more}
+
+
+def bars(values: Sequence[Mapping[str, Any]], **encoding: Spec) -> Spec:
+    """A bar for each of the values."""
+    return {"data": {"values": values}, "mark": BAR, "encoding": encoding}
 
 
 def bytes_axis(most: float) -> Spec:

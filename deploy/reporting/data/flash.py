@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deploy.compiling.placement import NPU_OPERATOR
 from deploy.reporting.data.names import short_name, shown
+from deploy.reporting.data.operators import Operator
 from deploy.reporting.data.schedule import Scheduled
 from deploy.tflite.model import Model
 
@@ -24,20 +25,14 @@ class FlashPart:
 
 
 @dataclass(frozen=True)
-class CompressedWeights:
+class CompressedWeights(Operator):
     """The weights of an operator before and after Vela's encoding, in bytes.
 
     Attributes:
-        index: of the operator in the source model.
-        type: TFLite's name.
-        name: of its output tensor, shortened.
         original: one byte an 8-bit weight.
         encoded: as stored in flash.
     """
 
-    index: int
-    type: str
-    name: str
     original: int
     encoded: int
 

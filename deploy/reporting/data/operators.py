@@ -15,13 +15,25 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class OperatorRow:
-    """An operator of the source model.
+class Operator:
+    """Which operator of the source model something is about.
 
     Attributes:
         index: position in the source model.
         type: TFLite's name.
         name: of its output tensor, shortened.
+    """
+
+    index: int
+    type: str
+    name: str
+
+
+@dataclass(frozen=True)
+class OperatorRow(Operator):
+    """An operator of the source model.
+
+    Attributes:
         shape: of its output, ``1x56x56x24``.
         placement: NPU or CPU.
         reason: why it stays on the CPU; None on the NPU.
@@ -33,9 +45,6 @@ class OperatorRow:
         utilization: share of the NPU's MAC units that do work, 0 to 1; None without cycles.
     """
 
-    index: int
-    type: str
-    name: str
     shape: str
     placement: str
     reason: str | None

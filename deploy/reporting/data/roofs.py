@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deploy.reporting.data.operators import OperatorRow
+from deploy.reporting.data.operators import Operator, OperatorRow
 
 MAX_POINTS = 300
 """Most operators of a chart; of more the costliest are drawn."""
@@ -38,12 +38,9 @@ class Roof:
 
 
 @dataclass(frozen=True)
-class RooflinePoint:
+class RooflinePoint(Operator):
     """An operator in a roofline chart: MAC per byte and MAC per cycle."""
 
-    index: int
-    type: str
-    name: str
     intensity: float
     performance: float
     limit: str

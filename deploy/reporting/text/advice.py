@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deploy.advising.documents import AdviceDocument
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.names import shown
-from deploy.reporting.text.tables import table_of
+from deploy.reporting.text.tables import column, numbers, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,11 +26,12 @@ def print_advice(advice: AdviceDocument, console: Console, *, most: int | None =
     """
     hints = advice.hints[:most]
     if hints:
-        table = table_of(f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)}")
-        table.add_column("what, and what to do", overflow="fold")
-        table.add_column("figure", no_wrap=True)
-        for column in ("now", "then"):
-            table.add_column(column, justify="right", no_wrap=True)
+        table = table_of(
+            f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)}",
+            column("what, and what to do", overflow="fold"),
+            column("figure", no_wrap=True),
+            *numbers("now", "then", no_wrap=True),
+        )
         for hint in hints:
             row = hint_row(hint)
             table.add_row(

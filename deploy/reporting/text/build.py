@@ -18,7 +18,7 @@ from deploy.reporting.data.build_documents import read_advice, read_evaluation, 
 from deploy.reporting.data.names import one_word
 from deploy.reporting.text.advice import print_advice
 from deploy.reporting.text.evaluation import print_accuracy
-from deploy.reporting.text.tables import figures_table, table_of
+from deploy.reporting.text.tables import column, figures_table, numbers, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,11 +107,12 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
         agreement: per output.
         samples: how many samples were compared.
     """
-    table = table_of(f"Float against quantized model, {samples} samples")
-    table.add_column("output", overflow="fold")
-    for column in ("mae", "rmse", "max abs", "cosine", "top-1"):
-        table.add_column(column, justify="right")
-    table.add_column("float range", justify="right", no_wrap=True)
+    table = table_of(
+        f"Float against quantized model, {samples} samples",
+        column("output", overflow="fold"),
+        *numbers("mae", "rmse", "max abs", "cosine", "top-1"),
+        *numbers("float range", no_wrap=True),
+    )
     for output in agreement:
         table.add_row(
             output.name,
@@ -126,13 +127,8 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
 
 
 def _tensors(inputs: Sequence[TensorRecord], outputs: Sequence[TensorRecord]) -> Table:
-    table = table_of("Inputs and outputs")
-    table.add_column("")
-    table.add_column("name", overflow="fold")
-    table.add_column("type")
-    table.add_column("shape")
-    table.add_column("scale", justify="right")
-    table.add_column("zero point", justify="right")
+    name = column("name", overflow="fold")
+    table = table_of("Inputs and outputs", "", name, "type", "shape", *numbers("scale", "zero point"))
     for kind, records in (("in", inputs), ("out", outputs)):
         for record in records:
             table.add_row(
@@ -153,13 +149,14 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
     )
     total = sum(operator.npu_cycles or 0 for operator in ranked) or 1
     shown = ranked[:most]
-    table = table_of(f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}")
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    for column in ("cycles", "share", "MAC"):
-        table.add_column(column, justify="right", no_wrap=True)
-    # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
-    table.add_column("output tensor", overflow="ellipsis", max_width=28)
+    table = table_of(
+        f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}",
+        *numbers("#", no_wrap=True),
+        column("operator", no_wrap=True),
+        *numbers("cycles", "share", "MAC", no_wrap=True),
+        # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
+        column("output tensor", overflow="ellipsis", max_width=28),
+    )
     for operator in shown:
         cycles = operator.npu_cycles or 0
         table.add_row(
@@ -188,11 +185,13 @@ def _print_placement(document: CompileDocument, console: Console) -> None:
 
 
 def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
-    table = table_of(f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU")
-    table.add_column("#", justify="right")
-    table.add_column("on the CPU", no_wrap=True)
-    table.add_column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24)
-    table.add_column("reason", overflow="fold")
+    table = table_of(
+        f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU",
+        *numbers("#"),
+        column("on the CPU", no_wrap=True),
+        column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24),
+        column("reason", overflow="fold"),
+    )
     for operator in operators:
         table.add_row(str(operator.index), operator.type, one_word(operator.name), operator.reason or "")
     return table

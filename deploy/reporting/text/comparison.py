@@ -25,7 +25,7 @@ from deploy.reporting.documents import (
     OperatorChange,
     RuleOutcome,
 )
-from deploy.reporting.text.tables import table_of
+from deploy.reporting.text.tables import column, numbers, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,10 +73,8 @@ def print_outcomes(outcomes: Sequence[RuleOutcome], console: Console) -> None:
 
 
 def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
-    table = table_of(f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu}): {labels}")
-    table.add_column("figure", min_width=21)
-    for column in ("A", "B", "difference", ""):
-        table.add_column(column, justify="right", no_wrap=True)
+    title = f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu}): {labels}"
+    table = table_of(title, column("figure", min_width=21), *numbers("A", "B", "difference", "", no_wrap=True))
     for row in rows:
         first, second = row.cells
         judged = second.judgement not in (None, "same")
@@ -91,10 +89,9 @@ def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Tab
 
 
 def _several(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
-    table = table_of(f"{len(comparison.builds) - 1} builds against A: {labels}")
-    table.add_column("figure", min_width=21)
-    for build in comparison.builds:
-        table.add_column(f"{build.letter} {build.npu}", justify="right", no_wrap=True)
+    builds = numbers(*(f"{build.letter} {build.npu}" for build in comparison.builds), no_wrap=True)
+    title = f"{len(comparison.builds) - 1} builds against A: {labels}"
+    table = table_of(title, column("figure", min_width=21), *builds)
     for row in rows:
         table.add_row(title_of(row.name), *(_cell(row, cell) for cell in row.cells))
     return table
@@ -137,13 +134,13 @@ def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Consol
 def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) -> Table:
     from rich.text import Text
 
-    table = table_of(title)
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("operator", no_wrap=True)
-    for column in ("before", "after"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column(last, justify="right", no_wrap=True)
-    table.add_column("output tensor", overflow="ellipsis", max_width=28)
+    table = table_of(
+        title,
+        *numbers("#", no_wrap=True),
+        column("operator", no_wrap=True),
+        *numbers("before", "after", last, no_wrap=True),
+        column("output tensor", overflow="ellipsis", max_width=28),
+    )
     for change in changes:
         told = Text(change.change)
         if change.change == "cycles":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation, Score
-from deploy.reporting.text.tables import table_of
+from deploy.reporting.text.tables import column, numbers, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,14 +42,10 @@ def print_evaluation(evaluation: EvaluationDocument, console: Console, *, every_
 def print_accuracy(evaluation: EvaluationDocument, console: Console) -> None:
     """Print one row per output and contestant."""
     k = next((output.top_k for output in evaluation.outputs if output.top_k), None)
-    table = table_of("Accuracy: on target simulated, else measured")
-    table.add_column("output", overflow="fold")
-    table.add_column("who")
-    table.add_column("correct", justify="right")
-    table.add_column("accuracy", justify="right")
-    table.add_column("95 % interval", justify="right")
-    if k is not None:
-        table.add_column(f"top-{k}", justify="right")
+    shares = numbers("correct", "accuracy", "95 % interval", *([f"top-{k}"] if k is not None else []))
+    table = table_of(
+        "Accuracy: on target simulated, else measured", column("output", overflow="fold"), "who", *shares
+    )
     for output in evaluation.outputs:
         for score in output.scores:
             row = [
@@ -82,11 +78,8 @@ def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
 
 
 def _agreement(evaluation: EvaluationDocument) -> Table:
-    table = table_of("Agreement, right or wrong")
-    table.add_column("output", overflow="fold")
-    table.add_column("between")
-    for column in ("same class", "all elements equal"):
-        table.add_column(column, justify="right")
+    counts = numbers("same class", "all elements equal")
+    table = table_of("Agreement, right or wrong", column("output", overflow="fold"), "between", *counts)
     for output in evaluation.outputs:
         count = output.scores[0].count
         for pair in output.agreements:
@@ -107,17 +100,13 @@ def _classes(output: OutputEvaluation, most: int | None) -> Table:
     if most is not None and len(order) > most:
         order = sorted(order, key=lambda i: classes[i].correct - classes[i].count)[:most]
         title += f": the {most} of {len(classes)} with most errors on target"
-    table = table_of(title)
-    table.add_column("class", overflow="fold")
-    table.add_column("inputs", justify="right")
-    for score in output.scores:
-        table.add_column(_WHO[score.contestant], justify="right")
-    table.add_column("95 % on target", justify="right")
+    shares = (_WHO[score.contestant] for score in output.scores)
+    table = table_of(title, column("class", overflow="fold"), *numbers("inputs", *shares, "95 % on target"))
     for i in order:
         low, high = classes[i].low, classes[i].high
         interval = "-" if low is None or high is None else f"{low:.1%} .. {high:.1%}"
-        shares = (_share(score, i) for score in output.scores)
-        table.add_row(classes[i].name, str(classes[i].count), *shares, interval)
+        right = (_share(score, i) for score in output.scores)
+        table.add_row(classes[i].name, str(classes[i].count), *right, interval)
     return table
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from deploy.build_folder import Figure
 from deploy.figures import figure_title, format_figure, sources_of
 from deploy.optimizing.documents import Estimate, OptimizeDocument
-from deploy.reporting.text.tables import table_of
+from deploy.reporting.text.tables import column, numbers, table_of
 from deploy.reporting.text.verdict import outputs_table
 
 _COLOURS = {"pass": "green", "fail": "red", "unchanged": "yellow"}
@@ -51,10 +51,8 @@ def print_optimization(document: OptimizeDocument, console: Console) -> None:
 
 
 def _rewrites(document: OptimizeDocument) -> Table:
-    table = table_of("Rewritten (Vela's estimates in the network)")
-    table.add_column("what, and how it is written now")
-    for column in ("places", "cycles before", "after"):
-        table.add_column(column, justify="right")
+    cycles = numbers("places", "cycles before", "after")
+    table = table_of("Rewritten (Vela's estimates in the network)", "what, and how it is written now", *cycles)
     for record in document.rewrites:
         mark = "" if record.exact else " ~"
         table.add_row(
@@ -72,11 +70,8 @@ def _estimate(estimate: Estimate) -> str:
 
 
 def _figures(before: tuple[Figure, ...], after: tuple[Figure, ...]) -> Table:
-    table = table_of("The network")
-    table.add_column("figure", min_width=22)
-    for column in ("before", "after", "difference"):
-        table.add_column(column, justify="right")
-    table.add_column("label")
+    values = numbers("before", "after", "difference")
+    table = table_of("The network", column("figure", min_width=22), *values, "label")
     now = {figure.name: figure for figure in after}
     for figure in before:
         if figure.name not in _FIGURES or figure.name not in now:

@@ -10,7 +10,7 @@ from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.verdict import Verdict
 from deploy.reporting.text.operators import print_operators
-from deploy.reporting.text.tables import figures_table, table_of
+from deploy.reporting.text.tables import figures_table, numbers, table_of
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
 _PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
@@ -52,10 +52,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
 
 def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
     """One row an output: integers first, then meaning."""
-    table = table_of(title)
-    table.add_column("output")
-    for column in ("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine"):
-        table.add_column(column, justify="right")
+    figures = numbers("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine")
+    table = table_of(title, "output", *figures)
     for output in outputs:
         table.add_row(
             output.name,
@@ -80,10 +78,7 @@ def _predictions_table(verdict: Verdict) -> Table:
         by_input.setdefault(p.input, {})[p.output] = f"{said} / {expected}{marks[p.target == expected]}"
     known = any(p.true is not None for p in verdict.predictions)
     title = f"Labels: on target / {'true' if known else 'reference'}"
-    table = table_of(title)
-    table.add_column("input", justify="right")
-    for output in outputs:
-        table.add_column(output)
+    table = table_of(title, *numbers("input"), *outputs)
     for index in sorted(by_input)[:_SHOWN_INPUTS]:
         table.add_row(str(index), *(by_input[index].get(output, "-") for output in outputs))
     if len(by_input) > _SHOWN_INPUTS:
