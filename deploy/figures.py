@@ -34,13 +34,8 @@ _TITLES = {
 }
 
 
-def figure_title(figure: Figure) -> str:
-    """What a figure is called for people: ``SRAM peak``."""
-    return title_of(figure.name)
-
-
 def title_of(name: str) -> str:
-    """What a figure of that name is called for people."""
+    """What a figure of that name is called for people: ``SRAM peak``."""
     return _TITLES.get(name, name.replace("_", " "))
 
 

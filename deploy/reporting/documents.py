@@ -101,6 +101,16 @@ class ComparedBuild(Document):
     optimise: str
     operators: tuple[OperatorChange, ...] = ()
 
+    @property
+    def structural(self) -> tuple[OperatorChange, ...]:
+        """Operators that appeared, disappeared or moved."""
+        return tuple(change for change in self.operators if change.change != "cycles")
+
+    @property
+    def slower(self) -> tuple[OperatorChange, ...]:
+        """Operators whose cycles changed, in either direction."""
+        return tuple(change for change in self.operators if change.change == "cycles")
+
 
 class RuleOutcome(Document):
     """A rule applied to one figure of one build.

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from deploy.reporting.charts.compared import build_colour, judged_bars
 from deploy.reporting.charts.limits import limit_colour
-from deploy.reporting.charts.operator_values import costliest, told
-from deploy.reporting.charts.vega import Chart, bars, document, operators, quantity
+from deploy.reporting.charts.vega import Chart, bars, costliest, document, operators, quantity, told
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import Pair, Side, SideBySide
@@ -90,7 +89,7 @@ def changes(builds: SideBySide) -> Iterator[Chart]:
     for side in builds.others:
         differing = [(pair, _cycles(pair[1]) - _cycles(pair[0])) for pair in side.pairs]
         changed = sorted((item for item in differing if item[1]), key=lambda item: -abs(item[1]))[:_MOST_CHANGES]
-        if changed and side.slower:
+        if changed and side.build.slower:
             yield _differences(side.letter, changed)
 
 

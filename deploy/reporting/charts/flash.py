@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deploy.reporting.charts.compared import bars_of_builds, listed
-from deploy.reporting.charts.operator_values import costliest, told
 from deploy.reporting.charts.vega import (
     BAR,
     Chart,
@@ -14,9 +13,11 @@ from deploy.reporting.charts.vega import (
     bytes_axis,
     category,
     coloured,
+    costliest,
     document,
     operators,
     quantity,
+    told,
 )
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide

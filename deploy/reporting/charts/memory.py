@@ -72,15 +72,7 @@ def memory_over_time(builds: SideBySide) -> Iterator[Chart]:
 
 
 def _map(memory: MemoryMap, key: str, place: str, highest: int = 0, cycles: int = 0) -> Chart:
-    """The map of one memory.
-
-    Args:
-        memory: what is in it when.
-        key: of the chart.
-        place: of the chart.
-        highest: the axis reaches at least to this address, so that charts beside each other compare.
-        cycles: the same for time.
-    """
+    """The map of one memory; its axes reach at least to ``highest`` and ``cycles``, so that neighbours compare."""
     limit = _near_limit(memory)
     top = 1.08 * max(_highest_drawn(memory), highest)
     clock, total = memory.clock, max(memory.clock[-1], cycles, 1)

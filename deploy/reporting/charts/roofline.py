@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from deploy.figures import number
 from deploy.reporting.charts.limits import limit_colour
-from deploy.reporting.charts.operator_values import told
-from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, document, quantity
+from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, document, quantity, told
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.roofs import Roof
 

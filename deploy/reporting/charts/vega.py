@@ -6,11 +6,12 @@ so that the same SVG serves light, dark and print. Every chart comes with a sent
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from deploy.printable import printable
+from deploy.reporting.data.operators import Operator
 
 Spec = dict[str, Any]
 
@@ -25,6 +26,11 @@ _BYTES = (
     "datum.value >= 1048576 ? format(datum.value / 1048576, '.3~f') + ' MiB' : "
     "datum.value >= 1024 ? format(datum.value / 1024, '.3~f') + ' KiB' : format(datum.value, '~f') + ' B'"
 )
+
+MOST_BARS = 400
+"""Most bars of a chart; of more operators the costliest are drawn."""
+
+_Row = TypeVar("_Row", bound=Operator)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,17 @@ def operators(field: str, title: str, **more: Any) -> Spec:
     """Operators beside each other."""
     axis = {"labelAngle": 0, "labelOverlap": "greedy", "ticks": False}
     return {"field": field, "type": "ordinal", "title": title, "axis": axis, **more}
+
+
+def costliest(rows: Iterable[_Row], cost: Callable[[_Row], float]) -> list[_Row]:
+    """Those that cost anything, in execution order; of too many those that cost most."""
+    kept = sorted((row for row in rows if cost(row)), key=lambda row: -cost(row))[:MOST_BARS]
+    return sorted(kept, key=lambda row: row.index)
+
+
+def told(row: Operator) -> dict[str, Any]:
+    """Which operator it is, for the tooltip."""
+    return {"index": row.index, "operator": row.type, "output": row.name}
 
 
 def coloured(field: str, colours: Mapping[str, str], present: Iterable[str], **more: Any) -> Spec:

@@ -10,7 +10,7 @@ from deploy.reporting.data.memory_map import MemoryMap
 from deploy.reporting.data.operator_changes import matched_operators
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
-from deploy.reporting.documents import Comparison, FigureRow, OperatorChange
+from deploy.reporting.documents import ComparedBuild, Comparison, FigureRow
 
 Pair = tuple[OperatorRow | None, OperatorRow | None]
 """An operator in the first build and in another; None where it is not."""
@@ -21,22 +21,23 @@ class Side:
     """One build of the page.
 
     Attributes:
-        letter: what the page calls it.
         index: its position.
+        build: what it is, and what became of the first build's operators.
         report: what its own report shows.
         pairs: its operators beside those of the first build, in execution order; empty for the first.
-        structural: operators that appeared, disappeared or moved.
-        slower: operators whose cycles changed.
         tally: how many figures are better and worse than the first build's.
     """
 
-    letter: str
     index: int
+    build: ComparedBuild
     report: Report
     pairs: tuple[Pair, ...]
-    structural: tuple[OperatorChange, ...]
-    slower: tuple[OperatorChange, ...]
     tally: str
+
+    @property
+    def letter(self) -> str:
+        """What the page calls it."""
+        return self.build.letter
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,10 @@ def side_by_side(comparison: Comparison, reports: Sequence[Report]) -> SideBySid
     rows = tuple(difference_words.rows_shown(comparison))
     sides = tuple(
         Side(
-            letter=build.letter,
             index=i,
+            build=build,
             report=report,
             pairs=pairs(reports[0], report) if i else (),
-            structural=tuple(change for change in build.operators if change.change != "cycles"),
-            slower=tuple(change for change in build.operators if change.change == "cycles"),
             tally=difference_words.tally_words(rows, i) if i else "",
         )
         for i, (build, report) in enumerate(zip(comparison.builds, reports, strict=True))

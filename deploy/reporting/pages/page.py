@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from deploy.figures import figure_title, format_bytes, format_figure, number, percent, title_of
+from deploy.figures import format_bytes, format_figure, number, percent, title_of
 from deploy.printable import printable
 from deploy.reporting.charts.vega import Chart, printable_spec
 from deploy.reporting.data.names import short_name, shown
@@ -70,7 +70,6 @@ def template(name: str) -> Template:
     environment.filters |= {
         "bytes": format_bytes,
         "figure": format_figure,
-        "figure_title": figure_title,
         "title_of": title_of,
         "short_name": short_name,
         "shown": shown,

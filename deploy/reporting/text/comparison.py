@@ -112,7 +112,7 @@ def _coloured(text: str, judgement: Judgement | None) -> Text:
 
 
 def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Console, most: int | None) -> None:
-    structural = [change for change in build.operators if change.change != "cycles"]
+    structural, slower = build.structural, build.slower
     counted = Counter(change.change for change in structural)
     if structural:
         said = ", ".join(f"{count} {change}" for change, count in counted.items())
@@ -120,7 +120,6 @@ def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Consol
         console.print(_operator_table(f"Operators from {first.letter} to {build.letter}: {said}", shown, "change"))
         if len(shown) < len(structural):
             console.print(f"{len(structural) - len(shown)} more with --verbose\n")
-    slower = [change for change in build.operators if change.change == "cycles"]
     if slower:
         shown = slower[:most]
         title = (

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.build_folder import Figure
-from deploy.figures import figure_title, format_figure, sources_of
+from deploy.figures import format_figure, sources_of, title_of
 from deploy.optimizing.documents import Estimate, OptimizeDocument
 from deploy.reporting.text.tables import column, numbers, table_of
 from deploy.reporting.text.verdict import outputs_table
@@ -78,5 +78,5 @@ def _figures(before: tuple[Figure, ...], after: tuple[Figure, ...]) -> Table:
             continue
         other = now[figure.name]
         change = f"{(other.value - figure.value) / figure.value:+.1%}" if figure.value else ""
-        table.add_row(figure_title(figure), format_figure(figure), format_figure(other), change, figure.label)
+        table.add_row(title_of(figure.name), format_figure(figure), format_figure(other), change, figure.label)
     return table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deploy.build_folder import Figure
-from deploy.figures import figure_title, format_figure
+from deploy.figures import format_figure, title_of
 
 if TYPE_CHECKING:
     from rich.table import Column, Table
@@ -36,5 +36,5 @@ def figures_table(title: str, figures: Sequence[Figure]) -> Table:
     """Figures with their labels; :func:`deploy.figures.sources_of` tells below the table what produced them."""
     table = table_of(title, column("figure", min_width=22), *numbers("value", min_width=18), "label")
     for figure in figures:
-        table.add_row(figure_title(figure), format_figure(figure), figure.label)
+        table.add_row(title_of(figure.name), format_figure(figure), figure.label)
     return table
