@@ -82,12 +82,10 @@ def document(content: Spec, *, height: int) -> Spec:
 def printable_spec(spec: Any) -> Any:
     """A document, or a part of one, without control characters in its names and texts."""
     if isinstance(spec, str):
-        return printable(spec)
-    if isinstance(spec, Mapping):
-        return {printable(key): printable_spec(value) for key, value in spec.items()}
-    if isinstance(spec, list | tuple):
-        return [printable_spec(value) for value in spec]
-    return spec
+        return spec if spec.isprintable() else printable(spec)
+    if isinstance(spec, dict):
+        return {printable_spec(key): printable_spec(value) for key, value in spec.items()}
+    return [printable_spec(value) for value in spec] if isinstance(spec, list | tuple) else spec
 
 
 def quantity(field: str, title: str | None, **more: Any) -> Spec:

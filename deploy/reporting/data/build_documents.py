@@ -35,9 +35,12 @@ def read_quantization(build: BuildFolder) -> QuantizationDocument | None:
     Raises:
         BadInputError: it cannot be read or is damaged.
     """
+    path = build.path / QUANTIZE_DOCUMENT
+    if not path.is_file():  # Before an import that most builds can do without.
+        return None
     from deploy.quantizing.quantization import QuantizationDocument
 
-    return _read(build.path / QUANTIZE_DOCUMENT, QuantizationDocument, "run `deploy compile` again")
+    return _read(path, QuantizationDocument, "run `deploy compile` again")
 
 
 def verdict_path(build: BuildFolder, command: str) -> Path:

@@ -21,7 +21,7 @@ from deploy.reporting.charts.vega import Chart, printable_spec
 from deploy.reporting.data.names import short_name, shown
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
 
 def page(name: str, charts: Iterable[Chart], library: str, *, version: str, **content: Any) -> str:
@@ -52,9 +52,13 @@ def page(name: str, charts: Iterable[Chart], library: str, *, version: str, **co
     )
 
 
-@functools.cache
 def template(name: str) -> Template:
     """A template of a page, compiled."""
+    return _environment().get_template(name)
+
+
+@functools.cache
+def _environment() -> Environment:
     import jinja2
 
     from deploy.reporting.pages.template_cache import TemplateCache
@@ -76,12 +80,14 @@ def template(name: str) -> Template:
         "number": number,
         "percent": percent,
     }
-    return environment.get_template(name)
+    for shared in ("page.html.j2", "macros.html.j2"):
+        environment.get_template(shared)
+    return environment
 
 
 def _clean(value: Any) -> Any:
-    """What a template writes, without control characters; what is HTML already was cleaned when it was made."""
-    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    """What a template writes, without control characters; HTML of our own was cleaned when it was made."""
+    return printable(value) if type(value) is str else value
 
 
 def script_json(data: Any) -> str:
