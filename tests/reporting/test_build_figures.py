@@ -73,3 +73,12 @@ def test_verdicts_of_another_compilation_do_not_count_and_damaged_documents_are_
     (build.path / "evaluate.json").write_text(json.dumps({"schema_version": 1}))
     with pytest.raises(BadInputError, match=r"evaluate\.json: cannot be read"):
         build_figures(build, "b")
+
+
+def test_a_verdict_of_another_schema_version_is_refused(build: BuildFolder) -> None:
+    keep(build, "verify", 10, 0.5)
+    path = verdict_path(build, "verify")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
+    with pytest.raises(BadInputError, match=r"verify\.json: schema version 99, this deploy reads 1") as refused:
+        build_figures(build, "b")
+    assert list(refused.value.hints) == ["run `deploy verify` again, or remove the file"]

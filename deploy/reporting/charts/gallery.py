@@ -1,7 +1,7 @@
 """The charts of the pages that show builds: what is listed here is drawn, in this order.
 
 What is listed are functions: each yields charts, with the section where they stand, or nothing where there is no
-data for them.
+data for them. So a new chart is its function in a module of this folder, and its place in these lists.
 """
 
 from __future__ import annotations
