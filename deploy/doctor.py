@@ -6,14 +6,14 @@ import importlib.metadata
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, NotInstalledError
 from deploy.hardware.boards import Board, boards
 from deploy.hardware.npus import npu_config
+from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
 
 State = Literal["ok", "missing", "broken", "optional"]
@@ -199,15 +199,7 @@ def _first_line(command: list[str]) -> str | None:
 def _output(command: list[str]) -> str | None:
     """Standard output of a program that ends well within 30 s; None otherwise."""
     try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=30,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        answer = run(command, timeout_s=30, apart=True)
+    except NotInstalledError:
         return None
-    return answer.stdout if answer.returncode == 0 else None
+    return answer.output if answer.status == 0 else None

@@ -61,7 +61,7 @@ def optimize(
 
     from deploy import settings
     from deploy.cli.console import stdout
-    from deploy.compiling import vela
+    from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
@@ -113,7 +113,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
         exact=exact,
-        run=click.get_current_context().with_resource(vela.starting()),
+        run=click.get_current_context().with_resource(starting_vela()),
         say=say,
     )
     document = optimized.document

@@ -53,11 +53,11 @@ def search(
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
     from deploy import settings as kept_settings
-    from deploy import warm_process
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.files import write_text
     from deploy.hardware.npus import npu_config
+    from deploy.processes import warm
     from deploy.searching import chart
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
@@ -98,7 +98,7 @@ def search(
             print(f"deploy: {known}; the same command continues", file=sys.stderr)
             raise
         finally:
-            warm_process.close_pools()
+            warm.close_pools()
         written = [output / RESULT]
         try:
             write_text(output / chart.CHART, chart.page(result, folder.candidates))

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import deploy
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -22,6 +20,8 @@ from deploy.judging.verdict import judge
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
 from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.targets.target_run import tool_versions
@@ -53,7 +53,7 @@ def optimize(
     source: str,
     tolerance: float,
     exact: bool = False,
-    run: Run = bounded_process.run,
+    run: Run = supervisor.run,
     say: Callable[[str], None] = lambda text: None,
 ) -> Optimized:
     """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.

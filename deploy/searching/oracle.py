@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
@@ -24,6 +23,7 @@ from deploy.hardware.npus import NpuConfig
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.models.mobilenetv4.predicted import predicted_layers
+from deploy.processes import warm
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras
@@ -123,7 +123,7 @@ class VelaOracle:
             frozen = freeze_keras(model, "the network", "network")
         data = Dataset("images", {INPUT_NAME: self._images})
         # Half of what a conversion takes is to load TensorFlow (measured): once is enough.
-        run = warm_process.pool(converter.MODULE, "tensorflow.lite.python.lite").run
+        run = warm.pool(converter.MODULE, "tensorflow.lite.python.lite").run
         conversion = converter.convert(frozen, data, "uint8", run=run)
         if conversion.strict is None:
             raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")

@@ -14,7 +14,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -25,12 +24,10 @@ from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_config
 from deploy.judging.sample_bytes import unpack_samples
+from deploy.processes import warm
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
-
-_IMPORTED = "ethosu.vela.vela"
-"""What the warm processes hold imported: all of Vela but its ``__main__``."""
 
 
 def request_of(options: CompileOptions) -> dict[str, Any]:
@@ -77,7 +74,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        run = warm_process.pool(vela.MODULE, _IMPORTED).run
+        run = warm.pool(vela.MODULE, vela.IMPORTED).run
         result = vela.compile_bytes(content, vela_options(options), source="the model", run=run)
         compiled = tflite_model.load(result.compiled, source="Vela's output")
         placement = place(model, compiled, result.layers, result.fallbacks)

@@ -19,12 +19,13 @@ from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample
+from deploy.processes.supervisor import Ended
 from deploy.simulators.fvp_command import FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
+from deploy.simulators.fvp_process import simulators
 from deploy.targets.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, FirmwareLink
 from deploy.targets.protocol import Hello, Result, TensorEntry, printable
 from deploy.targets.runner_firmware import last_lines
-from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
 from deploy.tflite.model import Tensor
 
 _FIRST_PORT = 5000
@@ -215,10 +216,10 @@ class _Machine:
         self._macs = macs
         self._timing = timing
         self._limit_s = limit_s
-        self._processes = SimulatorProcesses()
+        self._processes = simulators()
         self._output = bytearray()
         self._news = threading.Condition()
-        self._end: ProcessEnd | None = None
+        self._end: Ended | None = None
         self._failure: BaseException | None = None
         self._stack = contextlib.ExitStack()
 

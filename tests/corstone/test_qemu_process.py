@@ -18,11 +18,12 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from deploy.corstone import qemu, qemu_process
-if sys.argv[1] == "watchdog":
-    qemu_process._libc = None  # as on a system without PR_SET_PDEATHSIG
+from deploy.processes import child, guard, limits
+if sys.argv[1] == "shell":  # as on a system without PR_SET_PDEATHSIG
+    limits._libc, child.SUPPORTED = None, False
 process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[2])])
 process.wait_ready()
-print(process.pid, flush=True)
+print(process.pid, guard._guard._shell.pid if guard._guard._shell else "", flush=True)
 if sys.argv[3] == "end":
     process.end()
 else:
@@ -35,17 +36,18 @@ def descriptors():
 
 
 def wait_until_gone(pid):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not alive(pid)
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("way", ["kernel", "watchdog"])
+@pytest.mark.parametrize("way", ["kernel", "shell"])
 def test_qemu_dies_with_its_parent(way):
     parent = subprocess.Popen([sys.executable, "-c", HOLD, way, RUNNER, "hold"], stdout=subprocess.PIPE)
-    pid = int(parent.stdout.readline())
+    pid, *shell = map(int, parent.stdout.readline().split())
+    assert len(shell) == (way == "shell")
     assert alive(pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
@@ -53,13 +55,13 @@ def test_qemu_dies_with_its_parent(way):
 
 
 @pytest.mark.system
-def test_the_watchdog_ends_with_an_orderly_end():
+def test_what_guards_qemu_ends_with_an_orderly_end():
     done = subprocess.run(
-        [sys.executable, "-c", HOLD, "watchdog", RUNNER, "end"], capture_output=True, timeout=30, check=True
+        [sys.executable, "-c", HOLD, "shell", RUNNER, "end"], capture_output=True, timeout=30, check=True
     )
-    assert wait_until_gone(int(done.stdout))
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert f"kill -9 {int(done.stdout)}" not in found
+    pid, shell = map(int, done.stdout.split())
+    assert wait_until_gone(pid)
+    assert not alive(shell)
 
 
 @pytest.mark.system

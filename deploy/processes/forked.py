@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable
+
+from deploy.processes.limits import Limits, die_with_parent
 
 
 def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
@@ -24,11 +25,13 @@ def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
     Raises:
         TimeoutError: the call did not end in time.
     """
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             faulthandler.disable()
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            Limits().apply()
+            die_with_parent(parent)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)
