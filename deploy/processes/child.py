@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from typing import IO
 
 from deploy.errors import NotInstalledError
 from deploy.processes import guard
-from deploy.processes.limits import DEFAULT_LIMITS, SUPPORTED, Limits, die_with_parent
+from deploy.processes.limits import DEFAULT_LIMITS, Limits
 
 PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
@@ -30,9 +29,7 @@ class Child:
         stdout: as ``stdin``.
         stderr: as ``stdin``, or ``STDOUT``.
         inherited: descriptors that it gets besides these.
-        told: the signal that the kernel sends it when the thread that starts it ends; None where that thread does
-            not wait for it.
-        childless: that it has no children that could outlive it, so that the kernel's word is enough.
+        polite: whether it is told to end, to clean up after itself, should this process be killed.
 
     Attributes:
         pid: its process number, which is its group's, too.
@@ -53,10 +50,11 @@ class Child:
         stdout: int | None = DEVNULL,
         stderr: int | None = DEVNULL,
         inherited: Sequence[int] = (),
-        told: signal.Signals | None = signal.SIGKILL,
-        childless: bool = False,
+        polite: bool = False,
     ) -> None:
+        guard.expect()
         try:
+            # No preexec_fn: without it Python need not copy the process to start another.
             self._process = subprocess.Popen(
                 command,
                 bufsize=0,
@@ -67,16 +65,14 @@ class Child:
                 stderr=stderr,
                 pass_fds=inherited,
                 start_new_session=True,
-                # System calls only, looked up beforehand: safe between fork and exec, with threads, too.
-                preexec_fn=functools.partial(_prepare, limits, told, os.getpid()),  # noqa: PLW1509
             )
         except OSError as error:
+            guard.forget(None)
             raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
         self.pid = self._process.pid
         self._over = False
-        self._guarded = not (childless and told and SUPPORTED)
-        if self._guarded:
-            guard.watch(self.pid)
+        guard.watch(self.pid, polite=polite)
+        limits.apply_to(self.pid)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -129,8 +125,7 @@ class Child:
             self.kill()
             self._process.wait()
             self._over = True  # from here on its number may be another's
-            if self._guarded:
-                guard.forget(self.pid)
+            guard.forget(self.pid)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -142,13 +137,6 @@ class Child:
 
     def __exit__(self, *_exception: object) -> None:
         self.end()
-
-
-def _prepare(limits: Limits, told: signal.Signals | None, parent: int) -> None:
-    """In the child, before it becomes the program."""
-    limits.apply()
-    if told is not None:
-        die_with_parent(parent, told)
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

@@ -1,20 +1,12 @@
-"""What bounds a child process, and what ties it to its parent: system calls between fork and exec."""
+"""What bounds a child process."""
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import os
 import resource
-import signal
 import sys
 from dataclasses import dataclass
-
-_PR_SET_PDEATHSIG = 1
-# Loaded here: a child between fork and exec had better not load anything.
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-SUPPORTED = _libc is not None
-"""Whether the kernel ties a child to its parent (Linux)."""
 
 GIB = 1024**3
 FILE_BYTES = 2 * GIB
@@ -50,30 +42,34 @@ class Limits:
     file_bytes: int = FILE_BYTES
 
     def apply(self) -> None:
-        """In the child: set them, for itself and its own children. No core files are written, either."""
-        for which, wanted in (
-            (resource.RLIMIT_DATA, self.memory_bytes),
-            (resource.RLIMIT_FSIZE, self.file_bytes),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            soft, hard = resource.getrlimit(which)
-            resource.setrlimit(which, (wanted if soft == resource.RLIM_INFINITY else min(wanted, soft), hard))
+        """Bound this process and its children to come. No core files are written, either."""
+        for which, bounds in self._bounds():
+            resource.setrlimit(which, bounds)
+
+    def apply_to(self, child: int) -> None:
+        """Bound a child that has just been started (Linux).
+
+        From outside, for that the child need not run any code of ours: see :mod:`deploy.processes.guard`.
+
+        Args:
+            child: its process number.
+        """
+        if sys.platform == "linux":
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # ended already; runs as another user
+                for which, bounds in self._bounds():
+                    resource.prlimit(child, which, bounds)
+
+    def _bounds(self) -> list[tuple[int, tuple[int, int]]]:
+        wanted = {
+            resource.RLIMIT_DATA: self.memory_bytes,
+            resource.RLIMIT_FSIZE: self.file_bytes,
+            resource.RLIMIT_CORE: 0,
+        }
+        return [(which, _tighter(limit, *resource.getrlimit(which))) for which, limit in wanted.items()]
+
+
+def _tighter(wanted: int, soft: int, hard: int) -> tuple[int, int]:
+    return (wanted if soft == resource.RLIM_INFINITY else min(wanted, soft)), hard
 
 
 DEFAULT_LIMITS = Limits()
-
-
-def die_with_parent(parent: int, with_signal: signal.Signals = signal.SIGKILL) -> None:
-    """In the child: have the kernel send it a signal when its parent ends.
-
-    The parent is the *thread* that made the child: this is for threads that wait for its end. Does nothing where
-    the kernel does not offer it, see :data:`SUPPORTED`.
-
-    Args:
-        parent: the parent's process number.
-        with_signal: what is sent.
-    """
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, with_signal)
-        if os.getppid() != parent:  # it has ended already
-            os.kill(os.getpid(), with_signal)

@@ -64,8 +64,8 @@ class Supervisor:
     """Runs commands, from any number of threads, until it is cancelled.
 
     Args:
-        told: the signal that the kernel sends a command when this process ends. ``SIGTERM`` lets one that cleans
-            up after itself do so; what it leaves running then is killed 5 s later.
+        polite: whether a command is told to end, to clean up after itself, should this process be killed; what
+            still runs then is killed 5 s later.
         limits: bounds of a command's memory and files.
         keep: how much of its output is kept; all of it is read.
     """
@@ -73,11 +73,11 @@ class Supervisor:
     def __init__(
         self,
         *,
-        told: signal.Signals = signal.SIGKILL,
+        polite: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         keep: Keep = KEEP_ALL_BUT_FLOODS,
     ) -> None:
-        self._told, self._limits, self._keep = told, limits, keep
+        self._polite, self._limits, self._keep = polite, limits, keep
         self._running: set[Child] = set()
         self._lock = threading.Lock()
         self._cancelled = False
@@ -117,7 +117,7 @@ class Supervisor:
                 limits=self._limits,
                 stdout=PIPE,
                 stderr=PIPE if apart else STDOUT,
-                told=self._told,
+                polite=self._polite,
             )
             self._running.add(child)
         output, errors = Kept(self._keep), Kept(self._keep)

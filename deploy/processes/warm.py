@@ -124,7 +124,6 @@ class _Server:
                 [sys.executable, "-m", _SERVER, module, imported, *map(str, theirs)],
                 environment={**supervisor.own_environment(), **threads},
                 inherited=theirs,
-                told=None,  # it outlives the thread that starts it, and sees the end of its channel
             )
         self.halves = tuple(WarmProcess(self, our) for our, _ in pairs)
         self._open = set(self.halves)

@@ -22,7 +22,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from deploy.processes.limits import die_with_parent
+from deploy.processes.forked import die_with_parent
 
 _MAX_REQUEST_BYTES = 1 << 20
 _POLL_S = 0.25

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from deploy.processes.limits import GIB, Limits
 from deploy.processes.output import Keep
 from deploy.processes.supervisor import Supervisor
@@ -16,7 +14,7 @@ _FILE_BYTES = 4 * GIB
 def simulators() -> Supervisor:
     """What runs simulators: one that is told to end cleans up after itself, and only its last words matter."""
     return Supervisor(
-        told=signal.SIGTERM,
+        polite=True,
         limits=Limits(file_bytes=_FILE_BYTES),
         keep=Keep(first_bytes=0, last_bytes=_KEPT_BYTES),
     )

@@ -18,13 +18,11 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from deploy.corstone import qemu, qemu_process
-from deploy.processes import child, guard, limits
-if sys.argv[1] == "shell":  # as on a system without PR_SET_PDEATHSIG
-    limits._libc, child.SUPPORTED = None, False
-process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[2])])
+from deploy.processes import guard
+process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[1])])
 process.wait_ready()
-print(process.pid, guard._guard._shell.pid if guard._guard._shell else "", flush=True)
-if sys.argv[3] == "end":
+print(process.pid, guard._guard._shell.pid, flush=True)
+if sys.argv[2] == "end":
     process.end()
 else:
     time.sleep(60)
@@ -36,29 +34,26 @@ def descriptors():
 
 
 def wait_until_gone(pid):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 5
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not alive(pid)
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("way", ["kernel", "shell"])
-def test_qemu_dies_with_its_parent(way):
-    parent = subprocess.Popen([sys.executable, "-c", HOLD, way, RUNNER, "hold"], stdout=subprocess.PIPE)
-    pid, *shell = map(int, parent.stdout.readline().split())
-    assert len(shell) == (way == "shell")
+def test_qemu_dies_with_its_parent():
+    parent = subprocess.Popen([sys.executable, "-c", HOLD, RUNNER, "hold"], stdout=subprocess.PIPE)
+    pid, shell = map(int, parent.stdout.readline().split())
     assert alive(pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert wait_until_gone(pid)
+    assert wait_until_gone(shell)
 
 
 @pytest.mark.system
 def test_what_guards_qemu_ends_with_an_orderly_end():
-    done = subprocess.run(
-        [sys.executable, "-c", HOLD, "shell", RUNNER, "end"], capture_output=True, timeout=30, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", HOLD, RUNNER, "end"], capture_output=True, timeout=30, check=True)
     pid, shell = map(int, done.stdout.split())
     assert wait_until_gone(pid)
     assert not alive(shell)
