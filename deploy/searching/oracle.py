@@ -30,6 +30,7 @@ from deploy.quantizing.float_model import freeze_keras
 from deploy.roofline import estimate
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.zoo.networks import settle
@@ -47,10 +48,13 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
     Raises:
         NotInstalledError: TensorFlow or Vela is missing.
     """
+    return {**_builders(), **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+
+
+def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    found = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
 
 
 def oracle_of(
@@ -91,7 +95,10 @@ class VelaOracle:
     def __init__(self, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
         self._images, self._cache = images, cache
         self._request = request_of(compile_options(npu))
-        self._versions = versions_of("vela")
+        self._built_by = {
+            **_builders(),
+            "deploy's code": code_digest("deploy.models", "deploy.quantizing", "deploy.searching", "deploy.zoo"),
+        }
 
     def __call__(self, network: Network) -> tuple[Figure, ...]:
         """Figures of a network.
@@ -100,7 +107,7 @@ class VelaOracle:
             BadInputError: it cannot be quantized or compiled, or not all of it runs on the NPU.
         """
         record = NetworkRecord.of(network).model_dump(mode="json")
-        key = key_of("cycles", {"network": record, **self._request, "versions": self._versions})
+        key = key_of("cycles", {"network": record, **self._request, "built by": self._built_by})
         if (known := self._cache.get(key)) is not None:
             return tuple(Figure.model_validate(figure) for figure in known["figures"])
         answer: dict[str, Any] = compile_point(self._quantized(network), self._request)
