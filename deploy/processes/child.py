@@ -12,6 +12,7 @@ from typing import IO
 
 from deploy.errors import NotInstalledError
 from deploy.processes import guard
+from deploy.processes.held_signals import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 
 PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
@@ -52,26 +53,33 @@ class Child:
         inherited: Sequence[int] = (),
         polite: bool = False,
     ) -> None:
-        guard.expect()
-        try:
-            # No preexec_fn: without it Python need not copy the process to start another.
-            self._process = subprocess.Popen(
-                command,
-                bufsize=0,
-                cwd=folder,
-                env=environment,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=inherited,
-                start_new_session=True,
-            )
-        except OSError as error:
-            guard.forget(None)
-            raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
-        self.pid = self._process.pid
+        self.pid = 0
         self._over = False
-        guard.watch(self.pid, polite=polite)
+        try:
+            with held():
+                guard.expect()
+                try:
+                    # No preexec_fn: without it Python need not copy the process to start another.
+                    self._process = subprocess.Popen(
+                        command,
+                        bufsize=0,
+                        cwd=folder,
+                        env=environment,
+                        stdin=stdin,
+                        stdout=stdout,
+                        stderr=stderr,
+                        pass_fds=inherited,
+                        start_new_session=True,
+                    )
+                except OSError as error:
+                    guard.forget(None)
+                    raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
+                self.pid = self._process.pid
+                guard.watch(self.pid, polite=polite)
+        except BaseException:  # of a signal that was held, too
+            if self.pid:
+                self.end()
+            raise
         limits.apply_to(self.pid)
 
     @property

@@ -107,6 +107,12 @@ class Supervisor:
             OSError: it failed, and the disk of the folder is full.
         """
         deadline = time.monotonic() + timeout_s
+        output, errors = Kept(self._keep), Kept(self._keep)
+
+        def take(chunk: bytes) -> None:
+            on_output(chunk)
+            output.add(chunk)
+
         with self._lock:
             if self._cancelled:
                 return Ended(-signal.SIGKILL, False, "")
@@ -120,16 +126,10 @@ class Supervisor:
                 polite=self._polite,
             )
             self._running.add(child)
-        output, errors = Kept(self._keep), Kept(self._keep)
-
-        def take(chunk: bytes) -> None:
-            on_output(chunk)
-            output.add(chunk)
-
-        streams = {child.stdout.fileno(): take}
-        if apart:
-            streams[child.stderr.fileno()] = errors.add
         try:
+            streams = {child.stdout.fileno(): take}
+            if apart:
+                streams[child.stderr.fileno()] = errors.add
             in_time = collect(streams, deadline=deadline, ended=child.ended)
             in_time = in_time and child.wait(deadline - time.monotonic()) is not None
         finally:

@@ -1,8 +1,8 @@
 """What earlier sweeps computed, kept by what it was computed from.
 
 One small file a result, written whole or not at all, so that a sweep that was killed loses what was under way and
-nothing else. A file that is damaged, or of another name, counts as absent. The folder is its user's alone; what has
-not been used for longest goes when it grows too large.
+nothing else. A file that is damaged, or of another name, counts as absent. The folder is its user's alone; what
+has not been used for longest goes when it grows too large.
 """
 
 from __future__ import annotations
