@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from deploy.errors import BadInputError
 from deploy.tflite import model as tflite_model
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 
 def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:
@@ -38,6 +39,11 @@ def test_the_signature_names_heads_of_equal_size(tiny_tflite: Path) -> None:
 def test_what_is_no_tflite_file_is_refused(content: bytes) -> None:
     with pytest.raises(BadInputError, match="not a TFLite model"):
         tflite_model.load(content)
+
+
+def test_the_numbers_of_tensor_types_are_those_of_the_schema() -> None:
+    enum = vars(tflite_model.schema().TensorType)
+    assert {name: enum[name.upper()] for name in DTYPE_NUMBERS} == DTYPE_NUMBERS
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from deploy import build_folder as folder_layout
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import sram_limit, vela_options
+from deploy.compiling.fitting import limit_name, sram_limit, vela_options
 from deploy.compiling.placement import NPU_OPERATOR, Placement, place
 from deploy.compiling.vela import VelaResult
 from deploy.compiling.vela_config import installed_config
@@ -209,13 +209,12 @@ def _check_sram(document: CompileDocument, options: CompileOptions, source: str)
     figure = document.figure("sram_peak")
     if limit is None or figure is None or figure.value <= limit:
         return
-    what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
     hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]
     if options.sram_limit is None:
         hints.append("--sram-limit SIZE, if your own board has more")
     raise DoesNotFitError(
         f"{source}: takes {int(figure.value)} bytes of SRAM on {document.npu} with {document.memory_mode} "
-        f"({document.optimise}), more than {what} of {limit} bytes",
+        f"({document.optimise}), more than {limit_name(options)} of {limit} bytes",
         taken=int(figure.value),
         hints=hints,
     )

@@ -11,7 +11,7 @@ from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
 
@@ -38,7 +38,7 @@ class VelaOptions:
         tensor_allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
     optimise: str = "Performance"

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from deploy.build_folder import BuildFolder, Document, Figure, document_text
 from deploy.errors import BadInputError
-from deploy.judging.verdict import FirmwareRecord, Platform
+from deploy.judging.origin import FirmwareRecord, Platform
 
 EVALUATION_SCHEMA_VERSION = 1
 EVALUATION_DOCUMENT = "evaluate.json"

@@ -6,12 +6,9 @@ A job that fails returns ``{"error": one sentence}``.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from numpy.typing import NDArray
 
 import deploy
 from deploy.build_folder import sha256_of_bytes
@@ -22,7 +19,7 @@ from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import DeployError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
 from deploy.processes import warm
 from deploy.sweeping.code_digest import code_digest
@@ -77,7 +74,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
             ours, theirs = _text(own), _text(request["decided by"])
             return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
         options = CompileOptions(
-            npu_config(request["npu"]),
+            npu_named(request["npu"]),
             request["system_config"],
             request["memory_mode"],
             request["optimise"],
@@ -130,16 +127,6 @@ def kernels() -> dict[str, str]:
     """What decides an accuracy beside the network and the data: the reference kernels, and what feeds them."""
     code = code_digest("deploy.judging", "deploy.sweeping", "deploy.tflite")
     return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert"), "deploy's code": code}
-
-
-def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
-    """SHA-256 over names, dtypes, shapes and values of samples (an ``.npz`` holds the time of day, too)."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        for name, array in sample.items():
-            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=4)

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample
+from deploy.judging.samples import Sample
 from deploy.processes.supervisor import Ended
-from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
+from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.simulators.fvp_process import simulators
 from deploy.targets import runner_firmware as runner
+from deploy.targets.target_text import last_lines
 from deploy.tflite.model import Tensor
 
 _GRACE_S = 15
@@ -107,7 +108,7 @@ class RunnerTarget:
         untouched = secrets.token_bytes(size)
         uart, dump, run = self._prepare(folder, sample, untouched)
         simulator = self._simulator
-        words = command_line(simulator.command, run, simulator.board, simulator.release)
+        words = command_line(simulator.command, run, simulator.fvp, simulator.release)
         started = time.monotonic()
         end = self._processes.run(
             words,
@@ -146,7 +147,7 @@ class RunnerTarget:
                 DataFile(inputs, runner.INPUT_ADDRESS),
                 DataFile(preload, runner.OUTPUT_ADDRESS),
             ),
-            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
+            dumps=(DumpFile(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
             time_limit_s=max(1, round(self._timeout_s)),
         )
         return uart, dump, run
@@ -168,8 +169,8 @@ class RunnerTarget:
 
 def _log(sent: bytes, end: Ended) -> tuple[str, ...]:
     """The last UART lines, and below them the simulator's own."""
-    uart = runner.last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
-    return (*uart, *(f"[simulator] {line}" for line in runner.last_lines(end.output, 4)))
+    uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
+    return (*uart, *(f"[simulator] {line}" for line in last_lines(end.output, 4)))
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

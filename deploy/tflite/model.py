@@ -19,28 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Far above what fits on a microcontroller; a bound on what is read into memory."""
 
 _MAX_ITEMS = 100_000
 _MAX_RANK = 8
-_NUMPY_DTYPES = frozenset(
-    [
-        "bool",
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "uint8",
-        "int16",
-        "uint16",
-        "int32",
-        "uint32",
-        "int64",
-        "uint64",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -316,7 +301,7 @@ def _names_of(enum: str) -> dict[int, str]:
 
 def _dtype(number: int) -> str:
     name = _names_of("TensorType").get(number, f"TYPE_{number}")
-    return name.lower() if name.lower() in _NUMPY_DTYPES else name
+    return name.lower() if name.lower() in DTYPE_NUMBERS else name
 
 
 def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:

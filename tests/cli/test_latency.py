@@ -9,9 +9,9 @@ from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 
-U55 = npu_config("U55-128")
+U55 = npu_named("U55-128")
 ASKED = VelaOptions(U55, U55.system_config, U55.memory_mode)
 
 

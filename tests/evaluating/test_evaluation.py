@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,15 @@ from evaluating.conftest import INPUTS, with_fault
 
 from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
-from deploy.errors import BadInputError
+from deploy.errors import BadInputError, TargetError
 from deploy.evaluating.document import EvaluationDocument, evaluation_path, read_evaluation
 from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
+from deploy.hardware.npus import npu_named
+from deploy.judging.answer import Answer
+from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Sample
+from deploy.verifying.host_session import HostSession
 
 
 def evaluated(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
@@ -204,6 +212,67 @@ def test_two_heads_with_labels_for_one_and_a_float_model_of_the_users(
     np.savez("apart.npz", image=images, labels=np.arange(9) % 4)
     evaluated(capsys, 0, tiny_build.path, "--data", "apart.npz", "--head", "kind")
     assert document(tiny_build).outputs[0].scores == output.scores
+
+
+class Answers:
+    """A target that answers as the NPU model does, until it fails; notices how it is used."""
+
+    batch = 5
+
+    def __init__(self, build: BuildFolder, fail_at: int | None = None) -> None:
+        self._host = HostSession(build.compiled_model, npu_named(build.document.npu))
+        self._fail_at = fail_at
+        self.origin = Origin(Platform(kind="board", executable="ttyNONE", version="", npu="U55-128"))
+        self.open = False
+        self.asked: list[int] = []
+
+    def __enter__(self) -> "Answers":
+        self.open = True
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.open = False
+
+    def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
+        assert self.open
+        self.asked.append(len(samples))
+        for index, answer in enumerate(self._host.answers(samples)):
+            if self._fail_at is not None and sum(self.asked[:-1]) + index == self._fail_at:
+                raise TargetError(f"input {index}: it crashed", log=["last words"])
+            yield answer
+
+
+def test_any_target_that_answers_can_be_evaluated_and_the_reference_is_asked_once_an_input(
+    residual_build: BuildFolder, residual_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    run_reference = ReferenceKernels.run
+
+    def counting(self: ReferenceKernels, inputs: Any) -> Any:
+        asked.append(inputs)
+        return run_reference(self, inputs)
+
+    monkeypatch.setattr(ReferenceKernels, "run", counting)
+    target, progress = Answers(residual_build), list[tuple[int, int]]()
+    options = EvaluateOptions(data=str(residual_data))
+    found = Evaluation(residual_build, options, target).run(lambda *done: progress.append(done))
+    assert (target.asked, target.open) == ([5, 5, 2], False)
+    assert len(asked) == INPUTS
+    assert progress[-1] == (INPUTS, INPUTS)
+    assert [score.correct for score in found.outputs[0].scores] == [INPUTS, INPUTS]
+    assert (found.platform.kind, found.firmware) == ("board", None)
+    figures = {figure.name: figure.label for figure in found.figures}
+    assert figures[f"accuracy_{found.outputs[0].name}"] == "measured"
+
+
+def test_a_target_that_fails_in_a_later_batch_names_where_it_was_and_is_closed(
+    residual_build: BuildFolder, residual_data: Path
+) -> None:
+    target = Answers(residual_build, fail_at=6)
+    with pytest.raises(TargetError, match="of the inputs from 5 on: input 1: it crashed") as caught:
+        Evaluation(residual_build, EvaluateOptions(data=str(residual_data)), target).run()
+    assert caught.value.log == ("last words",)
+    assert not target.open
 
 
 @pytest.mark.system

@@ -10,7 +10,7 @@ from deploy.evaluating.document import EvaluationDocument
 from deploy.evaluating.heads import Head
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.text import print_evaluation
-from deploy.judging.verdict import Platform
+from deploy.judging.origin import Platform
 
 
 @pytest.fixture

@@ -253,7 +253,7 @@ def test_the_last_evaluation_stands_in_the_page_and_its_accuracy_comes_first(res
 
     from deploy.build_folder import Figure
     from deploy.evaluating.document import EvaluationDocument, OutputEvaluation, Score
-    from deploy.judging.verdict import Platform
+    from deploy.judging.origin import Platform
 
     scores = tuple(
         Score(

@@ -8,7 +8,7 @@ from deploy.build_folder import BuildFolder
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_reports import debug_table
 from deploy.npu.architecture import Architecture
-from deploy.npu.stream.decoder import decode
+from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
 from deploy.reporting.collecting import collect

@@ -8,7 +8,7 @@ import pytest
 from rewriting.small_graphs import SmallGraph
 
 from deploy.compiling import vela
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.processes import supervisor
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
@@ -16,7 +16,7 @@ from deploy.tflite import model as tflite_model
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
-NPU = npu_config("U55-128")
+NPU = npu_named("U55-128")
 OPTIONS = vela.VelaOptions(NPU, NPU.system_config, NPU.memory_mode)
 
 

@@ -6,11 +6,11 @@ import pytest
 
 import deploy
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.sweeping import jobs
 from deploy.sweeping.cache import key_of
 
-OPTIONS = compile_options(npu_config("U55-128"))
+OPTIONS = compile_options(npu_named("U55-128"))
 
 
 def test_a_result_is_known_by_velas_version_and_the_code_and_not_by_this_packages_version(
