@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import deploy
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -23,6 +21,8 @@ from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Compiled, Context, Outcome
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.tflite.graph import Graph
@@ -50,7 +50,7 @@ def optimize(
     source: str,
     tolerance: float,
     exact: bool = False,
-    run: Run = bounded_process.run,
+    run: Run = supervisor.run,
     say: Callable[[str], None] = lambda text: None,
 ) -> Optimized:
     """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.

@@ -1,6 +1,5 @@
 """The real Vela, run through its command line."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -39,29 +38,6 @@ def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name
     assert all(layer.source_operator is not None for layer in result.layers)
     assert {fallback.operator for fallback in result.fallbacks} >= {"QUANTIZE", "DEQUANTIZE"}
     assert set(result.files) >= {"model_per-layer.csv", "model_debug.xml", vela.LOG_FILE}
-
-
-def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
-    mlperf_tiny: dict[str, Path],
-) -> None:
-    content, asked = mlperf_tiny["keyword_spotting"].read_bytes(), options(npu_named("U55-128"))
-    before = children()
-    with vela.starting() as run:
-        assert children() > before
-        ahead = vela.compile_bytes(content, asked, source="kws", run=run)
-        again = vela.compile_bytes(content, asked, source="kws", run=run)
-    assert children() == before
-    command = vela.compile_bytes(content, asked, source="kws")
-    assert ahead.compiled == again.compiled == command.compiled
-    assert ahead.layers == command.layers
-    with pytest.raises(BadInputError, match="damaged"), vela.starting() as run:
-        vela.compile_bytes(b"damaged", asked, source="damaged", run=run)
-    assert children() == before
-
-
-def children() -> set[str]:
-    """Processes that this one started and that have not been waited for."""
-    return set(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
 
 
 def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
