@@ -78,7 +78,7 @@ def compare(name: str, source: Path, target: Path, debug: str, npu: str) -> tupl
     ours: dict[int, int] = defaultdict(int)
     kinds: dict[int, str] = {}
     statistics = Statistics()
-    operators = [operator for operator in model.operators if operator.code == "ethos-u"]
+    operators = [operator for operator in model.operators if operator.on_npu]
     for number, operator in enumerate(operators):
         stream = model.tensors[operator.inputs[0]].data
         if stream is None:

@@ -12,7 +12,7 @@ from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, t
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.fitting import sram_limit, vela_options
-from deploy.compiling.placement import NPU_OPERATOR, Placement, place
+from deploy.compiling.placement import Placement, place
 from deploy.compiling.vela import VelaResult
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
@@ -20,7 +20,7 @@ from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.quantizing.float_operators import float_operators
 from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite.model import NPU_OPERATOR, Model
 
 
 class DoesNotFitError(BadInputError):
@@ -50,7 +50,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     Raises:
         BadInputError: it is compiled already, empty, or computes in floating point.
     """
-    if any(operator.code == NPU_OPERATOR for operator in model.operators):
+    if any(operator.on_npu for operator in model.operators):
         raise BadInputError(
             f"{source}: compiled by Vela already (it holds {NPU_OPERATOR} operators)",
             hints=["pass the model that it was compiled from"],

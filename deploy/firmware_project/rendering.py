@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING
 
 from deploy.errors import BadInputError
 from deploy.firmware_project import c_identifiers
-from deploy.firmware_project.firmware_network import (
-    DTYPE_NUMBERS,
-    FirmwareNetwork,
-    FirmwareTensor,
-    check_single_operator,
-)
+from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
+from deploy.tflite.model import DTYPE_NUMBERS, NPU_OPERATOR
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -118,7 +114,7 @@ def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
 
     TFLM names them after TFLite's operators: ``DEPTHWISE_CONV_2D`` is ``AddDepthwiseConv2D``.
     """
-    special = {"ethos-u": "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
+    special = {NPU_OPERATOR: "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
     special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "PADV2": "PadV2"}
     special |= {"BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}
     special |= {"TFLite_Detection_PostProcess": "DetectionPostprocess"}

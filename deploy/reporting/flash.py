@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deploy.compiling.placement import NPU_OPERATOR
 from deploy.reporting.content import CompressedWeights, Flash, FlashPart, short_name, shown
 from deploy.reporting.schedule import Scheduled
 from deploy.tflite.model import Model
+from deploy.tflite.npu_operators import npu_operators
 
 _WEIGHTS_INPUT = 1
 """The input of TFLite's convolutions and fully connected layers that holds the weights."""
@@ -22,12 +22,9 @@ def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) 
         compiled: Vela's output.
         schedule: what Vela scheduled for each operator; without it weights and other constants are one part.
     """
-    streams: set[int] = set()
-    constants: set[int] = set()
-    for operator in compiled.operators:
-        if operator.code == NPU_OPERATOR and len(operator.inputs) >= 2:
-            streams.add(operator.inputs[0])
-            constants.add(operator.inputs[1])
+    on_npu = npu_operators(compiled)
+    streams = {operator.payload.index for operator in on_npu}
+    constants = {operator.constants.index for operator in on_npu}
     commands, read_only, others = 0, 0, 0
     counted: set[int] = set()
     for tensor in compiled.tensors:

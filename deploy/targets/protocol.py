@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import TargetError
+from deploy.tflite.model import DTYPE_NUMBERS
 
 VERSION = 1
 MAGIC = b"\xe5\x7a"
@@ -31,20 +32,7 @@ _HELLO = struct.Struct("<HH32s8sIBBHI")
 _TENSOR = struct.Struct("<BBHIfi")
 _RESULT = struct.Struct("<IIQ4H4II")
 _MAX_RANK = 8
-_DTYPES = {
-    0: "float32",
-    1: "float16",
-    2: "int32",
-    3: "uint8",
-    4: "int64",
-    6: "bool",
-    7: "int16",
-    9: "int8",
-    10: "float64",
-    12: "uint64",
-    15: "uint32",
-    16: "uint16",
-}
+_DTYPES = {number: name for name, number in DTYPE_NUMBERS.items()}
 
 EVENT_NAMES = {
     0x11: "NPU CYCLE",

@@ -51,7 +51,7 @@ def simulated_target(
     """
     inputs = named_inputs(compiled)
     outputs = {name: compiled.tensors[index] for index, name in compiled.output_names().items()}
-    npu_expected = any(operator.code == "ethos-u" for operator in compiled.operators)
+    npu_expected = any(operator.on_npu for operator in compiled.operators)
     if kind != RUNNER:
         from deploy.targets.firmware_target import Expectations, FirmwareTarget
 

@@ -89,7 +89,7 @@ class Models:
     @property
     def npu_operators(self) -> int:
         """How many ``ethos-u`` operators the compiled model has."""
-        return sum(operator.code == "ethos-u" for operator in self.compiled.operators)
+        return sum(operator.on_npu for operator in self.compiled.operators)
 
 
 class TargetRun:

@@ -21,7 +21,6 @@ from deploy import zoo
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import NPU_OPERATOR
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import write_text
@@ -74,7 +73,7 @@ def estimate(
         flash_bytes=int(values["flash"]),
         dram_bytes=int(values["dram_peak"]),
         macs=int(values["macs"]),
-        cpu_operators=dict(Counter(op.code for op in compiled.operators if op.code != NPU_OPERATOR)),
+        cpu_operators=dict(Counter(op.code for op in compiled.operators if not op.on_npu)),
         parts={
             name: sum(
                 layer.number("Op Cycles")

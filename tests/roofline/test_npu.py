@@ -14,9 +14,9 @@ from deploy.roofline.comparison import compare
 from deploy.roofline.layer import Layer
 from deploy.roofline.memories import memories
 from deploy.roofline.npu import estimate
-from deploy.roofline.windows import Window
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
+from deploy.tflite.options import Window
 
 NPUS = ("U55-128", "U65-256")
 BOUND = 1.3

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.errors import BadInputError
 from deploy.tflite import model as tflite_model
+from deploy.tflite.model import DTYPE_NUMBERS
 
 
 def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:
@@ -24,6 +26,17 @@ def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:
     assert weights.quantization is not None
     assert len(weights.quantization.scales) == 16
     assert image.data is None
+
+
+def test_type_numbers_are_the_schemas() -> None:
+    numbers = {name.lower(): number for name, number in vars(schema.TensorType).items() if name.isupper()}
+    assert {name: numbers[name] for name in DTYPE_NUMBERS} == DTYPE_NUMBERS
+    assert all(np.dtype(name).name == name for name in DTYPE_NUMBERS)
+
+
+def test_each_subgraph_is_counted(mlperf_tiny: dict[str, Path]) -> None:
+    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    assert model.tensor_counts == (len(model.tensors),)
 
 
 @pytest.mark.tensorflow
