@@ -24,8 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from deploy.chatter import silenced
-from deploy.compiling.debug_database import parse_debug_database
-from deploy.compiling.vela_reports import debug_table
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.hardware.npus import NpuConfig, npu_config
 from deploy.npu import Architecture
 from deploy.npu.stream.decoder import decode
@@ -73,8 +72,8 @@ def compare(name: str, source: Path, target: Path, debug: str, npu: str) -> tupl
     model = tflite_model.read(target)
     config = npu_config(npu)
     architecture = Architecture(config.family, config.macs)
-    database = parse_debug_database(debug, tflite_model.read(source))
-    vela = {int(row["id"]): int(row["op_cycles"] or 0) for row in debug_table(debug, "perf")}
+    database = DebugDatabase(debug)
+    vela = {operation.number: operation.cycles for operation in database.operations}
     ours: dict[int, int] = defaultdict(int)
     kinds: dict[int, str] = {}
     statistics = Statistics()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import bounded_process
 from deploy.advising import documents
 from deploy.advising.activations import swishes
 from deploy.advising.borders import border_conversions, host_functions
@@ -13,9 +12,9 @@ from deploy.advising.channels import odd_channels
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
 from deploy.advising.place import Finder, Place
 from deploy.advising.resizes import resizes
-from deploy.bounded_process import Run
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
@@ -72,7 +71,7 @@ def candidates(graph: Graph) -> Candidates:
 
 
 def quick_hints(
-    found: Candidates, options: VelaOptions, *, optimize: str, run: Run = bounded_process.run
+    found: Candidates, options: CompileOptions, *, optimize: str, compiler: Compiler = VELA
 ) -> tuple[Hint, ...]:
     """Have Vela estimate every candidate, and make hints of those that win something.
 
@@ -80,19 +79,19 @@ def quick_hints(
         found: what may be worth a hint.
         options: what to compile for.
         optimize: the command that rewrites the model.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles the trials.
 
     Raises:
         NotInstalledError: Vela is missing.
     """
     inner = _inside(options)
     if inner == options:
-        gains = _gains(found.graph, found.sites, found.places, options, optimize, run)
+        gains = _gains(found.graph, found.sites, found.places, options, optimize, compiler)
     else:
         border = [place for place in found.places if place.kind in _AT_BORDER]
         inside = [place for place in found.places if place.kind not in _AT_BORDER]
-        gains = _gains(found.graph, found.sites, inside, inner, optimize, run)
-        gains += _gains(found.graph, (), border, options, optimize, run)
+        gains = _gains(found.graph, found.sites, inside, inner, optimize, compiler)
+        gains += _gains(found.graph, (), border, options, optimize, compiler)
     return documents.ordered(list(_hints(gains)))
 
 
@@ -107,7 +106,7 @@ def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
     return documents.ordered([hint for hint in hints if tells(hint)])
 
 
-def _inside(options: VelaOptions) -> VelaOptions:
+def _inside(options: CompileOptions) -> CompileOptions:
     """Options that put what an operator reads and writes where it lies inside a network.
 
     A part of a trial has inputs and outputs of its own. Where those of a network lie in DRAM, inside the network
@@ -120,22 +119,22 @@ def _inside(options: VelaOptions) -> VelaOptions:
         check_combination(options.npu, options.system_config, _IN_SRAM)
     except BadInputError:
         return options
-    return replace(options, memory_mode=_IN_SRAM, arena_cache_size=None)
+    return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
 
 
 def _gains(
     graph: Graph,
     sites: Sequence[Site],
     places: Sequence[Place],
-    options: VelaOptions,
+    options: CompileOptions,
     optimize: str,
-    run: Run,
+    compiler: Compiler,
 ) -> list[_Gain]:
     """What changes are worth, from one run of Vela; none where there is nothing to try."""
     if not sites and not places:
         return []
     parts = [site for place in places for site in (place.site, place.twin) if site is not None]
-    estimates = trial.costs(graph, [_ahead(graph), *sites, *parts], options, run=run)
+    estimates = trial.costs(graph, [_ahead(graph), *sites, *parts], options, compiler)
     source = f"Vela {vela.version()}, these operators alone in {options.memory_mode}"
     changes = [change for _, _, change in rewriting.changes(graph, sites, estimates)]
     found = [_of_place(graph, place, estimates, source) for place in places]

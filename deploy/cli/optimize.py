@@ -63,6 +63,7 @@ def optimize(
     from deploy.cli.console import stdout
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_config
@@ -113,7 +114,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
         exact=exact,
-        run=click.get_current_context().with_resource(vela.starting()),
+        compiler=Compiler(click.get_current_context().with_resource(vela.starting())),
         say=say,
     )
     document = optimized.document

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela_config import installed_config
-from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_config
 from deploy.tflite.model import Model
@@ -52,26 +51,6 @@ def sram_limit(options: CompileOptions) -> int | None:
     return options.sram_limit or (CORSTONE_300_SRAM if options.npu.simulated else None)
 
 
-def vela_options(options: CompileOptions) -> vela.VelaOptions:
-    """What Vela is asked for: the user's limit is the SRAM to aim for, where the NPU's own is not smaller."""
-    cache = installed_config().cache_bytes(options.memory_mode)
-    target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
-    return vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise, target)
-
-
-def sram_of(model: Model, options: CompileOptions, source: str) -> int:
-    """Bytes of SRAM that a quantized model takes: Vela's figure.
-
-    Raises:
-        BadInputError: Vela cannot compile it.
-        NotInstalledError: Vela is missing.
-    """
-    summary = vela.compile_bytes(model.content, vela_options(options), source=source).summary
-    return int(
-        next(figure.value for figure in figures_of(summary, (), options, "Vela") if figure.name == "sram_peak")
-    )
-
-
 def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...]:
     """Ways to compile the same model with less SRAM: what to type, and what that means. Cheapest change first."""
     ways: list[tuple[str, CompileOptions]] = []
@@ -95,14 +74,21 @@ def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...
 
 
 def try_ways(
-    model: Model, options: CompileOptions, source: str, *, deadline: float, say: Callable[[str], None]
+    model: Model,
+    options: CompileOptions,
+    source: str,
+    compiler: Compiler = VELA,
+    *,
+    deadline: float,
+    say: Callable[[str], None],
 ) -> list[Attempt]:
-    """Compile the same model in other ways, up to the first that changes the memory and fits.
+    """Compile the same model in other ways, up to the first that fits; one that Vela refuses is left out.
 
     Args:
         model: quantized.
         options: those that it does not fit with.
         source: names the model in errors.
+        compiler: compiles it.
         deadline: by ``time.monotonic``; nothing new is begun after it.
         say: told what is tried.
     """
@@ -111,7 +97,12 @@ def try_ways(
         if time.monotonic() > deadline:
             break
         say(f"trying {words}")
-        taken, limit = sram_of(model, way, source), sram_limit(way)
+        limit = sram_limit(way)
+        try:
+            taken = _sram(compiler, model, way, source)
+        except BadInputError:
+            say(f"Vela refuses {words}")
+            continue
         attempts.append(Attempt(words, taken, limit is None or taken <= limit))
         if attempts[-1].fits:
             break
@@ -124,6 +115,7 @@ def largest_size(
     options: CompileOptions,
     taken: int,
     source: str,
+    compiler: Compiler = VELA,
     *,
     deadline: float,
     say: Callable[[str], None],
@@ -136,6 +128,7 @@ def largest_size(
         options: what to compile for.
         taken: bytes of SRAM at that size, for a first guess: feature maps grow with the area.
         source: names the model in errors.
+        compiler: compiles it.
         deadline: by ``time.monotonic``; nothing new is begun after it.
         say: told what is tried.
 
@@ -155,7 +148,7 @@ def largest_size(
         words = f"--set size={middle * SIZE_STEP}"
         say(f"trying {words}" + (f" --optimise {options.optimise}" if options.optimise == "Size" else ""))
         try:
-            sram = sram_of(build(middle * SIZE_STEP), options, source)
+            sram = _sram(compiler, build(middle * SIZE_STEP), options, source)
         except BadInputError:
             sram = limit + 1  # not a size of this network
         if sram <= limit:
@@ -163,3 +156,7 @@ def largest_size(
         else:
             high, guess = middle, middle - 1
     return best, True
+
+
+def _sram(compiler: Compiler, model: Model, options: CompileOptions, source: str) -> int:
+    return int(compiler.compile(model, options, source=source).figure("sram_peak"))

@@ -26,7 +26,9 @@ class Placement:
     warnings: tuple[str, ...]
 
 
-def place(source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: Iterable[Fallback]) -> Placement:
+def placement_of(
+    source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: Iterable[Fallback]
+) -> Placement:
     """Join Vela's reports with the source model.
 
     Args:

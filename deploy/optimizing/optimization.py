@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import deploy
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import judge
 from deploy.optimizing.checking import Original, on_npu
-from deploy.optimizing.context import Compiled, Context, Outcome
+from deploy.optimizing.context import Context, Outcome
 from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
@@ -53,7 +52,7 @@ def optimize(
     source: str,
     tolerance: float,
     exact: bool = False,
-    run: Run = bounded_process.run,
+    compiler: Compiler = VELA,
     say: Callable[[str], None] = lambda text: None,
 ) -> Optimized:
     """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.
@@ -65,7 +64,7 @@ def optimize(
         source: names the model in errors.
         tolerance: largest difference of an output in LSB.
         exact: use only forms that compute the same integers by construction.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles models.
         say: told what is being done.
 
     Raises:
@@ -76,7 +75,7 @@ def optimize(
     check_model(model, source)
     Graph(model)  # refuses what cannot be rewritten before any work
     say("compiling the model as it is")
-    context = Context(model, source, options, run)
+    context = Context(model, source, options, compiler)
     before = context.compiled(model)
     say("running it on the kernels")
     original = Original(model, inputs.samples)

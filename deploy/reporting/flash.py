@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deploy.reporting.content import CompressedWeights, Flash, FlashPart, short_name, shown
-from deploy.reporting.schedule import Scheduled
+from deploy.reporting.schedule import OperatorSchedule
 from deploy.tflite.model import Model
 from deploy.tflite.npu_operators import npu_operators
 
@@ -14,7 +14,7 @@ _WEIGHTS_INPUT = 1
 _WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 
 
-def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) -> Flash:
+def flash_of(source: Model, compiled: Model, schedule: Mapping[int, OperatorSchedule]) -> Flash:
     """Take the compiled model apart.
 
     Args:
@@ -49,7 +49,7 @@ def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) 
     return Flash(tuple(FlashPart(name, size) for name, size in parts if size > 0), _compressed(source, schedule))
 
 
-def _compressed(source: Model, schedule: Mapping[int, Scheduled]) -> tuple[CompressedWeights, ...]:
+def _compressed(source: Model, schedule: Mapping[int, OperatorSchedule]) -> tuple[CompressedWeights, ...]:
     found = []
     for index, scheduled in sorted(schedule.items()):
         if not scheduled.weights or index >= len(source.operators):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from deploy.build_folder import CompileDocument
 from deploy.reporting.content import OperatorRow, short_name, shown
-from deploy.reporting.schedule import LIMITS, Scheduled
+from deploy.reporting.schedule import LIMITS, OperatorSchedule
 from deploy.tflite.model import Model
 
 
 def operator_rows(
-    document: CompileDocument, source: Model, schedule: Mapping[int, Scheduled], macs_per_cycle: int
+    document: CompileDocument, source: Model, schedule: Mapping[int, OperatorSchedule], macs_per_cycle: int
 ) -> tuple[OperatorRow, ...]:
     """One row an operator of the source model, in its order.
 
@@ -23,7 +23,7 @@ def operator_rows(
     """
     rows = []
     for record in document.operators:
-        scheduled = schedule.get(record.index, Scheduled())
+        scheduled = schedule.get(record.index, OperatorSchedule())
         cycles, macs = record.npu_cycles, record.macs
         traffic: dict[str, int] = {}
         for (memory, _, _), size in scheduled.traffic.items():

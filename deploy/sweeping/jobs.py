@@ -19,18 +19,13 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import place
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_config
 from deploy.judging.sample_bytes import unpack_samples
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
-
-_IMPORTED = "ethosu.vela.vela"
-"""What the warm processes hold imported: all of Vela but its ``__main__``."""
 
 
 def request_of(options: CompileOptions) -> dict[str, Any]:
@@ -77,15 +72,13 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        run = warm_process.pool(vela.MODULE, _IMPORTED).run
-        result = vela.compile_bytes(content, vela_options(options), source="the model", run=run)
-        compiled = tflite_model.load(result.compiled, source="Vela's output")
-        placement = place(model, compiled, result.layers, result.fallbacks)
+        compiler = Compiler(warm_process.pool(vela.MODULE, vela.IMPORTED).run)
+        compiled = compiler.compile(model, options)
         return PointResult(
-            compiled_sha256=sha256_of_bytes(result.compiled),
-            figures=figures_of(result.summary, placement.operators, options, f"Vela {vela.version()}"),
-            cpu_operators=tuple(operator.type for operator in placement.operators if operator.placement == "CPU"),
-            warnings=(*warnings, *placement.warnings),
+            compiled_sha256=sha256_of_bytes(compiled.output.model),
+            figures=compiled.figures,
+            cpu_operators=tuple(operator.type for operator in compiled.cpu_operators),
+            warnings=(*warnings, *compiled.placement.warnings),
             versions=own,
         ).model_dump(mode="json")
     except DeployError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import deploy
 from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
-from deploy.compiling.debug_database import DebugDatabase, read_debug_database
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.files import write_text
 from deploy.hardware.npus import npu_config
@@ -116,7 +116,7 @@ class Verification:
             on_progress(len(answers), len(samples))
         elapsed = time.monotonic() - start
         if options.counters is not None:
-            database = _debug_database(self._build, models.source)
+            database = _debug_database(self._build)
             write_text(options.counters, counters_csv(inference.counters, database, models.source))
         opinions = [
             ReferenceOpinion(reference=_title(oracle), outputs=compare_outputs(models.source, answers, outputs))
@@ -213,18 +213,17 @@ def walk_layers(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    capture = LayerCapture(source, _debug_database(build, source))
+    capture = LayerCapture(source, _debug_database(build))
     inputs = stacked(samples)
     return walk(source, capture, inputs, inference.run_batch(inputs, capture))
 
 
-def _debug_database(build: BuildFolder, source: Model) -> DebugDatabase:
-    found = sorted((build.path / VELA_FOLDER).glob("*_debug.xml"))
-    if not found:
+def _debug_database(build: BuildFolder) -> DebugDatabase:
+    if not build.debug:
         raise BadInputError(
             f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]
         )
-    return read_debug_database(found[0], source)
+    return build.debug
 
 
 def batch_size(arena_bytes: int) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.compiling import vela
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_config
 from deploy.tflite import model as tflite_model
@@ -26,9 +27,8 @@ def model(*, subgraphs: tuple[int, ...] = (2,), count: int = 2, offsets: tuple[i
 @pytest.fixture(scope="module")
 def compiled(mlperf_tiny: dict[str, Path]) -> Model:
     """For a memory mode with an SRAM of the NPU's own."""
-    npu, content = npu_config("U65-256"), mlperf_tiny["keyword_spotting"].read_bytes()
-    options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
-    return tflite_model.load(vela.compile_bytes(content, options, source="kws").compiled)
+    source = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    return VELA.compile(source, compile_options(npu_config("U65-256"))).model
 
 
 def test_every_tensor_of_velas_output_has_an_offset_and_constants_have_none(compiled: Model) -> None:
