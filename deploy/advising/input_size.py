@@ -8,7 +8,7 @@ from collections.abc import Callable
 from deploy.advising.documents import Costs, Hint
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.compiler import Compiler
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.fitting import SIZE_STEP, largest_size, sram_limit
 from deploy.tflite.model import Model
 
@@ -22,7 +22,7 @@ def largest_input(
     taken: int,
     options: CompileOptions,
     source: str,
-    compiler: Compiler,
+    compiler: Compiler = VELA,
     *,
     seconds: float,
     say: Callable[[str], None],

@@ -55,22 +55,24 @@ def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...
     """Ways to compile the same model with less SRAM: what to type, and what that means. Cheapest change first."""
     ways: list[tuple[str, CompileOptions]] = []
     if options.memory_mode == "Sram_Only":
-        shared = compile_options(options.npu, system_config=options.system_config, memory_mode="Shared_Sram")
-        ways.append(("--memory-mode Shared_Sram", dataclasses.replace(shared, sram_limit=options.sram_limit)))
+        ways.append(("--memory-mode Shared_Sram", dataclasses.replace(options, memory_mode="Shared_Sram")))
     if options.sram_limit is None and options.npu.simulated:
         aimed = dataclasses.replace(options, sram_limit=CORSTONE_300_SRAM)
         ways.append(("--sram-limit 2M, which Vela then aims for", aimed))
     if options.optimise != "Size":
         ways.append(("--optimise Size", dataclasses.replace(options, optimise="Size")))
     cache = installed_config().cache_bytes(options.memory_mode)
-    if options.npu.family == "U65" and cache is None:
-        dedicated = compile_options(options.npu, memory_mode=_DEDICATED, optimise=options.optimise)
-        ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(dedicated, sram_limit=options.sram_limit)))
+    if options.npu.family == "U65" and cache is None and _has_dram(options):
+        ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(options, memory_mode=_DEDICATED)))
     if options.npu.family == "U55":
-        other = compile_options(npu_config(_OTHER_FAMILY), memory_mode=_DEDICATED)
+        other = compile_options(npu_config(_OTHER_FAMILY), memory_mode=_DEDICATED, optimise=options.optimise)
         words = f"--npu {_OTHER_FAMILY} --memory-mode {_DEDICATED} (feature maps in DRAM)"
         ways.append((words, dataclasses.replace(other, sram_limit=options.sram_limit)))
     return tuple(ways)
+
+
+def _has_dram(options: CompileOptions) -> bool:
+    return installed_config().arena_memory(options.system_config, _DEDICATED) == "Dram"
 
 
 def try_ways(

@@ -17,7 +17,7 @@ from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.rewriting import trial
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
-from deploy.rewriting.trial import Cost, Costs, signature
+from deploy.rewriting.trial import Cost, SiteCosts, signature
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Model
 
@@ -54,7 +54,7 @@ class Context:
     source: str
     options: CompileOptions
     compiler: Compiler = VELA
-    _known: dict[Hashable, Costs] = field(default_factory=dict, init=False)
+    _known: dict[Hashable, SiteCosts] = field(default_factory=dict, init=False)
 
     def compiled(self, model: Model) -> Compiled:
         """Compile a model.
@@ -104,7 +104,7 @@ class Context:
             for site in find(graph)
         }
 
-    def _estimate(self, graph: Graph, sites: Sequence[Site]) -> Mapping[Hashable, Costs]:
+    def _estimate(self, graph: Graph, sites: Sequence[Site]) -> Mapping[Hashable, SiteCosts]:
         new = [site for site in sites if signature(graph, site) not in self._known]
         if new:
             self._known |= trial.costs(graph, new, self.options, self.compiler)

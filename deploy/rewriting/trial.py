@@ -45,7 +45,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Costs:
+class SiteCosts:
     """Of one site.
 
     Attributes:
@@ -84,7 +84,7 @@ def signature(graph: Graph, site: Site) -> Hashable:
 
 def costs(
     graph: Graph, sites: Sequence[Site], options: CompileOptions, compiler: Compiler = VELA
-) -> dict[Hashable, Costs]:
+) -> dict[Hashable, SiteCosts]:
     """The costs of sites, by :func:`signature`.
 
     Args:
@@ -102,7 +102,9 @@ def costs(
     for batch in _batches(graph, distinct, parts):
         found |= _compiled(graph, distinct, batch, options, compiler)
     return {
-        key: Costs(found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms))))
+        key: SiteCosts(
+            found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms)))
+        )
         for key, site in distinct.items()
         if _Part(key, None) in found
     }

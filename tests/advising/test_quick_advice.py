@@ -110,7 +110,7 @@ def test_no_hint_is_made_of_what_wins_nothing() -> None:
     x = net.convolution(net.convolution(net.x, 8), 25, kernel=1)
     model = net.model(net.mean(net.convolution(x, 8)))
     found = candidates(Graph(model))
-    assert found.sites and found.places
+    assert found.sites and found.suggestions
     for npu in ("U55-32", "U55-256", "U65-256"):
         for hint in quick_hints(found, options_of(npu), optimize="it"):
             assert hint.worthwhile

@@ -40,8 +40,18 @@ def test_the_ways_out_are_those_that_the_npu_has() -> None:
     assert words(options_of("U65-256", memory_mode="Sram_Only"))[0] == "--memory-mode Shared_Sram"
 
 
-def test_the_ways_keep_the_limit_that_the_user_set() -> None:
-    assert all(way.sram_limit == 4096 for _, way in other_ways(options_of("U55-128", sram_limit=4096)))
+def test_the_ways_keep_the_limit_and_the_strategy_that_the_user_set() -> None:
+    for npu, mode in (("U55-128", "Shared_Sram"), ("U55-128", "Sram_Only"), ("U65-256", "Sram_Only")):
+        ways = other_ways(options_of(npu, memory_mode=mode, sram_limit=4096, optimise="Size"))
+        assert ways
+        assert {(way.sram_limit, way.optimise) for _, way in ways} == {(4096, "Size")}
+
+
+def test_a_way_is_tried_with_the_system_that_the_user_named_or_not_named_at_all() -> None:
+    high = options_of("U65-256", system_config="Ethos_U65_Mid_End", memory_mode="Shared_Sram")
+    assert other_ways(high)[-1][1].system_config == "Ethos_U65_Mid_End"
+    without_dram = options_of("U65-256", system_config="Ethos_U65_Embedded", memory_mode="Shared_Sram")
+    assert "--memory-mode Dedicated_Sram_384KB" not in words(without_dram)
 
 
 def sram_of(model: Model, options: CompileOptions) -> int:

@@ -43,8 +43,8 @@ def test_costs_are_those_of_compilations_of_their_own() -> None:
     assert found.as_is == Cost(0, cycles(model))
     for number, form in enumerate(site.forms):
         alone = Graph(model)
-        place = find(alone)[0]
-        put(alone, place, place.forms[number])
+        other = find(alone)[0]
+        put(alone, other, other.forms[number])
         cost = found.forms[number]
         assert cost is not None
         assert cost.cycles == pytest.approx(cycles(alone.model()), rel=0.02), form.name
