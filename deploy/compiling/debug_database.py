@@ -21,8 +21,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +38,7 @@ WEIGHT_BUFFER, CONSTANT = "OpBuffering", "Constant"
 """Vela's names of what a tensor is for, those of tensors that no operator computes."""
 
 _MAX_BYTES = 256 * 1024 * 1024
-_TABLE = re.compile(r'<table name="([^"]*)">\s*<!\[CDATA\[\n?(.*?)\]\]>', re.DOTALL)
+_TABLE, _BEGIN, _END = '<table name="', "<![CDATA[", "]]>"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class DebugDatabase:
     """
 
     def __init__(self, text: str, name: str = "debug database") -> None:
-        self._tables = {match[1]: match[2] for match in _TABLE.finditer(text)}
+        self._tables = dict(_tables(text))
         self._name = name
 
     def __bool__(self) -> bool:
@@ -136,6 +135,14 @@ class DebugDatabase:
             if part is not None:
                 results[whole] = max(part, results.get(whole) or 0)
         details = {row.get("id"): row for row in self._rows("perf_debug")}
+        columns = next(iter(details.values()), {}).keys()
+        moved = {
+            (memory, purpose, way): column
+            for memory in MEMORIES
+            for purpose in PURPOSES
+            for way in ("read", "write")
+            if (column := f"{memory}{purpose}_{way}") in columns
+        }
         units = {row.get("id"): row for row in self._rows("perf_debug_main")}
         found = []
         for row in rows:
@@ -155,13 +162,7 @@ class DebugDatabase:
                     mac_cycles=_integer(unit.get("mac_cycles")),
                     output_cycles=_integer(unit.get("ao_cycles")),
                     memory_cycles={memory: _integer(row.get(f"{memory}_ac")) for memory in MEMORIES},
-                    traffic={
-                        (memory, purpose, way): size
-                        for memory in MEMORIES
-                        for purpose in PURPOSES
-                        for way in ("read", "write")
-                        if (size := _integer(detail.get(f"{memory}{purpose}_{way}")))
-                    },
+                    traffic={key: size for key, column in moved.items() if (size := _integer(detail.get(column)))},
                     weight_bytes=_integer(detail.get("weight_total_bytes")),
                     ofm_shape=None if None in shape else (batch * height, width, depth),
                 )
@@ -266,9 +267,22 @@ def read_debug_database(path: Path) -> DebugDatabase:
     return DebugDatabase(text, str(path))
 
 
+def _tables(text: str) -> Iterator[tuple[str, str]]:
+    """Name and CSV of every table."""
+    at = 0
+    while True:
+        start = text.find(_TABLE, at)
+        begin = text.find(_BEGIN, start)
+        at = text.find(_END, begin)
+        if min(start, begin, at) < 0:
+            return
+        name, _, _ = text[start + len(_TABLE) : begin].partition('"')
+        yield name, text[begin + len(_BEGIN) : at].lstrip("\n")
+
+
 def _number(cell: str | None, default: int) -> int:
     try:
-        return int(cell or "")
+        return int(cell) if cell else default
     except ValueError:
         return default
 
