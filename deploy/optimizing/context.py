@@ -17,7 +17,7 @@ from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.rewriting import trial
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
-from deploy.rewriting.trial import Cost, SiteCosts, signature
+from deploy.rewriting.trial import Cost, SiteCosts, cost_of, signature
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Model
 
@@ -98,7 +98,7 @@ class Context:
         graph = Graph(self.model)
         original = dict(zip(graph.nodes, before.placement.operators, strict=True))
         return {
-            (graph.tensors[site.output].name, signature(graph, site), None): _total(
+            (graph.tensors[site.output].name, signature(graph, site), None): cost_of(
                 [original[node] for node in site.nodes]
             )
             for site in find(graph)
@@ -121,10 +121,10 @@ def _worth(
             own[number].append(operator)
     return tuple(
         (
-            _total([original[node] for node in change.nodes])
+            cost_of([original[node] for node in change.nodes])
             if all(node in original for node in change.nodes)
             else change.before,
-            _total(own[number]),
+            cost_of(own[number]),
         )
         for number, change in enumerate(rewritten.changes)
     )
@@ -132,11 +132,6 @@ def _worth(
 
 def _cost(network: Compiled) -> Cost:
     return Cost(int(network.figure("cpu_operators")), int(network.figure("total_cycles")))
-
-
-def _total(operators: Sequence[OperatorRecord]) -> Cost:
-    on_cpu = sum(operator.placement == "CPU" for operator in operators)
-    return Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in operators))
 
 
 def _seen(rewritten: Rewritten, worth: Sequence[tuple[Cost, Cost]]) -> dict[Choice, Cost]:

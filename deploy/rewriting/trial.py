@@ -9,10 +9,12 @@ decides by them compiles the whole network afterwards.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.build_folder import OperatorRecord
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
@@ -42,6 +44,13 @@ class Cost:
 
     cpu_operators: int
     cycles: int
+
+
+def cost_of(operators: Iterable[OperatorRecord]) -> Cost:
+    """Of some operators of a compiled model."""
+    listed = list(operators)
+    on_cpu = sum(operator.placement == "CPU" for operator in listed)
+    return Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in listed))
 
 
 @dataclass(frozen=True)
@@ -180,12 +189,7 @@ class _Trial:
         model = self._graph.model(inputs=self._inputs, outputs=self._outputs)
         compiled = compiler.compile(model, options, source="the trial of rewrites", allocator=_ALLOCATOR)
         operators = iter(compiled.placement.operators)
-        totals = []
-        for size in self._sizes:
-            own = [next(operators) for _ in range(size)]
-            on_cpu = sum(operator.placement == "CPU" for operator in own)
-            totals.append(Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in own)))
-        return totals
+        return [cost_of(itertools.islice(operators, size)) for size in self._sizes]
 
     def _copied(self, site: Site, tensors: dict[int, int], output: int, name: str) -> list[Node]:
         known = {**tensors, site.output: output, -1: -1}
