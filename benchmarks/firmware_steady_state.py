@@ -20,7 +20,7 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.firmware_project import firmware_build
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import Sample, load_inputs, random_inputs
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
@@ -98,7 +98,7 @@ def runner_answers(
     build: BuildFolder, models: Models, simulator: Simulator, samples: tuple[Sample, ...]
 ) -> Iterator:
     """Arm's runner: one boot an input, one after another."""
-    npu = npu_config(build.document.npu)
+    npu = npu_named(build.document.npu)
     target = RunnerTarget(
         simulator,
         runner_firmware.runner_path(npu, *([simulator.board] if hasattr(simulator, "board") else [])),
@@ -115,7 +115,7 @@ def runner_answers(
 def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> None:
     """Print one build's numbers."""
     build = BuildFolder.open(path)
-    npu, models = npu_config(build.document.npu), read_models(build)
+    npu, models = npu_named(build.document.npu), read_models(build)
     found = load_inputs(inputs, models.compiled, count) if inputs else random_inputs(models.compiled, count)
     samples = found.samples
     simulator = find(npu, "open")

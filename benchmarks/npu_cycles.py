@@ -29,12 +29,12 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.compiling.debug_database import DebugDatabase
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.npu import Architecture
-from deploy.npu.stream.decoder import decode
-from deploy.npu.stream.operations import DmaOperation
+from deploy.npu.program import decode, record
+from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
-from deploy.npu.timing.statistics import Statistics, record
+from deploy.npu.timing.statistics import Statistics
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.tflite.npu_operators import npu_operators
@@ -63,7 +63,7 @@ class Compared:
 
 def compare(name: str, compiled: Model, database: DebugDatabase, npu: str) -> tuple[list[Compared], int, int]:
     """Compare one network; also the totals of both."""
-    config = npu_config(npu)
+    config = npu_named(npu)
     architecture = Architecture(config.family, config.macs)
     vela = {operation.number: operation.cycles for operation in database.operations}
     ours: dict[int, int] = defaultdict(int)
@@ -108,7 +108,7 @@ def main() -> None:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
         with vela.starting() as run:
             for source, npu in itertools.product(sources, options.npu):
-                compiled = Compiler(run).compile(tflite_model.read(source), compile_options(npu_config(npu)))
+                compiled = Compiler(run).compile(tflite_model.read(source), compile_options(npu_named(npu)))
                 entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
                 found += entries
                 if source in options.models:

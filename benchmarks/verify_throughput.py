@@ -52,7 +52,7 @@ def parts(path: Path) -> None:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"  # read when NumPy is imported
     from deploy.build_folder import BuildFolder
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import random_inputs
     from deploy.judging.oracles import TflmKernels, tflm_installed
     from deploy.judging.reference import ReferenceKernels
@@ -62,7 +62,7 @@ def parts(path: Path) -> None:
 
     build = BuildFolder.open(path)
     source, compiled = read(build.source), read(build.compiled)
-    inference = NpuInference(compiled, npu_config(build.document.npu))
+    inference = NpuInference(compiled, npu_named(build.document.npu))
     size = batch_size(inference.arena_bytes)
     samples = random_inputs(compiled, size).samples
     batch = stacked(samples)

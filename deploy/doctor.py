@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deploy.errors import DeployError
-from deploy.hardware.boards import Board, boards
-from deploy.hardware.npus import npu_config
+from deploy.hardware.fvps import Fvp, fvps
+from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_locate
 
 State = Literal["ok", "missing", "broken", "optional"]
@@ -110,7 +110,7 @@ def _runner(family: str) -> Finding:
 
     name = f"TFLM runner {family}"
     try:
-        path = runner_path(npu_config("U55-128" if family == "U55" else "U65-256"))
+        path = runner_path(npu_named("U55-128" if family == "U55" else "U65-256"))
     except DeployError as error:
         return Finding(name, "missing", error.message, next(iter(error.hints), ""), "run-fvp")
     return Finding(name, "ok", path.parent.name, needed_for="run-fvp")
@@ -120,16 +120,16 @@ _FVP_PURPOSE = "run-fvp on Arm's own model"
 
 
 def _arm_fvps() -> list[Finding]:
-    """One finding for each board's FVP: not found, or each executable found with what is wrong with it."""
-    return [finding for board in boards() for finding in _arm_fvp(board)]
+    """One finding for each FVP: not found, or each executable found with what is wrong with it."""
+    return [finding for fvp in fvps() for finding in _arm_fvp(fvp)]
 
 
-def _arm_fvp(board: Board) -> list[Finding]:
-    label = f"Arm FVP {board.name} {board.npu_family}"
+def _arm_fvp(fvp: Fvp) -> list[Finding]:
+    label = f"Arm FVP {fvp.board.name} {fvp.npu_family}"
     findings = []
-    for path in fvp_locate.arm_candidates(board):
+    for path in fvp_locate.arm_candidates(fvp):
         try:
-            simulator = fvp_locate.identified((str(path),), board)
+            simulator = fvp_locate.identified((str(path),), fvp)
         except DeployError as error:
             remedy = "; ".join(error.hints)
             findings.append(Finding(label, "optional", error.message, remedy, _FVP_PURPOSE))
@@ -138,18 +138,18 @@ def _arm_fvp(board: Board) -> list[Finding]:
             findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}", needed_for=_FVP_PURPOSE))
     if findings:
         return findings
-    searched = ", ".join(["PATH", *map(str, board.search_roots())])
+    searched = ", ".join(["PATH", *map(str, fvp.search_roots())])
     remedy = (
         f"not in {searched}: download it from developer.arm.com, then `deploy fvp install ARCHIVE` "
-        f"(it asks you to accept Arm's licence){_until_then(board)}"
+        f"(it asks you to accept Arm's licence){_until_then(fvp)}"
     )
     return [Finding(label, "optional", "not found", remedy, _FVP_PURPOSE)]
 
 
-def _until_then(board: Board) -> str:
+def _until_then(fvp: Fvp) -> str:
     if sys.platform == "darwin":
         return ", or run it in a container: `--fvp docker:IMAGE`, see fvp/README.md"
-    return "; until then the open Corstone-300 runs" if board.open else ""
+    return "; until then the open Corstone-300 runs" if fvp.board.open_machine else ""
 
 
 def _docker() -> Finding:

@@ -132,12 +132,12 @@ def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
     from deploy.tflite import model as tflite_model
 
     quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
-    chosen = compile_options(npu_config(options.pop("npu", _DEFAULT_NPU)), **options)
+    chosen = compile_options(npu_named(options.pop("npu", _DEFAULT_NPU)), **options)
     source = model_source.parse(model)
     if source.kind is model_source.ModelKind.TFLITE:
         return compile_model(tflite_model.read(source.path), chosen, folder, name=source.name, source=model)

@@ -25,13 +25,13 @@ QUICK_S = 30.0
 """Seconds that quick advice may take; it takes a fraction of one."""
 
 
-def advice_level(given: str | None, kept: str | None) -> Level | None:
-    """The level that was asked for on the command line or in the settings; None for no advice.
+def advice_level(asked: str | None) -> Level | None:
+    """The level that was asked for, ``quick`` where nothing was said; None for no advice.
 
     Raises:
         BadInputError: there is no such level.
     """
-    level = given or kept or "quick"
+    level = asked or LEVELS[1]
     if level not in LEVELS:
         raise BadInputError(f"--advice {level}: choose {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
     return None if level == "none" else "full" if level == "full" else "quick"
@@ -194,18 +194,18 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     from deploy.cli.html_report import refresh_report
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.fitting import CORSTONE_300_SRAM
-    from deploy.hardware.npus import npu_config
+    from deploy.compiling.fitting import board_sram
+    from deploy.hardware.npus import npu_named
     from deploy.tflite import model as tflite_model
 
     document = build.document
-    limit = document.sram_limit
+    npu, limit = npu_named(document.npu), document.sram_limit
     options = compile_options(
-        npu_config(document.npu),
+        npu,
         system_config=document.system_config,
         memory_mode=document.memory_mode,
         optimise=document.optimise,
-        sram_limit=None if limit == CORSTONE_300_SRAM else limit,
+        sram_limit=None if limit == board_sram(npu) else limit,
     )
     advising = Advising()
     try:

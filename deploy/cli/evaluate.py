@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
@@ -28,53 +29,48 @@ quantized.
 
 
 def evaluate(
-    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Labelled set: .npz, folder of class folders, or FILE.py:function.")
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
+    build: options.Build,
+    data: options.LabelledData,
+    labels: options.Labels,
     head: Annotated[
-        str | None, typer.Option(help="The output that labels without a name are for, where there are several.")
-    ] = None,
+        str | None, option(help="The output that labels without a name are for, where there are several.")
+    ],
     model: Annotated[
         str | None,
-        typer.Option(
+        option(
             help="The float model (Keras); default: the one that the build keeps, if it was quantized by compile."
         ),
-    ] = None,
-    assignments: Annotated[
+    ],
+    set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="An option of the network that --model names; repeatable."
-        ),
-    ] = None,
+        option("--set", metavar="KEY=VALUE", help="An option of the network that --model names; repeatable."),
+    ],
     target: Annotated[
-        str, typer.Option(help="host (the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.")
-    ] = "host",
-    firmware: Annotated[
-        str | None, typer.Option(help="What to boot: runner, npu, tflm, or FILE.elf; not with --target host.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Machines side by side; default: one a core.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds a boot may take.")] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many inputs; default: all.")] = None,
-    top_k: Annotated[
-        int | None, typer.Option("--top-k", min=2, help="Count the true class among the K largest, too.")
-    ] = None,
+        str,
+        option(
+            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default="host"
+        ),
+    ],
+    firmware: options.Firmware,
+    jobs: options.Jobs,
+    timeout: options.Timeout,
+    count: Annotated[int | None, option(help="How many inputs; default: all.", min=1)],
+    top_k: Annotated[int | None, option("--top-k", help="Count the true class among the K largest, too.", min=2)],
     fail_below: Annotated[
-        str | None, typer.Option(help="Exit 1 where an output's accuracy on target is below, e.g. 90%.")
-    ] = None,
+        str | None, option(help="Exit 1 where an output's accuracy on target is below, e.g. 90%.")
+    ],
     max_drop: Annotated[
         str | None,
-        typer.Option(
+        option(
             help="Exit 1 where it is more percentage points below the float model (without one: the reference)."
         ),
-    ] = None,
+    ],
     save_wrong: Annotated[
-        Path | None, typer.Option(help="Folder for inputs that only the target gets wrong (.npz, images).")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the document here, too.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the outcome only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every class.")] = False,
+        Path | None, option(help="Folder for inputs that only the target gets wrong (.npz, images).")
+    ],
+    json: Annotated[Path | None, option(help="Write the document here, too.")],
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print the outcome only.", default=False)],
+    verbose: Annotated[bool, option("--verbose", "-v", help="Print every class.", default=False)],
 ) -> int:
     """Classify a labelled set in float, with the quantized reference and on target, and count what is right.
 
@@ -82,8 +78,7 @@ def evaluate(
 
     Exit status: 0 done, 1 a limit is missed, 2 bad input, 3 something is not installed, 4 no complete answer.
     """
-    from deploy import settings
-    from deploy.build_folder import BuildFolder
+    from deploy.cli.builds import open_build
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError
     from deploy.evaluating.evaluation import HOST, EvaluateOptions, Evaluation
@@ -91,35 +86,35 @@ def evaluate(
     from deploy.evaluating.text import print_evaluation, print_outcome
     from deploy.files import check_writable
     from deploy.quantizing import model_source
+    from deploy.settings.merging import typed
+    from deploy.targets.simulated_target import RUNNER
 
-    kept = settings.load()
     limits = parse_limits(fail_below, max_drop)
-    source = data or kept.inputs
-    if source is None:
+    if data is None:
         raise BadInputError("no labelled set given", hints=["deploy evaluate BUILD --data DATA"])
-    if assignments and model is None:
+    if set_ and model is None:
         raise BadInputError("--set goes with --model")
-    if target == HOST and (firmware or jobs or timeout):
+    if target == HOST and any(typed(name) for name in ("firmware", "jobs", "timeout")):
         raise BadInputError("--firmware, --jobs and --timeout need a machine", hints=["--target open"])
     if json is not None:
         check_writable(json)
-    options = EvaluateOptions(
-        data=source,
-        labels=labels or (Path(kept.labels) if kept.labels and data is None else None),
+    wanted = EvaluateOptions(
+        data=data,
+        labels=labels,
         output=head,
-        model=model_source.parse(model, assignments or ()) if model else None,
+        model=model_source.parse(model, set_ or ()) if model else None,
         target=target,
-        firmware=firmware or kept.firmware or "runner",
-        jobs=jobs or kept.jobs,
-        timeout_s=timeout if timeout is not None else kept.timeout,
+        firmware=firmware or RUNNER,
+        jobs=jobs,
+        timeout_s=timeout,
         count=count,
         top_k=top_k,
         limits=limits,
         save_wrong=save_wrong,
     )
-    opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
+    opened = open_build(build)
     with progress("evaluating", quiet=quiet) as bar:
-        evaluation = Evaluation(opened, options).run(bar.advance)
+        evaluation = Evaluation(opened, wanted).run(bar.advance)
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())

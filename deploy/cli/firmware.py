@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 FIRMWARE_EPILOG = """Examples:
 
@@ -13,69 +14,73 @@ FIRMWARE_EPILOG = """Examples:
 
     deploy firmware build/demo --runtime tflm --tflm ~/tflite-micro --build
 
-    deploy firmware build/demo -o project                    only the project, for your own board
+    deploy firmware build/demo -o project                    only the project, to carry to your own board
 """
 
 
 def firmware(
-    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
+    build: options.Build,
     runtime: Annotated[
-        str, typer.Option(help="npu: the NPU alone, no third-party source. tflm: TensorFlow Lite Micro.")
-    ] = "npu",
-    tflm: Annotated[
-        Path | None, typer.Option(help="Your TFLM tree, built for Cortex-M55 with the ethos-u kernel.")
-    ] = None,
-    tflm_library: Annotated[
-        Path | None, typer.Option(help="The archive in it, where there is more than one.")
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help=".json with class names, rendered as C.")] = None,
+        str,
+        option(
+            help="npu (default): the NPU alone, no third-party source. tflm: TensorFlow Lite Micro.", default="npu"
+        ),
+    ],
+    tflm: Annotated[Path | None, option(help="Your TFLM tree, built for Cortex-M55 with the ethos-u kernel.")],
+    tflm_library: Annotated[Path | None, option(help="The archive in it, where there is more than one.")],
+    board: options.Board,
+    labels: options.Labels,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
-    ] = None,
+        Path | None, option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
+    ],
     compile_it: Annotated[
-        bool, typer.Option("--build", help="Build it with CMake and arm-none-eabi-gcc.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+        bool, option("--build", help="Build it with CMake and arm-none-eabi-gcc.", default=False)
+    ],
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print errors only.", default=False)],
 ) -> int:
     """Render a self-contained firmware project: C headers of the model, sources, linker script, CMake, README.
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
-    from deploy import settings
-    from deploy.build_folder import BuildFolder
+    from deploy.cli.builds import open_build
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
+    from deploy.hardware.boards import firmware_board
+    from deploy.hardware.fvps import default_fvp, fvps_of
     from deploy.judging.labels import load_labels
     from deploy.printable import printable
     from deploy.tflite.model import read
 
-    kept = settings.load()
-    opened = BuildFolder.open(build or (Path(kept.build) if kept.build else settings.last_build()))
+    opened = open_build(build)
     if runtime == "tflm" and compile_it and tflm is None:
         raise BadInputError("--runtime tflm --build needs --tflm DIR", hints=[EXPECTED])
     if runtime != "tflm" and tflm is not None:
         raise BadInputError("--tflm belongs to --runtime tflm")
     library = examine(tflm, tflm_library) if tflm is not None else None
-    labels = labels or (Path(kept.labels) if kept.labels else None)
     named = load_labels(labels, read(opened.source)) if labels else {}
-    folder = output or project_folder(opened, runtime)
-    network = write_project(
-        opened, runtime, folder=folder, labels={name: each.classes for name, each in named.items()}
-    )
+    chosen = firmware_board(board)
+    folder = output or project_folder(opened, runtime, chosen)
+    classes = {name: each.classes for name, each in named.items()}
+    network = write_project(opened, runtime, board=chosen, folder=folder, labels=classes)
     elf = build_project(folder, library) if compile_it else None
     if quiet:
         return 0
     print(f"firmware project: {folder}")
     print(f"  network {printable(network.name)} for Ethos-{network.npu}, runtime {runtime}")
-    print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {'SRAM' if network.arena_in_sram else 'DDR'}")
+    print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {network.arena_region.memory}")
     if library is not None:
         print(f"  TFLM: {library.library}")
         for note in library.notes:
             print(f"  note: {note}")
     if elf is not None:
         print(f"  built: {elf}")
-        print(f"next: deploy run-fvp {opened.path} --firmware {elf if output else runtime}")
+        fvp = next((fvp for fvp in fvps_of(chosen) if network.npu.startswith(fvp.npu_family)), None)
+        if fvp is None:
+            print(f"next: load it onto your {chosen.name}, then deploy run-board {opened.path} --port PORT")
+        else:
+            where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
+            print(f"next: deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}")
     else:
         print(f"next: cmake -S {folder} -B {folder}/build && cmake --build {folder}/build")
     return 0

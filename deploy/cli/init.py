@@ -12,12 +12,13 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing deploy.toml.")] = False,
 ) -> None:
     """Write a commented deploy.toml into the working folder: every option, kept with the project."""
-    from deploy import settings
     from deploy.errors import BadInputError
     from deploy.files import write_text
+    from deploy.settings.example import template
+    from deploy.settings.project import SETTINGS_FILE
 
-    path = Path(settings.SETTINGS_FILE)
+    path = Path(SETTINGS_FILE)
     if path.exists() and not force:
         raise BadInputError(f"{path} exists already", hints=["`deploy init --force` replaces it"])
-    write_text(path, settings.template(Path()))
+    write_text(path, template(Path()))
     print(f"wrote {path}")

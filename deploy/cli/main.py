@@ -18,6 +18,8 @@ from deploy import __version__
 from deploy.cli.console import report_error
 from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.leave import leave
+from deploy.settings.merging import settle
+from deploy.settings.project import Project, find
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
@@ -86,6 +88,16 @@ def command_line(first: str | None = None) -> click.Command:
     return typer.main.get_command(app)
 
 
+def _called(words: list[str]) -> object:
+    """Call the verb, with what the project's settings and the environment say beside the command line."""
+    command = command_line(words[0] if words else None)
+    project, kept = Project(), {}
+    if words and words[0] in _VERBS and words[0] != "init" and not {"--help", "-h"} & {*words}:
+        project = find()
+        kept = settle(command, project, _VERBS)
+    return command.main(args=words, standalone_mode=False, default_map=kept, obj=project)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
@@ -134,7 +146,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status = command_line(words[0] if words else None).main(args=words, standalone_mode=False)
+        status = _called(words)
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):

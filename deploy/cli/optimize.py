@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.settings import options
+from deploy.settings.declared import option
+
 OPTIMIZE_EPILOG = """Examples:
 
     deploy optimize model.tflite --npu U55-128
@@ -24,30 +27,21 @@ DEFAULT_COUNT = 8
 
 def optimize(
     model: Annotated[Path, typer.Argument(help="A quantized .tflite.")],
-    npu: Annotated[
-        str | None, typer.Option(help="U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048.")
-    ] = None,
-    inputs: Annotated[
-        Path | None,
-        typer.Option(help=".npz with an array per input, to compare outputs with; default: made-up data."),
-    ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help=f"How many inputs; default {DEFAULT_COUNT}.")] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(min=0, help="Largest difference of an output from the original's, in LSB; default 1."),
-    ] = None,
+    npu: options.Npu,
+    inputs: options.Inputs,
+    count: Annotated[int | None, option(help=f"How many inputs; default {DEFAULT_COUNT}.", min=1), options.COUNT],
+    tolerance: options.Tolerance,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Only forms that compute the same integers by construction.")
-    ] = False,
-    system_config: Annotated[str | None, typer.Option(help="Section of Vela's Arm/vela.ini.")] = None,
-    memory_mode: Annotated[str | None, typer.Option(help="Section of Vela's Arm/vela.ini.")] = None,
-    optimise: Annotated[str | None, typer.Option(help="Vela's strategy: Performance (default) or Size.")] = None,
+        bool, option("--exact", help="Only forms that compute the same integers by construction.", default=False)
+    ],
+    system_config: options.SystemConfig,
+    memory_mode: options.MemoryMode,
+    optimise: options.Optimise,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="File to write; default MODEL_optimized.tflite beside it."),
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write what was changed, won and compared here.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+        Path | None, option("-o", "--output", help="File to write; default MODEL_optimized.tflite beside it.")
+    ],
+    json: Annotated[Path | None, option(help="Write what was changed, won and compared here.")],
+    quiet: options.Quiet,
 ) -> int:
     """Rewrite a model into forms that an Ethos-U computes faster, and prove that it computes the same.
 
@@ -59,14 +53,13 @@ def optimize(
     """
     import click
 
-    from deploy import settings
     from deploy.cli.console import stdout
     from deploy.compiling import vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import load_inputs, random_inputs
     from deploy.optimizing.optimization import optimize as run_optimization
     from deploy.optimizing.text import print_optimization
@@ -78,15 +71,13 @@ def optimize(
             f"{model}: rewrites work on a quantized .tflite",
             hints=[f"deploy quantize {model} --calibration DATA -o model.tflite, and then that"],
         )
-    kept = settings.load()
-    npu_name = npu or kept.npu
-    if npu_name is None:
+    if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy optimize {model} --npu U55-128"])
-    options = compile_options(
-        npu_config(npu_name),
-        system_config=system_config or kept.system_config,
-        memory_mode=memory_mode or kept.memory_mode,
-        optimise=optimise or kept.optimise,
+    wanted = compile_options(
+        npu_named(npu),
+        system_config=system_config,
+        memory_mode=memory_mode,
+        optimise=optimise,
     )
     result_file = output or model.with_name(f"{model.stem}_optimized.tflite")
     if result_file.exists() and model.exists() and result_file.samefile(model):
@@ -95,13 +86,11 @@ def optimize(
         if file is not None:
             check_writable(file)
     quantized = tflite_model.read(model)
-    data = inputs or (Path(kept.inputs) if kept.inputs else None)
     samples = (
-        load_inputs(data, quantized, count or DEFAULT_COUNT)
-        if data is not None
+        load_inputs(inputs, quantized, count or DEFAULT_COUNT)
+        if inputs is not None
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
-    chosen = tolerance if tolerance is not None else kept.tolerance
 
     def say(what: str) -> None:
         if not quiet and sys.stderr.isatty():
@@ -109,10 +98,10 @@ def optimize(
 
     optimized = run_optimization(
         quantized,
-        options,
+        wanted,
         samples,
         source=str(model),
-        tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
+        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
         compiler=Compiler(click.get_current_context().with_resource(vela.starting())),
         say=say,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 QUANTIZE_EPILOG = """Examples:
 
@@ -18,44 +19,28 @@ Images are resized to the model's input and scaled to [0, 1]; for anything else 
 
 
 def quantize(
-    model: Annotated[
-        str | None, typer.Argument(help=".keras, .h5, SavedModel folder, FILE.py:function, or models:NAME.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="An option of the network that models:NAME or FILE.py:function builds, e.g. size=96; repeatable.",
-        ),
-    ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(help="Real data: .npz, .npy, a folder of images, or FILE.py:function; or random."),
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
-    io: Annotated[str | None, typer.Option(help="Inputs and outputs: uint8 (default) or int8.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write; default: MODEL.tflite here.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the agreement as a JSON document here.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the converter prints.")] = False,
+    model: options.Model,
+    set_: options.Set,
+    calibration: options.Calibration,
+    samples: options.Samples,
+    io: options.Io,
+    output: Annotated[Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here.")],
+    json: Annotated[Path | None, option(help="Write the agreement as a JSON document here.")],
+    quiet: options.Quiet,
+    verbose: options.ConverterVerbose,
 ) -> None:
     """Quantize a float model to int8 with real data, and report how closely it follows the float model.
 
     MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
-    from deploy import settings
     from deploy.cli.console import stdout
-    from deploy.cli.quantizing import chosen_calibration, chosen_model, quantize_source
+    from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.quantizing import model_source
     from deploy.reporting.text import agreement_table
 
-    kept = settings.load()
-    source = chosen_model(model, assignments, kept, "deploy quantize MODEL --calibration DATA -o model.tflite")
+    source = chosen_model(model, set_, "deploy quantize MODEL --calibration DATA -o model.tflite")
     text = source.text
     if source.kind is model_source.ModelKind.TFLITE:
         raise BadInputError(
@@ -66,9 +51,9 @@ def quantize(
         check_writable(path)
     result = quantize_source(
         source,
-        chosen_calibration(source, calibration, model, kept),
-        samples=samples or kept.samples,
-        io=io or kept.io,
+        calibration,
+        samples=samples,
+        io=io,
         again=f"deploy quantize {text}",
         quiet=quiet,
         verbose=verbose,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 REPORT_EPILOG = """Examples:
 
@@ -29,46 +30,49 @@ Shares such as accuracy move by percentage points.
 
 
 def report(
-    builds: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="BUILD...", help="Build folder, default the one compiled last; several are compared."
-        ),
-    ] = None,
+    builds: options.Builds,
     format_: Annotated[
         str,
-        typer.Option(
+        option(
             "--format",
-            help="text, json (compile.json and the advice; the comparison for several), or html (with charts).",
+            help="text (default), json (compile.json and the advice; the comparison for several), or html "
+            "(with charts).",
+            default="text",
         ),
-    ] = "text",
+    ],
     output: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "-o",
             "--output",
             help="With html: the file to write; default BUILD/report.html, of several builds comparison.html.",
         ),
-    ] = None,
+    ],
     fail_on: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--fail-on",
             metavar="RULES",
             help="With several builds: exit 1 where one moved further from the first than these rules allow.",
         ),
-    ] = None,
+    ],
     advice: Annotated[
         str | None,
-        typer.Option(
+        option(
             help="Find anew what would make the model cheaper: quick (seconds) or full (minutes). "
             "Without it, what was found last is shown."
         ),
-    ] = None,
+    ],
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the figures only; of a comparison, the rules' outcome.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every operator.")] = False,
+        bool,
+        option(
+            "--quiet",
+            "-q",
+            help="Print the figures only; of a comparison, the rules' outcome.",
+            default=False,
+        ),
+    ],
+    verbose: Annotated[bool, option("--verbose", "-v", help="Print every operator.", default=False)],
 ) -> int:
     """Show performance, memory, placement and quantization of a build; every figure says how it was obtained.
 
@@ -80,9 +84,8 @@ def report(
 
     Exit status: 0, or 1 where a rule of --fail-on is broken; 2 bad input.
     """
-    from deploy import settings
-    from deploy.build_folder import BuildFolder
     from deploy.cli.advice import advice_level, advise_build
+    from deploy.cli.builds import open_build
     from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
@@ -95,7 +98,7 @@ def report(
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
-    level = advice_level(advice, "none")
+    level = advice_level(advice or "none")
     if builds is not None and len(builds) > 1:
         if level is not None:
             raise BadInputError(
@@ -107,9 +110,7 @@ def report(
             "--fail-on compares: name two builds or more",
             hints=[f"deploy report BEFORE AFTER --fail-on {fail_on}"],
         )
-    kept = settings.load()
-    named = builds[0] if builds else None
-    opened = BuildFolder.open(named or (Path(kept.build) if kept.build else settings.last_build()))
+    opened = open_build(builds[0] if builds else None)
     if level is not None:
         advise_build(opened, level, quiet=quiet)
     if format_ == "html":

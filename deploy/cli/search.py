@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.settings import options
+
 SEARCH_EPILOG = """Examples:
 
     deploy search --npu U55-128 --trials 24
@@ -21,7 +23,9 @@ Interrupted or killed, the same command continues; with more --trials or --minut
 
 
 def search(
-    npu: Annotated[str | None, typer.Option(help="NPU whose cycles count, e.g. U55-128 (default).")] = None,
+    npu: Annotated[
+        str | None, typer.Option(help="NPU whose cycles count, e.g. U55-128 (default)."), options.NPU
+    ] = None,
     oracle: Annotated[
         str, typer.Option(help="Where cycles come from: vela (compiles each network) or roofline (does not).")
     ] = "vela",
@@ -52,12 +56,11 @@ def search(
     Cycles are estimates; accuracy is measured on held-out training images of Fashion-MNIST after a short training.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
-    from deploy import settings as kept_settings
     from deploy import warm_process
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.files import write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.searching import chart
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
@@ -71,7 +74,7 @@ def search(
     name = next((known for known in ORACLES if known == oracle.lower()), None)
     if name is None:
         raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
-    target = npu_config(npu or kept_settings.load().npu or "U55-128")
+    target = npu_named(npu or "U55-128")
     width_space(size)
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
     proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)

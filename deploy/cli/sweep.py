@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.hardware.npus import listed, modelled
+from deploy.settings import options
+from deploy.settings.declared import option
 
 SWEEP_EPILOG = """Examples:
 
@@ -24,70 +26,64 @@ name only a scheduler that you trust.
 
 
 def sweep(
-    model: Annotated[
-        str | None, typer.Argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME.")
-    ] = None,
-    npu: Annotated[str, typer.Option(help="NPUs, separated by commas; all: U55-32 to U65-512.")] = "all",
+    model: options.Model,
+    npu: Annotated[
+        str,
+        option(help=f"NPUs, separated by commas; all (default): {listed(modelled())}.", default="all"),
+    ],
     system_config: Annotated[
-        str | None, typer.Option(help="Sections of Vela's Arm/vela.ini, or all of the NPU; default: the NPU's.")
-    ] = None,
+        str | None, option(help="Sections of Vela's Arm/vela.ini, or all of the NPU; default: the NPU's.")
+    ],
     memory_mode: Annotated[
-        str | None, typer.Option(help="The same for memory modes: a list, or all that go with the NPU.")
-    ] = None,
-    optimise: Annotated[str | None, typer.Option(help="Performance (default), Size, or Performance,Size.")] = None,
+        str | None, option(help="The same for memory modes: a list, or all that go with the NPU.")
+    ],
+    optimise: Annotated[str | None, option(help="Performance (default), Size, or Performance,Size.")],
     size: Annotated[
-        str | None,
-        typer.Option(help="Input sizes: short for --set size=V1,V2,... (models:NAME, FILE.py:function)."),
-    ] = None,
-    assignments: Annotated[
+        str | None, option(help="Input sizes: short for --set size=V1,V2,... (models:NAME, FILE.py:function).")
+    ],
+    set_: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--set",
             metavar="KEY=V1,V2,...",
             help="Values of an option of models:NAME or FILE.py:function; semicolons where values hold commas.",
         ),
-    ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(help="For float models: .npz, .npy, a folder of images, FILE.py:function, or random."),
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Samples to calibrate with; default 200.")] = None,
-    io: Annotated[str | None, typer.Option(help="For float models: uint8 (default) or int8.")] = None,
-    sram_limit: Annotated[
-        str | None, typer.Option(help="SRAM that there is: bytes, 512K, 2M. Default: the board's.")
-    ] = None,
+        options.SET,
+    ],
+    calibration: options.Calibration,
+    samples: options.Samples,
+    io: options.Io,
+    sram_limit: options.SramLimit,
     data: Annotated[
         str | None,
-        typer.Option(help="Measure accuracy: .npz, .npy, a folder of images, or FILE.py:function; with --labels."),
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help=".json with the true labels of the data.")] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="Samples of the data to use; default: all.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes side by side; default: one a core.")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Run on this Dask cluster: tcp://HOST:PORT of its scheduler.")
-    ] = None,
+        option(help="Measure accuracy: .npz, .npy, a folder of images, or FILE.py:function; with --labels."),
+    ],
+    labels: Annotated[Path | None, option(help=".json with the true labels of the data.")],
+    count: Annotated[int | None, option(help="Samples of the data to use; default: all.", min=1)],
+    jobs: Annotated[int | None, option(help="Processes side by side; default: one a core.", min=1)],
+    scheduler: options.Scheduler,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Folder for cache, table, JSON, CSV and chart; default: no files."),
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the points as CSV here.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the points as a JSON document here.")] = None,
-    chart: Annotated[Path | None, typer.Option(help="Write the Pareto chart here: .html, .svg or .png.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compute what is known anew.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the converter prints.")] = False,
+        option("-o", "--output", help="Folder for cache, table, JSON, CSV and chart; default: no files."),
+    ],
+    csv: Annotated[Path | None, option(help="Write the points as CSV here.")],
+    json: Annotated[Path | None, option(help="Write the points as a JSON document here.")],
+    chart: Annotated[Path | None, option(help="Write the Pareto chart here: .html, .svg or .png.")],
+    fresh: Annotated[bool, option("--fresh", help="Compute what is known anew.", default=False)],
+    quiet: options.Quiet,
+    verbose: options.ConverterVerbose,
 ) -> int:
     """Compile a model for many targets and compare: time, SRAM, flash, and accuracy where data is given.
 
     All times, cycles and sizes are Vela's estimates; accuracy is that of the quantized model on this computer.
     A point that fails is a row with its reason. Exit status 0, or 4 when every point failed.
     """
-    from deploy import settings
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
+    from deploy.settings.merging import typed
     from deploy.sweeping import axes
     from deploy.sweeping.accuracy import LabelledData
     from deploy.sweeping.cache import Cache, default_folder
@@ -96,13 +92,11 @@ def sweep(
     from deploy.sweeping.sweep import Plan, Sweep
     from deploy.sweeping.text import csv_text, print_sweep
 
-    kept = settings.load()
-    text = model or kept.model
-    if text is None:
+    if model is None:
         raise BadInputError("no MODEL given", hints=["deploy sweep model.tflite", "deploy init"])
     if (data is None) != (labels is None):
         raise BadInputError("accuracy needs both --data and --labels")
-    if jobs is not None and scheduler is not None:
+    if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
     if output is not None:
         csv, json = csv or output / "sweep.csv", json or output / "sweep.json"
@@ -111,18 +105,14 @@ def sweep(
         check_writable(path)
     if chart is not None:
         check_format(chart)
-    own_options = kept.set if model is None and not assignments else None
-    targets, skipped = axes.targets(npu, system_config, memory_mode, optimise, sram_limit or kept.sram_limit)
-    sources = axes.sources(text, assignments or own_options or (), size)
-    own_calibration = None if text.startswith("models:") and model is not None else kept.calibration
+    targets, skipped = axes.targets(npu, system_config, memory_mode, optimise, sram_limit)
+    sources = axes.sources(model, set_ or (), size)
     plan = Plan(
-        text,
+        model,
         sources,
         targets,
         skipped,
-        Quantization(
-            calibration or own_calibration, samples or kept.samples, io or kept.io or IO_TYPES[0], verbose
-        ),
+        Quantization(calibration, samples, io or IO_TYPES[0], verbose),
         LabelledData(data, labels, count) if data is not None and labels is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)

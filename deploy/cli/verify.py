@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from deploy.settings import options
+from deploy.settings.declared import option
 
 VERIFY_EPILOG = """Examples:
 
@@ -20,34 +21,32 @@ VERIFY_EPILOG = """Examples:
 
 
 def verify(
-    build: Annotated[Path | None, typer.Argument(help="Build folder; default: the one compiled last.")] = None,
-    inputs: Annotated[
-        Path | None, typer.Option(help=".npz with an array per input; default: made-up data.")
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help=".json with class names and true labels.")] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many inputs to run.")] = None,
+    build: options.Build,
+    inputs: options.Inputs,
+    labels: options.Labels,
+    count: options.Count,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Compare operator by operator (the first four inputs that differ).")
-    ] = False,
+        bool,
+        option(
+            "--layers", help="Compare operator by operator (the first four inputs that differ).", default=False
+        ),
+    ],
     counters: Annotated[
         Path | None,
-        typer.Option(
-            help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."
-        ),
-    ] = None,
+        option(help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."),
+    ],
     oracle: Annotated[
         str,
-        typer.Option(
-            help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto: "
-            "litert, and tflm where that differs beyond the tolerance."
+        option(
+            help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto "
+            "(default): litert, and tflm where that differs beyond the tolerance.",
+            default="auto",
         ),
-    ] = "auto",
-    tolerance: Annotated[
-        float | None, typer.Option(min=0, help="Largest difference that passes, in LSB; default 1.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the verdict document here.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit XML here.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+    ],
+    tolerance: options.Tolerance,
+    json: options.VerdictJson,
+    junit: options.VerdictJunit,
+    quiet: options.QuietVerdict,
 ) -> int:
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
 
@@ -57,8 +56,7 @@ def verify(
     """
     from typing import get_args
 
-    from deploy import settings
-    from deploy.build_folder import BuildFolder
+    from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
     from deploy.files import check_writable
@@ -71,20 +69,17 @@ def verify(
         )
     if counters is not None:
         check_writable(counters)
-    kept = settings.load()
-    chosen = tolerance if tolerance is not None else kept.tolerance
-    options = VerifyOptions(
-        inputs=inputs or (Path(kept.inputs) if kept.inputs else None),
-        labels=labels or (Path(kept.labels) if kept.labels else None),
-        count=count or kept.count,
+    wanted = VerifyOptions(
+        inputs=inputs,
+        labels=labels,
+        count=count,
         oracle=oracle,  # type: ignore[arg-type]  # checked above
-        tolerance=DEFAULT_TOLERANCE_LSB if chosen is None else chosen,
+        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         layers=layers,
         counters=counters,
     )
-    folder = build or (Path(kept.build) if kept.build else settings.last_build())
-    opened = BuildFolder.open(folder)
-    verification = Verification(opened, options)
+    opened = open_build(build)
+    verification = Verification(opened, wanted)
     return run_and_report(
         verification, opened, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet
     )

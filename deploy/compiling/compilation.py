@@ -11,7 +11,7 @@ from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, t
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
-from deploy.compiling.fitting import sram_limit
+from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
@@ -193,13 +193,12 @@ def _check_sram(compiled: Compiled) -> None:
     options, limit, taken = compiled.options, sram_limit(compiled.options), int(compiled.figure("sram_peak"))
     if limit is None or taken <= limit:
         return
-    what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
     hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]
     if options.sram_limit is None:
         hints.append("--sram-limit SIZE, if your own board has more")
     raise DoesNotFitError(
         f"{compiled.name}: takes {taken} bytes of SRAM on {options.npu.name} with {options.memory_mode} "
-        f"({options.optimise}), more than {what} of {limit} bytes",
+        f"({options.optimise}), more than {limit_name(options)} of {limit} bytes",
         taken=taken,
         hints=hints,
     )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.hardware.sizes import bytes_of
 
 OPTIMISE = ("Performance", "Size")
 """Vela's strategies, its default first."""
-
-_SIZE = re.compile(r"(\d+)\s*(?:([KM])(?:I?B)?|B)?", re.IGNORECASE)
-_KIB = 1024
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class CompileOptions:
         sram_limit: bytes the model may take at most; None for the board's.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
     optimise: str = OPTIMISE[0]
@@ -47,7 +44,7 @@ class CompileOptions:
 
 
 def compile_options(
-    npu: NpuConfig,
+    npu: Npu,
     *,
     system_config: str | None = None,
     memory_mode: str | None = None,
@@ -82,9 +79,8 @@ def parse_size(text: str | int) -> int:
     Raises:
         BadInputError: it is none of these, or not positive.
     """
-    match = _SIZE.fullmatch(str(text).strip())
-    factors = {"": 1, "K": _KIB, "M": _KIB * _KIB}
-    size = int(match[1]) * factors[(match[2] or "").upper()] if match else 0
-    if size <= 0:
-        raise BadInputError(f"--sram-limit {text}: not a size", hints=["bytes, or with K or M: 524288, 512K, 2M"])
-    return size
+    try:
+        return bytes_of(str(text))
+    except ValueError:
+        hint = "bytes, or with K or M: 524288, 512K, 2M"
+        raise BadInputError(f"--sram-limit {text}: not a size", hints=[hint]) from None

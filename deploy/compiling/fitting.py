@@ -14,11 +14,10 @@ from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.boards import default_board
+from deploy.hardware.npus import Npu, npu_named
+from deploy.hardware.sizes import short
 from deploy.tflite.model import Model
-
-CORSTONE_300_SRAM = 2 * 1024 * 1024
-"""Two banks of 1 MB at 0x31000000: what the arena of a Shared_Sram model may take on the board."""
 
 SIZE_STEP = 32
 """Input sizes that are tried are multiples of it: the stride of the usual networks."""
@@ -48,7 +47,18 @@ class Attempt:
 
 def sram_limit(options: CompileOptions) -> int | None:
     """Bytes of SRAM that a model may take: the user's limit, else the board's; None where neither says one."""
-    return options.sram_limit or (CORSTONE_300_SRAM if options.npu.simulated else None)
+    return options.sram_limit or board_sram(options.npu)
+
+
+def board_sram(npu: Npu) -> int | None:
+    """Bytes of SRAM that a model may take on the board that is meant for an NPU; None where that is not known."""
+    sram = default_board(npu.family).sram
+    return sram.size if sram else None
+
+
+def limit_name(options: CompileOptions) -> str:
+    """What sets the limit, for messages: the option, or ``the SRAM of Corstone-300``."""
+    return "--sram-limit" if options.sram_limit else f"the SRAM of {default_board(options.npu.family).name}"
 
 
 def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...]:
@@ -56,16 +66,17 @@ def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...
     ways: list[tuple[str, CompileOptions]] = []
     if options.memory_mode == "Sram_Only":
         ways.append(("--memory-mode Shared_Sram", dataclasses.replace(options, memory_mode="Shared_Sram")))
-    if options.sram_limit is None and options.npu.simulated:
-        aimed = dataclasses.replace(options, sram_limit=CORSTONE_300_SRAM)
-        ways.append(("--sram-limit 2M, which Vela then aims for", aimed))
+    available = board_sram(options.npu)
+    if options.sram_limit is None and available is not None:
+        aimed = dataclasses.replace(options, sram_limit=available)
+        ways.append((f"--sram-limit {short(available)}, which Vela then aims for", aimed))
     if options.optimise != "Size":
         ways.append(("--optimise Size", dataclasses.replace(options, optimise="Size")))
     cache = installed_config().cache_bytes(options.memory_mode)
     if options.npu.family == "U65" and cache is None and _has_dram(options):
         ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(options, memory_mode=_DEDICATED)))
     if options.npu.family == "U55":
-        other = compile_options(npu_config(_OTHER_FAMILY), memory_mode=_DEDICATED, optimise=options.optimise)
+        other = compile_options(npu_named(_OTHER_FAMILY), memory_mode=_DEDICATED, optimise=options.optimise)
         words = f"--npu {_OTHER_FAMILY} --memory-mode {_DEDICATED} (feature maps in DRAM)"
         ways.append((words, dataclasses.replace(other, sram_limit=options.sram_limit)))
     return tuple(ways)

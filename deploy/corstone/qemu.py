@@ -13,12 +13,13 @@ from pathlib import Path
 from deploy import __version__
 from deploy.corstone import memory_map
 from deploy.errors import NotInstalledError
+from deploy.hardware.boards import board_table
 
 NAME = "Open Corstone-300"
 """What every version line and banner begins with."""
 
 PROGRAM = "qemu-system-arm"
-MACHINE = "mps3-an547"
+MACHINE: str = board_table(memory_map.BOARD.id)["open"]["machine"]
 MIN_VERSION = (7, 2)
 INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu)"
 

@@ -15,7 +15,7 @@ from deploy.errors import BadInputError, TargetError
 from deploy.evaluating.float_source import FloatNetwork
 from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.files import private_folder
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.verdict import FirmwareRecord, Platform
 from deploy.targets.target_run import RunOptions, TargetRun
@@ -136,7 +136,7 @@ class NpuModelTarget:
     firmware = None
 
     def __init__(self, build: BuildFolder, compiled: Model) -> None:
-        self._inference = NpuInference(compiled, npu_config(build.document.npu))
+        self._inference = NpuInference(compiled, npu_named(build.document.npu))
         self.batch = batch_size(self._inference.arena_bytes)
         self.platform = Platform(
             kind="host",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.boards import Board, Hardware, Region, firmware_board
+from deploy.hardware.npus import npu_named
+from deploy.npu.regions import region_config
 from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.model import DTYPE_NUMBERS, NPU_OPERATOR, Model
+from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import NPU_OPERATOR, Model
 from deploy.tflite.npu_operators import npu_operators
 
 ARENA_MARGIN_BYTES = 2048
@@ -20,14 +24,6 @@ ARENA_MARGIN_BYTES = 2048
 NHCWB16 format may reach past the end of a tensor."""
 
 _ALIGNMENT = 16
-_KIB = 1024
-SRAM_BYTES = 2048 * _KIB
-DDR_BYTES = 256 * 1024 * _KIB
-
-# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on
-# port 0, or on port 1 where it lies in DRAM; everything else on port 0.
-_REGIONS_SHARED = 0x5553
-_REGIONS_DEDICATED = 0x555B
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,11 @@ class FirmwareTensor:
 
 @dataclass(frozen=True)
 class FirmwareNetwork:
-    """A compiled network, ready to be written as C.
+    """A compiled network for a board, ready to be written as C.
 
     Attributes:
+        board: that it is to run on.
+        hardware: what is where on it.
         name: of the model.
         npu: ``U55-128`` and so on.
         memory_mode: Vela's.
@@ -84,6 +82,8 @@ class FirmwareNetwork:
         fast_memory_bytes: size of dedicated fast memory, 0 if the memory mode has none.
     """
 
+    board: Board
+    hardware: Hardware
     name: str
     npu: str
     memory_mode: str
@@ -115,9 +115,19 @@ class FirmwareNetwork:
         return self.fast_memory_bytes == 0
 
     @property
+    def arena_region(self) -> Region:
+        """Where the arena lies."""
+        return self.hardware.arena if self.arena_in_sram else self.hardware.model
+
+    @property
+    def data_region(self) -> Region:
+        """Where the read-only data lies."""
+        return self.hardware.arena if self.model_in_sram else self.hardware.model
+
+    @property
     def region_config(self) -> int:
         """The NPU's REGIONCFG register."""
-        return _REGIONS_SHARED if self.arena_in_sram else _REGIONS_DEDICATED
+        return region_config(dedicated=not self.arena_in_sram)
 
     def arena_bytes(self, runtime: str) -> int:
         """Size of the tensor arena for ``npu`` or ``tflm``."""
@@ -125,22 +135,29 @@ class FirmwareNetwork:
         return _rounded(used + ARENA_MARGIN_BYTES)
 
 
-def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None) -> FirmwareNetwork:
+def read_network(
+    build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None, board: Board | None = None
+) -> FirmwareNetwork:
     """Read what firmware needs from a build folder.
 
     Args:
         build: an open build folder.
         labels: class names per output.
+        board: that it is to run on; the default one for None.
 
     Raises:
-        BadInputError: the compiled model has nothing for the NPU, is damaged, or its NPU is not on Corstone-300.
+        BadInputError: the compiled model has nothing for the NPU, is damaged, or does not fit the board (another
+            NPU, too little memory).
     """
     document = build.document
-    config = npu_config(document.npu)
-    if not config.simulated:
+    config = npu_named(document.npu)
+    board = board or firmware_board()
+    if board.hardware is None:
+        raise BadInputError(f"no firmware for {board.name}: its memories are not known")
+    if not board.has(config.family, config.macs):
         raise BadInputError(
-            f"no firmware for Ethos-{config.name}: Corstone-300 has U55 and U65",
-            hints=["U85 models can be compiled and reported only"],
+            f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
+            hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
         )
     model = build.compiled_model
     on_npu = npu_operators(model)
@@ -159,6 +176,8 @@ def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None =
     first, weights = on_npu[0], on_npu[0].constants.data
     single = len(model.operators) == 1
     network = FirmwareNetwork(
+        board=board,
+        hardware=board.hardware,
         name=document.model,
         npu=document.npu,
         memory_mode=document.memory_mode,
@@ -169,7 +188,7 @@ def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None =
         model=model.content,
         commands=first.payload_bytes if single else b"",
         weights=weights.tobytes() if single and weights is not None else b"",
-        config_word=npu.Architecture(config.family, config.macs).config_word,
+        config_word=config.config_word,
         scratch_bytes=arena_end(model, offsets, leave_out=fast),
         planned_bytes=arena_end(model, offsets),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
@@ -229,16 +248,16 @@ def _tensors(
 
 
 def _check_memory(network: FirmwareNetwork) -> None:
-    """Corstone-300 has 2 MB of SRAM that the NPU reaches; the TCMs it does not."""
-    arena = network.arena_bytes("tflm")
-    in_sram = network.fast_memory_bytes + (arena if network.arena_in_sram else 0)
-    in_sram += len(network.model) if network.model_in_sram else 0
-    in_ddr = len(network.model) + sum(tensor.record.bytes for tensor in network.inputs)
-    in_ddr += 0 if network.arena_in_sram else arena
-    for what, needed, available in (("SRAM", in_sram, SRAM_BYTES), ("DDR", in_ddr, DDR_BYTES)):
-        if needed > available:
+    """The NPU reaches the memories for arena and model; the TCMs it does not."""
+    needed = Counter[Region]()
+    needed[network.hardware.arena] += network.fast_memory_bytes
+    needed[network.arena_region] += network.arena_bytes("tflm")
+    needed[network.data_region] += len(network.model)
+    needed[network.hardware.model] += sum(tensor.record.bytes for tensor in network.inputs)
+    for region, size in needed.items():
+        if size > region.size:
             raise BadInputError(
-                f"the network needs {needed} bytes of {what} in memory mode {network.memory_mode}, "
-                f"Corstone-300 has {available}",
+                f"the network needs {size} bytes of {region.memory} in memory mode {network.memory_mode}, "
+                f"{network.board.name} has {region.size}",
                 hints=["`deploy compile ... --optimise Size`", "another --memory-mode, or a smaller input"],
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.judging.comparison import OutputComparison, compare_outputs
 from deploy.judging.inputs import Sample
 from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
@@ -71,7 +71,7 @@ def _without_tiles(model: Model) -> Model:
 
 
 def on_npu(
-    source: Model, compiled: Model, npu: NpuConfig, samples: Sequence[Sample], tolerance: float
+    source: Model, compiled: Model, npu: Npu, samples: Sequence[Sample], tolerance: float
 ) -> tuple[str, tuple[OutputComparison, ...]]:
     """Run a compiled model on the NPU model, and compare it with the kernels of the model that it comes from.
 

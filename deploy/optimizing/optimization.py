@@ -86,7 +86,7 @@ def optimize(
     reason = "no rewrite pays: every form tried costs as much as the model has now, or more"
     if outcome is not None:
         verdict, reason = "pass", _kept(outputs, inputs, tolerance)
-        if options.npu.simulated:
+        if options.npu.modelled:
             say("running the rewritten model on the NPU model")
             rewritten, compiled = outcome.rewritten.model, outcome.compiled.model
             npu_reference, npu_outputs = on_npu(

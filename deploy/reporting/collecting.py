@@ -14,7 +14,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
 from deploy.evaluating.document import read_evaluation
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.reporting.confusions import confusions_of
 from deploy.reporting.content import OperatorRow, Provenance, Report
 from deploy.reporting.documents import read_quantization, read_verdicts, vela_file
@@ -64,7 +64,7 @@ def collect_compilation(build: BuildFolder) -> Report:
     memories = {**MEMORIES, "OnChipFlash": "SRAM"} if constants_in_sram else MEMORIES
     summary = _summary(vela_file(build, "*_summary_*.csv"))
     schedule = read_schedule(build.debug, memories)
-    macs_per_cycle = npu_config(document.npu).macs
+    macs_per_cycle = npu_named(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
     maps = memory_maps(build.debug, *_steps(operators, schedule), _limits(document))
     quantization = build.path / QUANTIZE_DOCUMENT

@@ -20,7 +20,7 @@ from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.models.mobilenetv4.predicted import predicted_layers
@@ -54,7 +54,7 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
 
 
 def oracle_of(
-    name: OracleName, npu: NpuConfig, images: NDArray[np.float32], cache: Cache
+    name: OracleName, npu: Npu, images: NDArray[np.float32], cache: Cache
 ) -> Callable[[Network], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
 
@@ -78,7 +78,7 @@ def oracle_of(
     return functools.partial(_roofline, npu)
 
 
-def _roofline(npu: NpuConfig, network: Network) -> tuple[Figure, ...]:
+def _roofline(npu: Npu, network: Network) -> tuple[Figure, ...]:
     layers = predicted_layers(network, size=network.size, channels=1, classes=CLASSES)
     source = f"roofline of {npu.name}"
     value = estimate(layers, npu).cycles
@@ -88,7 +88,7 @@ def _roofline(npu: NpuConfig, network: Network) -> tuple[Figure, ...]:
 class VelaOracle:
     """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
 
-    def __init__(self, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
+    def __init__(self, npu: Npu, images: NDArray[np.float32], cache: Cache) -> None:
         self._images, self._cache = images, cache
         self._request = request_of(compile_options(npu))
         self._versions = versions_of("vela")

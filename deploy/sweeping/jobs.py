@@ -21,7 +21,7 @@ from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
@@ -64,7 +64,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
             ours, theirs = _text(own), _text(request["versions"])
             return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
         options = CompileOptions(
-            npu_config(request["npu"]),
+            npu_named(request["npu"]),
             request["system_config"],
             request["memory_mode"],
             request["optimise"],

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from deploy.build_folder import Figure
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import sram_limit
+from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
 from deploy.judging.sample_bytes import pack_samples
@@ -249,8 +249,7 @@ def _fits(result: PointResult, options: CompileOptions) -> tuple[Status, str | N
     taken = next((figure.value for figure in result.figures if figure.name == "sram_peak"), 0.0)
     if limit is None or taken <= limit:
         return "ok", None
-    what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
-    return "does not fit", f"takes {int(taken):,} bytes of SRAM, {what} is {limit:,}"
+    return "does not fit", f"takes {int(taken):,} bytes of SRAM, {limit_name(options)} is {limit:,}"
 
 
 def _is_point(kept: dict[str, Any]) -> bool:

@@ -240,7 +240,7 @@ class _Machine:
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="machine"))
             stack.callback(self._processes.cancel)
             simulator = self._simulator
-            words = command_line(simulator.command, run, simulator.board, simulator.release)
+            words = command_line(simulator.command, run, simulator.fvp, simulator.release)
             pool.submit(self._run, words)
             self._stack = stack.pop_all()
         return self

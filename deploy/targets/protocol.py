@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import TargetError
-from deploy.tflite.model import DTYPE_NUMBERS
+from deploy.hardware.npu_events import event_title
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 VERSION = 1
 MAGIC = b"\xe5\x7a"
@@ -33,17 +34,6 @@ _TENSOR = struct.Struct("<BBHIfi")
 _RESULT = struct.Struct("<IIQ4H4II")
 _MAX_RANK = 8
 _DTYPES = {number: name for name, number in DTYPE_NUMBERS.items()}
-
-EVENT_NAMES = {
-    0x11: "NPU CYCLE",
-    0x20: "NPU IDLE",
-    0x23: "NPU ACTIVE",
-    0x30: "MAC ACTIVE",
-    0x82: "AXI0 RD DATA BEAT RECEIVED",
-    0x87: "AXI0 WR DATA BEAT WRITTEN",
-    0x182: "AXI1 RD DATA BEAT RECEIVED",
-}
-"""Events of the NPU's performance counters by number (source: Vela's register description)."""
 
 
 class Type(IntEnum):
@@ -367,8 +357,8 @@ def parse_result(payload: bytes, outputs: tuple[TensorEntry, ...]) -> Result:
         raw = cursor.take(tensor.bytes)
         arrays[tensor.name] = np.frombuffer(raw, dtype=tensor.dtype).reshape(tensor.shape)
     cursor.finish()
-    names = (EVENT_NAMES.get(event, f"NPU EVENT {event:#x}") for event in events)
-    return Result(status, arena, cycles, dict(zip(names, counts, strict=True)), streams, arrays)
+    counters = dict(zip(map(event_title, events), counts, strict=True))
+    return Result(status, arena, cycles, counters, streams, arrays)
 
 
 def parse_error(payload: bytes) -> tuple[int, str]:

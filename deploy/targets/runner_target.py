@@ -21,7 +21,7 @@ from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.inputs import Sample
-from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
+from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.targets import runner_firmware as runner
 from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
@@ -106,7 +106,7 @@ class RunnerTarget:
         untouched = secrets.token_bytes(size)
         uart, dump, run = self._prepare(folder, sample, untouched)
         simulator = self._simulator
-        words = command_line(simulator.command, run, simulator.board, simulator.release)
+        words = command_line(simulator.command, run, simulator.fvp, simulator.release)
         started = time.monotonic()
         end = self._processes.run(
             words,
@@ -145,7 +145,7 @@ class RunnerTarget:
                 DataFile(inputs, runner.INPUT_ADDRESS),
                 DataFile(preload, runner.OUTPUT_ADDRESS),
             ),
-            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
+            dumps=(DumpFile(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
             time_limit_s=max(1, round(self._timeout_s)),
         )
         return uart, dump, run

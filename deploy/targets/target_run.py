@@ -21,8 +21,9 @@ import deploy
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.corstone.elf import read_segments
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
-from deploy.hardware.boards import common, default_board
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.hardware.boards import firmware_board
+from deploy.hardware.fvps import common
+from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
@@ -134,7 +135,7 @@ class TargetRun:
             TargetError: there was no complete answer.
         """
         options, document = self._options, self._build.document
-        npu = npu_config(document.npu)
+        npu = npu_named(document.npu)
         with ThreadPoolExecutor(max_workers=1) as background:
             # Asking a simulator for its version is waiting for a process.
             chosen = background.submit(self._choose_simulator, npu)
@@ -160,7 +161,7 @@ class TargetRun:
             target.close()
         return self._judged(npu, models, expected, labels)
 
-    def _choose_simulator(self, npu: NpuConfig) -> Simulator | None:
+    def _choose_simulator(self, npu: Npu) -> Simulator | None:
         """What boots the firmware; None for a board."""
         options = self._options
         if options.port is not None:
@@ -184,40 +185,38 @@ class TargetRun:
         accurate = self._platform is not None and self._platform.timing
         return common().time_limit.seconds(figure.value if figure else 0, accurate=accurate)
 
-    def _choose_firmware(self, npu: NpuConfig, models: Models, simulator: Simulator | None) -> Path | None:
+    def _choose_firmware(self, npu: Npu, models: Models, simulator: Simulator | None) -> Path | None:
         """The ELF to boot, rendered and built first where that is asked for; None for a board."""
         options, document = self._options, self._build.document
         if simulator is None:
             return None
-        board = simulator.board
+        board = simulator.fvp.board
         if options.firmware == RUNNER:
-            runner_firmware.check_fits(document, npu, len(models.compiled.content), board)
-            return runner_firmware.runner_path(npu, board)
+            runner_firmware.check_fits(document, npu, len(models.compiled.content), simulator.fvp)
+            return runner_firmware.runner_path(npu, simulator.fvp)
         simulator.check_terminal()
         if options.firmware in ("npu", "tflm"):
-            if board != default_board(npu.family):
+            if board.hardware is None:
                 raise BadInputError(
-                    f"--firmware {options.firmware} is rendered for {default_board(npu.family).name}, "
+                    f"--firmware {options.firmware} is rendered for {firmware_board().name}, "
                     f"{simulator.executable} models {board.name}",
                     hints=["`--firmware runner` runs on every board"],
                 )
             from deploy.firmware_project import firmware_build
 
             choose = firmware_build.npu_firmware if options.firmware == "npu" else firmware_build.tflm_firmware
-            return choose(self._build)
+            return choose(self._build, board)
         path = Path(options.firmware)
         if not path.is_file():
             raise BadInputError(
                 f"--firmware {options.firmware}: no such file",
                 hints=["known besides files: runner, npu, tflm"],
             )
-        if board.open:  # The memories that it is checked against are Corstone-300's.
+        if board.open_machine:  # The memories that it is checked against are Corstone-300's.
             read_segments(path)
         return path
 
-    def _target(
-        self, npu: NpuConfig, models: Models, simulator: Simulator | None, firmware: Path | None
-    ) -> Target:
+    def _target(self, npu: Npu, models: Models, simulator: Simulator | None, firmware: Path | None) -> Target:
         options = self._options
         timeout_s = self._timeout_s()
         if firmware is None or simulator is None:
@@ -254,7 +253,7 @@ class TargetRun:
             log=error.log if isinstance(error, TargetError) else (),
         )
 
-    def _judged(self, npu: NpuConfig, models: Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
+    def _judged(self, npu: Npu, models: Models, expected: tuple[Sample, ...], labels: Labels) -> Verdict:
         if len(self._answers) != len(expected):
             raise TargetError(f"{len(self._answers)} answers for {len(expected)} inputs")
         answers = [answer.outputs for answer in self._answers]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.tflite import model as tflite_model
-from deploy.tflite.model import DTYPE_NUMBERS, IDENTIFIER, Model, Quantization, Tensor
+from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import IDENTIFIER, Model, Quantization, Tensor
 
 _LEGACY_CODES = 127
 """Codes up to here also stand in the field that older readers look at."""

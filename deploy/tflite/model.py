@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Far above what fits on a microcontroller; a bound on what is read into memory."""
@@ -31,24 +32,6 @@ _MAX_RANK = 8
 
 NPU_OPERATOR = "ethos-u"
 """Custom code of the operator that Vela puts in the place of what runs on the NPU."""
-
-DTYPE_NUMBERS = {
-    "float32": 0,
-    "float16": 1,
-    "int32": 2,
-    "uint8": 3,
-    "int64": 4,
-    "bool": 6,
-    "int16": 7,
-    "int8": 9,
-    "float64": 10,
-    "uint64": 12,
-    "uint32": 15,
-    "uint16": 16,
-}
-"""NumPy name of a type -> its number in TFLite's schema (``TensorType``)."""
-
-_DTYPES = {number: name for name, number in DTYPE_NUMBERS.items()}
 
 
 @dataclass(frozen=True)
@@ -338,7 +321,8 @@ def _names_of(enum: str) -> dict[int, str]:
 
 
 def _dtype(number: int) -> str:
-    return _DTYPES.get(number) or _names_of("TensorType").get(number, f"TYPE_{number}")
+    name = _names_of("TensorType").get(number, f"TYPE_{number}")
+    return name.lower() if name.lower() in DTYPE_NUMBERS else name
 
 
 def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 import deploy
 from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
 from deploy.compiling.debug_database import DebugDatabase
+from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.files import write_text
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, Sample, load_inputs, random_inputs
@@ -100,7 +101,7 @@ class Verification:
         self._inputs = _input_set(models.compiled, options)
         labels = load_labels(options.labels, models.source) if options.labels else {}
         oracles = _oracles(models.source, options.oracle)
-        inference = NpuInference(models.compiled, npu_config(self._build.document.npu))
+        inference = self._inference(models.compiled)
         samples = self._inputs.samples
         answers: list[Sample] = []
         expected: list[list[Sample]] = [[] for _ in oracles]
@@ -148,6 +149,14 @@ class Verification:
                 ),
             ),
         )
+
+    def _inference(self, compiled: Model) -> NpuInference:
+        document = self._build.document
+        npu = npu_named(document.npu)
+        if self._options.counters is None:
+            return NpuInference(compiled, npu)
+        # Only the counters depend on the memories, and only what describes them has to be installed for it.
+        return NpuInference(compiled, npu, memory_system(npu, document.system_config, document.memory_mode))
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a verification that ended without a complete answer."""

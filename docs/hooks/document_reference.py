@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import griffe
+from cli_reference import commands
 from pydantic import BaseModel
 
 from deploy.advising.documents import AdviceDocument
@@ -20,7 +22,10 @@ from deploy.optimizing.document import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
 from deploy.reporting.comparing import Comparison
 from deploy.searching.documents import Candidate, SearchResult
-from deploy.settings import Settings, template
+from deploy.settings.declared import Declared, declared_by
+from deploy.settings.example import schema, template
+from deploy.settings.options import shared_options
+from deploy.settings.project import TRUST_VARIABLE, VERBS
 from deploy.sweeping.documents import SweepDocument
 
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
@@ -44,11 +49,12 @@ Schema = Mapping[str, Any]
 
 
 def schemas() -> dict[str, str]:
-    """File name -> JSON Schema, of every document."""
-    return {
+    """File name -> JSON Schema, of every document and of ``deploy.toml``."""
+    documents = {
         f"{name}.schema.json": json.dumps(model.model_json_schema(mode="serialization"), indent=2) + "\n"
         for name, (model, _) in DOCUMENTS.items()
     }
+    return {**documents, "deploy.toml.schema.json": settings_schema()}
 
 
 def documents_page() -> str:
@@ -134,23 +140,46 @@ def _type(schema: Schema) -> str:
 
 def settings_page() -> str:
     """The keys of ``deploy.toml``, and the file that ``deploy init`` writes."""
-    schema = Settings.model_json_schema()
-    rows = ["| key | type | |", "|---|---|---|"]
-    for key, value in schema["properties"].items():
-        kind = " or ".join(part for part in _type(value).split(" or ") if part != "null")
-        rows.append(f"| `{key}` | {kind} | {_cell(value['description'])} |")
     with tempfile.TemporaryDirectory() as empty:
         example = template(Path(empty))
     return "\n\n".join(
         [
             "# deploy.toml",
-            "Options of `deploy`, kept with a project: in `deploy.toml` of the working folder, else in the table "
-            "`[tool.deploy]` of its `pyproject.toml`. Every key is optional and named as the option is; "
-            "`memory-mode` and `memory_mode` are the same. Paths are relative to that folder. The command line "
-            "wins. An unknown key is an error that names the nearest known one.",
-            "\n".join(rows),
+            "Options of `deploy`, kept with a project: in `deploy.toml`, and in the table `[tool.deploy]` of "
+            "`pyproject.toml`. The nearest folder that has one of them is the project's: the working folder, or "
+            "one above it. Paths are relative to that folder. Every key is optional and named as the option is; "
+            "`memory-mode` and `memory_mode` are the same. An unknown key is an error that names the nearest "
+            "known one. [JSON Schema](schemas/deploy.toml.schema.json)",
+            "The command line wins over the environment (`DEPLOY_NPU=U55-256`), that over `deploy.toml`, that "
+            "over `pyproject.toml`. A switch that is kept is switched off by `--no-...`: `--no-timing`. What "
+            "belongs to a kept model or to kept inputs (`set`, `labels`, and `calibration` where `models:NAME` "
+            "is typed) is not used where others are typed.",
+            "A file that belongs to another user is refused, as git does, since settings can name programs to "
+            f"run; `{TRUST_VARIABLE}=FOLDER` reads it nevertheless.",
+            _options_table(shared_options()),
+            "## Tables of verbs",
+            "What one verb alone takes, or takes differently, stands in its table: `json = 'verdict.json'` in "
+            f"`[{VERBS}.run-fvp]`, `epochs = 3` in `[{VERBS}.models.train]`. Its keys are the verb's options "
+            "([command line](command-line.md)); its variables have the verb in their name: "
+            f"`DEPLOY_RUN_FVP_JSON`. In `[{VERBS}.firmware]`, `build` is the folder and `compile_it` the switch "
+            "`--build`.",
             "## What `deploy init` writes",
             "Into an empty folder; keys whose files it finds are set instead of commented out.",
             f"```toml\n{example.strip()}\n```",
         ]
     )
+
+
+def _options_table(options: Iterable[Declared]) -> str:
+    rows = [f"| `{each.key}` | {each.kind} | {_cell(each.help)} |" for each in options]
+    return "\n".join(["| key | type | |", "|---|---|---|", *rows])
+
+
+def settings_schema() -> str:
+    """The JSON Schema of ``deploy.toml``."""
+    verbs = {
+        context.command_path.removeprefix("deploy "): declared_by(inspect.unwrap(context.command.callback))
+        for context in commands()
+        if context.command.callback is not None
+    }
+    return json.dumps(schema(verbs), indent=2) + "\n"

@@ -25,7 +25,7 @@ from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.face_detection import accuracy, data, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
@@ -140,7 +140,7 @@ class Detector:
 
     def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Raw outputs of the compiled network on the NPU model."""
-        inference = NpuInference(tflite_model.read(self.build.compiled), npu_config(self.build.document.npu))
+        inference = NpuInference(tflite_model.read(self.build.compiled), npu_named(self.build.document.npu))
         parts = [
             inference.run_batch({data.INPUT_NAME: images[start : start + _BATCH, np.newaxis]})
             for start in range(0, len(images), _BATCH)
@@ -176,7 +176,7 @@ def detector(name: str, folder: Path, size: int = data.TRAINED_SIZE) -> Detector
     """
     network = zoo.network(name, [f"size={size}"], trained=True)
     quantized = quantize_network(network)
-    build = compile_model(quantized.model, compile_options(npu_config(NPU)), folder, name=name, source=name)
+    build = compile_model(quantized.model, compile_options(npu_named(NPU)), folder, name=name, source=name)
     return Detector(network, quantized, build, size)
 
 

@@ -21,7 +21,7 @@ from deploy import zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
@@ -66,7 +66,7 @@ def reference_outputs(quantized: Quantized, images: NDArray[np.uint8]) -> dict[s
 
 def npu_outputs(build: BuildFolder, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """Raw outputs of the compiled network on the NPU model; as :func:`reference_outputs`."""
-    inference = NpuInference(tflite_model.read(build.compiled), npu_config(build.document.npu))
+    inference = NpuInference(tflite_model.read(build.compiled), npu_named(build.document.npu))
     parts = [
         inference.run_batch({INPUT_NAME: images[start : start + _NPU_BATCH, np.newaxis]})
         for start in range(0, len(images), _NPU_BATCH)
@@ -166,7 +166,7 @@ def measure_weights(
     quantized = quantize_network(network)
     floats, reference = classify_float(network.model, pixels), reference_outputs(quantized, pixels)
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as folder:
-        options = compile_options(npu_config(TARGET_NPU))
+        options = compile_options(npu_named(TARGET_NPU))
         build = compile_model(quantized.model, options, Path(folder) / "build", name=NAME, source=NAME)
         targets = [on_npu_model(build, pixels[:NPU_MODEL_IMAGES], labels, floats, reference)]
         if machine_images:

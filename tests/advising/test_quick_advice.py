@@ -14,13 +14,13 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
 
 def options_of(npu: str = "U55-128") -> CompileOptions:
-    return compile_options(npu_config(npu))
+    return compile_options(npu_named(npu))
 
 
 def hints_of(model: Model, npu: str = "U55-128") -> dict[str, Hint]:

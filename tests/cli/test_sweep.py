@@ -17,7 +17,7 @@ from deploy.cli.main import run
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA
 from deploy.compiling.vela_config import installed_config
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow  # the model that is compiled is quantized by a fixture
@@ -61,7 +61,7 @@ def test_a_point_is_what_the_vela_command_gives(model: Path, in_folder: Path) ->
     source = tflite_model.read(model)
     for point in json.loads(Path("s.json").read_text())["points"]:
         options = CompileOptions(
-            npu_config(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
+            npu_named(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
         )
         compiled = VELA.compile(source, options).output.model
         assert point["compiled_sha256"] == hashlib.sha256(compiled).hexdigest()

@@ -11,14 +11,14 @@ from deploy.compiling import debug_database
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture(scope="module")
 def compiled(mlperf_tiny: dict[str, Path]) -> Compiled:
     model = tflite_model.read(mlperf_tiny["keyword_spotting"])
-    return VELA.compile(model, compile_options(npu_config("U55-128")), source="kws.tflite")
+    return VELA.compile(model, compile_options(npu_named("U55-128")), source="kws.tflite")
 
 
 def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice(
@@ -38,7 +38,7 @@ def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice(
     rows = counted("table", debug_database.DebugDatabase._rows)
     monkeypatch.setattr(debug_database.DebugDatabase, "_rows", rows)
     model = tflite_model.read(mlperf_tiny["keyword_spotting"])
-    result = VELA.compile(model, compile_options(npu_config("U55-128")))
+    result = VELA.compile(model, compile_options(npu_named("U55-128")))
     assert calls == []
     for _ in range(2):
         assert result.figures and result.placement and result.layers and result.model
@@ -72,4 +72,4 @@ def test_what_cannot_be_compiled_is_named(mlperf_tiny: dict[str, Path]) -> None:
         model.content[:3000], model.tensors, model.operators, model.inputs, model.outputs, None, {}
     )
     with pytest.raises(BadInputError, match=r"^it\.tflite: Vela "):
-        VELA.compile(damaged, compile_options(npu_config("U55-128")), source="it.tflite")
+        VELA.compile(damaged, compile_options(npu_named("U55-128")), source="it.tflite")

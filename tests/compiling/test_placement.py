@@ -8,7 +8,7 @@ from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.compiling.placement import placement_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 
@@ -16,7 +16,7 @@ from deploy.tflite import model as tflite_model
 def anomaly(mlperf_tiny: dict[str, Path]) -> Compiled:
     """Fully connected network with float inputs and outputs and a shape computation that Vela folds away."""
     source = tflite_model.read(mlperf_tiny["anomaly_detection"])
-    return VELA.compile(source, compile_options(npu_config("U55-128")), source="anomaly")
+    return VELA.compile(source, compile_options(npu_named("U55-128")), source="anomaly")
 
 
 def test_every_operator_of_the_source_model_has_its_row(anomaly: Compiled) -> None:

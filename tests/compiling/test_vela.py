@@ -14,12 +14,12 @@ from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 
 def options(npu: str, limit: int | None = None) -> CompileOptions:
-    return compile_options(npu_config(npu), sram_limit=limit)
+    return compile_options(npu_named(npu), sram_limit=limit)
 
 
 def test_the_command_line_names_everything_and_never_show_cpu_operations() -> None:

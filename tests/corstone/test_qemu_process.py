@@ -10,10 +10,10 @@ from simulator import alive
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.errors import NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
-RUNNER = runner_path(npu_config("U55-128"))
+RUNNER = runner_path(npu_named("U55-128"))
 HOLD = """
 import sys, time
 from pathlib import Path

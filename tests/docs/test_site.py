@@ -13,7 +13,7 @@ from page_blocks import ROOT
 from site_build import build
 
 from deploy.cli.main import command_line
-from deploy.settings import Settings
+from deploy.settings.options import shared_options
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}
 
@@ -104,11 +104,13 @@ def test_the_command_line_reference_names_every_verb_with_all_it_takes(site: Pat
 
 def test_the_reference_has_every_setting_and_key(site: Path) -> None:
     settings = text_of(site / "reference" / "settings.html")
-    assert all(f"{key} " in settings for key in Settings.model_fields)
+    assert all(f"{declared.key} " in settings for declared in shared_options())
     schemas = sorted((site / "reference" / "schemas").glob("*.schema.json"))
     documents = text_of(site / "reference" / "documents.html")
     assert {path.name.split(".")[0] for path in schemas} >= {"verdict", "compile", "quantize", "evaluate", "sweep"}
     for path in schemas:
+        if path.name.startswith("deploy.toml"):
+            continue  # its keys are on the page of settings, and in the command line
         schema = json.loads(path.read_text(encoding="utf-8"))
         for part in (schema, *schema.get("$defs", {}).values()):
             for key in part.get("properties", {}):

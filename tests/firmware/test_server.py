@@ -289,7 +289,7 @@ def test_a_port_that_does_not_exist_is_one_message() -> None:
 
 
 def fuzz_sources(project: Path) -> list[Path]:
-    names = ("server.c", "frame.c", "crc32.c", "message.c")
+    names = ("server.c", "notice.c", "frame.c", "crc32.c", "message.c")
     return [
         HERE / "fuzz_server.c",
         HERE / "server_harness.c",

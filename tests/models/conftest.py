@@ -11,7 +11,7 @@ import pytest
 from deploy import zoo
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing.quantization import Quantized
 from deploy.verifying.npu_inference import NpuInference
@@ -28,7 +28,7 @@ class OnNpu:
     quantized: Quantized
 
     def compiled(self, npu: str) -> Compiled:
-        return VELA.compile(self.quantized.model, compile_options(npu_config(npu)))
+        return VELA.compile(self.quantized.model, compile_options(npu_named(npu)))
 
     def operators(self, npu: str) -> list[str]:
         """What Vela left of the network: one ``ethos-u`` where all of it runs on the NPU."""
@@ -36,7 +36,7 @@ class OnNpu:
 
     def differences(self, npu: str, inputs: int = 1) -> dict[str, int]:
         """Output elements in which the NPU model differs from LiteRT's reference kernels, by output."""
-        target = NpuInference(self.compiled(npu).model, npu_config(npu))
+        target = NpuInference(self.compiled(npu).model, npu_named(npu))
         kernels = ReferenceKernels(self.quantized.model)
         (name,) = self.quantized.model.input_names().values()
         shape = self.quantized.document.inputs[0].shape

@@ -12,7 +12,7 @@ from deploy import zoo
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
@@ -228,7 +228,7 @@ def quantized(variant: str, size: int) -> Model:
 
 def refuse_difference(source: Model, npu_name: str) -> None:
     """Compile, and compare the NPU model with the reference kernels on noise, all black and all white."""
-    npu = npu_config(npu_name)
+    npu = npu_named(npu_name)
     compiled = VELA.compile(source, compile_options(npu)).model
     assert [operator.code for operator in compiled.operators] == ["ethos-u"]
     inference, kernels = NpuInference(compiled, npu), ReferenceKernels(source)

@@ -7,7 +7,7 @@ import pytest
 from deploy.build_folder import BuildFolder
 from deploy.compiling.debug_database import DebugDatabase
 from deploy.npu.architecture import Architecture
-from deploy.npu.stream.decoder import decode
+from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
 from deploy.reporting.collecting import collect

@@ -11,7 +11,7 @@ from deploy.build_folder import BuildFolder, Figure
 from deploy.cli.main import run
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.text import agreement_table, print_build
 from deploy.tables import format_figure
@@ -23,7 +23,7 @@ def build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     path = mlperf_tiny["anomaly_detection"]
     return compile_model(
         tflite_model.read(path),
-        compile_options(npu_config("U55-128")),
+        compile_options(npu_named("U55-128")),
         tmp_path_factory.mktemp("report") / "build",
         name="anomaly",
         source=path.name,

@@ -10,14 +10,14 @@ from rewriting.small_graphs import SmallGraph
 from deploy import bounded_process
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiler
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
 from deploy.tflite import model as tflite_model
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
-OPTIONS = compile_options(npu_config("U55-128"))
+OPTIONS = compile_options(npu_named("U55-128"))
 
 
 def two_maxima_and_a_mean() -> Model:

@@ -11,7 +11,7 @@ import pytest
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 from deploy.tflite.arena import ARENA_METADATA, arena_end, arena_offsets
 from deploy.tflite.model import Model, Tensor
@@ -28,7 +28,7 @@ def model(*, subgraphs: tuple[int, ...] = (2,), count: int = 2, offsets: tuple[i
 def compiled(mlperf_tiny: dict[str, Path]) -> Model:
     """For a memory mode with an SRAM of the NPU's own."""
     source = tflite_model.read(mlperf_tiny["keyword_spotting"])
-    return VELA.compile(source, compile_options(npu_config("U65-256"))).model
+    return VELA.compile(source, compile_options(npu_named("U65-256"))).model
 
 
 def test_every_tensor_of_velas_output_has_an_offset_and_constants_have_none(compiled: Model) -> None:

@@ -1,0 +1,41 @@
+"""Which build folder was written last, for verbs that are called without BUILD."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from deploy.errors import BadInputError
+from deploy.files import write_text
+
+FOLDER = Path("build")
+"""Where build folders go by default, below the project's folder."""
+
+_LAST_BUILD = FOLDER / ".last-build.json"
+
+
+def remember_build(path: Path, project: Path) -> None:
+    """Note which build folder was written last in a project; relative to it, so that a project can move.
+
+    Args:
+        path: the build folder.
+        project: the project's folder.
+    """
+    relative = os.path.relpath(path.resolve(), project.resolve())
+    write_text(project / _LAST_BUILD, json.dumps({"build": relative}) + "\n")
+
+
+def last_build(project: Path) -> Path:
+    """The build folder that ``compile`` wrote last in a project.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    try:
+        return project / str(json.loads((project / _LAST_BUILD).read_text(encoding="utf-8"))["build"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            "no build folder was named and none was compiled from here",
+            hints=["`deploy compile MODEL --npu U55-128` writes one", "or name it: `deploy run-fvp BUILD`"],
+        ) from error

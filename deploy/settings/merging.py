@@ -1,0 +1,126 @@
+"""Fills a verb's options in: command line, then environment, then ``deploy.toml``, then ``pyproject.toml``.
+
+The merge itself is click's: settings become its ``default_map``, variables its ``envvar``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from deploy.settings.declared import Declared, declared_by
+from deploy.settings.options import shared_options
+from deploy.settings.project import VERBS, Project
+from deploy.settings.values import check_keys, checked
+
+_TYPED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def settle(command: click.Command, project: Project, verbs: Mapping[str, Any]) -> dict[str, Any]:
+    """Prepare a command line for the settings of a project.
+
+    Every verb gets its environment variables and, for every switch, a way to switch it off again.
+
+    Args:
+        command: the group of all verbs, or of the one that is called.
+        project: where it is called.
+        verbs: all that there are: a settings file may have a table for each.
+
+    Returns:
+        The ``default_map`` to call it with.
+
+    Raises:
+        BadInputError: an unknown key, or a value of the wrong kind; of tables, that of the verb that is called is
+            looked at.
+    """
+    known = [each.key for each in shared_options()]
+    for table in project.tables:
+        check_keys(table.values, [*known, VERBS], table.source)
+        check_keys((name.partition(" ")[0] for name in table.tables), verbs, f"{table.source} [{VERBS}]")
+    return _below(command, project, "")
+
+
+def typed(parameter: str) -> bool:
+    """Whether an option of the running verb was typed, or set in the environment: not kept, and no default."""
+    return click.get_current_context().get_parameter_source(parameter) in _TYPED
+
+
+def _below(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+    if not isinstance(command, click.Group):
+        return _verb(command, project, name)
+    return {verb: _below(each, project, f"{name} {verb}".strip()) for verb, each in command.commands.items()}
+
+
+def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+    function = getattr(command.callback, "__wrapped__", command.callback)
+    if function is None:
+        return {}
+    by_parameter = {each.parameter: each for each in declared_by(function)}
+    kept = _kept(tuple(by_parameter.values()), project, name)
+    values: dict[str, Any] = {}
+    for parameter in command.params:
+        declared = by_parameter.get(parameter.name or "")
+        if declared is None:
+            continue
+        own = f"{name} {declared.key}".replace("-", "_").replace(" ", "_").upper()
+        parameter.envvar = [f"DEPLOY_{own}"]
+        if declared.shared is not None:
+            parameter.envvar.append(f"DEPLOY_{declared.key.upper()}")
+        if isinstance(parameter, click.Option) and declared.kind == "switch" and not parameter.secondary_opts:
+            parameter.secondary_opts = [f"--no-{long[2:]}" for long in parameter.opts if long.startswith("--")]
+        if declared.key in kept:
+            value = kept[declared.key]
+            values[declared.parameter] = [value] if parameter.nargs == -1 else value
+    command.callback = _dropping(command, by_parameter)
+    return values
+
+
+def _kept(options: tuple[Declared, ...], project: Project, verb: str) -> dict[str, Any]:
+    """Key -> value that the project's files give a verb; the strongest wins, a verb's table over the top."""
+    found: dict[str, Any] = {}
+    by_key = {each.key: each for each in options}
+    for table in project.tables:
+        own = table.tables.get(verb, {})
+        source = f"{table.source} [{VERBS}.{verb.replace(' ', '.')}]"
+        check_keys(own, by_key, source)
+        for key, value in own.items():
+            found.setdefault(key, checked(by_key[key], value, source, project.folder))
+    for table in project.tables:
+        for declared in shared_options():
+            if declared.key in table.values:
+                # Also where this verb does not take it: a mistake is told at once.
+                value = checked(declared, table.values[declared.key], table.source, project.folder)
+                mine = by_key.get(declared.key)
+                if mine is not None and mine.shared is not None:
+                    found.setdefault(declared.key, value)
+    return found
+
+
+def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> Callable[..., Any] | None:
+    """The verb, called without kept values that belong to another option's kept value when that one was typed."""
+    callback = command.callback
+    owners = {each.key: each for each in by_parameter.values()}
+    belonging = [
+        (each, each.shared, owners[each.shared.belongs_to])
+        for each in by_parameter.values()
+        if each.shared is not None and each.shared.belongs_to in owners
+    ]
+    if not belonging or callback is None:
+        return callback
+
+    @functools.wraps(callback)
+    def call(**values: Any) -> Any:
+        context = click.get_current_context()
+        for each, shared, owner in belonging:
+            typed = context.get_parameter_source(owner.parameter) in _TYPED
+            applies = shared.belongs_if is None or shared.belongs_if(str(values[owner.parameter]))
+            from_file = context.get_parameter_source(each.parameter) is ParameterSource.DEFAULT_MAP
+            if typed and applies and from_file:
+                values[each.parameter] = None
+        return callback(**values)
+
+    return call

@@ -1,0 +1,165 @@
+"""The options that verbs share, each declared once: its name, type, help, default, key and example.
+
+A verb takes them in its signature (``npu: options.Npu``). What only one verb takes is declared in that verb's
+file; every one of them can be kept in the verb's table of ``deploy.toml``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from deploy.hardware.npus import listed
+from deploy.settings.declared import Declared, Shared, argument, declaration, option
+
+
+def _network(text: str) -> bool:
+    return text.startswith("models:")
+
+
+MODEL = Shared("model", example="model.keras", names_path=lambda text: not _network(text))
+Model = Annotated[
+    str | None, argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME."), MODEL
+]
+SET = Shared("set", example=["size=96"], belongs_to="model")
+Set = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="An option of the network that models:NAME or FILE.py:function builds, e.g. size=96; repeatable.",
+    ),
+    SET,
+]
+Calibration = Annotated[
+    str | None,
+    option(help="Real data for float models: .npz, .npy, a folder of images, FILE.py:function; or random."),
+    Shared(
+        "calibration",
+        example="calibration.npz",
+        names_path=lambda text: text != "random",
+        belongs_to="model",
+        belongs_if=_network,  # a network that is named brings its own
+    ),
+]
+Samples = Annotated[
+    int | None, option(help="Samples to calibrate with; default 200.", min=1), Shared("samples", example=200)
+]
+Io = Annotated[
+    str | None,
+    option(help="Inputs and outputs of float models: uint8 (default) or int8."),
+    Shared("io", example="uint8", choices=("uint8", "int8")),
+]
+NPU = Shared("npu", example="U55-128")
+Npu = Annotated[str | None, option(help=f"{listed()}."), NPU]
+SystemConfig = Annotated[
+    str | None,
+    option(help="Section of Vela's Arm/vela.ini."),
+    Shared("system_config", example="Ethos_U55_High_End_Embedded"),
+]
+MemoryMode = Annotated[
+    str | None, option(help="Section of Vela's Arm/vela.ini."), Shared("memory_mode", example="Shared_Sram")
+]
+Optimise = Annotated[
+    str | None,
+    option(help="Vela's strategy: Performance (default) or Size."),
+    Shared("optimise", example="Performance", choices=("Performance", "Size")),
+]
+SramLimit = Annotated[
+    str | None,
+    option(help="Most SRAM the model may take: bytes, 512K, 2M. Default: the board's."),
+    Shared("sram_limit", example="2M", sizes=True),
+]
+Advice = Annotated[
+    str | None,
+    option(
+        help="What would make the model cheaper: quick (default) has the operators tried alone, full whole "
+        "networks, too, which takes minutes; or none."
+    ),
+    Shared("advice", example="quick", choices=("none", "quick", "full")),
+]
+BUILD = Shared("build", example="build/model-u55-128")
+Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
+Builds = Annotated[
+    list[Path] | None,
+    argument(metavar="BUILD...", help="Build folder, default the one compiled last; several are compared."),
+    BUILD,
+]
+BuildOutput = Annotated[
+    Path | None, option("-o", "--output", help="Build folder; default build/<model>-<npu>."), BUILD
+]
+Board = Annotated[
+    str | None,
+    option(help="Board that firmware is rendered for; default corstone-300."),
+    Shared("board", example="corstone-300"),
+]
+Firmware = Annotated[
+    str | None,
+    option(help="What to boot: runner (Arm's prebuilt TFLM runner; default), npu, tflm, or FILE.elf."),
+    Shared("firmware", example="runner", names_path=lambda text: text not in ("runner", "npu", "tflm")),
+]
+Fvp = Annotated[
+    str | None,
+    option(help="Path of Arm's FVP, docker:IMAGE, or open. Default: Arm's where installed, else open."),
+    # A word alone may be the name of a program on the PATH.
+    Shared("fvp", example="open", names_path=lambda text: "/" in text and not text.startswith("docker:")),
+]
+INPUTS = Shared("inputs", example="test.npz")
+Inputs = Annotated[Path | None, option(help=".npz with an array per input; default: made-up data."), INPUTS]
+LabelledData = Annotated[
+    str | None, option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."), INPUTS
+]
+Labels = Annotated[
+    Path | None,
+    option(help=".json with class names and true labels."),
+    Shared("labels", example="labels.json", belongs_to="inputs"),
+]
+COUNT = Shared("count", example=16)
+Count = Annotated[int | None, option(help="How many inputs to run.", min=1), COUNT]
+Jobs = Annotated[
+    int | None, option(help="Machines side by side; default: one a core.", min=1), Shared("jobs", example=2)
+]
+Scheduler = Annotated[
+    str | None,
+    option(help="Work on the workers of this Dask cluster: tcp://HOST:PORT of a scheduler you trust."),
+    Shared("scheduler", example="tcp://127.0.0.1:8786"),
+]
+Tolerance = Annotated[
+    float | None,
+    option(help="Largest difference that passes, in LSB; default 1.", min=0),
+    Shared("tolerance", example=1),
+]
+Timeout = Annotated[
+    float | None,
+    option(help="Seconds a boot, or on a board an input, may take; default: 120, more for large models.", min=1),
+    Shared("timeout", example=120),
+]
+Timing = Annotated[
+    bool,
+    option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).", default=False),
+    Shared("timing", example=False),
+]
+
+# What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
+Quiet = Annotated[bool, option("--quiet", "-q", help="Print nothing but errors.", default=False)]
+QuietVerdict = Annotated[bool, option("--quiet", "-q", help="Print the verdict only.", default=False)]
+ConverterVerbose = Annotated[
+    bool, option("--verbose", "-v", help="Show what the converter prints.", default=False)
+]
+VerdictJson = Annotated[Path | None, option("--json", help="Write the verdict document here.")]
+VerdictJunit = Annotated[Path | None, option("--junit", help="Write the verdict as JUnit XML here.")]
+
+
+def shared_options() -> tuple[Declared, ...]:
+    """The options with a key at the top of ``deploy.toml``, in the order of this file."""
+    found: dict[str, Declared] = {}
+    for name, value in globals().items():
+        declared = _declared(name, value)
+        if declared is not None and declared.shared is not None:
+            found.setdefault(declared.key, declared)
+    return tuple(found.values())
+
+
+def _declared(name: str, value: Any) -> Declared | None:
+    marked = any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ()))
+    return declaration(name, value) if marked else None
