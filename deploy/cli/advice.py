@@ -82,14 +82,13 @@ class Advising:
     def _quick(self) -> None:
         from deploy.advising.quick import candidates, quick_hints
         from deploy.advising.time_limit import TimeLimit
-        from deploy.compiling.fitting import vela_options
+        from deploy.compiling.compiler import Compiler
         from deploy.tflite.graph import Graph
 
         with self._noted():
             self._found = candidates(Graph(self._model))
-            limit = TimeLimit(self._run, QUICK_S)
-            asked = vela_options(self._options)
-            self._hints += quick_hints(self._found, asked, optimize=self._optimize, run=limit.run)
+            compiler = Compiler(TimeLimit(self._run, QUICK_S).run)
+            self._hints += quick_hints(self._found, self._options, optimize=self._optimize, compiler=compiler)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -158,6 +157,7 @@ class Advising:
             return
         from deploy.advising.input_size import largest_input
         from deploy.cli.fitting import builder
+        from deploy.compiling.compiler import Compiler
 
         hint = largest_input(
             builder(self._source),
@@ -165,6 +165,7 @@ class Advising:
             network_costs(build.document.figures).sram_bytes or 0,
             self._options,
             self._source.text,
+            Compiler(self._run),
             seconds=SECONDS,
             say=lambda words: say(words.removeprefix("trying ")),
         )

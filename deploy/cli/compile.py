@@ -65,6 +65,7 @@ def compile_(
     from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
@@ -118,12 +119,13 @@ def compile_(
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
+    compiler = Compiler(run)
     try:
         opened = compile_model(
-            quantized, wanted, folder, name=source.name, source=text, extra=extra, notes=notes, run=run
+            quantized, wanted, folder, name=source.name, source=text, extra=extra, notes=notes, compiler=compiler
         )
     except DoesNotFitError as error:
-        raise with_advice(error, source, quantized, wanted, quiet=quiet) from error
+        raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)

@@ -56,6 +56,7 @@ def optimize(
     from deploy.cli.console import stdout
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_named
@@ -102,7 +103,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
-        run=click.get_current_context().with_resource(starting_vela()),
+        compiler=Compiler(click.get_current_context().with_resource(starting_vela())),
         say=say,
     )
     document = optimized.document

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -15,10 +14,11 @@ from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
+from deploy.tflite.arena import arena_end, arena_offsets
 from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.model import Model, Operator, read
+from deploy.tflite.model import NPU_OPERATOR, Model
+from deploy.tflite.npu_operators import npu_operators
 
-ETHOS_U = "ethos-u"
 ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
 NHCWB16 format may reach past the end of a tensor."""
@@ -102,7 +102,7 @@ class FirmwareNetwork:
     @property
     def cpu_operators(self) -> tuple[str, ...]:
         """Codes of the operators that stay on the CPU, each once, sorted."""
-        return tuple(sorted(set(self.operators) - {ETHOS_U}))
+        return tuple(sorted(set(self.operators) - {NPU_OPERATOR}))
 
     @property
     def model_in_sram(self) -> bool:
@@ -159,16 +159,21 @@ def read_network(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
             hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
         )
-    model = read(build.compiled)
-    custom = [operator for operator in model.operators if operator.code == ETHOS_U]
-    if not custom:
+    model = build.compiled_model
+    on_npu = npu_operators(model)
+    if not on_npu:
         raise BadInputError(
             f"{build.compiled}: no ethos-u operator in it: the NPU would have nothing to do",
             hints=["`deploy report` says why the operators stay on the CPU"],
         )
-    offsets = _arena_offsets(model, str(build.compiled))
-    fast = {operator.inputs[3] for operator in custom if _has_fast_memory(operator)}
-    payloads = [_payload(model, operator, str(build.compiled)) for operator in custom]
+    offsets = arena_offsets(model)
+    fast = {operator.fast.index for operator in on_npu if operator.has_fast_memory}
+    for operator in on_npu:
+        try:
+            npu.parse_payload(operator.payload_bytes)
+        except npu.NpuError as error:
+            raise BadInputError(f"{build.compiled}: the command stream is damaged: {error}") from error
+    first, weights = on_npu[0], on_npu[0].constants.data
     single = len(model.operators) == 1
     network = FirmwareNetwork(
         board=board,
@@ -181,11 +186,11 @@ def read_network(
         outputs=_tensors(document.outputs, model, model.outputs, offsets, labels or {}),
         operators=tuple(operator.code for operator in model.operators),
         model=model.content,
-        commands=payloads[0] if single else b"",
-        weights=_constant(model, custom[0].inputs[1]) if single else b"",
+        commands=first.payload_bytes if single else b"",
+        weights=weights.tobytes() if single and weights is not None else b"",
         config_word=config.config_word,
-        scratch_bytes=_end(model, offsets, leave_out=fast),
-        planned_bytes=_end(model, offsets, leave_out=set()),
+        scratch_bytes=arena_end(model, offsets, leave_out=fast),
+        planned_bytes=arena_end(model, offsets),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
     )
     _check_memory(network)
@@ -198,7 +203,7 @@ def check_single_operator(network: FirmwareNetwork) -> None:
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator; lists the operators.
     """
-    if network.operators == (ETHOS_U,):
+    if network.operators == (NPU_OPERATOR,):
         unplaced = [t.record.name for t in (*network.inputs, *network.outputs) if t.arena_offset < 0]
         if unplaced:
             raise BadInputError(
@@ -218,45 +223,6 @@ def check_single_operator(network: FirmwareNetwork) -> None:
 
 def _rounded(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
-
-
-def _has_fast_memory(operator: Operator) -> bool:
-    return len(operator.inputs) > 3 and operator.inputs[3] != operator.inputs[2]
-
-
-def _constant(model: Model, index: int) -> bytes:
-    data = model.tensors[index].data
-    return b"" if data is None else data.tobytes()
-
-
-def _payload(model: Model, operator: Operator, source: str) -> bytes:
-    if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
-        raise BadInputError(f"{source}: an ethos-u operator has fewer than four inputs")
-    payload = _constant(model, operator.inputs[0])
-    try:
-        npu.parse_payload(payload)
-    except npu.NpuError as error:
-        raise BadInputError(f"{source}: the command stream is damaged: {error}") from error
-    return payload
-
-
-def _arena_offsets(model: Model, source: str) -> tuple[int, ...]:
-    """Offset of every tensor. Metadata: int32 version, subgraph, count, one offset per tensor (-1: none)."""
-    data = model.metadata.get("OfflineMemoryAllocation", b"")
-    count = struct.unpack_from("<3i", data)[2] if len(data) >= 12 else -1
-    if count != len(model.tensors) or len(data) < 12 + 4 * count:
-        raise BadInputError(
-            f"{source}: its OfflineMemoryAllocation metadata does not match its tensors",
-            hints=["run `deploy compile` again"],
-        )
-    return struct.unpack_from(f"<{count}i", data, 12)
-
-
-def _end(model: Model, offsets: tuple[int, ...], leave_out: set[int]) -> int:
-    return max(
-        (offsets[t.index] + t.nbytes for t in model.tensors if offsets[t.index] >= 0 and t.index not in leave_out),
-        default=0,
-    )
 
 
 def _tensors(

@@ -16,6 +16,7 @@ from deploy.firmware_project import c_identifiers
 from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
 from deploy.hardware.sizes import short
 from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import NPU_OPERATOR
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -120,7 +121,7 @@ def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
 
     TFLM names them after TFLite's operators: ``DEPTHWISE_CONV_2D`` is ``AddDepthwiseConv2D``.
     """
-    special = {"ethos-u": "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
+    special = {NPU_OPERATOR: "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
     special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "PADV2": "PadV2"}
     special |= {"BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}
     special |= {"TFLite_Detection_PostProcess": "DetectionPostprocess"}

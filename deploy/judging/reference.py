@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.processes.forked import fatal_signal
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
 _OPTIMISED = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
@@ -59,7 +59,7 @@ class ReferenceKernels:
         if custom:
             raise BadInputError(
                 f"the reference kernels cannot run the custom operator {', '.join(custom)}",
-                hints=["pass the model before Vela compiled it"] if "ethos-u" in custom else [],
+                hints=["pass the model before Vela compiled it"] if NPU_OPERATOR in custom else [],
             )
         self.version = _version()
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}

@@ -14,15 +14,14 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
 from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
-from deploy.optimizing.context import Compiled, Context, Outcome
+from deploy.optimizing.context import Context, Outcome
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
-from deploy.processes import supervisor
-from deploy.processes.supervisor import Run
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.tflite.graph import Graph
@@ -50,7 +49,7 @@ def optimize(
     source: str,
     tolerance: float,
     exact: bool = False,
-    run: Run = supervisor.run,
+    compiler: Compiler = VELA,
     say: Callable[[str], None] = lambda text: None,
 ) -> Optimized:
     """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.
@@ -62,7 +61,7 @@ def optimize(
         source: names the model in errors.
         tolerance: largest difference of an output in LSB.
         exact: use only forms that compute the same integers by construction.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles models.
         say: told what is being done.
 
     Raises:
@@ -73,7 +72,7 @@ def optimize(
     check_model(model, source)
     Graph(model)  # refuses what cannot be rewritten before any work
     say("compiling the model as it is")
-    context = Context(model, source, options, run)
+    context = Context(model, source, options, compiler)
     before = context.compiled(model)
     say("running it on the kernels")
     original = Original(model, inputs.samples)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.compiling import vela
-from deploy.compiling.compile_options import CompileOptions, compile_options, parse_size
+from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu, modelled, npu_named
@@ -50,9 +49,9 @@ def targets(
     memory_names = _names("--memory-mode", memories, config.memories)
     found: dict[CompileOptions, None] = {}
     skipped: dict[Skipped, None] = {}
-    wanted = [name.capitalize() for name in _listed("--optimise", strategies)] if strategies else vela.OPTIMISE[:1]
-    if unknown := next((name for name in wanted if name not in vela.OPTIMISE), None):
-        raise BadInputError(f"--optimise {unknown}: choose {' or '.join(vela.OPTIMISE)}, or both with a comma")
+    wanted = [name.capitalize() for name in _listed("--optimise", strategies)] if strategies else OPTIMISE[:1]
+    if unknown := next((name for name in wanted if name not in OPTIMISE), None):
+        raise BadInputError(f"--optimise {unknown}: choose {' or '.join(OPTIMISE)}, or both with a comma")
     limit = parse_size(sram_limit) if sram_limit is not None else None
     for npu in dict.fromkeys(chosen):
         for system, memory in _sections(npu, system_names, memory_names):

@@ -15,9 +15,7 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import place
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
@@ -82,15 +80,13 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        run = warm.pool(vela.MODULE, vela.IMPORTED).run
-        result = vela.compile_bytes(content, vela_options(options), source="the model", run=run)
-        compiled = tflite_model.load(result.compiled, source="Vela's output")
-        placement = place(model, compiled, result.layers, result.fallbacks)
+        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        compiled = compiler.compile(model, options)
         return PointResult(
-            compiled_sha256=sha256_of_bytes(result.compiled),
-            figures=figures_of(result.summary, placement.operators, options, f"Vela {vela.version()}"),
-            cpu_operators=tuple(operator.type for operator in placement.operators if operator.placement == "CPU"),
-            warnings=(*warnings, *placement.warnings),
+            compiled_sha256=sha256_of_bytes(compiled.output.model),
+            figures=compiled.figures,
+            cpu_operators=tuple(operator.type for operator in compiled.cpu_operators),
+            warnings=(*warnings, *compiled.placement.warnings),
             versions=versions(),
         ).model_dump(mode="json")
     except DeployError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
-from deploy.compiling.debug_database import DebugDatabase, read_debug_database
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.files import write_text
@@ -85,7 +85,7 @@ class Verification:
             on_progress(len(judgement.answers), len(samples))
         elapsed = time.monotonic() - start
         if self._options.counters is not None:
-            database = _debug_database(self._build, models.source)
+            database = _debug_database(self._build)
             write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
         opinion = judgement.opinion(judge)
         operators, explanations = self._explained(models, session.inference, samples, opinion)
@@ -149,15 +149,14 @@ def walk_layers(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    capture = LayerCapture(source, _debug_database(build, source))
+    capture = LayerCapture(source, _debug_database(build))
     inputs = stacked(samples)
     return walk(source, capture, inputs, inference.run_batch(inputs, capture))
 
 
-def _debug_database(build: BuildFolder, source: Model) -> DebugDatabase:
-    found = sorted((build.path / VELA_FOLDER).glob("*_debug.xml"))
-    if not found:
+def _debug_database(build: BuildFolder) -> DebugDatabase:
+    if not build.debug:
         raise BadInputError(
             f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]
         )
-    return read_debug_database(found[0], source)
+    return build.debug

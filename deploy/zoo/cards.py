@@ -18,11 +18,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy import zoo
-from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import NPU_OPERATOR
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
 from deploy.hardware.npus import modelled, npu_named
@@ -60,25 +57,23 @@ def estimate(
         BadInputError: Vela cannot compile it.
         NotInstalledError: Vela is missing.
     """
-    result = vela.compile_bytes(model.content, vela_options(options), source=source)
-    compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
-    values = {figure.name: figure.value for figure in figures_of(result.summary, (), options, "Vela")}
+    compiled = VELA.compile(model, options, source=source)
     return NpuFigures(
         npu=options.npu.name,
         system_config=options.system_config,
         memory_mode=options.memory_mode,
         optimise=options.optimise,
-        cycles=int(values["total_cycles"]),
-        milliseconds=round(values["inference_time"], 6),
-        sram_bytes=int(values["sram_peak"]),
-        flash_bytes=int(values["flash"]),
-        dram_bytes=int(values["dram_peak"]),
-        macs=int(values["macs"]),
-        cpu_operators=dict(Counter(op.code for op in compiled.operators if op.code != NPU_OPERATOR)),
+        cycles=int(compiled.figure("total_cycles")),
+        milliseconds=round(compiled.figure("inference_time"), 6),
+        sram_bytes=int(compiled.figure("sram_peak")),
+        flash_bytes=int(compiled.figure("flash")),
+        dram_bytes=int(compiled.figure("dram_peak")),
+        macs=int(compiled.figure("macs")),
+        cpu_operators=dict(Counter(op.code for op in compiled.model.operators if not op.on_npu)),
         parts={
             name: sum(
                 layer.number("Op Cycles")
-                for layer in result.layers
+                for layer in compiled.layers
                 if re.search(pattern, str(layer.cells["Name"]))
             )
             for name, pattern in (parts or {}).items()

@@ -201,7 +201,7 @@ def compile_quickly(path: Path, npu: Npu, mode: str, folder: Path) -> tuple[Path
 def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> Row:
     row = Row(network.name, npu.name, mode, "error")
     try:
-        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         model = tflite_model.read(compiled)
         outputs = NpuInference(model, npu).run_batch(inputs, capture)
@@ -248,7 +248,7 @@ def walk_exact(network: Network, npu: Npu, mode: str) -> Iterator[OperatorResult
     """The operators of a network compared one by one, for tests of the comparison itself."""
     with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
         compiled, debug = compile_quickly(network.path, npu, mode, Path(folder))
-        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
         yield from walk(network.model, capture, inputs, outputs)

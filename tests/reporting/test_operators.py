@@ -3,6 +3,7 @@
 import pytest
 
 from deploy.build_folder import BuildFolder
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
 from deploy.reporting.data.collecting import collect
 from deploy.reporting.data.operators import limit_of
@@ -92,7 +93,8 @@ def test_ridge_points_are_mac_units_over_bandwidth(
 
 
 def test_a_damaged_database_gives_no_schedule_and_no_error() -> None:
-    assert read_schedule("", MEMORIES) == {}
+    assert read_schedule(DebugDatabase(""), MEMORIES) == {}
     text = '<table name="perf">\n<![CDATA[\nid,source_id\n1,2\n]]></table>'
-    assert read_schedule(text, MEMORIES) == {}
-    assert read_schedule(text + '<table name="source">\n<![CDATA[\nid,ext_key\n2,x\n]]></table>', MEMORIES) == {}
+    assert read_schedule(DebugDatabase(text), MEMORIES) == {}
+    text += '<table name="source">\n<![CDATA[\nid,ext_key\n2,x\n]]></table>'
+    assert read_schedule(DebugDatabase(text), MEMORIES) == {}

@@ -14,9 +14,9 @@ from deploy.hardware.npus import modelled, npu_named
 from deploy.roofline.comparison import compare
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
-from deploy.roofline.windows import Window
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
+from deploy.tflite.options import Window
 
 NPUS = ("U55-128", "U65-256")
 BOUND = 1.3

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from deploy.build_folder import BuildFolder, CompileDocument
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import NotInstalledError
@@ -27,7 +28,7 @@ from deploy.reporting.data.operator_graph import operator_graph
 from deploy.reporting.data.operators import OperatorRow, operator_rows
 from deploy.reporting.data.report import Provenance, Report
 from deploy.reporting.data.roofs import roofs
-from deploy.reporting.data.schedule import MEMORIES, Scheduled, read_schedule
+from deploy.reporting.data.schedule import MEMORIES, OperatorSchedule, read_schedule
 from deploy.reporting.data.traffic import bytes_per_cycle, traffic_of
 
 
@@ -65,12 +66,11 @@ def collect_compilation(build: BuildFolder) -> Report:
     source, compiled = build.source_model, build.compiled_model
     constants_in_sram = _constants_in_sram(document)
     memories = {**MEMORIES, "OnChipFlash": "SRAM"} if constants_in_sram else MEMORIES
-    debug = vela_file(build, "*_debug.xml")
     summary = _summary(vela_file(build, "*_summary_*.csv"))
-    schedule = read_schedule(debug, memories)
+    schedule = read_schedule(build.debug, memories)
     macs_per_cycle = npu_named(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
-    maps = memory_maps(debug, *_steps(operators, schedule), _limits(document))
+    maps = memory_maps(build.debug, *_steps(operators, schedule), _limits(document))
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
@@ -86,19 +86,19 @@ def collect_compilation(build: BuildFolder) -> Report:
         traffic=traffic_of(summary, constants_in_sram=constants_in_sram),
         roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
         graph=operator_graph(source, operators),
-        missing=_missing(debug, summary),
+        missing=_missing(build.debug, summary),
     )
 
 
 def _steps(
-    operators: tuple[OperatorRow, ...], schedule: Mapping[int, Scheduled]
+    operators: tuple[OperatorRow, ...], schedule: Mapping[int, OperatorSchedule]
 ) -> tuple[dict[int, str], dict[int, int], set[int]]:
     """Step of the schedule -> operator that runs in it, -> its cycles, and the steps of operators on the CPU."""
     names: dict[int, str] = {}
     cycles: dict[int, int] = {}
     on_cpu: set[int] = set()
     for row in operators:
-        for step, taken in schedule.get(row.index, Scheduled()).steps.items():
+        for step, taken in schedule.get(row.index, OperatorSchedule()).steps.items():
             if taken or step not in names:
                 names[step] = f"{row.index} {row.type}"
             cycles[step] = cycles.get(step, 0) + taken
@@ -131,7 +131,7 @@ def _summary(text: str) -> dict[str, Cell]:
         return {}
 
 
-def _missing(debug: str, summary: Mapping[str, Cell]) -> tuple[str, ...]:
+def _missing(debug: DebugDatabase, summary: Mapping[str, Cell]) -> tuple[str, ...]:
     said = []
     if not debug:
         said.append("Vela's debug database is not in the build folder: no limits, memory map and roofline")

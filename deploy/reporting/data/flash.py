@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.compiling.placement import NPU_OPERATOR
 from deploy.reporting.data.names import short_name, shown
 from deploy.reporting.data.operators import Operator
-from deploy.reporting.data.schedule import Scheduled
+from deploy.reporting.data.schedule import OperatorSchedule
 from deploy.tflite.model import Model
+from deploy.tflite.npu_operators import npu_operators
 
 _WEIGHTS_INPUT = 1
 """The input of TFLite's convolutions and fully connected layers that holds the weights."""
@@ -55,7 +55,7 @@ class Flash:
         return sum(part.size for part in self.parts)
 
 
-def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) -> Flash:
+def flash_of(source: Model, compiled: Model, schedule: Mapping[int, OperatorSchedule]) -> Flash:
     """Take the compiled model apart.
 
     Args:
@@ -63,12 +63,9 @@ def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) 
         compiled: Vela's output.
         schedule: what Vela scheduled for each operator; without it weights and other constants are one part.
     """
-    streams: set[int] = set()
-    constants: set[int] = set()
-    for operator in compiled.operators:
-        if operator.code == NPU_OPERATOR and len(operator.inputs) >= 2:
-            streams.add(operator.inputs[0])
-            constants.add(operator.inputs[1])
+    on_npu = npu_operators(compiled)
+    streams = {operator.payload.index for operator in on_npu}
+    constants = {operator.constants.index for operator in on_npu}
     commands, read_only, others = 0, 0, 0
     counted: set[int] = set()
     for tensor in compiled.tensors:
@@ -93,7 +90,7 @@ def flash_of(source: Model, compiled: Model, schedule: Mapping[int, Scheduled]) 
     return Flash(tuple(FlashPart(name, size) for name, size in parts if size > 0), _compressed(source, schedule))
 
 
-def _compressed(source: Model, schedule: Mapping[int, Scheduled]) -> tuple[CompressedWeights, ...]:
+def _compressed(source: Model, schedule: Mapping[int, OperatorSchedule]) -> tuple[CompressedWeights, ...]:
     found = []
     for index, scheduled in sorted(schedule.items()):
         if not scheduled.weights or index >= len(source.operators):

@@ -1,9 +1,7 @@
 """Which tensor occupies which bytes of SRAM and DRAM during an inference, as Vela allocated them.
 
-From the table ``tensors`` of Vela's debug database: ``start_time`` and ``end_time`` (both included) count steps of
-the schedule, of which ``time_index`` of the table ``perf_debug`` says which operator runs in it. Between two
-operators lies a step in which weights of the next one are fetched. (Observed in Vela 5.2.0; a test holds the
-table against the addresses in the command stream.)
+From Vela's debug database. Between two operators lies a step of the schedule in which weights of the next one are
+fetched. (Observed in Vela 5.2.0; a test holds the allocations against the addresses in the command stream.)
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
-from deploy.compiling.vela_reports import debug_table
+from deploy.compiling.debug_database import CONSTANT, WEIGHT_BUFFER, Allocation, DebugDatabase
 from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
 from deploy.reporting.data.names import short_name
 from deploy.reporting.data.schedule import MEMORIES
@@ -25,12 +23,11 @@ MAX_STEPS = 1_000_000
 _CPU_WIDTHS = 50
 """An operator on the CPU, whose cycles Vela does not know, is drawn as wide as this part of the NPU's time."""
 
-_WEIGHT_BUFFER = "OpBuffering"
 _WRITABLE = ("SRAM", "DRAM")
 
 
 def memory_maps(
-    debug: str,
+    debug: DebugDatabase,
     operators: Mapping[int, str],
     cycles: Mapping[int, int],
     on_cpu: Collection[int],
@@ -39,17 +36,17 @@ def memory_maps(
     """SRAM and DRAM over time; memories that hold nothing are left out.
 
     Args:
-        debug: the text of Vela's ``*_debug.xml``; empty where there is none.
+        debug: Vela's debug database.
         operators: step -> the operator that runs in it.
         cycles: step -> cycles that it takes; without any, every step counts as one.
         on_cpu: steps of operators on the CPU.
         limits: memory -> bytes that the model may take.
     """
     by_memory: dict[str, dict[tuple[int, int, int, int], LiveTensor]] = {}
-    for row in debug_table(debug, "tensors"):
-        memory = MEMORIES.get(row.get("memory") or "")
-        tensor = _tensor(row)
-        if memory in _WRITABLE and tensor is not None and row.get("usage") != "Constant":
+    for allocation in debug.allocations:
+        memory = MEMORIES.get(allocation.memory)
+        tensor = _tensor(allocation)
+        if memory in _WRITABLE and tensor is not None and allocation.usage != CONSTANT:
             # An operator that works in place has input and output in the same bytes; the first name stands.
             place = (tensor.start, tensor.end, tensor.address, tensor.size)
             by_memory.setdefault(memory, {}).setdefault(place, tensor)
@@ -95,16 +92,14 @@ def _memory_map(
     )
 
 
-def _tensor(row: Mapping[str, str]) -> LiveTensor | None:
-    try:
-        tensor = LiveTensor(
-            name=short_name(row["name"] or ""),
-            kind="weight buffer" if row["usage"] == _WEIGHT_BUFFER else "feature map",
-            start=int(row["start_time"]),
-            end=int(row["end_time"]),
-            address=int(row["start_address"], 16),
-            size=int(row["size"], 16),
-        )
-    except (KeyError, ValueError, TypeError):
+def _tensor(allocation: Allocation) -> LiveTensor | None:
+    if allocation.size <= 0 or not 0 <= allocation.first <= allocation.last < MAX_STEPS:
         return None
-    return tensor if tensor.size > 0 and 0 <= tensor.start <= tensor.end < MAX_STEPS else None
+    return LiveTensor(
+        name=short_name(allocation.name),
+        kind="weight buffer" if allocation.usage == WEIGHT_BUFFER else "feature map",
+        start=allocation.first,
+        end=allocation.last,
+        address=allocation.address,
+        size=allocation.size,
+    )

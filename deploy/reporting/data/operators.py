@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.build_folder import CompileDocument
 from deploy.reporting.data.names import short_name, shown
-from deploy.reporting.data.schedule import LIMITS, Scheduled
+from deploy.reporting.data.schedule import LIMITS, OperatorSchedule
 from deploy.tflite.model import Model
 
 UNKNOWN = "unknown"
@@ -62,7 +62,7 @@ class OperatorRow(Operator):
 
 
 def operator_rows(
-    document: CompileDocument, source: Model, schedule: Mapping[int, Scheduled], macs_per_cycle: int
+    document: CompileDocument, source: Model, schedule: Mapping[int, OperatorSchedule], macs_per_cycle: int
 ) -> tuple[OperatorRow, ...]:
     """One row an operator of the source model, in its order.
 
@@ -74,7 +74,7 @@ def operator_rows(
     """
     rows = []
     for record in document.operators:
-        scheduled = schedule.get(record.index, Scheduled())
+        scheduled = schedule.get(record.index, OperatorSchedule())
         cycles, macs = record.npu_cycles, record.macs
         traffic: dict[str, int] = {}
         for (memory, _, _), size in scheduled.traffic.items():

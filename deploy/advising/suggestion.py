@@ -11,10 +11,10 @@ from deploy.tflite.graph import Graph
 
 
 @dataclass(frozen=True)
-class Place:
+class Suggestion:
     """A part of a network that can be had cheaper.
 
-    Places of one kind, title and action become one hint.
+    Those of one kind, title and action become one hint.
 
     Attributes:
         kind: of the hint.
@@ -38,4 +38,4 @@ class Place:
     subject: int | None = None
 
 
-Finder = Callable[[Graph], Iterator[Place]]
+Finder = Callable[[Graph], Iterator[Suggestion]]

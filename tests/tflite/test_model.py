@@ -27,6 +27,11 @@ def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:
     assert image.data is None
 
 
+def test_each_subgraph_is_counted(mlperf_tiny: dict[str, Path]) -> None:
+    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    assert model.tensor_counts == (len(model.tensors),)
+
+
 @pytest.mark.tensorflow
 def test_the_signature_names_heads_of_equal_size(tiny_tflite: Path) -> None:
     model = tflite_model.read(tiny_tflite)
