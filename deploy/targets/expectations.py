@@ -41,7 +41,7 @@ class Expectations:
             sha256_of_bytes(compiled.content),
             named_inputs(compiled),
             {name: compiled.tensors[index] for index, name in compiled.output_names().items()},
-            any(operator.code == "ethos-u" for operator in compiled.operators),
+            any(operator.on_npu for operator in compiled.operators),
         )
 
     def check_hello(self, hello: Hello) -> None:
