@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,16 @@ def test_a_session_with_a_target_knows_nothing_of_references_labels_and_verdicts
 
 def test_judging_knows_nothing_of_what_answers() -> None:
     assert offenders(ROOT / "judging", "targets", "verifying", "evaluating", "simulators", "corstone", "npu") == []
+
+
+def test_processes_are_started_in_one_package_that_knows_nothing_of_the_others() -> None:
+    own = ROOT / "processes"
+    starting = re.compile(r"\b(import subprocess|from subprocess|import multiprocessing|os\.fork\(|os\.system\()")
+    files = [file for folder in (ROOT, MODELS) for file in folder.rglob("*.py") if own not in file.parents]
+    assert [str(file) for file in files if starting.search(file.read_text(encoding="utf-8"))] == []
+    names = {name for file in own.glob("*.py") for name in imported(file)}
+    assert {name for name in names if not name.startswith(("deploy.processes", "deploy.errors"))} == set()
+
+
+def test_the_open_machine_knows_nothing_of_who_starts_it() -> None:
+    assert offenders(ROOT / "corstone", "targets", "simulators", "cli") == []
