@@ -25,7 +25,7 @@ import numpy as np
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_config
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.weights.layout import cache as weight_cache
+from deploy.npu.weights import cache as weight_cache
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
@@ -75,9 +75,9 @@ class Decoding:
         self._prepare = weight_cache._prepare
 
     def __enter__(self) -> Decoding:
-        def prepare(*words: Any) -> weight_cache.PreparedWeights:
+        def prepare(*words: Any, **named: Any) -> weight_cache.PreparedWeights:
             start = time.perf_counter()
-            found = self._prepare(*words)
+            found = self._prepare(*words, **named)
             self.seconds += time.perf_counter() - start
             return found
 

@@ -226,7 +226,7 @@ def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> 
     )
     shown = [i for i, boxes in enumerate(truth) if len(boxes)][:_SHOWN]
     sheet = pictures.sheet(
-        images[shown], [found["float"][i] for i in shown], [found["on target"][i] for i in shown]
+        [images[i] for i in shown], [found["float"][i] for i in shown], [found["on target"][i] for i in shown]
     )
     return results, sheet
 
