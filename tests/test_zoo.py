@@ -15,7 +15,7 @@ import pytest
 from deploy import user_function, zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.datasets import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
 from deploy.quantizing.float_model import INSTALL_TENSORFLOW
 from deploy.zoo.project import read

@@ -22,11 +22,11 @@ from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.npus import NpuConfig
 from deploy.models.mobilenetv4.blocks import Network
-from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
+from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network
 from deploy.models.mobilenetv4.predicted import predicted_layers
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
-from deploy.quantizing.float_model import freeze_keras
+from deploy.quantizing.float_model import freeze_keras, import_keras
 from deploy.roofline import estimate
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
+from deploy.models.datasets import fashion_mnist
 from deploy.models.mobilenetv4.blocks import Network
-from deploy.models.mobilenetv4.builder import OUTPUT_NAME, build_network, import_keras
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.mobilenetv4.builder import OUTPUT_NAME, build_network
+from deploy.quantizing.float_model import import_keras
 from deploy.searching.documents import ACCURACY
 from deploy.searching.oracle import CLASSES
 from deploy.searching.search import Trained
@@ -144,7 +145,8 @@ def _learning_rate(progress: float) -> NDArray[np.float32]:
 
 
 def _network_input(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
-    scaled = images[..., np.newaxis] if size == fashion_mnist.SIDE else fashion_mnist.network_input(images)
+    times = size // fashion_mnist.SIDE
+    scaled = images.repeat(times, axis=1).repeat(times, axis=2)[..., np.newaxis]
     return scaled.astype(np.float32) / np.float32(255)
 
 

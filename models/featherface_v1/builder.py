@@ -96,11 +96,9 @@ def build(options: Options | None = None) -> Any:
         NotInstalledError: TensorFlow is missing.
     """
     options = options or Options()
-    from deploy.quantizing.float_model import import_tensorflow
+    from deploy.quantizing.float_model import import_keras
 
-    import_tensorflow()
-    import keras
-
+    keras = import_keras()
     from deploy.models.face_blocks.attention import CBAM
     from deploy.models.face_blocks.backbone import Features, mobilenet_v1_quarter
     from deploy.models.face_blocks.context import SSH, ConvContext, DeformableContext

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
+from deploy.models.datasets import fashion_mnist
 from deploy.models.distillation.augmentation import (
     CROP_GAIN,
     MAX_SHIFT,
@@ -25,7 +26,6 @@ from deploy.models.distillation.augmentation import (
 from deploy.models.distillation.losses import cross_entropy, distillation_loss, soft_cross_entropy
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.distillation.training import Examples, Recipe, fit
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
 
 TEACHER_LOGITS = np.asarray([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
 STUDENT_LOGITS = np.asarray([[1.0, 1.0, 0.0], [-2.0, 0.0, 1.0]], np.float32)

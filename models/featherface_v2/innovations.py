@@ -1,4 +1,4 @@
-"""The five additions of FeatherFace V2 Ultra: exchange between levels that needs next to no parameters."""
+"""The five additions of the network: exchange between levels that needs next to no parameters."""
 
 from __future__ import annotations
 
