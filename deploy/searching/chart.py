@@ -10,25 +10,24 @@ from deploy.reporting.charts import Chart, Spec
 from deploy.reporting.charts import document as page_chart
 from deploy.reporting.page import content_policy, script_json
 from deploy.searching.documents import ACCURACY, CYCLES, Candidate, SearchResult
-from deploy.searching.space import blocks_text, widths_text
-from deploy.searching.text import HEADINGS, NUMERIC, remarks, row
+from deploy.searching.text import headings, remarks, row
 
 CHART = "pareto.html"
 
 _HEIGHT = 340
 # Paul Tol's bright scheme: distinct for colour-blind readers, on white and on black.
-_COLOURS = {"1: widths": "#4477aa", "2: blocks": "#ee6677"}
+_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 
 
 def pareto(result: SearchResult, candidates: Sequence[Candidate]) -> Chart:
     """Accuracy against cycles: every trained candidate a point, those of the front filled and joined."""
     optimal = {entry.number for entry in result.front}
+    stages = [f"{number}: {name}" for number, name in enumerate(result.stages, start=1)]
     rows = [
         {
+            **candidate.columns,
             "network": candidate.number,
-            "stage": "1: widths" if candidate.stage == 1 else "2: blocks",
-            "widths": widths_text(network := candidate.network.network()),
-            "blocks": blocks_text(network),
+            "stage": stages[candidate.stage - 1],
             "cycles": candidate.value(CYCLES),
             "accuracy": candidate.value(ACCURACY),
             "Pareto-optimal": "yes" if candidate.number in optimal else "no",
@@ -39,7 +38,7 @@ def pareto(result: SearchResult, candidates: Sequence[Candidate]) -> Chart:
     coloured: Spec = {
         "field": "stage",
         "type": "nominal",
-        "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())},
+        "scale": {"domain": stages, "range": list(_COLOURS[: len(stages)])},
     }
     on_front = "datum['Pareto-optimal'] == 'yes'"
     spec: Spec = {
@@ -98,8 +97,7 @@ def page(result: SearchResult, candidates: Sequence[Candidate]) -> str:
     return environment.get_template("search.html.j2").render(
         result=result,
         chart=chart,
-        headings=HEADINGS,
-        numeric=NUMERIC,
+        headings=headings(result),
         rows=[row(entry, result) for entry in result.front],
         remarks=remarks(result),
         data=script_json({chart.key: chart.spec}),

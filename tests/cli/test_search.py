@@ -24,6 +24,8 @@ TINY = ["--oracle", "roofline", "--trials", "3", "--samples", "64", "--epochs", 
         (["--minutes", "0"], "--minutes 0.0: must be positive"),
         (["--trials", "1"], "--trials"),
         (["--samples", "0"], "--samples"),
+        (["models:featherface-v1"], "featherface-v1 cannot be searched"),
+        (["--set", "widht=3"], "models:mobilenetv4 has no option 'widht'"),
     ],
 )
 def test_bad_options_end_with_status_2_before_any_work(

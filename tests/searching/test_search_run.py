@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from search_script import Cheap, search, settings
+from search_script import PROBLEM, Cheap, search, settings
 
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import Network
 from deploy.searching.documents import SearchResult
 from deploy.searching.search import Budget, Search, next_task
+from deploy.searching.space import Description
 from deploy.searching.state import SearchFolder
 
 SCRIPT = Path(__file__).with_name("search_script.py")
@@ -33,7 +33,8 @@ def test_stage_1_searches_widths_and_stage_2_keeps_those_of_its_best(tmp_path: P
     first = {block["kind"] for line in found[:12] for stage in line["network"]["stages"] for block in stage}
     assert first == {"IB"}
     for line in found[12:]:
-        assert tuple(stage[-1]["channels"] for stage in line["network"]["stages"]) == result.widths
+        widths = "-".join(str(stage[-1]["channels"]) for stage in line["network"]["stages"])
+        assert (widths,) == result.chosen
 
 
 def test_no_network_is_estimated_or_trained_twice(tmp_path: Path) -> None:
@@ -86,14 +87,14 @@ def test_a_network_that_fails_is_a_line_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_a_search_in_which_all_fail_says_why(tmp_path: Path) -> None:
-    def refuse(_network: Network) -> tuple[Figure, ...]:
+    def refuse(_network: Description) -> tuple[Figure, ...]:
         raise BadInputError("no such NPU")
 
     with (
         SearchFolder(tmp_path, settings()) as folder,
         pytest.raises(BadInputError, match=r"stage 1 could be .*: no such NPU"),
     ):
-        Search(folder, settings(), Budget(4), estimate=refuse, train=Cheap().train).run()
+        Search(folder, PROBLEM, settings(), Budget(4), estimate=refuse, train=Cheap().train).run()
 
 
 def test_a_search_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
@@ -150,11 +151,11 @@ def test_minutes_count_over_all_starts_and_are_split_between_the_stages(tmp_path
     with SearchFolder(tmp_path, settings()) as folder:
         one = folder.candidates[0]
         spent = [one.model_copy(update={"number": i, "seconds": 10.0}) for i in range(3)]
-        assert next_task(settings(), Budget(minutes=0.5), spent) is None
-        two = next_task(settings(), Budget(minutes=2), folder.candidates[:1])
+        assert next_task(PROBLEM, settings(), Budget(minutes=0.5), spent) is None
+        two = next_task(PROBLEM, settings(), Budget(minutes=2), folder.candidates[:1])
         assert two is not None and two.stage == 1
         slow = [one.model_copy(update={"seconds": 61.0})]
-        three = next_task(settings(), Budget(minutes=2), slow)
+        three = next_task(PROBLEM, settings(), Budget(minutes=2), slow)
         assert three is not None and three.stage == 2
 
 
