@@ -90,10 +90,10 @@ class VelaOracle:
         self._request = request_of(compile_options(npu))
         arrays = found.problem.samples.values()
         self._depends = {
+            **self._request,
             "model": found.model,
             "calibration": [sha256_of_bytes(array.tobytes()) for array in arrays],
             "versions": {**versions_of("vela"), **found.versions},
-            **self._request,
         }
 
     def __call__(self, network: Description) -> tuple[Figure, ...]:
