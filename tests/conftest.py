@@ -85,6 +85,14 @@ def mlperf_tiny() -> dict[str, Path]:
 
 
 @pytest.fixture
+def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow as if it were not installed. Keras is loaded before: half of it would be left to later tests."""
+    with contextlib.suppress(ImportError):
+        import keras  # noqa: F401
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+
+
+@pytest.fixture
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)

@@ -95,8 +95,8 @@ def search(
         raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
     target = npu_config(npu or "U55-128")
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
-    options = {"samples": samples, "epochs": epochs, "size": size}
-    short = [f"{key}={value}" for key, value in options.items() if value is not None]
+    given = {"samples": samples, "epochs": epochs, "size": size}
+    short = [f"{key}={value}" for key, value in given.items() if value is not None]
     found = find(model, [*(assignments or ()), *short], seed)
     estimate = oracle_of(name, target, found, Cache(default_folder()))
     proxy = Proxy(found.problem, seed)

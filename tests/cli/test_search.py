@@ -37,9 +37,8 @@ def test_bad_options_end_with_status_2_before_any_work(
 
 
 def test_without_tensorflow_it_says_what_to_install(
-    in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_folder: Path, without_tensorflow: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert run(["search"]) == 3
     assert "pip install" in capsys.readouterr().err
 
