@@ -1,9 +1,11 @@
 """How long one boot of Arm's TFLM runner takes on the open Corstone-300, and where the time goes.
 
+    python benchmarks/corstone_boot.py BUILD [--runs 11]
     python benchmarks/corstone_boot.py MODEL_vela.tflite [--macs 128] [--runs 11]
 
-The model is a `.tflite` compiled for Ethos-U55 with Shared_Sram; its input is random. Prints the median of the
-runs. The parts are the simulator's own measurements (--stat): what is left of the whole is Python's start and end.
+BUILD is a build folder for Ethos-U55, MODEL a `.tflite` compiled for it with Shared_Sram; its input is random.
+Prints the median of the runs. The parts are the simulator's own measurements (--stat): what is left of the whole
+is Python's start and end.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from deploy.hardware.npus import npu_config
+from deploy.build_folder import BuildFolder
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
 INPUT_BYTES = 1 << 20
@@ -34,7 +37,7 @@ def boot(model: Path, macs: int, folder: Path) -> tuple[float, dict[str, float],
     """One run: wall time, parts in seconds, number of register accesses."""
     data = folder / "input.bin"
     data.write_bytes(os.urandom(INPUT_BYTES))
-    command = [sys.executable, "-P", "-m", "deploy.corstone", "-a", str(runner_path(npu_config(f"U55-{macs}")))]
+    command = [sys.executable, "-P", "-m", "deploy.corstone", "-a", str(runner_path(npu_named(f"U55-{macs}")))]
     command += ["--data", f"{model}@0x90000000", "--data", f"{data}@0x92000000"]
     command += ["--dump", f"cpu0={folder}/output.bin@Memory:0x93000000,64", "--stat", "--timelimit", "60"]
     command += ["-C", f"ethosu.num_macs={macs}", "-C", "mps3_board.uart0.out_file=-"]
@@ -53,11 +56,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--macs", type=int, default=128)
+    parser.add_argument("--macs", type=int, default=128, help="of the NPU that MODEL was compiled for")
     parser.add_argument("--runs", type=int, default=11)
     arguments = parser.parse_args()
+    model, macs = arguments.model, arguments.macs
+    if model.is_dir():
+        build = BuildFolder.open(model)
+        model, npu = build.compiled, npu_named(build.document.npu)
+        if npu.family != "U55":
+            sys.exit(f"{arguments.model} is for {npu.name}; this measures Ethos-U55")
+        macs = npu.macs
     with tempfile.TemporaryDirectory() as folder:
-        results = [boot(arguments.model, arguments.macs, Path(folder)) for _ in range(arguments.runs)]
+        results = [boot(model, macs, Path(folder)) for _ in range(arguments.runs)]
     wall = statistics.median(result[0] for result in results)
     print(f"boot to the end, median of {arguments.runs} (fastest {min(result[0] for result in results):.3f} s)")
     print(f"  {'whole':44}{wall:8.3f} s")

@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from deploy.chatter import silenced
 from deploy.compiling.debug_database import parse_debug_database
 from deploy.compiling.vela_reports import debug_table
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.hardware.npus import Npu, npu_named
 from deploy.npu import Architecture
-from deploy.npu.stream.decoder import decode
-from deploy.npu.stream.operations import DmaOperation
+from deploy.npu.program import decode, record
+from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
-from deploy.npu.timing.statistics import Statistics, record
+from deploy.npu.timing.statistics import Statistics
 from deploy.tflite import model as tflite_model
 
 QUANTILES = (10, 50, 90)
@@ -56,7 +56,7 @@ class Compared:
     vela: int
 
 
-def compile_for(source: Path, config: NpuConfig, folder: Path) -> tuple[Path, str]:
+def compile_for(source: Path, config: Npu, folder: Path) -> tuple[Path, str]:
     """The compiled model and the text of Vela's debug database."""
     from ethosu.vela import vela
 
@@ -71,7 +71,7 @@ def compile_for(source: Path, config: NpuConfig, folder: Path) -> tuple[Path, st
 def compare(name: str, source: Path, target: Path, debug: str, npu: str) -> tuple[list[Compared], int, int]:
     """Compare one network; also the totals of both."""
     model = tflite_model.read(target)
-    config = npu_config(npu)
+    config = npu_named(npu)
     architecture = Architecture(config.family, config.macs)
     database = parse_debug_database(debug, tflite_model.read(source))
     vela = {int(row["id"]): int(row["op_cycles"] or 0) for row in debug_table(debug, "perf")}
@@ -121,13 +121,13 @@ def main() -> None:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
         for source in sources:
             for npu in options.npu:
-                target, debug = compile_for(source, npu_config(npu), Path(folder) / npu)
+                target, debug = compile_for(source, npu_named(npu), Path(folder) / npu)
                 entries, ours, vela = compare(source.stem, source, target, debug, npu)
                 found += entries
                 if source in options.models:
                     print(f"{source.stem} on {npu}: {ours} cycles, Vela {vela}, ratio {ours / max(vela, 1):.2f}")
     for build in options.build:
-        npu = npu_config(build.name).name
+        npu = npu_named(build.name).name
         debug = (build / "vela" / "model_debug.xml").read_text()
         entries, ours, vela = compare(
             build.parent.name, build / "source.tflite", build / "model_vela.tflite", debug, npu

@@ -5,57 +5,62 @@ of it is decoding weights, memory.
 
     python benchmarks/npu_speed.py [--npu U55-256] [--runs 5] [MODEL.tflite ...]
 
-Without models it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights (TensorFlow).
+Without models it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights (TensorFlow), up to
+their logits: those of untrained weights are all but equal, and at such scales LiteRT's softmax aborts the process.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deploy.chatter import silenced
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.weights import cache as weight_cache
+from deploy.npu.execution.weight_cache import PreparedWeights, WeightCache
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 
 def build(folder: Path) -> list[Path]:
     """The three networks, quantized with random data."""
-    import keras
-    import tensorflow as tf
+    with silenced():
+        import keras
+        import tensorflow as tf
 
-    sizes = {"input_shape": (224, 224, 3), "weights": None, "classes": 1000}
-    paths = []
-    for name in ("MobileNetV2", "EfficientNetB0", "ResNet50"):
-        model = getattr(keras.applications, name)(**sizes)
-        saved = folder / name
-        model.export(saved, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        rng = np.random.default_rng(0)
-        samples = [rng.random((1, 224, 224, 3), dtype=np.float32) for _ in range(2)]
-        converter.representative_dataset = lambda samples=samples: ([sample] for sample in samples)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        path = folder / f"{name}.tflite"
-        path.write_bytes(converter.convert())
-        paths.append(path)
+        keras.utils.set_random_seed(0)
+        sizes = {"input_shape": (224, 224, 3), "weights": None, "classes": 1000, "classifier_activation": None}
+        paths = []
+        for name in ("MobileNetV2", "EfficientNetB0", "ResNet50"):
+            model = getattr(keras.applications, name)(**sizes)
+            saved = folder / name
+            model.export(saved, verbose=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            rng = np.random.default_rng(0)
+            samples = [rng.random((1, 224, 224, 3), dtype=np.float32) for _ in range(2)]
+            converter.representative_dataset = lambda samples=samples: ([sample] for sample in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+            path = folder / f"{name}.tflite"
+            path.write_bytes(converter.convert())
+            paths.append(path)
     return paths
 
 
 def compiled(path: Path, npu: str, folder: Path) -> Path:
-    accelerator = npu_config(npu).accelerator
+    accelerator = npu_named(npu).accelerator
     words = ["-m", "ethosu.vela", str(path), "--accelerator-config", accelerator, "--output-dir", str(folder)]
     subprocess.run([sys.executable, *words], check=True, capture_output=True, timeout=600)
     return folder / f"{path.stem}_vela.tflite"
@@ -68,24 +73,24 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Decoding:
-    """Counts the seconds that go into decoding weights (in every thread that does)."""
+    """Counts the seconds that go into decoding weights."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._prepare = weight_cache._prepare
+        self._get = WeightCache.get
 
     def __enter__(self) -> Decoding:
-        def prepare(*words: Any, **named: Any) -> weight_cache.PreparedWeights:
+        def get(*words: Any, **named: Any) -> PreparedWeights:
             start = time.perf_counter()
-            found = self._prepare(*words, **named)
+            found = self._get(*words, **named)
             self.seconds += time.perf_counter() - start
             return found
 
-        weight_cache._prepare = prepare
+        WeightCache.get = get  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        weight_cache._prepare = self._prepare
+        WeightCache.get = self._get  # type: ignore[method-assign]
 
 
 def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
@@ -99,7 +104,7 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
         inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
     target = compiled(path, npu, folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    inference = NpuInference(tflite_model.read(target), npu_config(npu))
+    inference = NpuInference(tflite_model.read(target), npu_named(npu))
     with Decoding() as decoding:
         first = seconds(lambda: inference.run(inputs))
     reference_times, warm_times = [], []
@@ -129,8 +134,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = options.models
         if not models:
-            with silenced():
-                models = build(Path(folder))
+            # TensorFlow in a process of its own: memory counts here.
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                models = pool.submit(build, Path(folder)).result()
         for path in models:
             measure(path, options.npu, Path(folder), options.runs)
 

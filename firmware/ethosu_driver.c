@@ -224,11 +224,10 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     return result;
 }
 
-typedef int (*stream_action)(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context);
-
-/* Walks through the driver actions of a payload; stream is called for each command stream. */
-static int walk_payload(struct ethosu_driver *driver, const void *payload, size_t bytes, stream_action stream,
-                        void *context)
+/* Walks through the driver actions of a payload to its command stream. There is one: what a second would mean is open,
+ * and the compiler writes none. The whole payload is looked at before any of it runs. */
+static int find_stream(struct ethosu_driver *driver, const void *payload, size_t bytes, const uint32_t **stream,
+                       uint32_t *stream_bytes)
 {
     const uint32_t *words = payload;
     size_t count = bytes / 4;
@@ -236,7 +235,7 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
         return fail(driver, ETHOSU_ERROR_PAYLOAD, 0, words != NULL && count > 0 ? words[0] : 0);
     }
     size_t at = 1;
-    int streams = 0;
+    *stream = NULL;
     while (at < count) {
         uint32_t word = words[at];
         uint32_t length = ((word >> 8) & 0xFFu) << 16 | word >> 16;
@@ -251,13 +250,11 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
             at += 3;
             break;
         case ACTION_COMMAND_STREAM:
-            if (length == 0 || count - at - 1 < length) {
+            if (*stream != NULL || length == 0 || count - at - 1 < length) {
                 return fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)at, word);
             }
-            if (stream(driver, words + at + 1, 4 * length, context) != 0) {
-                return -1;
-            }
-            streams++;
+            *stream = words + at + 1;
+            *stream_bytes = 4 * length;
             at += 1 + length;
             break;
         case ACTION_NOTHING:
@@ -267,16 +264,7 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
             return fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)at, word);
         }
     }
-    return streams > 0 ? 0 : fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)count, 0);
-}
-
-static int skip_stream(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context)
-{
-    (void)driver;
-    (void)stream;
-    (void)bytes;
-    (void)context;
-    return 0;
+    return *stream != NULL ? 0 : fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)count, 0);
 }
 
 int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size_t bytes)
@@ -287,20 +275,9 @@ int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size
     if (!driver->ready) {
         return driver->failure.error != ETHOSU_OK ? -1 : fail(driver, ETHOSU_ERROR_NOT_INITIALISED, 0, 0);
     }
-    return walk_payload(driver, payload, bytes, skip_stream, NULL);
-}
-
-struct invocation {
-    uint64_t base[MAX_BASE_ADDRESSES];
-    size_t bytes[MAX_BASE_ADDRESSES];
-    int count;
-    void *user_arg;
-};
-
-static int run_invocation(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context)
-{
-    const struct invocation *call = context;
-    return run_stream(driver, stream, bytes, call->base, call->bytes, call->count, call->user_arg);
+    const uint32_t *stream;
+    uint32_t stream_bytes;
+    return find_stream(driver, payload, bytes, &stream, &stream_bytes);
 }
 
 int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, const int custom_data_size,
@@ -317,20 +294,24 @@ int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, 
     if (custom_data_size < 0 || num_base_addr < 0 || num_base_addr > MAX_BASE_ADDRESSES) {
         return fail(driver, ETHOSU_ERROR_ADDRESS, MAX_BASE_ADDRESSES, (uint32_t)num_base_addr);
     }
-    struct invocation call = { .count = num_base_addr, .user_arg = user_arg };
+    uint64_t base[MAX_BASE_ADDRESSES];
     for (int i = 0; i < num_base_addr; i++) {
-        call.base[i] = base_addr[i];
-        call.bytes[i] = base_addr_size[i];
+        base[i] = base_addr[i];
         if (i == 2 && driver->fast_memory != NULL) {
             if (base_addr_size[i] > driver->fast_memory_bytes) {
                 return fail(driver, ETHOSU_ERROR_FAST_MEMORY, (uint32_t)base_addr_size[i],
                             (uint32_t)driver->fast_memory_bytes);
             }
-            call.base[i] = (uintptr_t)driver->fast_memory;
+            base[i] = (uintptr_t)driver->fast_memory;
         }
-        if ((call.base[i] & (ALIGNMENT - 1)) != 0) {
-            return fail(driver, ETHOSU_ERROR_ADDRESS, ALIGNMENT, (uint32_t)call.base[i]);
+        if ((base[i] & (ALIGNMENT - 1)) != 0) {
+            return fail(driver, ETHOSU_ERROR_ADDRESS, ALIGNMENT, (uint32_t)base[i]);
         }
     }
-    return walk_payload(driver, custom_data_ptr, (size_t)custom_data_size, run_invocation, &call);
+    const uint32_t *stream;
+    uint32_t stream_bytes;
+    if (find_stream(driver, custom_data_ptr, (size_t)custom_data_size, &stream, &stream_bytes) != 0) {
+        return -1;
+    }
+    return run_stream(driver, stream, stream_bytes, base, base_addr_size, num_base_addr, user_arg);
 }

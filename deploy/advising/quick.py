@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import bounded_process
 from deploy.advising import documents
 from deploy.advising.activations import swishes
 from deploy.advising.borders import border_conversions, host_functions
@@ -13,11 +12,12 @@ from deploy.advising.channels import odd_channels
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
 from deploy.advising.place import Finder, Place
 from deploy.advising.resizes import resizes
-from deploy.bounded_process import Run
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.rewriting import rewriting, trial
 from deploy.rewriting.rewriting import Change
 from deploy.rewriting.site import Site
@@ -72,7 +72,7 @@ def candidates(graph: Graph) -> Candidates:
 
 
 def quick_hints(
-    found: Candidates, options: VelaOptions, *, optimize: str, run: Run = bounded_process.run
+    found: Candidates, options: VelaOptions, *, optimize: str, run: Run = supervisor.run
 ) -> tuple[Hint, ...]:
     """Have Vela estimate every candidate, and make hints of those that win something.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
-from deploy import bounded_process
 from deploy import build_folder as folder_layout
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
@@ -18,6 +17,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
+from deploy.processes import supervisor
 from deploy.quantizing.float_operators import float_operators
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
@@ -81,7 +81,7 @@ def compile_model(
     source: str,
     extra: dict[str, bytes] | None = None,
     notes: tuple[str, ...] = (),
-    run: bounded_process.Run = bounded_process.run,
+    run: supervisor.Run = supervisor.run,
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 

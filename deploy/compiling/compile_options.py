@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploy.compiling import vela
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.hardware.sizes import bytes_of
 
 
@@ -24,7 +24,7 @@ class CompileOptions:
         sram_limit: bytes the model may take at most; None for the board's.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
     optimise: str
@@ -32,7 +32,7 @@ class CompileOptions:
 
 
 def compile_options(
-    npu: NpuConfig,
+    npu: Npu,
     *,
     system_config: str | None = None,
     memory_mode: str | None = None,

@@ -16,7 +16,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.hardware.boards import default_board
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.hardware.npus import Npu, npu_named
 from deploy.hardware.sizes import short
 from deploy.tflite.model import Model
 
@@ -51,7 +51,7 @@ def sram_limit(options: CompileOptions) -> int | None:
     return options.sram_limit or board_sram(options.npu)
 
 
-def board_sram(npu: NpuConfig) -> int | None:
+def board_sram(npu: Npu) -> int | None:
     """Bytes of SRAM that a model may take on the board that is meant for an NPU; None where that is not known."""
     sram = default_board(npu.family).sram
     return sram.size if sram else None
@@ -99,7 +99,7 @@ def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...
         dedicated = compile_options(options.npu, memory_mode=_DEDICATED, optimise=options.optimise)
         ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(dedicated, sram_limit=options.sram_limit)))
     if options.npu.family == "U55":
-        other = compile_options(npu_config(_OTHER_FAMILY), memory_mode=_DEDICATED)
+        other = compile_options(npu_named(_OTHER_FAMILY), memory_mode=_DEDICATED)
         words = f"--npu {_OTHER_FAMILY} --memory-mode {_DEDICATED} (feature maps in DRAM)"
         ways.append((words, dataclasses.replace(other, sram_limit=options.sram_limit)))
     return tuple(ways)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deploy import bounded_process, warm_process
-from deploy.bounded_process import Run
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
 
-MODULE = "ethosu.vela"
+MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
+"""What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
+
 OPTIMISE = ("Performance", "Size")
 LOG_FILE = "vela.log"
 
@@ -38,7 +38,7 @@ class VelaOptions:
         tensor_allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
     optimise: str = "Performance"
@@ -63,24 +63,6 @@ class VelaResult:
     layers: tuple[Layer, ...]
     fallbacks: tuple[Fallback, ...]
     files: dict[str, bytes]
-
-
-@contextlib.contextmanager
-def starting(*, twin: bool = False) -> Iterator[Run]:
-    """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
-
-    Args:
-        twin: whether two runs side by side are to come.
-
-    Yields:
-        What runs Vela's command; usable once or more, until the context ends.
-    """
-    pool = warm_process.WarmPool(MODULE, "ethosu.vela.vela")
-    pool.start(twin=twin)
-    try:
-        yield pool.run
-    finally:
-        pool.close()
 
 
 def version() -> str:
@@ -129,9 +111,7 @@ def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
     return command
 
 
-def compile_bytes(
-    content: bytes, options: VelaOptions, *, source: str, run: Run = bounded_process.run
-) -> VelaResult:
+def compile_bytes(content: bytes, options: VelaOptions, *, source: str, run: Run = supervisor.run) -> VelaResult:
     """Compile a model.
 
     Args:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deploy.corstone.memory_map import BOARD, HARDWARE
 from deploy.errors import BadInputError
 from deploy.hardware.boards import board_table
-from deploy.hardware.npus import NPU_CONFIGS
+from deploy.hardware.npus import npus
 from deploy.hardware.sizes import KIB, MIB
 
 Value = int | bool | str
@@ -61,7 +61,7 @@ class Parameter:
 @functools.cache
 def parameter_table(family: str) -> Mapping[str, Parameter]:
     """All parameters of the model with an NPU of that family (``U55`` or ``U65``), by name."""
-    macs = tuple(npu.macs for npu in NPU_CONFIGS.values() if npu.family == family)
+    macs = tuple(npu.macs for npu in npus().values() if npu.family == family)
     default, bram, sram = _DEFAULT_MACS[family], HARDWARE.memory("BRAM"), HARDWARE.memory("SRAM")
     rows = [
         Parameter("ethosu.num_macs", default, "Number of 8x8 MACs performed per cycle", choices=macs),

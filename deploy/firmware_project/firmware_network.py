@@ -13,7 +13,8 @@ from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
+from deploy.npu.regions import region_config
 from deploy.tflite.dtypes import DTYPE_NUMBERS
 from deploy.tflite.model import Model, Operator, read
 
@@ -23,11 +24,6 @@ ARENA_MARGIN_BYTES = 2048
 NHCWB16 format may reach past the end of a tensor."""
 
 _ALIGNMENT = 16
-
-# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on
-# port 0, or on port 1 where it lies in DRAM; everything else on port 0.
-_REGIONS_SHARED = 0x5553
-_REGIONS_DEDICATED = 0x555B
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ class FirmwareNetwork:
     @property
     def region_config(self) -> int:
         """The NPU's REGIONCFG register."""
-        return _REGIONS_SHARED if self.arena_in_sram else _REGIONS_DEDICATED
+        return region_config(dedicated=not self.arena_in_sram)
 
     def arena_bytes(self, runtime: str) -> int:
         """Size of the tensor arena for ``npu`` or ``tflm``."""
@@ -154,14 +150,14 @@ def read_network(
             NPU, too little memory).
     """
     document = build.document
-    config = npu_config(document.npu)
+    config = npu_named(document.npu)
     board = board or firmware_board()
     if board.hardware is None:
         raise BadInputError(f"no firmware for {board.name}: its memories are not known")
     if not board.has(config.family, config.macs):
         raise BadInputError(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
-            hints=["U85 models can be compiled and reported only"] if config.family == "U85" else [],
+            hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
         )
     model = read(build.compiled)
     custom = [operator for operator in model.operators if operator.code == ETHOS_U]
@@ -187,7 +183,7 @@ def read_network(
         model=model.content,
         commands=payloads[0] if single else b"",
         weights=_constant(model, custom[0].inputs[1]) if single else b"",
-        config_word=npu.Architecture(config.family, config.macs).config_word,
+        config_word=config.config_word,
         scratch_bytes=_end(model, offsets, leave_out=fast),
         planned_bytes=_end(model, offsets, leave_out=set()),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),

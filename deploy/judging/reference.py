@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.forked import fatal_signal
+from deploy.processes.forked import fatal_signal
 from deploy.tflite.model import Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
@@ -71,6 +71,11 @@ class ReferenceKernels:
                 raise
             self._interpreter = _interpreter(model.content, _OPTIMISED)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
+
+    @property
+    def title(self) -> str:
+        """What a verdict calls it."""
+        return self.name
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference from a fresh state.

@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.fitting import vela_options
 from deploy.compiling.placement import place
 from deploy.compiling.vela_figures import figures_of
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.rewriting import trial
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
@@ -83,7 +83,7 @@ class Context:
     model: Model
     source: str
     options: CompileOptions
-    run: Run = bounded_process.run
+    run: Run = supervisor.run
     _known: dict[Hashable, Costs] = field(default_factory=dict, init=False)
 
     def compiled(self, model: Model) -> Compiled:

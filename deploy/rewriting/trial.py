@@ -13,12 +13,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.compiling import vela
 from deploy.compiling.placement import place
 from deploy.compiling.vela import VelaOptions
 from deploy.errors import BadInputError
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.rewriting.site import Site
 from deploy.tflite import model as tflite_model
 from deploy.tflite.emitter import Emitter
@@ -87,7 +87,7 @@ def signature(graph: Graph, site: Site) -> Hashable:
 
 
 def costs(
-    graph: Graph, sites: Sequence[Site], options: VelaOptions, *, run: Run = bounded_process.run
+    graph: Graph, sites: Sequence[Site], options: VelaOptions, *, run: Run = supervisor.run
 ) -> dict[Hashable, Costs]:
     """The costs of sites, by :func:`signature`.
 

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from deploy.compiling import vela
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import layers
-from deploy.roofline.npu import estimate
 from deploy.tflite.model import Model
 
 
@@ -49,7 +49,7 @@ class Comparison:
         return self.ours / max(1, self.vela)
 
 
-def compare(model: Model, npu: NpuConfig, *, source: str) -> Comparison:
+def compare(model: Model, npu: Npu, *, source: str) -> Comparison:
     """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
 
     Args:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import Figure, sha256_of_bytes
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.processes import warm
 from deploy.quantizing import converter, dataset
 from deploy.quantizing.float_model import freeze_keras, import_keras
 from deploy.roofline import estimate, layers
@@ -27,6 +27,7 @@ from deploy.searching.problem import Problem
 from deploy.searching.proxy import built
 from deploy.searching.space import Description
 from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.tflite import model as tflite_model
@@ -44,14 +45,17 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
     Raises:
         NotInstalledError: TensorFlow or Vela is missing.
     """
+    return {**_builders(), **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+
+
+def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    found = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
 
 
 def oracle_of(
-    name: OracleName, npu: NpuConfig, found: Found, cache: Cache
+    name: OracleName, npu: Npu, found: Found, cache: Cache
 ) -> Callable[[Description], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
 
@@ -85,7 +89,7 @@ def oracle_of(
 class VelaOracle:
     """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
 
-    def __init__(self, npu: NpuConfig, found: Found, cache: Cache) -> None:
+    def __init__(self, npu: Npu, found: Found, cache: Cache) -> None:
         self._problem, self._cache = found.problem, cache
         self._request = request_of(compile_options(npu))
         arrays = found.problem.samples.values()
@@ -93,7 +97,8 @@ class VelaOracle:
             **self._request,
             "model": found.model,
             "calibration": [sha256_of_bytes(array.tobytes()) for array in arrays],
-            "versions": {**versions_of("vela"), **found.versions},
+            "built by": {**_builders(), **found.versions},
+            "deploy's code": code_digest("deploy.models", "deploy.quantizing", "deploy.searching", "deploy.zoo"),
         }
 
     def __call__(self, network: Description) -> tuple[Figure, ...]:
@@ -131,7 +136,7 @@ def quantized(problem: Problem, network: Description) -> bytes:
         frozen = freeze_keras(model, "the network", "network")
     samples = dataset.of_arrays("the project's calibration data", arrays, frozen.inputs, len(images))
     # Half of what a conversion takes is to load TensorFlow (measured): once is enough.
-    run = warm_process.pool(converter.MODULE, "tensorflow.lite.python.lite").run
+    run = warm.pool(converter.MODULE, "tensorflow.lite.python.lite").run
     conversion = converter.convert(frozen, samples, "uint8", run=run)
     if conversion.strict is None:
         raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from deploy.hardware.fvps import (
     fvps,
     release_of,
 )
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"
@@ -96,7 +96,7 @@ def arm_candidates(fvp: Fvp) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def open_command(npu: NpuConfig) -> tuple[str, ...]:
+def open_command(npu: Npu) -> tuple[str, ...]:
     """The words that start the open Corstone-300 of this installation."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
@@ -107,7 +107,7 @@ def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
 
 
-def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
+def find(npu: Npu, choice: str | None = None) -> Simulator:
     """Choose the simulator for a run.
 
     Args:
@@ -135,7 +135,7 @@ def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
     return _open(npu, fvp)
 
 
-def _named(choice: str, npu: NpuConfig) -> Path:
+def _named(choice: str, npu: Npu) -> Path:
     path = Path(choice).expanduser()
     if path.is_dir():
         names = executables(npu.family)
@@ -165,7 +165,7 @@ def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
     ]
 
 
-def _open(npu: NpuConfig, fvp: Fvp) -> Simulator:
+def _open(npu: Npu, fvp: Fvp) -> Simulator:
     """The open one belongs to this installation, so its version is asked for without starting it."""
     from deploy.corstone.qemu import find_qemu, version_line
 
@@ -199,25 +199,21 @@ def identified(command: tuple[str, ...], fvp: Fvp, *, timeout_s: float | None = 
     Raises:
         NotInstalledError: it does not start (says why), or does not say what it is.
     """
+    limit_s = timeout_s or _VERSION_TIMEOUT_S
     try:
-        answer = subprocess.run(
-            [*command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s or _VERSION_TIMEOUT_S,
-            check=False,
-            env=environment(command[0]),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise cannot_start(Path(command[0]), error) from error
-    text = (answer.stdout[:4096] + b"\n" + answer.stderr[:4096]).decode("utf-8", "replace")
+        answer = run([*command, "--version"], timeout_s=limit_s, environment=environment(command[0]), apart=True)
+    except NotInstalledError as error:
+        raise cannot_start(Path(command[0]), error.__cause__ or error) from error
+    if answer.timed_out:
+        raise cannot_start(Path(command[0]), TimeoutError(f"no answer to --version within {limit_s:g} s"))
+    text = f"{answer.output[:4096]}\n{answer.errors[:4096]}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
         if _OPEN_MARK in line:
             return Simulator(command, "open", line, fvp)
-        if release_of(line) and answer.returncode == 0:
+        if release_of(line) and answer.status == 0:
             return Simulator(command, "arm", line, fvp)
-    raise starts_but_fails(" ".join(command), answer.returncode, lines)
+    raise starts_but_fails(" ".join(command), answer.status, lines)
 
 
 def environment(executable: str) -> dict[str, str]:

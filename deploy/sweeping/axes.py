@@ -11,7 +11,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.quantizing import model_source
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.documents import Skipped
@@ -44,8 +44,8 @@ def targets(
         NotInstalledError: Vela is missing.
     """
     config = installed_config()
-    chosen = [npu for npu in NPU_CONFIGS.values() if npu.simulated] if npus.strip().lower() == ALL else None
-    chosen = chosen or [npu_config(name) for name in _listed("--npu", npus)]
+    chosen = modelled() if npus.strip().lower() == ALL else None
+    chosen = chosen or tuple(npu_named(name) for name in _listed("--npu", npus))
     system_names = _names("--system-config", systems, config.systems)
     memory_names = _names("--memory-mode", memories, config.memories)
     found: dict[CompileOptions, None] = {}
@@ -132,7 +132,7 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
 
 
 def _sections(
-    npu: NpuConfig, systems: Sequence[str] | None, memories: Sequence[str] | None
+    npu: Npu, systems: Sequence[str] | None, memories: Sequence[str] | None
 ) -> Iterable[tuple[str | None, str | None]]:
     """Pairs of system configuration and memory mode; None for the default."""
     config = installed_config()
@@ -148,7 +148,7 @@ def _sections(
             yield from ((system, memory) for memory in config.memories if _goes(npu, system, memory))
 
 
-def _goes(npu: NpuConfig, system: str | None, memory: str) -> bool:
+def _goes(npu: Npu, system: str | None, memory: str) -> bool:
     try:
         check_combination(npu, system or npu.system_config, memory)
     except BadInputError:

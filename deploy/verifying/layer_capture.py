@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from deploy.compiling.debug_database import DebugDatabase, Placed, Scheduled
 from deploy.npu.errors import MemoryAccessError
-from deploy.npu.execution.feature_maps import BRICK, read
+from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import BlockOperation, FeatureMap, Operation
+from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
 from deploy.tflite.model import Model, Tensor
 
 

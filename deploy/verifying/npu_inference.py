@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.memories import MemorySystem
+from deploy.hardware.npus import Npu
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.program import run as run_program
-from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.program import Program, decode
+from deploy.npu.program import run as run_program
+from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite.model import Model, Operator, Tensor
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
@@ -40,6 +42,8 @@ class NpuInference:
     Args:
         model: read from a ``.tflite`` that Vela wrote.
         npu_config: the NPU to model; must be the one that the model was compiled for.
+        memories: behind its ports, on which the estimated cycles of the counters depend; default: those of the
+            NPU's default system configuration and memory mode.
 
     Attributes:
         counters: of the last run, one per ``ethos-u`` operator, in their order.
@@ -51,8 +55,9 @@ class NpuInference:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu_config: NpuConfig) -> None:
+    def __init__(self, model: Model, npu_config: Npu, memories: MemorySystem | None = None) -> None:
         self._model = model
+        self._memories = memories
         self._architecture = _architecture(npu_config)
         if not model.operators:
             raise BadInputError("the model has no operators")
@@ -114,10 +119,10 @@ class NpuInference:
                 _run_on_cpu(step, tensors)
                 continue
             try:
-                done = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
+                program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            counters.append(done)
+            counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
         self.counters = tuple(counters)
         return {
             name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
@@ -166,9 +171,13 @@ def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
 
 
 class _Segment:
-    """One ``ethos-u`` operator."""
+    """One ``ethos-u`` operator.
 
-    def __init__(self, model: Model, operator: Operator, npu_config: NpuConfig) -> None:
+    Attributes:
+        dedicated: whether an SRAM is dedicated to the NPU.
+    """
+
+    def __init__(self, model: Model, operator: Operator, npu_config: Npu) -> None:
         if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
             raise BadInputError("an ethos-u operator has fewer than four inputs")
         commands, constants, scratch, fast = (model.tensors[index] for index in operator.inputs[:4])
@@ -190,8 +199,8 @@ class _Segment:
         self._constants = np.zeros(0, np.uint8) if constants.data is None else constants.data
         self._scratch = scratch.index
         # A dedicated SRAM is no part of the arena: it starts empty in every inference.
-        self._fast_bytes = fast.nbytes if fast.index != scratch.index else None
-        self._fast = fast.index
+        self.dedicated = fast.index != scratch.index
+        self._fast_bytes = fast.nbytes
 
     def execute(
         self,
@@ -200,31 +209,32 @@ class _Segment:
         architecture: npu.Architecture,
         cache: npu.WeightCache,
         on_operation: Observer | None,
-    ) -> npu.Statistics:
+    ) -> Program:
+        """Run it on a batch of arenas; returns what was run."""
         if self._program is None:
             self._program = decode(self._stream, architecture)
         base = max(offsets[self._scratch], 0)
         scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
-        regions = {0: self._constants, 1: scratch, 2: scratch}
-        if self._fast_bytes is not None:
-            regions[2] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
+        regions = {CONSTANTS: self._constants, ARENA: scratch, FAST: scratch}
+        if self.dedicated:
+            regions[FAST] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
         observer = None
         if on_operation is not None:
             observer = functools.partial(on_operation, self._index)
-        statistics = run_program(self._program, regions, architecture, cache, observer)
+        run_program(self._program, regions, cache, observer)
         if base:
             arena[:, base:] = scratch
-        return statistics
+        return self._program
 
 
-def _architecture(npu_config: NpuConfig) -> npu.Architecture:
+def _architecture(npu_config: Npu) -> npu.Architecture:
     try:
         return npu.Architecture(npu_config.family, npu_config.macs)
     except npu.NpuError as error:
         raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
 
 
-def _check_configuration(config_word: int | None, npu_config: NpuConfig) -> None:
+def _check_configuration(config_word: int | None, npu_config: Npu) -> None:
     if config_word is None:
         return
     try:

@@ -29,8 +29,8 @@ def counters_csv(counters: Sequence[Statistics], database: DebugDatabase, source
     """A line per operation, in execution order.
 
     MACs and bytes are exact counts of what one inference asks for (each byte of a feature map or stream once, by
-    the port that the firmware's REGIONCFG gives its region); cycles are the NPU model's estimate for the operation
-    alone.
+    the port that the firmware's REGIONCFG gives its region in the build's memory mode); cycles are the NPU model's
+    estimate for the operation alone, with the memories of the build's system configuration.
 
     Args:
         counters: of one inference, one per ``ethos-u`` operator.

@@ -14,7 +14,7 @@ from pydantic import Field
 from deploy.build_folder import Document
 from deploy.errors import BadInputError
 from deploy.hardware.boards import default_board
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 
 RESULTS_FILE: Final = "results.json"
 CARD_FILE: Final = "README.md"
@@ -58,7 +58,7 @@ class NpuFigures(Document):
     @property
     def fits(self) -> bool:
         """Whether it fits into the SRAM of the board that is meant for the NPU, as far as that is known."""
-        sram = default_board(npu_config(self.npu).family).sram
+        sram = default_board(npu_named(self.npu).family).sram
         return sram is None or self.sram_bytes <= sram.size
 
 

@@ -25,7 +25,7 @@ from deploy.compiling.placement import NPU_OPERATOR
 from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.hardware.npus import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import modelled, npu_named
 from deploy.quantizing.quantization import Quantized
 from deploy.tflite import model as tflite_model
 from deploy.zoo import Measured, Project
@@ -39,7 +39,7 @@ from deploy.zoo.card_results import (
     npu_tables,
 )
 
-DEFAULT_NPUS = tuple(npu.name for npu in NPU_CONFIGS.values() if npu.simulated)
+DEFAULT_NPUS = tuple(npu.name for npu in modelled())
 """The NPUs that Corstone-300 can have."""
 
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
@@ -138,7 +138,7 @@ def measure(
 
 def _targets(wanted: Measured) -> list[CompileOptions]:
     return [
-        compile_options(npu_config(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
+        compile_options(npu_named(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
         for name in wanted.npus or DEFAULT_NPUS
     ]
 

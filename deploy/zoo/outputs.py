@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
@@ -39,7 +39,7 @@ def npu_outputs(build: BuildFolder, images: Images, *, batch: int) -> Outputs:
     """Raw ones of the compiled network on the NPU model."""
     model = tflite_model.read(build.compiled)
     (name,) = model.input_names().values()
-    inference = NpuInference(model, npu_config(build.document.npu))
+    inference = NpuInference(model, npu_named(build.document.npu))
     starts = range(0, len(images), batch)
     answers = _joined([inference.run_batch({name: images[i : i + batch, np.newaxis]}) for i in starts])
     return {output: values[:, 0] for output, values in answers.items()}

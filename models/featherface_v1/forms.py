@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.compiling import vela
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.models.featherface_v1.results import NPU, FormFigures
 
 
@@ -145,7 +145,7 @@ def _estimate(
         model = keras.Model(inputs, {"result": function(*inputs)})
         frozen = freeze_keras(model, what, "form")
     quantized = quantize(frozen, dataset.random_images(frozen.inputs, 2), io="int8", compare=1)
-    npu = npu_config(NPU)
+    npu = npu_named(NPU)
     options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
     layers = vela.compile_bytes(quantized.model.content, options, source=what).layers
     on_cpu = sum(layer.on_cpu for layer in layers)

@@ -9,17 +9,17 @@ from deploy.advising import quick
 from deploy.advising.documents import Costs, Hint, ordered
 from deploy.advising.quick import candidates, quick_hints, telling
 from deploy.advising.time_limit import TimeLimit
-from deploy.bounded_process import Ended, run
 from deploy.compiling import vela
 from deploy.compiling.vela import VelaOptions
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import Ended, run
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
 
 def vela_options(npu: str = "U55-128") -> VelaOptions:
-    config = npu_config(npu)
+    config = npu_named(npu)
     return VelaOptions(config, config.system_config, config.memory_mode)
 
 

@@ -16,7 +16,7 @@ import pytest
 from deploy.cli.main import run
 from deploy.compiling import vela
 from deploy.compiling.vela_config import installed_config
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow  # the model that is compiled is quantized by a fixture
@@ -60,7 +60,7 @@ def test_a_point_is_what_the_vela_command_gives(model: Path, in_folder: Path) ->
     content = model.read_bytes()
     for point in json.loads(Path("s.json").read_text())["points"]:
         options = vela.VelaOptions(
-            npu_config(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
+            npu_named(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
         )
         compiled = vela.compile_bytes(content, options, source="model").compiled
         assert point["compiled_sha256"] == hashlib.sha256(compiled).hexdigest()

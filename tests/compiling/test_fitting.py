@@ -9,13 +9,13 @@ from deploy.compiling import fitting
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.fitting import largest_size, other_ways, sram_of, try_ways
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 
 
 def options_of(npu: str, **kwargs: str | int) -> CompileOptions:
-    return compile_options(npu_config(npu), **kwargs)  # type: ignore[arg-type]
+    return compile_options(npu_named(npu), **kwargs)  # type: ignore[arg-type]
 
 
 def words(options: CompileOptions) -> list[str]:

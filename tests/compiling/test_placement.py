@@ -8,7 +8,7 @@ from deploy.compiling import vela
 from deploy.compiling.placement import place
 from deploy.compiling.vela import VelaOptions, VelaResult
 from deploy.compiling.vela_reports import Layer
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 
@@ -16,7 +16,7 @@ from deploy.tflite.model import Model
 @pytest.fixture(scope="module")
 def anomaly(mlperf_tiny: dict[str, Path]) -> tuple[Model, Model, VelaResult]:
     """Fully connected network with float inputs and outputs and a shape computation that Vela folds away."""
-    npu = npu_config("U55-128")
+    npu = npu_named("U55-128")
     source = tflite_model.read(mlperf_tiny["anomaly_detection"])
     result = vela.compile_bytes(
         source.content, VelaOptions(npu, npu.system_config, npu.memory_mode), source="anomaly"

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, board, boards, default_board, firmware_board, hardware
-from deploy.hardware.npus import NPU_CONFIGS
+from deploy.hardware.npus import npus
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 KNOWN = [each for each in boards() if each.hardware is not None]
@@ -36,7 +36,7 @@ def test_corstone_300_is_as_arms_application_note_an547_says() -> None:
 def test_a_boards_npus_are_some_that_the_command_line_knows(each: Board) -> None:
     assert each.npus
     for family, sizes in each.npus.items():
-        known = {npu.macs for npu in NPU_CONFIGS.values() if npu.family == family}
+        known = {npu.macs for npu in npus().values() if npu.family == family}
         assert known and set(sizes) <= known
 
 
@@ -85,7 +85,7 @@ def test_the_open_machine_has_at_least_what_the_board_has() -> None:
 
 
 def test_an_npu_is_simulated_where_an_open_board_has_it() -> None:
-    assert {npu.family for npu in NPU_CONFIGS.values() if npu.simulated} == {"U55", "U65"}
+    assert {npu.family for npu in npus().values() if npu.modelled} == {"U55", "U65"}
 
 
 def test_a_board_may_come_with_single_sizes_of_an_npu() -> None:

@@ -12,7 +12,7 @@ import pytest
 from deploy import zoo
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing.quantization import Quantized
 from deploy.tflite import model as tflite_model
@@ -30,7 +30,7 @@ class OnNpu:
     quantized: Quantized
 
     def compiled(self, npu: str) -> vela.VelaResult:
-        options = compile_options(npu_config(npu))
+        options = compile_options(npu_named(npu))
         asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
         return vela.compile_bytes(self.quantized.model.content, asked, source="network")
 
@@ -40,7 +40,7 @@ class OnNpu:
 
     def differences(self, npu: str, inputs: int = 1) -> dict[str, int]:
         """Output elements in which the NPU model differs from LiteRT's reference kernels, by output."""
-        target = NpuInference(tflite_model.load(self.compiled(npu).compiled), npu_config(npu))
+        target = NpuInference(tflite_model.load(self.compiled(npu).compiled), npu_named(npu))
         kernels = ReferenceKernels(self.quantized.model)
         (name,) = self.quantized.model.input_names().values()
         shape = self.quantized.document.inputs[0].shape

@@ -11,7 +11,7 @@ import pytest
 from deploy import zoo
 from deploy.compiling import vela
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
@@ -228,7 +228,7 @@ def quantized(variant: str, size: int) -> Model:
 
 def refuse_difference(source: Model, npu_name: str) -> None:
     """Compile, and compare the NPU model with the reference kernels on noise, all black and all white."""
-    npu = npu_config(npu_name)
+    npu = npu_named(npu_name)
     result = vela.compile_bytes(
         source.content, vela.VelaOptions(npu, npu.system_config, npu.memory_mode), source="test"
     )

@@ -8,13 +8,13 @@ from deploy.build_folder import BuildFolder
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_reports import debug_table
 from deploy.npu.architecture import Architecture
-from deploy.npu.stream.decoder import decode
+from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
-from deploy.reporting.collecting import collect
-from deploy.reporting.content import LiveTensor, MemoryMap
-from deploy.reporting.documents import vela_file
-from deploy.reporting.live_tensors import memory_maps
+from deploy.reporting.data.build_documents import vela_file
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.live_tensors import memory_maps
+from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
 from deploy.tflite import model as tflite_model
 
 

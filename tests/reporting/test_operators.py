@@ -3,10 +3,10 @@
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.hardware.npus import npu_config
-from deploy.reporting.collecting import collect
-from deploy.reporting.operators import limit_of
-from deploy.reporting.schedule import MEMORIES, read_schedule
+from deploy.hardware.npus import npu_named
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.operators import limit_of
+from deploy.reporting.data.schedule import MEMORIES, read_schedule
 
 BUILDS = pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
 
@@ -79,7 +79,7 @@ def test_ridge_points_are_mac_units_over_bandwidth(
 ) -> None:
     build: BuildFolder = request.getfixturevalue(name)
     roofs = {roof.memory: roof for roof in collect(build).roofs}
-    macs = npu_config(build.document.npu).macs
+    macs = npu_named(build.document.npu).macs
     assert set(roofs) == set(memories)
     for memory, rate in memories.items():
         assert roofs[memory].bytes_per_cycle == pytest.approx(rate, rel=1e-6)

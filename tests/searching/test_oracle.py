@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import warm_process
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.models.mobilenetv4 import search
 from deploy.models.mobilenetv4.search_space import block_space, network_of, stages, width_space
+from deploy.processes import warm
 from deploy.searching import oracle
 from deploy.searching.finding import Found
 from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
@@ -30,12 +30,12 @@ FOUND = Found("models:mobilenetv4", {}, replace(PROBLEM, layers=search.layers))
 def test_all_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    npu, cache = npu_config("U55-128"), Cache(tmp_path)
+    npu, cache = npu_named("U55-128"), Cache(tmp_path)
     network = block_space(network_of(width_space(28).describe((1, 1, 1)))).describe((0, 4, 3, 8, 7, 2))
     first = {name: oracle_of(name, npu, FOUND, cache)(network) for name in ("vela", "roofline")}
     # The project that does not tell its layers: those of the quantized network, but for the weights' compression.
     untold = oracle_of("roofline", npu, replace(FOUND, problem=PROBLEM), cache)(network)
-    warm_process.close_pools()
+    warm.close_pools()
     cycles = {name: next(f.value for f in figures if f.name == "total_cycles") for name, figures in first.items()}
     assert 1 / 1.3 < cycles["roofline"] / cycles["vela"] < 1.3
     assert untold[0].value == pytest.approx(cycles["roofline"], rel=0.05)
@@ -49,7 +49,7 @@ def test_all_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     for name in ("vela", "roofline"):
         assert oracle_of(name, npu, FOUND, cache)(network) == first[name]
     for other in (
-        VelaOracle(npu_config("U55-64"), FOUND, cache),
+        VelaOracle(npu_named("U55-64"), FOUND, cache),
         VelaOracle(npu, FOUND, Cache(tmp_path / "b")),
         VelaOracle(npu, replace(FOUND, model="mine.py:problem"), cache),
         VelaOracle(npu, replace(FOUND, versions={"mine.py": "0"}), cache),
@@ -66,7 +66,7 @@ def test_versions_are_those_that_figures_depend_on() -> None:
 
 def test_an_npu_that_the_roofline_does_not_cover_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="U85-256: the roofline covers"):
-        oracle_of("roofline", npu_config("U85-256"), FOUND, Cache(tmp_path))
+        oracle_of("roofline", npu_named("U85-256"), FOUND, Cache(tmp_path))
 
 
 def test_calibration_data_that_does_not_fit_the_network_is_refused() -> None:
