@@ -9,7 +9,7 @@ import pytest
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.models.multihead_mobilenetv3.fashion_mnist import FOLDER as FASHION_MNIST
+from deploy.models.datasets.fashion_mnist import FOLDER as FASHION_MNIST
 from deploy.tflite import model as tflite_model
 
 
