@@ -1,7 +1,7 @@
 """The pipeline as functions: quantize, compile, verify, run and evaluate, for notebooks, test suites and programs.
 
-The command line, the pytest plugin and model projects call the same. ``import deploy`` offers these names, too, and
-imports nothing of it before one of them is used. What goes wrong is a :class:`deploy.errors.DeployError`.
+The command line, the pytest plugin and model projects call the same. ``import deploy`` offers these names, too,
+and imports nothing of it before one of them is used. What goes wrong is a :class:`deploy.errors.DeployError`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
     from deploy.compiling.compiler import Compiler
-    from deploy.evaluating.document import EvaluationDocument
+    from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
     from deploy.judging.inputs import Given
     from deploy.judging.opinion import OracleChoice
@@ -23,16 +23,48 @@ if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.model_source import ModelSource
     from deploy.quantizing.quantization import Quantized
+    from deploy.targets.target_run import TargetRun
     from deploy.tflite.model import Model
+    from deploy.verifying.verification import Verification
 
 DEFAULT_NPU = "U55-128"
+
+HOST = "host"
+"""The target that needs no machine: the NPU model on this computer."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
 
-def no_progress(_done: int, _total: int) -> None:
+def silent(_done: int, _total: int) -> None:
     """Say nothing."""
+
+
+class VerifyKeywords(TypedDict, total=False):
+    """Options of :func:`verification`."""
+
+    labels: Path | None
+    count: int | None
+    oracle: OracleChoice
+    tolerance: float | None
+    layers: bool
+    counters: Path | None
+
+
+class RunKeywords(TypedDict, total=False):
+    """Options of :func:`target_run`."""
+
+    firmware: str | None
+    fvp: str | None
+    port: str | None
+    baud: int
+    labels: Path | None
+    count: int | None
+    jobs: int | None
+    tolerance: float | None
+    timeout_s: float | None
+    timing: bool
+    scheduler: str | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,7 @@ def quantize(
     io: str | None = None,
     verbose: bool = False,
     again: str = "deploy quantize MODEL",
-    progress: Progress = no_progress,
+    progress: Progress = silent,
 ) -> Quantized:
     """Quantize a float model to int8 with real data.
 
@@ -76,10 +108,18 @@ def quantize(
         BadInputError: model or data cannot be used.
         NotInstalledError: TensorFlow is missing.
     """
+    from deploy.errors import BadInputError
     from deploy.quantizing.from_source import quantize_source
+    from deploy.quantizing.model_source import ModelKind
 
+    source = _source(model, assignments)
+    if source.kind is ModelKind.TFLITE:
+        raise BadInputError(
+            f"{source.text}: a TFLite file cannot be quantized any more",
+            hints=["pass the Keras model it comes from"],
+        )
     return quantize_source(
-        _source(model, assignments),
+        source,
         None if calibration is None else str(calibration),
         samples=samples,
         io=io,
@@ -93,8 +133,9 @@ def compile(  # noqa: A001 - the verb's name
     model: str | Path | Model | Quantized | ModelSource,
     npu: str | CompileOptions = DEFAULT_NPU,
     *,
-    output: Path | None = None,
+    output: str | Path | None = None,
     name: str | None = None,
+    source: str = "the model",
     calibration: str | Path | None = None,
     assignments: Sequence[str] = (),
     samples: int | None = None,
@@ -113,6 +154,7 @@ def compile(  # noqa: A001 - the verb's name
         output: build folder; None for ``build/<model>-<npu>`` in the working folder. An existing build folder is
             replaced.
         name: of the model in reports; None for the file's.
+        source: names in errors a model that is not named as a file.
         calibration: for float models, as :func:`quantize` takes it.
         assignments: as :func:`quantize` takes them.
         samples: as :func:`quantize` takes them.
@@ -147,27 +189,21 @@ def compile(  # noqa: A001 - the verb's name
         if isinstance(npu, str)
         else npu
     )
-    text = "the model"
     if isinstance(model, str | Path | ModelSource):
-        source = _source(model, assignments)
-        text, name = source.text, name or source.name
-        output = output or _default_folder(name, options)
+        named = _source(model, assignments)
+        source, name = named.text, name or named.name
+        output = Path(output or default_folder(name, options))
         check_replaceable(output)
+        again = f"deploy compile {source} --npu {options.npu.name}"
         model = (
-            read(source.path)
-            if source.kind is ModelKind.TFLITE
-            else quantize(
-                source,
-                calibration,
-                samples=samples,
-                io=io,
-                again=f"deploy compile {text} --npu {options.npu.name}",
-            )
+            read(named.path)
+            if named.kind is ModelKind.TFLITE
+            else quantize(named, calibration, samples=samples, io=io, again=again)
         )
     extra: dict[str, bytes] = {}
     notes: tuple[str, ...] = ()
     if isinstance(model, Quantized):
-        text, notes = model.document.model, model.document.warnings
+        source, notes = model.document.model, model.document.warnings
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
@@ -176,9 +212,9 @@ def compile(  # noqa: A001 - the verb's name
     return compile_model(
         model,
         options,
-        output or _default_folder(name, options),
+        Path(output or default_folder(name, options)),
         name=name,
-        source=text,
+        source=source,
         extra=extra,
         notes=notes,
         compiler=compiler or VELA,
@@ -196,7 +232,7 @@ def open_build(folder: str | Path) -> BuildFolder:
     return BuildFolder.open(Path(folder))
 
 
-def verify(
+def verification(
     build: BuildFolder,
     inputs: Given = None,
     *,
@@ -205,9 +241,9 @@ def verify(
     oracle: OracleChoice = "auto",
     tolerance: float | None = None,
     layers: bool = False,
-    progress: Progress = no_progress,
-) -> Verdict:
-    """Run inputs through the NPU model on this host, and hold its outputs to the reference kernels.
+    counters: Path | None = None,
+) -> Verification:
+    """What :func:`verify` runs, for callers who want a document of its errors, too.
 
     Args:
         build: what :func:`compile` returns.
@@ -218,12 +254,7 @@ def verify(
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
         tolerance: largest difference that passes, in LSB; None for 1.
         layers: compare operator by operator, too.
-        progress: called as inputs are done.
-
-    Raises:
-        BadInputError: build, inputs or options do not fit together.
-        NotInstalledError: an oracle is missing.
-        TargetError: the NPU model refused the command stream.
+        counters: ``.csv`` to write the counters of every NPU operation to.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.verifying.verification import Verification, VerifyOptions
@@ -235,55 +266,76 @@ def verify(
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         layers=layers,
+        counters=counters,
     )
-    return Verification(build, options).run(progress)
+    return Verification(build, options)
 
 
-def run(
+def verify(
     build: BuildFolder,
     inputs: Given = None,
     *,
-    firmware: str = "runner",
+    progress: Progress = silent,
+    **options: Unpack[VerifyKeywords],
+) -> Verdict:
+    """Run inputs through the NPU model on this host, and hold its outputs to the reference kernels.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: as :func:`verification` takes them.
+        progress: called as inputs are done.
+        **options: of :func:`verification`.
+
+    Raises:
+        BadInputError: build, inputs or options do not fit together.
+        NotInstalledError: an oracle is missing.
+        TargetError: the NPU model refused the command stream.
+    """
+    return verification(build, inputs, **options).run(progress)
+
+
+def target_run(
+    build: BuildFolder,
+    inputs: Given = None,
+    *,
+    firmware: str | None = None,
     fvp: str | None = None,
     port: str | None = None,
+    baud: int = 115200,
     labels: Path | None = None,
     count: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
     timeout_s: float | None = None,
     timing: bool = False,
-    progress: Progress = no_progress,
-) -> Run:
-    """Boot a build on a simulator, or reach the board that runs it; feed inputs, and judge the raw answers.
-
-    A verdict that does not pass is no error: it is for the caller to look at.
+    scheduler: str | None = None,
+) -> TargetRun:
+    """What :func:`run` runs, for callers who want a document of its errors, too.
 
     Args:
         build: what :func:`compile` returns.
-        inputs: as :func:`verify` takes them; None for one made-up input.
-        firmware: ``runner`` (Arm's prebuilt TFLM runner), ``npu`` or ``tflm`` (rendered), or the path of an ELF.
+        inputs: as :func:`verification` takes them; None for one made-up input.
+        firmware: ``runner`` (Arm's prebuilt TFLM runner; None), ``npu`` or ``tflm`` (rendered), or an ELF's path.
         fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
         port: serial port of a board that runs the firmware already; no simulator is started then.
-        labels: as :func:`verify` takes them.
+        baud: bits per second on that port.
+        labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given.
         jobs: machines side by side; None for one a core.
         tolerance: largest difference that passes, in LSB; None for 1.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
-        progress: called as answers arrive.
-
-    Raises:
-        BadInputError: build, inputs and options do not fit together.
-        NotInstalledError: simulator or firmware are missing.
-        TargetError: there was no complete answer.
+        scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.targets.simulated_target import RUNNER
     from deploy.targets.target_run import RunOptions, TargetRun
 
     options = RunOptions(
-        firmware=firmware,
+        firmware=firmware or RUNNER,
         fvp=fvp,
         port=port,
+        baud=baud,
         inputs=inputs,
         labels=labels,
         count=count,
@@ -291,8 +343,30 @@ def run(
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         timeout_s=timeout_s,
         timing=timing,
+        scheduler=scheduler,
     )
-    running = TargetRun(build, options)
+    return TargetRun(build, options)
+
+
+def run(
+    build: BuildFolder, inputs: Given = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
+) -> Run:
+    """Boot a build on a simulator, or reach the board that runs it; feed inputs, and judge the raw answers.
+
+    A verdict that does not pass is no error: it is for the caller to look at.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: as :func:`target_run` takes them.
+        progress: called as answers arrive.
+        **options: of :func:`target_run`.
+
+    Raises:
+        BadInputError: build, inputs and options do not fit together.
+        NotInstalledError: simulator or firmware are missing.
+        TargetError: there was no complete answer.
+    """
+    running = target_run(build, inputs, **options)
     verdict = running.run(progress)
     return Run(running.outputs, verdict)
 
@@ -310,8 +384,11 @@ def evaluate(
     fail_below: str | None = None,
     max_drop: str | None = None,
     save_wrong: Path | None = None,
-    target: Answerer | None = None,
-    progress: Progress = no_progress,
+    target: str = HOST,
+    firmware: str | None = None,
+    jobs: int | None = None,
+    timeout_s: float | None = None,
+    progress: Progress = silent,
 ) -> EvaluationDocument:
     """Classify a labelled set with the float model, the quantized reference and the target; count what is right.
 
@@ -327,7 +404,10 @@ def evaluate(
         fail_below: limit of the target's accuracy, ``90%``; the document says whether it is broken.
         max_drop: limit of what is lost against the float model, in percentage points.
         save_wrong: folder for inputs that only the target gets wrong.
-        target: what runs the build, for example :class:`deploy.targets.session.Session`; None for the NPU model.
+        target: ``host`` (the NPU model alone), or a simulator as :func:`target_run` takes it.
+        firmware: what that simulator boots.
+        jobs: machines side by side.
+        timeout_s: seconds that a boot may take.
         progress: called with (inputs done, total as far as it is known).
 
     Raises:
@@ -348,7 +428,14 @@ def evaluate(
         limits=parse_limits(fail_below, max_drop),
         save_wrong=save_wrong,
     )
-    return Evaluation(build, options, target).run(progress)
+    answerer: Answerer | None = None
+    if target != HOST:
+        from deploy.targets.session import Session, TargetOptions
+        from deploy.targets.simulated_target import RUNNER
+
+        machine = TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s)
+        answerer = Session(build, machine)
+    return Evaluation(build, options, answerer).run(progress)
 
 
 def _source(model: str | Path | ModelSource, assignments: Iterable[str]) -> ModelSource:
@@ -359,5 +446,6 @@ def _source(model: str | Path | ModelSource, assignments: Iterable[str]) -> Mode
     return model_source.parse(str(model), tuple(assignments))
 
 
-def _default_folder(name: str, options: CompileOptions) -> Path:
-    return Path("build") / f"{name}-{options.npu.name.lower()}"
+def default_folder(name: str, options: CompileOptions, project: Path = Path()) -> Path:
+    """Where the build of a model goes in a project when no folder is named."""
+    return project / "build" / f"{name}-{options.npu.name.lower()}"
