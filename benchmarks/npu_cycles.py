@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
-from deploy.compiling import vela
+from deploy.cli.latency import starting_vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.compiling.debug_database import DebugDatabase
@@ -106,7 +106,7 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        with vela.starting() as run:
+        with starting_vela() as run:
             for source, npu in itertools.product(sources, options.npu):
                 compiled = Compiler(run).compile(tflite_model.read(source), compile_options(npu_named(npu)))
                 entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
