@@ -1,9 +1,11 @@
 """How long one boot of Arm's TFLM runner takes on the open Corstone-300, and where the time goes.
 
+    python benchmarks/corstone_boot.py BUILD [--runs 11]
     python benchmarks/corstone_boot.py MODEL_vela.tflite [--macs 128] [--runs 11]
 
-The model is a `.tflite` compiled for Ethos-U55 with Shared_Sram; its input is random. Prints the median of the
-runs. The parts are the simulator's own measurements (--stat): what is left of the whole is Python's start and end.
+BUILD is a build folder for Ethos-U55, MODEL a `.tflite` compiled for it with Shared_Sram; its input is random.
+Prints the median of the runs. The parts are the simulator's own measurements (--stat): what is left of the whole
+is Python's start and end.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
@@ -53,11 +56,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--macs", type=int, default=128)
+    parser.add_argument("--macs", type=int, default=128, help="of the NPU that MODEL was compiled for")
     parser.add_argument("--runs", type=int, default=11)
     arguments = parser.parse_args()
+    model, macs = arguments.model, arguments.macs
+    if model.is_dir():
+        build = BuildFolder.open(model)
+        model, npu = build.compiled, npu_named(build.document.npu)
+        if npu.family != "U55":
+            sys.exit(f"{arguments.model} is for {npu.name}; this measures Ethos-U55")
+        macs = npu.macs
     with tempfile.TemporaryDirectory() as folder:
-        results = [boot(arguments.model, arguments.macs, Path(folder)) for _ in range(arguments.runs)]
+        results = [boot(model, macs, Path(folder)) for _ in range(arguments.runs)]
     wall = statistics.median(result[0] for result in results)
     print(f"boot to the end, median of {arguments.runs} (fastest {min(result[0] for result in results):.3f} s)")
     print(f"  {'whole':44}{wall:8.3f} s")

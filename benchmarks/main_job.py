@@ -1,6 +1,6 @@
 """Whole commands against their yardsticks, as ratios within one run.
 
-    python benchmarks/main_job.py BUILD [MODEL.tflite]
+    python benchmarks/main_job.py BUILD [MODEL.tflite] [--rounds 11]
 
 Prints `deploy compile` (of MODEL, or of the build's own model) and `deploy run-fvp` with one input, each against
 the bare `vela` command on the same model, and `deploy --help` against `python -c "import numpy"`. The targets of
@@ -12,6 +12,7 @@ beside it. Bytecode is kept, for this package as for those from PyPI, as it is w
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -23,7 +24,6 @@ import tempfile
 import time
 from pathlib import Path
 
-ROUNDS = 11
 _IMPORTED = """
 import sys
 from deploy.cli.main import run
@@ -44,23 +44,28 @@ def spent(command: list[str], folder: str) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def ratio(title: str, ours: list[str], yardstick: list[str], folder: str) -> None:
+def ratio(title: str, ours: list[str], yardstick: list[str], folder: str, rounds: int) -> None:
     """Run both in turn and print the medians, and the median and quartiles of the pairwise ratios."""
     spent(ours, folder), spent(yardstick, folder)  # warm the file cache, write the bytecode
-    pairs = [(spent(ours, folder), spent(yardstick, folder)) for _ in range(ROUNDS)]
+    pairs = [(spent(ours, folder), spent(yardstick, folder)) for _ in range(rounds)]
     for kind, name in enumerate(("wall", "CPU")):
         mine, other = (statistics.median(pair[i][kind] for pair in pairs) for i in (0, 1))
         low, between, high = statistics.quantiles((a[kind] / b[kind] for a, b in pairs), n=4)
         print(
             f"{title}, {name}: {mine:.2f} s / {other:.2f} s = {between:.2f}x "
-            f"({low:.2f} to {high:.2f}; median and quartiles of {ROUNDS} pairs, measured)"
+            f"({low:.2f} to {high:.2f}; median and quartiles of {rounds} pairs, measured)"
         )
 
 
 def main() -> None:
     """Measure with the build folder and the model named on the command line."""
-    build = Path(sys.argv[1]).resolve()
-    model = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else build / "source.tflite"
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("build", type=Path)
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--rounds", type=int, default=11, help="pairs to compare, two at least")
+    arguments = parser.parse_args()
+    build, rounds = arguments.build.resolve(), arguments.rounds
+    model = arguments.model.resolve() if arguments.model else build / "source.tflite"
     document = json.loads((build / "compile.json").read_text())
     scripts = Path(sys.executable).parent
     deploy = shutil.which("deploy", path=str(scripts)) or "deploy"
@@ -74,13 +79,13 @@ def main() -> None:
     compiling = ["compile", str(model), "--npu", document["npu"], *target, "-o", "build", "--quiet"]
     running = [deploy, "run-fvp", str(build), "--fvp", "open", "--count", "1"]
     with tempfile.TemporaryDirectory() as folder:
-        ratio(f"compile {model.name} / vela", [deploy, *compiling], vela(model), folder)
+        ratio(f"compile {model.name} / vela", [deploy, *compiling], vela(model), folder, rounds)
         said = subprocess.run(
             [sys.executable, "-c", _IMPORTED, *compiling], check=True, capture_output=True, text=True, cwd=folder
         ).stdout.split()
         print(f"compile of a .tflite imports TensorFlow: {said[-1]} (exit status {said[-2]})")
-        ratio("run-fvp --count 1 / vela", running, vela(build / "source.tflite"), folder)
-        ratio("--help / import numpy", [deploy, "--help"], [sys.executable, "-c", "import numpy"], folder)
+        ratio("run-fvp --count 1 / vela", running, vela(build / "source.tflite"), folder, rounds)
+        ratio("--help / import numpy", [deploy, "--help"], [sys.executable, "-c", "import numpy"], folder, rounds)
 
 
 if __name__ == "__main__":

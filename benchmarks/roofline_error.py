@@ -125,7 +125,7 @@ def main() -> None:
                 f"{network} on {npu}: {outcome.ours} cycles, Vela {outcome.vela}, {outcome.ratio:.2f}", flush=True
             )
     lines = ["Our cycles by Vela's, whole networks:", "", *totals(found, options.npu)]
-    for npu in options.detail:
+    for npu in (npu for npu in options.detail if npu in options.npu):
         lines += ["", f"Our cycles by Vela's, layer by layer, on {npu} (share: of Vela's cycles):", ""]
         lines += operators(found, npu)
     text = "\n".join(lines)

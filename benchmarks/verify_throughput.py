@@ -56,9 +56,10 @@ def parts(path: Path) -> None:
     from deploy.judging.inputs import random_inputs
     from deploy.judging.oracles import TflmKernels, tflm_installed
     from deploy.judging.reference import ReferenceKernels
+    from deploy.judging.samples import stacked
     from deploy.tflite.model import read
+    from deploy.verifying.host_session import batch_size
     from deploy.verifying.npu_inference import NpuInference
-    from deploy.verifying.verification import batch_size, stacked
 
     build = BuildFolder.open(path)
     source, compiled = read(build.source), read(build.compiled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 import re
@@ -15,8 +16,9 @@ from deploy.errors import DeployError
 from deploy.hardware.fvps import Fvp, fvps
 from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_locate
+from deploy.tried import combinations
 
-State = Literal["ok", "missing", "broken", "optional"]
+State = Literal["ok", "missing", "broken", "optional", "untried"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Finding:
 
     Attributes:
         name: of the thing.
-        state: ``optional`` means missing, but the main job runs without it.
+        state: ``optional`` means missing, but the main job runs without it; ``untried`` that it may do otherwise
+            than where it was tested.
         detail: version and place, or what is wrong.
         remedy: the command that installs it; empty when there is nothing to do.
         needed_for: what it is for.
@@ -50,6 +53,7 @@ def examine() -> list[Finding]:
         *(_package(*row) for row in _PACKAGES),
         _vela(),
         _qemu(),
+        _together(),
         _runner("U55"),
         _runner("U65"),
         *_arm_fvps(),
@@ -67,8 +71,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("capstone", True, "capstone", "open Corstone-300"),
     ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
-    ("altair", False, "'altair==6.3.*'", "charts"),
-    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report: charts"),
+    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report, sweep, search: charts"),
     ("scikit-image", False, "'scikit-image>=0.26,<0.27'", "models train featherface-v1"),
     ("distributed", False, "'distributed>=2026.8,<2027'", "--scheduler"),
 )
@@ -103,6 +106,25 @@ def _qemu() -> Finding:
         return Finding("qemu-system-arm", "broken", what, "apt-get install qemu-system-arm", "open Corstone-300")
     found = f"{qemu.version}, machine {MACHINE}, {qemu.path}"
     return Finding("qemu-system-arm", "ok", found, needed_for="open Corstone-300")
+
+
+def _together() -> Finding:
+    """Whether these versions of Python, NumPy and QEMU were tried together; which were, where they were not."""
+    from deploy.corstone.qemu import find_qemu
+
+    versions = {"python": platform.python_version()}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        versions["numpy"] = importlib.metadata.version("numpy")
+    with contextlib.suppress(DeployError):
+        versions["qemu"] = find_qemu().version
+    tried = combinations()
+    for together in tried:
+        if together.holds(versions):
+            return Finding("versions", "ok", f"tried together: {together}", needed_for="everything")
+    titles = {"python": "Python", "numpy": "NumPy", "qemu": "QEMU"}
+    found = ", ".join(f"{titles[name]} {version}" for name, version in versions.items())
+    remedy = f"tried were {'; '.join(map(str, tried))}"
+    return Finding("versions", "untried", f"not tried together: {found}", remedy, "everything")
 
 
 def _runner(family: str) -> Finding:

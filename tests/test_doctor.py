@@ -1,6 +1,8 @@
 """The doctor tells what is there and what to type for what is not."""
 
+import importlib.metadata
 import json
+import platform
 import stat
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from deploy import doctor
 from deploy.cli.main import run
+from deploy.tried import Together, combinations
 
 
 def found() -> dict[str, doctor.Finding]:
@@ -38,6 +41,58 @@ def test_without_qemu_the_main_job_cannot_run(
     out = capsys.readouterr().out
     assert "the main job cannot run: qemu-system-arm" in out
     assert "apt-get install qemu-system-arm" in out
+
+
+def machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, python: str = "", numpy: str = "", qemu: str | None = None
+) -> None:
+    """Pretend that these versions are installed, and no QEMU where none is named."""
+    version = importlib.metadata.version
+    monkeypatch.setattr(platform, "python_version", lambda: python)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: numpy if name == "numpy" else version(name))
+    monkeypatch.setenv("PATH", str(folder))
+    if qemu:
+        fake = folder / "qemu-system-arm"
+        fake.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" = --version ] && echo "QEMU emulator version {qemu}" || echo "mps3-an547  machine"\n'
+        )
+        fake.chmod(0o755)
+
+
+@pytest.mark.parametrize("together", combinations(), ids=str)
+def test_versions_that_were_tried_together_are_named(
+    together: Together, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, f"{together.python}.2", f"{together.numpy}.6", f"{together.qemu}.13")
+    finding = found()["versions"]
+    assert (finding.state, finding.detail) == ("ok", f"tried together: {together}")
+
+
+@pytest.mark.parametrize(
+    ("python", "numpy", "qemu"),
+    [("3.11.2", "2.4.6", "99.1.0"), ("3.99.0", "2.4.6", "7.2.22"), ("3.11.2", "2.0.1", "7.2.22")],
+)
+def test_versions_that_nobody_tried_together_are_a_warning_that_names_those_who_were(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    python: str,
+    numpy: str,
+    qemu: str,
+) -> None:
+    machine(tmp_path, monkeypatch, python, numpy, qemu)
+    finding = found()["versions"]
+    assert (finding.state, finding.blocks) == ("untried", False)
+    assert finding.detail == f"not tried together: Python {python}, NumPy {numpy}, QEMU {qemu}"
+    assert run(["doctor"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "versions: tried were Python 3.11, NumPy 2.4, QEMU 7.2 (Debian 12); " in said
+
+
+def test_without_qemu_the_other_versions_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(tmp_path, monkeypatch, "3.11.2", "2.4.6")
+    assert found()["versions"].state == "ok"
 
 
 def test_a_qemu_without_the_machine_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

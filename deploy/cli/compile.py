@@ -70,8 +70,8 @@ def compile_(
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
-    from deploy.reporting.advice_text import MOST_HINTS
-    from deploy.reporting.text import print_build
+    from deploy.reporting.text.advice import MOST_HINTS
+    from deploy.reporting.text.build import print_build
     from deploy.settings.last_build import FOLDER, remember_build
     from deploy.settings.project import Project
     from deploy.tflite import model as tflite_model

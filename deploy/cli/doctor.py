@@ -32,7 +32,7 @@ def doctor(
     table = Table(title="What deploy found", title_justify="left", title_style="bold")
     for column in ("", "what", "found", "for"):
         table.add_column(column, overflow="fold")
-    marks = {"ok": "ok", "missing": "MISSING", "broken": "BROKEN", "optional": "-"}
+    marks = {"ok": "ok", "missing": "MISSING", "broken": "BROKEN", "optional": "-", "untried": "untried"}
     for finding in findings:
         table.add_row(marks[finding.state], finding.name, finding.detail, finding.needed_for)
     console.print(table)

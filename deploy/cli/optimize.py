@@ -61,9 +61,9 @@ def optimize(
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import load_inputs, random_inputs
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
-    from deploy.optimizing.text import print_optimization
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
+    from deploy.reporting.text.optimization import print_optimization
     from deploy.tflite import model as tflite_model
 
     if model.suffix != ".tflite":

@@ -59,16 +59,15 @@ def search(
     from deploy import warm_process
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
-    from deploy.files import write_text
     from deploy.hardware.npus import npu_named
-    from deploy.searching import chart
+    from deploy.reporting.pages.search import SEARCH_FILE, write_search
+    from deploy.reporting.text.search import print_search
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
     from deploy.searching.proxy import Proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
     from deploy.searching.space import width_space
     from deploy.searching.state import CANDIDATES, SearchFolder
-    from deploy.searching.text import print_result
     from deploy.sweeping.cache import Cache, default_folder
 
     name = next((known for known in ORACLES if known == oracle.lower()), None)
@@ -104,13 +103,13 @@ def search(
             warm_process.close_pools()
         written = [output / RESULT]
         try:
-            write_text(output / chart.CHART, chart.page(result, folder.candidates))
-            written.append(output / chart.CHART)
+            write_search(result, folder.candidates, output / SEARCH_FILE)
+            written.append(output / SEARCH_FILE)
         except NotInstalledError as error:
             if not quiet:
                 print(f"deploy: no chart: {error.message} ({error.hints[0]})", file=sys.stderr)
     if not quiet:
-        print_result(result, stdout())
+        print_search(result, stdout())
         if result.best is not None:
             written.append(output / BEST_NETWORK)
         for path in written:

@@ -83,14 +83,14 @@ def sweep(
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
+    from deploy.reporting.pages.sweep import check_format, write_sweep
+    from deploy.reporting.text.sweep import csv_text, print_sweep
     from deploy.settings.merging import typed
     from deploy.sweeping import axes
-    from deploy.sweeping.accuracy import LabelledData
+    from deploy.sweeping.accuracy import LabelledSource
     from deploy.sweeping.cache import Cache, default_folder
-    from deploy.sweeping.chart import check_format, write_chart
     from deploy.sweeping.networks import Quantization
     from deploy.sweeping.sweep import Plan, Sweep
-    from deploy.sweeping.text import csv_text, print_sweep
 
     if model is None:
         raise BadInputError("no MODEL given", hints=["deploy sweep model.tflite", "deploy init"])
@@ -113,7 +113,7 @@ def sweep(
         targets,
         skipped,
         Quantization(calibration, samples, io or IO_TYPES[0], verbose),
-        LabelledData(data, labels, count) if data is not None and labels is not None else None,
+        LabelledSource(data, labels, count) if data is not None and labels is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
     opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
@@ -130,7 +130,7 @@ def sweep(
     if csv is not None:
         write_text(csv, csv_text(document))
     if chart is not None:
-        write_chart(document, chart)
+        write_sweep(document, chart)
     if not quiet:
         print_sweep(document, stdout())
         for path in filter(None, (json, csv, chart)):

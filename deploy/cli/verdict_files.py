@@ -30,8 +30,8 @@ def _make_ready(build: BuildFolder) -> None:
 
     from rich import console, table  # noqa: F401
 
-    from deploy.judging import verdict_text  # noqa: F401
-    from deploy.reporting.html import preload
+    from deploy.reporting.pages.build import preload
+    from deploy.reporting.text import verdict  # noqa: F401
 
     preload(build)
 
@@ -92,7 +92,7 @@ def run_and_report(
 
         print(printable(f"verdict: {verdict.verdict.upper()} - {verdict.reason}"))
     else:
-        from deploy.judging.verdict_text import print_verdict
+        from deploy.reporting.text.verdict import print_verdict
 
         print_verdict(verdict, stdout())
     sys.stdout.flush()

@@ -72,6 +72,11 @@ class ReferenceKernels:
             self._interpreter = _interpreter(model.content, _OPTIMISED)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
 
+    @property
+    def title(self) -> str:
+        """What a verdict calls it."""
+        return self.name
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference from a fresh state.
 

@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from deploy.build_folder import CompileDocument, Figure, Label
+from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.verdict import FirmwareRecord, Platform, Prediction
-from deploy.tables import SHARE
+from deploy.judging.origin import FirmwareRecord, Platform
+from deploy.judging.verdict import Prediction
 
 _ESTIMATES = ("inference_time", "total_cycles", "sram_peak", "dram_peak", "flash")
 

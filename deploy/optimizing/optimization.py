@@ -17,18 +17,15 @@ from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.inputs import InputSet
-from deploy.judging.verdict import judge
+from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
+from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.context import Context, Outcome
-from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
-from deploy.targets.target_run import tool_versions
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
-
-_NPU_TOLERANCE_LSB = 1.0
-"""What passes as equal on the NPU, as in ``deploy verify``."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,9 @@ def optimize(
             say("running the rewritten model on the NPU model")
             rewritten, compiled = outcome.rewritten.model, outcome.compiled.model
             npu_reference, npu_outputs = on_npu(
-                rewritten, compiled, options.npu, inputs.samples, _NPU_TOLERANCE_LSB
+                rewritten, compiled, options.npu, inputs.samples, DEFAULT_TOLERANCE_LSB
             )
-            passed, why = judge(npu_outputs, _NPU_TOLERANCE_LSB)
+            passed, why = judge(npu_outputs, DEFAULT_TOLERANCE_LSB)
             if passed:
                 differ = sum(output.mismatches for output in npu_outputs)
                 exactly = f"but for 1 LSB in {differ} of them" if differ else "to the last bit"

@@ -6,12 +6,9 @@ A job that fails returns ``{"error": one sentence}``.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from numpy.typing import NDArray
 
 import deploy
 from deploy import warm_process
@@ -114,16 +111,6 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
 def litert_version() -> str:
     """Of the package with the reference kernels."""
     return importlib.metadata.version("ai-edge-litert")
-
-
-def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
-    """SHA-256 over names, dtypes, shapes and values of samples (an ``.npz`` holds the time of day, too)."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        for name, array in sample.items():
-            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=4)

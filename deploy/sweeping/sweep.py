@@ -19,9 +19,10 @@ from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
 from deploy.judging.sample_bytes import pack_samples
+from deploy.judging.samples import SampleDigest
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping import accuracy, jobs
-from deploy.sweeping.accuracy import LabelledData
+from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
@@ -50,7 +51,7 @@ class Plan:
     targets: tuple[CompileOptions, ...]
     skipped: tuple[Skipped, ...]
     quantization: Quantization
-    data: LabelledData | None = None
+    data: LabelledSource | None = None
 
 
 @dataclass
@@ -161,7 +162,7 @@ class Sweep:
         return outcome
 
     def _begin_accuracy(
-        self, outcome: _Outcome, network: Network, data: LabelledData, submit: Callable[..., None]
+        self, outcome: _Outcome, network: Network, data: LabelledSource, submit: Callable[..., None]
     ) -> None:
         try:
             chunks = accuracy.load_chunks(data, network.model, network.source)
@@ -172,7 +173,7 @@ class Sweep:
         for index, chunk in enumerate(chunks):
             content = pack_samples(chunk.samples)
             request = {"source_sha256": network.sha256, "true": chunk.true, "litert": jobs.litert_version()}
-            key = key_of("accuracy", {**request, "samples": jobs.digest_of(chunk.samples)})
+            key = key_of("accuracy", {**request, "samples": SampleDigest().add(chunk.samples).hexdigest()})
             known = self._cache.get(key)
             if known is not None and set(known.get("right", ())) == set(chunk.true):
                 outcome.chunks[index] = known

@@ -19,8 +19,8 @@ from deploy.executors import Workers, cluster, gather
 from deploy.files import private_folder
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample
 from deploy.judging.sample_bytes import pack_samples, unpack_samples
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.simulated_target import simulated_target
 from deploy.tflite import model as tflite_model

@@ -20,6 +20,7 @@ from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.hardware.fvps import Fvp, default_fvp
 from deploy.hardware.npus import Npu
+from deploy.targets.target_text import last_lines
 
 MODEL_ADDRESS = 0x9000_0000
 INPUT_ADDRESS = 0x9200_0000
@@ -31,7 +32,6 @@ TFLM_OVERHEAD_BYTES = 2 * 1024
 """What TFLM needs on top of Vela's figure (452 to 576 B measured over 12 models, rounded up generously)."""
 
 _EOT = b"\x04"
-_LAST_TEXT = 64 * 1024
 _COPIED = re.compile(r"(\d+) output tensor/s worth (\d+) bytes copied to 0x([0-9a-fA-F]+)")
 _METRICS = re.compile(r"<metrics>\s*([A-Za-z0-9+/=\s]{0,65536}?)\s*</metrics>")
 
@@ -146,14 +146,3 @@ def _counters(text: str) -> dict[str, int]:
         }
     except (binascii.Error, ValueError, TypeError, LookupError, RecursionError):
         return {}
-
-
-def last_lines(text: str, count: int = 12) -> tuple[str, ...]:
-    """The last lines that say something, at most 200 characters each, unprintable characters shown as dots."""
-    lines = []
-    # A target that talks without end is cut off: what it said last is near the end.
-    for line in text[-_LAST_TEXT:].splitlines():
-        printable = "".join(c if c.isprintable() else "." for c in line.strip("\x04 \t"))
-        if printable and not printable.startswith("<metrics>"):
-            lines.append(printable[:200])
-    return tuple(lines[-count:])

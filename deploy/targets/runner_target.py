@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.targets import runner_firmware as runner
 from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
+from deploy.targets.target_text import last_lines
 from deploy.tflite.model import Tensor
 
 _GRACE_S = 15
@@ -167,8 +168,8 @@ class RunnerTarget:
 
 def _log(sent: bytes, end: ProcessEnd) -> tuple[str, ...]:
     """The last UART lines, and below them the simulator's own."""
-    uart = runner.last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
-    return (*uart, *(f"[simulator] {line}" for line in runner.last_lines(end.output, 4)))
+    uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
+    return (*uart, *(f"[simulator] {line}" for line in last_lines(end.output, 4)))
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

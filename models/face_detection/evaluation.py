@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -235,18 +233,12 @@ def _on_machine(subject: Detector, images: NDArray[np.uint8]) -> int:
     """Run on the open Corstone-300 as ``deploy run-fvp`` does; how many output elements differ.
 
     Raises:
-        BadInputError: there was no complete answer.
+        TargetError: there was no complete answer.
     """
-    from deploy.cli.main import run
+    from deploy.targets.target_run import RunOptions, TargetRun
 
-    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name, contextlib.chdir(name):
-        np.savez(Path("test.npz"), allow_pickle=False, **{data.INPUT_NAME: images})
-        words = ["run-fvp", str(subject.build.path), "--fvp", "open", "--inputs", "test.npz", "--quiet"]
-        status = run([*words, "--json", "verdict.json"])
-        document = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
-    if status not in (0, 1) or document["inputs"] != len(images):
-        raise BadInputError(f"Corstone-300 gave no complete answer: {document['reason']}")
-    return sum(output["mismatches"] for output in document["outputs"])
+    verdict = TargetRun(subject.build, RunOptions(fvp="open", inputs=images)).run()
+    return sum(output.mismatches for output in verdict.outputs)
 
 
 def tables(results: DetectionResults) -> str:

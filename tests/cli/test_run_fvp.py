@@ -6,6 +6,7 @@ the real simulator, what goes wrong is real, too.
 
 import json
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import interruptible
 import numpy as np
 import pytest
 
@@ -242,21 +244,14 @@ def test_an_error_leaves_a_verdict_document_too(built: Path, tmp_path: Path) -> 
 
 
 def test_ctrl_c_ends_every_machine(built: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "deploy",
-            "run-fvp",
-            str(built),
-            "--fvp",
-            wrapper(tmp_path, 'open "$@"; sleep 30'),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(2)
-    process.send_signal(2)
+    running = tmp_path / "running"
+    machine = wrapper(tmp_path, f'touch {running}; open "$@"; sleep 30')
+    command = [sys.executable, "-m", "deploy", "run-fvp", str(built), "--fvp", machine]
+    process = interruptible.started(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not running.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=20)
     assert process.returncode == 130
     assert error.strip() == "deploy: interrupted"

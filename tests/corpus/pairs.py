@@ -18,17 +18,17 @@ from deploy.compiling.vela_config import CONFIG_FILE, check_combination, install
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.hardware.npus import Npu, modelled
 from deploy.judging.comparison import compare_outputs
-from deploy.judging.inputs import Sample, random_inputs
+from deploy.judging.inputs import random_inputs
 from deploy.judging.known_differences import summarise
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Sample, stacked, unstacked
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import stacked, unstacked
 
 NPUS = tuple(npu.name for npu in modelled())
 INPUTS = 4

@@ -8,6 +8,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import interruptible
 import pytest
 from guest import build_guest
 from simulator import COMMAND, UART_TO_STDOUT, alive, children, simulate
@@ -27,7 +28,12 @@ def forever(tmp_path):
 def start(elf, *words):
     """Start a simulation and wait until its program runs."""
     command = [*COMMAND, "-a", str(elf), *UART_TO_STDOUT, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = interruptible.started(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
     line = b""
     while not line.startswith(b"running"):
         line = process.stdout.readline()

@@ -15,13 +15,13 @@ from deploy.cli.main import run
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import stacked
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import stacked
 
 INPUTS = 12
 

@@ -19,11 +19,13 @@ from deploy.cli.main import run
 from deploy.errors import TargetError
 from deploy.firmware_project.firmware_build import build_project, npu_firmware, write_project
 from deploy.hardware.npus import npu_named
-from deploy.judging.inputs import Sample, random_inputs
+from deploy.judging.build_models import read_models
+from deploy.judging.inputs import random_inputs
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
-from deploy.targets.firmware_target import Expectations, FirmwareTarget
-from deploy.targets.target_run import read_models
+from deploy.targets.expectations import Expectations
+from deploy.targets.firmware_target import FirmwareTarget
 from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]

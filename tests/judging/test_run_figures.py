@@ -6,8 +6,9 @@ import pytest
 
 from deploy.build_folder import CompileDocument, Figure, TensorRecord
 from deploy.judging.answer import Answer
+from deploy.judging.origin import Platform
 from deploy.judging.run_figures import run_figures
-from deploy.judging.verdict import Platform, Prediction
+from deploy.judging.verdict import Prediction
 
 
 def figures_on(kind: Any, counters: dict[str, int]) -> dict[str, Figure]:

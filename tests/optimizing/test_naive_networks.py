@@ -7,7 +7,7 @@ import pytest
 from deploy.compiling.compile_options import compile_options
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
-from deploy.optimizing.document import OptimizeDocument
+from deploy.optimizing.documents import OptimizeDocument
 from deploy.optimizing.optimization import optimize
 
 pytestmark = pytest.mark.tensorflow

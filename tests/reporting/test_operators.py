@@ -5,9 +5,9 @@ import pytest
 from deploy.build_folder import BuildFolder
 from deploy.compiling.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
-from deploy.reporting.collecting import collect
-from deploy.reporting.operators import limit_of
-from deploy.reporting.schedule import MEMORIES, read_schedule
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.operators import limit_of
+from deploy.reporting.data.schedule import MEMORIES, read_schedule
 
 BUILDS = pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import interruptible
 import pytest
 from dask_cluster import Cluster, running
 
@@ -89,7 +90,7 @@ def test_ctrl_c_ends_the_sweep_at_once_and_cancels_its_jobs(
     tiny_tflite: Path, cluster: Cluster, in_folder: Path
 ) -> None:
     words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q", "-o", "out", "--scheduler", cluster.address]
-    process = subprocess.Popen([sys.executable, "-P", "-m", "deploy", *words])
+    process = interruptible.started([sys.executable, "-P", "-m", "deploy", *words])
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(cluster.begun(JOB)) < 2:
         time.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 from deploy.build_folder import CompileDocument, Figure, TensorRecord
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.npus import npu_named
-from deploy.targets.runner_firmware import check_fits, last_lines, read_report, runner_path
+from deploy.targets.runner_firmware import check_fits, read_report, runner_path
 
 METRICS = [{"samples": [{"name": "NPU ACTIVE", "value": [1234]}, {"name": "NPU IDLE", "value": [5]}]}]
 GOOD = (
@@ -50,11 +50,6 @@ def test_damaged_metrics_are_no_counters(junk: bytes) -> None:
     uart = GOOD.split(b"<metrics>", maxsplit=1)[0] + b"<metrics>" + junk + b"</metrics>\x04"
     with pytest.raises(TargetError, match="NPU did nothing"):
         read_report(uart, expected_bytes=14, npu_expected=True)
-
-
-def test_control_characters_from_the_target_never_reach_the_terminal() -> None:
-    assert last_lines("\x1b]0;owned\x07 hello\n" + "x" * 500)[0] == ".]0;owned. hello"
-    assert len(last_lines("x" * 500)[0]) == 200
 
 
 def document(**changes: object) -> CompileDocument:

