@@ -7,14 +7,14 @@ import importlib.metadata
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, NotInstalledError
 from deploy.hardware.fvps import Fvp, fvps
 from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
 from deploy.tried import combinations
 
@@ -221,15 +221,7 @@ def _first_line(command: list[str]) -> str | None:
 def _output(command: list[str]) -> str | None:
     """Standard output of a program that ends well within 30 s; None otherwise."""
     try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=30,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        answer = run(command, timeout_s=30, apart=True)
+    except NotInstalledError:
         return None
-    return answer.stdout if answer.returncode == 0 else None
+    return answer.output if answer.status == 0 else None

@@ -14,9 +14,9 @@ from deploy.errors import BadInputError, DeployError
 if TYPE_CHECKING:
     from deploy.advising.documents import AdviceDocument, Hint, Level
     from deploy.advising.quick import Candidates
-    from deploy.bounded_process import Run
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
+    from deploy.processes.supervisor import Run
     from deploy.quantizing.model_source import ModelSource
     from deploy.tflite.model import Model
 
@@ -192,7 +192,7 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
         NotInstalledError: Vela is missing.
     """
     from deploy.cli.html_report import refresh_report
-    from deploy.compiling import vela
+    from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.fitting import board_sram
     from deploy.hardware.npus import npu_named
@@ -209,7 +209,7 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     )
     advising = Advising()
     try:
-        with vela.starting(twin=True) as run:
+        with starting_vela(twin=True) as run:
             model = tflite_model.read(build.source)
             advising.start(model, options, level, target=str(build.source), run=run)
             advising.finish(build, quiet=quiet)

@@ -49,19 +49,19 @@ def compile_(
     import click
 
     from deploy.cli.advice import Advising, advice_level
-    from deploy.compiling import vela
+    from deploy.cli.latency import load_report, starting_vela
 
     context, advising = click.get_current_context(), Advising()
     context.call_on_close(advising.join)
     run = None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
-        run = context.with_resource(vela.starting(twin=advice != "none"))
+        run = context.with_resource(starting_vela(twin=advice != "none"))
 
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
-    from deploy.cli.html_report import preload_report, refresh_report
+    from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
@@ -114,8 +114,8 @@ def compile_(
         if result.floating is not None:
             extra[FLOAT_MODEL] = result.floating
         notes = result.document.warnings
-    preload_report()
-    run = run or context.with_resource(vela.starting(twin=level is not None))
+    load_report()
+    run = run or context.with_resource(starting_vela(twin=level is not None))
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)

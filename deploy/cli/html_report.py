@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.judging.verdict import Verdict
-
-
-def preload_report() -> None:
-    """Load what the report needs in the background, while Vela or a simulator is waited for."""
-
-    def load() -> None:
-        from deploy.reporting.pages.build import preload
-
-        preload()
-
-    threading.Thread(target=load, daemon=True).start()
 
 
 def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:

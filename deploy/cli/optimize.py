@@ -54,7 +54,7 @@ def optimize(
     import click
 
     from deploy.cli.console import stdout
-    from deploy.compiling import vela
+    from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
@@ -103,7 +103,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
-        compiler=Compiler(click.get_current_context().with_resource(vela.starting())),
+        compiler=Compiler(click.get_current_context().with_resource(starting_vela())),
         say=say,
     )
     document = optimized.document

@@ -56,10 +56,10 @@ def search(
     Cycles are estimates; accuracy is measured on held-out training images of Fashion-MNIST after a short training.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
-    from deploy import warm_process
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.hardware.npus import npu_named
+    from deploy.processes import warm
     from deploy.reporting.pages.search import SEARCH_FILE, write_search
     from deploy.reporting.text.search import print_search
     from deploy.searching.documents import Settings
@@ -100,7 +100,7 @@ def search(
             print(f"deploy: {known}; the same command continues", file=sys.stderr)
             raise
         finally:
-            warm_process.close_pools()
+            warm.close_pools()
         written = [output / RESULT]
         try:
             write_search(result, folder.candidates, output / SEARCH_FILE)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
@@ -15,6 +13,8 @@ from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.tflite.model import Model, load
 
 
@@ -82,11 +82,10 @@ class Compiler:
     """Compiles models with Vela.
 
     Attributes:
-        run: what runs Vela's command: :func:`deploy.bounded_process.run`, or a warm process
-            (:func:`deploy.compiling.vela.starting`).
+        run: what runs Vela's command: the supervisor, or a warm process.
     """
 
-    run: Run = bounded_process.run
+    run: Run = supervisor.run
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy import warm_process
-from deploy.bounded_process import Run
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 
 if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
@@ -23,9 +21,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
 
-MODULE = "ethosu.vela"
-IMPORTED = "ethosu.vela.vela"
-"""What a warm process holds imported: all of Vela but its ``__main__``."""
+MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
+"""What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
 
 LOG_FILE = "vela.log"
 
@@ -49,24 +46,6 @@ class VelaOutput:
     debug: str
     log: str
     files: dict[str, bytes]
-
-
-@contextlib.contextmanager
-def starting(*, twin: bool = False) -> Iterator[Run]:
-    """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
-
-    Args:
-        twin: whether two runs side by side are to come.
-
-    Yields:
-        What runs Vela's command; usable once or more, until the context ends.
-    """
-    pool = warm_process.WarmPool(MODULE, IMPORTED)
-    pool.start(twin=twin)
-    try:
-        yield pool.run
-    finally:
-        pool.close()
 
 
 def version() -> str:
@@ -122,7 +101,12 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
 
 
 def compile_bytes(
-    content: bytes, options: CompileOptions, *, source: str, run: Run, allocator: str | None = None
+    content: bytes,
+    options: CompileOptions,
+    *,
+    source: str,
+    run: Run = supervisor.run,
+    allocator: str | None = None,
 ) -> VelaOutput:
     """Compile a model.
 

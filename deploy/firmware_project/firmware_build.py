@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deploy.firmware_project.firmware_network import FirmwareNetwork, read_netwo
 from deploy.firmware_project.rendering import render_project
 from deploy.firmware_project.tflm_library import TflmLibrary
 from deploy.hardware.boards import Board, firmware_board
+from deploy.processes.supervisor import run
 
 TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
 INSTALL_HINT = "sudo apt-get install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi"
@@ -168,25 +168,16 @@ def _moved(output: Path, folder: Path) -> bool:
 
 def _run(command: Sequence[str], what: str) -> None:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_BUILD_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TargetError(f"the firmware was not {what} within {_BUILD_TIMEOUT_S} s") from error
-    except OSError as error:
-        raise NotInstalledError(
-            f"{command[0]}: cannot be started: {error.strerror}", hints=[INSTALL_HINT]
-        ) from error
-    if done.returncode != 0:
-        lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+        done = run(command, timeout_s=_BUILD_TIMEOUT_S)
+    except NotInstalledError as error:
+        raise NotInstalledError(error.message, hints=[INSTALL_HINT]) from error
+    if done.timed_out:
+        raise TargetError(f"the firmware was not {what} within {_BUILD_TIMEOUT_S} s")
+    if done.status != 0:
+        lines = [line for line in done.output.splitlines() if line.strip()]
         telling = [line for line in lines if "error" in line.lower() or "undefined" in line] or lines
         raise TargetError(
-            f"the firmware could not be {what} ({command[0]} ended with exit status {done.returncode})",
+            f"the firmware could not be {what} ({command[0]} ended with exit status {done.status})",
             log=telling[-_KEPT_LINES:],
             hints=[" ".join(command)],
         )

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from deploy.chatter import silenced
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.forked import fatal_signal
 from deploy.judging.reference import ReferenceKernels, check_inputs
 from deploy.judging.samples import Stacked, stacked, unstacked
+from deploy.processes.forked import fatal_signal
 from deploy.tflite.model import Model
 
 TFLM_VERSION = "0.dev20261023182759"

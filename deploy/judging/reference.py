@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.forked import fatal_signal
+from deploy.processes.forked import fatal_signal
 from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
@@ -24,12 +23,14 @@ from deploy.hardware.npus import Npu
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.models.mobilenetv4.predicted import predicted_layers
+from deploy.processes import warm
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras
 from deploy.roofline import estimate
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.zoo.networks import settle
@@ -47,10 +48,13 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
     Raises:
         NotInstalledError: TensorFlow or Vela is missing.
     """
+    return {**_builders(), **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+
+
+def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    found = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
 
 
 def oracle_of(
@@ -91,7 +95,10 @@ class VelaOracle:
     def __init__(self, npu: Npu, images: NDArray[np.float32], cache: Cache) -> None:
         self._images, self._cache = images, cache
         self._request = request_of(compile_options(npu))
-        self._versions = versions_of("vela")
+        self._built_by = {
+            **_builders(),
+            "deploy's code": code_digest("deploy.models", "deploy.quantizing", "deploy.searching", "deploy.zoo"),
+        }
 
     def __call__(self, network: Network) -> tuple[Figure, ...]:
         """Figures of a network.
@@ -100,7 +107,7 @@ class VelaOracle:
             BadInputError: it cannot be quantized or compiled, or not all of it runs on the NPU.
         """
         record = NetworkRecord.of(network).model_dump(mode="json")
-        key = key_of("cycles", {"network": record, **self._request, "versions": self._versions})
+        key = key_of("cycles", {"network": record, **self._request, "built by": self._built_by})
         if (known := self._cache.get(key)) is not None:
             return tuple(Figure.model_validate(figure) for figure in known["figures"])
         answer: dict[str, Any] = compile_point(self._quantized(network), self._request)
@@ -123,7 +130,7 @@ class VelaOracle:
             frozen = freeze_keras(model, "the network", "network")
         data = Dataset("images", {INPUT_NAME: self._images})
         # Half of what a conversion takes is to load TensorFlow (measured): once is enough.
-        run = warm_process.pool(converter.MODULE, "tensorflow.lite.python.lite").run
+        run = warm.pool(converter.MODULE, "tensorflow.lite.python.lite").run
         conversion = converter.convert(frozen, data, "uint8", run=run)
         if conversion.strict is None:
             raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import bounded_process
 from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.files import private_folder, replacing_folder
 from deploy.hardware.fvps import Fvp, common, fvps
+from deploy.processes import supervisor
 from deploy.simulators.fvp_locate import identified
 
 ACCEPT_OPTION = "--accept-arm-licence"
@@ -163,7 +163,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 def _run(installer: Path, work: Path, folder: Path) -> None:
     command = [str(installer), "--i-agree-to-the-contained-eula", "--no-interactive", "-q", "-d", str(folder)]
-    end = bounded_process.run(command, work, timeout_s=_TIMEOUT_S)
+    end = supervisor.run(command, work, timeout_s=_TIMEOUT_S)
     if end.timed_out or end.status != 0:
         raise TargetError(
             f"Arm's installer {installer.name} {end.describe()}",

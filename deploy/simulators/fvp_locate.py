@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from deploy.hardware.fvps import (
     release_of,
 )
 from deploy.hardware.npus import Npu
+from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"
@@ -199,25 +199,21 @@ def identified(command: tuple[str, ...], fvp: Fvp, *, timeout_s: float | None = 
     Raises:
         NotInstalledError: it does not start (says why), or does not say what it is.
     """
+    limit_s = timeout_s or _VERSION_TIMEOUT_S
     try:
-        answer = subprocess.run(
-            [*command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s or _VERSION_TIMEOUT_S,
-            check=False,
-            env=environment(command[0]),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise cannot_start(Path(command[0]), error) from error
-    text = (answer.stdout[:4096] + b"\n" + answer.stderr[:4096]).decode("utf-8", "replace")
+        answer = run([*command, "--version"], timeout_s=limit_s, environment=environment(command[0]), apart=True)
+    except NotInstalledError as error:
+        raise cannot_start(Path(command[0]), error.__cause__ or error) from error
+    if answer.timed_out:
+        raise cannot_start(Path(command[0]), TimeoutError(f"no answer to --version within {limit_s:g} s"))
+    text = f"{answer.output[:4096]}\n{answer.errors[:4096]}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
         if _OPEN_MARK in line:
             return Simulator(command, "open", line, fvp)
-        if release_of(line) and answer.returncode == 0:
+        if release_of(line) and answer.status == 0:
             return Simulator(command, "arm", line, fvp)
-    raise starts_but_fails(" ".join(command), answer.returncode, lines)
+    raise starts_but_fails(" ".join(command), answer.status, lines)
 
 
 def environment(executable: str) -> dict[str, str]:

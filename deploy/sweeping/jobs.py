@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -20,6 +19,8 @@ from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
+from deploy.processes import warm
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
@@ -33,12 +34,22 @@ def request_of(options: CompileOptions) -> dict[str, Any]:
         "memory_mode": options.memory_mode,
         "optimise": options.optimise,
         "sram_limit": options.sram_limit,
-        "versions": versions(),
+        "decided by": deciding(),
     }
 
 
+def deciding() -> dict[str, str]:
+    """What decides a result beside the network and the options.
+
+    Raises:
+        NotInstalledError: Vela is missing.
+    """
+    code = code_digest("deploy.compiling", "deploy.hardware", "deploy.sweeping", "deploy.tflite")
+    return {"ethos-u-vela": vela.version(), "deploy's code": code}
+
+
 def versions() -> dict[str, str]:
-    """Of what a result depends on.
+    """Of the tools that compute a result, for people.
 
     Raises:
         NotInstalledError: Vela is missing.
@@ -57,8 +68,8 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         A :class:`PointResult`, or an error.
     """
     try:
-        if request["versions"] != (own := versions()):
-            ours, theirs = _text(own), _text(request["versions"])
+        if request["decided by"] != (own := deciding()):
+            ours, theirs = _text(own), _text(request["decided by"])
             return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
         options = CompileOptions(
             npu_named(request["npu"]),
@@ -69,14 +80,13 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        compiler = Compiler(warm_process.pool(vela.MODULE, vela.IMPORTED).run)
-        compiled = compiler.compile(model, options)
+        compiled = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run).compile(model, options)
         return PointResult(
             compiled_sha256=sha256_of_bytes(compiled.output.model),
             figures=compiled.figures,
             cpu_operators=tuple(operator.type for operator in compiled.cpu_operators),
             warnings=(*warnings, *compiled.placement.warnings),
-            versions=own,
+            versions=versions(),
         ).model_dump(mode="json")
     except DeployError as error:
         return {"error": error.message.removeprefix("the model: ")}
@@ -108,9 +118,10 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
         return {"error": error.message}
 
 
-def litert_version() -> str:
-    """Of the package with the reference kernels."""
-    return importlib.metadata.version("ai-edge-litert")
+def kernels() -> dict[str, str]:
+    """What decides an accuracy beside the network and the data: the reference kernels, and what feeds them."""
+    code = code_digest("deploy.judging", "deploy.sweeping", "deploy.tflite")
+    return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert"), "deploy's code": code}
 
 
 @functools.lru_cache(maxsize=4)
@@ -120,4 +131,4 @@ def _model(content: bytes) -> Model:
 
 
 def _text(named: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in named.items())
+    return ", ".join(f"{name} {version[:12]}" for name, version in named.items())

@@ -172,7 +172,7 @@ class Sweep:
         self._total += len(chunks)
         for index, chunk in enumerate(chunks):
             content = pack_samples(chunk.samples)
-            request = {"source_sha256": network.sha256, "true": chunk.true, "litert": jobs.litert_version()}
+            request = {"source_sha256": network.sha256, "true": chunk.true, "decided by": jobs.kernels()}
             key = key_of("accuracy", {**request, "samples": SampleDigest().add(chunk.samples).hexdigest()})
             known = self._cache.get(key)
             if known is not None and set(known.get("right", ())) == set(chunk.true):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from deploy.errors import TargetError
 from deploy.files import private_folder
+from deploy.processes.supervisor import Ended
 from deploy.simulators.fvp_command import FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
-from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
+from deploy.simulators.fvp_process import simulators
 from deploy.targets.target_text import last_lines
 
 START_TIMEOUT_S = 60.0
@@ -33,10 +34,10 @@ class Machine:
         self._macs = macs
         self._timing = timing
         self._limit_s = limit_s
-        self._processes = SimulatorProcesses()
+        self._processes = simulators()
         self._output = bytearray()
         self._news = threading.Condition()
-        self._end: ProcessEnd | None = None
+        self._end: Ended | None = None
         self._failure: BaseException | None = None
         self._stack = contextlib.ExitStack()
 

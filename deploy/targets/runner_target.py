@@ -21,10 +21,11 @@ from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample
+from deploy.processes.supervisor import Ended
 from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
+from deploy.simulators.fvp_process import simulators
 from deploy.targets import runner_firmware as runner
-from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
 from deploy.targets.target_text import last_lines
 from deploy.tflite.model import Tensor
 
@@ -71,7 +72,7 @@ class RunnerTarget:
         self._outputs = dict(outputs)
         self._npu_expected = npu_expected
         self._timeout_s = timeout_s
-        self._processes = SimulatorProcesses()
+        self._processes = simulators()
         self._pool: ThreadPoolExecutor | None = None
 
     def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
@@ -151,7 +152,7 @@ class RunnerTarget:
         )
         return uart, dump, run
 
-    def _check_end(self, end: ProcessEnd, sent: bytes) -> None:
+    def _check_end(self, end: Ended, sent: bytes) -> None:
         log = _log(sent, end)
         limit = next((line.strip() for line in end.output.splitlines() if "Reason:" in line), None)
         if end.timed_out or (limit and b"\x04" not in sent):
@@ -166,7 +167,7 @@ class RunnerTarget:
             raise TargetError(f"the simulator ended with exit status {end.status}", log=log)
 
 
-def _log(sent: bytes, end: ProcessEnd) -> tuple[str, ...]:
+def _log(sent: bytes, end: Ended) -> tuple[str, ...]:
     """The last UART lines, and below them the simulator's own."""
     uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
     return (*uart, *(f"[simulator] {line}" for line in last_lines(end.output, 4)))

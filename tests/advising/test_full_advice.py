@@ -11,10 +11,10 @@ from deploy.advising.full import full_hints, network_costs, reconciled
 from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.advising.time_limit import TimeLimit
-from deploy.bounded_process import run
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
 from deploy.optimizing.context import Context
+from deploy.processes.supervisor import run
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 

@@ -9,12 +9,12 @@ from deploy.advising import quick
 from deploy.advising.documents import Costs, Hint, ordered
 from deploy.advising.quick import candidates, quick_hints, telling
 from deploy.advising.time_limit import TimeLimit
-from deploy.bounded_process import Ended, run
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import Ended, run
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 

@@ -8,13 +8,13 @@ from typing import cast
 
 import pytest
 
-from deploy import bounded_process
 from deploy.compiling import fitting
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.compiling.fitting import largest_size, other_ways, try_ways
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.processes import supervisor
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 
@@ -77,10 +77,10 @@ def test_each_way_is_compiled_and_told_with_what_it_takes(mlperf_tiny: dict[str,
 def test_a_way_that_vela_refuses_is_left_out_and_said_and_the_next_is_tried(mlperf_tiny: dict[str, Path]) -> None:
     model = tflite_model.read(mlperf_tiny["image_classification"])
 
-    def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+    def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         if "Size" in command:
-            return bounded_process.Ended(1, False, "KeyError: no")
-        return bounded_process.run(command, folder, timeout_s=timeout_s)
+            return supervisor.Ended(1, False, "KeyError: no")
+        return supervisor.run(command, folder, timeout_s=timeout_s)
 
     said: list[str] = []
     tight = options_of("U55-128", sram_limit=20_000)

@@ -1,16 +1,14 @@
 """The real Vela, run through its command line."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from deploy.bounded_process import run as run_command
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
-from deploy.compiling.compiler import VELA, Compiler
+from deploy.compiling.compiler import VELA
 from deploy.compiling.vela import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
@@ -47,29 +45,6 @@ def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name
     assert set(compiled.output.files) >= {"model_per-layer.csv", "model_debug.xml", vela.LOG_FILE}
 
 
-def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
-    mlperf_tiny: dict[str, Path],
-) -> None:
-    model, asked = tflite_model.read(mlperf_tiny["keyword_spotting"]), options("U55-128")
-    before = children()
-    with vela.starting() as run:
-        assert children() > before
-        ahead = Compiler(run).compile(model, asked)
-        again = Compiler(run).compile(model, asked)
-    assert children() == before
-    command = VELA.compile(model, asked)
-    assert ahead.output.model == again.output.model == command.output.model
-    assert ahead.layers == command.layers
-    with pytest.raises(BadInputError, match="damaged"), vela.starting() as run:
-        vela.compile_bytes(b"damaged", asked, source="damaged", run=run)
-    assert children() == before
-
-
-def children() -> set[str]:
-    """Processes that this one started and that have not been waited for."""
-    return set(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
-
-
 def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
     mlperf_tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +53,7 @@ def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     for damaged in (content[:3000], b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 8):
         with pytest.raises(BadInputError, match=r"damaged: Vela (ended with status|was killed by)") as caught:
-            vela.compile_bytes(damaged, options("U55-128"), source="damaged", run=run_command)
+            vela.compile_bytes(damaged, options("U55-128"), source="damaged")
         assert "Traceback" not in caught.value.message
     assert list(tmp_path.iterdir()) == []
 
@@ -87,4 +62,4 @@ def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkey
     monkeypatch.setattr(vela, "TIMEOUT_S", 0.01)
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     with pytest.raises(BadInputError, match="Vela took too long"):
-        vela.compile_bytes(content, options("U55-128"), source="kws", run=run_command)
+        vela.compile_bytes(content, options("U55-128"), source="kws")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rewriting.small_graphs import SmallGraph
 
-from deploy import bounded_process
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.hardware.npus import npu_named
+from deploy.processes import supervisor
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
 from deploy.tflite import model as tflite_model
@@ -54,9 +54,9 @@ def test_sites_that_are_alike_are_tried_once_and_all_in_one_run() -> None:
     graph = Graph(two_maxima_and_a_mean())
     runs = []
 
-    def run(command: list[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+    def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         runs.append(tflite_model.read(folder / "model.tflite"))
-        return bounded_process.run(command, folder, timeout_s=timeout_s)
+        return supervisor.run(command, folder, timeout_s=timeout_s)
 
     sites = find(graph)
     assert len(sites) == 3
@@ -73,11 +73,11 @@ def test_what_vela_refuses_is_left_out_and_the_rest_is_told() -> None:
     graph = Graph(two_maxima_and_a_mean())
     sites = find(graph)
 
-    def run(command: list[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+    def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         codes = [op.code for op in tflite_model.read(folder / "model.tflite").operators]
         if "MAX_POOL_2D" in codes:
-            return bounded_process.Ended(1, False, "no such form")
-        return bounded_process.run(command, folder, timeout_s=timeout_s)
+            return supervisor.Ended(1, False, "no such form")
+        return supervisor.run(command, folder, timeout_s=timeout_s)
 
     found = costs(graph, sites, OPTIONS, Compiler(run))
     maximum = found[signature(graph, sites[0] if sites[0].rule == "maximum over channels" else sites[1])]

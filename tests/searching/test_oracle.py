@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import warm_process
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.hardware.npus import npu_named
+from deploy.processes import warm
 from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
 from deploy.searching.proxy import VALIDATION, Proxy
 from deploy.searching.space import block_space, width_space
@@ -26,7 +26,7 @@ def test_both_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     space = block_space(width_space(28).network((1, 1, 1)))
     network = space.network((0, 4, 3, 8, 7, 2))
     first = {name: oracle_of(name, npu, IMAGES, cache)(network) for name in ("vela", "roofline")}
-    warm_process.close_pools()
+    warm.close_pools()
     cycles = {name: next(f.value for f in figures if f.name == "total_cycles") for name, figures in first.items()}
     assert 1 / 1.3 < cycles["roofline"] / cycles["vela"] < 1.3
     assert {figure.label for figures in first.values() for figure in figures} == {"estimate"}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import os
-import resource
 import signal
+import sys
 import time
 from collections.abc import Callable
+
+from deploy.processes.limits import DEFAULT_LIMITS
+
+_PR_SET_PDEATHSIG = 1
 
 
 def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
@@ -24,11 +29,13 @@ def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
     Raises:
         TimeoutError: the call did not end in time.
     """
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             faulthandler.disable()
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            DEFAULT_LIMITS.apply()
+            die_with_parent(parent)
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)
@@ -44,3 +51,17 @@ def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
     return signal.Signals(os.WTERMSIG(ended[1])).name if os.WIFSIGNALED(ended[1]) else None
+
+
+def die_with_parent(parent: int) -> None:
+    """In a fork: have the kernel kill it when its parent ends (Linux).
+
+    The parent is the *thread* that made the fork: this is for threads that wait for its end.
+
+    Args:
+        parent: the parent's process number.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended already
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -9,14 +9,15 @@ import time
 import pytest
 
 from deploy.errors import NotInstalledError
-from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
+from deploy.processes.supervisor import Ended
+from deploy.simulators.fvp_process import simulators
 
 ENVIRONMENT = dict(os.environ)
 
 
-def run(code: str, timeout_s: float = 20) -> ProcessEnd:
+def run(code: str, timeout_s: float = 20) -> Ended:
     command = [sys.executable, "-S", "-c", code]
-    return SimulatorProcesses().run(command, timeout_s=timeout_s, environment=ENVIRONMENT)
+    return simulators().run(command, timeout_s=timeout_s, environment=ENVIRONMENT)
 
 
 def test_output_and_exit_status_are_returned() -> None:
@@ -52,8 +53,8 @@ def test_only_the_last_of_endless_output_is_kept() -> None:
 
 
 def test_cancel_ends_what_runs_and_starts_no_more() -> None:
-    processes = SimulatorProcesses()
-    ends: list[ProcessEnd] = []
+    processes = simulators()
+    ends: list[Ended] = []
     command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
     thread = threading.Thread(
         target=lambda: ends.append(processes.run(command, timeout_s=30, environment=ENVIRONMENT))
@@ -69,14 +70,14 @@ def test_cancel_ends_what_runs_and_starts_no_more() -> None:
 
 def test_a_simulator_that_cannot_be_started_is_not_installed() -> None:
     with pytest.raises(NotInstalledError, match="cannot be started"):
-        SimulatorProcesses().run(["/nonexistent/FVP"], timeout_s=1, environment=ENVIRONMENT)
+        simulators().run(["/nonexistent/FVP"], timeout_s=1, environment=ENVIRONMENT)
 
 
 def test_output_is_handed_on_as_it_arrives() -> None:
     arrived: list[tuple[float, bytes]] = []
     code = "import time; print('port 5000', flush=True); time.sleep(1.5); print('end', flush=True)"
     began = time.monotonic()
-    SimulatorProcesses().run(
+    simulators().run(
         [sys.executable, "-S", "-c", code],
         timeout_s=20,
         environment=ENVIRONMENT,
@@ -86,3 +87,33 @@ def test_output_is_handed_on_as_it_arrives() -> None:
     assert time.monotonic() - first > 1.4
     assert first - began < 15
     assert b"".join(chunk for _, chunk in arrived) == b"port 5000\nend\n"
+
+
+def test_a_simulator_that_ignores_being_told_to_end_is_killed() -> None:
+    supervisor = simulators()
+    ends: list[Ended] = []
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('deaf', flush=True)\n"
+        "time.sleep(60)"
+    )
+    deaf = threading.Event()
+    thread = threading.Thread(
+        target=lambda: ends.append(
+            supervisor.run([sys.executable, "-S", "-c", code], timeout_s=30, on_output=lambda _chunk: deaf.set())
+        )
+    )
+    thread.start()
+    assert deaf.wait(20)
+    supervisor.cancel()
+    thread.join(timeout=10)
+    assert [end.status for end in ends] == [-signal.SIGKILL]
+
+
+def test_a_simulator_may_share_all_of_its_memory_as_a_file_and_fill_no_disk() -> None:
+    code = "import os; f = os.memfd_create('ddr'); os.truncate(f, 2 << 30); os.truncate(f, (4 << 30) + 1)"
+    end = run(code)
+    assert end.status != 0
+    assert "os.truncate(f, (4 << 30) + 1)" not in end.output  # -c has no source to show
+    assert "File too large" in end.output

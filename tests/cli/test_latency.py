@@ -1,0 +1,34 @@
+"""What begins before it is needed changes nothing but the time."""
+
+from pathlib import Path
+
+import pytest
+from processes.child_programs import children
+
+from deploy.cli.latency import starting_vela
+from deploy.compiling import vela
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA, Compiler
+from deploy.errors import BadInputError
+from deploy.hardware.npus import npu_named
+from deploy.tflite import model as tflite_model
+
+ASKED = compile_options(npu_named("U55-128"))
+
+
+def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
+    mlperf_tiny: dict[str, Path],
+) -> None:
+    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    before = children()
+    with starting_vela() as run:
+        assert children() > before
+        ahead = Compiler(run).compile(model, ASKED)
+        again = Compiler(run).compile(model, ASKED)
+    assert children() == before
+    command = VELA.compile(model, ASKED)
+    assert ahead.output.model == again.output.model == command.output.model
+    assert ahead.layers == command.layers
+    with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
+        vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)
+    assert children() == before
