@@ -79,8 +79,8 @@ class Graph:
             self._take(model)
 
     def _take(self, model: Model) -> None:
-        schema = tflite_model.schema()
-        self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
+        classes = tflite_model.schema()
+        self._model = classes.ModelT.InitFromObj(classes.Model.GetRootAs(model.content, 0))
         records = self._model.subgraphs[0]
         self.tensors = list(model.tensors)
         self._records = dict(enumerate(records.tensors))

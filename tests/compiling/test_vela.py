@@ -13,7 +13,6 @@ from deploy.compiling.vela import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.processes.supervisor import run as run_command
 from deploy.tflite import model as tflite_model
 
 
