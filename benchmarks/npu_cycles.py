@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
 from deploy.compiling import vela
@@ -36,8 +37,7 @@ from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
 from deploy.npu.timing.statistics import Statistics
 from deploy.processes import warm
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.tflite.npu_operators import npu_operators
 
 QUANTILES = (10, 50, 90)
@@ -109,7 +109,7 @@ def main() -> None:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
         compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
         for source, npu in itertools.product(sources, options.npu):
-            compiled = compiler.compile(tflite_model.read(source), compile_options(npu_named(npu)))
+            compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
             entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
             found += entries
             if source in options.models:

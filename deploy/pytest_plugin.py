@@ -119,19 +119,19 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 
 
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
+    from deploy import tflite
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
     from deploy.quantizing.from_source import quantize_source
-    from deploy.tflite import model as tflite_model
 
     quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
     chosen = compile_options(npu_named(options.pop("npu", _DEFAULT_NPU)), **options)
     source = model_source.parse(model)
     if source.kind is model_source.ModelKind.TFLITE:
-        return compile_model(tflite_model.read(source.path), chosen, folder, name=source.name, source=model)
+        return compile_model(tflite.read(source.path), chosen, folder, name=source.name, source=model)
     calibration = quantizing.pop("calibration")
     if calibration is not None:
         calibration = str(calibration)

@@ -15,7 +15,7 @@ from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
-from deploy.tflite.model import Model, load
+from deploy.tflite import Model, load
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.build_folder import BuildFolder, Document, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
@@ -29,7 +29,6 @@ from deploy.models.face_detection import accuracy, data, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
 from deploy.models.face_detection.synthetic import Scene
 from deploy.quantizing.quantization import Quantized
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.zoo.quantized import quantize_network
 
@@ -138,7 +137,7 @@ class Detector:
 
     def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Raw outputs of the compiled network on the NPU model."""
-        inference = NpuInference(tflite_model.read(self.build.compiled), npu_named(self.build.document.npu))
+        inference = NpuInference(tflite.read(self.build.compiled), npu_named(self.build.document.npu))
         parts = [
             inference.run_batch({data.INPUT_NAME: images[start : start + _BATCH, np.newaxis]})
             for start in range(0, len(images), _BATCH)
@@ -158,7 +157,7 @@ class Detector:
         return [detect(row, self.size, scales, min_score=min_score) for row in rows]
 
 
-def _quantization(tensor: tflite_model.Tensor) -> Quantization:
+def _quantization(tensor: tflite.Tensor) -> Quantization:
     if tensor.quantization is None:
         raise BadInputError(f"output {tensor.name} is not quantized")
     return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])

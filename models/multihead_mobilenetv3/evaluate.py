@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
@@ -25,7 +25,6 @@ from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
 from deploy.models.multihead_mobilenetv3.results import HeadResult, Results, TargetResult, WeightsResult
 from deploy.quantizing.quantization import Quantized
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 from deploy.zoo import Pretrained, cards
 from deploy.zoo.quantized import quantize_network
@@ -64,7 +63,7 @@ def reference_outputs(quantized: Quantized, images: NDArray[np.uint8]) -> dict[s
 
 def npu_outputs(build: BuildFolder, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """Raw outputs of the compiled network on the NPU model; as :func:`reference_outputs`."""
-    inference = NpuInference(tflite_model.read(build.compiled), npu_named(build.document.npu))
+    inference = NpuInference(tflite.read(build.compiled), npu_named(build.document.npu))
     parts = [
         inference.run_batch({INPUT_NAME: images[start : start + _NPU_BATCH, np.newaxis]})
         for start in range(0, len(images), _NPU_BATCH)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from processes.child_programs import children
 
+from deploy import tflite
 from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 ASKED = compile_options(npu_named("U55-128"))
 
@@ -19,7 +19,7 @@ ASKED = compile_options(npu_named("U55-128"))
 def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
     mlperf_tiny: dict[str, Path],
 ) -> None:
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     before = children()
     with starting_vela() as run:
         assert children() > before

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
@@ -13,7 +14,6 @@ from deploy.compiling.vela import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 
 def options(npu: str, limit: int | None = None) -> CompileOptions:
@@ -34,7 +34,7 @@ def test_the_command_line_names_everything_and_never_show_cpu_operations() -> No
 
 @pytest.mark.parametrize("name", ["U55-32", "U55-256", "U65-512", "U85-1024"])
 def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name: str) -> None:
-    compiled = VELA.compile(tflite_model.read(mlperf_tiny["keyword_spotting"]), options(name))
+    compiled = VELA.compile(tflite.read(mlperf_tiny["keyword_spotting"]), options(name))
     summary = compiled.output.summary
     assert [operator.code for operator in compiled.model.operators] == ["QUANTIZE", "ethos-u", "DEQUANTIZE"]
     assert summary["nn_macs"] > 2_000_000  # type: ignore[operator]
