@@ -176,7 +176,7 @@ def compile(  # noqa: A001 - the verb's name
     from deploy.hardware.npus import npu_named
     from deploy.quantizing.model_source import ModelKind, ModelSource
     from deploy.quantizing.quantization import Quantized
-    from deploy.tflite.model import read
+    from deploy.tflite import read
 
     options = (
         compile_options(

@@ -11,7 +11,7 @@ import pytest
 
 import deploy
 from deploy.errors import BadInputError
-from deploy.tflite.model import read
+from deploy.tflite import read
 
 
 def test_importing_deploy_imports_nothing_behind_it() -> None:

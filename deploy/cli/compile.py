@@ -61,7 +61,7 @@ def compile_(
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = context.with_resource(starting_vela(twin=advice != "none"))
 
-    from deploy import api
+    from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
@@ -78,7 +78,6 @@ def compile_(
     from deploy.reporting.text.build import print_build
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
-    from deploy.tflite import model as tflite_model
 
     project = context.find_object(Project) or Project()
     level = advice_level(advice)
@@ -99,7 +98,7 @@ def compile_(
         check_writable(json)
     chosen: Model | Quantized
     if source.kind is model_source.ModelKind.TFLITE:
-        chosen = quantized = tflite_model.read(source.path)
+        chosen = quantized = tflite.read(source.path)
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import deploy
+from deploy import tflite
 from deploy.build_folder import Figure, sha256_of_bytes
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
@@ -30,7 +31,6 @@ from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
-from deploy.tflite import model as tflite_model
 from deploy.zoo.networks import settle
 
 ORACLES: tuple[OracleName, ...] = ("vela", "roofline")
@@ -79,7 +79,7 @@ def oracle_of(
 
     def roofline(network: Description) -> tuple[Figure, ...]:
         tell = found.problem.layers
-        told = tell(network) if tell else layers(tflite_model.load(quantized(found.problem, network)))
+        told = tell(network) if tell else layers(tflite.load(quantized(found.problem, network)))
         value, source = estimate(told, npu).cycles, f"roofline of {npu.name}"
         return (Figure(name=CYCLES, value=value, unit="cycles", label="estimate", source=source),)
 

@@ -12,7 +12,7 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.errors import TargetError
 from deploy.judging.inputs import named_inputs
 from deploy.targets.target_text import shown
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 if TYPE_CHECKING:
     from deploy.targets.protocol import Hello, Result, TensorEntry

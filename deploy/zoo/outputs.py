@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 Images = NDArray[np.uint8]
@@ -28,7 +28,7 @@ def float_outputs(model: Any, images: Images, *, batch: int) -> Outputs:
     return answers
 
 
-def reference_outputs(model: tflite_model.Model, images: Images) -> Outputs:
+def reference_outputs(model: tflite.Model, images: Images) -> Outputs:
     """Raw ones of LiteRT's reference kernels."""
     (name,) = model.input_names().values()
     kernels = ReferenceKernels(model)
@@ -37,7 +37,7 @@ def reference_outputs(model: tflite_model.Model, images: Images) -> Outputs:
 
 def npu_outputs(build: BuildFolder, images: Images, *, batch: int) -> Outputs:
     """Raw ones of the compiled network on the NPU model."""
-    model = tflite_model.read(build.compiled)
+    model = tflite.read(build.compiled)
     (name,) = model.input_names().values()
     inference = NpuInference(model, npu_named(build.document.npu))
     starts = range(0, len(images), batch)

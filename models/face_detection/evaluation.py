@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.build_folder import BuildFolder, Document, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
@@ -28,7 +28,6 @@ from deploy.models.face_detection import accuracy, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
 from deploy.models.face_detection.scene import Scene
 from deploy.quantizing.quantization import Quantized
-from deploy.tflite import model as tflite_model
 from deploy.zoo import card_results, outputs
 from deploy.zoo.outputs import Outputs
 from deploy.zoo.quantized import quantize_network
@@ -143,7 +142,7 @@ class Detector:
         return [detect(row, self.size, scales, min_score=min_score) for row in rows]
 
 
-def _quantization(tensor: tflite_model.Tensor) -> Quantization:
+def _quantization(tensor: tflite.Tensor) -> Quantization:
     if tensor.quantization is None:
         raise BadInputError(f"output {tensor.name} is not quantized")
     return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])

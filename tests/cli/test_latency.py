@@ -5,28 +5,29 @@ from pathlib import Path
 import pytest
 from processes.child_programs import children
 
+from deploy import tflite
 from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 
-U55 = npu_named("U55-128")
-ASKED = VelaOptions(U55, U55.system_config, U55.memory_mode)
+ASKED = compile_options(npu_named("U55-128"))
 
 
 def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
     mlperf_tiny: dict[str, Path],
 ) -> None:
-    content = mlperf_tiny["keyword_spotting"].read_bytes()
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     before = children()
     with starting_vela() as run:
         assert children() > before
-        ahead = vela.compile_bytes(content, ASKED, source="kws", run=run)
-        again = vela.compile_bytes(content, ASKED, source="kws", run=run)
+        ahead = Compiler(run).compile(model, ASKED)
+        again = Compiler(run).compile(model, ASKED)
     assert children() == before
-    command = vela.compile_bytes(content, ASKED, source="kws")
-    assert ahead.compiled == again.compiled == command.compiled
+    command = VELA.compile(model, ASKED)
+    assert ahead.output.model == again.output.model == command.output.model
     assert ahead.layers == command.layers
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
         vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)

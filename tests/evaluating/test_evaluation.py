@@ -293,10 +293,9 @@ def test_a_whole_machine_gives_the_same_counts(
 def test_the_demo_network_counts_as_its_own_evaluation_does(
     demo_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from deploy import zoo
+    from deploy import tflite, zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
-    from deploy.tflite import model as tflite_model
     from deploy.zoo import outputs
 
     images, labels = fashion_mnist.test_inputs(200)
@@ -306,7 +305,7 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     assert found.float_model == str(demo_build.float_model)
     quantization = read_quantization(demo_build)
     assert quantization is not None
-    quantized = Quantized(tflite_model.read(demo_build.source), quantization)
+    quantized = Quantized(tflite.read(demo_build.source), quantization)
     network = zoo.network("multihead-mobilenetv3")
     floats, reference = (
         evaluate.classify_float(network.model, images),

@@ -10,7 +10,7 @@ from deploy.chatter import silenced
 from deploy.quantizing import dataset
 from deploy.quantizing.float_model import freeze_keras, import_tensorflow
 from deploy.quantizing.quantization import quantize
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 import_tensorflow()
 import keras  # noqa: E402
