@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
+from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.compiling.debug_database import DebugDatabase
