@@ -25,11 +25,14 @@ demo: setup
 
 test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES) $(BROWSER_PACKAGES)
 
+# One process a core; a file's tests stay together, since they share what is costly to make.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile
+
 test: setup
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: setup
-	$(BIN)/pytest
+	$(PYTEST)
 
 # Every network of the corpus on every NPU in every memory mode; the table goes to build/corpus. About 20 minutes.
 corpus: setup

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_once import made_once
 
 from deploy.cli.main import run
 
@@ -18,19 +19,21 @@ MLPERF_TINY = ("image_classification", "visual_wake_words", "keyword_spotting", 
 @pytest.fixture(scope="session")
 def tiny_keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ``.keras`` file: 16x16x1 image, two heads of equal size (``garment``, ``kind``), fixed weights."""
-    path = tmp_path_factory.mktemp("keras") / "tiny.keras"
-    from deploy.chatter import silenced
 
-    with silenced():
-        import keras
+    def save(folder: Path) -> None:
+        from deploy.chatter import silenced
 
-        keras.utils.set_random_seed(7)
-        image = keras.Input((16, 16, 1), name="image")
-        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
-        x = keras.layers.GlobalAveragePooling2D()(x)
-        heads = {name: keras.layers.Dense(4, name=f"{name}_dense")(x) for name in ("kind", "garment")}
-        keras.Model(image, heads, name="tiny").save(path)
-    return path
+        with silenced():
+            import keras
+
+            keras.utils.set_random_seed(7)
+            image = keras.Input((16, 16, 1), name="image")
+            x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image)
+            x = keras.layers.GlobalAveragePooling2D()(x)
+            heads = {name: keras.layers.Dense(4, name=f"{name}_dense")(x) for name in ("kind", "garment")}
+            keras.Model(image, heads, name="tiny").save(folder / "tiny.keras")
+
+    return made_once(tmp_path_factory, "keras", save) / "tiny.keras"
 
 
 @pytest.fixture(scope="session")
@@ -42,21 +45,25 @@ def tiny_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_tflite(tiny_keras_model: Path, tiny_samples: Path) -> Path:
+def tiny_tflite(tiny_keras_model: Path, tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model quantized: int8 inside, uint8 inputs and outputs, two named heads."""
-    path = tiny_keras_model.with_suffix(".tflite")
-    words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "-o", str(path), "-q"]
-    assert run(words) == 0
-    return path
+
+    def quantize(folder: Path) -> None:
+        words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "-q"]
+        assert run([*words, "-o", str(folder / "tiny.tflite")]) == 0
+
+    return made_once(tmp_path_factory, "tflite", quantize) / "tiny.tflite"
 
 
 @pytest.fixture(scope="session")
 def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build folder of the tiny model for U55-128."""
-    folder = tmp_path_factory.mktemp("built") / "tiny-u55-128"
-    with contextlib.chdir(folder.parent):
-        assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", str(folder), "-q"]) == 0
-    return folder
+
+    def compile_(folder: Path) -> None:
+        with contextlib.chdir(folder):
+            assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", "tiny-u55-128", "-q"]) == 0
+
+    return made_once(tmp_path_factory, "built", compile_) / "tiny-u55-128"
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_once import made_once
 
 from deploy import tflite
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, CompileDocument, sha256_of_bytes
@@ -29,11 +30,8 @@ INPUTS = 12
 @pytest.fixture(scope="session")
 def residual_build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """ResNet-8 of MLPerf Tiny for U55-128: one int8 input ``[1, 32, 32, 3]``, one output of ten classes."""
-    folder = tmp_path_factory.mktemp("residual") / "build"
-    words = ["compile", str(mlperf_tiny["image_classification"]), "--npu", "U55-128", "-o", str(folder), "-q"]
-    with contextlib.chdir(folder.parent):
-        assert run(words) == 0
-    return BuildFolder.open(folder)
+    words = ["compile", str(mlperf_tiny["image_classification"]), "--npu", "U55-128"]
+    return _built(tmp_path_factory, "evaluated-residual", words)
 
 
 @pytest.fixture(scope="session")
@@ -55,21 +53,23 @@ def tiny_build(
     tiny_keras_model: Path, tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> BuildFolder:
     """A network of two heads, ``garment`` and ``kind``, quantized by ``compile``, which keeps the float model."""
-    folder = tmp_path_factory.mktemp("tiny") / "build"
     words = ["compile", str(tiny_keras_model), "--calibration", str(tiny_samples), "--npu", "U55-64"]
-    with contextlib.chdir(folder.parent):
-        assert run([*words, "-o", str(folder), "-q"]) == 0
-    return BuildFolder.open(folder)
+    return _built(tmp_path_factory, "evaluated-tiny", words)
 
 
 @pytest.fixture(scope="session")
 def demo_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """The demo network by name, with its trained weights, for U55-128."""
-    folder = tmp_path_factory.mktemp("demo") / "build"
-    with contextlib.chdir(folder.parent):
-        words = ["compile", "models:multihead-mobilenetv3", "--npu", "U55-128", "-o", str(folder), "-q"]
-        assert run(words) == 0
-    return BuildFolder.open(folder)
+    words = ["compile", "models:multihead-mobilenetv3", "--npu", "U55-128"]
+    return _built(tmp_path_factory, "evaluated-demo", words)
+
+
+def _built(factory: pytest.TempPathFactory, name: str, words: list[str]) -> BuildFolder:
+    def compile_(folder: Path) -> None:
+        with contextlib.chdir(folder):
+            assert run([*words, "-o", "build", "-q"]) == 0
+
+    return BuildFolder.open(made_once(factory, name, compile_) / "build")
 
 
 def with_fault(build: BuildFolder, target: Path) -> BuildFolder:
