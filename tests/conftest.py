@@ -9,9 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from made_once import made_once
 
 from deploy.cli.main import run
+
+# How fast examples are drawn depends on what else this computer does: it is no finding.
+settings.register_profile("deploy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("deploy")
 
 MLPERF_TINY = ("image_classification", "visual_wake_words", "keyword_spotting", "anomaly_detection")
 

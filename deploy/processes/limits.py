@@ -49,7 +49,8 @@ class Limits:
     def apply_to(self, child: int) -> None:
         """Bound a child that has just been started (Linux).
 
-        From outside, for that the child need not run any code of ours: see :mod:`deploy.processes.guard`.
+        From outside, for that the child need not run any code of ours: see :mod:`deploy.processes.guard`. What it
+        does in the moment before is not bounded, and what it starts in that moment stays so.
 
         Args:
             child: its process number.
