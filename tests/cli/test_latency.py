@@ -7,12 +7,12 @@ from processes.child_programs import children
 
 from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions
+from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.processes import supervisor
 
-U55 = npu_named("U55-128")
-ASKED = VelaOptions(U55, U55.system_config, U55.memory_mode)
+ASKED = compile_options(npu_named("U55-128"))
 
 
 def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
@@ -25,9 +25,9 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
         ahead = vela.compile_bytes(content, ASKED, source="kws", run=run)
         again = vela.compile_bytes(content, ASKED, source="kws", run=run)
     assert children() == before
-    command = vela.compile_bytes(content, ASKED, source="kws")
-    assert ahead.compiled == again.compiled == command.compiled
-    assert ahead.layers == command.layers
+    command = vela.compile_bytes(content, ASKED, source="kws", run=supervisor.run)
+    assert ahead.model == again.model == command.model
+    assert ahead.per_layer == command.per_layer
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
         vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)
     assert children() == before
