@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
 from deploy.compiling import vela
@@ -35,8 +36,8 @@ from deploy.npu.program import decode, record
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
 from deploy.npu.timing.statistics import Statistics
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.processes import warm
+from deploy.tflite import Model
 from deploy.tflite.npu_operators import npu_operators
 
 QUANTILES = (10, 50, 90)
@@ -106,15 +107,13 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        with vela.starting() as run:
-            for source, npu in itertools.product(sources, options.npu):
-                compiled = Compiler(run).compile(tflite_model.read(source), compile_options(npu_named(npu)))
-                entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
-                found += entries
-                if source in options.models:
-                    print(
-                        f"{source.stem} on {npu}: {ours} cycles, Vela {theirs}, ratio {ours / max(theirs, 1):.2f}"
-                    )
+        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        for source, npu in itertools.product(sources, options.npu):
+            compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
+            entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
+            found += entries
+            if source in options.models:
+                print(f"{source.stem} on {npu}: {ours} cycles, Vela {theirs}, ratio {ours / max(theirs, 1):.2f}")
     for path in options.build:
         build = BuildFolder.open(path)
         entries, ours, theirs = compare(

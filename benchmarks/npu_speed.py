@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.weight_cache import PreparedWeights, WeightCache
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 
@@ -80,9 +80,9 @@ class Decoding:
         self._get = WeightCache.get
 
     def __enter__(self) -> Decoding:
-        def get(*words: Any) -> PreparedWeights:
+        def get(*words: Any, **named: Any) -> PreparedWeights:
             start = time.perf_counter()
-            found = self._get(*words)
+            found = self._get(*words, **named)
             self.seconds += time.perf_counter() - start
             return found
 
@@ -94,7 +94,7 @@ class Decoding:
 
 
 def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
-    source = tflite_model.read(path)
+    source = tflite.read(path)
     reference = ReferenceKernels(source)
     rng = np.random.default_rng(1)
     inputs = {}
@@ -104,7 +104,7 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
         inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
     target = compiled(path, npu, folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    inference = NpuInference(tflite_model.read(target), npu_named(npu))
+    inference = NpuInference(tflite.read(target), npu_named(npu))
     with Decoding() as decoding:
         first = seconds(lambda: inference.run(inputs))
     reference_times, warm_times = [], []
@@ -114,7 +114,7 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
     expected, found = reference.run(inputs), inference.run(inputs)
     differing = sum(int((expected[name] != found[name]).sum()) for name in expected)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    arena = max(tensor.nbytes for tensor in tflite_model.read(target).tensors)
+    arena = max(tensor.nbytes for tensor in tflite.read(target).tensors)
     warm, plain = min(warm_times), min(reference_times)
     rest = (first - decoding.seconds) / warm
     print(

@@ -20,11 +20,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.roofline.comparison import Comparison, compare
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "roofline.md"
 BEGIN, END = "<!-- written by benchmarks/roofline_error.py -->", "<!-- end of what is written -->"
@@ -59,7 +59,7 @@ def given_networks(words: list[str]) -> Iterator[tuple[str, str, Model]]:
         family, equals, file = word.partition("=")
         if not equals:
             raise SystemExit(f"{word}: must be FAMILY=FILE.tflite")
-        yield family, Path(file).stem, tflite_model.read(Path(file))
+        yield family, Path(file).stem, tflite.read(Path(file))
 
 
 def totals(found: dict[tuple[str, str], list[Comparison]], npus: list[str]) -> list[str]:

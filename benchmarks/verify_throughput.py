@@ -57,7 +57,7 @@ def parts(path: Path) -> None:
     from deploy.judging.oracles import TflmKernels, tflm_installed
     from deploy.judging.reference import ReferenceKernels
     from deploy.judging.samples import stacked
-    from deploy.tflite.model import read
+    from deploy.tflite import read
     from deploy.verifying.host_session import batch_size
     from deploy.verifying.npu_inference import NpuInference
 

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model, Tensor, read
+from deploy.tflite import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"

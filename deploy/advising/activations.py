@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deploy import tflite
 from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.matching import is_int8, is_plain
 from deploy.rewriting.site import Site
-from deploy.tflite import model as tflite_model
 from deploy.tflite.graph import Graph, Node
 
 _COMPUTES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD")
@@ -24,7 +24,7 @@ def swishes(graph: Graph) -> Iterator[Suggestion]:
         if found is None:
             continue
         x, logistic = found
-        hard = Node("HARD_SWISH", (x,), node.outputs, tflite_model.schema().HardSwishOptionsT())
+        hard = Node("HARD_SWISH", (x,), node.outputs, tflite.schema().HardSwishOptionsT())
         before, inputs = _before(graph, x, (logistic, node))
         yield Suggestion(
             "cheaper operator",

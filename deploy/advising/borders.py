@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.site import Site
+from deploy.tflite import Model, Tensor
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Model, Tensor
 
 _ON_HOST = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 """Functions that keep the order of the scores: a host that only compares them need not even apply them."""

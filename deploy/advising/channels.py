@@ -13,8 +13,8 @@ import numpy as np
 
 from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.site import Site
+from deploy.tflite import Quantization
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Quantization
 
 _UNIT = 8
 _MOST_DROPPED = 8

@@ -17,8 +17,8 @@ from deploy.compiling.compiler import Compiled, Compiler
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.optimizing.context import Context
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 SECONDS = 180.0
 """After which nothing new is begun."""

@@ -10,7 +10,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.fitting import SIZE_STEP, largest_size, sram_limit
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 _BEYOND = 1.5
 """Times the size that memory seems to allow: feature maps grow with the area, so that this will not fit."""

@@ -21,8 +21,8 @@ from deploy.rewriting import rewriting, trial
 from deploy.rewriting.rewriting import Change
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, signature
+from deploy.tflite import Quantization
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Quantization
 
 FINDERS: tuple[Finder, ...] = (host_functions, border_conversions, swishes, resizes, odd_channels)
 

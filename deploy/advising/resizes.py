@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from deploy import tflite
 from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.matching import is_int8, is_map, same_quantization
 from deploy.rewriting.site import Form, Site, Write
-from deploy.tflite import model as tflite_model
 from deploy.tflite.emitter import VALID, Emitter
 from deploy.tflite.graph import Graph, Node
 
@@ -64,7 +64,7 @@ def _doubled(node: Node) -> Write:
 
 
 def _halved(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-    options = tflite_model.schema().Pool2DOptionsT()
+    options = tflite.schema().Pool2DOptionsT()
     options.filterHeight = options.filterWidth = options.strideH = options.strideW = 2
     options.padding = VALID
     emit.nodes.append(Node("AVERAGE_POOL_2D", inputs, (output,), options, version=2))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
     from deploy.processes.supervisor import Run
     from deploy.quantizing.model_source import ModelSource
-    from deploy.tflite.model import Model
+    from deploy.tflite import Model
 
 LEVELS = ("none", "quick", "full")
 QUICK_S = 30.0
@@ -191,12 +191,12 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
         BadInputError: its model is damaged, or its options are none that this deploy knows.
         NotInstalledError: Vela is missing.
     """
+    from deploy import tflite
     from deploy.cli.html_report import refresh_report
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.fitting import board_sram
     from deploy.hardware.npus import npu_named
-    from deploy.tflite import model as tflite_model
 
     document = build.document
     npu, limit = npu_named(document.npu), document.sram_limit
@@ -210,7 +210,7 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
     advising = Advising()
     try:
         with starting_vela(twin=True) as run:
-            model = tflite_model.read(build.source)
+            model = tflite.read(build.source)
             advising.start(model, options, level, target=str(build.source), run=run)
             advising.finish(build, quiet=quiet)
     finally:

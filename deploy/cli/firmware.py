@@ -50,7 +50,7 @@ def firmware(
     from deploy.hardware.fvps import default_fvp, fvps_of
     from deploy.judging.labels import load_labels
     from deploy.printable import printable
-    from deploy.tflite.model import read
+    from deploy.tflite import read
 
     opened = open_build(build)
     if runtime == "tflm" and compile_it and tflm is None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
     from deploy.compiling.compiler import Compiler
     from deploy.quantizing.model_source import ModelSource
-    from deploy.tflite.model import Model
+    from deploy.tflite import Model
 
 SEARCH_S = 180.0
 """Seconds after which nothing new is tried."""

@@ -53,6 +53,7 @@ def optimize(
     """
     import click
 
+    from deploy import tflite
     from deploy.cli.console import stdout
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
@@ -64,7 +65,6 @@ def optimize(
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
     from deploy.reporting.text.optimization import print_optimization
-    from deploy.tflite import model as tflite_model
 
     if model.suffix != ".tflite":
         raise BadInputError(
@@ -85,7 +85,7 @@ def optimize(
     for file in (result_file, json):
         if file is not None:
             check_writable(file)
-    quantized = tflite_model.read(model)
+    quantized = tflite.read(model)
     samples = (
         load_inputs(inputs, quantized, count or DEFAULT_COUNT)
         if inputs is not None

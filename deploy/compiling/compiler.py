@@ -15,7 +15,7 @@ from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
-from deploy.tflite.model import Model, load
+from deploy.tflite import Model, load
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +82,7 @@ class Compiler:
     """Compiles models with Vela.
 
     Attributes:
-        run: what runs Vela's command: :func:`deploy.processes.supervisor.run`, or a warm process
-            (:func:`deploy.cli.latency.starting_vela`).
+        run: what runs Vela's command: the supervisor, or a warm process.
     """
 
     run: Run = supervisor.run

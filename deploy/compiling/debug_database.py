@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 MEMORIES = ("Sram", "Dram", "OnChipFlash", "OffChipFlash")
 """Vela's names of memories."""

@@ -17,7 +17,7 @@ from deploy.errors import BadInputError
 from deploy.hardware.boards import default_board
 from deploy.hardware.npus import Npu, npu_named
 from deploy.hardware.sizes import short
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 SIZE_STEP = 32
 """Input sizes that are tried are multiples of it: the stride of the usual networks."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.build_folder import OperatorRecord
 from deploy.compiling.vela_reports import Fallback, Layer
-from deploy.tflite.model import Model, Operator
+from deploy.tflite import Model, Operator
 
 _NO_REASON = "Vela gives no reason"
 

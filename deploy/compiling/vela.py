@@ -12,6 +12,7 @@ from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
+from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
 
 if TYPE_CHECKING:
@@ -100,7 +101,12 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
 
 
 def compile_bytes(
-    content: bytes, options: CompileOptions, *, source: str, run: Run, allocator: str | None = None
+    content: bytes,
+    options: CompileOptions,
+    *,
+    source: str,
+    run: Run = supervisor.run,
+    allocator: str | None = None,
 ) -> VelaOutput:
     """Compile a model.
 

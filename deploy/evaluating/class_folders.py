@@ -15,7 +15,7 @@ from deploy.evaluating.label_arrays import common_count, part_of
 from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import Batch, InputForms
 from deploy.quantizing.dataset import IMAGE_SUFFIXES, InputSpec, read_image, spread
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 _MAX_IMAGES = 1_000_000
 

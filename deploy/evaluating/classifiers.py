@@ -12,7 +12,7 @@ from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.judging.oracles import outputs_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Stacked
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 class FloatClassifier:

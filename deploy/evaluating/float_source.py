@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
 from deploy.quantizing.dataset import InputSpec
-from deploy.tflite import model as tflite_model
 
 if TYPE_CHECKING:
     from deploy.quantizing.model_source import ModelSource
@@ -87,7 +87,7 @@ def load_kept(build: BuildFolder) -> tuple[FloatNetwork | None, str]:
     if path is None:
         return None, "no float model: the build keeps none; --model MODEL names one"
     try:
-        model = tflite_model.read(path)
+        model = tflite.read(path)
         kernels = OptimisedKernels(model)
     except BadInputError as error:
         return None, f"no float model: {error.message}"

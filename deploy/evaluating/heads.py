@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 NO_CLASS = -1
 """What a contestant says whose output is not a number."""

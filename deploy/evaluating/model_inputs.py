@@ -13,7 +13,7 @@ from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.samples import Sample, unstacked
 from deploy.quantizing.quantization import quantize_values
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from deploy.evaluating.class_folders import class_folders
 from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import InputForms
 from deploy.evaluating.user_samples import user_samples
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 def load(request: Request, model: Model) -> LabelledData:

@@ -14,9 +14,9 @@ from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
+from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.arena import arena_end, arena_offsets
 from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.model import NPU_OPERATOR, Model
 from deploy.tflite.npu_operators import npu_operators
 
 ARENA_MARGIN_BYTES = 2048

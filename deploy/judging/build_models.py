@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.judging.inputs import named_inputs
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 
 @dataclass(frozen=True)

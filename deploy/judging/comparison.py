@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import Document
 from deploy.judging.differences import LsbBin, WorstInput, lsb_differences, lsb_histogram, worst_inputs
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 
 class OutputComparison(Document):

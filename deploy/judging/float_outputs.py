@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.samples import Sample
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 def float_outputs(path: Path | None, source: Model, samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -32,7 +32,7 @@ def float_outputs(path: Path | None, source: Model, samples: Sequence[Sample]) -
     if path is None:
         return ()
     try:
-        kernels = OptimisedKernels(tflite_model.read(path))
+        kernels = OptimisedKernels(tflite.read(path))
         return tuple(kernels.run(_reals(source, sample)) for sample in samples)
     except (BadInputError, NotInstalledError):
         return ()

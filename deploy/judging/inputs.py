@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.judging.samples import Sample, SampleDigest
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 MAX_ARRAY_BYTES = 4 * 1024**3
 """Bound on what one ``.npz`` may unpack to."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 OPTIMISED = "LiteRT's optimised kernels"
 TFLM = "TFLM"

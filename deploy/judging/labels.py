@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 _PROBABILITIES = frozenset({"SOFTMAX", "LOGISTIC", "LOG_SOFTMAX"})
 _TRANSPARENT = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"})

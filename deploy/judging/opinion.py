@@ -18,7 +18,7 @@ from deploy.judging.oracles import MakeOracle, Oracle, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import ReferenceOpinion, judge, reason_of_second
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 OracleChoice = Literal["auto", "litert", "tflm", "both"]
 """Panels by the names that users choose them by."""

@@ -18,7 +18,7 @@ from deploy.errors import BadInputError, NotInstalledError
 from deploy.judging.reference import ReferenceKernels, check_inputs
 from deploy.judging.samples import Stacked, stacked, unstacked
 from deploy.processes.forked import fatal_signal
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 TFLM_VERSION = "0.dev20261023182759"
 """Only dated pre-releases exist; this one was measured."""

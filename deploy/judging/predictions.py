@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deploy.judging.comparison import dequantize, output_scale, softmax
 from deploy.judging.labels import Labels, OutputLabels, is_logits
 from deploy.judging.verdict import Prediction
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 def all_predictions(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.processes.forked import fatal_signal
-from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
+from deploy.tflite import NPU_OPERATOR, Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
 _OPTIMISED = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"

@@ -13,8 +13,8 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.upsampling import upsampling
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 from deploy.verifying.host_session import HostSession
 
 

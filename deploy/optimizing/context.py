@@ -18,8 +18,8 @@ from deploy.rewriting import trial
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
 from deploy.rewriting.trial import Cost, SiteCosts, cost_of, signature
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Model
 
 _MOST_ROUNDS = 8
 

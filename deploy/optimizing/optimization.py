@@ -24,8 +24,8 @@ from deploy.optimizing.context import Context, Outcome
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
@@ -23,8 +24,7 @@ from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_operators import float_operators
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
@@ -112,7 +112,7 @@ def quantize(
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose uint8 or int8")
     content, floating = _convert(model, data, io, floating=compare > 0, verbose=verbose)
-    quantized = tflite_model.load(content, source=f"{model.source} (converted)")
+    quantized = tflite.load(content, source=f"{model.source} (converted)")
     refuse_float(quantized, model.source)
     _check_names(quantized, model)
     compared = list(itertools.islice(data, compare))
@@ -238,7 +238,7 @@ def _convert(
             hints=["replace the layers that use them"],
         )
     if conversion.lenient is not None:
-        refuse_float(tflite_model.load(conversion.lenient, source=model.source), model.source)
+        refuse_float(tflite.load(conversion.lenient, source=model.source), model.source)
     raise BadInputError(
         f"{model.source}: the TFLite converter refuses the model: {_telling_line(conversion.reason)}",
         hints=["run again with --verbose to see everything the converter says"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.tflite import Tensor
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Tensor
 
 
 def is_int8(*tensors: Tensor) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deploy import tflite
 from deploy.rewriting.rules import ALL
 from deploy.rewriting.site import Form, Rule, Site
 from deploy.rewriting.trial import Cost, SiteCosts, signature
-from deploy.tflite import model as tflite_model
+from deploy.tflite import Model
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Model
 
 _MOST_PASSES = 4
 
@@ -76,7 +76,7 @@ def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
     """
     taken: set[Node] = set()
     sites = []
-    with tflite_model.damage_named("the model"):
+    with tflite.damage_named("the model"):
         for rule in rules:
             for site in rule(graph):
                 if taken.isdisjoint(site.nodes):
@@ -134,7 +134,7 @@ def put(graph: Graph, site: Site, form: Form) -> list[Node]:
         BadInputError: operators and tensors do not fit together.
     """
     emit = Emitter(graph, graph.tensors[site.output].name)
-    with tflite_model.damage_named("the model"):
+    with tflite.damage_named("the model"):
         form.write(emit, site.inputs, site.output)
     graph.replace(site.nodes, emit.nodes)
     return emit.nodes

@@ -10,7 +10,7 @@ from deploy.compiling.compiler import VELA
 from deploy.hardware.npus import Npu
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import layers
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite import Model, Operator, Tensor
 from deploy.tflite.options import Window, window_of
 
 Shape = tuple[int, int, int]

@@ -16,7 +16,7 @@ from deploy.judging.labels import load_labels
 from deploy.judging.samples import Sample
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.pareto import ACCURACY
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 CHUNK = 64
 """Samples of one job."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import deploy
+from deploy import tflite
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
@@ -22,8 +23,7 @@ from deploy.judging.sample_bytes import unpack_samples
 from deploy.processes import warm
 from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 def request_of(options: CompileOptions) -> dict[str, Any]:
@@ -80,8 +80,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
-        compiled = compiler.compile(model, options)
+        compiled = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run).compile(model, options)
         return PointResult(
             compiled_sha256=sha256_of_bytes(compiled.output.model),
             figures=compiled.figures,
@@ -128,7 +127,7 @@ def kernels() -> dict[str, str]:
 @functools.lru_cache(maxsize=4)
 def _model(content: bytes) -> Model:
     """A model is compiled for many targets, one after the other."""
-    return tflite_model.load(content, source="the model")
+    return tflite.load(content, source="the model")
 
 
 def _text(named: Mapping[str, str]) -> str:

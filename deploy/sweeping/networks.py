@@ -7,7 +7,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import user_function
+from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
@@ -18,8 +18,7 @@ from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.code_digest import code_digest
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 _MAX_FILES = 1_000_000
 _KIND = "network"
@@ -91,7 +90,7 @@ def quantized(source: ModelSource, how: Quantization, cache: Cache) -> Network:
         NotInstalledError: TensorFlow or a data set is missing.
     """
     if source.kind is ModelKind.TFLITE:
-        model = tflite_model.read(source.path)
+        model = tflite.read(source.path)
         return Network(source, model, sha256_of_bytes(model.content))
     key = _key_of_files(source, how)
     return (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
@@ -103,7 +102,7 @@ def _known(source: ModelSource, key: str, cache: Cache) -> Network | None:
     if kept is None or content is None or sha256_of_bytes(content) != kept.get("sha256"):
         return None
     try:
-        model = tflite_model.load(content, source=source.text)
+        model = tflite.load(content, source=source.text)
     except BadInputError:
         return None
     return Network(source, model, kept["sha256"], tuple(map(str, kept.get("warnings", ()))))

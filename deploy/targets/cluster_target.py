@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy import tflite
 from deploy.errors import BadInputError, DeployError, ExitStatus, NotInstalledError, TargetError
 from deploy.executors import Workers, cluster, gather
 from deploy.files import private_folder
@@ -23,7 +24,6 @@ from deploy.judging.sample_bytes import pack_samples, unpack_samples
 from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.simulated_target import simulated_target
-from deploy.tflite import model as tflite_model
 
 CHUNKS_PER_SLOT = 4
 """So many chunks a worker, so that a slow one does not keep the others waiting at the end."""
@@ -132,7 +132,7 @@ def run_chunk(model: bytes, firmware: bytes, how: Mapping[str, Any], samples: by
                 f"the worker on {socket.gethostname()} has another simulator: {simulator.version}; "
                 f"this computer has {how['simulator'][1]}"
             )
-        compiled = tflite_model.load(model, source="the compiled model")
+        compiled = tflite.load(model, source="the compiled model")
         with private_folder("chunk") as folder:
             (folder / "model.tflite").write_bytes(model)
             (folder / "firmware.elf").write_bytes(firmware)

@@ -12,7 +12,7 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.errors import TargetError
 from deploy.judging.inputs import named_inputs
 from deploy.targets.target_text import shown
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 if TYPE_CHECKING:
     from deploy.targets.protocol import Hello, Result, TensorEntry
@@ -41,7 +41,7 @@ class Expectations:
             sha256_of_bytes(compiled.content),
             named_inputs(compiled),
             {name: compiled.tensors[index] for index, name in compiled.output_names().items()},
-            any(operator.code == "ethos-u" for operator in compiled.operators),
+            any(operator.on_npu for operator in compiled.operators),
         )
 
     def check_hello(self, hello: Hello) -> None:

@@ -13,7 +13,7 @@ from deploy.hardware.npus import Npu
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
 from deploy.targets.simulated_target import RUNNER
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 _RENDERED = ("npu", "tflm")
 

@@ -27,7 +27,7 @@ from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.simulators.fvp_process import simulators
 from deploy.targets import runner_firmware as runner
 from deploy.targets.target_text import last_lines
-from deploy.tflite.model import Tensor
+from deploy.tflite import Tensor
 
 _GRACE_S = 15
 _TELLING_BYTES = 8

@@ -11,7 +11,7 @@ from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.expectations import Expectations
 from deploy.targets.runner_target import RunnerTarget
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 RUNNER = "runner"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.tflite import model as tflite_model
+from deploy.tflite.generated import schema
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Quantization, Tensor
 
@@ -31,7 +31,7 @@ class Emitter:
         self.graph = graph
         self.nodes: list[Node] = []
         self._name = name
-        self._schema = tflite_model.schema()
+        self._schema = schema()
 
     def tensor(self, index: int) -> Tensor:
         """A tensor of the graph."""

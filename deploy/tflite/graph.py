@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite import model as tflite_model
 from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.model import IDENTIFIER, Model, Quantization, Tensor
+from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.model import Model, Quantization, Tensor
+from deploy.tflite.reading import damage_named, load
 
 _LEGACY_CODES = 127
 """Codes up to here also stand in the field that older readers look at."""
@@ -57,7 +58,7 @@ class Graph:
     """
 
     def __init__(self, model: Model | None = None) -> None:
-        """Take over a model that has passed :func:`deploy.tflite.model.load`; None for an empty graph.
+        """Take over a model that has passed :func:`deploy.tflite.load`; None for an empty graph.
 
         Raises:
             BadInputError: it has several subgraphs, or its operators are not in the order of execution.
@@ -75,12 +76,12 @@ class Graph:
         if len(model.tensor_counts) != 1:
             subgraphs = len(model.tensor_counts)
             raise BadInputError(f"the model has {subgraphs} subgraphs; only models of one can be rewritten")
-        with tflite_model.damage_named("the model"):
+        with damage_named("the model"):
             self._take(model)
 
     def _take(self, model: Model) -> None:
-        schema = tflite_model.schema()
-        self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
+        classes = schema()
+        self._model = classes.ModelT.InitFromObj(classes.Model.GetRootAs(model.content, 0))
         records = self._model.subgraphs[0]
         self.tensors = list(model.tensors)
         self._records = dict(enumerate(records.tensors))
@@ -212,16 +213,16 @@ class Graph:
         """
         if inputs is not None and outputs is not None:
             self.inputs, self.outputs = tuple(inputs.values()), tuple(outputs.values())
-        with tflite_model.damage_named("the rewritten model"):
+        with damage_named("the rewritten model"):
             content = _Writer(self, self._model, self._records).write(inputs, outputs)
-        return tflite_model.load(content, source="the rewritten model")
+        return load(content, source="the rewritten model")
 
 
 class _Writer:
     """One file from one graph."""
 
     def __init__(self, graph: Graph, read: Any, records: dict[int, Any]) -> None:
-        self._schema = tflite_model.schema()
+        self._schema = schema()
         self._graph, self._read, self._records = graph, read, records
         used = {*graph.inputs, *graph.outputs}
         for node in graph.nodes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.tflite.model import Model, Operator, damage_named, schema
+from deploy.tflite.generated import schema
+from deploy.tflite.model import Model, Operator
+from deploy.tflite.reading import damage_named
 
 _LARGEST = 65_536
 _WINDOWED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D"])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from deploy.tflite.model import IDENTIFIER, Model, Operator, schema
+from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.model import Model, Operator
 
 
 class OperatorFiles:
     """Writes files that hold one operator of a model each.
 
     Args:
-        model: read by :mod:`deploy.tflite.model`, which has checked it.
+        model: read by :func:`deploy.tflite.read`, which has checked it.
     """
 
     def __init__(self, model: Model) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.errors import BadInputError, TargetError
 from deploy.judging.oracles import Oracle
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model, Operator
+from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
 
 _STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"])
@@ -53,7 +53,7 @@ class CpuOperator:
         self.code = operator.code
         self.inputs = model.activations(operator)
         self.outputs = tuple(model.tensors[index] for index in operator.outputs)
-        single = tflite_model.load(content, source=f"operator {operator.index} ({operator.code})")
+        single = tflite.load(content, source=f"operator {operator.index} ({operator.code})")
         # The one-operator model lists its inputs and outputs in this order.
         self._input_names = list(single.input_names().values())
         self._output_names = list(single.output_names().values())

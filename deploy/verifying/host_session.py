@@ -14,7 +14,7 @@ from deploy.hardware.npus import Npu
 from deploy.judging.answer import Answer
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference
 
 _MAX_BATCH = 64

@@ -19,7 +19,7 @@ from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
-from deploy.tflite.model import Model, Tensor
+from deploy.tflite import Model, Tensor
 
 
 @dataclass

@@ -20,7 +20,7 @@ from deploy.judging.known_differences import Evidence, alternatives, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.stream.operations import BlockOperation
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite import Model, Operator, Tensor
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.layer_capture import LayerCapture

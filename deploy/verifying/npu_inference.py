@@ -23,8 +23,8 @@ from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
+from deploy.tflite import NPU_OPERATOR, Model, Tensor
 from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
 from deploy.tflite.npu_operators import NpuOperator, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deploy.compiling.debug_database import DebugDatabase
 from deploy.npu import Statistics
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 COLUMNS = (
     "ethos_u_operator",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deploy.npu.stream.operations import BlockOperation
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite import Model, Operator, Tensor
 
 _WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 _INT32 = float(2**31)

@@ -23,7 +23,7 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import Opinion
 from deploy.judging.samples import Sample, stacked
 from deploy.judging.verdict import Verdict
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk

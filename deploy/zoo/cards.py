@@ -17,14 +17,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
 from deploy.hardware.npus import modelled, npu_named
 from deploy.quantizing.quantization import Quantized
-from deploy.tflite import model as tflite_model
 from deploy.zoo import Measured, Project
 from deploy.zoo.card_results import (
     CARD_FILE,
@@ -43,7 +42,7 @@ _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
 
 
 def estimate(
-    model: tflite_model.Model, options: CompileOptions, *, source: str, parts: Mapping[str, str] | None = None
+    model: tflite.Model, options: CompileOptions, *, source: str, parts: Mapping[str, str] | None = None
 ) -> NpuFigures:
     """Vela's estimate of a quantized network on one NPU.
 

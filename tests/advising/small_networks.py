@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from tflite_writer import GraphWriter, schema
 
-from deploy.tflite import model as tflite_model
+from deploy import tflite
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 
 class SmallNetwork:
@@ -105,7 +105,7 @@ class SmallNetwork:
 
     def model(self, *outputs: int) -> Model:
         named = {f"out{number}": tensor for number, tensor in enumerate(outputs)}
-        return tflite_model.load(self._writer.finish({"image": self.input}, named))
+        return tflite.load(self._writer.finish({"image": self.input}, named))
 
     def graph(self, *outputs: int) -> Graph:
         return Graph(self.model(*outputs))

@@ -15,8 +15,8 @@ from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
 from deploy.optimizing.context import Context
 from deploy.processes.supervisor import run
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 
 @pytest.fixture(scope="module")

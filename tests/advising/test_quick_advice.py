@@ -15,8 +15,8 @@ from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.processes.supervisor import Ended, run
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 
 def options_of(npu: str = "U55-128") -> CompileOptions:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.models.multihead_mobilenetv3.fashion_mnist import FOLDER as FASHION_MNIST
-from deploy.tflite import model as tflite_model
+from deploy.models.datasets.fashion_mnist import FOLDER as FASHION_MNIST
 
 
 def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(
@@ -37,7 +37,7 @@ def test_a_float_model_is_quantized_on_the_way_and_its_heads_keep_their_names(
     opened = BuildFolder.open(Path("out"))
     assert {record.name for record in opened.document.outputs} == {"garment", "kind"}
     assert {record.dtype for record in opened.document.outputs} == {"uint8"}
-    source, compiled = tflite_model.read(opened.source), tflite_model.read(opened.compiled)
+    source, compiled = tflite.read(opened.source), tflite.read(opened.compiled)
     for name, index in (source.signature.outputs if source.signature else {}).items():
         assert compiled.signature is not None
         other = compiled.tensors[compiled.signature.outputs[name]]

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from processes.child_programs import children
 
+from deploy import tflite
 from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.processes import supervisor
 
 ASKED = compile_options(npu_named("U55-128"))
 
@@ -18,16 +19,16 @@ ASKED = compile_options(npu_named("U55-128"))
 def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
     mlperf_tiny: dict[str, Path],
 ) -> None:
-    content = mlperf_tiny["keyword_spotting"].read_bytes()
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     before = children()
     with starting_vela() as run:
         assert children() > before
-        ahead = vela.compile_bytes(content, ASKED, source="kws", run=run)
-        again = vela.compile_bytes(content, ASKED, source="kws", run=run)
+        ahead = Compiler(run).compile(model, ASKED)
+        again = Compiler(run).compile(model, ASKED)
     assert children() == before
-    command = vela.compile_bytes(content, ASKED, source="kws", run=supervisor.run)
-    assert ahead.model == again.model == command.model
-    assert ahead.per_layer == command.per_layer
+    command = VELA.compile(model, ASKED)
+    assert ahead.output.model == again.output.model == command.output.model
+    assert ahead.layers == command.layers
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
         vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)
     assert children() == before

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from optimizing.attention_network import attention_network, inputs, plain_network
 
+from deploy import tflite
 from deploy.cli.main import run
-from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_it_writes_a_model_that_is_faster_and_says_what_changed(
     document = json.loads(Path("won.json").read_text())
     assert document["schema_version"] == 1
     assert document["inputs"] == 4
-    written = tflite_model.read(in_folder / "attention_optimized.tflite")
+    written = tflite.read(in_folder / "attention_optimized.tflite")
     assert "MEAN" not in {op.code for op in written.operators}
     assert {t.shape for t in written.input_tensors} == {(1, 32, 32, 3)}
     assert run(["compile", "attention_optimized.tflite", "--npu", "U55-128", "-q", "-o", "build"]) == 0

@@ -1,14 +1,13 @@
 """deploy quantize: what it writes and prints, and the exit status and message of every fault."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.cli.main import run
-from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 
@@ -20,7 +19,7 @@ def test_the_model_the_table_and_the_document_agree(
     assert run([*words, "--io", "int8", "-o", "net.tflite", "--json", "net.json"]) == 0
     captured = capfd.readouterr()
     document = json.loads(Path("net.json").read_text())
-    model = tflite_model.read(Path("net.tflite"))
+    model = tflite.read(Path("net.tflite"))
     assert document["schema_version"] == 1
     assert document["io"] == "int8"
     assert document["calibration_samples"] == 10
@@ -38,7 +37,7 @@ def test_settings_of_the_project_make_quantize_a_complete_command(
 ) -> None:
     Path("deploy.toml").write_text(f'model = "{tiny_keras_model}"\ncalibration = "{tiny_samples}"\nsamples = 4\n')
     assert run(["quantize", "--quiet"]) == 0
-    assert tflite_model.read(Path("tiny.tflite")).input_tensors[0].dtype == "uint8"
+    assert tflite.read(Path("tiny.tflite")).input_tensors[0].dtype == "uint8"
 
 
 @pytest.mark.parametrize(
@@ -86,9 +85,8 @@ def test_without_tensorflow_the_status_is_3(
     in_folder: Path,
     tiny_keras_model: Path,
     tiny_samples: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    without_tensorflow: None,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert run(["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples)]) == 3
     assert "pip install tensorflow==" in capfd.readouterr().err

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.cli.main import run
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA
 from deploy.compiling.vela_config import installed_config
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow  # the model that is compiled is quantized by a fixture
 
@@ -58,7 +58,7 @@ def test_all_npus_make_a_table_and_files_with_labelled_figures(
 
 def test_a_point_is_what_the_vela_command_gives(model: Path, in_folder: Path) -> None:
     assert run(["sweep", str(model), "--npu", "U55-64,U65-512", "--json", "s.json", "--fresh", "-q"]) == 0
-    source = tflite_model.read(model)
+    source = tflite.read(model)
     for point in json.loads(Path("s.json").read_text())["points"]:
         options = CompileOptions(
             npu_named(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
@@ -82,7 +82,7 @@ def test_accuracy_is_measured_over_labelled_data(model: Path, in_folder: Path) -
 
     images = np.random.default_rng(5).integers(0, 256, (70, 16, 16, 1), dtype=np.uint8)
     np.savez("data.npz", image=images)
-    kernels = ReferenceKernels(tflite_model.read(model))
+    kernels = ReferenceKernels(tflite.read(model))
     kind = [int(kernels.run({"image": image[None]})["kind"].argmax()) for image in images]
     wrong = [(number + 1) % 4 for number in kind[:7]] + kind[7:]
     Path("labels.json").write_text(json.dumps({"kind": {"true": wrong}}))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.compiling.compilation import DoesNotFitError, compile_model
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.boards import default_board
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 FIGURES = {
     "inference_time": "ms",
@@ -34,7 +34,7 @@ FIGURES = {
 
 
 def build(path: Path, folder: Path, options: CompileOptions | None = None) -> BuildFolder:
-    model = tflite_model.read(path)
+    model = tflite.read(path)
     return compile_model(
         model, options or compile_options(npu_named("U55-128")), folder, name=path.stem, source=path.name
     )

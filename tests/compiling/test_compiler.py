@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling import compiler as pipeline
 from deploy.compiling import debug_database
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture(scope="module")
 def compiled(mlperf_tiny: dict[str, Path]) -> Compiled:
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     return VELA.compile(model, compile_options(npu_named("U55-128")), source="kws.tflite")
 
 
@@ -37,7 +37,7 @@ def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice(
         monkeypatch.setattr(pipeline, name, counted(name, getattr(pipeline, name)))
     rows = counted("table", debug_database.DebugDatabase._rows)
     monkeypatch.setattr(debug_database.DebugDatabase, "_rows", rows)
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     result = VELA.compile(model, compile_options(npu_named("U55-128")))
     assert calls == []
     for _ in range(2):
@@ -67,8 +67,8 @@ def test_a_figure_that_does_not_exist_has_no_value(compiled: Compiled) -> None:
 
 
 def test_what_cannot_be_compiled_is_named(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
-    damaged = tflite_model.Model(
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
+    damaged = tflite.Model(
         model.content[:3000], model.tensors, model.operators, model.inputs, model.outputs, None, {}
     )
     with pytest.raises(BadInputError, match=r"^it\.tflite: Vela "):

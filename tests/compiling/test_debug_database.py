@@ -13,7 +13,7 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model, read
+from deploy.tflite import Model, read
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling import fitting
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiled, Compiler
@@ -15,8 +16,7 @@ from deploy.compiling.fitting import largest_size, other_ways, try_ways
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.processes import supervisor
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 
 def options_of(npu: str, **kwargs: str | int) -> CompileOptions:
@@ -59,7 +59,7 @@ def sram_of(model: Model, options: CompileOptions) -> int:
 
 
 def test_each_way_is_compiled_and_told_with_what_it_takes(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["image_classification"])
+    model = tflite.read(mlperf_tiny["image_classification"])
     fast, small = options_of("U55-128"), options_of("U55-128", optimise="Size")
     taken = sram_of(model, small)
     assert taken < sram_of(model, fast)
@@ -75,7 +75,7 @@ def test_each_way_is_compiled_and_told_with_what_it_takes(mlperf_tiny: dict[str,
 
 
 def test_a_way_that_vela_refuses_is_left_out_and_said_and_the_next_is_tried(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["image_classification"])
+    model = tflite.read(mlperf_tiny["image_classification"])
 
     def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         if "Size" in command:
@@ -92,7 +92,7 @@ def test_a_way_that_vela_refuses_is_left_out_and_said_and_the_next_is_tried(mlpe
 
 
 def test_nothing_is_begun_after_the_deadline(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["image_classification"])
+    model = tflite.read(mlperf_tiny["image_classification"])
     assert try_ways(model, options_of("U55-128"), "m", deadline=time.monotonic() - 1, say=print) == []
     found = largest_size(lambda size: model, 320, options_of("U55-128"), 1, "m", deadline=0, say=print)
     assert found == (None, False)
@@ -111,7 +111,7 @@ def test_the_largest_multiple_of_32_that_fits_is_found_in_few_compilations(
 ) -> None:
     # Memory as it grows in networks, with the area: one byte at 32x32.
     sizes: list[int] = []
-    model = tflite_model.read(mlperf_tiny["anomaly_detection"])
+    model = tflite.read(mlperf_tiny["anomaly_detection"])
 
     def build(size: int) -> Model:
         sizes.append(size)

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.compiling.placement import placement_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture(scope="module")
 def anomaly(mlperf_tiny: dict[str, Path]) -> Compiled:
     """Fully connected network with float inputs and outputs and a shape computation that Vela folds away."""
-    source = tflite_model.read(mlperf_tiny["anomaly_detection"])
+    source = tflite.read(mlperf_tiny["anomaly_detection"])
     return VELA.compile(source, compile_options(npu_named("U55-128")), source="anomaly")
 
 
@@ -49,6 +49,6 @@ def test_without_the_debug_database_operators_are_found_by_their_output(anomaly:
 
 def test_a_cpu_operator_that_cannot_be_found_is_reported(anomaly: Compiled) -> None:
     # The source model stands in for a compiled one that keeps operators under names nobody knows.
-    stranger = tflite_model.load(anomaly.source.content.replace(b"Identity\x00", b"Idontknow\x00"[:9]))
+    stranger = tflite.load(anomaly.source.content.replace(b"Identity\x00", b"Idontknow\x00"[:9]))
     placement = placement_of(anomaly.source, stranger, [], parse_fallbacks(anomaly.output.log))
     assert "16 of them were found" in placement.warnings[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
@@ -13,8 +14,6 @@ from deploy.compiling.vela import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.processes.supervisor import run as run_command
-from deploy.tflite import model as tflite_model
 
 
 def options(npu: str, limit: int | None = None) -> CompileOptions:
@@ -35,7 +34,7 @@ def test_the_command_line_names_everything_and_never_show_cpu_operations() -> No
 
 @pytest.mark.parametrize("name", ["U55-32", "U55-256", "U65-512", "U85-1024"])
 def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name: str) -> None:
-    compiled = VELA.compile(tflite_model.read(mlperf_tiny["keyword_spotting"]), options(name))
+    compiled = VELA.compile(tflite.read(mlperf_tiny["keyword_spotting"]), options(name))
     summary = compiled.output.summary
     assert [operator.code for operator in compiled.model.operators] == ["QUANTIZE", "ethos-u", "DEQUANTIZE"]
     assert summary["nn_macs"] > 2_000_000  # type: ignore[operator]
@@ -54,7 +53,7 @@ def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     for damaged in (content[:3000], b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 8):
         with pytest.raises(BadInputError, match=r"damaged: Vela (ended with status|was killed by)") as caught:
-            vela.compile_bytes(damaged, options("U55-128"), source="damaged", run=run_command)
+            vela.compile_bytes(damaged, options("U55-128"), source="damaged")
         assert "Traceback" not in caught.value.message
     assert list(tmp_path.iterdir()) == []
 
@@ -63,4 +62,4 @@ def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkey
     monkeypatch.setattr(vela, "TIMEOUT_S", 0.01)
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     with pytest.raises(BadInputError, match="Vela took too long"):
-        vela.compile_bytes(content, options("U55-128"), source="kws", run=run_command)
+        vela.compile_bytes(content, options("U55-128"), source="kws")

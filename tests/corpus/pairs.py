@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy import tflite
 from deploy.chatter import silenced
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
@@ -24,8 +25,7 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, stacked, unstacked
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
@@ -89,7 +89,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Ask the oracles."""
-        self.model = tflite_model.read(self.path)
+        self.model = tflite.read(self.path)
         self.samples = corpus_inputs(self.model)
         self._ask_all()
         if not self.expected:
@@ -203,7 +203,7 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
     try:
         capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
-        model = tflite_model.read(compiled)
+        model = tflite.read(compiled)
         outputs = NpuInference(model, npu).run_batch(inputs, capture)
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
@@ -250,5 +250,5 @@ def walk_exact(network: Network, npu: Npu, mode: str) -> Iterator[OperatorResult
         compiled, debug = compile_quickly(network.path, npu, mode, Path(folder))
         capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
-        outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
+        outputs = NpuInference(tflite.read(compiled), npu).run_batch(inputs, capture)
         yield from walk(network.model, capture, inputs, outputs)

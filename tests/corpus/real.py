@@ -7,7 +7,7 @@ from pathlib import Path
 from trained_networks import trained_networks
 
 from deploy.errors import DeployError
-from deploy.tflite.model import load
+from deploy.tflite import load
 
 
 def real_networks() -> dict[str, Path]:

@@ -17,8 +17,8 @@ from corpus.random_networks import random_networks
 from corpus.real import real_networks
 from corpus.run import RANDOM_NETWORKS, networks_of, run_all
 from corpus.table import failing, pair_status, summary
+from deploy import tflite
 from deploy.hardware.npus import npus
-from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 
@@ -62,7 +62,7 @@ def test_every_operator_that_vela_places_has_a_network(tmp_path: Path) -> None:
     listed = set(re.findall(r"^\| ([A-Z][A-Z0-9_]+) \|", table, re.MULTILINE))
     assert len(listed) > 50
     found = networks_of(["small", "written", "random"], [], 2)
-    present = {operator.code for path in found.values() for operator in tflite_model.read(path).operators}
+    present = {operator.code for path in found.values() for operator in tflite.read(path).operators}
     assert listed - present == set()
 
 
@@ -81,7 +81,7 @@ def test_operators_on_the_cpu_between_operators_on_the_npu_share_its_arena() -> 
     for name, path in found.items():
         with tempfile.TemporaryDirectory() as folder:
             compiled, _ = compile_quickly(path, npus()["U55-256"], "Shared_Sram", Path(folder))
-            codes = [operator.code for operator in tflite_model.read(compiled).operators]
+            codes = [operator.code for operator in tflite.read(compiled).operators]
         first, last = codes.index("ethos-u"), len(codes) - codes[::-1].index("ethos-u") - 1
         assert any(code != "ethos-u" for code in codes[first:last]), (name, codes)
     rows = rows_of(found, 3)

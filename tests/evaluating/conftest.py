@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, CompileDocument, sha256_of_bytes
 from deploy.cli.main import run
 from deploy.hardware.npus import npu_named
@@ -19,8 +20,7 @@ from deploy.judging.samples import stacked
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import Operation
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference
 
 INPUTS = 12
@@ -39,7 +39,7 @@ def residual_build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def residual_data(residual_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random images and the classes that the reference gives them, so that it is right on all of them."""
-    model = tflite_model.read(residual_build.source)
+    model = tflite.read(residual_build.source)
     kernels = ReferenceKernels(model)
     samples = random_inputs(model, INPUTS).samples
     (name,) = model.output_names().values()
@@ -77,7 +77,7 @@ def with_fault(build: BuildFolder, target: Path) -> BuildFolder:
     shutil.copytree(build.path, target)
     for kept in ("evaluate.json", "verify.json"):
         (target / kept).unlink(missing_ok=True)
-    model = tflite_model.read(build.compiled)
+    model = tflite.read(build.compiled)
     operator = next(operator for operator in model.operators if operator.code == "ethos-u")
     constants = model.tensors[operator.inputs[1]].data
     assert constants is not None

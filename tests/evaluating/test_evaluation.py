@@ -293,10 +293,10 @@ def test_a_whole_machine_gives_the_same_counts(
 def test_the_demo_network_counts_as_its_own_evaluation_does(
     demo_build: BuildFolder, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from deploy import zoo
+    from deploy import tflite, zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
-    from deploy.tflite import model as tflite_model
+    from deploy.zoo import outputs
 
     images, labels = fashion_mnist.test_inputs(200)
     fashion_mnist.write(Path(), count=200)
@@ -305,13 +305,13 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     assert found.float_model == str(demo_build.float_model)
     quantization = read_quantization(demo_build)
     assert quantization is not None
-    quantized = Quantized(tflite_model.read(demo_build.source), quantization)
+    quantized = Quantized(tflite.read(demo_build.source), quantization)
     network = zoo.network("multihead-mobilenetv3")
     floats, reference = (
         evaluate.classify_float(network.model, images),
-        evaluate.reference_outputs(quantized, images),
+        outputs.reference_outputs(quantized.model, images),
     )
-    target = evaluate.npu_outputs(demo_build, images)
+    target = outputs.npu_outputs(demo_build, images, batch=100)
     expected = {head.head: head for head in evaluate.compare(labels, floats, reference)}
     assert {output.name for output in found.outputs} == set(expected)
     for output in found.outputs:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.evaluating import sources
@@ -19,15 +20,14 @@ from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.judging.inputs import load_inputs
 from deploy.judging.labels import load_labels
 from deploy.judging.samples import SampleDigest
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 CLASSES = 10
 
 
 @pytest.fixture(scope="module")
 def model(residual_build: BuildFolder) -> Model:
-    return tflite_model.read(residual_build.source)
+    return tflite.read(residual_build.source)
 
 
 @pytest.fixture(scope="module")

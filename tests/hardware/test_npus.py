@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from tflite_writer import GraphWriter, schema
 
+from deploy import tflite
 from deploy.chatter import silenced
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import Design, design_of
 from deploy.hardware.npus import families, listed, modelled, npu_named, npus
 from deploy.npu import Architecture, UnsupportedError, architecture_of, parse_payload
-from deploy.tflite import model as tflite_model
 
 MODELLED = [npu.name for npu in modelled()]
 
@@ -107,7 +107,7 @@ def test_config_words_are_the_ones_that_vela_writes(name: str, addition: Path, t
     words = [str(addition), "--accelerator-config", npu.accelerator, "--output-dir", str(tmp_path)]
     with silenced(), contextlib.suppress(SystemExit):
         vela.main(words)
-    model = tflite_model.read(tmp_path / "addition_vela.tflite")
+    model = tflite.read(tmp_path / "addition_vela.tflite")
     stream = model.tensors[model.operators[0].inputs[0]].data
     assert stream is not None
     assert parse_payload(stream.tobytes()).config_word == npu.config_word

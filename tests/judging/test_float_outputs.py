@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
 from deploy.cli.main import run
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import random_inputs
 from deploy.reporting.data.collecting import collect
-from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
 
@@ -28,7 +28,7 @@ def build(tiny_keras_model: Path, tiny_samples: Path, tmp_path_factory: pytest.T
 def test_the_float_model_of_a_build_computes_what_the_keras_model_computes(
     build: BuildFolder, tiny_keras_model: Path
 ) -> None:
-    source = tflite_model.read(build.source)
+    source = tflite.read(build.source)
     samples = random_inputs(source, 3).samples
     outputs = float_outputs(build.float_model, source, samples)
     scale = source.input_tensors[0].quantization
@@ -49,7 +49,7 @@ def test_a_verdict_names_the_float_models_labels_and_the_report_confuses_them(
     assert run(["verify", str(build.path), "--count", "6", "-q", "--json", str(tmp_path / "v.json")]) == 0
     predictions = json.loads((tmp_path / "v.json").read_text())["predictions"]
     assert len(predictions) == 12
-    source = tflite_model.read(build.source)
+    source = tflite.read(build.source)
     outputs = float_outputs(build.float_model, source, random_inputs(source, 6).samples)
     for prediction in predictions:
         expected = outputs[prediction["input"]][prediction["output"]].argmax()
@@ -60,7 +60,7 @@ def test_a_verdict_names_the_float_models_labels_and_the_report_confuses_them(
 
 
 def test_without_a_usable_float_model_there_are_no_labels_and_no_error(build: BuildFolder, tmp_path: Path) -> None:
-    source = tflite_model.read(build.source)
+    source = tflite.read(build.source)
     samples = random_inputs(source, 1).samples
     (tmp_path / "float.tflite").write_bytes(b"no model at all")
     assert float_outputs(None, source, samples) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.errors import BadInputError
 from deploy.judging.inputs import inputs_of, load_inputs, random_inputs, read_arrays
-from deploy.tflite.model import Model, Quantization, Tensor
+from deploy.tflite import Model, Quantization, Tensor
 
 
 def model(dtype: str = "uint8", *shapes: tuple[int, ...]) -> Model:

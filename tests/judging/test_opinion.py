@@ -16,7 +16,7 @@ from deploy.judging.opinion import PANELS, Judge, Opinion, Panel
 from deploy.judging.oracles import MakeOracle, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
-from deploy.tflite.model import Model, read
+from deploy.tflite import Model, read
 
 COUNT = 3
 

@@ -11,7 +11,7 @@ from deploy.errors import BadInputError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import OptimisedKernels, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite.model import load, read
+from deploy.tflite import load, read
 
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
 

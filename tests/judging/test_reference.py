@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from npu.written_networks import written_networks
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite import model as tflite_model
 
 
 def test_outputs_come_by_name_with_the_models_own_shapes_and_types(mlperf_tiny: dict[str, Path]) -> None:
     for name, path in mlperf_tiny.items():
-        model = tflite_model.read(path)
+        model = tflite.read(path)
         kernels = ReferenceKernels(model)
         inputs = {
             label: np.zeros(model.tensors[index].shape, model.tensors[index].dtype)
@@ -30,7 +30,7 @@ def test_outputs_come_by_name_with_the_models_own_shapes_and_types(mlperf_tiny: 
 
 
 def test_a_second_run_does_not_see_the_first_and_leaves_its_results_alone(mlperf_tiny: dict[str, Path]) -> None:
-    kernels = ReferenceKernels(tflite_model.read(mlperf_tiny["image_classification"]))
+    kernels = ReferenceKernels(tflite.read(mlperf_tiny["image_classification"]))
     generator = np.random.default_rng(0)
     images = [{"input_1_int8": generator.integers(-128, 128, (1, 32, 32, 3), dtype=np.int8)} for _ in range(2)]
     first = kernels.run(images[0])["Identity_int8"]
@@ -55,7 +55,7 @@ def test_a_second_run_does_not_see_the_first_and_leaves_its_results_alone(mlperf
 def test_inputs_of_the_wrong_name_shape_or_type_are_refused(
     mlperf_tiny: dict[str, Path], inputs: dict[str, np.ndarray], message: str
 ) -> None:
-    kernels = ReferenceKernels(tflite_model.read(mlperf_tiny["image_classification"]))
+    kernels = ReferenceKernels(tflite.read(mlperf_tiny["image_classification"]))
     with pytest.raises(BadInputError, match=message):
         kernels.run(inputs)
 
@@ -71,7 +71,7 @@ def test_a_damaged_model_never_raises_anything_but_a_clear_error(mlperf_tiny: di
             position = int(chance.integers(-8000, 2000))
             mutant[position] = int(chance.integers(256))
         try:
-            model = tflite_model.load(bytes(mutant))
+            model = tflite.load(bytes(mutant))
             kernels = ReferenceKernels(model)
             kernels.run(
                 {
@@ -89,7 +89,7 @@ def test_a_model_on_which_litert_aborts_is_refused_and_the_process_lives(mlperf_
     content = mlperf_tiny["image_classification"].read_bytes()
     beta = struct.pack("<f", 1.0)
     assert content.count(beta) == 1
-    mutant = tflite_model.load(content.replace(beta, struct.pack("<f", 1e-9)))
+    mutant = tflite.load(content.replace(beta, struct.pack("<f", 1e-9)))
     with pytest.raises(BadInputError, match=r"abort on the model \(SIGABRT\)"):
         ReferenceKernels(mutant)
 
@@ -101,9 +101,9 @@ def test_an_operator_without_a_reference_kernel_runs_on_the_optimised_ones_and_t
     for name, kind in (("tile", "TILE"), ("elu", "ELU")):
         file = tmp_path / f"{name}.tflite"
         file.write_bytes(networks[name].convert())
-        kernels = ReferenceKernels(tflite_model.read(file))
+        kernels = ReferenceKernels(tflite.read(file))
         assert kernels.name == f"LiteRT's optimised kernels (BUILTIN_REF has none for {kind})"
     assert ReferenceKernels.name == "LiteRT BUILTIN_REF"
     x = np.arange(120, dtype=np.int8).reshape(1, 4, 5, 6)
-    repeated = ReferenceKernels(tflite_model.read(tmp_path / "tile.tflite")).run({"x": x})["y"]
+    repeated = ReferenceKernels(tflite.read(tmp_path / "tile.tflite")).run({"x": x})["y"]
     assert (repeated == np.tile(x, (1, 2, 3, 2))).all()

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.errors import BadInputError
 from deploy.models.multihead_mobilenetv3.builder import Options, build
 from deploy.quantizing import dataset, model_source
 from deploy.quantizing.quantization import quantize
-from deploy.tflite import model as tflite_model
 
 BACKBONE = {0.25: 100_160, 0.5: 278_496, 0.75: 582_872, 1.0: 938_832}
 FEATURES = {0.25: 144, 0.5: 288, 0.75: 432, 1.0: 576}
@@ -141,7 +140,7 @@ def test_the_quantized_network_becomes_one_ethos_u_operator_with_outputs_named_b
         [*vela, "--output-dir", str(tmp_path), str(tmp_path / "model.tflite")],
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
-    compiled = tflite_model.read(tmp_path / "model_vela.tflite")
+    compiled = tflite.read(tmp_path / "model_vela.tflite")
     assert [operator.code for operator in compiled.operators] == ["ethos-u"]
     names = compiled.output_names()
     found = {names[tensor.index]: (tensor.shape, tensor.dtype) for tensor in compiled.output_tensors}

@@ -19,7 +19,7 @@ from deploy.models.mobilenetv4.builder import Options, build, build_network
 from deploy.models.mobilenetv4.counting import parameters
 from deploy.models.mobilenetv4.predicted import predicted_layers
 from deploy.roofline import Layer, estimate, layers
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference
 
 # Counted with timm 1.0.20 (`sum(p.numel() for p in model.parameters())`), by its modules.

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 from .networks import Network, known_difference, networks
@@ -30,14 +30,14 @@ class OptimizedKernels(ReferenceKernels):
     resolver = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 
 
-def compiled(source: Path, npu: str, folder: Path, options: tuple[str, ...] = ()) -> tflite_model.Model:
+def compiled(source: Path, npu: str, folder: Path, options: tuple[str, ...] = ()) -> tflite.Model:
     from ethosu.vela import vela
 
     accelerator = npu_named(npu).accelerator
     words = [str(source), "--accelerator-config", accelerator, "--output-dir", str(folder), *options]
     with silenced(), contextlib.suppress(SystemExit):
         vela.main(words)
-    return tflite_model.read(folder / f"{source.stem}_vela.tflite")
+    return tflite.read(folder / f"{source.stem}_vela.tflite")
 
 
 def converted(network: Network, folder: Path) -> Path:
@@ -48,7 +48,7 @@ def converted(network: Network, folder: Path) -> Path:
     return path
 
 
-def inputs_of(model: tflite_model.Model) -> dict[str, np.ndarray]:
+def inputs_of(model: tflite.Model) -> dict[str, np.ndarray]:
     """Random values over the whole range, the extremes, and small ones: ``(SAMPLES, *shape)`` per input."""
     rng = np.random.default_rng(1)
     found = {}
@@ -62,8 +62,8 @@ def inputs_of(model: tflite_model.Model) -> dict[str, np.ndarray]:
     return found
 
 
-def largest_difference(source: Path, model: tflite_model.Model, npu: str, oracle: type[ReferenceKernels]) -> int:
-    original = tflite_model.read(source)
+def largest_difference(source: Path, model: tflite.Model, npu: str, oracle: type[ReferenceKernels]) -> int:
+    original = tflite.read(source)
     inputs = inputs_of(original)
     outputs = NpuInference(model, npu_named(npu)).run_batch(inputs)
     reference = oracle(original)
@@ -146,7 +146,7 @@ def test_streams_of_velas_older_compiler_are_exact(name: str, folder: Path, tmp_
     command = [sys.executable, "-m", "ethosu.vela", str(source), "--accelerator-config", "ethos-u55-256"]
     command += ["--output-dir", str(tmp_path), "--debug-force-legacy-core"]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    model = tflite_model.read(tmp_path / f"{name}_vela.tflite")
+    model = tflite.read(tmp_path / f"{name}_vela.tflite")
     assert largest_difference(source, model, "U55-256", ReferenceKernels) == 0
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph
 
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 SIZE, CHANNELS = 32, 32
 

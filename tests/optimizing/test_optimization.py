@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from optimizing.attention_network import attention_network, plain_network
 
+from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
@@ -18,9 +19,8 @@ from deploy.optimizing.context import Context
 from deploy.optimizing.optimization import Optimized, optimize
 from deploy.rewriting import rewriting
 from deploy.rewriting.site import Form, Site
-from deploy.tflite import model as tflite_model
+from deploy.tflite import Model
 from deploy.tflite.emitter import Emitter
-from deploy.tflite.model import Model
 
 
 def wrong(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
@@ -59,7 +59,7 @@ def test_attention_as_papers_write_it_takes_half_the_cycles_and_no_cpu(npu: str)
     assert all(output.mismatches == 0 for output in document.npu_outputs)
     # What the document says is what a compilation of the file says.
     again = Context(result.model, "again", compile_options(npu_named(npu))).compiled(
-        tflite_model.load(result.model.content)
+        tflite.load(result.model.content)
     )
     assert again.figure("total_cycles") == value(document.after, "total_cycles")
 

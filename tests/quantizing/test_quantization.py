@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset, model_source
 from deploy.quantizing.quantization import Quantized, float_operators, quantize, quantize_values, quantized_inputs
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Quantization, Tensor
+from deploy.tflite import Quantization, Tensor
 
 MODELS = """
 import keras
@@ -49,7 +49,7 @@ def test_values_are_rounded_half_away_from_zero_and_saturate() -> None:
 
 def test_values_are_quantized_exactly_as_tflites_own_quantize_operator(mlperf_tiny: dict[str, Path]) -> None:
     """keyword_spotting begins with a QUANTIZE: its float input and our integers must meet in the same outputs."""
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     operator = model.operators[0]
     assert operator.code == "QUANTIZE"
     stored = model.tensors[operator.outputs[0]]
@@ -75,7 +75,7 @@ def test_values_are_quantized_exactly_as_tflites_own_quantize_operator(mlperf_ti
 
 def test_operators_between_quantize_and_dequantize_are_not_float(mlperf_tiny: dict[str, Path]) -> None:
     for path in mlperf_tiny.values():
-        assert float_operators(tflite_model.read(path)) == {}
+        assert float_operators(tflite.read(path)) == {}
 
 
 def load(reference: str, samples: np.ndarray | None = None) -> tuple[model_source.FloatModel, dataset.Dataset]:
@@ -127,7 +127,7 @@ def test_heads_of_equal_size_are_not_swapped(int8_model: Quantized, tiny_keras_m
 
 @pytest.mark.tensorflow
 def test_uint8_inputs_take_raw_pixels_when_calibrated_on_unit_range(tiny_tflite: Path) -> None:
-    model = tflite_model.read(tiny_tflite)
+    model = tflite.read(tiny_tflite)
     (pixels,) = model.input_tensors
     assert pixels.dtype == "uint8"
     assert pixels.quantization is not None

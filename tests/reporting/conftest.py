@@ -14,12 +14,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.cli.html_report import keep_verdict
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
 from deploy.verifying.verification import Verification, VerifyOptions
 
 ATTACK = "</script><script>alert(1)</script>"
@@ -38,7 +38,7 @@ HOSTILE_NAMES = (
 def compiled(model: bytes, folder: Path, *, name: str, npu: str = "U55-128") -> BuildFolder:
     """Compile a model into ``folder``."""
     options = compile_options(npu_named(npu))
-    return compile_model(tflite_model.load(model), options, folder, name=name, source=f"{name}.tflite")
+    return compile_model(tflite.load(model), options, folder, name=name, source=f"{name}.tflite")
 
 
 def renamed(model: bytes, name_of: Callable[[int], str]) -> bytes:
@@ -57,7 +57,7 @@ def residual(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFact
     """ResNet-8 for U55-128, verified on 24 inputs with labels; nobody may write into it."""
     folder = tmp_path_factory.mktemp("residual")
     build = compiled(mlperf_tiny["image_classification"].read_bytes(), folder / "build", name="resnet-8")
-    source = tflite_model.read(build.source)
+    source = tflite.read(build.source)
     tensor = source.input_tensors[0]
     generator = np.random.default_rng(5)
     np.save(folder / "inputs.npy", generator.integers(-128, 128, (24, *tensor.shape[1:]), dtype=np.int8))

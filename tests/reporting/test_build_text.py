@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder, Figure
 from deploy.cli.main import run
 from deploy.compiling.compilation import compile_model
@@ -15,14 +16,13 @@ from deploy.figures import format_figure
 from deploy.hardware.npus import npu_named
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.text.build import agreement_table, print_build
-from deploy.tflite import model as tflite_model
 
 
 @pytest.fixture(scope="module")
 def build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     path = mlperf_tiny["anomaly_detection"]
     return compile_model(
-        tflite_model.read(path),
+        tflite.read(path),
         compile_options(npu_named("U55-128")),
         tmp_path_factory.mktemp("report") / "build",
         name="anomaly",

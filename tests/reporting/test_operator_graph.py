@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.reporting.charts.graph import _graph
 from deploy.reporting.data import operator_graph as module
 from deploy.reporting.data.collecting import collect
 from deploy.reporting.data.operator_graph import _in_lanes, operator_graph
-from deploy.tflite import model as tflite_model
 
 
 def test_the_graph_has_every_operator_and_every_tensor_between_them(residual: BuildFolder) -> None:
     graph = collect(residual).graph
-    source = tflite_model.read(residual.source)
+    source = tflite.read(residual.source)
     assert [node.kind for node in graph.nodes] == ["input", *["NPU"] * len(source.operators), "output"]
     made = {index: operator.index + 1 for operator in source.operators for index in operator.outputs}
     made |= dict.fromkeys(source.inputs, 0)
@@ -50,7 +50,7 @@ def test_of_a_very_long_network_the_rest_is_counted(
     residual: BuildFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_OPERATORS", 5)
-    source = tflite_model.read(residual.source)
+    source = tflite.read(residual.source)
     graph = operator_graph(source, collect(residual).operators)
     assert graph.left_out == len(source.operators) - 5
     assert _graph(graph).spec["height"] == 20 * len(graph.nodes)

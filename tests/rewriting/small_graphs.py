@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tflite_writer import GraphWriter
 
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy import tflite
+from deploy.tflite import Model
 
 SCALE, ZERO = 0.047, -11
 
@@ -93,7 +93,7 @@ class SmallGraph:
 
     def model(self, *outputs: int) -> Model:
         named = {f"y{number}": index for number, index in enumerate(outputs)}
-        return tflite_model.load(self.writer.finish(self.inputs, named))
+        return tflite.load(self.writer.finish(self.inputs, named))
 
 
 def upsampled(graph: SmallGraph, x: int) -> int:

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from optimizing.attention_network import attention_network
 from rewriting.small_graphs import SmallGraph, shuffled, upsampled
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
@@ -18,9 +19,8 @@ from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.narrow_convolutions import folded_kernel
 from deploy.rewriting.rules.transposes import merged
 from deploy.rewriting.trial import signature
-from deploy.tflite import model as tflite_model
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 
 def outputs(model: Model, seed: int) -> dict[str, np.ndarray]:
@@ -205,7 +205,7 @@ def test_damaged_models_are_refused_and_nothing_else_happens() -> None:
                 [0, 1, 127, 128, 255, choices.randrange(256)]
             )
         try:
-            graph = Graph(tflite_model.load(bytes(damaged)))
+            graph = Graph(tflite.load(bytes(damaged)))
             for site in find(graph):
                 signature(graph, site)
                 put(graph, site, choices.choice(site.forms))

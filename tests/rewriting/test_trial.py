@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from rewriting.small_graphs import SmallGraph
 
+from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiler
 from deploy.hardware.npus import npu_named
 from deploy.processes import supervisor
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
-from deploy.tflite import model as tflite_model
+from deploy.tflite import Model
 from deploy.tflite.graph import Graph
-from deploy.tflite.model import Model
 
 OPTIONS = compile_options(npu_named("U55-128"))
 
@@ -55,7 +55,7 @@ def test_sites_that_are_alike_are_tried_once_and_all_in_one_run() -> None:
     runs = []
 
     def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
-        runs.append(tflite_model.read(folder / "model.tflite"))
+        runs.append(tflite.read(folder / "model.tflite"))
         return supervisor.run(command, folder, timeout_s=timeout_s)
 
     sites = find(graph)
@@ -74,7 +74,7 @@ def test_what_vela_refuses_is_left_out_and_the_rest_is_told() -> None:
     sites = find(graph)
 
     def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
-        codes = [op.code for op in tflite_model.read(folder / "model.tflite").operators]
+        codes = [op.code for op in tflite.read(folder / "model.tflite").operators]
         if "MAX_POOL_2D" in codes:
             return supervisor.Ended(1, False, "no such form")
         return supervisor.run(command, folder, timeout_s=timeout_s)

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy import zoo
+from deploy import tflite, zoo
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.npus import modelled, npu_named
 from deploy.roofline.comparison import compare
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.tflite.options import Window
 
 NPUS = ("U55-128", "U65-256")
@@ -145,7 +144,7 @@ def refuse_error(model: Model, source: str, npus: tuple[str, ...] = NPUS) -> Non
     ],
 )
 def test_the_mlperf_tiny_networks_stay_near_vela(name: str, mlperf_tiny: dict[str, Path]) -> None:
-    refuse_error(tflite_model.read(mlperf_tiny[name]), name)
+    refuse_error(tflite.read(mlperf_tiny[name]), name)
 
 
 @pytest.mark.tensorflow
@@ -181,7 +180,7 @@ def test_the_documentation_shows_every_family_within_the_bound() -> None:
 
 
 def test_the_comparison_counts_every_cycle_of_vela_once(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     found = compare(model, npu_named("U55-128"), source="test")
     assert sum(layer.vela for layer in found.layers) == found.vela
     assert sum(layer.ours for layer in found.layers) == found.ours

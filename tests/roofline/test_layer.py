@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.roofline.layer import layers, packed_bytes
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Tensor
+from deploy.tflite import Tensor
 from deploy.tflite.options import Window
 
 
@@ -27,7 +27,7 @@ def test_weights_of_one_value_take_no_space_and_two_equally_frequent_ones_a_bit_
 
 @pytest.mark.tensorflow
 def test_every_layer_of_a_small_network_is_counted_by_hand(tiny_tflite: Path) -> None:
-    found = layers(tflite_model.read(tiny_tflite))
+    found = layers(tflite.read(tiny_tflite))
     by_kind: dict[str, list] = {}
     for layer in found:
         by_kind.setdefault(layer.operator, []).append(layer)
@@ -48,7 +48,7 @@ def test_every_layer_of_a_small_network_is_counted_by_hand(tiny_tflite: Path) ->
 
 @pytest.mark.tensorflow
 def test_producers_and_consumers_follow_the_graph(tiny_tflite: Path) -> None:
-    found = layers(tflite_model.read(tiny_tflite))
+    found = layers(tflite.read(tiny_tflite))
     first = found[0]
     assert first.operator == "QUANTIZE" and first.producers == (-1,)
     by_index = {layer.index: layer for layer in found}
@@ -66,7 +66,7 @@ def test_producers_and_consumers_follow_the_graph(tiny_tflite: Path) -> None:
 def test_a_batched_product_is_counted_whether_or_not_an_operand_is_transposed(
     shape: tuple[int, ...], transposed: bool, macs: int
 ) -> None:
-    found = layers(tflite_model.load(product(shape, transposed=transposed)))
+    found = layers(tflite.load(product(shape, transposed=transposed)))
     (layer,) = [layer for layer in found if layer.operator == "BATCH_MATMUL"]
     assert layer.macs == macs
     assert len(layer.inputs) == 2
@@ -96,7 +96,7 @@ def product(shape: tuple[int, ...], *, transposed: bool) -> bytes:
 
 
 def test_conversion_between_float_and_integer_at_the_edges_is_left_out(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    model = tflite.read(mlperf_tiny["keyword_spotting"])
     assert model.operators[0].code == "QUANTIZE" and model.input_tensors[0].dtype == "float32"
     found = layers(model)
     assert found[0].operator != "QUANTIZE" and found[0].producers == (-1,)
@@ -105,13 +105,13 @@ def test_conversion_between_float_and_integer_at_the_edges_is_left_out(mlperf_ti
 @pytest.mark.tensorflow
 def test_a_model_that_vela_compiled_is_refused(built: Path) -> None:
     with pytest.raises(BadInputError, match="as the converter wrote it"):
-        layers(tflite_model.read(built / "model_vela.tflite"))
+        layers(tflite.read(built / "model_vela.tflite"))
 
 
 @pytest.mark.tensorflow
 def test_damaged_options_of_a_convolution_are_refused(tiny_tflite: Path) -> None:
     content = bytearray(tiny_tflite.read_bytes())
-    model = tflite_model.load(bytes(content))
+    model = tflite.load(bytes(content))
     (conv,) = [operator for operator in model.operators if operator.code == "CONV_2D"]
     from ai_edge_litert import schema_py_generated as schema
 
@@ -121,4 +121,4 @@ def test_damaged_options_of_a_convolution_are_refused(tiny_tflite: Path) -> None
     offset = options._tab.Offset(8)  # stride_h, the third field
     content[table.Pos + offset : table.Pos + offset + 4] = (-1).to_bytes(4, "little", signed=True)
     with pytest.raises(BadInputError, match=r"operator \d+ \(CONV_2D\).*damaged.*a window of"):
-        layers(tflite_model.load(bytes(content)))
+        layers(tflite.load(bytes(content)))

@@ -13,7 +13,7 @@ from deploy.errors import BadInputError
 from deploy.judging.samples import stacked
 from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.sweeping.accuracy import CHUNK, Chunk, LabelledSource, load_chunks
-from deploy.tflite.model import Model, read
+from deploy.tflite import Model, read
 
 CLASSES = 10
 

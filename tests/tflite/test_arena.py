@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.tflite import model as tflite_model
+from deploy.tflite import Model, Tensor
 from deploy.tflite.arena import ARENA_METADATA, arena_end, arena_offsets
-from deploy.tflite.model import Model, Tensor
 from deploy.tflite.npu_operators import npu_operators
 
 
@@ -27,7 +27,7 @@ def model(*, subgraphs: tuple[int, ...] = (2,), count: int = 2, offsets: tuple[i
 @pytest.fixture(scope="module")
 def compiled(mlperf_tiny: dict[str, Path]) -> Model:
     """For a memory mode with an SRAM of the NPU's own."""
-    source = tflite_model.read(mlperf_tiny["keyword_spotting"])
+    source = tflite.read(mlperf_tiny["keyword_spotting"])
     return VELA.compile(source, compile_options(npu_named("U65-256"))).model
 
 

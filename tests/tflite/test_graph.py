@@ -10,17 +10,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph, shuffled
 
+from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
 from deploy.rewriting.rewriting import find, put
-from deploy.tflite import model as tflite_model
 from deploy.tflite.graph import Graph
 
 
 @pytest.mark.parametrize("name", ["image_classification", "keyword_spotting", "visual_wake_words"])
 def test_a_real_model_is_written_as_it_was_read(mlperf_tiny: dict[str, Path], name: str) -> None:
-    model = tflite_model.read(mlperf_tiny[name])
+    model = tflite.read(mlperf_tiny[name])
     again = Graph(model).model()
     assert [(op.code, len(op.inputs)) for op in again.operators] == [
         (op.code, len(op.inputs)) for op in model.operators

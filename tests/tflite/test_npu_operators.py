@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy import tflite
 from deploy.errors import BadInputError
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import NPU_OPERATOR, Model, Operator, Tensor
+from deploy.tflite import NPU_OPERATOR, Model, Operator, Tensor
 from deploy.tflite.npu_operators import npu_operators
 
 
@@ -31,4 +31,4 @@ def test_too_few_inputs_are_refused_with_the_operator(inputs: tuple[int, ...]) -
 
 
 def test_a_model_before_vela_has_none(mlperf_tiny: dict[str, Path]) -> None:
-    assert npu_operators(tflite_model.read(mlperf_tiny["keyword_spotting"])) == ()
+    assert npu_operators(tflite.read(mlperf_tiny["keyword_spotting"])) == ()

@@ -9,8 +9,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from rewriting.small_graphs import SmallGraph
 
+from deploy import tflite
 from deploy.errors import BadInputError
-from deploy.tflite import model as tflite_model
 from deploy.tflite.options import Window, options_of, window_of
 
 
@@ -35,7 +35,7 @@ def test_poolings_have_a_window_convolutions_a_stride_and_others_neither() -> No
 
 
 def test_a_real_model_has_the_strides_it_is_known_for(mlperf_tiny: dict[str, Path]) -> None:
-    model = tflite_model.read(mlperf_tiny["image_classification"])
+    model = tflite.read(mlperf_tiny["image_classification"])
     strides = [window.stride_x for operator in model.operators if (window := window_of(model, operator))]
     assert strides.count(2) == 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.tflite.model import read
+from deploy.tflite import read
 from deploy.tflite.single_operator import OperatorFiles
 
 

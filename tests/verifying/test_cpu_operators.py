@@ -10,7 +10,7 @@ import pytest
 from deploy.errors import BadInputError, TargetError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite.model import Model, Operator, read
+from deploy.tflite import Model, Operator, read
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 

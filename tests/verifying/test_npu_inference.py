@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy import tflite
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = pytest.mark.tensorflow
@@ -20,16 +20,16 @@ U55 = npu_named("U55-128")
 
 
 @pytest.fixture(scope="module")
-def model(built: Path) -> tflite_model.Model:
+def model(built: Path) -> tflite.Model:
     (path,) = built.rglob("*_vela.tflite")
-    return tflite_model.read(path)
+    return tflite.read(path)
 
 
 def images(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, 1, 16, 16, 1)).astype(np.uint8)
 
 
-def with_stream(model: tflite_model.Model, change: object) -> tflite_model.Model:
+def with_stream(model: tflite.Model, change: object) -> tflite.Model:
     """The model with another command stream tensor."""
     index = model.operators[0].inputs[0]
     data = model.tensors[index].data.copy()
@@ -38,11 +38,9 @@ def with_stream(model: tflite_model.Model, change: object) -> tflite_model.Model
     return replace(model, tensors=tensors)
 
 
-def test_a_batch_gives_what_single_runs_and_the_reference_give(
-    model: tflite_model.Model, tiny_tflite: Path
-) -> None:
+def test_a_batch_gives_what_single_runs_and_the_reference_give(model: tflite.Model, tiny_tflite: Path) -> None:
     inference = NpuInference(model, U55)
-    reference = ReferenceKernels(tflite_model.read(tiny_tflite))
+    reference = ReferenceKernels(tflite.read(tiny_tflite))
     samples = images(5)
     batch = inference.run_batch({"image": samples})
     assert set(batch) == {"kind", "garment"}
@@ -55,7 +53,7 @@ def test_a_batch_gives_what_single_runs_and_the_reference_give(
             assert np.abs(single[name].astype(int) - expected[name]).max() <= 1
 
 
-def test_the_statistics_are_those_of_the_last_run(model: tflite_model.Model) -> None:
+def test_the_statistics_are_those_of_the_last_run(model: tflite.Model) -> None:
     inference = NpuInference(model, U55)
     inference.run({"image": images(1)[0]})
     first = inference.statistics
@@ -75,13 +73,13 @@ def test_the_statistics_are_those_of_the_last_run(model: tflite_model.Model) -> 
     ],
 )
 def test_inputs_that_do_not_match_are_refused(
-    model: tflite_model.Model, inputs: dict[str, np.ndarray], message: str
+    model: tflite.Model, inputs: dict[str, np.ndarray], message: str
 ) -> None:
     with pytest.raises(BadInputError, match=message):
         NpuInference(model, U55).run(inputs)
 
 
-def test_another_npu_is_refused_naming_both(model: tflite_model.Model) -> None:
+def test_another_npu_is_refused_naming_both(model: tflite.Model) -> None:
     with pytest.raises(BadInputError, match="compiled for Ethos-U55-128, not for Ethos-U65-512"):
         NpuInference(model, npu_named("U65-512"))
     with pytest.raises(BadInputError, match="U85-256"):
@@ -90,10 +88,10 @@ def test_another_npu_is_refused_naming_both(model: tflite_model.Model) -> None:
 
 def test_a_model_that_vela_did_not_write_is_refused(tiny_tflite: Path) -> None:
     with pytest.raises(BadInputError, match="OfflineMemoryAllocation"):
-        NpuInference(tflite_model.read(tiny_tflite), U55)
+        NpuInference(tflite.read(tiny_tflite), U55)
 
 
-def test_a_damaged_payload_is_refused(model: tflite_model.Model) -> None:
+def test_a_damaged_payload_is_refused(model: tflite.Model) -> None:
     def spoil(words: np.ndarray) -> None:
         words[0] = 0
 
@@ -101,7 +99,7 @@ def test_a_damaged_payload_is_refused(model: tflite_model.Model) -> None:
         NpuInference(with_stream(model, spoil), U55)
 
 
-def test_a_damaged_command_stream_ends_the_run_with_its_place(model: tflite_model.Model) -> None:
+def test_a_damaged_command_stream_ends_the_run_with_its_place(model: tflite.Model) -> None:
     def spoil(words: np.ndarray) -> None:
         words[-2] = 0x3FF
 
@@ -110,7 +108,7 @@ def test_a_damaged_command_stream_ends_the_run_with_its_place(model: tflite_mode
         damaged.run({"image": images(1)[0]})
 
 
-def test_separate_regions_for_inputs_and_outputs_are_refused(model: tflite_model.Model) -> None:
+def test_separate_regions_for_inputs_and_outputs_are_refused(model: tflite.Model) -> None:
     index = model.operators[0].inputs[0]
     stream = model.tensors[index].data.view("<u4")[8:]
     size = 4 * stream.size

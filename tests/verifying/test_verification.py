@@ -19,7 +19,7 @@ from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
 from deploy.judging.samples import stacked, unstacked
 from deploy.judging.verdict import Verdict
-from deploy.tflite.model import read
+from deploy.tflite import read
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import Verification, VerifyOptions
 

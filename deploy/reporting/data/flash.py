@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploy.reporting.data.names import short_name, shown
 from deploy.reporting.data.operators import Operator
 from deploy.reporting.data.schedule import OperatorSchedule
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 from deploy.tflite.npu_operators import npu_operators
 
 _WEIGHTS_INPUT = 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deploy.reporting.data.names import short_name, shown
 from deploy.reporting.data.operators import OperatorRow
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 MAX_OPERATORS = 400
 """Most operators that are drawn; the table lists the others."""

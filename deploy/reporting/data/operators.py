@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploy.build_folder import CompileDocument
 from deploy.reporting.data.names import short_name, shown
 from deploy.reporting.data.schedule import LIMITS, OperatorSchedule
-from deploy.tflite.model import Model
+from deploy.tflite import Model
 
 UNKNOWN = "unknown"
 """Stands where Vela does not say what limits an operator."""

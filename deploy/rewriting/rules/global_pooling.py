@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from deploy.rewriting.matching import axes, is_int8, is_map, is_plain, same_quantization
 from deploy.rewriting.site import Form, Site
+from deploy.tflite import Quantization, Tensor
 from deploy.tflite.emitter import VALID, Emitter
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import Quantization, Tensor
 
 _LARGEST_KERNEL = 64
 _LARGEST_WINDOW = 256
