@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import interruptible
 import pytest
 from guest import build_guest
-from simulator import COMMAND, UART_TO_STDOUT, alive, children, simulate
+from simulator import COMMAND, UART_TO_STDOUT, alive, children, qemus, simulate
 
 from deploy.corstone.cli import run
 from deploy.hardware.npus import npu_named
@@ -137,7 +137,7 @@ def test_a_killed_simulator_leaves_no_qemu_behind(forever):
 @pytest.mark.system
 def test_a_qemu_killed_in_the_middle_ends_with_status_4_and_a_message(forever):
     process = start(forever)
-    for pid in children(process.pid):
+    for pid in qemus(process.pid):
         os.kill(pid, signal.SIGKILL)
     assert process.wait(10) == 4
     assert b"Error: QEMU died while the simulation ran (killed by SIGKILL)" in process.stderr.read()
@@ -146,7 +146,7 @@ def test_a_qemu_killed_in_the_middle_ends_with_status_4_and_a_message(forever):
 @pytest.mark.system
 def test_a_qemu_that_hangs_ends_at_the_limit(forever):
     process = start(forever, "--timelimit", "3")
-    (pid,) = children(process.pid)
+    (pid,) = qemus(process.pid)
     os.kill(pid, signal.SIGSTOP)
     assert process.wait(15) == 0
     assert not alive(pid)
