@@ -102,8 +102,10 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
     from deploy import api
     from deploy.errors import BadInputError
+    from deploy.hardware.npus import npu_named
     from deploy.quantizing.model_source import ModelKind, parse
 
+    npu = npu_named(options.pop("npu", api.DEFAULT_NPU)).name
     if parse(model).kind not in (ModelKind.TFLITE, ModelKind.PROJECT) and options.get("calibration") is None:
         raise BadInputError(f"{model}: a float model needs the marker's option calibration=...")
-    return api.compile(model, options.pop("npu", api.DEFAULT_NPU), output=folder, **options)
+    return api.compile(model, npu, output=folder, **options)

@@ -63,7 +63,7 @@ def test_an_evaluation_counts_and_a_broken_limit_is_no_error(built: Path, tmp_pa
     images = np.random.default_rng(3).integers(0, 256, (8, 16, 16, 1), np.uint8)
     data = tmp_path / "data.npz"
     np.savez(data, image=images, labels_garment=np.arange(8) % 4, labels_kind=np.arange(8) % 4)
-    document = deploy.evaluate(deploy.open_build(built), data, fail_below="garment=100%")
+    document = deploy.evaluate(deploy.open_build(built), data, fail_below="100%")
     assert {output.name for output in document.outputs} == {"garment", "kind"}
     assert document.exit_status == 1
 
