@@ -1,11 +1,12 @@
 """Which folders are packages: those below deploy/, and the data folders beside it as parts of it.
 
+``deploy/models`` is a link to ``models``, so that type checkers and editors find the model projects too.
 Everything else stands in pyproject.toml; a list there would have to name every new folder once more.
 """
 
 from setuptools import find_packages, setup
 
-BESIDE = ("firmware", "fvp", "models", "templates")
+BESIDE = ("firmware", "fvp", "templates")
 
 setup(
     packages=[

@@ -16,11 +16,13 @@ import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.firmware_project import firmware_build
 from deploy.hardware.npus import npu_named
+from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.inputs import load_inputs, random_inputs
 from deploy.judging.samples import Sample
@@ -43,7 +45,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
-    def over(self, items: Iterator) -> Iterator:
+    def over(self, items: Iterator[Any]) -> Iterator[Any]:
         while True:
             started = time.perf_counter()
             try:
@@ -98,7 +100,7 @@ def same(ours: list[Sample], theirs: list[Sample]) -> str:
 
 def runner_answers(
     build: BuildFolder, models: Models, simulator: Simulator, samples: tuple[Sample, ...]
-) -> Iterator:
+) -> Iterator[Answer]:
     """Arm's runner: one boot an input, one after another."""
     npu = npu_named(build.document.npu)
     target = RunnerTarget(

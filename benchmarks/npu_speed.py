@@ -80,9 +80,9 @@ class Decoding:
         self._get = WeightCache.get
 
     def __enter__(self) -> Decoding:
-        def get(*words: Any) -> PreparedWeights:
+        def get(*words: Any, **named: Any) -> PreparedWeights:
             start = time.perf_counter()
-            found = self._get(*words)
+            found = self._get(*words, **named)
             self.seconds += time.perf_counter() - start
             return found
 

@@ -14,7 +14,6 @@ Nothing heavy is imported before a test asks for it: pytest loads this module wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,27 +22,13 @@ import pytest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from deploy.api import Run
     from deploy.build_folder import BuildFolder
-    from deploy.judging.verdict import Verdict
 
 _COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
 _RUN = ("firmware", "fvp", "labels", "count", "jobs", "tolerance", "timeout_s", "timing")
 _KNOWN = (*_COMPILE, *_RUN)
-_DEFAULT_NPU = "U55-128"
 _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
-
-
-@dataclass(frozen=True)
-class TargetOutcome:
-    """What came back from the target.
-
-    Attributes:
-        outputs: output name -> raw values ``[inputs, *shape]`` of the model's dtype.
-        verdict: the comparison with the reference kernels, as ``deploy run-fvp --json`` writes it.
-    """
-
-    outputs: Mapping[str, NDArray[Any]]
-    verdict: Verdict
 
 
 class OnTarget:
@@ -57,9 +42,7 @@ class OnTarget:
         self.build = build
         self._options = dict(options)
 
-    def run(
-        self, inputs: Mapping[str, NDArray[Any]] | NDArray[Any] | None = None, **options: Any
-    ) -> TargetOutcome:
+    def run(self, inputs: Mapping[str, NDArray[Any]] | NDArray[Any] | None = None, **options: Any) -> Run:
         """Boot, feed, compare with the reference kernels; a verdict that does not pass is for the test to judge.
 
         Args:
@@ -70,14 +53,12 @@ class OnTarget:
         Raises:
             DeployError: the inputs do not fit, or the target gave no complete answer.
         """
-        from deploy.targets.target_run import RunOptions, TargetRun
+        from deploy import api
 
         chosen = _checked({**self._options, **options}, _RUN)
         if chosen.get("labels") is not None:
             chosen["labels"] = Path(chosen["labels"])
-        run = TargetRun(self.build, RunOptions(inputs=inputs, **chosen))
-        verdict = run.run()
-        return TargetOutcome(run.outputs, verdict)
+        return api.run(self.build, inputs, **chosen)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -119,23 +100,10 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 
 
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
-    from deploy import tflite
-    from deploy.compiling.compilation import compile_model
-    from deploy.compiling.compile_options import compile_options
+    from deploy import api
     from deploy.errors import BadInputError
-    from deploy.hardware.npus import npu_named
-    from deploy.quantizing import model_source
-    from deploy.quantizing.from_source import quantize_source
+    from deploy.quantizing.model_source import ModelKind, parse
 
-    quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
-    chosen = compile_options(npu_named(options.pop("npu", _DEFAULT_NPU)), **options)
-    source = model_source.parse(model)
-    if source.kind is model_source.ModelKind.TFLITE:
-        return compile_model(tflite.read(source.path), chosen, folder, name=source.name, source=model)
-    calibration = quantizing.pop("calibration")
-    if calibration is not None:
-        calibration = str(calibration)
-    elif source.kind is not model_source.ModelKind.PROJECT:
+    if parse(model).kind not in (ModelKind.TFLITE, ModelKind.PROJECT) and options.get("calibration") is None:
         raise BadInputError(f"{model}: a float model needs the marker's option calibration=...")
-    quantized = quantize_source(source, calibration, **quantizing, again=f"deploy compile {model}")
-    return compile_model(quantized.model, chosen, folder, name=source.name, source=model)
+    return api.compile(model, options.pop("npu", api.DEFAULT_NPU), output=folder, **options)

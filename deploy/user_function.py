@@ -45,8 +45,7 @@ def call(reference: str, assignments: Sequence[str] = ()) -> Any:
         BadInputError: there is no such file or function, it has no such parameter, or it raises (the message
             gives the line).
     """
-    file, name = split(reference)
-    function = _load(file, name)
+    function = load(reference)
     keywords = keywords_of(function, assignments, reference)
     with errors_reported(reference):
         return function(**keywords)
@@ -58,7 +57,7 @@ def parameters(reference: str) -> frozenset[str]:
     Raises:
         BadInputError: there is no such file or function.
     """
-    function = _load(*split(reference))
+    function = load(reference)
     with contextlib.suppress(TypeError, ValueError):  # classes and built-in functions that tell nothing
         return frozenset(inspect.signature(function).parameters)
     return frozenset()
@@ -90,7 +89,13 @@ def errors_reported(reference: str) -> Iterator[None]:
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
 
 
-def _load(file: Path, name: str) -> Callable[..., Any]:
+def load(reference: str) -> Callable[..., Any]:
+    """The function, after executing its file.
+
+    Raises:
+        BadInputError: there is no such file or function, or the file raises.
+    """
+    file, name = split(reference)
     if not file.is_file():
         raise BadInputError(f"{file}:{name}: there is no file {file}")
     spec = importlib.util.spec_from_file_location(f"deploy_user_{file.stem}", file)

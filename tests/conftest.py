@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,14 @@ def mlperf_tiny() -> dict[str, Path]:
     missing = [name for name in MLPERF_TINY if name not in found]
     assert not missing, f"not among {sorted(found)}: {missing}"
     return {name: found[name] for name in MLPERF_TINY}
+
+
+@pytest.fixture
+def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow as if it were not installed. Keras is loaded before: half of it would be left to later tests."""
+    with contextlib.suppress(ImportError):
+        import keras  # noqa: F401
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
 
 
 @pytest.fixture

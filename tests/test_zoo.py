@@ -15,7 +15,7 @@ import pytest
 from deploy import user_function, zoo
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.datasets import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
 from deploy.quantizing.float_model import INSTALL_TENSORFLOW
 from deploy.zoo.project import read
@@ -135,8 +135,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         zoo.build(NAME, weights=file)
 
 
-def test_without_tensorflow_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)  # what import does when it is not installed
+def test_without_tensorflow_the_message_says_what_to_install(without_tensorflow: None) -> None:
     with pytest.raises(NotInstalledError, match="need TensorFlow") as raised:
         zoo.build(NAME)
     assert raised.value.hints[0] == INSTALL_TENSORFLOW

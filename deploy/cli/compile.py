@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from deploy.api import DEFAULT_NPU
 from deploy.settings import options
 from deploy.settings.declared import option
+
+if TYPE_CHECKING:
+    from deploy.quantizing.quantization import Quantized
+    from deploy.tflite.model import Model
 
 COMPILE_EPILOG = """Examples:
 
@@ -19,8 +24,6 @@ COMPILE_EPILOG = """Examples:
 
 The build folder is replaced as a whole when all went well, and left alone otherwise.
 """
-
-DEFAULT_NPU = "U55-128"
 
 
 def compile_(
@@ -58,13 +61,13 @@ def compile_(
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = context.with_resource(starting_vela(twin=advice != "none"))
 
-    from deploy import tflite
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, SOURCE_MODEL
+    from deploy import api, tflite
+    from deploy.build_folder import SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
     from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_model, quantize_source
-    from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
+    from deploy.compiling.compilation import DoesNotFitError, check_replaceable
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
@@ -73,7 +76,7 @@ def compile_(
     from deploy.quantizing import model_source
     from deploy.reporting.text.advice import MOST_HINTS
     from deploy.reporting.text.build import print_build
-    from deploy.settings.last_build import FOLDER, remember_build
+    from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
 
     project = context.find_object(Project) or Project()
@@ -89,18 +92,17 @@ def compile_(
         optimise=optimise,
         sram_limit=sram_limit,
     )
-    folder = build or project.folder / FOLDER / f"{source.name}-{wanted.npu.name.lower()}"
+    folder = build or api.default_folder(source.name, wanted, project.folder)
     check_replaceable(folder)
     if json is not None:
         check_writable(json)
-    extra: dict[str, bytes] = {}
-    notes: tuple[str, ...] = ()
+    chosen: Model | Quantized
     if source.kind is model_source.ModelKind.TFLITE:
-        quantized = tflite.read(source.path)
+        chosen = quantized = tflite.read(source.path)
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
-        result = quantize_source(
+        chosen = quantize_source(
             source,
             calibration,
             samples=samples,
@@ -109,11 +111,7 @@ def compile_(
             quiet=quiet,
             verbose=verbose,
         )
-        quantized = result.model
-        extra[QUANTIZE_DOCUMENT] = (result.document.model_dump_json(indent=2) + "\n").encode()
-        if result.floating is not None:
-            extra[FLOAT_MODEL] = result.floating
-        notes = result.document.warnings
+        quantized = chosen.model
     load_report()
     run = run or context.with_resource(starting_vela(twin=level is not None))
     if level is not None:
@@ -121,9 +119,7 @@ def compile_(
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
     compiler = Compiler(run)
     try:
-        opened = compile_model(
-            quantized, wanted, folder, name=source.name, source=text, extra=extra, notes=notes, compiler=compiler
-        )
+        opened = api.compile(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     remember_build(folder, project.folder)

@@ -6,16 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from deploy.api import HOST
 from deploy.settings import options
 from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.evaluating.documents import EvaluationDocument
-    from deploy.targets.session import Session
-
-HOST = "host"
-"""The target that is the NPU model alone."""
 
 EVALUATE_EPILOG = """Examples:
 
@@ -82,18 +79,14 @@ def evaluate(
 
     Exit status: 0 done, 1 a limit is missed, 2 bad input, 3 something is not installed, 4 no complete answer.
     """
+    from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError
-    from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
-    from deploy.evaluating.limits import parse_limits
     from deploy.files import check_writable
-    from deploy.quantizing import model_source
     from deploy.reporting.text.evaluation import print_evaluation, print_outcome
     from deploy.settings.merging import typed
-    from deploy.targets.simulated_target import RUNNER
 
-    limits = parse_limits(fail_below, max_drop)
     if data is None:
         raise BadInputError("no labelled set given", hints=["deploy evaluate BUILD --data DATA"])
     if set_ and model is None:
@@ -102,26 +95,26 @@ def evaluate(
         raise BadInputError("--firmware, --jobs and --timeout need a machine", hints=["--target open"])
     if json is not None:
         check_writable(json)
-    wanted = EvaluateOptions(
-        data=data,
-        labels=labels,
-        output=head,
-        model=model_source.parse(model, set_ or ()) if model else None,
-        count=count,
-        top_k=top_k,
-        limits=limits,
-        save_wrong=save_wrong,
-    )
     opened = open_build(build)
-    machine: Session | None = None
-    if target != HOST:
-        from deploy.targets.session import Session, TargetOptions
-
-        machine = Session(
-            opened, TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout)
-        )
     with progress("evaluating", quiet=quiet) as bar:
-        evaluation = Evaluation(opened, wanted, machine).run(bar.advance)
+        evaluation = api.evaluate(
+            opened,
+            data,
+            labels=labels,
+            head=head,
+            model=model,
+            assignments=set_ or (),
+            count=count,
+            top_k=top_k,
+            fail_below=fail_below,
+            max_drop=max_drop,
+            save_wrong=save_wrong,
+            target=target,
+            firmware=firmware,
+            jobs=jobs,
+            timeout_s=timeout,
+            progress=bar.advance,
+        )
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())

@@ -35,17 +35,10 @@ def quantize(
     """
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, quantize_source
-    from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.quantizing import model_source
     from deploy.reporting.text.build import agreement_table
 
     source = chosen_model(model, set_, "deploy quantize MODEL --calibration DATA -o model.tflite")
-    text = source.text
-    if source.kind is model_source.ModelKind.TFLITE:
-        raise BadInputError(
-            f"{text}: a TFLite file cannot be quantized any more", hints=["pass the Keras model it comes from"]
-        )
     target = output or Path(f"{source.name}.tflite")
     for path in filter(None, (target, json)):
         check_writable(path)
@@ -54,7 +47,7 @@ def quantize(
         calibration,
         samples=samples,
         io=io,
-        again=f"deploy quantize {text}",
+        again=f"deploy quantize {source.text}",
         quiet=quiet,
         verbose=verbose,
     )

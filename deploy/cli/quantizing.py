@@ -38,11 +38,11 @@ def quantize_source(
     quiet: bool,
     verbose: bool,
 ) -> Quantized:
-    """:func:`deploy.quantizing.from_source.quantize_source` with a progress bar, unless ``quiet``."""
+    """:func:`deploy.api.quantize` with a progress bar, unless ``quiet``."""
+    from deploy import api
     from deploy.cli.console import progress
-    from deploy.quantizing import from_source
 
     with progress("comparing float and quantized model", quiet=quiet) as bar:
-        return from_source.quantize_source(
-            source, calibration, samples=samples, io=io, verbose=verbose, again=again, advance=bar.advance
+        return api.quantize(
+            source, calibration, samples=samples, io=io, verbose=verbose, again=again, progress=bar.advance
         )

@@ -34,20 +34,19 @@ def run_board(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the board.
     """
+    from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
-    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
-    from deploy.targets.target_run import RunOptions, TargetRun
 
-    wanted = RunOptions(
-        inputs=inputs,
-        labels=labels,
-        count=count,
-        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
-        timeout_s=timeout,
+    opened = open_build(build)
+    run = api.target_run(
+        opened,
+        inputs,
         port=port,
         baud=baud,
+        labels=labels,
+        count=count,
+        tolerance=tolerance,
+        timeout_s=timeout,
     )
-    opened = open_build(build)
-    run = TargetRun(opened, wanted)
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

@@ -41,30 +41,28 @@ def run_fvp(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the target.
     """
+    from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
-    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.settings.merging import typed
-    from deploy.targets.simulated_target import RUNNER
-    from deploy.targets.target_run import RunOptions, TargetRun
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
-    wanted = RunOptions(
-        firmware=firmware or RUNNER,
+    opened = open_build(build)
+    run = api.target_run(
+        opened,
+        inputs,
+        firmware=firmware,
         fvp=fvp,
-        inputs=inputs,
         labels=labels,
         count=count,
         jobs=jobs,
-        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        tolerance=tolerance,
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,
     )
-    opened = open_build(build)
-    run = TargetRun(opened, wanted)
     status = run_and_report(run, opened, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``deploy search``: small networks for an NPU, in two stages."""
+"""``deploy search``: networks of a model project, or of the user, that are accurate and take few cycles."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ SEARCH_EPILOG = """Examples:
 
     deploy search --oracle roofline --samples 2000 --epochs 1 --trials 12
 
+    deploy search mine.py:problem --set width=32 --npu U55-64    # a space, data and training of your own
+
 Interrupted or killed, the same command continues; with more --trials or --minutes it goes on searching.
 """
 
 
+_DEFAULT = "models:mobilenetv4"
+
+
 def search(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="What is searched: models:NAME or FILE.py:function.")
+    ] = _DEFAULT,
     npu: Annotated[
         str | None, typer.Option(help="NPU whose cycles count, e.g. U55-128 (default)."), options.NPU
     ] = None,
@@ -35,25 +43,36 @@ def search(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=2, help="Networks to try, half of them a stage; default 24, with --minutes any."),
+        typer.Option(min=2, help="Networks to try, equally many a stage; default 24, with --minutes any."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Time to search, over all starts; half of it a stage.")
+        float | None, typer.Option(help="Time to search, over all starts; an equal share a stage.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of MODEL's search; repeatable."),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Fashion-MNIST training images a network is trained with.")
-    ] = (4_000),
-    epochs: Annotated[int, typer.Option(min=1, max=1_000, help="Passes over them.")] = 2,
-    size: Annotated[int, typer.Option(help="Height and width of the input: 28 or 56 pixels.")] = 28,
+        int | None,
+        typer.Option(min=1, help="--set samples=N: images a network is trained with (mobilenetv4: 4000)."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1_000, help="--set epochs=N: passes over them (mobilenetv4: 2).")
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="--set size=N: height and width of the input in pixels (mobilenetv4: 28, or 56)."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the search, the weights and the order of images.")] = 1,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder of the search, and of its result.")
     ] = Path("build/search"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> int:
-    """Search small MobileNetV4-like networks: widths of the stages first, then the kernels of every block.
+    """Search networks that are accurate and take few cycles on an NPU.
 
-    Cycles are estimates; accuracy is measured on held-out training images of Fashion-MNIST after a short training.
+    By default small MobileNetV4-like ones: widths of the stages first, then the kernels of every block. Cycles are
+    estimates; accuracy is measured after a short training on data that was not trained with, there Fashion-MNIST.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
     from deploy.cli.console import progress, stdout
@@ -63,10 +82,10 @@ def search(
     from deploy.reporting.pages.search import SEARCH_FILE, write_search
     from deploy.reporting.text.search import print_search
     from deploy.searching.documents import Settings
+    from deploy.searching.finding import find
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
     from deploy.searching.proxy import Proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
-    from deploy.searching.space import width_space
     from deploy.searching.state import CANDIDATES, SearchFolder
     from deploy.sweeping.cache import Cache, default_folder
 
@@ -74,26 +93,35 @@ def search(
     if name is None:
         raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
     target = npu_named(npu or "U55-128")
-    width_space(size)
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
-    proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)
-    estimate = oracle_of(name, target, proxy.calibration, Cache(default_folder()))
+    given = {"samples": samples, "epochs": epochs, "size": size}
+    short = [f"{key}={value}" for key, value in given.items() if value is not None]
+    found = find(model, [*(assignments or ()), *short], seed)
+    estimate = oracle_of(name, target, found, Cache(default_folder()))
+    proxy = Proxy(found.problem, seed)
     settings = Settings(
+        model=found.model,
+        options=dict(found.options),
         seed=seed,
-        size=size,
-        samples=samples,
-        epochs=epochs,
         oracle=name,
         npu=target.name,
         limit_cycles=limit_cycles,
-        versions=versions_of(name),
+        versions={**versions_of(name), **found.versions},
     )
     with SearchFolder(output, settings) as folder:
         if folder.candidates and not quiet:
             print(f"deploy: continuing after {len(folder.candidates)} candidates", file=sys.stderr)
         try:
             with progress("searching", quiet=quiet) as bar:
-                run = Search(folder, settings, budget, estimate=estimate, train=proxy, on_progress=bar.advance)
+                run = Search(
+                    folder,
+                    found.problem,
+                    settings,
+                    budget,
+                    estimate=estimate,
+                    train=proxy,
+                    on_progress=bar.advance,
+                )
                 result = run.run()
         except KeyboardInterrupt:
             known = f"{len(folder.candidates)} candidates are in {output / CANDIDATES}"

@@ -56,13 +56,12 @@ def verify(
     """
     from typing import get_args
 
+    from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
     from deploy.files import check_writable
     from deploy.judging.opinion import OracleChoice
-    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
-    from deploy.verifying.verification import Verification, VerifyOptions
 
     if oracle not in get_args(OracleChoice):
         raise BadInputError(
@@ -70,17 +69,17 @@ def verify(
         )
     if counters is not None:
         check_writable(counters)
-    wanted = VerifyOptions(
-        inputs=inputs,
+    opened = open_build(build)
+    verification = api.verification(
+        opened,
+        inputs,
         labels=labels,
         count=count,
         oracle=oracle,  # type: ignore[arg-type]  # checked above
-        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        tolerance=tolerance,
         layers=layers,
         counters=counters,
     )
-    opened = open_build(build)
-    verification = Verification(opened, wanted)
     return run_and_report(
         verification, opened, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet
     )

@@ -101,6 +101,18 @@ def import_tensorflow() -> Any:
     return tensorflow
 
 
+def import_keras() -> Any:
+    """The keras package, on TensorFlow.
+
+    Raises:
+        NotInstalledError: TensorFlow or Keras 3 is missing.
+    """
+    import_tensorflow()
+    import keras
+
+    return keras
+
+
 def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     """Freeze a Keras model.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved
 
 _PROJECT_PREFIX = "models:"
 _LONGEST_NAME = 80
-_LAYERS = ("deploy.models.face_blocks.pyramid", "deploy.models.mobilenetv4.layers")
-"""Modules that make known to Keras the layers of ours in a file that ``deploy models build`` wrote; nothing that a
-file says is imported."""
 _ACCEPTED = "MODEL: .keras, .h5, a SavedModel folder, .tflite, FILE.py:function, or models:NAME"
 
 
@@ -152,8 +148,9 @@ def keras_model(source: ModelSource) -> Any:
 def _load_file(source: ModelSource) -> Any:
     import keras
 
-    for module in _LAYERS:
-        importlib.import_module(module)
+    from deploy import zoo
+
+    zoo.import_layers()
     try:
         return keras.models.load_model(source.path, compile=False)
     except DeployError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from deploy.build_folder import Document, Figure
-from deploy.models.mobilenetv4.blocks import UIB, Network
 from deploy.searching.evolution import Individual
 
-SEARCH_SCHEMA_VERSION = 1
+SEARCH_SCHEMA_VERSION = 2
 
 CYCLES, ACCURACY = "total_cycles", "accuracy"
 """Names of the figures that networks are compared by."""
@@ -17,90 +16,24 @@ Status = Literal["trained", "too slow", "failed"]
 OracleName = Literal["vela", "roofline"]
 
 
-class BlockRecord(Document):
-    """One universal inverted bottleneck.
-
-    Attributes:
-        kind: ``IB``, ``ConvNext``, ``ExtraDW`` or ``FFN``.
-        start: kernel of the depthwise convolution before the expansion, 0 for none.
-        middle: kernel of the one behind it, 0 for none.
-        stride: 1 or 2.
-        expansion: inner channels by input channels.
-        channels: of the output.
-    """
-
-    kind: str
-    start: int
-    middle: int
-    stride: int
-    expansion: float
-    channels: int
-
-
-class NetworkRecord(Document):
-    """A network; :meth:`network` gives what ``deploy.models.mobilenetv4.builder.build_network`` takes.
-
-    Attributes:
-        size: height and width of the input in pixels.
-        stem: channels of the first convolution.
-        stages: blocks, stage by stage.
-        features: of the 1x1 layer between pooling and classifier.
-    """
-
-    size: int
-    stem: int
-    stages: tuple[tuple[BlockRecord, ...], ...]
-    features: int
-
-    @classmethod
-    def of(cls, network: Network) -> NetworkRecord:
-        """The record of a network."""
-        stages = tuple(
-            tuple(
-                BlockRecord(
-                    kind=block.kind,
-                    start=block.start,
-                    middle=block.middle,
-                    stride=block.stride,
-                    expansion=block.expansion,
-                    channels=block.channels,
-                )
-                for block in stage
-                if isinstance(block, UIB)
-            )
-            for stage in network.stages
-        )
-        return cls(size=network.size, stem=network.stem, stages=stages, features=network.features)
-
-    def network(self) -> Network:
-        """The network of a record."""
-        stages = tuple(
-            tuple(UIB(one.start, one.middle, one.stride, one.expansion, one.channels) for one in stage)
-            for stage in self.stages
-        )
-        return Network(stem=self.stem, stages=stages, size=self.size, features=self.features)
-
-
 class Settings(Document):
     """``settings.json``: all that a candidate's figures depend on, and so what a continued search must share.
 
     Attributes:
         schema_version: of the search's documents.
+        model: what is searched, ``models:NAME`` or ``FILE.py:function``.
+        options: of its search, as ``--set`` takes them, defaults included.
         seed: of the search, of weights and of the order of images.
-        size: height and width of the input in pixels.
-        samples: training images.
-        epochs: passes over them.
         oracle: where cycles come from.
         npu: that they are for.
         limit_cycles: networks above are not trained; None for no limit.
-        versions: tool name -> version.
+        versions: tool name -> version; of a user's file its SHA-256.
     """
 
     schema_version: int = SEARCH_SCHEMA_VERSION
+    model: str
+    options: dict[str, Any]
     seed: int
-    size: int
-    samples: int
-    epochs: int
     oracle: OracleName
     npu: str
     limit_cycles: int | None
@@ -112,9 +45,10 @@ class Candidate(Document):
 
     Attributes:
         number: from 0, in the order in which they were tried.
-        stage: 1 (widths) or 2 (blocks).
+        stage: from 1.
         genome: choices, see :mod:`deploy.searching.space`.
-        network: what they stand for.
+        network: what they stand for, as the project describes it.
+        columns: what tables show of it, heading -> text.
         status: whether it was trained, and why not.
         reason: why it was not.
         parameters: how many it has; None where it was not built.
@@ -123,9 +57,10 @@ class Candidate(Document):
     """
 
     number: int
-    stage: Literal[1, 2]
+    stage: int
     genome: tuple[int, ...]
-    network: NetworkRecord
+    network: dict[str, Any]
+    columns: dict[str, str]
     status: Status
     reason: str | None = None
     parameters: int | None = None
@@ -150,15 +85,17 @@ class ResultEntry(Document):
     Attributes:
         number: of the candidate.
         stage: that it was found in.
-        network: what it is.
+        network: what it is, as the project describes it.
+        columns: what tables show of it, heading -> text.
         parameters: how many it has.
         figures: each labelled.
         file: its ``.keras`` file in the folder of the search.
     """
 
     number: int
-    stage: Literal[1, 2]
-    network: NetworkRecord
+    stage: int
+    network: dict[str, Any]
+    columns: dict[str, str]
     parameters: int
     figures: tuple[Figure, ...]
     file: str
@@ -174,20 +111,24 @@ class SearchResult(Document):
     Attributes:
         schema_version: of this document.
         settings: of the search.
-        candidates: how many were tried in stage 1 and stage 2.
+        stages: their names.
+        candidates: how many were tried, stage by stage.
         outcomes: how many were trained, too slow, failed.
-        widths: channels of the stages that stage 1 chose; None where stage 2 did not begin.
+        chosen: what each stage chose that another one began after, as its column shows it.
         front: the networks that no other beats, fewest cycles first.
         best: number of the best one; None where no network was trained.
+        legend: what the columns mean; empty where they say it themselves.
     """
 
     schema_version: int = SEARCH_SCHEMA_VERSION
     settings: Settings
-    candidates: tuple[int, int]
+    stages: tuple[str, ...]
+    candidates: tuple[int, ...]
     outcomes: dict[Status, int]
-    widths: tuple[int, ...] | None
+    chosen: tuple[str, ...]
     front: tuple[ResultEntry, ...]
     best: int | None
+    legend: str
 
     @property
     def best_entry(self) -> ResultEntry | None:

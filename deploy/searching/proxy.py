@@ -1,155 +1,77 @@
-"""How good a network is: a short training on Fashion-MNIST, measured on training images that are held out.
+"""How good a network is: the project's short training, the same every time.
 
-One thread and a fixed seed: the same network gives the same accuracy, to the last digit, on the same computer. The
-test images are never looked at.
+One thread and a fixed seed: the same network gives the same accuracy, to the last digit, on the same computer.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import Network
-from deploy.models.mobilenetv4.builder import OUTPUT_NAME, build_network, import_keras
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.quantizing.float_model import import_keras
 from deploy.searching.documents import ACCURACY
-from deploy.searching.oracle import CLASSES
+from deploy.searching.problem import Problem
 from deploy.searching.search import Trained
-from deploy.zoo.networks import keras_file, settle
-
-VALIDATION = 5_000
-"""Images at the end of the training set that no network is trained with."""
-
-_BATCH = 64
-_BATCH_HELD_OUT = 500
-_LEARNING_RATE = 0.1
-_MOMENTUM = 0.9
-_WARM_UP = 0.1
-_SETTLE = 512
-_CALIBRATION = 32
+from deploy.searching.space import Description
+from deploy.zoo.networks import keras_file
 
 
 class Proxy:
     """Trains networks, all in the same way.
 
     Args:
-        size: of their input.
-        samples: the first so many training images.
-        epochs: passes over them.
-        seed: of weights and of the order of images.
-        folder: of the data set.
+        problem: what is searched.
+        seed: of weights, and of whatever else asks Keras for chance.
 
     Raises:
-        BadInputError: more images than there are, or a damaged data set.
-        NotInstalledError: TensorFlow or the data set is missing.
+        NotInstalledError: TensorFlow is missing.
     """
 
-    def __init__(
-        self, *, size: int, samples: int, epochs: int, seed: int, folder: Path = fashion_mnist.FOLDER
-    ) -> None:
-        split = fashion_mnist.load_training(folder)
-        most = len(split.images) - VALIDATION
-        if not 1 <= samples <= most:
-            raise BadInputError(f"--samples {samples}: 1 to {most:,}; {VALIDATION:,} more measure the accuracy")
-        _use_one_thread()
-        self._epochs, self._seed = epochs, seed
-        self._images, self._labels = _network_input(split.images[:samples], size), split.garments[:samples]
-        self._held_out = _network_input(split.images[-VALIDATION:], size), split.garments[-VALIDATION:]
-        self._source = (
-            f"{epochs} epoch{'s' if epochs > 1 else ''} of training with {samples:,} Fashion-MNIST images, "
-            f"seed {seed}; measured on {VALIDATION:,} others of the training set"
-        )
+    def __init__(self, problem: Problem, seed: int) -> None:
+        use_one_thread()
+        self._problem, self._seed = problem, seed
 
-    @property
-    def calibration(self) -> NDArray[np.float32]:
-        """A few training images, float32 [N, size, size, 1] in [0, 1]."""
-        return self._images[:_CALIBRATION]
+    def __call__(self, network: Description) -> Trained:
+        """Build and train a network.
 
-    def __call__(self, network: Network) -> Trained:
-        """Train a network.
-
-        Batch normalization ends with the averages of training images, not with those that a short training leaves.
+        Raises:
+            BadInputError: what the training gives is no accuracy.
         """
         with silenced():
-            keras = import_keras()
-            keras.utils.clear_session()
-            keras.utils.set_random_seed(self._seed)
-            model = build_network(network, size=network.size, channels=1, classes=CLASSES)
-            self._fit(model)
-            settle(model, self._images[:_SETTLE])
-            right = self._right(model)
+            model = built(self._problem, network, self._seed)
+            value = float(self._problem.train(model))
             content = keras_file(model)
-        accuracy = Figure(name=ACCURACY, value=right, unit="1", label="measured", source=self._source)
+        if not 0 <= value <= 1:
+            raise BadInputError(f"the short training gave an accuracy of {value}, must be 0 to 1")
+        accuracy = Figure(name=ACCURACY, value=value, unit="1", label="measured", source=self._problem.training)
         return Trained(accuracy, int(model.count_params()), content)
 
-    def _fit(self, model: Any) -> None:
-        """Nesterov's momentum with a cosine learning rate, after a tenth of the steps of warm-up.
 
-        Not Keras' own training: to trace its optimizer, which has a dozen operators a variable
-        where TensorFlow has one, takes longer than such a training (measured).
-        """
-        import tensorflow as tf
+def built(problem: Problem, network: Description, seed: int) -> Any:
+    """The ``keras.Model`` of a description, its random weights decided by the seed.
 
-        variables = model.trainable_variables
-        momenta = [tf.Variable(tf.zeros_like(variable.value)) for variable in variables]
-
-        @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-        def step(images: Any, labels: Any, rate: Any) -> None:
-            with tf.GradientTape() as tape:
-                logits = model(images, training=True)[OUTPUT_NAME]
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            gradients = tape.gradient(loss, [variable.value for variable in variables])
-            for variable, momentum, gradient in zip(variables, momenta, gradients, strict=True):
-                tf.raw_ops.ResourceApplyMomentum(
-                    var=variable.value.handle,
-                    accum=momentum.handle,
-                    lr=rate,
-                    grad=gradient,
-                    momentum=_MOMENTUM,
-                    use_nesterov=True,
-                )
-
-        batch = min(_BATCH, len(self._images))
-        batches = len(self._images) // batch
-        for epoch in range(self._epochs):
-            order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
-            for index in range(batches):
-                chosen = order[index * batch : (index + 1) * batch]
-                rate = _learning_rate((epoch * batches + index) / (self._epochs * batches))
-                step(tf.constant(self._images[chosen]), tf.constant(self._labels[chosen], tf.int32), rate)
-
-    def _right(self, model: Any) -> float:
-        """Share of the images held out whose class is right."""
-        images, labels = self._held_out
-        right = 0
-        for start in range(0, len(images), _BATCH_HELD_OUT):
-            part = slice(start, start + _BATCH_HELD_OUT)
-            logits = np.asarray(model(images[part], training=False)[OUTPUT_NAME])
-            right += int(np.sum(logits.argmax(axis=1) == labels[part]))
-        return right / len(images)
+    Raises:
+        BadInputError: the problem builds something else.
+    """
+    keras = import_keras()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = problem.build(network)
+    if not isinstance(model, keras.Model):
+        kind = f"{type(model).__module__}.{type(model).__name__}"
+        raise BadInputError(f"building the network {network} gave a {kind}, expected a Keras model")
+    return model
 
 
-def _learning_rate(progress: float) -> NDArray[np.float32]:
-    """The rate of a step: ``progress`` is 0 at the first one and 1 behind the last one. float32 []."""
-    warm = min(1.0, (progress + _WARM_UP / 10) / _WARM_UP)
-    return np.asarray(_LEARNING_RATE * warm * 0.5 * (1 + math.cos(math.pi * progress)), np.float32)
+def use_one_thread() -> None:
+    """Let TensorFlow add up in the same order every time.
 
-
-def _network_input(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
-    scaled = images[..., np.newaxis] if size == fashion_mnist.SIDE else fashion_mnist.network_input(images)
-    return scaled.astype(np.float32) / np.float32(255)
-
-
-def _use_one_thread() -> None:
-    """So that sums are added up in the same order every time."""
+    Raises:
+        NotInstalledError: TensorFlow is missing.
+    """
     with silenced():
         import_keras()
         import tensorflow as tf

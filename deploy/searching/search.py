@@ -10,22 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.models.mobilenetv4.blocks import Network
-from deploy.searching.documents import (
-    CYCLES,
-    Candidate,
-    NetworkRecord,
-    ResultEntry,
-    SearchResult,
-    Settings,
-)
+from deploy.searching.documents import CYCLES, Candidate, ResultEntry, SearchResult, Settings
 from deploy.searching.evolution import Individual, best, front, propose
-from deploy.searching.space import Genome, block_space, channels_of, plain_genome, width_space
+from deploy.searching.problem import Problem
+from deploy.searching.space import Description, Genome, Space
 from deploy.searching.state import NETWORKS, SearchFolder
 
 RESULT, BEST, BEST_NETWORK = "result.json", "best.json", "best.keras"
@@ -48,22 +40,22 @@ class Trained:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends; stage 1 gets the first half.
+    """When a search ends; all stages get an equal share.
 
     Attributes:
-        trials: candidates of both stages; None for no bound.
-        minutes: of both stages, over all starts; None for no bound.
+        trials: candidates of all stages; None for no bound.
+        minutes: of all stages, over all starts; None for no bound.
     """
 
     trials: int | None = None
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a search without an end, or without room for both stages."""
+        """Refuse a search without an end, or one that compares nothing."""
         if self.trials is None and self.minutes is None:
             raise BadInputError("a search needs --trials or --minutes")
         if self.trials is not None and self.trials < 2:
-            raise BadInputError(f"--trials {self.trials}: two at least, one for each stage")
+            raise BadInputError(f"--trials {self.trials}: two at least")
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
             raise BadInputError(f"--minutes {self.minutes}: must be positive")
 
@@ -79,71 +71,89 @@ class Task:
     """What to try next.
 
     Attributes:
-        stage: 1 or 2.
+        stage: from 1.
         genome: of the network.
         network: to estimate and train.
     """
 
-    stage: Literal[1, 2]
+    stage: int
     genome: Genome
-    network: Network
+    network: Description
 
 
-def next_task(settings: Settings, budget: Budget, candidates: Sequence[Candidate]) -> Task | None:
-    """Decide what to try next.
+def next_task(
+    problem: Problem, settings: Settings, budget: Budget, candidates: Sequence[Candidate]
+) -> Task | None:
+    """Decide what to try next: of the stage under way, or of the next one when its share is used or all was tried.
 
     Returns:
         None when the budget is used up or everything was tried.
 
     Raises:
-        BadInputError: all networks of stage 1 failed.
+        BadInputError: all networks of the first stage failed.
     """
     if budget.used(candidates) >= 1:
         return None
-    first = [candidate for candidate in candidates if candidate.stage == 1]
-    if len(first) == len(candidates) and (not first or budget.used(first) < 0.5):
-        space = width_space(settings.size)
-        genome = propose(space, [candidate.individual for candidate in first], f"{settings.seed}:widths")
+    under_way, last = candidates[-1].stage if candidates else 1, len(problem.stages)
+    for number in range(under_way, last + 1):
+        begun = [candidate.individual for candidate in candidates if candidate.stage == number]
+        if number < last and begun and budget.used(candidates) >= number / last:
+            continue
+        space, known = _space(problem, settings, number, candidates)
+        stage = problem.stages[number - 1]
+        genome = propose(space, [*known, *begun], f"{settings.seed}:{stage.name}")
         if genome is not None:
-            return Task(1, genome, space.network(genome))
-    chosen = chosen_widths(settings, candidates)
-    space = block_space(chosen.network.network())
-    plain = chosen.individual
-    tried = [Individual(plain_genome(space), plain.cycles, plain.accuracy)]
-    tried += [candidate.individual for candidate in candidates if candidate.stage == 2]
-    genome = propose(space, tried, f"{settings.seed}:blocks")
-    return None if genome is None else Task(2, genome, space.network(genome))
+            return Task(number, genome, space.describe(genome))
+    return None
 
 
-def chosen_widths(settings: Settings, candidates: Sequence[Candidate]) -> Candidate:
-    """The network of stage 1 whose widths stage 2 takes over.
+def chosen(settings: Settings, stage: int, candidates: Sequence[Candidate]) -> Candidate:
+    """The network that a stage begins with: the best one of all earlier stages.
 
     Raises:
         BadInputError: all failed.
     """
-    first = [candidate for candidate in candidates if candidate.stage == 1]
-    winner = _best(settings, first)
+    earlier = [candidate for candidate in candidates if candidate.stage < stage]
+    winner = _best(settings, earlier)
     if winner is None:
-        reason = next((candidate.reason for candidate in first if candidate.reason), "no network was tried")
-        raise BadInputError(f"no network of stage 1 could be estimated or trained: {reason}")
+        reason = next((candidate.reason for candidate in earlier if candidate.reason), "no network was tried")
+        raise BadInputError(f"no network of stage {stage - 1} could be estimated or trained: {reason}")
     return winner
 
 
-def result_of(settings: Settings, candidates: Sequence[Candidate]) -> SearchResult:
+def _space(
+    problem: Problem, settings: Settings, stage: int, candidates: Sequence[Candidate]
+) -> tuple[Space, list[Individual]]:
+    """The space of a stage, and what is known of it before anything of it was tried."""
+    if stage == 1:
+        return problem.stages[0].after(None), []
+    start = chosen(settings, stage, candidates)
+    space, own = problem.stages[stage - 1].after(start.network), start.individual
+    return space, [] if space.known is None else [Individual(space.known, own.cycles, own.accuracy)]
+
+
+def result_of(problem: Problem, settings: Settings, candidates: Sequence[Candidate]) -> SearchResult:
     """Sum up what was found so far."""
-    second = sum(candidate.stage == 2 for candidate in candidates)
-    widths = channels_of(chosen_widths(settings, candidates).network.network()) if second else None
+    names = [stage.name for stage in problem.stages]
+    begun = max((candidate.stage for candidate in candidates), default=1)
+    starts = [chosen(settings, stage, candidates).columns for stage in range(2, begun + 1)]
     winner = _best(settings, candidates)
     return SearchResult(
         settings=settings,
-        candidates=(len(candidates) - second, second),
+        stages=tuple(names),
+        candidates=tuple(
+            sum(candidate.stage == number for candidate in candidates) for number in range(1, len(names) + 1)
+        ),
         outcomes=dict(sorted(Counter(candidate.status for candidate in candidates).items())),
-        widths=None if widths is None else tuple(widths),
+        chosen=tuple(
+            columns.get(name, " ".join(columns.values())) for name, columns in zip(names, starts, strict=False)
+        ),
         front=tuple(
             ResultEntry(
                 number=candidate.number,
                 stage=candidate.stage,
                 network=candidate.network,
+                columns=candidate.columns,
                 parameters=candidate.parameters or 0,
                 figures=candidate.figures,
                 file=f"{NETWORKS}/{candidate.number}.keras",
@@ -151,6 +161,7 @@ def result_of(settings: Settings, candidates: Sequence[Candidate]) -> SearchResu
             for candidate in trained_front(candidates)
         ),
         best=winner.number if winner is not None and winner.status == "trained" else None,
+        legend=problem.legend,
     )
 
 
@@ -168,41 +179,48 @@ class Search:
 
     Args:
         folder: open.
+        problem: what is searched.
         settings: of the search.
         budget: when it ends.
         estimate: gives a network's figures, cycles among them.
         train: trains a network.
         on_progress: called with (candidates tried, candidates in all or a guess at it).
+
+    Raises:
+        BadInputError: fewer trials than stages.
     """
 
     def __init__(
         self,
         folder: SearchFolder,
+        problem: Problem,
         settings: Settings,
         budget: Budget,
         *,
-        estimate: Callable[[Network], tuple[Figure, ...]],
-        train: Callable[[Network], Trained],
+        estimate: Callable[[Description], tuple[Figure, ...]],
+        train: Callable[[Description], Trained],
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
-        self._folder, self._settings, self._budget = folder, settings, budget
+        if budget.trials is not None and budget.trials < len(problem.stages):
+            raise BadInputError(f"--trials {budget.trials}: {len(problem.stages)} at least, one for each stage")
+        self._folder, self._problem, self._settings, self._budget = folder, problem, settings, budget
         self._estimate, self._train, self._on_progress = estimate, train, on_progress
 
     def run(self) -> SearchResult:
         """Run to the end of the budget and write the result.
 
         Raises:
-            BadInputError: all networks of stage 1 failed, or the folder cannot be written.
+            BadInputError: all networks of the first stage failed, or the folder cannot be written.
             NotInstalledError: something that all networks need is missing.
         """
         self._check()
         candidates = self._folder.candidates
         self._progress()
-        while (task := next_task(self._settings, self._budget, candidates)) is not None:
+        while (task := next_task(self._problem, self._settings, self._budget, candidates)) is not None:
             self._folder.append(self._try(task))
             self._folder.prune_networks({candidate.number for candidate in trained_front(candidates)})
             self._progress()
-        result = result_of(self._settings, candidates)
+        result = result_of(self._problem, self._settings, candidates)
         self._write(result)
         return result
 
@@ -210,11 +228,12 @@ class Search:
         """What an earlier run has left must be what it would have tried."""
         for candidate in self._folder.candidates:
             before = self._folder.candidates[: candidate.number]
-            space = width_space(self._settings.size)
-            if candidate.stage == 2:
-                space = block_space(chosen_widths(self._settings, before).network.network())
-            space.check(candidate.genome)
-            if candidate.network != NetworkRecord.of(space.network(candidate.genome)):
+            mine = 1 <= candidate.stage <= len(self._problem.stages)
+            if mine:
+                space, _ = _space(self._problem, self._settings, candidate.stage, before)
+                space.check(candidate.genome)
+                mine = candidate.network == space.describe(candidate.genome)
+            if not mine:
                 raise BadInputError(
                     f"{self._folder.path}: candidate {candidate.number} is none of this search",
                     hints=["-o another folder"],
@@ -226,7 +245,8 @@ class Search:
             "number": number,
             "stage": task.stage,
             "genome": task.genome,
-            "network": NetworkRecord.of(task.network),
+            "network": task.network,
+            "columns": self._problem.columns(task.network),
         }
         figures: tuple[Figure, ...] = ()
         limit = self._settings.limit_cycles
@@ -249,7 +269,7 @@ class Search:
         path = self._folder.path
         for entry in result.front:  # deleted by somebody: its training gives the same again
             if not self._folder.network_file(entry.number).is_file():
-                self._folder.keep_network(entry.number, self._train(entry.network.network()).content)
+                self._folder.keep_network(entry.number, self._train(entry.network).content)
         if (winner := result.best_entry) is not None:
             write_bytes(path / BEST_NETWORK, self._folder.network_file(winner.number).read_bytes())
             write_text(path / BEST, winner.model_dump_json(indent=2) + "\n")

@@ -1,40 +1,23 @@
-"""What is searched: small networks of universal inverted bottlenecks for 28x28 images, in two stages.
+"""What one stage of a search chooses from.
 
-Stage 1 fixes every block to a 3x3 depthwise convolution behind an expansion by 4 and searches the channels of the
-stages. Stage 2 fixes the channels and searches, block by block, which of the two depthwise convolutions are there
-and whether their kernels are 3x3 or 5x5 (Qin et al., arXiv:2404.10518).
-
-A genome is one number a gene: the index of what was chosen. Nothing here needs TensorFlow.
+A genome is one number a gene: the index of what was chosen. A description says in JSON what network a genome
+stands for, and all that its building depends on. Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
 
 Genome = tuple[int, ...]
 
-SIZES: Final = (28, 56)
-"""Heights and widths of the input that the networks exist for, in pixels."""
-
-WIDTHS: Final = ((8, 16, 24, 32, 40), (16, 24, 32, 48, 64), (32, 48, 64, 96, 128))
-"""Channels to choose from, stage by stage."""
-
-BLOCKS: Final = 2
-"""Blocks a stage; the first one of a stage halves height and width, but at 28x28 not that of the first stage."""
-
-KERNELS: Final = tuple((start, middle) for start in (0, 3, 5) for middle in (0, 3, 5))
-"""Depthwise kernels before and behind the expansion, 0 for none: FFN, IB, ConvNext and ExtraDW."""
-
-_STEM = 16
-_FEATURES = 128
-_EXPANSION = 4.0
-_PLAIN = (0, 3)
+Description = dict[str, Any]
+"""A JSON object."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +26,24 @@ class Space:
 
     Attributes:
         options: how many there are, gene by gene.
-        ordered: whether neighbouring options are alike (channels), so that a mutation is one step.
-        network: builds what a genome stands for.
+        ordered: whether neighbouring options are alike (channels), so that a mutation is one step; the first
+            options of all genes are then the cheapest network.
+        network: describes what a genome stands for.
+        known: the genome of the network that earlier stages chose; None where this space does not have it.
+
+    Raises:
+        BadInputError: there is nothing to choose from.
     """
 
     options: tuple[int, ...]
     ordered: bool
-    network: Callable[[Genome], Network]
+    network: Callable[[Genome], Mapping[str, Any]]
+    known: Genome | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a space without networks."""
+        if not self.options or min(self.options) < 1:
+            raise BadInputError(f"a search space with {list(self.options)} options has no networks")
 
     @property
     def size(self) -> int:
@@ -68,70 +62,32 @@ class Space:
         if not inside:
             raise BadInputError(f"the genome {list(genome)} is none of this search")
 
+    def describe(self, genome: Genome) -> Description:
+        """What a genome stands for, as it is when it was written and read again.
 
-def width_space(size: int) -> Space:
-    """Stage 1: the channels of every stage.
+        Raises:
+            BadInputError: the description is no JSON object.
+        """
+        try:
+            found: Description = json.loads(json.dumps(dict(self.network(genome)), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"the network of the genome {list(genome)} is no JSON object: {error}") from error
+        return found
+
+
+def choices(options: Mapping[str, Sequence[Any]], *, ordered: bool = True) -> Space:
+    """Options of a network, each with the values to choose from; a network is described by its options.
 
     Args:
-        size: of the input, one of ``SIZES``.
+        options: name -> values; one value where there is nothing to choose, but the network depends on it.
+        ordered: whether the values go from cheap to expensive.
 
     Raises:
-        BadInputError: another size.
+        BadInputError: no options, or one without a value.
     """
-    if size not in SIZES:
-        raise BadInputError(f"--size {size}: must be {' or '.join(map(str, SIZES))}")
+    values = {name: tuple(several) for name, several in options.items()}
 
-    def network(genome: Genome) -> Network:
-        channels = [choices[gene] for choices, gene in zip(WIDTHS, genome, strict=True)]
-        return _network(size, channels, [_PLAIN] * (BLOCKS * len(WIDTHS)))
+    def network(genome: Genome) -> Description:
+        return {name: several[gene] for (name, several), gene in zip(values.items(), genome, strict=True)}
 
-    return Space(tuple(len(choices) for choices in WIDTHS), True, network)
-
-
-def block_space(widths: Network) -> Space:
-    """Stage 2: the depthwise convolutions of every block of a network of stage 1.
-
-    A block that halves height and width has one at least.
-    """
-    strides = [block.stride for stage in widths.stages for block in stage if isinstance(block, UIB)]
-    choices = [KERNELS if stride == 1 else KERNELS[1:] for stride in strides]
-
-    def network(genome: Genome) -> Network:
-        kernels = [options[gene] for options, gene in zip(choices, genome, strict=True)]
-        return _network(widths.size, channels_of(widths), kernels)
-
-    return Space(tuple(len(options) for options in choices), False, network)
-
-
-def plain_genome(space: Space) -> Genome:
-    """The genome of stage 2 that stands for the network that stage 1 chose."""
-    return tuple(KERNELS.index(_PLAIN) - (len(KERNELS) - options) for options in space.options)
-
-
-def channels_of(network: Network) -> list[int]:
-    """Channels of the stages."""
-    return [stage[-1].channels for stage in network.stages]
-
-
-def widths_text(network: Network) -> str:
-    """``16-32-64``: channels of the stages."""
-    return "-".join(str(channels) for channels in channels_of(network))
-
-
-def blocks_text(network: Network) -> str:
-    """``-3 35/5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
-    return "/".join(
-        " ".join(f"{block.start or '-'}{block.middle or '-'}" for block in stage if isinstance(block, UIB))
-        for stage in network.stages
-    )
-
-
-def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> Network:
-    """``kernels``: one pair a block, over all stages."""
-    remaining = iter(kernels)
-    stages = []
-    for i, width in enumerate(channels):
-        first = size // SIZES[0] if i == 0 else 2
-        strides = [first, *[1] * (BLOCKS - 1)]
-        stages.append(tuple(UIB(*next(remaining), stride, _EXPANSION, width) for stride in strides))
-    return Network(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)
+    return Space(tuple(map(len, values.values())), ordered, network)

@@ -115,7 +115,7 @@ class SearchFolder:
             with file.open("rb") as stream:
                 kept = Settings.model_validate_json(stream.read(_MAX_SETTINGS_BYTES))
         except ValidationError as error:
-            raise BadInputError(f"{file}: damaged", hints=["-o another folder"]) from error
+            raise BadInputError(f"{file}: damaged, or of another version", hints=["-o another folder"]) from error
         if kept != settings:
             ours, theirs = settings.model_dump(), kept.model_dump()
             different = [f"{name} {theirs[name]}, now {ours[name]}" for name in ours if ours[name] != theirs[name]]

@@ -9,7 +9,7 @@ least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.quan
 from deploy.assignments import assignments_of
 from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
 from deploy.zoo.options import options, pretrained
-from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, projects
+from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, import_layers, projects
 
 __all__ = [
     "Measured",
@@ -21,6 +21,7 @@ __all__ = [
     "build",
     "find",
     "function",
+    "import_layers",
     "keras_file",
     "network",
     "options",

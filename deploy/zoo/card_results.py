@@ -128,21 +128,23 @@ def versions_line(results: CardResults) -> str:
     return "Versions: " + ", ".join(f"{name} {text}" for name, text in sorted(results.versions.items())) + "."
 
 
-def into_card(card: str, measured: str) -> str:
-    """The card with what stands between its markers replaced.
+def into_card(card: str, measured: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """The card with what stands between two markers replaced.
 
     Args:
         card: text of ``README.md``.
         measured: Markdown, without the markers.
+        begin: the marker before it.
+        end: the marker behind it.
 
     Raises:
         BadInputError: the card has lost its markers.
     """
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BadInputError(f"{CARD_FILE}: the lines {BEGIN!r} and {END!r} are missing")
-    return f"{before}{BEGIN}\n{measured}\n{END}{after}"
+    before, first, rest = card.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise BadInputError(f"{CARD_FILE}: the lines {begin!r} and {end!r} are missing")
+    return f"{before}{begin}\n{measured}\n{end}{after}"
 
 
 def _network(network: NetworkFigures) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.assignments import assignments_of
 from deploy.errors import BadInputError
 from deploy.files import private_folder
+from deploy.zoo import weights as weight_files
 from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Project, find, function
 
@@ -73,11 +74,11 @@ def network(
         keras.utils.set_random_seed(_SEED)
     model, what = function(project, "build")(chosen), ""
     if weights is not None:
-        _load_weights(model, weights)
+        weight_files.load(model, weights)
         what = str(weights)
     elif brought is not None:
         with importlib.resources.as_file(project.folder / brought.weights) as file:
-            _load_weights(model, file)
+            weight_files.load(model, file)
         what = brought.what
     return Network(project, chosen, model, what, " ".join([f"models:{project.name}", *assignments]))
 
@@ -150,16 +151,3 @@ def load_tensorflow() -> None:
 
     with silenced():
         import_tensorflow()
-
-
-def _load_weights(model: Any, file: Path) -> None:
-    if not file.is_file():
-        raise BadInputError(f"{file}: no such weights file")
-    try:
-        model.load_weights(file)
-    except Exception as error:  # Keras and h5py raise a dozen kinds for a file that does not fit.
-        first = str(error).strip().splitlines()
-        raise BadInputError(
-            f"{file}: not weights of this network: {first[0] if first else type(error).__name__}",
-            hints=["pass the same --set options as in training"],
-        ) from error

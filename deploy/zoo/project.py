@@ -6,12 +6,14 @@ name = "multihead-mobilenetv3"
 summary = "one line"
 parameters = 102335                 # of the default options
 input = "56x56x1"                   # of the default options: height x width x channels
+layers = ["mobilenetv4.layers"]     # modules in models/ with Keras layers of its own, the libraries' included
 
 [functions]                         # MODULE:NAME within the package; all but the first two are optional
 options = "builder:Options"         # frozen dataclass; every field has a default
 build = "builder:build"             # (options) -> keras.Model
 train = "train:train"               # (weights path, *, options, epochs, seed, log, advance), and where it can:
                                     # images (--images), augmentation (--augment), distillation (--teacher)
+search = "search:problem"           # (options of the search, seed) -> deploy.searching.problem.Problem
 data = "fashion_mnist:write"        # (folder, *, count) -> the files written
 calibration = "data:calibration"    # (options, *, count) -> array or {input name: array}, as the network takes it
 results = "results:Results"         # subclass of deploy.zoo.card_results.CardResults
@@ -106,6 +108,7 @@ class Project:
         summary: one line.
         parameters: of the network with default options, not counting anything that is not stored.
         input: height x width x channels with default options; empty where not stated.
+        layers: modules below ``deploy.models`` that register Keras layers in its networks.
         functions: role -> MODULE:NAME.
         pretrained: weights that it brings.
         measured: networks that the card gives figures for.
@@ -118,6 +121,7 @@ class Project:
     parameters: int
     input: str
     functions: Mapping[str, str]
+    layers: tuple[str, ...] = ()
     pretrained: tuple[Pretrained, ...] = ()
     measured: tuple[Measured, ...] = ()
 
@@ -182,6 +186,22 @@ def function(project: Project, role: str) -> Callable[..., Any]:
     return found
 
 
+def import_layers() -> None:
+    """Make known to Keras the layers in files that ``deploy models build`` wrote: those that projects declare.
+
+    Nothing that a file says is imported.
+
+    Raises:
+        BadInputError: a project declares a module that is not there.
+    """
+    for project in projects():
+        for module in project.layers:
+            try:
+                importlib.import_module(f"{_PACKAGE}.{module}")
+            except ModuleNotFoundError as error:
+                raise BadInputError(f"{project.name}: its {_DESCRIPTOR} names layers: {error}") from error
+
+
 def read(folder: Traversable) -> Project:
     """Read the description of the project in a folder.
 
@@ -199,6 +219,7 @@ def read(folder: Traversable) -> Project:
             parameters=table["parameters"],
             input=table.get("input", ""),
             functions=table["functions"],
+            layers=tuple(table.get("layers", ())),
             pretrained=tuple(
                 Pretrained(**{**item, "any": tuple(item.get("any", ()))}) for item in table.get("pretrained", ())
             ),

@@ -18,7 +18,7 @@ _KERNEL = 7
 _LEAST_HIDDEN = 4
 
 
-class ChannelGate(Inlined):  # type: ignore[misc]
+class ChannelGate(Inlined):
     """How much of each channel to keep.
 
     Global average and global maximum pass the same two 1x1 convolutions; the sigmoid of their sum is the gate.
@@ -43,7 +43,7 @@ class ChannelGate(Inlined):  # type: ignore[misc]
         return keras.ops.sigmoid(self.excite(keras.ops.add(average, maximum)))
 
 
-class SpatialGate(Inlined):  # type: ignore[misc]
+class SpatialGate(Inlined):
     """How much of each position to keep: a 7x7 convolution over the channels' mean and maximum.
 
     98 weights and 2 of batch normalization, whatever the number of channels.
@@ -69,7 +69,7 @@ def attend(x: Any, channel_gate: ChannelGate, spatial_gate: SpatialGate) -> Any:
     return keras.ops.multiply(x, spatial_gate(x))
 
 
-class CBAM(Inlined):  # type: ignore[misc]
+class CBAM(Inlined):
     """The original module: hidden layer of ``channels // reduction_ratio``, with bias.
 
     680 parameters for 64 channels and reduction 16.
@@ -91,7 +91,7 @@ class CBAM(Inlined):  # type: ignore[misc]
         return attend(x, self.channel_gate, self.spatial_gate)
 
 
-class CBAM_Plus(Inlined):  # type: ignore[misc]  # noqa: N801 - the documented name
+class CBAM_Plus(Inlined):  # noqa: N801 - the documented name
     """The lighter module: hidden layer of ``channels // reduction_ratio`` but at least 4, without bias.
 
     612 parameters for 64 channels and reduction 32.
@@ -132,7 +132,7 @@ class CBAM_Plus(Inlined):  # type: ignore[misc]  # noqa: N801 - the documented n
         )
 
 
-class SharedCBAMManager(Inlined):  # type: ignore[misc]
+class SharedCBAMManager(Inlined):
     """Gates shared by several attention modules: one spatial gate for all, one channel gate per width.
 
     Args:

@@ -11,7 +11,7 @@ from deploy.models.face_blocks.convolutions import batch_norm, convolution, relu
 from deploy.models.face_blocks.inlined import Inlined
 
 
-class ConvContext(Inlined):  # type: ignore[misc]
+class ConvContext(Inlined):
     """3x3 convolution, batch normalization, ReLU.
 
     Args:
@@ -30,7 +30,7 @@ class ConvContext(Inlined):  # type: ignore[misc]
         return self.activation(self.norm(self.conv(x)))
 
 
-class SSH(Inlined):  # type: ignore[misc]
+class SSH(Inlined):
     """Single-stage headless context: 3x3, 5x5 and 7x7 views, the larger ones as stacks of 3x3 convolutions.
 
     Half of the output channels see 3x3, a quarter 5x5, a quarter 7x7.
@@ -65,7 +65,7 @@ class SSH(Inlined):  # type: ignore[misc]
         return relu(f"{self.name}_{part}_relu")(self.norms[part](self.convs[part](x)))
 
 
-class DeformableConv(Inlined):  # type: ignore[misc]
+class DeformableConv(Inlined):
     """3x3 deformable convolution with modulation.
 
     Each of the nine taps reads where its offset points, by bilinear interpolation, and is scaled by its mask; a

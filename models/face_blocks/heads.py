@@ -15,7 +15,7 @@ NUMBERS = {"classes": 2, "boxes": 4, "landmarks": 10}
 """Output -> numbers an anchor: background and face logits, box, five points."""
 
 
-class SharedMultiHead(Inlined):  # type: ignore[misc]
+class SharedMultiHead(Inlined):
     """Class, box and landmark convolutions (1x1) in one module.
 
     Args:
@@ -52,7 +52,7 @@ class SharedMultiHead(Inlined):  # type: ignore[misc]
         return classes, boxes, landmarks
 
 
-class TrunkedHead(Inlined):  # type: ignore[misc]
+class TrunkedHead(Inlined):
     """A 3x3 convolution to half the channels (batch normalization, ReLU), then the heads.
 
     Args:

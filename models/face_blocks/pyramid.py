@@ -60,7 +60,7 @@ def downsample(x: Any) -> Any:
     return keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
 
 
-class SeparableConv(Inlined):  # type: ignore[misc]
+class SeparableConv(Inlined):
     """Depthwise 3x3, pointwise, batch normalization; no activation.
 
     Args:
@@ -80,7 +80,7 @@ class SeparableConv(Inlined):  # type: ignore[misc]
         return self.norm(self.pointwise(self.depthwise(x)))
 
 
-class BiFPN(Inlined):  # type: ignore[misc]
+class BiFPN(Inlined):
     """The full pyramid: laterals to a common width, then layers of top-down and bottom-up fusion.
 
     Every node has fusion weights and a separable convolution of its own (ReLU before it). In the first layer
@@ -113,7 +113,7 @@ class BiFPN(Inlined):  # type: ignore[misc]
 _LATERALS = ("p3", "p4", "p5", "p4_again", "p5_again")
 
 
-class Lateral(Inlined):  # type: ignore[misc]
+class Lateral(Inlined):
     """1x1 convolution to the pyramid's width and batch normalization.
 
     Args:
@@ -132,7 +132,7 @@ class Lateral(Inlined):  # type: ignore[misc]
         return self.norm(self.conv(x))
 
 
-class _Layer(Inlined):  # type: ignore[misc]
+class _Layer(Inlined):
     """One repetition: 4 separable convolutions and 10 fusion weights."""
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -167,7 +167,7 @@ def fuse(inputs: tuple[Any, ...], *, name: str) -> Any:
     return relu(f"{name}_relu")(total)
 
 
-class BiFPNLight(Inlined):  # type: ignore[misc]
+class BiFPNLight(Inlined):
     """The light pyramid: in each layer one separable convolution and three fusion weights serve all nodes.
 
     The weights are those of a level's own map, of its neighbour's, and of what the top-down way made of its own.
@@ -194,7 +194,7 @@ class BiFPNLight(Inlined):  # type: ignore[misc]
         return fused
 
 
-class _LightLayer(Inlined):  # type: ignore[misc]
+class _LightLayer(Inlined):
     """One repetition with shared weights."""
 
     def __init__(self, channels: int, *, name: str) -> None:

@@ -24,7 +24,7 @@ def channel_shuffle(x: Any, groups: int) -> Any:
     return keras.layers.Reshape((height, width, channels))(keras.layers.Permute((1, 3, 2))(split))
 
 
-class ShuffleUnit(Inlined):  # type: ignore[misc]
+class ShuffleUnit(Inlined):
     """What follows the channel shuffle: 1x1 to half the channels, depthwise 3x3, 1x1 back, ReLU.
 
     Batch normalization behind every convolution. 4,640 parameters for 64 channels. The shuffle itself is not in

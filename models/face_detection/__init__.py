@@ -1,1 +1,1 @@
-"""From a face network's outputs to boxes: anchors, decoding, training data, training, pictures."""
+"""From a face network's outputs to boxes: anchors, decoding, training, measuring, pictures."""

@@ -1,14 +1,14 @@
 """Measures a trained detector: float, quantized, on the NPU model, on Corstone-300.
 
-``python -m deploy.models.face_detection.evaluation featherface-v1`` in a checkout writes ``detection.json`` and
-``detection.png`` beside the project's card, and the part of the card between the markers.
+A project's own module calls :func:`write` with its scenes: that writes ``detection.json`` and ``detection.png``
+beside its card, and the part of the card between the markers.
 """
 
 from __future__ import annotations
 
-import sys
+import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,29 +24,23 @@ from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
 from deploy.hardware.npus import npu_named
-from deploy.judging.reference import ReferenceKernels
-from deploy.models.face_detection import accuracy, data, pictures
+from deploy.models.face_detection import accuracy, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
-from deploy.models.face_detection.synthetic import Scene
+from deploy.models.face_detection.scene import Scene
 from deploy.quantizing.quantization import Quantized
-from deploy.verifying.npu_inference import NpuInference
+from deploy.zoo import card_results, outputs
+from deploy.zoo.outputs import Outputs
 from deploy.zoo.quantized import quantize_network
 
 RESULTS_FILE: Final = "detection.json"
 PICTURE_FILE: Final = "detection.png"
-CARD_FILE: Final = "README.md"
 BEGIN: Final = "<!-- detection: made from detection.json, not by hand -->"
 END: Final = "<!-- end of detection -->"
-IMAGES: Final = 240
-MACHINE_IMAGES: Final = 8
 NPU: Final = "U55-128"
 _LOW_SCORE: Final = 0.05
 """Threshold for average precision, which wants the whole curve."""
 _SHOWN: Final = 12
 _BATCH: Final = 40
-
-Outputs = Mapping[str, NDArray[Any]]
-"""Output -> one row an image, [N, A, numbers]."""
 
 
 class FoundFaces(Document):
@@ -125,35 +119,26 @@ class Detector:
 
     def float_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Outputs of the float network for uint8 [N, size, size, 3]."""
-        pixels = images.astype(np.float32) / np.float32(255)
-        outputs: Outputs = self.network.model.predict(pixels, batch_size=_BATCH, verbose=0)
-        return outputs
+        return outputs.float_outputs(self.network.model, images, batch=_BATCH)
 
     def reference_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Raw outputs of LiteRT's reference kernels."""
-        kernels = ReferenceKernels(self.quantized.model)
-        answers = [kernels.run({data.INPUT_NAME: image[np.newaxis]}) for image in images]
-        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+        return outputs.reference_outputs(self.quantized.model, images)
 
     def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Raw outputs of the compiled network on the NPU model."""
-        inference = NpuInference(tflite.read(self.build.compiled), npu_named(self.build.document.npu))
-        parts = [
-            inference.run_batch({data.INPUT_NAME: images[start : start + _BATCH, np.newaxis]})
-            for start in range(0, len(images), _BATCH)
-        ]
-        return {name: np.concatenate([part[name] for part in parts])[:, 0] for name in parts[0]}
+        return outputs.npu_outputs(self.build, images, batch=_BATCH)
 
     def quantization(self) -> dict[str, Quantization]:
         """Scale and zero point of each output."""
         model = self.quantized.model
         return {name: _quantization(model.tensors[index]) for index, name in model.output_names().items()}
 
-    def faces(self, outputs: Outputs, *, integers: bool, min_score: float) -> list[Faces]:
+    def faces(self, answers: Outputs, *, integers: bool, min_score: float) -> list[Faces]:
         """Detections per image."""
         scales = self.quantization() if integers else None
-        count = len(next(iter(outputs.values())))
-        rows = ({name: values[i] for name, values in outputs.items()} for i in range(count))
+        count = len(next(iter(answers.values())))
+        rows = ({name: values[i] for name, values in answers.items()} for i in range(count))
         return [detect(row, self.size, scales, min_score=min_score) for row in rows]
 
 
@@ -163,7 +148,7 @@ def _quantization(tensor: tflite.Tensor) -> Quantization:
     return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
 
 
-def detector(name: str, folder: Path, size: int = data.TRAINED_SIZE) -> Detector:
+def detector(name: str, folder: Path, size: int) -> Detector:
     """Build, quantize and compile a trained detector.
 
     Args:
@@ -181,13 +166,13 @@ def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> 
     """Everything that the card says, and the sheet of pictures."""
     images = np.stack([scene.image for scene in scenes])
     truth = [scene.boxes for scene in scenes]
-    outputs = {
+    forms = {
         "float": (subject.float_outputs(images), "measured", "TensorFlow"),
         "quantized": (subject.reference_outputs(images), "measured", "LiteRT BUILTIN_REF"),
         "on target": (subject.target_outputs(images), "simulated", f"NPU model of Ethos-{NPU}"),
     }
     found, rows = {}, []
-    for network, (values, label, source) in outputs.items():
+    for network, (values, label, source) in forms.items():
         integers = network != "float"
         found[network] = subject.faces(values, integers=integers, min_score=0.5)
         curve = subject.faces(values, integers=integers, min_score=_LOW_SCORE)
@@ -203,7 +188,7 @@ def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> 
                 average_precision=round(result.average_precision, 4),
             )
         )
-    reference, target = outputs["quantized"][0], outputs["on target"][0]
+    reference, target = forms["quantized"][0], forms["on target"][0]
     same = accuracy.agreement(found["on target"], found["float"])
     project = subject.network.project
     results = DetectionResults(
@@ -223,7 +208,7 @@ def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> 
     )
     shown = [i for i, boxes in enumerate(truth) if len(boxes)][:_SHOWN]
     sheet = pictures.sheet(
-        images[shown], [found["float"][i] for i in shown], [found["on target"][i] for i in shown]
+        [images[i] for i in shown], [found["float"][i] for i in shown], [found["on target"][i] for i in shown]
     )
     return results, sheet
 
@@ -274,29 +259,24 @@ def into_card(card: str, results: DetectionResults) -> str:
     Raises:
         BadInputError: the card has no markers.
     """
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BadInputError(f"{CARD_FILE}: the lines {BEGIN!r} and {END!r} are missing")
-    return f"{before}{BEGIN}\n{tables(results)}\n{END}{after}"
+    return card_results.into_card(card, tables(results), begin=BEGIN, end=END)
 
 
-def main() -> None:
-    """Measure a project and write its files."""
-    import io
+def write(name: str, scenes: Sequence[Scene], machine_images: int) -> None:
+    """Measure a project and write its files, in a checkout.
 
-    project = zoo.find(sys.argv[1])
-    folder = Path(str(project.folder))
+    Args:
+        name: of the project.
+        scenes: to measure with, all of one size.
+        machine_images: how many of them to run on Corstone-300, too.
+    """
+    folder = Path(str(zoo.find(name).folder))
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as scratch:
-        subject = detector(project.name, Path(scratch) / "build")
-        results, sheet = measure(subject, data.test_scenes(IMAGES), MACHINE_IMAGES)
+        subject = detector(name, Path(scratch) / "build", len(scenes[0].image))
+        results, sheet = measure(subject, scenes, machine_images)
     write_text(folder / RESULTS_FILE, results.model_dump_json(indent=2) + "\n")
     content = io.BytesIO()
     sheet.quantize(128).save(content, "PNG", optimize=True)
     write_bytes(folder / PICTURE_FILE, content.getvalue())
-    card = folder / CARD_FILE
+    card = folder / card_results.CARD_FILE
     write_text(card, into_card(card.read_text(encoding="utf-8"), results))
-
-
-if __name__ == "__main__":
-    main()

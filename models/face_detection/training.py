@@ -1,4 +1,4 @@
-"""Trains a face detector on synthetic scenes: classes with hard negative mining, boxes and landmarks smooth L1."""
+"""Trains a face detector: classes with hard negative mining, boxes and landmarks smooth L1."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from deploy.models.face_detection import synthetic
 from deploy.models.face_detection.anchors import Floats, anchors
-from deploy.models.face_detection.data import TRAINED_SIZE
 from deploy.models.face_detection.matching import BACKGROUND, FACE, Targets, targets
-from deploy.models.multihead_mobilenetv3.train import save_weights
+from deploy.models.face_detection.scene import Scene
+from deploy.zoo import weights as weight_files
+
+Scenes = Callable[[int, int], Scene]
+"""(height and width in pixels, seed) -> a scene to train with, the same for the same arguments."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,16 @@ class _Examples:
     mirrored: list[Targets]
 
 
-def trainer(default: Callable[[], Any], build: Callable[[Any], Any]) -> Callable[..., Any]:
-    """What a detector's project has for the role ``train``: scenes of :data:`TRAINED_SIZE` pixels, :func:`train`.
+def trainer(
+    default: Callable[[], Any], build: Callable[[Any], Any], compose: Scenes, size: int
+) -> Callable[..., Any]:
+    """What a detector's project has for the role ``train``: :func:`train` with its network and its scenes.
 
     Args:
         default: the project's options dataclass; it has a field ``size``, which is the scenes' while it trains.
         build: (options) -> the network.
+        compose: gives the scenes.
+        size: of them, in pixels.
 
     Returns:
         A function (weights, *, options, epochs, scenes, seed, log, advance) -> the trained ``keras.Model``. The
@@ -79,14 +85,15 @@ def trainer(default: Callable[[], Any], build: Callable[[Any], Any]) -> Callable
     """
 
     def train_project(weights: Path, *, options: Any = None, **arguments: Any) -> Any:
-        chosen = replace(options or default(), size=TRAINED_SIZE)
-        return train(lambda: build(chosen), TRAINED_SIZE, weights, **arguments)
+        chosen = replace(options or default(), size=size)
+        return train(lambda: build(chosen), compose, size, weights, **arguments)
 
     return train_project
 
 
 def train(
     build: Callable[[], Any],
+    compose: Scenes,
     size: int,
     weights: Path,
     *,
@@ -101,6 +108,7 @@ def train(
 
     Args:
         build: gives the network, outputs ``classes``, ``boxes`` and ``landmarks``.
+        compose: gives the scenes.
         size: height and width of its input in pixels.
         weights: the ``.weights.h5`` file to write.
         epochs: instead of the recipe's.
@@ -114,7 +122,7 @@ def train(
         The trained ``keras.Model``.
 
     Raises:
-        NotInstalledError: TensorFlow or scikit-image is missing.
+        NotInstalledError: TensorFlow, or what the scenes are made of, is missing.
     """
     recipe = Recipe()
     recipe = replace(
@@ -135,7 +143,7 @@ def train(
     total, done, epoch = batches * sum(cycle.epochs for cycle in cycles), 0, 0
     advance(0, total)
     for number, cycle in enumerate(cycles):
-        examples = _examples(size, recipe, number if start is None else recipe.cycles)
+        examples = _examples(compose, size, recipe, number if start is None else recipe.cycles)
         step = _step(model, _optimizer(recipe, cycle, cycle.epochs * batches), recipe, fixed=cycle.fixed)
         for _ in range(cycle.epochs):
             random = np.random.default_rng([recipe.seed, epoch])
@@ -149,7 +157,7 @@ def train(
             epoch += 1
             losses_text = f"classes {classes:.3f}, boxes {boxes:.3f}, landmarks {landmarks:.3f}"
             log(f"epoch {epoch}/{total // batches}: {losses_text}")
-    save_weights(model, weights)
+    weight_files.save(model, weights)
     return model
 
 
@@ -163,9 +171,9 @@ def _optimizer(recipe: Recipe, cycle: _Cycle, steps: int) -> Any:
     return keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
 
 
-def _examples(size: int, recipe: Recipe, cycle: int) -> _Examples:
+def _examples(compose: Scenes, size: int, recipe: Recipe, cycle: int) -> _Examples:
     first = recipe.seed * 1_000_000 + cycle * 10_000
-    scenes = [synthetic.scene("train", size, first + i) for i in range(recipe.scenes)]
+    scenes = [compose(size, first + i) for i in range(recipe.scenes)]
     every = anchors(size)
     mirrored = [_mirrored(scene.boxes, scene.landmarks) for scene in scenes]
     return _Examples(

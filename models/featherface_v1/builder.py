@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -95,11 +96,9 @@ def build(options: Options | None = None) -> Any:
         NotInstalledError: TensorFlow is missing.
     """
     options = options or Options()
-    from deploy.quantizing.float_model import import_tensorflow
+    from deploy.quantizing.float_model import import_keras
 
-    import_tensorflow()
-    import keras
-
+    keras = import_keras()
     from deploy.models.face_blocks.attention import CBAM
     from deploy.models.face_blocks.backbone import Features, mobilenet_v1_quarter
     from deploy.models.face_blocks.context import SSH, ConvContext, DeformableContext
@@ -118,13 +117,15 @@ def build(options: Options | None = None) -> Any:
         )
     )
     features = BiFPN(options.channels, options.pyramid_layers)(features)
-    context = {"conv": ConvContext, "dcn": DeformableContext, "ssh": partial(SSH, deformable=True)}[
-        options.context
-    ]
+    contexts: dict[str, Callable[..., Any]] = {
+        "conv": ConvContext,
+        "dcn": DeformableContext,
+        "ssh": partial(SSH, deformable=True),
+    }
     answers = []
     for level, x in zip(levels, features, strict=True):
         attended = CBAM(options.channels, options.reduction, name=f"attention2_{level}")(x)
-        seen = context(options.channels, name=f"context_{level}")(attended)
+        seen = contexts[options.context](options.channels, name=f"context_{level}")(attended)
         if options.shuffle == "explicit":
             seen = channel_shuffle(seen, _SHUFFLE_GROUPS)
         if options.context == "ssh":

@@ -1,5 +1,5 @@
-"""Scenes with faces, see :mod:`deploy.models.face_detection`."""
+"""Scenes with faces, see :mod:`deploy.models.datasets.face_data`."""
 
-from deploy.models.face_detection.data import calibration_for, write
+from deploy.models.datasets.face_data import calibration_for, write
 
 __all__ = ["calibration_for", "write"]

@@ -102,11 +102,9 @@ def build(options: Options | None = None) -> Any:
         NotInstalledError: TensorFlow is missing.
     """
     options = options or Options()
-    from deploy.quantizing.float_model import import_tensorflow
+    from deploy.quantizing.float_model import import_keras
 
-    import_tensorflow()
-    import keras
-
+    keras = import_keras()
     from deploy.models.face_blocks.attention import SharedCBAMManager
     from deploy.models.face_blocks.backbone import BACKBONE_CHANNELS, Features, mobilenet_v1_quarter
     from deploy.models.face_blocks.context import SSH
@@ -141,7 +139,7 @@ def build(options: Options | None = None) -> Any:
 
 def _innovate(features: Any, attention: Any, options: Options) -> Any:
     """The innovations that are switched on, in the document's order."""
-    from deploy.models.face_blocks import innovations
+    from deploy.models.featherface_v2 import innovations
 
     if options.smart_feature_reuse:
         features = innovations.smart_feature_reuse(features, attention)

@@ -136,6 +136,8 @@ def build_network(
     Raises:
         NotInstalledError: TensorFlow is missing.
     """
+    from deploy.quantizing.float_model import import_keras
+
     keras = import_keras()
     builder = _Builder(keras, network.activation, network.layer_scale)
     image = keras.Input((size, size, channels), name=INPUT_NAME)
@@ -224,17 +226,3 @@ class _Builder:
         if stride != 1 or x.shape[-1] != y.shape[-1]:
             return y
         return self._keras.layers.Add(name=f"{name}_add")([x, y])
-
-
-def import_keras() -> Any:
-    """The keras package, on TensorFlow.
-
-    Raises:
-        NotInstalledError: TensorFlow or Keras 3 is missing.
-    """
-    from deploy.quantizing.float_model import import_tensorflow
-
-    import_tensorflow()
-    import keras
-
-    return keras

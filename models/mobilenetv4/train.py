@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from deploy.errors import BadInputError
+from deploy.models.datasets import fashion_mnist
 from deploy.models.distillation.augmentation import Images, Mixture
 from deploy.models.distillation.teacher import Distillation
 from deploy.models.distillation.training import Examples, Recipe, fit
-from deploy.models.mobilenetv4.builder import OUTPUT_NAME, Options, build, import_keras
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.train import save_weights
+from deploy.models.mobilenetv4.builder import OUTPUT_NAME, Options, build
+from deploy.quantizing.float_model import import_keras
+from deploy.zoo import weights as weight_files
 
 SIZES: Final = (32, 64)
 """Inputs that the images become without interpolation."""
@@ -73,7 +74,7 @@ def train(
         lambda stored: network_input(stored, options.pixels),
     )
     fit(model, examples, recipe, log=log, advance=advance)
-    save_weights(model, weights)
+    weight_files.save(model, weights)
     return model
 
 

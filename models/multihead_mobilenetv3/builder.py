@@ -107,6 +107,8 @@ def build(options: Options | None = None) -> Any:
         NotInstalledError: TensorFlow is missing.
     """
     options = options or Options()
+    from deploy.quantizing.float_model import import_keras
+
     keras = import_keras()
     image = keras.Input((options.size, options.size, options.channels), name=INPUT_NAME)
     backbone = keras.applications.MobileNetV3Small(
@@ -168,17 +170,3 @@ def demo() -> Any:
     from deploy import zoo
 
     return zoo.build("multihead-mobilenetv3")
-
-
-def import_keras() -> Any:
-    """The keras package, on TensorFlow.
-
-    Raises:
-        NotInstalledError: TensorFlow or Keras 3 is missing.
-    """
-    from deploy.quantizing.float_model import import_tensorflow
-
-    import_tensorflow()
-    import keras
-
-    return keras

@@ -22,9 +22,9 @@ from deploy.models.distillation.augmentation import mixture
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.distilled_results import LABELS, HeadOutcome, Outcomes, StudentOutcome
-from deploy.models.multihead_mobilenetv3.evaluate import NAME, Classes, classify_float, reference_outputs
+from deploy.models.multihead_mobilenetv3.evaluate import NAME, Classes, classes_of, classify_float
 from deploy.models.multihead_mobilenetv3.train import train
-from deploy.zoo import cards
+from deploy.zoo import cards, outputs
 from deploy.zoo.quantized import quantize_network
 
 TEACHER: Final = ("alpha=0.5",)
@@ -108,10 +108,10 @@ def measure(
             )
             student = zoo.network(NAME, STUDENT, weights=weights)
             floats = classify_float(student.model, pixels)
-            integers = reference_outputs(quantize_network(student), pixels)
+            integers = classes_of(outputs.reference_outputs(quantize_network(student).model, pixels))
             base = from_labels.setdefault(seed, floats)
             heads = {
-                head: _outcome(true, floats[head], integers[head].argmax(axis=1), taught[head], base[head])
+                head: _outcome(true, floats[head], integers[head], taught[head], base[head])
                 for head, true in labels.items()
             }
             done = StudentOutcome(arm=arm.name, augmentation=arm.augmentation, seed=seed, heads=heads)

@@ -15,18 +15,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy import tflite, zoo
+from deploy import zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.hardware.npus import npu_named
-from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
 from deploy.models.multihead_mobilenetv3.results import HeadResult, Results, TargetResult, WeightsResult
-from deploy.quantizing.quantization import Quantized
-from deploy.verifying.npu_inference import NpuInference
-from deploy.zoo import Pretrained, cards
+from deploy.zoo import Pretrained, cards, outputs
 from deploy.zoo.quantized import quantize_network
 
 NAME: Final = "multihead-mobilenetv3"
@@ -40,42 +36,24 @@ Classes = dict[str, NDArray[np.int64]]
 """Head name -> class of each image, [N]."""
 
 
+def classes_of(answers: Mapping[str, NDArray[Any]]) -> Classes:
+    """The largest logit's class, [N] for [N, classes].
+
+    Of raw ones, too: all logits of a head share scale and zero point, so the largest integer is the largest logit.
+    """
+    return {head: values.argmax(axis=1) for head, values in answers.items()}
+
+
 def classify_float(model: Any, images: NDArray[np.uint8]) -> Classes:
     """Classes that the float network gives for uint8 [N, 56, 56, 1]."""
-    logits = model.predict(images.astype(np.float32) / np.float32(255), batch_size=_BATCH, verbose=0)
-    return {head: values.argmax(axis=1) for head, values in logits.items()}
-
-
-def reference_outputs(quantized: Quantized, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """Raw outputs of LiteRT's reference kernels.
-
-    Args:
-        quantized: with a uint8 input of scale 1/255 and zero point 0.
-        images: uint8 [N, 56, 56, 1], fed as they are.
-
-    Returns:
-        Head name -> uint8 [N, classes].
-    """
-    kernels = ReferenceKernels(quantized.model)
-    answers = [kernels.run({INPUT_NAME: images[i : i + 1]}) for i in range(len(images))]
-    return {head: np.concatenate([answer[head] for answer in answers]) for head in answers[0]}
-
-
-def npu_outputs(build: BuildFolder, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """Raw outputs of the compiled network on the NPU model; as :func:`reference_outputs`."""
-    inference = NpuInference(tflite.read(build.compiled), npu_named(build.document.npu))
-    parts = [
-        inference.run_batch({INPUT_NAME: images[start : start + _NPU_BATCH, np.newaxis]})
-        for start in range(0, len(images), _NPU_BATCH)
-    ]
-    return {head: np.concatenate([part[head] for part in parts])[:, 0] for head in parts[0]}
+    return classes_of(outputs.float_outputs(model, images, batch=_BATCH))
 
 
 def compare(
-    labels: Mapping[str, NDArray[np.uint8]], floats: Classes, outputs: Mapping[str, NDArray[Any]]
+    labels: Mapping[str, NDArray[np.uint8]], floats: Classes, raw: Mapping[str, NDArray[Any]]
 ) -> tuple[HeadResult, ...]:
     """Accuracy of the float and the quantized network, by head; all arguments have one entry an image."""
-    integers = _classes(outputs)
+    integers = classes_of(raw)
     return tuple(
         HeadResult(
             head=head,
@@ -98,9 +76,9 @@ def on_npu_model(
 ) -> TargetResult:
     """Accuracy of the compiled network on the NPU model, on the images given."""
     count = len(images)
-    outputs = npu_outputs(build, images)
-    answers = _classes(outputs)
-    exact = np.all([(outputs[head] == reference[head][:count]).all(axis=1) for head in outputs], axis=0)
+    raw = outputs.npu_outputs(build, images, batch=_NPU_BATCH)
+    answers = classes_of(raw)
+    exact = np.all([(raw[head] == reference[head][:count]).all(axis=1) for head in raw], axis=0)
     return TargetResult(
         target="NPU model on the host",
         npu=build.document.npu,
@@ -158,7 +136,7 @@ def measure_weights(
     pixels, labels = fashion_mnist.test_inputs(images)
     network = zoo.network(NAME, zoo.assignments_of(item.options), trained=True)
     quantized = quantize_network(network)
-    floats, reference = classify_float(network.model, pixels), reference_outputs(quantized, pixels)
+    floats, reference = classify_float(network.model, pixels), outputs.reference_outputs(quantized.model, pixels)
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as folder:
         options = compile_options(npu_named(TARGET_NPU))
         build = compile_model(quantized.model, options, Path(folder) / "build", name=NAME, source=NAME)
@@ -184,11 +162,6 @@ def main() -> None:
     accuracy = tuple(measure_weights(item) for item in project.pretrained)
     figures = dict(cards.measure(project, log=print))
     cards.write(project, Results(**figures, accuracy=accuracy, distillation=distillation))
-
-
-def _classes(outputs: Mapping[str, NDArray[Any]]) -> Classes:
-    """All logits of a head share scale and zero point, so the largest integer is the largest logit."""
-    return {head: values.argmax(axis=1) for head, values in outputs.items()}
 
 
 if __name__ == "__main__":

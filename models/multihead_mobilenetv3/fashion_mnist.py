@@ -1,4 +1,4 @@
-"""Fashion-MNIST as Debian packages it: real garments to train, calibrate and test with.
+"""Fashion-MNIST as the network takes it: real garments to train, calibrate and test with.
 
 The images are 28x28 grayscale. The network's input is 56x56: every pixel is repeated twice in both directions
 (``numpy.repeat``), nothing else. The first convolution has stride 2, so that the network sees the original
@@ -9,37 +9,18 @@ resolution after it; and the preprocessing is exact, has no library version in i
 
 from __future__ import annotations
 
-import gzip
 import json
-import struct
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.errors import BadInputError, NotInstalledError
-from deploy.files import replacing, write_text
+from deploy.errors import BadInputError
+from deploy.files import write_text
+from deploy.models.datasets.fashion_mnist import GARMENTS, SIDE, Split, load_test, load_training
+from deploy.models.datasets.npz import write_npz
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME, Options
-
-FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package ``dataset-fashion-mnist`` (MIT) puts its files."""
-
-GARMENTS: Final = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-"""Names of the data set's own ten classes, in its order."""
 
 KINDS: Final = ("Top", "Trousers", "Dress", "Footwear", "Bag")
 """Names of the second head's classes."""
@@ -50,53 +31,14 @@ KIND_OF_GARMENT: Final = (0, 1, 0, 2, 0, 3, 0, 3, 4, 3)
 CLASS_NAMES: Final = {"garment": GARMENTS, "kind": KINDS}
 """Head name -> class names."""
 
-SIDE: Final = 28
-"""Height and width of the stored images in pixels."""
-
 SCALE: Final = 2
 """How often each pixel is repeated in both directions."""
 
-_MOST_IMAGES = 100_000
-_IMAGES_MAGIC, _LABELS_MAGIC = 0x0000_0803, 0x0000_0801
 
-
-@dataclass(frozen=True)
-class Split:
-    """One part of the data set.
-
-    Attributes:
-        images: uint8 [N, 28, 28].
-        garments: uint8 [N], indices into ``GARMENTS``.
-    """
-
-    images: NDArray[np.uint8]
-    garments: NDArray[np.uint8]
-
-    @property
-    def labels(self) -> dict[str, NDArray[np.uint8]]:
-        """Head name -> uint8 [N], indices into ``CLASS_NAMES`` of that head."""
-        kinds = np.asarray(KIND_OF_GARMENT, np.uint8)[self.garments]
-        return {"garment": self.garments, "kind": kinds}
-
-
-def load_training(folder: Path = FOLDER) -> Split:
-    """The 60,000 training images, in the file's order.
-
-    Raises:
-        NotInstalledError: the data set is not there.
-        BadInputError: a file is damaged.
-    """
-    return _load(folder, "train")
-
-
-def load_test(folder: Path = FOLDER) -> Split:
-    """The 10,000 test images, in the file's order.
-
-    Raises:
-        NotInstalledError: the data set is not there.
-        BadInputError: a file is damaged.
-    """
-    return _load(folder, "t10k")
+def labels_of(split: Split) -> dict[str, NDArray[np.uint8]]:
+    """Head name -> uint8 [N], indices into ``CLASS_NAMES`` of that head."""
+    kinds = np.asarray(KIND_OF_GARMENT, np.uint8)[split.garments]
+    return {"garment": split.garments, "kind": kinds}
 
 
 def network_input(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -146,7 +88,7 @@ def test_inputs(count: int = 10_000) -> tuple[NDArray[np.uint8], dict[str, NDArr
         uint8 [count, 56, 56, 1], and head name -> uint8 [count].
     """
     split = load_test()
-    return network_input(split.images[:count]), {name: label[:count] for name, label in split.labels.items()}
+    return network_input(split.images[:count]), {name: label[:count] for name, label in labels_of(split).items()}
 
 
 def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
@@ -174,15 +116,10 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
         for head, numbers in labels.items()
     }
     files = folder / "calibration.npz", folder / "test.npz", folder / "labels.json"
-    _write_npz(files[0], calibration())
-    _write_npz(files[1], images)
+    write_npz(files[0], {INPUT_NAME: calibration()})
+    write_npz(files[1], {INPUT_NAME: images})
     write_text(files[2], json.dumps(document) + "\n")
     return files
-
-
-def _write_npz(path: Path, images: NDArray[Any]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **{INPUT_NAME: images})
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
@@ -190,44 +127,3 @@ def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
 
     resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.float32)[..., np.newaxis] / np.float32(255)
-
-
-def _load(folder: Path, part: str) -> Split:
-    images = _read_idx(folder / f"{part}-images-idx3-ubyte.gz", _IMAGES_MAGIC, (SIDE, SIDE))
-    garments = _read_idx(folder / f"{part}-labels-idx1-ubyte.gz", _LABELS_MAGIC, ())
-    if len(images) != len(garments):
-        raise BadInputError(f"{folder}: {len(images)} {part} images but {len(garments)} labels")
-    if garments.size and garments.max() >= len(GARMENTS):
-        raise BadInputError(f"{folder}: {part} label {garments.max()} is not one of {len(GARMENTS)} classes")
-    return Split(images, garments)
-
-
-def _read_idx(path: Path, magic: int, item: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An idx file: big-endian magic number, dimensions, then one byte an element. Nothing of it is trusted."""
-    header = struct.Struct(f">{2 + len(item)}I")
-    again = ["apt-get install --reinstall dataset-fashion-mnist"]
-    try:
-        with gzip.open(path, "rb") as stream:
-            head = stream.read(header.size)
-            if len(head) < header.size:
-                raise BadInputError(f"{path}: ends within its header", hints=again)
-            found, count, *dimensions = header.unpack(head)
-            if found != magic or tuple(dimensions) != item or count > _MOST_IMAGES:
-                raise BadInputError(
-                    f"{path}: header is magic {found:#x}, dimensions {[count, *dimensions]}; "
-                    f"expected magic {magic:#x}, dimensions [at most {_MOST_IMAGES}, {', '.join(map(str, item))}]",
-                    hints=again,
-                )
-            size = count * int(np.prod(item, dtype=np.int64))
-            content = stream.read(size + 1)
-    except FileNotFoundError as error:
-        raise NotInstalledError(
-            f"{path}: the Fashion-MNIST data set is not installed",
-            hints=["apt-get install dataset-fashion-mnist"],
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInputError(f"{path}: cannot be read: {error}", hints=again) from error
-    if len(content) != size:
-        more = "more" if len(content) > size else f"{len(content)}"
-        raise BadInputError(f"{path}: {more} bytes of data where its header promises {size}", hints=again)
-    return np.frombuffer(content, np.uint8).reshape(count, *item)

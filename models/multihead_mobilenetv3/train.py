@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInputError
-from deploy.files import replacing
+from deploy.models.datasets.fashion_mnist import SIDE, load_training
 from deploy.models.distillation.augmentation import Mixture
 from deploy.models.distillation.teacher import Distillation
 from deploy.models.distillation.training import Examples, Recipe, fit
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.builder import Options, build, import_keras
+from deploy.models.multihead_mobilenetv3.builder import Options, build
+from deploy.quantizing.float_model import import_keras
+from deploy.zoo import weights as weight_files
 
 RECIPE = Recipe(loss_weights={"garment": 1.0, "kind": 0.3})
 """How the weights of the card were trained."""
@@ -59,13 +61,13 @@ def train(
     recipe = RECIPE.changed(epochs=epochs, seed=seed, augmentation=augmentation, distillation=distillation)
     _check_fit(options)
     keras = import_keras()
-    split = fashion_mnist.load_training()
+    split = load_training()
     keras.utils.set_random_seed(recipe.seed)
     model = build(options)
-    labels = {head: classes[:images] for head, classes in split.labels.items()}
+    labels = {head: classes[:images] for head, classes in fashion_mnist.labels_of(split).items()}
     examples = Examples(split.images[:images], labels, fashion_mnist.network_input)
     fit(model, examples, recipe, log=log, advance=advance)
-    save_weights(model, weights)
+    weight_files.save(model, weights)
     return model
 
 
@@ -77,7 +79,7 @@ def _check_fit(options: Options) -> None:
     """
     wanted = {
         "heads": {head: len(names) for head, names in fashion_mnist.CLASS_NAMES.items()},
-        "size": fashion_mnist.SIDE * fashion_mnist.SCALE,
+        "size": SIDE * fashion_mnist.SCALE,
         "channels": 1,
         "softmax": False,
     }
@@ -87,21 +89,3 @@ def _check_fit(options: Options) -> None:
                 f"multihead-mobilenetv3: {name} is {getattr(options, name)}, "
                 f"but training on Fashion-MNIST needs {value}"
             )
-
-
-def save_weights(model: Any, path: Path) -> None:
-    """Write a model's weights, without the optimizer's state, to a ``.weights.h5`` file.
-
-    Raises:
-        BadInputError: the file cannot be written.
-    """
-    keras = import_keras()
-    # The same layers in a model that is not compiled: the file would hold the optimizer's state otherwise.
-    bare = keras.Model(model.input, model.output)
-    with replacing(path) as temporary:
-        own = temporary.with_name(temporary.name + ".weights.h5")  # Keras insists on the ending.
-        try:
-            bare.save_weights(own)
-            own.replace(temporary)
-        finally:
-            own.unlink(missing_ok=True)

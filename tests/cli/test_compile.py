@@ -10,7 +10,7 @@ import pytest
 from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.models.multihead_mobilenetv3.fashion_mnist import FOLDER as FASHION_MNIST
+from deploy.models.datasets.fashion_mnist import FOLDER as FASHION_MNIST
 
 
 def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(

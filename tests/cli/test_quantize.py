@@ -1,7 +1,6 @@
 """deploy quantize: what it writes and prints, and the exit status and message of every fault."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +85,8 @@ def test_without_tensorflow_the_status_is_3(
     in_folder: Path,
     tiny_keras_model: Path,
     tiny_samples: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    without_tensorflow: None,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert run(["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples)]) == 3
     assert "pip install tensorflow==" in capfd.readouterr().err

@@ -25,6 +25,8 @@ TINY = ["--oracle", "roofline", "--trials", "3", "--samples", "64", "--epochs", 
         (["--minutes", "0"], "--minutes 0.0: must be positive"),
         (["--trials", "1"], "--trials"),
         (["--samples", "0"], "--samples"),
+        (["models:featherface-v1"], "featherface-v1 cannot be searched"),
+        (["--set", "widht=3"], "models:mobilenetv4 has no option 'widht'"),
     ],
 )
 def test_bad_options_end_with_status_2_before_any_work(
@@ -36,9 +38,8 @@ def test_bad_options_end_with_status_2_before_any_work(
 
 
 def test_without_tensorflow_it_says_what_to_install(
-    in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_folder: Path, without_tensorflow: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert run(["search"]) == 3
     assert "pip install" in capsys.readouterr().err
 

@@ -22,6 +22,7 @@ def pages() -> list[Path]:
     """Every page that people read, wherever it stands."""
     return [
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
         ROOT / "fvp" / "README.md",
         *sorted((ROOT / "models").glob("*/README.md")),
         *sorted((ROOT / "docs").rglob("*.md")),

@@ -1,9 +1,11 @@
 """The tutorials, typed word for word: what they show is what is printed, but for numbers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from page_blocks import ROOT, carry_out
+from page_blocks import ROOT, blocks, carry_out
 
 DOCS = ROOT / "docs"
 FIRST = DOCS / "tutorials" / "own-model.md"
@@ -38,3 +40,14 @@ def test_the_pages_behind_it_go_on_in_the_same_folder(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_quick_start_shows_what_is_printed(tmp_path: Path) -> None:
     assert follow(DOCS / "quick-start.md", tmp_path) == 3
+
+
+def test_the_page_about_python_runs_as_it_stands(tmp_path: Path) -> None:
+    page = DOCS / "tutorials" / "python.md"
+    code = "\n".join(block.text for block in blocks(page) if block.language == "python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "U55-128 pass (2, 1, 4)" in done.stdout
+    assert "cycles, estimate" in done.stdout

@@ -296,6 +296,7 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     from deploy import tflite, zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
+    from deploy.zoo import outputs
 
     images, labels = fashion_mnist.test_inputs(200)
     fashion_mnist.write(Path(), count=200)
@@ -308,9 +309,9 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     network = zoo.network("multihead-mobilenetv3")
     floats, reference = (
         evaluate.classify_float(network.model, images),
-        evaluate.reference_outputs(quantized, images),
+        outputs.reference_outputs(quantized.model, images),
     )
-    target = evaluate.npu_outputs(demo_build, images)
+    target = outputs.npu_outputs(demo_build, images, batch=100)
     expected = {head.head: head for head in evaluate.compare(labels, floats, reference)}
     assert {output.name for output in found.outputs} == set(expected)
     for output in found.outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,3 +66,10 @@ def on_npu() -> Callable[[str, Sequence[str]], OnNpu]:
         return kept[key]
 
     return quantized
+
+
+@pytest.fixture(scope="session")
+def keras() -> Any:
+    from deploy.quantizing.float_model import import_keras
+
+    return import_keras()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
+from deploy.models.datasets import fashion_mnist
 from deploy.models.distillation.augmentation import (
     CROP_GAIN,
     MAX_SHIFT,
@@ -26,7 +26,6 @@ from deploy.models.distillation.augmentation import (
 from deploy.models.distillation.losses import cross_entropy, distillation_loss, soft_cross_entropy
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.distillation.training import Examples, Recipe, fit
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
 
 TEACHER_LOGITS = np.asarray([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
 STUDENT_LOGITS = np.asarray([[1.0, 1.0, 0.0], [-2.0, 0.0, 1.0]], np.float32)
@@ -395,10 +394,3 @@ def test_the_teacher_sees_the_augmented_image_that_the_student_sees(garments: Ex
     for student_saw, teacher_saw in zip(given, taught, strict=True):
         assert np.array_equal(student_saw, teacher_saw)
     assert not np.array_equal(np.sort(taught[0], axis=0), np.sort(few.floats(few.images[:128]), axis=0))
-
-
-def test_the_package_travels_in_the_wheel() -> None:
-    import tomllib
-
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    assert "deploy.models.distillation" in tomllib.loads(text)["tool"]["setuptools"]["packages"]

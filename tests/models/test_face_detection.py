@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from deploy import zoo
 from deploy.errors import BadInputError
-from deploy.models.face_detection import accuracy, data, synthetic, training
+from deploy.models.datasets import face_data, synthetic_faces
+from deploy.models.face_detection import accuracy, training
 from deploy.models.face_detection.anchors import anchors, corners, decode, encode, overlaps
 from deploy.models.face_detection.detections import Faces, Quantization, detect, face_probability, suppress
 from deploy.models.face_detection.matching import BACKGROUND, FACE, IGNORED, targets
@@ -82,7 +83,7 @@ def outputs_for(boxes: np.ndarray, points: np.ndarray, size: int) -> dict[str, n
 
 
 def test_a_perfect_answer_gives_back_the_faces_also_when_quantized() -> None:
-    scene = next(scene for scene in data.test_scenes(20) if len(scene.boxes) == 3)
+    scene = next(scene for scene in face_data.test_scenes(20) if len(scene.boxes) == 3)
     outputs = outputs_for(scene.boxes, scene.landmarks, 128)
     found = detect(outputs, 128)
     assert len(found) == 3
@@ -124,11 +125,11 @@ def test_every_face_has_an_anchor_however_small_it_is() -> None:
 
 
 def test_a_scene_is_the_same_for_the_same_seed_and_its_faces_lie_inside() -> None:
-    once, again = synthetic.scene("train", 96, 7), synthetic.scene("train", 96, 7)
+    once, again = synthetic_faces.scene("train", 96, 7), synthetic_faces.scene("train", 96, 7)
     assert (once.image == again.image).all() and (once.boxes == again.boxes).all()
-    assert (synthetic.scene("train", 96, 8).image != once.image).any()
+    assert (synthetic_faces.scene("train", 96, 8).image != once.image).any()
     for seed in range(30):
-        scene = synthetic.scene("test", 128, seed)
+        scene = synthetic_faces.scene("test", 128, seed)
         assert scene.image.shape == (128, 128, 3) and scene.image.dtype == np.uint8
         assert (scene.boxes >= 0).all() and (scene.boxes <= 1).all()
         inside = (scene.landmarks >= scene.boxes[:, None, :2]) & (scene.landmarks <= scene.boxes[:, None, 2:])
@@ -136,8 +137,8 @@ def test_a_scene_is_the_same_for_the_same_seed_and_its_faces_lie_inside() -> Non
 
 
 def test_no_test_face_and_no_test_photograph_is_in_training() -> None:
-    assert not set(synthetic.PHOTOGRAPHS["train"]) & set(synthetic.PHOTOGRAPHS["test"])
-    train, test = synthetic.material("train").faces, synthetic.material("test").faces
+    assert not set(synthetic_faces.PHOTOGRAPHS["train"]) & set(synthetic_faces.PHOTOGRAPHS["test"])
+    train, test = synthetic_faces.material("train").faces, synthetic_faces.material("test").faces
     assert len(train) + len(test) == 100
     assert not any((face == other).all() for face in test for other in train)
 
@@ -160,7 +161,7 @@ def test_average_precision_rewards_order_and_counts_what_is_missed() -> None:
 
 
 def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> None:
-    calibration, inputs, faces = data.write(tmp_path / "data", count=3)
+    calibration, inputs, faces = face_data.write(tmp_path / "data", count=3)
     with np.load(calibration) as arrays:
         assert arrays["image"].shape == (200, 128, 128, 3) and arrays["image"].max() <= 1
     with np.load(inputs) as arrays:
@@ -168,7 +169,7 @@ def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> 
     document = json.loads(faces.read_text())
     assert document["size"] == 128 and len(document["images"]) == 3
     with pytest.raises(BadInputError, match="0 test images"):
-        data.write(tmp_path, count=0)
+        face_data.write(tmp_path, count=0)
 
 
 @pytest.mark.slow

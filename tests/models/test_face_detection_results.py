@@ -10,8 +10,10 @@ import pytest
 from deploy import zoo
 from deploy.build_folder import sha256_of_file
 from deploy.errors import BadInputError
-from deploy.models.face_detection import accuracy, data, evaluation
-from deploy.models.face_detection.evaluation import CARD_FILE, PICTURE_FILE, RESULTS_FILE, DetectionResults
+from deploy.models.datasets import face_data
+from deploy.models.face_detection import accuracy, evaluation
+from deploy.models.face_detection.evaluation import PICTURE_FILE, RESULTS_FILE, DetectionResults
+from deploy.zoo.card_results import CARD_FILE
 
 PROJECT = zoo.find("featherface-v1")
 FOLDER = Path(str(PROJECT.folder))
@@ -50,8 +52,8 @@ def test_on_target_the_detector_finds_what_the_float_network_finds(results: Dete
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_measuring_some_scenes_again_gives_equal_boxes_on_target(tmp_path: Path) -> None:
-    subject = evaluation.detector(PROJECT.name, tmp_path / "build")
-    images = np.stack([scene.image for scene in data.test_scenes(24)])
+    subject = evaluation.detector(PROJECT.name, tmp_path / "build", face_data.TRAINED_SIZE)
+    images = np.stack([scene.image for scene in face_data.test_scenes(24)])
     reference, target = subject.reference_outputs(images), subject.target_outputs(images)
     assert all((target[name] == reference[name]).all() for name in reference)
     floats = subject.faces(subject.float_outputs(images), integers=False, min_score=0.5)

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.datasets import fashion_mnist
+from deploy.models.multihead_mobilenetv3 import fashion_mnist as own
 
 installed = pytest.mark.skipif(
     not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
@@ -36,14 +37,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_split_holds_the_images_and_both_heads_labels(folder: Path) -> None:
     split = fashion_mnist.load_test(folder)
     assert split.images.shape == (3, 28, 28)
-    assert split.labels["garment"].tolist() == [9, 0, 6]
-    assert [fashion_mnist.KINDS[kind] for kind in split.labels["kind"]] == ["Footwear", "Top", "Top"]
+    labels = own.labels_of(split)
+    assert labels["garment"].tolist() == [9, 0, 6]
+    assert [own.KINDS[kind] for kind in labels["kind"]] == ["Footwear", "Top", "Top"]
 
 
 def test_the_kinds_group_the_garments_by_name() -> None:
     kinds = {
-        garment: fashion_mnist.KINDS[kind]
-        for garment, kind in zip(fashion_mnist.GARMENTS, fashion_mnist.KIND_OF_GARMENT, strict=True)
+        garment: own.KINDS[kind] for garment, kind in zip(fashion_mnist.GARMENTS, own.KIND_OF_GARMENT, strict=True)
     }
     assert {name for name, kind in kinds.items() if kind == "Footwear"} == {"Sandal", "Sneaker", "Ankle boot"}
     assert {name for name, kind in kinds.items() if kind == "Top"} == {"T-shirt/top", "Pullover", "Coat", "Shirt"}
@@ -52,7 +53,7 @@ def test_the_kinds_group_the_garments_by_name() -> None:
 
 def test_the_networks_input_repeats_every_pixel_in_a_two_by_two_block(folder: Path) -> None:
     images = fashion_mnist.load_test(folder).images
-    prepared = fashion_mnist.network_input(images)
+    prepared = own.network_input(images)
     assert prepared.shape == (3, 56, 56, 1) and prepared.dtype == np.uint8
     for row in (0, 1):
         for column in (0, 1):
@@ -117,21 +118,21 @@ def test_the_installed_data_set_is_complete_and_balanced() -> None:
 
 @installed
 def test_calibration_is_training_images_in_zero_to_one_that_quantize_back_exactly() -> None:
-    images = fashion_mnist.calibration(20)
+    images = own.calibration(20)
     assert images.dtype == np.float32 and images.shape == (20, 56, 56, 1)
     assert images.min() == 0 and images.max() == 1
-    stored = fashion_mnist.network_input(fashion_mnist.load_training().images[:20])
+    stored = own.network_input(fashion_mnist.load_training().images[:20])
     assert np.array_equal(np.rint(images * 255).astype(np.uint8), stored)
 
 
 @installed
 def test_the_written_files_hold_matching_images_and_labels(tmp_path: Path) -> None:
-    files = fashion_mnist.write(tmp_path / "new", count=7)
+    files = own.write(tmp_path / "new", count=7)
     assert [file.name for file in files] == ["calibration.npz", "test.npz", "labels.json"]
     with np.load(files[0]) as calibration, np.load(files[1]) as test:
         assert calibration["image"].shape == (300, 56, 56, 1)
         assert test["image"].dtype == np.uint8
-        assert np.array_equal(test["image"], fashion_mnist.test_inputs(7)[0])
+        assert np.array_equal(test["image"], own.test_inputs(7)[0])
     labels = json.loads(files[2].read_text())
     assert labels["garment"]["classes"] == list(fashion_mnist.GARMENTS)
     assert labels["garment"]["true"] == fashion_mnist.load_test().garments[:7].tolist()
@@ -142,5 +143,5 @@ def test_the_written_files_hold_matching_images_and_labels(tmp_path: Path) -> No
 @pytest.mark.parametrize("count", [0, 10_001])
 def test_more_test_images_than_there_are_is_refused(tmp_path: Path, count: int) -> None:
     with pytest.raises(BadInputError, match="the data set has 1 to 10000"):
-        fashion_mnist.write(tmp_path, count=count)
+        own.write(tmp_path, count=count)
     assert not list(tmp_path.iterdir())

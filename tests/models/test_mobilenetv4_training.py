@@ -9,9 +9,9 @@ import pytest
 
 from deploy import zoo
 from deploy.errors import BadInputError
+from deploy.models.datasets import fashion_mnist
 from deploy.models.mobilenetv4.builder import Options
 from deploy.models.mobilenetv4.train import network_input, train
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.zoo import training
 
 FITTING = {"classes": 10, "channels": 1, "size": 32}

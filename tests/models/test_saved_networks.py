@@ -29,6 +29,9 @@ OTHERS = [
     ),
 ]
 
+NAMED = {name for name, *_ in SMALL + OTHERS}
+OTHERS += [(project.name,) for project in zoo.projects() if project.name not in NAMED]
+
 LOAD = """
 import sys
 import numpy as np
@@ -39,10 +42,6 @@ for file in sys.argv[1:]:
     image = np.random.default_rng(0).random(model.inputs[0].shape, np.float32)
     np.savez(file + ".npz", **model.run({model.inputs[0].name: image}))
 """
-
-
-def test_every_project_is_among_the_networks() -> None:
-    assert {project.name for project in zoo.projects()} == {name for name, *_ in SMALL + OTHERS}
 
 
 @pytest.mark.tensorflow

@@ -9,7 +9,7 @@ import pytest
 
 from deploy import zoo
 from deploy.errors import BadInputError
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.datasets import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options
 from deploy.models.multihead_mobilenetv3.train import train
 

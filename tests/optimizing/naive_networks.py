@@ -35,8 +35,9 @@ def squeeze_and_excite(size: int) -> Any:
 
 def featherface_v2(size: int) -> Any:
     """FeatherFace V2 Ultra with all innovations, each block in the usual form instead of the zoo's."""
-    from deploy.models.face_blocks import attention, heads, innovations, pyramid
+    from deploy.models.face_blocks import attention, heads, pyramid
     from deploy.models.face_blocks import shuffle as shuffles
+    from deploy.models.featherface_v2 import innovations
     from deploy.models.featherface_v2.builder import Options, build
 
     usual: list[tuple[Any, dict[str, Any]]] = [

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from search_script import Cheap, search, settings
+from search_script import PROBLEM, Cheap, search, settings
 
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import Network
 from deploy.searching.documents import SearchResult
-from deploy.searching.search import Budget, Search, next_task
+from deploy.searching.problem import Problem, Stage
+from deploy.searching.search import Budget, Search, Trained, next_task
+from deploy.searching.space import Description, Space, choices
 from deploy.searching.state import SearchFolder
 
 SCRIPT = Path(__file__).with_name("search_script.py")
@@ -33,7 +34,8 @@ def test_stage_1_searches_widths_and_stage_2_keeps_those_of_its_best(tmp_path: P
     first = {block["kind"] for line in found[:12] for stage in line["network"]["stages"] for block in stage}
     assert first == {"IB"}
     for line in found[12:]:
-        assert tuple(stage[-1]["channels"] for stage in line["network"]["stages"]) == result.widths
+        widths = "-".join(str(stage[-1]["channels"]) for stage in line["network"]["stages"])
+        assert (widths,) == result.chosen
 
 
 def test_no_network_is_estimated_or_trained_twice(tmp_path: Path) -> None:
@@ -86,14 +88,14 @@ def test_a_network_that_fails_is_a_line_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_a_search_in_which_all_fail_says_why(tmp_path: Path) -> None:
-    def refuse(_network: Network) -> tuple[Figure, ...]:
+    def refuse(_network: Description) -> tuple[Figure, ...]:
         raise BadInputError("no such NPU")
 
     with (
         SearchFolder(tmp_path, settings()) as folder,
         pytest.raises(BadInputError, match=r"stage 1 could be .*: no such NPU"),
     ):
-        Search(folder, settings(), Budget(4), estimate=refuse, train=Cheap().train).run()
+        Search(folder, PROBLEM, settings(), Budget(4), estimate=refuse, train=Cheap().train).run()
 
 
 def test_a_search_killed_again_and_again_ends_as_one_that_was_not(tmp_path: Path) -> None:
@@ -150,11 +152,11 @@ def test_minutes_count_over_all_starts_and_are_split_between_the_stages(tmp_path
     with SearchFolder(tmp_path, settings()) as folder:
         one = folder.candidates[0]
         spent = [one.model_copy(update={"number": i, "seconds": 10.0}) for i in range(3)]
-        assert next_task(settings(), Budget(minutes=0.5), spent) is None
-        two = next_task(settings(), Budget(minutes=2), folder.candidates[:1])
+        assert next_task(PROBLEM, settings(), Budget(minutes=0.5), spent) is None
+        two = next_task(PROBLEM, settings(), Budget(minutes=2), folder.candidates[:1])
         assert two is not None and two.stage == 1
         slow = [one.model_copy(update={"seconds": 61.0})]
-        three = next_task(settings(), Budget(minutes=2), slow)
+        three = next_task(PROBLEM, settings(), Budget(minutes=2), slow)
         assert three is not None and three.stage == 2
 
 
@@ -169,3 +171,53 @@ def test_a_budget_without_an_end_or_a_beginning_is_refused(trials: int | None, m
 def test_the_whole_space_of_stage_1_can_be_tried(tmp_path: Path) -> None:
     result = SearchResult.model_validate_json(search(tmp_path, 260, Cheap()))
     assert result.candidates == (125, 135)
+
+
+def three_stages() -> Problem:
+    def narrowed(best: Description) -> Space:
+        return choices({"width": [best["width"]], "depth": [1, 2, 3, 4]})
+
+    def last(best: Description) -> Space:
+        return choices({**{name: [value] for name, value in best.items()}, "kernel": [3, 5]})
+
+    stages = [Stage("width", choices({"width": [8, 16, 24, 32]})), Stage("depth", narrowed), Stage("kernel", last)]
+    return Problem(stages, str, float, "none", {})
+
+
+def test_a_search_has_as_many_stages_as_its_problem_and_shares_the_trials_equally(tmp_path: Path) -> None:
+    def estimate(network: Description) -> tuple[Figure, ...]:
+        cycles = 1.0 + network["width"] + network.get("depth", 0) + network.get("kernel", 0)
+        return (Figure(name="total_cycles", value=cycles, unit="cycles", label="estimate"),)
+
+    def train(network: Description) -> Trained:
+        value = 0.1 + network["width"] / 100 + network.get("depth", 0) / 10
+        return Trained(Figure(name="accuracy", value=value, unit="1", label="measured"), 1, b"")
+
+    with SearchFolder(tmp_path, settings()) as folder:
+        run = Search(folder, three_stages(), settings(), Budget(6), estimate=estimate, train=train)
+        result = run.run()
+        again = Search(folder, three_stages(), settings(), Budget(6), estimate=estimate, train=train).run()
+    assert (result.stages, result.candidates) == (("width", "depth", "kernel"), (2, 2, 2))
+    found = lines(tmp_path)
+    best = [max(found[:2], key=merit), max(found[:4], key=merit)]
+    assert {line["network"]["width"] for line in found[2:4]} == {best[0]["network"]["width"]}
+    assert {line["network"].get("depth") for line in found[4:]} == {best[1]["network"].get("depth")}
+    assert result.chosen == tuple(
+        line["columns"].get(name, " ".join(line["columns"].values()))
+        for name, line in zip(("width", "depth"), best, strict=True)
+    )
+    assert again == result
+
+
+def merit(line: dict) -> float:
+    cycles, accuracy = (figure["value"] for figure in line["figures"])
+    return accuracy * cycles**-0.07
+
+
+def test_fewer_trials_than_stages_are_refused(tmp_path: Path) -> None:
+    cheap = Cheap()
+    with (
+        SearchFolder(tmp_path, settings()) as folder,
+        pytest.raises(BadInputError, match="--trials 2: 3 at least, one for each stage"),
+    ):
+        Search(folder, three_stages(), settings(), Budget(2), estimate=cheap.estimate, train=cheap.train)

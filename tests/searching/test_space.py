@@ -1,99 +1,49 @@
-"""The space of both stages: what is fixed, what is free, and that every genome is a network."""
+"""A space of a search: which genomes are in it, and that what they stand for can be written down."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
-from deploy.searching.documents import NetworkRecord
-from deploy.searching.space import (
-    SIZES,
-    Genome,
-    Space,
-    block_space,
-    blocks_text,
-    channels_of,
-    plain_genome,
-    width_space,
-    widths_text,
+from deploy.searching.space import Space, choices
+
+options = st.dictionaries(
+    st.text(), st.lists(st.integers() | st.text(), min_size=1, max_size=4), min_size=1, max_size=4
 )
 
 
-def blocks(network: Network) -> list[UIB]:
-    return [block for stage in network.stages for block in stage if isinstance(block, UIB)]
+@given(given_options=options, data=st.data())
+def test_a_genome_of_choices_stands_for_one_value_of_every_option(
+    given_options: dict[str, list[object]], data: st.DataObject
+) -> None:
+    space = choices(given_options)
+    genome = tuple(data.draw(st.integers(0, count - 1)) for count in space.options)
+    space.check(genome)
+    assert space.describe(genome) == {
+        name: values[gene] for (name, values), gene in zip(given_options.items(), genome, strict=True)
+    }
 
 
-@st.composite
-def genomes(draw: st.DrawFn, space: Space) -> Genome:
-    return tuple(draw(st.integers(0, options - 1)) for options in space.options)
-
-
-@pytest.mark.parametrize("size", SIZES)
-@given(data=st.data())
-def test_stage_1_searches_widths_behind_3x3_kernels_and_an_expansion_by_4(size: int, data: st.DataObject) -> None:
-    space = width_space(size)
-    network = space.network(data.draw(genomes(space)))
-    assert all((block.kind, block.middle, block.expansion) == ("IB", 3, 4) for block in blocks(network))
-    assert all(block.channels % 8 == 0 for block in blocks(network))
-
-
-@given(data=st.data())
-def test_stage_2_keeps_the_widths_and_searches_kernels_block_by_block(data: st.DataObject) -> None:
-    widths = width_space(28).network((0, 2, 4))
-    space = block_space(widths)
-    network = space.network(data.draw(genomes(space)))
-    assert channels_of(network) == channels_of(widths) == [8, 32, 128]
-    assert [block.stride for block in blocks(network)] == [block.stride for block in blocks(widths)]
-    assert all(block.expansion == 4 for block in blocks(network))
-
-
-def test_stage_2_has_all_four_kinds_of_blocks_and_both_kernels() -> None:
-    space = block_space(width_space(28).network((0, 0, 0)))
-    assert space.options == (9, 9, 8, 9, 8, 9)
-    firsts = [blocks(space.network((gene, 0, 0, 0, 0, 0)))[0] for gene in range(9)]
-    assert {block.kind for block in firsts} == {"IB", "ConvNext", "ExtraDW", "FFN"}
-    assert {(block.start, block.middle) for block in firsts} == {(a, b) for a in (0, 3, 5) for b in (0, 3, 5)}
-
-
-def test_a_block_that_halves_the_image_keeps_a_depthwise_convolution() -> None:
-    space = block_space(width_space(56).network((0, 0, 0)))
-    assert space.options == (8, 9, 8, 9, 8, 9)
-    assert blocks(space.network((0,) * 6))[0].kind == "IB"
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_the_plain_genome_of_stage_2_is_the_network_of_stage_1(size: int) -> None:
-    widths = width_space(size).network((1, 2, 3))
-    space = block_space(widths)
-    assert space.network(plain_genome(space)) == widths
-
-
-def test_the_last_feature_map_is_4x4_for_every_input() -> None:
-    for size in SIZES:
-        side = -(-size // 2)
-        for block in blocks(width_space(size).network((0, 0, 0))):
-            side = -(-side // block.stride)
-        assert side == 4
-
-
-def test_a_record_gives_the_network_back() -> None:
-    space = block_space(width_space(28).network((1, 2, 3)))
-    network = space.network((0, 8, 7, 3, 2, 1))
-    record = NetworkRecord.of(network)
-    assert NetworkRecord.model_validate_json(record.model_dump_json()).network() == network
-
-
-def test_networks_are_written_in_a_line() -> None:
-    space = block_space(width_space(28).network((0, 1, 2)))
-    network = space.network((0, 8, 7, 3, 2, 1))
-    assert widths_text(network) == "8-24-64"
-    assert blocks_text(network) == "-- 55/55 3-/3- -3"
-
-
-def test_another_size_and_a_foreign_genome_are_refused() -> None:
-    with pytest.raises(BadInputError, match="--size 32: must be 28 or 56"):
-        width_space(32)
-    for genome in ((0, 0), (0, 0, 5), (0, 0, -1)):
+def test_a_genome_of_another_space_is_refused() -> None:
+    space = choices({"width": [8, 16], "depth": [1]})
+    assert space.size == 2
+    for genome in ((0,), (0, 1), (2, 0), (-1, 0), (0, 0, 0)):
         with pytest.raises(BadInputError, match="none of this search"):
-            width_space(28).check(genome)
+            space.check(genome)
+
+
+@pytest.mark.parametrize("empty", [{}, {"width": []}])
+def test_a_space_without_networks_is_refused(empty: dict[str, list[int]]) -> None:
+    with pytest.raises(BadInputError, match="has no networks"):
+        choices(empty)
+
+
+@pytest.mark.parametrize("network", [3, {"width": {8}}, {"width": float("nan")}, None])
+def test_a_network_that_is_no_json_object_is_refused(network: object) -> None:
+    space = Space((1,), True, lambda _genome: network)
+    with pytest.raises(BadInputError, match=r"the network of the genome \[0\] is no JSON object"):
+        space.describe((0,))
+
+
+def test_a_network_is_described_as_it_will_be_read_again() -> None:
+    assert choices({"kernels": [(3, 5)]}).describe((0,)) == {"kernels": [3, 5]}

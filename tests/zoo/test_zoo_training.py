@@ -9,7 +9,7 @@ import pytest
 
 from deploy import zoo
 from deploy.cli.main import run
-from deploy.models.multihead_mobilenetv3 import fashion_mnist
+from deploy.models.datasets import fashion_mnist
 
 NAME = "multihead-mobilenetv3"
 PROJECT = f"models:{NAME}"

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 from deploy.reporting.charts.pareto import IS_OPTIMAL, OPTIMAL, pareto_points
 from deploy.reporting.charts.vega import Chart, Spec, coloured, document, quantity
 from deploy.searching.documents import ACCURACY, CYCLES, Candidate, SearchResult
-from deploy.searching.space import blocks_text, widths_text
 
 _HEIGHT = 340
 # Paul Tol's bright scheme: distinct for colour-blind readers, on white and on black.
-_COLOURS = {"1: widths": "#4477aa", "2: blocks": "#ee6677"}
+_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 
 
 def charts(result: SearchResult, candidates: Sequence[Candidate]) -> Iterator[Chart]:
     """Accuracy against cycles: every trained candidate a point, those of the front filled and joined."""
     optimal = {entry.number for entry in result.front}
+    stages = [f"{number}: {name}" for number, name in enumerate(result.stages, start=1)]
     rows = [
         {
+            **candidate.columns,
             "network": candidate.number,
-            "stage": "1: widths" if candidate.stage == 1 else "2: blocks",
-            "widths": widths_text(network := candidate.network.network()),
-            "blocks": blocks_text(network),
+            "stage": stages[candidate.stage - 1],
             "cycles": candidate.value(CYCLES),
             "accuracy": candidate.value(ACCURACY),
             OPTIMAL: "yes" if candidate.number in optimal else "no",
@@ -47,7 +47,7 @@ def charts(result: SearchResult, candidates: Sequence[Candidate]) -> Iterator[Ch
                 "transform": [{"filter": IS_OPTIMAL}],
                 "mark": {"type": "line", "interpolate": "step-after", "color": "#888888", "strokeDash": [4, 3]},
             },
-            pareto_points(coloured("stage", _COLOURS, _COLOURS)),
+            pareto_points(coloured("stage", dict(zip(stages, cycle(_COLOURS), strict=False)), stages)),
         ],
     }
     summary = f"Accuracy against cycles: {len(rows)} trained networks, the {len(optimal)} of the front filled."

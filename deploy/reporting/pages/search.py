@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.files import write_text
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.search import charts
-from deploy.reporting.data.search_table import HEADINGS, NUMERIC, remarks, row
+from deploy.reporting.data.search_table import headings, remarks, row
 from deploy.reporting.pages.page import page
 from deploy.searching.documents import Candidate, SearchResult
 
@@ -39,8 +39,7 @@ def render(result: SearchResult, candidates: Sequence[Candidate], library: str) 
         library,
         version=result.settings.versions.get("deploy", ""),
         result=result,
-        headings=HEADINGS,
-        numeric=NUMERIC,
+        headings=headings(result),
         rows=[row(entry, result) for entry in result.front],
         remarks=remarks(result),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.reporting.data.search_table import HEADINGS, NUMERIC, remarks, row
+from deploy.reporting.data.search_table import headings, remarks, row
 from deploy.reporting.text.tables import column, table_of
 from deploy.searching.documents import SearchResult
 
@@ -17,8 +17,8 @@ def print_search(result: SearchResult, console: Console) -> None:
     limit = result.settings.limit_cycles
     within = f", at most {limit:,} cycles" if limit else ""
     columns = (
-        column(heading, justify="right" if index in NUMERIC else "left", no_wrap=True)
-        for index, heading in enumerate(HEADINGS)
+        column(heading, justify="right" if numeric else "left", no_wrap=True)
+        for heading, numeric in headings(result)
     )
     table = table_of(f"Pareto front on {result.settings.npu}{within}", *columns)
     for entry in result.front:

@@ -1,4 +1,4 @@
-"""The five additions of FeatherFace V2 Ultra: exchange between levels that needs next to no parameters."""
+"""The five additions of the network: exchange between levels that needs next to no parameters."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _strength(x: Any) -> Any:
     return channel_mean(global_average(x))
 
 
-class DynamicWeightSharing(Inlined):  # type: ignore[misc]
+class DynamicWeightSharing(Inlined):
     """Neighbouring levels share features as far as they resemble each other.
 
     Similarity is the product of their global averages, channel by channel; a learned scale and offset a channel

@@ -1,4 +1,4 @@
-"""Real inputs for a face detector: synthetic scenes to calibrate and to try it with."""
+"""Synthetic scenes to train, calibrate and try a face detector with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.files import replacing, write_text
-from deploy.models.face_detection import synthetic
+from deploy.files import write_text
+from deploy.models.datasets import synthetic_faces
+from deploy.models.datasets.npz import write_npz
+from deploy.models.face_detection.scene import Scene
 
 INPUT_NAME: Final = "image"
 TRAINED_SIZE: Final = 128
@@ -22,14 +24,19 @@ _MOST: Final = 10_000
 _FEWEST: Final = 8
 
 
-def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[synthetic.Scene, ...]:
+def training_scene(size: int, seed: int) -> Scene:
+    """A scene of the training part, the same for the same arguments."""
+    return synthetic_faces.scene("train", size, seed)
+
+
+def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[Scene, ...]:
     """The first test scenes, with faces and photographs that no training scene has."""
-    return tuple(synthetic.scene("test", size, seed) for seed in range(count))
+    return tuple(synthetic_faces.scene("test", size, seed) for seed in range(count))
 
 
 def calibration(size: int, count: int = CALIBRATION_SCENES) -> NDArray[np.float32]:
     """Scenes of the training part to choose quantization ranges with, float32 [count, size, size, 3] in [0, 1]."""
-    scenes = (synthetic.scene("train", size, _FIRST_CALIBRATION_SEED + i).image for i in range(count))
+    scenes = (training_scene(size, _FIRST_CALIBRATION_SEED + i).image for i in range(count))
     return np.stack([image.astype(np.float32) / np.float32(255) for image in scenes])
 
 
@@ -61,13 +68,8 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
         raise BadInputError(f"{count} test images asked for, there are 1 to {_MOST:,}")
     scenes = test_scenes(count)
     files = folder / "calibration.npz", folder / "test.npz", folder / "faces.json"
-    _write_npz(files[0], calibration(TRAINED_SIZE))
-    _write_npz(files[1], np.stack([scene.image for scene in scenes]))
+    write_npz(files[0], {INPUT_NAME: calibration(TRAINED_SIZE)})
+    write_npz(files[1], {INPUT_NAME: np.stack([scene.image for scene in scenes])})
     faces = [{"boxes": scene.boxes.tolist(), "landmarks": scene.landmarks.tolist()} for scene in scenes]
     write_text(files[2], json.dumps({"size": TRAINED_SIZE, "images": faces}) + "\n")
     return files
-
-
-def _write_npz(path: Path, images: NDArray[Any]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **{INPUT_NAME: images})

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import NotInstalledError
 from deploy.models.face_detection.anchors import Floats
+from deploy.models.face_detection.scene import Scene
 
 CROP: Final = 25
 """Height and width of the faces in pixels."""
@@ -48,21 +49,6 @@ _TRIES = 20
 _CLUTTERED = 0.5
 """Probability of forms drawn into a background."""
 _MOST_FORMS = 10
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One image and what is in it.
-
-    Attributes:
-        image: uint8 [size, size, 3].
-        boxes: left, top, right, bottom as fractions of the image, float64 [N, 4].
-        landmarks: x, y of five points, float64 [N, 5, 2].
-    """
-
-    image: NDArray[np.uint8]
-    boxes: Floats
-    landmarks: Floats
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,451 @@
+"""The pipeline as functions: quantize, compile, verify, run and evaluate, for notebooks, test suites and programs.
+
+The command line, the pytest plugin and model projects call the same. ``import deploy`` offers these names, too,
+and imports nothing of it before one of them is used. What goes wrong is a :class:`deploy.errors.DeployError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+if TYPE_CHECKING:
+    from deploy.build_folder import BuildFolder
+    from deploy.compiling.compile_options import CompileOptions
+    from deploy.compiling.compiler import Compiler
+    from deploy.evaluating.documents import EvaluationDocument
+    from deploy.judging.answer import Answerer
+    from deploy.judging.inputs import Given
+    from deploy.judging.opinion import OracleChoice
+    from deploy.judging.samples import Stacked
+    from deploy.judging.verdict import Verdict
+    from deploy.quantizing.model_source import ModelSource
+    from deploy.quantizing.quantization import Quantized
+    from deploy.targets.target_run import TargetRun
+    from deploy.tflite.model import Model
+    from deploy.verifying.verification import Verification
+
+DEFAULT_NPU = "U55-128"
+
+HOST = "host"
+"""The target that needs no machine: the NPU model on this computer."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Say nothing."""
+
+
+class VerifyKeywords(TypedDict, total=False):
+    """Options of :func:`verification`."""
+
+    labels: Path | None
+    count: int | None
+    oracle: OracleChoice
+    tolerance: float | None
+    layers: bool
+    counters: Path | None
+
+
+class RunKeywords(TypedDict, total=False):
+    """Options of :func:`target_run`."""
+
+    firmware: str | None
+    fvp: str | None
+    port: str | None
+    baud: int
+    labels: Path | None
+    count: int | None
+    jobs: int | None
+    tolerance: float | None
+    timeout_s: float | None
+    timing: bool
+    scheduler: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came back from a target.
+
+    Attributes:
+        outputs: output name -> raw values ``[inputs, *shape]`` of the model's dtype.
+        verdict: what they are worth, as ``deploy run-fvp --json`` writes it.
+    """
+
+    outputs: Stacked
+    verdict: Verdict
+
+
+def quantize(
+    model: str | Path | ModelSource,
+    calibration: str | Path | None = None,
+    *,
+    assignments: Sequence[str] = (),
+    samples: int | None = None,
+    io: str | None = None,
+    verbose: bool = False,
+    again: str = "deploy quantize MODEL",
+    progress: Progress = silent,
+) -> Quantized:
+    """Quantize a float model to int8 with real data.
+
+    Args:
+        model: ``.keras``, ``.h5``, a SavedModel folder, ``FILE.py:function`` or ``models:NAME``.
+        calibration: ``.npz``, ``.npy``, a folder of images, ``FILE.py:function`` or ``random``; None for the data
+            that ``models:NAME`` brings.
+        assignments: options of the network, ``KEY=VALUE`` each.
+        samples: calibration samples; None for 200.
+        io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
+        verbose: let TensorFlow print.
+        again: the command that a hint about missing data completes.
+        progress: called as float and quantized model are compared.
+
+    Raises:
+        BadInputError: model or data cannot be used.
+        NotInstalledError: TensorFlow is missing.
+    """
+    from deploy.errors import BadInputError
+    from deploy.quantizing.from_source import quantize_source
+    from deploy.quantizing.model_source import ModelKind
+
+    source = _source(model, assignments)
+    if source.kind is ModelKind.TFLITE:
+        raise BadInputError(
+            f"{source.text}: a TFLite file cannot be quantized any more",
+            hints=["pass the Keras model it comes from"],
+        )
+    return quantize_source(
+        source,
+        None if calibration is None else str(calibration),
+        samples=samples,
+        io=io,
+        verbose=verbose,
+        again=again,
+        advance=progress,
+    )
+
+
+def compile(  # noqa: A001 - the verb's name
+    model: str | Path | Model | Quantized | ModelSource,
+    npu: str | CompileOptions = DEFAULT_NPU,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    source: str = "the model",
+    calibration: str | Path | None = None,
+    assignments: Sequence[str] = (),
+    samples: int | None = None,
+    io: str | None = None,
+    system_config: str | None = None,
+    memory_mode: str | None = None,
+    optimise: str | None = None,
+    sram_limit: int | str | None = None,
+    compiler: Compiler | None = None,
+) -> BuildFolder:
+    """Compile a model for an NPU and write its build folder, whole or not at all.
+
+    Args:
+        model: what :func:`quantize` takes or returns, a ``.tflite`` file, or a model that was read from one.
+        npu: ``U55-128`` and so on; or complete options, which stand for those below.
+        output: build folder; None for ``build/<model>-<npu>`` in the working folder. An existing build folder is
+            replaced.
+        name: of the model in reports; None for the file's.
+        source: names in errors a model that is not named as a file.
+        calibration: for float models, as :func:`quantize` takes it.
+        assignments: as :func:`quantize` takes them.
+        samples: as :func:`quantize` takes them.
+        io: as :func:`quantize` takes it.
+        system_config: section of ``Arm/vela.ini``; None for the NPU's default.
+        memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.
+        optimise: ``Performance`` (None) or ``Size``.
+        sram_limit: most SRAM that it may take, in bytes or as ``512K``; None for the board's.
+        compiler: what runs Vela; None for a process of its own.
+
+    Raises:
+        BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
+        NotInstalledError: Vela, or for a float model TensorFlow, is missing.
+    """
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import VELA
+    from deploy.hardware.npus import npu_named
+    from deploy.quantizing.model_source import ModelKind, ModelSource
+    from deploy.quantizing.quantization import Quantized
+    from deploy.tflite import read
+
+    options = (
+        compile_options(
+            npu_named(npu),
+            system_config=system_config,
+            memory_mode=memory_mode,
+            optimise=optimise,
+            sram_limit=sram_limit,
+        )
+        if isinstance(npu, str)
+        else npu
+    )
+    if isinstance(model, str | Path | ModelSource):
+        named = _source(model, assignments)
+        source, name = named.text, name or named.name
+        output = Path(output or default_folder(name, options))
+        check_replaceable(output)
+        again = f"deploy compile {source} --npu {options.npu.name}"
+        model = (
+            read(named.path)
+            if named.kind is ModelKind.TFLITE
+            else quantize(named, calibration, samples=samples, io=io, again=again)
+        )
+    extra: dict[str, bytes] = {}
+    notes: tuple[str, ...] = ()
+    if isinstance(model, Quantized):
+        source, notes = model.document.model, model.document.warnings
+        extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
+        if model.floating is not None:
+            extra[FLOAT_MODEL] = model.floating
+        model = model.model
+    name = name or "model"
+    return compile_model(
+        model,
+        options,
+        Path(output or default_folder(name, options)),
+        name=name,
+        source=source,
+        extra=extra,
+        notes=notes,
+        compiler=compiler or VELA,
+    )
+
+
+def open_build(folder: str | Path) -> BuildFolder:
+    """Open a build folder that was compiled before.
+
+    Raises:
+        BadInputError: it is none, or it is damaged.
+    """
+    from deploy.build_folder import BuildFolder
+
+    return BuildFolder.open(Path(folder))
+
+
+def verification(
+    build: BuildFolder,
+    inputs: Given = None,
+    *,
+    labels: Path | None = None,
+    count: int | None = None,
+    oracle: OracleChoice = "auto",
+    tolerance: float | None = None,
+    layers: bool = False,
+    counters: Path | None = None,
+) -> Verification:
+    """What :func:`verify` runs, for callers who want a document of its errors, too.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: ``.npz`` or ``.npy``; input name -> array ``[samples, *shape]`` of the model's dtype; the array
+            alone for a model with one input; None for made-up data.
+        labels: ``.json`` with class names and true labels.
+        count: how many inputs; None for all that are given, or four made-up ones.
+        oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
+        tolerance: largest difference that passes, in LSB; None for 1.
+        layers: compare operator by operator, too.
+        counters: ``.csv`` to write the counters of every NPU operation to.
+    """
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.verifying.verification import Verification, VerifyOptions
+
+    options = VerifyOptions(
+        inputs=inputs,
+        labels=labels,
+        count=count,
+        oracle=oracle,
+        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        layers=layers,
+        counters=counters,
+    )
+    return Verification(build, options)
+
+
+def verify(
+    build: BuildFolder,
+    inputs: Given = None,
+    *,
+    progress: Progress = silent,
+    **options: Unpack[VerifyKeywords],
+) -> Verdict:
+    """Run inputs through the NPU model on this host, and hold its outputs to the reference kernels.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: as :func:`verification` takes them.
+        progress: called as inputs are done.
+        **options: of :func:`verification`.
+
+    Raises:
+        BadInputError: build, inputs or options do not fit together.
+        NotInstalledError: an oracle is missing.
+        TargetError: the NPU model refused the command stream.
+    """
+    return verification(build, inputs, **options).run(progress)
+
+
+def target_run(
+    build: BuildFolder,
+    inputs: Given = None,
+    *,
+    firmware: str | None = None,
+    fvp: str | None = None,
+    port: str | None = None,
+    baud: int = 115200,
+    labels: Path | None = None,
+    count: int | None = None,
+    jobs: int | None = None,
+    tolerance: float | None = None,
+    timeout_s: float | None = None,
+    timing: bool = False,
+    scheduler: str | None = None,
+) -> TargetRun:
+    """What :func:`run` runs, for callers who want a document of its errors, too.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: as :func:`verification` takes them; None for one made-up input.
+        firmware: ``runner`` (Arm's prebuilt TFLM runner; None), ``npu`` or ``tflm`` (rendered), or an ELF's path.
+        fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
+        port: serial port of a board that runs the firmware already; no simulator is started then.
+        baud: bits per second on that port.
+        labels: ``.json`` with class names and true labels.
+        count: how many inputs; None for all that are given.
+        jobs: machines side by side; None for one a core.
+        tolerance: largest difference that passes, in LSB; None for 1.
+        timeout_s: seconds that a boot may take; None for 120, more for large models.
+        timing: whether Arm's FVP has to count the NPU's cycles.
+        scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
+    """
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.targets.simulated_target import RUNNER
+    from deploy.targets.target_run import RunOptions, TargetRun
+
+    options = RunOptions(
+        firmware=firmware or RUNNER,
+        fvp=fvp,
+        port=port,
+        baud=baud,
+        inputs=inputs,
+        labels=labels,
+        count=count,
+        jobs=jobs,
+        tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        timeout_s=timeout_s,
+        timing=timing,
+        scheduler=scheduler,
+    )
+    return TargetRun(build, options)
+
+
+def run(
+    build: BuildFolder, inputs: Given = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
+) -> Run:
+    """Boot a build on a simulator, or reach the board that runs it; feed inputs, and judge the raw answers.
+
+    A verdict that does not pass is no error: it is for the caller to look at.
+
+    Args:
+        build: what :func:`compile` returns.
+        inputs: as :func:`target_run` takes them.
+        progress: called as answers arrive.
+        **options: of :func:`target_run`.
+
+    Raises:
+        BadInputError: build, inputs and options do not fit together.
+        NotInstalledError: simulator or firmware are missing.
+        TargetError: there was no complete answer.
+    """
+    running = target_run(build, inputs, **options)
+    verdict = running.run(progress)
+    return Run(running.outputs, verdict)
+
+
+def evaluate(
+    build: BuildFolder,
+    data: str | Path,
+    *,
+    labels: Path | None = None,
+    head: str | None = None,
+    model: str | Path | ModelSource | None = None,
+    assignments: Sequence[str] = (),
+    count: int | None = None,
+    top_k: int | None = None,
+    fail_below: str | None = None,
+    max_drop: str | None = None,
+    save_wrong: Path | None = None,
+    target: str = HOST,
+    firmware: str | None = None,
+    jobs: int | None = None,
+    timeout_s: float | None = None,
+    progress: Progress = silent,
+) -> EvaluationDocument:
+    """Classify a labelled set with the float model, the quantized reference and the target; count what is right.
+
+    Args:
+        build: what :func:`compile` returns.
+        data: ``.npz``, a folder of class folders, or ``FILE.py:function``.
+        labels: ``.json`` with class names and true labels.
+        head: the output that labels without a name are for.
+        model: the float model; None for the one that the build keeps.
+        assignments: options of that model's network, ``KEY=VALUE`` each.
+        count: how many inputs; None for all.
+        top_k: also count the true class among so many.
+        fail_below: limit of the target's accuracy, ``90%``; the document says whether it is broken.
+        max_drop: limit of what is lost against the float model, in percentage points.
+        save_wrong: folder for inputs that only the target gets wrong.
+        target: ``host`` (the NPU model alone), or a simulator as :func:`target_run` takes it.
+        firmware: what that simulator boots.
+        jobs: machines side by side.
+        timeout_s: seconds that a boot may take.
+        progress: called with (inputs done, total as far as it is known).
+
+    Raises:
+        BadInputError: build, data or options do not fit together.
+        NotInstalledError: something that was asked for is missing.
+        TargetError: the target gave no complete answer.
+    """
+    from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
+    from deploy.evaluating.limits import parse_limits
+
+    options = EvaluateOptions(
+        data=str(data),
+        labels=labels,
+        output=head,
+        model=None if model is None else _source(model, assignments),
+        count=count,
+        top_k=top_k,
+        limits=parse_limits(fail_below, max_drop),
+        save_wrong=save_wrong,
+    )
+    answerer: Answerer | None = None
+    if target != HOST:
+        from deploy.targets.session import Session, TargetOptions
+        from deploy.targets.simulated_target import RUNNER
+
+        machine = TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s)
+        answerer = Session(build, machine)
+    return Evaluation(build, options, answerer).run(progress)
+
+
+def _source(model: str | Path | ModelSource, assignments: Iterable[str]) -> ModelSource:
+    from deploy.quantizing import model_source
+
+    if isinstance(model, model_source.ModelSource):
+        return model
+    return model_source.parse(str(model), tuple(assignments))
+
+
+def default_folder(name: str, options: CompileOptions, project: Path = Path()) -> Path:
+    """Where the build of a model goes in a project when no folder is named."""
+    return project / "build" / f"{name}-{options.npu.name.lower()}"

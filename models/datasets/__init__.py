@@ -1,0 +1,1 @@
+"""Data sets that the model projects are trained, calibrated and measured with."""

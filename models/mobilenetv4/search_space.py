@@ -1,0 +1,186 @@
+"""What a search chooses from: small networks of universal inverted bottlenecks for 28x28 images, in two stages.
+
+Stage 1 fixes every block to a 3x3 depthwise convolution behind an expansion by 4 and searches the channels of the
+stages. Stage 2 fixes the channels and searches, block by block, which of the two depthwise convolutions are there
+and whether their kernels are 3x3 or 5x5 (Qin et al., arXiv:2404.10518).
+
+Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.build_folder import Document
+from deploy.errors import BadInputError
+from deploy.models.mobilenetv4.blocks import UIB, Network
+from deploy.searching.problem import Stage
+from deploy.searching.space import Description, Genome, Space
+
+SIZES: Final = (28, 56)
+"""Heights and widths of the input that the networks exist for, in pixels."""
+
+WIDTHS: Final = ((8, 16, 24, 32, 40), (16, 24, 32, 48, 64), (32, 48, 64, 96, 128))
+"""Channels to choose from, stage by stage."""
+
+BLOCKS: Final = 2
+"""Blocks a stage; the first one of a stage halves height and width, but at 28x28 not that of the first stage."""
+
+KERNELS: Final = tuple((start, middle) for start in (0, 3, 5) for middle in (0, 3, 5))
+"""Depthwise kernels before and behind the expansion, 0 for none: FFN, IB, ConvNext and ExtraDW."""
+
+_STEM = 16
+_FEATURES = 128
+_EXPANSION = 4.0
+_PLAIN = (0, 3)
+
+
+class BlockRecord(Document):
+    """One universal inverted bottleneck.
+
+    Attributes:
+        kind: ``IB``, ``ConvNext``, ``ExtraDW`` or ``FFN``.
+        start: kernel of the depthwise convolution before the expansion, 0 for none.
+        middle: kernel of the one behind it, 0 for none.
+        stride: 1 or 2.
+        expansion: inner channels by input channels.
+        channels: of the output.
+    """
+
+    kind: str
+    start: int
+    middle: int
+    stride: int
+    expansion: float
+    channels: int
+
+
+class NetworkRecord(Document):
+    """A network as documents hold it; :meth:`network` gives what ``build_network`` takes.
+
+    Attributes:
+        size: height and width of the input in pixels.
+        stem: channels of the first convolution.
+        stages: blocks, stage by stage.
+        features: of the 1x1 layer between pooling and classifier.
+    """
+
+    size: int
+    stem: int
+    stages: tuple[tuple[BlockRecord, ...], ...]
+    features: int
+
+    @classmethod
+    def of(cls, network: Network) -> NetworkRecord:
+        """The record of a network."""
+        stages = tuple(
+            tuple(
+                BlockRecord(
+                    kind=block.kind,
+                    start=block.start,
+                    middle=block.middle,
+                    stride=block.stride,
+                    expansion=block.expansion,
+                    channels=block.channels,
+                )
+                for block in stage
+                if isinstance(block, UIB)
+            )
+            for stage in network.stages
+        )
+        return cls(size=network.size, stem=network.stem, stages=stages, features=network.features)
+
+    def network(self) -> Network:
+        """The network of a record."""
+        stages = tuple(
+            tuple(UIB(one.start, one.middle, one.stride, one.expansion, one.channels) for one in stage)
+            for stage in self.stages
+        )
+        return Network(stem=self.stem, stages=stages, size=self.size, features=self.features)
+
+
+def stages(size: int) -> tuple[Stage, Stage]:
+    """Both stages.
+
+    Args:
+        size: of the input, one of ``SIZES``.
+
+    Raises:
+        BadInputError: another size.
+    """
+    return Stage("widths", width_space(size)), Stage("blocks", lambda best: block_space(network_of(best)))
+
+
+def described(network: Network) -> Description:
+    """The network as a :class:`NetworkRecord` in JSON."""
+    return NetworkRecord.of(network).model_dump(mode="json")
+
+
+def network_of(description: Description) -> Network:
+    """The network of a :class:`NetworkRecord` in JSON."""
+    return NetworkRecord.model_validate(description).network()
+
+
+def width_space(size: int) -> Space:
+    """Stage 1: the channels of every stage.
+
+    Args:
+        size: of the input, one of ``SIZES``.
+
+    Raises:
+        BadInputError: another size.
+    """
+    if size not in SIZES:
+        raise BadInputError(f"--size {size}: must be {' or '.join(map(str, SIZES))}")
+
+    def network(genome: Genome) -> Description:
+        channels = [choices[gene] for choices, gene in zip(WIDTHS, genome, strict=True)]
+        return described(_network(size, channels, [_PLAIN] * (BLOCKS * len(WIDTHS))))
+
+    return Space(tuple(len(choices) for choices in WIDTHS), True, network)
+
+
+def block_space(widths: Network) -> Space:
+    """Stage 2: the depthwise convolutions of every block of a network of stage 1.
+
+    A block that halves height and width has one at least. That network itself is known.
+    """
+    channels = channels_of(widths)
+    strides = [block.stride for stage in widths.stages for block in stage if isinstance(block, UIB)]
+    choices = [KERNELS if stride == 1 else KERNELS[1:] for stride in strides]
+
+    def network(genome: Genome) -> Description:
+        kernels = [options[gene] for options, gene in zip(choices, genome, strict=True)]
+        return described(_network(widths.size, channels, kernels))
+
+    plain = tuple(options.index(_PLAIN) for options in choices)
+    return Space(tuple(len(options) for options in choices), False, network, known=plain)
+
+
+def channels_of(network: Network) -> list[int]:
+    """Channels of the stages."""
+    return [stage[-1].channels for stage in network.stages]
+
+
+def widths_text(network: Network) -> str:
+    """``16-32-64``: channels of the stages."""
+    return "-".join(str(channels) for channels in channels_of(network))
+
+
+def blocks_text(network: Network) -> str:
+    """``-3 35/5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
+    return "/".join(
+        " ".join(f"{block.start or '-'}{block.middle or '-'}" for block in stage if isinstance(block, UIB))
+        for stage in network.stages
+    )
+
+
+def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> Network:
+    """``kernels``: one pair a block, over all stages."""
+    remaining = iter(kernels)
+    stages = []
+    for i, width in enumerate(channels):
+        first = size // SIZES[0] if i == 0 else 2
+        strides = [first, *[1] * (BLOCKS - 1)]
+        stages.append(tuple(UIB(*next(remaining), stride, _EXPANSION, width) for stride in strides))
+    return Network(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)
