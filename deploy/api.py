@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deploy.quantizing.model_source import ModelSource
     from deploy.quantizing.quantization import Quantized
     from deploy.targets.target_run import TargetRun
-    from deploy.tflite.model import Model
+    from deploy.tflite import Model
     from deploy.verifying.verification import Verification
 
 DEFAULT_NPU = "U55-128"

@@ -12,7 +12,7 @@ from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.quantizing.quantization import Quantized
-    from deploy.tflite.model import Model
+    from deploy.tflite import Model
 
 COMPILE_EPILOG = """Examples:
 

@@ -8,8 +8,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deploy.compiling.debug_database import Scheduled
+if TYPE_CHECKING:
+    from deploy.compiling.debug_database import Scheduled
 
 Cell = str | float | int
 

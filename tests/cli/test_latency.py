@@ -1,5 +1,7 @@
 """What begins before it is needed changes nothing but the time."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,10 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
         vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)
     assert children() == before
+
+
+def test_nothing_heavy_is_imported_before_vela_starts() -> None:
+    script = "import sys, deploy.cli.compile, deploy.cli.latency, deploy.compiling.vela, deploy.processes.warm\n"
+    script += "print(*{'numpy', 'pydantic', 'deploy.tflite', 'rich'}.intersection(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
