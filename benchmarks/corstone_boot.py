@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
 INPUT_BYTES = 1 << 20
@@ -37,7 +37,7 @@ def boot(model: Path, macs: int, folder: Path) -> tuple[float, dict[str, float],
     """One run: wall time, parts in seconds, number of register accesses."""
     data = folder / "input.bin"
     data.write_bytes(os.urandom(INPUT_BYTES))
-    command = [sys.executable, "-P", "-m", "deploy.corstone", "-a", str(runner_path(npu_config(f"U55-{macs}")))]
+    command = [sys.executable, "-P", "-m", "deploy.corstone", "-a", str(runner_path(npu_named(f"U55-{macs}")))]
     command += ["--data", f"{model}@0x90000000", "--data", f"{data}@0x92000000"]
     command += ["--dump", f"cpu0={folder}/output.bin@Memory:0x93000000,64", "--stat", "--timelimit", "60"]
     command += ["-C", f"ethosu.num_macs={macs}", "-C", "mps3_board.uart0.out_file=-"]
@@ -62,7 +62,7 @@ def main() -> None:
     model, macs = arguments.model, arguments.macs
     if model.is_dir():
         build = BuildFolder.open(model)
-        model, npu = build.compiled, npu_config(build.document.npu)
+        model, npu = build.compiled, npu_named(build.document.npu)
         if npu.family != "U55":
             sys.exit(f"{arguments.model} is for {npu.name}; this measures Ethos-U55")
         macs = npu.macs

@@ -20,15 +20,17 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.firmware_project import firmware_build
-from deploy.hardware.npus import npu_config
-from deploy.judging.inputs import Sample, load_inputs, random_inputs
+from deploy.hardware.npus import npu_named
+from deploy.judging.build_models import Models, read_models
+from deploy.judging.inputs import load_inputs, random_inputs
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
+from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_link import FirmwareLink
-from deploy.targets.firmware_target import Expectations, FirmwareTarget
+from deploy.targets.firmware_target import FirmwareTarget
 from deploy.targets.protocol import Type, packed
 from deploy.targets.runner_target import RunnerTarget
-from deploy.targets.target_run import Models, read_models
 from deploy.verifying.npu_inference import NpuInference
 
 UART_ROUNDS = 30
@@ -98,10 +100,10 @@ def runner_answers(
     build: BuildFolder, models: Models, simulator: Simulator, samples: tuple[Sample, ...]
 ) -> Iterator:
     """Arm's runner: one boot an input, one after another."""
-    npu = npu_config(build.document.npu)
+    npu = npu_named(build.document.npu)
     target = RunnerTarget(
         simulator,
-        runner_firmware.runner_path(npu, *([simulator.board] if hasattr(simulator, "board") else [])),
+        runner_firmware.runner_path(npu, simulator.fvp),
         build.compiled,
         macs=npu.macs,
         inputs=models.inputs,
@@ -115,7 +117,7 @@ def runner_answers(
 def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> None:
     """Print one build's numbers."""
     build = BuildFolder.open(path)
-    npu, models = npu_config(build.document.npu), read_models(build)
+    npu, models = npu_named(build.document.npu), read_models(build)
     found = load_inputs(inputs, models.compiled, count) if inputs else random_inputs(models.compiled, count)
     samples = found.samples
     simulator = find(npu, "open")

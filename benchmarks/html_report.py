@@ -28,7 +28,7 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder
 build = BuildFolder.open(Path(sys.argv[1]))
 wall, cpu = time.perf_counter(), time.process_time()
-from deploy.reporting.html import write_report
+from deploy.reporting.pages.build import write_report
 write_report(build)
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
@@ -51,10 +51,10 @@ def writing(build: Path) -> None:
 
 def bundling() -> None:
     """Seconds for taking Vega's JavaScript out of its package, once a version and user."""
-    from deploy.reporting import chart_library
+    from deploy.reporting.charts import library
 
     wall, cpu = time.perf_counter(), time.process_time()
-    chart_library._bundle()
+    library._bundle()
     print(
         f"charting library bundled in {time.perf_counter() - wall:.2f} s wall, "
         f"{time.process_time() - cpu:.2f} s CPU, once a version (measured)"

@@ -6,13 +6,13 @@ Prints for each kind of operation how many operators were compared, the median o
     python benchmarks/npu_cycles.py [--npu U55-128 ...] [--every 12] [--list] [MODEL.tflite ...]
 
 By default a sample of the small networks of the tests; models on the command line are compiled as well, and
-``--build FOLDER`` adds a folder that ``deploy compile`` wrote and named after its NPU (``build/demo/u55-128``).
+``--build FOLDER`` adds a folder that ``deploy compile`` wrote.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import itertools
 import sys
 import tempfile
 from collections import defaultdict
@@ -23,16 +23,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
-from deploy.compiling.debug_database import parse_debug_database
-from deploy.compiling.vela_reports import debug_table
-from deploy.hardware.npus import NpuConfig, npu_config
+from deploy.compiling import vela
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import Compiler
+from deploy.compiling.debug_database import DebugDatabase
+from deploy.hardware.npus import npu_named
 from deploy.npu import Architecture
-from deploy.npu.stream.decoder import decode
-from deploy.npu.stream.operations import DmaOperation
+from deploy.npu.program import decode, record
+from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.payload import parse_payload
-from deploy.npu.timing.statistics import Statistics, record
+from deploy.npu.timing.statistics import Statistics
 from deploy.tflite import model as tflite_model
+from deploy.tflite.model import Model
+from deploy.tflite.npu_operators import npu_operators
 
 QUANTILES = (10, 50, 90)
 
@@ -56,34 +61,16 @@ class Compared:
     vela: int
 
 
-def compile_for(source: Path, config: NpuConfig, folder: Path) -> tuple[Path, str]:
-    """The compiled model and the text of Vela's debug database."""
-    from ethosu.vela import vela
-
-    words = [str(source), "--accelerator-config", config.accelerator, "--output-dir", str(folder)]
-    words += ["--config", "Arm/vela.ini", "--system-config", config.system_config]
-    words += ["--memory-mode", config.memory_mode, "--enable-debug-db", "--verbose-performance"]
-    with silenced(), contextlib.suppress(SystemExit):
-        vela.main(words)
-    return folder / f"{source.stem}_vela.tflite", (folder / f"{source.stem}_debug.xml").read_text()
-
-
-def compare(name: str, source: Path, target: Path, debug: str, npu: str) -> tuple[list[Compared], int, int]:
+def compare(name: str, compiled: Model, database: DebugDatabase, npu: str) -> tuple[list[Compared], int, int]:
     """Compare one network; also the totals of both."""
-    model = tflite_model.read(target)
-    config = npu_config(npu)
+    config = npu_named(npu)
     architecture = Architecture(config.family, config.macs)
-    database = parse_debug_database(debug, tflite_model.read(source))
-    vela = {int(row["id"]): int(row["op_cycles"] or 0) for row in debug_table(debug, "perf")}
+    vela = {operation.number: operation.cycles for operation in database.operations}
     ours: dict[int, int] = defaultdict(int)
     kinds: dict[int, str] = {}
     statistics = Statistics()
-    operators = [operator for operator in model.operators if operator.code == "ethos-u"]
-    for number, operator in enumerate(operators):
-        stream = model.tensors[operator.inputs[0]].data
-        if stream is None:
-            continue
-        for operation in decode(parse_payload(stream.tobytes()).stream, architecture).operations:
+    for number, operator in enumerate(npu_operators(compiled)):
+        for operation in decode(parse_payload(operator.payload_bytes).stream, architecture).operations:
             entry = record(operation, architecture)
             statistics.records.append(entry)
             if isinstance(operation, DmaOperation):
@@ -119,21 +106,22 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        for source in sources:
-            for npu in options.npu:
-                target, debug = compile_for(source, npu_config(npu), Path(folder) / npu)
-                entries, ours, vela = compare(source.stem, source, target, debug, npu)
+        with vela.starting() as run:
+            for source, npu in itertools.product(sources, options.npu):
+                compiled = Compiler(run).compile(tflite_model.read(source), compile_options(npu_named(npu)))
+                entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
                 found += entries
                 if source in options.models:
-                    print(f"{source.stem} on {npu}: {ours} cycles, Vela {vela}, ratio {ours / max(vela, 1):.2f}")
-    for build in options.build:
-        npu = npu_config(build.name).name
-        debug = (build / "vela" / "model_debug.xml").read_text()
-        entries, ours, vela = compare(
-            build.parent.name, build / "source.tflite", build / "model_vela.tflite", debug, npu
+                    print(
+                        f"{source.stem} on {npu}: {ours} cycles, Vela {theirs}, ratio {ours / max(theirs, 1):.2f}"
+                    )
+    for path in options.build:
+        build = BuildFolder.open(path)
+        entries, ours, theirs = compare(
+            build.document.model, build.compiled_model, build.debug, build.document.npu
         )
         found += entries
-        print(f"{build}: {ours} cycles, Vela {vela}, ratio {ours / max(vela, 1):.2f}")
+        print(f"{path}: {ours} cycles, Vela {theirs}, ratio {ours / max(theirs, 1):.2f}")
     if options.list:
         for entry in found:
             ratio = entry.ours / entry.vela

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from deploy.chatter import silenced
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.weights import cache as weight_cache
+from deploy.npu.execution.weight_cache import PreparedWeights, WeightCache
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
@@ -60,7 +60,7 @@ def build(folder: Path) -> list[Path]:
 
 
 def compiled(path: Path, npu: str, folder: Path) -> Path:
-    accelerator = npu_config(npu).accelerator
+    accelerator = npu_named(npu).accelerator
     words = ["-m", "ethosu.vela", str(path), "--accelerator-config", accelerator, "--output-dir", str(folder)]
     subprocess.run([sys.executable, *words], check=True, capture_output=True, timeout=600)
     return folder / f"{path.stem}_vela.tflite"
@@ -73,24 +73,24 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Decoding:
-    """Counts the seconds that go into decoding weights (in every thread that does)."""
+    """Counts the seconds that go into decoding weights."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._prepare = weight_cache._prepare
+        self._get = WeightCache.get
 
     def __enter__(self) -> Decoding:
-        def prepare(*words: Any) -> weight_cache.PreparedWeights:
+        def get(*words: Any) -> PreparedWeights:
             start = time.perf_counter()
-            found = self._prepare(*words)
+            found = self._get(*words)
             self.seconds += time.perf_counter() - start
             return found
 
-        weight_cache._prepare = prepare
+        WeightCache.get = get  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        weight_cache._prepare = self._prepare
+        WeightCache.get = self._get  # type: ignore[method-assign]
 
 
 def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
@@ -104,7 +104,7 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
         inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
     target = compiled(path, npu, folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    inference = NpuInference(tflite_model.read(target), npu_config(npu))
+    inference = NpuInference(tflite_model.read(target), npu_named(npu))
     with Decoding() as decoding:
         first = seconds(lambda: inference.run(inputs))
     reference_times, warm_times = [], []

@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.roofline.comparison import Comparison, compare
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
@@ -117,7 +117,7 @@ def main() -> None:
     for family, network, model in (item for source in sources for item in source):
         for npu in options.npu:
             try:
-                outcome = compare(model, npu_config(npu), source=network)
+                outcome = compare(model, npu_named(npu), source=network)
             except BadInputError as error:
                 raise SystemExit(str(error)) from error
             found[family, network].append(outcome)

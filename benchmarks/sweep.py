@@ -18,7 +18,6 @@ from pathlib import Path
 
 from deploy.compiling import vela
 from deploy.executors import available_processors
-from deploy.hardware.npus import npu_config
 from deploy.sweeping.axes import targets
 
 TARGET = 1.2
@@ -37,10 +36,7 @@ def bare(model: Path, folder: Path) -> tuple[float, float]:
     """The sum over all points of the command that a user would type."""
     wall = cpu = 0.0
     for options in targets("all", memories="all")[0]:
-        asked = vela.VelaOptions(
-            npu_config(options.npu.name), options.system_config, options.memory_mode, options.optimise
-        )
-        one, other = timed(vela.command_line(asked, str(model), "out"), folder)
+        one, other = timed(vela.command_line(options, str(model), "out"), folder)
         wall, cpu = wall + one, cpu + other
     return wall, cpu
 

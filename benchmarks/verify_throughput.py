@@ -52,17 +52,18 @@ def parts(path: Path) -> None:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"  # read when NumPy is imported
     from deploy.build_folder import BuildFolder
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import random_inputs
     from deploy.judging.oracles import TflmKernels, tflm_installed
     from deploy.judging.reference import ReferenceKernels
+    from deploy.judging.samples import stacked
     from deploy.tflite.model import read
+    from deploy.verifying.host_session import batch_size
     from deploy.verifying.npu_inference import NpuInference
-    from deploy.verifying.verification import batch_size, stacked
 
     build = BuildFolder.open(path)
     source, compiled = read(build.source), read(build.compiled)
-    inference = NpuInference(compiled, npu_config(build.document.npu))
+    inference = NpuInference(compiled, npu_named(build.document.npu))
     size = batch_size(inference.arena_bytes)
     samples = random_inputs(compiled, size).samples
     batch = stacked(samples)

@@ -15,6 +15,7 @@ Layout::
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import stat
@@ -23,6 +24,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deploy.compiling.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
 from deploy.tflite.model import Model, Tensor, read
 
@@ -201,6 +203,14 @@ class BuildFolder:
             BadInputError: it is damaged.
         """
         return read(self.compiled)
+
+    @functools.cached_property
+    def debug(self) -> DebugDatabase:
+        """Vela's debug database, read once; an empty one where it is missing or cannot be read."""
+        for path in sorted((self.path / VELA_FOLDER).glob("*_debug.xml")):
+            with contextlib.suppress(BadInputError):
+                return read_debug_database(path)
+        return DebugDatabase("")
 
     @property
     def float_model(self) -> Path | None:

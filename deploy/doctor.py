@@ -7,14 +7,14 @@ import importlib.metadata
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.errors import DeployError
-from deploy.hardware.boards import Board, boards
-from deploy.hardware.npus import npu_config
+from deploy.errors import DeployError, NotInstalledError
+from deploy.hardware.fvps import Fvp, fvps
+from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
 from deploy.tried import combinations
 
@@ -71,8 +71,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("capstone", True, "capstone", "open Corstone-300"),
     ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
-    ("altair", False, "'altair==6.3.*'", "charts"),
-    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report: charts"),
+    ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report, sweep, search: charts"),
     ("scikit-image", False, "'scikit-image>=0.26,<0.27'", "models train featherface-v1"),
     ("distributed", False, "'distributed>=2026.8,<2027'", "--scheduler"),
 )
@@ -133,7 +132,7 @@ def _runner(family: str) -> Finding:
 
     name = f"TFLM runner {family}"
     try:
-        path = runner_path(npu_config("U55-128" if family == "U55" else "U65-256"))
+        path = runner_path(npu_named("U55-128" if family == "U55" else "U65-256"))
     except DeployError as error:
         return Finding(name, "missing", error.message, next(iter(error.hints), ""), "run-fvp")
     return Finding(name, "ok", path.parent.name, needed_for="run-fvp")
@@ -143,16 +142,16 @@ _FVP_PURPOSE = "run-fvp on Arm's own model"
 
 
 def _arm_fvps() -> list[Finding]:
-    """One finding for each board's FVP: not found, or each executable found with what is wrong with it."""
-    return [finding for board in boards() for finding in _arm_fvp(board)]
+    """One finding for each FVP: not found, or each executable found with what is wrong with it."""
+    return [finding for fvp in fvps() for finding in _arm_fvp(fvp)]
 
 
-def _arm_fvp(board: Board) -> list[Finding]:
-    label = f"Arm FVP {board.name} {board.npu_family}"
+def _arm_fvp(fvp: Fvp) -> list[Finding]:
+    label = f"Arm FVP {fvp.board.name} {fvp.npu_family}"
     findings = []
-    for path in fvp_locate.arm_candidates(board):
+    for path in fvp_locate.arm_candidates(fvp):
         try:
-            simulator = fvp_locate.identified((str(path),), board)
+            simulator = fvp_locate.identified((str(path),), fvp)
         except DeployError as error:
             remedy = "; ".join(error.hints)
             findings.append(Finding(label, "optional", error.message, remedy, _FVP_PURPOSE))
@@ -161,18 +160,18 @@ def _arm_fvp(board: Board) -> list[Finding]:
             findings.append(Finding(label, "ok", f"{simulator.version}, {path}{kind}", needed_for=_FVP_PURPOSE))
     if findings:
         return findings
-    searched = ", ".join(["PATH", *map(str, board.search_roots())])
+    searched = ", ".join(["PATH", *map(str, fvp.search_roots())])
     remedy = (
         f"not in {searched}: download it from developer.arm.com, then `deploy fvp install ARCHIVE` "
-        f"(it asks you to accept Arm's licence){_until_then(board)}"
+        f"(it asks you to accept Arm's licence){_until_then(fvp)}"
     )
     return [Finding(label, "optional", "not found", remedy, _FVP_PURPOSE)]
 
 
-def _until_then(board: Board) -> str:
+def _until_then(fvp: Fvp) -> str:
     if sys.platform == "darwin":
         return ", or run it in a container: `--fvp docker:IMAGE`, see fvp/README.md"
-    return "; until then the open Corstone-300 runs" if board.open else ""
+    return "; until then the open Corstone-300 runs" if fvp.board.open_machine else ""
 
 
 def _docker() -> Finding:
@@ -222,15 +221,7 @@ def _first_line(command: list[str]) -> str | None:
 def _output(command: list[str]) -> str | None:
     """Standard output of a program that ends well within 30 s; None otherwise."""
     try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=30,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        answer = run(command, timeout_s=30, apart=True)
+    except NotInstalledError:
         return None
-    return answer.stdout if answer.returncode == 0 else None
+    return answer.output if answer.status == 0 else None

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import deploy
-from deploy import warm_process
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
+from deploy.processes import warm
 
 INSTALL_DASK = "pip install 'distributed>=2026.8'"
 """What the extra ``dask`` of this package installs, in words that work wherever the package came from."""
@@ -76,7 +76,7 @@ def local_workers(jobs: int) -> Iterator[Workers]:
         yield Workers(executor, jobs, f"{jobs} local worker{'s' if jobs > 1 else ''}")
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
-        warm_process.close_pools()
+        warm.close_pools()
         executor.shutdown()
 
 

@@ -3,45 +3,61 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import secrets
 import shutil
+import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import BadInputError
 
+_PREFIX = "deploy-"
 _OWNER_FILE = ".owner"
-_SETTLED_S = 60.0
-"""Younger folders may belong to a process that is just about to lock them."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success rename it to ``path``, on failure remove it.
 
+    The file has the permissions of any new file.
+
     Raises:
-        BadInputError: the folder cannot be written (the message names it).
+        BadInputError: the folder cannot be written (the message names it), or the temporary file.
     """
+
+    def refused(error: OSError) -> BadInputError:
+        return BadInputError(f"{path}: cannot be written: {error.strerror}")
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        os.close(handle)
+        temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}"
+        # The kernel applies the umask; to ask for it is to change it, for all threads.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise BadInputError(f"{path}: cannot be written: {error.strerror}") from error
-    temporary = Path(name)
+        raise refused(error) from error
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        raise BadInputError(f"{path}: cannot be written: {error.strerror}") from error
+        if not _concerns(error, temporary):
+            raise
+        raise refused(error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _concerns(error: OSError, place: Path) -> bool:
+    """Whether an error is about a file, or one in a folder, or about room, of which the system names no file."""
+    if error.filename is None:
+        return error.errno in _NO_ROOM
+    named = (name for name in (error.filename, error.filename2) if isinstance(name, str | bytes))
+    return any(Path(os.fsdecode(name)).is_relative_to(place) for name in named)
 
 
 def check_writable(path: Path) -> None:
@@ -84,11 +100,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         BadInputError: the folder cannot be written.
     """
+
+    def refused(error: OSError) -> BadInputError:
+        return BadInputError(f"{path}: the folder cannot be written: {error.strerror}")
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
     except OSError as error:
-        raise BadInputError(f"{path}: the folder cannot be written: {error.strerror}") from error
+        raise refused(error) from error
     fresh, old = temporary / "new", temporary / "old"
     try:
         fresh.mkdir()
@@ -102,7 +122,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 old.rename(path)
             raise
     except OSError as error:
-        raise BadInputError(f"{path}: the folder cannot be written: {error.strerror}") from error
+        if not _concerns(error, temporary):
+            raise
+        raise refused(error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -111,8 +133,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 def private_folder(purpose: str) -> Iterator[Path]:
     """Yield a temporary folder that only this user can read, removed in the end.
 
-    Nothing can remove it when this process is killed outright; the next one with the same purpose does. A locked
-    file in it says that it is in use: the lock goes with the process that holds it, whatever ends that.
+    Nothing can remove it when this process is killed outright; the next one that makes such a folder does. A
+    locked file in it says that it is in use: the lock goes with the process that holds it, whatever ends that.
 
     Args:
         purpose: part of its name.
@@ -120,31 +142,53 @@ def private_folder(purpose: str) -> Iterator[Path]:
     Raises:
         BadInputError: the system's temporary folder is full or cannot be written.
     """
-    try:
-        _remove_abandoned(purpose)
-        with (
-            tempfile.TemporaryDirectory(prefix=f"deploy-{purpose}-") as name,
-            (Path(name) / _OWNER_FILE).open("w") as owner,
-        ):
-            with contextlib.suppress(OSError):  # a file system without locks only keeps what is abandoned
-                fcntl.flock(owner, fcntl.LOCK_EX)
-            yield Path(name)
-    except OSError as error:
-        raise BadInputError(
+
+    def refused(error: OSError) -> BadInputError:
+        return BadInputError(
             f"{tempfile.gettempdir()}: temporary files cannot be written: {error.strerror or error}",
             hints=["set TMPDIR to a folder with more room"],
-        ) from error
+        )
+
+    _remove_abandoned()
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = _locked_folder(purpose, stack)
+        except OSError as error:
+            raise refused(error) from error
+        try:
+            yield folder
+        except OSError as error:
+            if not _concerns(error, folder):
+                raise
+            raise refused(error) from error
 
 
-def _remove_abandoned(purpose: str) -> None:
+def _locked_folder(purpose: str, stack: contextlib.ExitStack) -> Path:
+    """A new folder that gets its name when its file is locked: no other process takes it for abandoned."""
+    unnamed = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}{purpose}-"))
+    stack.callback(shutil.rmtree, unnamed, ignore_errors=True)
+    owner = stack.enter_context((unnamed / _OWNER_FILE).open("w"))
+    with contextlib.suppress(OSError):  # a file system without locks only keeps what is abandoned
+        fcntl.flock(owner, fcntl.LOCK_EX)
+    folder = unnamed.rename(unnamed.with_name(unnamed.name.removeprefix(".")))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _remove_abandoned() -> None:
     """Remove this user's temporary folders whose process is gone."""
-    for path in Path(tempfile.gettempdir()).glob(f"deploy-{purpose}-*/{_OWNER_FILE}"):
-        with contextlib.suppress(OSError), open(path, opener=_without_following) as owner:
-            status = os.fstat(owner.fileno())
-            if status.st_uid == os.getuid() and time.time() - status.st_mtime > _SETTLED_S:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            place = _opened(folder, os.O_RDONLY | os.O_DIRECTORY, stack)
+            status = os.fstat(place)
+            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700:
+                owner = _opened(_OWNER_FILE, os.O_RDWR, stack, place)
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while it is in use
-                shutil.rmtree(path.parent)
+                shutil.rmtree(folder)
 
 
-def _without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
+def _opened(path: Path | str, flags: int, stack: contextlib.ExitStack, folder: int | None = None) -> int:
+    """A descriptor of a file that is no link, closed with the stack."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    stack.callback(os.close, descriptor)
+    return descriptor

@@ -1,7 +1,8 @@
 """Text that others wrote (names in model files, logs of a target), made safe to print. Pure.
 
 Control characters steer a terminal: a name could clear the screen, colour "FAIL" green or set the window's title.
-Those that turn the direction of text (Unicode's category Cf) disturb what stands around them.
+Those that turn the direction of text (Unicode's category Cf) disturb what stands around them, and those that end a
+line (Zl, Zp) make one line look like two.
 """
 
 from __future__ import annotations
@@ -9,22 +10,23 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_UNSAFE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn"])
+_UNSAFE = frozenset(["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"])
 _LAYOUT = "\n\t"
 # In JSON everything below a space is escaped already; these would stand as they are.
 _RAW_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
 
-def printable(text: str, *, keep: str = _LAYOUT) -> str:
-    """The text with a question mark for each character that steers a terminal.
+def printable(text: str, *, keep: str = _LAYOUT, mark: str = "?") -> str:
+    """The text with a mark for each character that steers a terminal.
 
     Args:
         text: anything.
         keep: control characters that stay.
+        mark: what stands in their place.
     """
     if text.isprintable():
         return text
-    return "".join(c if c in keep or unicodedata.category(c) not in _UNSAFE else "?" for c in text)
+    return "".join(c if c in keep or unicodedata.category(c) not in _UNSAFE else mark for c in text)
 
 
 def printable_json(text: str) -> str:

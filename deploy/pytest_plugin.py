@@ -13,7 +13,6 @@ Nothing heavy is imported before a test asks for it: pytest loads this module wh
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,21 +70,13 @@ class OnTarget:
         Raises:
             DeployError: the inputs do not fit, or the target gave no complete answer.
         """
-        import numpy as np
-
         from deploy.targets.target_run import RunOptions, TargetRun
 
         chosen = _checked({**self._options, **options}, _RUN)
         if chosen.get("labels") is not None:
             chosen["labels"] = Path(chosen["labels"])
-        with tempfile.TemporaryDirectory(prefix="deploy-inputs-") as folder:
-            path = None
-            if inputs is not None:
-                path = Path(folder) / "inputs.npz"
-                arrays: dict[str, Any] = dict(inputs) if isinstance(inputs, Mapping) else {"input": inputs}
-                np.savez(path, **arrays)
-            run = TargetRun(self.build, RunOptions(inputs=path, **chosen))
-            verdict = run.run()
+        run = TargetRun(self.build, RunOptions(inputs=inputs, **chosen))
+        verdict = run.run()
         return TargetOutcome(run.outputs, verdict)
 
 
@@ -128,16 +119,16 @@ def _checked(options: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, An
 
 
 def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
-    from deploy.cli.quantizing import quantize_source
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
+    from deploy.quantizing.from_source import quantize_source
     from deploy.tflite import model as tflite_model
 
     quantizing = {name: options.pop(name, None) for name in ("calibration", "samples", "io")}
-    chosen = compile_options(npu_config(options.pop("npu", _DEFAULT_NPU)), **options)
+    chosen = compile_options(npu_named(options.pop("npu", _DEFAULT_NPU)), **options)
     source = model_source.parse(model)
     if source.kind is model_source.ModelKind.TFLITE:
         return compile_model(tflite_model.read(source.path), chosen, folder, name=source.name, source=model)
@@ -146,7 +137,5 @@ def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
         calibration = str(calibration)
     elif source.kind is not model_source.ModelKind.PROJECT:
         raise BadInputError(f"{model}: a float model needs the marker's option calibration=...")
-    quantized = quantize_source(
-        source, calibration, **quantizing, again=f"deploy compile {model}", quiet=True, verbose=False
-    )
+    quantized = quantize_source(source, calibration, **quantizing, again=f"deploy compile {model}")
     return compile_model(quantized.model, chosen, folder, name=source.name, source=model)

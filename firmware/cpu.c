@@ -5,27 +5,13 @@
 
 #define CACHE_LINE 32u
 
-/* Memory attributes, indexed by the regions below. */
+/* Memory attributes, by number. */
 #define MAIR_NORMAL_WRITE_BACK 0xFFu
 #define MAIR_DEVICE 0x04u
 enum { ATTRIBUTE_NORMAL = 0, ATTRIBUTE_DEVICE = 1 };
 
 /* Bits of MPU_RBAR: access permission [2:1], execute never [0]. */
 enum { READ_ONLY = 2 << 1, READ_WRITE = 0 << 1, NO_CODE = 1 };
-
-struct region {
-    uint32_t base;
-    uint32_t last;
-    uint32_t access;
-    uint32_t attribute;
-};
-
-static const struct region regions[] = {
-    { 0x00000000, 0x0007FFFF, READ_ONLY, ATTRIBUTE_NORMAL },             /* ITCM: vectors, code, constants */
-    { 0x01000000, 0x3FFFFFFF, READ_WRITE | NO_CODE, ATTRIBUTE_NORMAL },  /* BRAM, DTCM, SRAM */
-    { 0x40000000, 0x5FFFFFFF, READ_WRITE | NO_CODE, ATTRIBUTE_DEVICE },  /* peripherals, NPU */
-    { 0x60000000, 0xDFFFFFFF, READ_WRITE | NO_CODE, ATTRIBUTE_NORMAL },  /* DDR: model, big buffers */
-};
 
 static volatile uint32_t milliseconds;
 
@@ -43,10 +29,13 @@ uint32_t cpu_milliseconds(void)
 static void protect_memory(void)
 {
     MPU_MAIR0 = MAIR_NORMAL_WRITE_BACK << (8 * ATTRIBUTE_NORMAL) | MAIR_DEVICE << (8 * ATTRIBUTE_DEVICE);
-    for (uint32_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+    for (uint32_t i = 0; i < cpu_region_count; i++) {
+        const struct cpu_region *region = &cpu_regions[i];
+        uint32_t access = region->kind == CPU_CODE ? READ_ONLY : READ_WRITE | NO_CODE;
+        uint32_t attribute = region->kind == CPU_DEVICE ? ATTRIBUTE_DEVICE : ATTRIBUTE_NORMAL;
         MPU_RNR = i;
-        MPU_RBAR = regions[i].base | regions[i].access;
-        MPU_RLAR = (regions[i].last & ~31u) | regions[i].attribute << 1 | 1u;
+        MPU_RBAR = region->first | access;
+        MPU_RLAR = (region->last & ~31u) | attribute << 1 | 1u;
     }
     MPU_CTRL = 1u; /* no default map behind it: a stray pointer faults instead of reading something */
     cpu_data_sync();

@@ -46,9 +46,28 @@ static inline void cpu_enable_irq(unsigned number)
     NVIC_ISER(number / 32) = 1u << (number % 32);
 }
 
+/* Enables an interrupt and forgets one that came before. */
+static inline void cpu_enable_fresh_irq(unsigned number)
+{
+    NVIC_ICPR(number / 32) = 1u << (number % 32);
+    cpu_enable_irq(number);
+}
+
+/* A part of the address space, by its first and last address, and what it is for. */
+enum cpu_region_kind { CPU_CODE, CPU_MEMORY, CPU_DEVICE };
+struct cpu_region {
+    uint32_t first;
+    uint32_t last;
+    enum cpu_region_kind kind;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Supplied by the board: all that the processor may touch. */
+extern const struct cpu_region cpu_regions[];
+extern const uint32_t cpu_region_count;
 
 /* Milliseconds since the start; wraps around. */
 uint32_t cpu_milliseconds(void);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "server.h"
+#include "notice.h"
 
 static char line[160];
 static char last[sizeof line];
@@ -13,7 +13,7 @@ static void end_line(void)
     if (length > 0) {
         line[length] = '\0';
         memcpy(last, line, length + 1);
-        server_log(line, length);
+        notice_log(line, length);
         length = 0;
     }
 }

@@ -1,6 +1,7 @@
 #include "ethosu_driver.h"
 
 #include "ethosu_registers.h"
+#include "ethosu_system.h"
 
 enum {
     PAYLOAD_MAGIC = 0x31504F43, /* "COP1" */
@@ -15,18 +16,6 @@ enum { QUEUE_ON_PORT_1 = 2 };
 #define AXI_LIMIT (0u | 2u << 4 | 31u << 16 | 15u << 24)
 
 static struct ethosu_driver *registered;
-
-__attribute__((weak)) void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg)
-{
-    (void)driver;
-    (void)user_arg;
-}
-
-__attribute__((weak)) void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg)
-{
-    (void)driver;
-    (void)user_arg;
-}
 
 static uint32_t get(const struct ethosu_driver *driver, uint32_t offset)
 {
@@ -50,11 +39,11 @@ static int fail(struct ethosu_driver *driver, enum ethosu_error error, uint32_t 
 static int reset(struct ethosu_driver *driver)
 {
     uint32_t rights = (driver->privileged ? ETHOSU_PRIVILEGED : 0) | (driver->secure ? 0 : ETHOSU_NON_SECURE);
-    uint32_t start = ethosu_platform_milliseconds();
+    uint32_t start = ethosu_system_milliseconds();
 
     set(driver, ETHOSU_RESET, rights);
     while ((get(driver, ETHOSU_STATUS) & ETHOSU_STATUS_IN_RESET) != 0) {
-        if (ethosu_platform_milliseconds() - start > RESET_TIMEOUT_MS) {
+        if (ethosu_system_milliseconds() - start > RESET_TIMEOUT_MS) {
             driver->failure.status = get(driver, ETHOSU_STATUS);
             return fail(driver, ETHOSU_ERROR_RESET, 0, driver->failure.status);
         }
@@ -167,15 +156,15 @@ static int decode_status(struct ethosu_driver *driver)
 
 static int wait_for_end(struct ethosu_driver *driver, uint32_t stream_bytes)
 {
-    uint32_t start = ethosu_platform_milliseconds();
+    uint32_t start = ethosu_system_milliseconds();
     while (!driver->done) {
-        if (ethosu_platform_milliseconds() - start > driver->timeout_ms) {
+        if (ethosu_system_milliseconds() - start > driver->timeout_ms) {
             driver->failure.status = get(driver, ETHOSU_STATUS);
             driver->failure.position = get(driver, ETHOSU_QREAD);
             set(driver, ETHOSU_CMD, ETHOSU_CMD_STOP);
             return fail(driver, ETHOSU_ERROR_TIMEOUT, stream_bytes, driver->timeout_ms);
         }
-        ethosu_platform_wait_for_interrupt(driver);
+        ethosu_system_wait(&driver->done);
     }
     driver->failure.status = driver->status;
     driver->failure.expected = stream_bytes;
@@ -189,7 +178,7 @@ static int wait_for_end(struct ethosu_driver *driver, uint32_t stream_bytes)
 static void keep_caches_coherent(const uint64_t *base, const size_t *bytes, int count)
 {
     for (int i = 0; i < count; i++) {
-        ethosu_platform_clean_and_invalidate((const void *)(uintptr_t)base[i], bytes[i]);
+        ethosu_system_clean_and_invalidate((const void *)(uintptr_t)base[i], bytes[i]);
     }
 }
 
@@ -202,7 +191,7 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     if (reset(driver) != 0) {
         return -1;
     }
-    ethosu_platform_clean_and_invalidate(stream, bytes);
+    ethosu_system_clean_and_invalidate(stream, bytes);
     keep_caches_coherent(base, base_bytes, count);
 
     bool wide = ETHOSU_CONFIG_PRODUCT(driver->config) != 0; /* U65 addresses more than 4 GB */
@@ -235,11 +224,10 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     return result;
 }
 
-typedef int (*stream_action)(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context);
-
-/* Walks through the driver actions of a payload; stream is called for each command stream. */
-static int walk_payload(struct ethosu_driver *driver, const void *payload, size_t bytes, stream_action stream,
-                        void *context)
+/* Walks through the driver actions of a payload to its command stream. There is one: what a second would mean is open,
+ * and the compiler writes none. The whole payload is looked at before any of it runs. */
+static int find_stream(struct ethosu_driver *driver, const void *payload, size_t bytes, const uint32_t **stream,
+                       uint32_t *stream_bytes)
 {
     const uint32_t *words = payload;
     size_t count = bytes / 4;
@@ -247,7 +235,7 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
         return fail(driver, ETHOSU_ERROR_PAYLOAD, 0, words != NULL && count > 0 ? words[0] : 0);
     }
     size_t at = 1;
-    int streams = 0;
+    *stream = NULL;
     while (at < count) {
         uint32_t word = words[at];
         uint32_t length = ((word >> 8) & 0xFFu) << 16 | word >> 16;
@@ -262,13 +250,11 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
             at += 3;
             break;
         case ACTION_COMMAND_STREAM:
-            if (length == 0 || count - at - 1 < length) {
+            if (*stream != NULL || length == 0 || count - at - 1 < length) {
                 return fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)at, word);
             }
-            if (stream(driver, words + at + 1, 4 * length, context) != 0) {
-                return -1;
-            }
-            streams++;
+            *stream = words + at + 1;
+            *stream_bytes = 4 * length;
             at += 1 + length;
             break;
         case ACTION_NOTHING:
@@ -278,16 +264,7 @@ static int walk_payload(struct ethosu_driver *driver, const void *payload, size_
             return fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)at, word);
         }
     }
-    return streams > 0 ? 0 : fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)count, 0);
-}
-
-static int skip_stream(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context)
-{
-    (void)driver;
-    (void)stream;
-    (void)bytes;
-    (void)context;
-    return 0;
+    return *stream != NULL ? 0 : fail(driver, ETHOSU_ERROR_PAYLOAD, (uint32_t)count, 0);
 }
 
 int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size_t bytes)
@@ -298,20 +275,9 @@ int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size
     if (!driver->ready) {
         return driver->failure.error != ETHOSU_OK ? -1 : fail(driver, ETHOSU_ERROR_NOT_INITIALISED, 0, 0);
     }
-    return walk_payload(driver, payload, bytes, skip_stream, NULL);
-}
-
-struct invocation {
-    uint64_t base[MAX_BASE_ADDRESSES];
-    size_t bytes[MAX_BASE_ADDRESSES];
-    int count;
-    void *user_arg;
-};
-
-static int run_invocation(struct ethosu_driver *driver, const uint32_t *stream, uint32_t bytes, void *context)
-{
-    const struct invocation *call = context;
-    return run_stream(driver, stream, bytes, call->base, call->bytes, call->count, call->user_arg);
+    const uint32_t *stream;
+    uint32_t stream_bytes;
+    return find_stream(driver, payload, bytes, &stream, &stream_bytes);
 }
 
 int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, const int custom_data_size,
@@ -328,20 +294,24 @@ int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, 
     if (custom_data_size < 0 || num_base_addr < 0 || num_base_addr > MAX_BASE_ADDRESSES) {
         return fail(driver, ETHOSU_ERROR_ADDRESS, MAX_BASE_ADDRESSES, (uint32_t)num_base_addr);
     }
-    struct invocation call = { .count = num_base_addr, .user_arg = user_arg };
+    uint64_t base[MAX_BASE_ADDRESSES];
     for (int i = 0; i < num_base_addr; i++) {
-        call.base[i] = base_addr[i];
-        call.bytes[i] = base_addr_size[i];
+        base[i] = base_addr[i];
         if (i == 2 && driver->fast_memory != NULL) {
             if (base_addr_size[i] > driver->fast_memory_bytes) {
                 return fail(driver, ETHOSU_ERROR_FAST_MEMORY, (uint32_t)base_addr_size[i],
                             (uint32_t)driver->fast_memory_bytes);
             }
-            call.base[i] = (uintptr_t)driver->fast_memory;
+            base[i] = (uintptr_t)driver->fast_memory;
         }
-        if ((call.base[i] & (ALIGNMENT - 1)) != 0) {
-            return fail(driver, ETHOSU_ERROR_ADDRESS, ALIGNMENT, (uint32_t)call.base[i]);
+        if ((base[i] & (ALIGNMENT - 1)) != 0) {
+            return fail(driver, ETHOSU_ERROR_ADDRESS, ALIGNMENT, (uint32_t)base[i]);
         }
     }
-    return walk_payload(driver, custom_data_ptr, (size_t)custom_data_size, run_invocation, &call);
+    const uint32_t *stream;
+    uint32_t stream_bytes;
+    if (find_stream(driver, custom_data_ptr, (size_t)custom_data_size, &stream, &stream_bytes) != 0) {
+        return -1;
+    }
+    return run_stream(driver, stream, stream_bytes, base, base_addr_size, num_base_addr, user_arg);
 }

@@ -1,7 +1,8 @@
 /* A small driver for one Ethos-U55 or Ethos-U65.
  *
  * ethosu_reserve_driver, ethosu_invoke_v3 and ethosu_release_driver are what TFLM's ethos-u kernel calls, with the
- * names and types of Arm's core driver, so that either of the two can be linked.
+ * names and types of Arm's core driver, so that either of the two can be linked. What it needs from the system stands
+ * in ethosu_system.h.
  */
 #ifndef ETHOSU_DRIVER_H
 #define ETHOSU_DRIVER_H
@@ -86,15 +87,6 @@ int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size
 
 /* What the last call that returned -1 failed from. */
 const struct ethosu_failure *ethosu_last_failure(const struct ethosu_driver *driver);
-
-/* Hooks, weak: they stand around every command stream. */
-void ethosu_inference_begin(struct ethosu_driver *driver, void *user_arg);
-void ethosu_inference_end(struct ethosu_driver *driver, void *user_arg);
-
-/* Supplied by the platform. */
-uint32_t ethosu_platform_milliseconds(void);
-void ethosu_platform_wait_for_interrupt(struct ethosu_driver *driver);
-void ethosu_platform_clean_and_invalidate(const void *address, size_t bytes);
 
 #ifdef __cplusplus
 }

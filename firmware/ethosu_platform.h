@@ -1,4 +1,6 @@
-/* The NPU of this board, whichever driver is linked: this project's or Arm's (ETHOSU_ARM_DRIVER). */
+/* The NPU of this board, whichever driver is linked: ethosu_platform.c stands on this project's,
+ * ethosu_platform_arm.c on Arm's. The drivers know nothing of it: what they need is below them, in ethosu_system.h and
+ * ethosu_system_arm.h. */
 #ifndef ETHOSU_PLATFORM_H
 #define ETHOSU_PLATFORM_H
 

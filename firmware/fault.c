@@ -2,7 +2,7 @@
 
 #include "cpu.h"
 #include "message.h"
-#include "server.h"
+#include "notice.h"
 
 enum { MMARVALID = 1u << 7, BFARVALID = 1u << 15 };
 
@@ -50,7 +50,7 @@ void fault_report(uint32_t exception, uint32_t program_counter)
         message_text(&text, ", address ");
         message_hex(&text, SCB_BFAR);
     }
-    server_report_fault(message_get(&text));
+    notice_error(0, PROTOCOL_FAULT, message_get(&text));
     for (;;) {
         cpu_wait_for_interrupt();
     }

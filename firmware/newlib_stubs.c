@@ -6,7 +6,7 @@
 
 #include "cpu.h"
 #include "debug_text.h"
-#include "server.h"
+#include "notice.h"
 
 void _init(void);
 void _fini(void);
@@ -99,7 +99,8 @@ void _exit(int status)
 {
     (void)status;
     debug_text("\n");
-    server_report_fault(debug_text_last()[0] != '\0' ? debug_text_last() : "a library ended the program");
+    const char *last = debug_text_last();
+    notice_error(0, PROTOCOL_FAULT, last[0] != '\0' ? last : "a library ended the program");
     for (;;) {
         cpu_wait_for_interrupt();
     }

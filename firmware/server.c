@@ -6,6 +6,8 @@
 #include "frame.h"
 #include "message.h"
 #include "network.h"
+#include "notice.h"
+#include "protocol.h"
 #include "runtime.h"
 #include "uart.h"
 
@@ -19,32 +21,6 @@ static uint8_t request[REQUEST_BYTES] __attribute__((aligned(16), section(".prot
 static uint8_t unpacked[NETWORK_INPUT_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
 static struct frame_parser parser;
 static const char *not_ready;
-
-static void send_text(uint8_t type, uint8_t sequence, const uint8_t *prefix, size_t prefix_bytes, const char *text,
-                      size_t length)
-{
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, type, sequence, (uint32_t)(prefix_bytes + length));
-    frame_write(&writer, prefix, prefix_bytes);
-    frame_write(&writer, text, length);
-    frame_end(&writer);
-}
-
-static void send_error(uint8_t sequence, enum protocol_error error, const char *text)
-{
-    const uint8_t code[2] = { (uint8_t)error, 0 };
-    send_text(TYPE_ERROR, sequence, code, sizeof code, text, strlen(text));
-}
-
-void server_log(const char *text, size_t length)
-{
-    send_text(TYPE_LOG, 0, NULL, 0, text, length);
-}
-
-void server_report_fault(const char *text)
-{
-    send_error(0, PROTOCOL_FAULT, text);
-}
 
 static uint32_t table_bytes(const struct network_tensor *tensors, unsigned count)
 {
@@ -98,7 +74,7 @@ static void send_hello(uint8_t sequence)
 static void greet(uint8_t sequence)
 {
     if (not_ready != NULL) {
-        send_error(sequence, PROTOCOL_NOT_READY, not_ready);
+        notice_error(sequence, PROTOCOL_NOT_READY, not_ready);
     } else {
         send_hello(sequence);
     }
@@ -158,7 +134,7 @@ static uint32_t unpack(const uint8_t *packed, uint32_t count)
 static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
 {
     if (not_ready != NULL) {
-        send_error(sequence, PROTOCOL_NOT_READY, not_ready);
+        notice_error(sequence, PROTOCOL_NOT_READY, not_ready);
         return;
     }
     if (length != NETWORK_INPUT_BYTES) {
@@ -168,7 +144,7 @@ static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
         message_decimal(&text, length);
         message_text(&text, " bytes, the network takes ");
         message_decimal(&text, NETWORK_INPUT_BYTES);
-        send_error(sequence, PROTOCOL_SIZE, message_get(&text));
+        notice_error(sequence, PROTOCOL_SIZE, message_get(&text));
         return;
     }
     const uint8_t *next = inputs;
@@ -180,7 +156,7 @@ static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
     memset(&report, 0, sizeof report);
     const char *problem = runtime_infer(&report);
     if (problem != NULL) {
-        send_error(sequence, PROTOCOL_INFERENCE, problem);
+        notice_error(sequence, PROTOCOL_INFERENCE, problem);
     } else {
         send_result(sequence, &report);
     }
@@ -189,10 +165,17 @@ static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
 static void hello(uint8_t sequence, uint32_t length)
 {
     if (length < 2 || (request[0] | request[1] << 8) != PROTOCOL_VERSION) {
-        send_error(sequence, PROTOCOL_VERSION_DIFFERS, "this firmware speaks version 1 of the protocol");
+        notice_error(sequence, PROTOCOL_VERSION_DIFFERS, "this firmware speaks version 1 of the protocol");
     } else {
         greet(sequence);
     }
+}
+
+static void bye(uint8_t sequence)
+{
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, TYPE_BYE_REPLY, sequence, 0);
+    frame_end(&writer);
 }
 
 static void serve(uint8_t type, uint8_t sequence, uint32_t length)
@@ -208,10 +191,10 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         infer(sequence, unpacked, unpack(request, length));
         break;
     case TYPE_BYE:
-        send_text(TYPE_BYE_REPLY, sequence, NULL, 0, "", 0);
+        bye(sequence);
         break;
     default:
-        send_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "unknown request");
+        notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "unknown request");
         break;
     }
 }
@@ -224,7 +207,7 @@ static void refuse_long(void)
     message_decimal(&text, parser.length);
     message_text(&text, " bytes, the network takes ");
     message_decimal(&text, NETWORK_INPUT_BYTES);
-    send_error(parser.sequence, PROTOCOL_SIZE, message_get(&text));
+    notice_error(parser.sequence, PROTOCOL_SIZE, message_get(&text));
 }
 
 void server_start(void)
@@ -246,7 +229,7 @@ void server_push(unsigned char byte)
         refuse_long();
         break;
     case FRAME_DAMAGED:
-        send_error(parser.sequence, PROTOCOL_DAMAGED, "a request arrived damaged (CRC-32 differs)");
+        notice_error(parser.sequence, PROTOCOL_DAMAGED, "a request arrived damaged (CRC-32 differs)");
         break;
     }
 }
@@ -264,7 +247,7 @@ void server_idle(void)
     message_decimal(&text, parser.length + FRAME_CHECK_BYTES);
     message_text(&text, " bytes");
     frame_parser_reset(&parser);
-    send_error(parser.sequence, PROTOCOL_TRUNCATED, message_get(&text));
+    notice_error(parser.sequence, PROTOCOL_TRUNCATED, message_get(&text));
 }
 
 void server_run(void)

@@ -38,7 +38,12 @@ void UART_Handler(void) WEAK_DEFAULT;
 
 typedef void (*vector)(void);
 
-USED __attribute__((section(".vectors"), aligned(512))) const vector vectors[16 + 64] = {
+enum { EXCEPTIONS = 16, INTERRUPTS = 64 };
+
+/* Every interrupt has the default handler until a line below gives it its own, in whatever order their numbers are. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+USED __attribute__((section(".vectors"), aligned(512))) const vector vectors[EXCEPTIONS + INTERRUPTS] = {
     (vector)(uintptr_t)__stack_top,
     Reset_Handler,
     Default_Handler, /* NMI */
@@ -55,12 +60,11 @@ USED __attribute__((section(".vectors"), aligned(512))) const vector vectors[16 
     0,
     PendSV_Handler,
     SysTick_Handler,
-    [16 ... 16 + BOARD_UART_RX_IRQ - 1] = Default_Handler,
-    [16 + BOARD_UART_RX_IRQ] = UART_Handler,
-    [16 + BOARD_UART_RX_IRQ + 1 ... 16 + BOARD_NPU_IRQ - 1] = Default_Handler,
-    [16 + BOARD_NPU_IRQ] = NPU_Handler,
-    [16 + BOARD_NPU_IRQ + 1 ... 16 + 63] = Default_Handler,
+    [EXCEPTIONS ... EXCEPTIONS + INTERRUPTS - 1] = Default_Handler,
+    [EXCEPTIONS + BOARD_UART_RX_IRQ] = UART_Handler,
+    [EXCEPTIONS + BOARD_NPU_IRQ] = NPU_Handler,
 };
+#pragma GCC diagnostic pop
 
 /* Before this has run there are no initialised variables: it must not call anything. */
 static inline __attribute__((always_inline)) void initialise_memory(void)

@@ -1,4 +1,4 @@
-/* UART0 of Corstone-300 (CMSDK APB UART). The processor sleeps while it waits for a byte. */
+/* The UART that host and firmware speak on. The processor sleeps while it waits for a byte. */
 #ifndef UART_H
 #define UART_H
 

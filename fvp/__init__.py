@@ -1,1 +1,1 @@
-"""Arm's FVPs as data: parameters per board and release, Dockerfile, CI examples (package data)."""
+"""Arm's FVPs: Dockerfile and CI examples (package data)."""

@@ -6,6 +6,7 @@ import resource
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,36 +87,123 @@ def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+HOLD = """
+from deploy.files import private_folder
+with private_folder('test') as folder:
+    print(folder, flush=True)
+    input()
+"""
+
+
 def test_the_folder_of_a_killed_process_goes_with_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code = (
-        "from deploy.files import private_folder\n"
-        "with private_folder('test') as folder:\n"
-        "    print(folder, flush=True)\n"
-        "    input()"
-    )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", HOLD]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        for _ in range(3)
+        for _ in range(2)
     ]
-    killed, young, living = (Path(process.stdout.readline().strip()) for process in started)
-    (tmp_path / "deploy-test-mine").mkdir()  # of something else: no lock in it
-    for process in started[:2]:
-        process.kill()
-        process.wait()
-    for folder in (killed, living):
-        os.utime(folder / ".owner", (0, 0))
-    with files.private_folder("other"):
-        assert killed.exists()
-    with files.private_folder("test") as folder:
-        assert set(tmp_path.iterdir()) == {folder, young, living, tmp_path / "deploy-test-mine"}
+    killed, living = (Path(process.stdout.readline().strip()) for process in started)
+    (tmp_path / "deploy-test-mine").mkdir(mode=0o700)  # of something else: no lock in it
+    (killed / "large").write_bytes(bytes(1000))
+    started[0].kill()
+    started[0].wait()
+    with files.private_folder("other") as folder:
+        assert set(tmp_path.iterdir()) == {folder, living, tmp_path / "deploy-test-mine"}
         assert [path.name for path in folder.iterdir()] == [".owner"]
-    started[2].communicate("\n", timeout=20)
-    assert set(tmp_path.iterdir()) == {young, tmp_path / "deploy-test-mine"}
+    started[1].communicate("\n", timeout=20)
+    assert set(tmp_path.iterdir()) == {tmp_path / "deploy-test-mine"}
+
+
+def test_only_folders_that_are_ours_alone_and_no_links_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    precious = tmp_path / "precious"
+
+    def abandoned(path: Path) -> Path:
+        path.mkdir(mode=0o700)
+        (path / ".owner").touch()
+        return path
+
+    abandoned(precious)
+    (tmp_path / "deploy-test-link").symlink_to(precious)
+    open_to_others = abandoned(tmp_path / "deploy-test-open")
+    open_to_others.chmod(0o770)
+    linked = tmp_path / "deploy-test-linked"
+    linked.mkdir(mode=0o700)
+    (linked / ".owner").symlink_to(precious / ".owner")
+    kept = set(tmp_path.iterdir())
+    gone = abandoned(tmp_path / "deploy-test-gone")
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    with files.private_folder("test"):
+        assert gone.exists(), "it is another user's"
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with files.private_folder("test"):
+        assert not gone.exists()
+    assert set(tmp_path.iterdir()) == kept
+
+
+def test_many_processes_never_take_a_folder_in_use_for_abandoned(tmp_path: Path) -> None:
+    code = (
+        "from deploy.files import private_folder\n"
+        "for _ in range(300):\n"
+        "    with private_folder('test') as folder: (folder / 'a').write_text('b')"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    started = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in started] == [0] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["private", "file", "folder"])
+def test_errors_of_what_is_done_meanwhile_are_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def opened() -> contextlib.AbstractContextManager[Path]:
+        if how == "private":
+            return files.private_folder("test")
+        return files.replacing(tmp_path / "a") if how == "file" else files.replacing_folder(tmp_path / "a")
+
+    for error in (
+        FileNotFoundError(2, "No such file or directory", "/somewhere/model.tflite"),
+        PermissionError(13, "Permission denied", str(tmp_path / "elsewhere")),
+        ConnectionResetError(104, "Connection reset by peer"),
+    ):
+        with pytest.raises(type(error)) as caught, opened():
+            raise error
+        assert caught.value is error
+    for error in (OSError(28, "No space left on device"), OSError(28, "No space left on device", None)):
+        with pytest.raises(BadInputError, match="cannot be written: No space left on device"), opened():
+            raise error
+    with pytest.raises(BadInputError, match="cannot be written: Is a directory"), opened() as place:
+        raise IsADirectoryError(21, "Is a directory", str(place))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_that_write_files_share_no_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the process's: a thread that reads it sets it to 0 for the others' files meanwhile."""
+    (tmp_path / "ordinary").touch()
+    ordinary = stat.S_IMODE((tmp_path / "ordinary").stat().st_mode)
+    monkeypatch.setattr("os.umask", lambda _mask: pytest.fail("the umask is changed"))
+
+    def write(thread: int) -> None:
+        for number in range(200):
+            files.write_bytes(tmp_path / f"{thread}-{number}", b"x")
+
+    threads = [threading.Thread(target=write, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {ordinary}
+    assert len(list(tmp_path.iterdir())) == 1 + 6 * 200
 
 
 def test_check_writable_refuses_folders_and_paths_below_files(tmp_path: Path) -> None:

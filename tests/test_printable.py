@@ -39,7 +39,7 @@ def test_json_means_the_same_and_nothing_in_it_steers_a_terminal(data: object) -
 def test_a_console_prints_hostile_names_as_text_in_lines_and_tables_and_keeps_its_own_colours() -> None:
     from rich.text import Text
 
-    from deploy.tables import table_of
+    from deploy.reporting.text.tables import table_of
 
     file = io.StringIO()
     console = SafeConsole(file=file, force_terminal=True, markup=False, width=60, color_system="standard")

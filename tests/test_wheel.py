@@ -49,6 +49,9 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
     assert "deploy/models/multihead_mobilenetv3/builder.py" in names
     data = (path.relative_to(ROOT / "fvp") for path in (ROOT / "fvp").rglob("*") if path.is_file())
     assert {f"deploy/fvp/{path}" for path in data if path.suffix != ".pyc"} <= names
+    for folder, prefix in (("deploy/hardware", "deploy/hardware"), ("templates", "deploy/templates")):
+        files = (path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.*") if path.is_file())
+        assert {f"{prefix}/{path}" for path in files if path.suffix != ".pyc"} <= names
     assert any(name.startswith("deploy/models/multihead_mobilenetv3/") and name.endswith(".h5") for name in names)
     assert not any(name.startswith(("tests/", "models/", "benchmarks/")) for name in names)
 

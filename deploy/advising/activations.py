@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.advising.place import Place
+from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.matching import is_int8, is_plain
 from deploy.rewriting.site import Site
 from deploy.tflite import model as tflite_model
@@ -14,10 +14,10 @@ _COMPUTES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD")
 """Operators that look their results up in a table on the way: behind them a function costs less."""
 
 
-def swishes(graph: Graph) -> Iterator[Place]:
+def swishes(graph: Graph) -> Iterator[Suggestion]:
     """LOGISTIC and MUL with its own input: hard-swish is one table look-up.
 
-    The operator before it is part of the place: it can look up on the way.
+    The operator before it is part of the site: it can look up on the way.
     """
     for node in graph.nodes:
         found = _swish(graph, node)
@@ -26,7 +26,7 @@ def swishes(graph: Graph) -> Iterator[Place]:
         x, logistic = found
         hard = Node("HARD_SWISH", (x,), node.outputs, tflite_model.schema().HardSwishOptionsT())
         before, inputs = _before(graph, x, (logistic, node))
-        yield Place(
+        yield Suggestion(
             "cheaper operator",
             "swish, which is LOGISTIC and MUL",
             "train with hard-swish (keras.activations.hard_silu), which is one operator",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from deploy.advising.place import Place
+from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.site import Site
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Model, Tensor
@@ -16,10 +16,10 @@ _ON_HOST = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 _PASSES_ON = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 
 
-def border_conversions(graph: Graph) -> Iterator[Place]:
+def border_conversions(graph: Graph) -> Iterator[Suggestion]:
     """QUANTIZE and DEQUANTIZE between the types of the interface and the int8 of the network.
 
-    Where one other operator alone is at the inner side, it is part of the place: it may take longer to read its
+    Where one other operator alone is at the inner side, it is part of the site: it may take longer to read its
     input from where the user put it than from where QUANTIZE did.
     """
     for node in _converts_input(graph):
@@ -48,17 +48,17 @@ def _converts_output(graph: Graph) -> Iterator[Node]:
             yield node
 
 
-def host_functions(graph: Graph) -> Iterator[Place]:
+def host_functions(graph: Graph) -> Iterator[Suggestion]:
     """Softmax and sigmoid as the last thing that a network computes.
 
-    The operator before them is part of the place: it computes a sigmoid on the way, for less.
+    The operator before them is part of the site: it computes a sigmoid on the way, for less.
     """
     for node in last_functions(graph):
         name = _ON_HOST[node.code]
         yield _at_output(
             graph,
             node,
-            Place(
+            Suggestion(
                 "on the host",
                 f"{name} as the last operator",
                 f"end the network at the logits; the host applies {name} to what it needs, none to compare scores",
@@ -100,14 +100,14 @@ def conversions(graph: Graph) -> Iterator[Node]:
     yield from _converts_output(graph)
 
 
-def _conversion(graph: Graph, node: Node, border: str) -> Place:
+def _conversion(graph: Graph, node: Node, border: str) -> Suggestion:
     outer = node.inputs[0] if border == "input" else node.outputs[0]
     dtype = graph.tensors[outer].dtype
     host = "quantizes what it hands over" if border == "input" else "takes int8 as it is"
     if not dtype.startswith("float"):
         host = "flips the highest bit of every byte (XOR 0x80)"
     title = f"{dtype} {border}, int8 inside"
-    place = Place(
+    suggestion = Suggestion(
         "input and output types",
         title,
         f"quantize with --io int8; the host {host}",
@@ -115,29 +115,29 @@ def _conversion(graph: Graph, node: Node, border: str) -> Place:
         Site(title, (node,), node.inputs[:1], node.outputs[0], ()),
         subject=outer,
     )
-    return _at_input(graph, node, place) if border == "input" else _at_output(graph, node, place)
+    return _at_input(graph, node, suggestion) if border == "input" else _at_output(graph, node, suggestion)
 
 
-def _at_input(graph: Graph, node: Node, place: Place) -> Place:
-    """The same place together with the operator that alone reads the node, if it reads nothing else."""
+def _at_input(graph: Graph, node: Node, suggestion: Suggestion) -> Suggestion:
+    """The same together with the operator that alone reads the node, if it reads nothing else."""
     readers = graph.consumers(node.outputs[0])
     if len(readers) != 1 or node.outputs[0] in graph.outputs or len(readers[0].outputs) != 1:
-        return place
+        return suggestion
     (reader,) = readers
     if graph.activations(reader) != node.outputs:
-        return place
-    site = replace(place.site, nodes=(node, reader), output=reader.outputs[0])
-    return replace(place, site=site, twin=_without(site, reader, node.outputs))
+        return suggestion
+    site = replace(suggestion.site, nodes=(node, reader), output=reader.outputs[0])
+    return replace(suggestion, site=site, twin=_without(site, reader, node.outputs))
 
 
-def _at_output(graph: Graph, node: Node, place: Place) -> Place:
-    """The same place together with the operator that alone writes what the node alone reads."""
+def _at_output(graph: Graph, node: Node, suggestion: Suggestion) -> Suggestion:
+    """The same together with the operator that alone writes what the node alone reads."""
     writer = graph.producer(node.inputs[0])
     if writer is None or writer.outputs != node.inputs[:1] or not graph.private(node.inputs[0], node):
-        return place
+        return suggestion
     inputs = graph.activations(writer)
-    site = replace(place.site, nodes=(writer, node), inputs=inputs)
-    return replace(place, site=site, twin=_without(site, writer, inputs)) if inputs else place
+    site = replace(suggestion.site, nodes=(writer, node), inputs=inputs)
+    return replace(suggestion, site=site, twin=_without(site, writer, inputs)) if inputs else suggestion
 
 
 def _without(site: Site, left: Node, inputs: tuple[int, ...]) -> Site:

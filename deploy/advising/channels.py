@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deploy.advising.place import Place
+from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.site import Site
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Quantization
@@ -34,7 +34,7 @@ def fewer(channels: int) -> int:
     return rounded if rounded and (channels - rounded) * _MOST_DROPPED <= channels else channels
 
 
-def odd_channels(graph: Graph) -> Iterator[Place]:
+def odd_channels(graph: Graph) -> Iterator[Suggestion]:
     """Convolutions with channels just above a multiple of 8, in or out."""
     fixed = _fixed(graph)
     for node in graph.nodes:
@@ -47,7 +47,7 @@ def odd_channels(graph: Graph) -> Iterator[Place]:
             taken = given = max(taken, given)
         pairs = sorted({(old, new) for old, new in ((x.shape[-1], taken), (y.shape[-1], given)) if old != new})
         if pairs:
-            yield Place(
+            yield Suggestion(
                 "channels",
                 " and ".join(f"{old} channels where {new} would do" for old, new in pairs),
                 f"build and train the network with {' and '.join(str(new) for _, new in pairs)} channels there",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from deploy.build_folder import ADVICE_DOCUMENT, BuildFolder, Document, Label, document_text
-from deploy.errors import BadInputError
+from deploy.build_folder import Document, Label
 
 ADVICE_SCHEMA_VERSION = 1
 
@@ -136,25 +135,3 @@ def short(name: str) -> str:
 def ordered(hints: list[Hint]) -> tuple[Hint, ...]:
     """The hints that win anything, by what they save."""
     return tuple(sorted((hint for hint in hints if hint.worthwhile), key=lambda hint: hint.rank))
-
-
-def read_advice(build: BuildFolder) -> AdviceDocument | None:
-    """The advice that a build folder keeps; None where it keeps none about this very compilation.
-
-    Raises:
-        BadInputError: it cannot be read or is damaged.
-    """
-    path = build.path / ADVICE_DOCUMENT
-    if not path.is_file():
-        return None
-    again = ["`deploy report BUILD --advice quick` writes it again, or remove the file"]
-    try:
-        document = AdviceDocument.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(f"{path}: cannot be read", hints=again) from error
-    if document.schema_version != ADVICE_SCHEMA_VERSION:
-        raise BadInputError(
-            f"{path}: schema version {document.schema_version}, this deploy reads {ADVICE_SCHEMA_VERSION}",
-            hints=again,
-        )
-    return document if document.compiled_sha256 == build.document.compiled_sha256 else None

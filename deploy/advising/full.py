@@ -12,10 +12,11 @@ from deploy.advising.quick import Candidates
 from deploy.advising.time_limit import TimeLimit
 from deploy.build_folder import Figure
 from deploy.compiling import fitting, vela
-from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compile_options import OPTIMISE, CompileOptions
+from deploy.compiling.compiler import Compiled, Compiler
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.optimizing.context import Compiled, Context
+from deploy.optimizing.context import Context
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
@@ -89,7 +90,8 @@ def full_hints(
         NotInstalledError: Vela is missing.
     """
     say("the network as it is")
-    context = Context(model, "the network", options, limit.run)
+    compiler = Compiler(limit.run)
+    context = Context(model, "the network", options, compiler)
     before = context.compiled(model)
     present = network_costs(before.figures)
     hints: list[Hint] = []
@@ -106,7 +108,7 @@ def full_hints(
             continue
         say(variant.title)
         try:
-            changed = _costs(variant, limit)
+            changed = _costs(variant, compiler)
         except BadInputError as error:
             notes.append(f"{variant.title}: {error.message}")
             continue
@@ -164,11 +166,10 @@ def _rewritten(context: Context, before: Compiled, optimize: str) -> Iterator[Hi
     yield _hint("whole network", title, optimize, "exact" if exact else "within rounding", present, changed)
 
 
-def _costs(variant: Variant, limit: TimeLimit) -> Costs | None:
+def _costs(variant: Variant, compiler: Compiler) -> Costs | None:
     """What a variant costs; None where it does not fit."""
     options = variant.options
-    context = Context(variant.model(), variant.title, options, limit.run)
-    costs = network_costs(context.compiled(context.model).figures)
+    costs = network_costs(compiler.compile(variant.model(), options, source=variant.title).figures)
     bounds = (fitting.sram_limit(options), installed_config().cache_bytes(options.memory_mode))
     fits = all(bound is None or (costs.sram_bytes or 0) <= bound for bound in bounds)
     return costs if fits else None
@@ -199,7 +200,7 @@ def _variants(model: Model, present: Costs, graph: Graph, options: CompileOption
 
 def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, CompileOptions]]:
     """The same network with other options of Vela: strategies, memory modes, sizes of the arena."""
-    for strategy in vela.OPTIMISE:
+    for strategy in OPTIMISE:
         if strategy != options.optimise:
             words = f"--optimise {strategy}"
             yield f"Vela's strategy {strategy}", words, dataclasses.replace(options, optimise=strategy)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from deploy.advising.documents import Costs, Hint
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.fitting import SIZE_STEP, largest_size, sram_limit
 from deploy.tflite.model import Model
 
@@ -21,6 +22,7 @@ def largest_input(
     taken: int,
     options: CompileOptions,
     source: str,
+    compiler: Compiler = VELA,
     *,
     seconds: float,
     say: Callable[[str], None],
@@ -33,6 +35,7 @@ def largest_input(
         taken: bytes of SRAM at that size.
         options: what to compile for.
         source: names the model in errors.
+        compiler: compiles it.
         seconds: after which nothing new is tried.
         say: told what is tried.
 
@@ -46,7 +49,7 @@ def largest_input(
     beyond = SIZE_STEP * max(int(_BEYOND * expected) + 1, int(expected) + 4)
     grown = int(taken * (beyond / size) ** 2)
     deadline = time.monotonic() + seconds
-    best, complete = largest_size(build, beyond, options, grown, source, deadline=deadline, say=say)
+    best, complete = largest_size(build, beyond, options, grown, source, compiler, deadline=deadline, say=say)
     if best is None:
         return None
     largest = int(best.words.rpartition("=")[2])

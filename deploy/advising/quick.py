@@ -1,21 +1,20 @@
-"""Hints from one compilation of the places alone, as they are and in every cheaper way."""
+"""Hints from one compilation of the sites alone, as they are and in every cheaper way."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import bounded_process
 from deploy.advising import documents
 from deploy.advising.activations import swishes
 from deploy.advising.borders import border_conversions, host_functions
 from deploy.advising.channels import odd_channels
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
-from deploy.advising.place import Finder, Place
 from deploy.advising.resizes import resizes
-from deploy.bounded_process import Run
+from deploy.advising.suggestion import Finder, Suggestion
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
@@ -43,15 +42,15 @@ class Candidates:
     Attributes:
         graph: that it was found in.
         sites: that the rules of ``deploy optimize`` can write in another way.
-        places: that only the user can change.
+        suggestions: sites that only the user can change.
     """
 
     graph: Graph
     sites: tuple[Site, ...]
-    places: tuple[Place, ...]
+    suggestions: tuple[Suggestion, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.sites or self.places)
+        return bool(self.sites or self.suggestions)
 
 
 def candidates(graph: Graph) -> Candidates:
@@ -64,15 +63,15 @@ def candidates(graph: Graph) -> Candidates:
         raise BadInputError(
             f"{len(graph.nodes)} operators are more than the {_MOST_OPERATORS} that are looked through"
         )
-    writers = {tensor: place for place, node in enumerate(graph.nodes) for tensor in node.outputs}
-    if any(writers.get(tensor, -1) >= place for place, node in enumerate(graph.nodes) for tensor in node.inputs):
+    writers = {tensor: number for number, node in enumerate(graph.nodes) for tensor in node.outputs}
+    if any(writers.get(tensor, -1) >= number for number, node in enumerate(graph.nodes) for tensor in node.inputs):
         raise BadInputError("the operators are not in the order in which they depend on each other")
     sites = rewriting.find(graph)
-    return Candidates(graph, tuple(sites), tuple(place for finder in FINDERS for place in finder(graph)))
+    return Candidates(graph, tuple(sites), tuple(suggestion for finder in FINDERS for suggestion in finder(graph)))
 
 
 def quick_hints(
-    found: Candidates, options: VelaOptions, *, optimize: str, run: Run = bounded_process.run
+    found: Candidates, options: CompileOptions, *, optimize: str, compiler: Compiler = VELA
 ) -> tuple[Hint, ...]:
     """Have Vela estimate every candidate, and make hints of those that win something.
 
@@ -80,19 +79,19 @@ def quick_hints(
         found: what may be worth a hint.
         options: what to compile for.
         optimize: the command that rewrites the model.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles the trials.
 
     Raises:
         NotInstalledError: Vela is missing.
     """
     inner = _inside(options)
     if inner == options:
-        gains = _gains(found.graph, found.sites, found.places, options, optimize, run)
+        gains = _gains(found.graph, found.sites, found.suggestions, options, optimize, compiler)
     else:
-        border = [place for place in found.places if place.kind in _AT_BORDER]
-        inside = [place for place in found.places if place.kind not in _AT_BORDER]
-        gains = _gains(found.graph, found.sites, inside, inner, optimize, run)
-        gains += _gains(found.graph, (), border, options, optimize, run)
+        border = [suggestion for suggestion in found.suggestions if suggestion.kind in _AT_BORDER]
+        inside = [suggestion for suggestion in found.suggestions if suggestion.kind not in _AT_BORDER]
+        gains = _gains(found.graph, found.sites, inside, inner, optimize, compiler)
+        gains += _gains(found.graph, (), border, options, optimize, compiler)
     return documents.ordered(list(_hints(gains)))
 
 
@@ -107,7 +106,7 @@ def telling(hints: Iterable[Hint], network: Costs) -> tuple[Hint, ...]:
     return documents.ordered([hint for hint in hints if tells(hint)])
 
 
-def _inside(options: VelaOptions) -> VelaOptions:
+def _inside(options: CompileOptions) -> CompileOptions:
     """Options that put what an operator reads and writes where it lies inside a network.
 
     A part of a trial has inputs and outputs of its own. Where those of a network lie in DRAM, inside the network
@@ -120,25 +119,25 @@ def _inside(options: VelaOptions) -> VelaOptions:
         check_combination(options.npu, options.system_config, _IN_SRAM)
     except BadInputError:
         return options
-    return replace(options, memory_mode=_IN_SRAM, arena_cache_size=None)
+    return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
 
 
 def _gains(
     graph: Graph,
     sites: Sequence[Site],
-    places: Sequence[Place],
-    options: VelaOptions,
+    suggestions: Sequence[Suggestion],
+    options: CompileOptions,
     optimize: str,
-    run: Run,
+    compiler: Compiler,
 ) -> list[_Gain]:
     """What changes are worth, from one run of Vela; none where there is nothing to try."""
-    if not sites and not places:
+    if not sites and not suggestions:
         return []
-    parts = [site for place in places for site in (place.site, place.twin) if site is not None]
-    estimates = trial.costs(graph, [_ahead(graph), *sites, *parts], options, run=run)
+    parts = [site for suggestion in suggestions for site in (suggestion.site, suggestion.twin) if site is not None]
+    estimates = trial.costs(graph, [_ahead(graph), *sites, *parts], options, compiler)
     source = f"Vela {vela.version()}, these operators alone in {options.memory_mode}"
     changes = [change for _, _, change in rewriting.changes(graph, sites, estimates)]
-    found = [_of_place(graph, place, estimates, source) for place in places]
+    found = [_of_suggestion(graph, suggestion, estimates, source) for suggestion in suggestions]
     return [*(_of_change(change, optimize, source) for change in changes), *filter(None, found)]
 
 
@@ -154,12 +153,12 @@ def _ahead(graph: Graph) -> Site:
 
 
 _Key = tuple[Kind, str, str, Outputs, str]
-"""Kind, title, action, outputs and source: what the places of one hint have in common."""
+"""Kind, title, action, outputs and source: what the sites of one hint have in common."""
 
 
 @dataclass(frozen=True)
 class _Gain:
-    """One place, and what a change there is worth."""
+    """One site, and what a change there is worth."""
 
     key: _Key
     operators: tuple[str, ...]
@@ -175,24 +174,32 @@ def _of_change(change: Change, optimize: str, source: str) -> _Gain:
     return _Gain(key, change.operators, change.name, change.before, change.after)
 
 
-def _of_place(graph: Graph, place: Place, estimates: dict[Hashable, trial.Costs], source: str) -> _Gain | None:
-    own = estimates.get(signature(graph, place.site))
+def _of_suggestion(
+    graph: Graph, suggestion: Suggestion, estimates: dict[Hashable, trial.SiteCosts], source: str
+) -> _Gain | None:
+    own = estimates.get(signature(graph, suggestion.site))
     if own is None:
         return None
     changed = Cost(0, 0)
-    if place.twin is not None:
-        other = estimates.get(signature(graph, place.twin))
+    if suggestion.twin is not None:
+        other = estimates.get(signature(graph, suggestion.twin))
         if other is None or other.as_is.cycles == 0:
             return None
         changed = other.as_is
-    elif place.site.forms:
+    elif suggestion.site.forms:
         changed = min((form for form in own.forms if form is not None), default=own.as_is)
-    enough = own.as_is.cycles - changed.cycles >= place.least_share * own.as_is.cycles
+    enough = own.as_is.cycles - changed.cycles >= suggestion.least_share * own.as_is.cycles
     if not changed < own.as_is or not (enough or changed.cpu_operators < own.as_is.cpu_operators):
         return None
-    codes = tuple(node.code for node in place.site.nodes)
-    name = graph.tensors[place.site.output if place.subject is None else place.subject].name
-    return _Gain((place.kind, place.title, place.action, place.outputs, source), codes, name, own.as_is, changed)
+    codes = tuple(node.code for node in suggestion.site.nodes)
+    name = graph.tensors[suggestion.site.output if suggestion.subject is None else suggestion.subject].name
+    return _Gain(
+        (suggestion.kind, suggestion.title, suggestion.action, suggestion.outputs, source),
+        codes,
+        name,
+        own.as_is,
+        changed,
+    )
 
 
 def _hints(gains: Iterable[_Gain]) -> Iterable[Hint]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deploy.advising.place import Place
+from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.matching import is_int8, is_map, same_quantization
 from deploy.rewriting.site import Form, Site, Write
 from deploy.tflite import model as tflite_model
@@ -17,7 +17,7 @@ _STEPS = {4: 2, 8: 3}
 """Factor -> how many times two."""
 
 
-def resizes(graph: Graph) -> Iterator[Place]:
+def resizes(graph: Graph) -> Iterator[Suggestion]:
     """RESIZE_BILINEAR by 4 or 8 as steps of 2, and by a half as an average pool."""
     for node in graph.nodes:
         if node.code != "RESIZE_BILINEAR" or node.options is None or not graph.activations(node):
@@ -29,7 +29,7 @@ def resizes(graph: Graph) -> Iterator[Place]:
         factor = after[0] // max(before[0], 1)
         if factor in _STEPS and after == tuple(factor * size for size in before):
             steps = _STEPS[factor]
-            yield Place(
+            yield Suggestion(
                 "cheaper operator",
                 f"bilinear resizing by {factor}",
                 f"build and train the network with resizing by 2, {steps} times",
@@ -37,7 +37,7 @@ def resizes(graph: Graph) -> Iterator[Place]:
                 _site(node, Form(f"{steps} times by 2", _doubled(node), exact=False)),
             )
         elif node.options.halfPixelCenters and before == tuple(2 * size for size in after):
-            yield Place(
+            yield Suggestion(
                 "cheaper operator",
                 "bilinear resizing by a half",
                 "build the network with a 2x2 average pool, which computes the same",

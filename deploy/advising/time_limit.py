@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.bounded_process import Ended, Run
+from deploy.processes.supervisor import Ended, Run
 
 
 class TimeLimit:
@@ -27,7 +27,7 @@ class TimeLimit:
         return max(self._deadline - time.monotonic(), 0)
 
     def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
-        """Run a command in a folder; see :func:`deploy.bounded_process.run`."""
+        """Run a command in a folder; see :func:`deploy.processes.supervisor.run`."""
         if not self.left:
             return Ended(-signal.SIGKILL, timed_out=True, output="")
         return self._run(command, folder, timeout_s=min(timeout_s, self.left))

@@ -14,9 +14,9 @@ from deploy.errors import BadInputError, DeployError
 if TYPE_CHECKING:
     from deploy.advising.documents import AdviceDocument, Hint, Level
     from deploy.advising.quick import Candidates
-    from deploy.bounded_process import Run
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
+    from deploy.processes.supervisor import Run
     from deploy.quantizing.model_source import ModelSource
     from deploy.tflite.model import Model
 
@@ -82,14 +82,13 @@ class Advising:
     def _quick(self) -> None:
         from deploy.advising.quick import candidates, quick_hints
         from deploy.advising.time_limit import TimeLimit
-        from deploy.compiling.fitting import vela_options
+        from deploy.compiling.compiler import Compiler
         from deploy.tflite.graph import Graph
 
         with self._noted():
             self._found = candidates(Graph(self._model))
-            limit = TimeLimit(self._run, QUICK_S)
-            asked = vela_options(self._options)
-            self._hints += quick_hints(self._found, asked, optimize=self._optimize, run=limit.run)
+            compiler = Compiler(TimeLimit(self._run, QUICK_S).run)
+            self._hints += quick_hints(self._found, self._options, optimize=self._optimize, compiler=compiler)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -158,6 +157,7 @@ class Advising:
             return
         from deploy.advising.input_size import largest_input
         from deploy.cli.fitting import builder
+        from deploy.compiling.compiler import Compiler
 
         hint = largest_input(
             builder(self._source),
@@ -165,6 +165,7 @@ class Advising:
             network_costs(build.document.figures).sram_bytes or 0,
             self._options,
             self._source.text,
+            Compiler(self._run),
             seconds=SECONDS,
             say=lambda words: say(words.removeprefix("trying ")),
         )
@@ -191,24 +192,24 @@ def advise_build(build: BuildFolder, level: Level, *, quiet: bool = False) -> No
         NotInstalledError: Vela is missing.
     """
     from deploy.cli.html_report import refresh_report
-    from deploy.compiling import vela
+    from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.fitting import CORSTONE_300_SRAM
-    from deploy.hardware.npus import npu_config
+    from deploy.compiling.fitting import board_sram
+    from deploy.hardware.npus import npu_named
     from deploy.tflite import model as tflite_model
 
     document = build.document
-    limit = document.sram_limit
+    npu, limit = npu_named(document.npu), document.sram_limit
     options = compile_options(
-        npu_config(document.npu),
+        npu,
         system_config=document.system_config,
         memory_mode=document.memory_mode,
         optimise=document.optimise,
-        sram_limit=None if limit == CORSTONE_300_SRAM else limit,
+        sram_limit=None if limit == board_sram(npu) else limit,
     )
     advising = Advising()
     try:
-        with vela.starting(twin=True) as run:
+        with starting_vela(twin=True) as run:
             model = tflite_model.read(build.source)
             advising.start(model, options, level, target=str(build.source), run=run)
             advising.finish(build, quiet=quiet)

@@ -21,7 +21,7 @@ def compare_builds(
     Args:
         folders: two or more; the first is what the others are compared with.
         format_: ``text``, ``json`` or ``html``.
-        fail_on: rules, see :mod:`deploy.reporting.rules`.
+        fail_on: rules, see :mod:`deploy.reporting.data.rules`.
         output: of the page; None for ``comparison.html`` in the working folder.
         quiet: print the outcome of the rules only.
         verbose: print every operator that changed.
@@ -37,14 +37,15 @@ def compare_builds(
     from deploy.cli.console import stdout
     from deploy.errors import ExitStatus
     from deploy.printable import printable, printable_json
-    from deploy.reporting.build_figures import candidate
-    from deploy.reporting.comparing import compare
-    from deploy.reporting.comparison_text import print_comparison, print_outcomes
-    from deploy.reporting.rules import apply_rules, parse_rules
+    from deploy.reporting.data.build_figures import build_figures
+    from deploy.reporting.data.comparing import compare
+    from deploy.reporting.data.rules import apply_rules, parse_rules
+    from deploy.reporting.text.comparison import print_comparison, print_outcomes
 
     rules = parse_rules(fail_on) if fail_on is not None else ()
     opened = [BuildFolder.open(folder) for folder in folders]
-    comparison = compare([candidate(build, str(folder)) for build, folder in zip(opened, folders, strict=True)])
+    named = zip(opened, folders, strict=True)
+    comparison = compare([build_figures(build, str(folder)) for build, folder in named])
     outcomes = apply_rules(comparison, rules)
     comparison = comparison.model_copy(update={"rules": outcomes})
     broken = [outcome for outcome in outcomes if not outcome.holds]
@@ -53,8 +54,8 @@ def compare_builds(
         for outcome in broken:
             print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
     elif format_ == "html":
-        from deploy.reporting.collecting import collect
-        from deploy.reporting.comparison_html import COMPARISON_FILE, check_count, write_comparison
+        from deploy.reporting.data.collecting import collect
+        from deploy.reporting.pages.comparison import COMPARISON_FILE, check_count, write_comparison
 
         check_count(len(opened))
         written = write_comparison(comparison, list(map(collect, opened)), output or Path(COMPARISON_FILE))

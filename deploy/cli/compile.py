@@ -49,28 +49,29 @@ def compile_(
     import click
 
     from deploy.cli.advice import Advising, advice_level
-    from deploy.compiling import vela
+    from deploy.cli.latency import load_report, starting_vela
 
     context, advising = click.get_current_context(), Advising()
     context.call_on_close(advising.join)
     run = None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
-        run = context.with_resource(vela.starting(twin=advice != "none"))
+        run = context.with_resource(starting_vela(twin=advice != "none"))
 
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, SOURCE_MODEL
     from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
-    from deploy.cli.html_report import preload_report, refresh_report
+    from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable, compile_model
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.quantizing import model_source
-    from deploy.reporting.advice_text import MOST_HINTS
-    from deploy.reporting.text import print_build
+    from deploy.reporting.text.advice import MOST_HINTS
+    from deploy.reporting.text.build import print_build
     from deploy.settings.last_build import FOLDER, remember_build
     from deploy.settings.project import Project
     from deploy.tflite import model as tflite_model
@@ -82,7 +83,7 @@ def compile_(
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy compile {text} --npu {DEFAULT_NPU}"])
     wanted = compile_options(
-        npu_config(npu),
+        npu_named(npu),
         system_config=system_config,
         memory_mode=memory_mode,
         optimise=optimise,
@@ -113,17 +114,18 @@ def compile_(
         if result.floating is not None:
             extra[FLOAT_MODEL] = result.floating
         notes = result.document.warnings
-    preload_report()
-    run = run or context.with_resource(vela.starting(twin=level is not None))
+    load_report()
+    run = run or context.with_resource(starting_vela(twin=level is not None))
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
+    compiler = Compiler(run)
     try:
         opened = compile_model(
-            quantized, wanted, folder, name=source.name, source=text, extra=extra, notes=notes, run=run
+            quantized, wanted, folder, name=source.name, source=text, extra=extra, notes=notes, compiler=compiler
         )
     except DoesNotFitError as error:
-        raise with_advice(error, source, quantized, wanted, quiet=quiet) from error
+        raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)

@@ -11,7 +11,11 @@ from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
-    from deploy.evaluating.document import EvaluationDocument
+    from deploy.evaluating.documents import EvaluationDocument
+    from deploy.targets.session import Session
+
+HOST = "host"
+"""The target that is the NPU model alone."""
 
 EVALUATE_EPILOG = """Examples:
 
@@ -48,7 +52,7 @@ def evaluate(
     target: Annotated[
         str,
         option(
-            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default="host"
+            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default=HOST
         ),
     ],
     firmware: options.Firmware,
@@ -81,11 +85,11 @@ def evaluate(
     from deploy.cli.builds import open_build
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError
-    from deploy.evaluating.evaluation import HOST, EvaluateOptions, Evaluation
+    from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
     from deploy.evaluating.limits import parse_limits
-    from deploy.evaluating.text import print_evaluation, print_outcome
     from deploy.files import check_writable
     from deploy.quantizing import model_source
+    from deploy.reporting.text.evaluation import print_evaluation, print_outcome
     from deploy.settings.merging import typed
     from deploy.targets.simulated_target import RUNNER
 
@@ -103,18 +107,21 @@ def evaluate(
         labels=labels,
         output=head,
         model=model_source.parse(model, set_ or ()) if model else None,
-        target=target,
-        firmware=firmware or RUNNER,
-        jobs=jobs,
-        timeout_s=timeout,
         count=count,
         top_k=top_k,
         limits=limits,
         save_wrong=save_wrong,
     )
     opened = open_build(build)
+    machine: Session | None = None
+    if target != HOST:
+        from deploy.targets.session import Session, TargetOptions
+
+        machine = Session(
+            opened, TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout)
+        )
     with progress("evaluating", quiet=quiet) as bar:
-        evaluation = Evaluation(opened, wanted).run(bar.advance)
+        evaluation = Evaluation(opened, wanted, machine).run(bar.advance)
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())
@@ -125,7 +132,7 @@ def evaluate(
 
 def _keep(build: BuildFolder, evaluation: EvaluationDocument, json: Path | None, *, quiet: bool) -> None:
     from deploy.errors import BadInputError
-    from deploy.evaluating.document import evaluation_path
+    from deploy.evaluating.documents import evaluation_path
     from deploy.files import write_text
 
     text = evaluation.model_dump_json(indent=2) + "\n"

@@ -14,7 +14,7 @@ FIRMWARE_EPILOG = """Examples:
 
     deploy firmware build/demo --runtime tflm --tflm ~/tflite-micro --build
 
-    deploy firmware build/demo -o project                    only the project, for your own board
+    deploy firmware build/demo -o project                    only the project, to carry to your own board
 """
 
 
@@ -28,6 +28,7 @@ def firmware(
     ],
     tflm: Annotated[Path | None, option(help="Your TFLM tree, built for Cortex-M55 with the ethos-u kernel.")],
     tflm_library: Annotated[Path | None, option(help="The archive in it, where there is more than one.")],
+    board: options.Board,
     labels: options.Labels,
     output: Annotated[
         Path | None, option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
@@ -45,6 +46,8 @@ def firmware(
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
+    from deploy.hardware.boards import firmware_board
+    from deploy.hardware.fvps import default_fvp, fvps_of
     from deploy.judging.labels import load_labels
     from deploy.printable import printable
     from deploy.tflite.model import read
@@ -56,23 +59,28 @@ def firmware(
         raise BadInputError("--tflm belongs to --runtime tflm")
     library = examine(tflm, tflm_library) if tflm is not None else None
     named = load_labels(labels, read(opened.source)) if labels else {}
-    folder = output or project_folder(opened, runtime)
-    network = write_project(
-        opened, runtime, folder=folder, labels={name: each.classes for name, each in named.items()}
-    )
+    chosen = firmware_board(board)
+    folder = output or project_folder(opened, runtime, chosen)
+    classes = {name: each.classes for name, each in named.items()}
+    network = write_project(opened, runtime, board=chosen, folder=folder, labels=classes)
     elf = build_project(folder, library) if compile_it else None
     if quiet:
         return 0
     print(f"firmware project: {folder}")
     print(f"  network {printable(network.name)} for Ethos-{network.npu}, runtime {runtime}")
-    print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {'SRAM' if network.arena_in_sram else 'DDR'}")
+    print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {network.arena_region.memory}")
     if library is not None:
         print(f"  TFLM: {library.library}")
         for note in library.notes:
             print(f"  note: {note}")
     if elf is not None:
         print(f"  built: {elf}")
-        print(f"next: deploy run-fvp {opened.path} --firmware {elf if output else runtime}")
+        fvp = next((fvp for fvp in fvps_of(chosen) if network.npu.startswith(fvp.npu_family)), None)
+        if fvp is None:
+            print(f"next: load it onto your {chosen.name}, then deploy run-board {opened.path} --port PORT")
+        else:
+            where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
+            print(f"next: deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}")
     else:
         print(f"next: cmake -S {folder} -B {folder}/build && cmake --build {folder}/build")
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deploy.compiling.compilation import DoesNotFitError
     from deploy.compiling.compile_options import CompileOptions
+    from deploy.compiling.compiler import Compiler
     from deploy.quantizing.model_source import ModelSource
     from deploy.tflite.model import Model
 
@@ -18,7 +19,13 @@ SEARCH_S = 180.0
 
 
 def with_advice(
-    error: DoesNotFitError, source: ModelSource, model: Model, options: CompileOptions, *, quiet: bool
+    error: DoesNotFitError,
+    source: ModelSource,
+    model: Model,
+    options: CompileOptions,
+    compiler: Compiler,
+    *,
+    quiet: bool,
 ) -> DoesNotFitError:
     """The error with what does fit: memory modes and strategies of Vela, and the largest input.
 
@@ -27,6 +34,7 @@ def with_advice(
         source: the model as the user named it.
         model: quantized.
         options: that it does not fit with.
+        compiler: compiles what is tried.
         quiet: do not say what is tried.
     """
     import dataclasses
@@ -40,7 +48,7 @@ def with_advice(
 
     deadline = time.monotonic() + SEARCH_S
     # The model as it is first: compiling it again is quick, building it for another size is not.
-    attempts = try_ways(model, options, source.text, deadline=deadline, say=say)
+    attempts = try_ways(model, options, source.text, compiler, deadline=deadline, say=say)
     hints = []
     if model_source.has_size(source):
         size = model.input_tensors[0].shape[1]
@@ -53,6 +61,7 @@ def with_advice(
                 dataclasses.replace(options, optimise=strategy),
                 error.taken,
                 source.text,
+                compiler,
                 deadline=deadline,
                 say=say,
             )

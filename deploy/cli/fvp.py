@@ -65,7 +65,7 @@ def install(
         accept = typer.prompt(f'Type "{_ANSWER}" if you accept it', default="", show_default=False) == _ANSWER
     found = fvp_install.install(archive, folder, accepted=accept)
     for each in found:
-        print(f"{each.board.name} with Ethos-{each.board.npu_family}: {each.executable}")
+        print(f"{each.fvp.board.name} with Ethos-{each.fvp.npu_family}: {each.executable}")
         print(f"  {each.version if each.starts else 'does not start here: ' + each.version}")
     if not any(each.starts for each in found):
         return ExitStatus.NOT_INSTALLED

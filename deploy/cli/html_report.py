@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.judging.verdict import Verdict
-
-
-def preload_report() -> None:
-    """Load what the report needs in the background, while Vela or a simulator is waited for."""
-
-    def load() -> None:
-        from deploy.reporting.html import preload
-
-        preload()
-
-    threading.Thread(target=load, daemon=True).start()
 
 
 def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
@@ -33,7 +21,7 @@ def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
         Where it is; None where it was not written.
     """
     from deploy.errors import DeployError
-    from deploy.reporting.html import write_report
+    from deploy.reporting.pages.build import write_report
 
     try:
         return write_report(build)
@@ -48,7 +36,7 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
     """Keep a verdict in the build folder, in place of the command's last one, and write the HTML report anew."""
     from deploy.errors import BadInputError
     from deploy.files import write_text
-    from deploy.reporting.documents import verdict_path
+    from deploy.reporting.data.build_documents import verdict_path
 
     try:
         write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")

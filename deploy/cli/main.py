@@ -17,7 +17,7 @@ import typer
 from deploy import __version__
 from deploy.cli.console import report_error
 from deploy.errors import BadInputError, DeployError, ExitStatus
-from deploy.leave import leave
+from deploy.processes.leave import leave
 from deploy.settings.merging import settle
 from deploy.settings.project import Project, find
 

@@ -54,15 +54,16 @@ def optimize(
     import click
 
     from deploy.cli.console import stdout
-    from deploy.compiling import vela
+    from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.judging.inputs import load_inputs, random_inputs
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
-    from deploy.optimizing.text import print_optimization
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
+    from deploy.reporting.text.optimization import print_optimization
     from deploy.tflite import model as tflite_model
 
     if model.suffix != ".tflite":
@@ -73,7 +74,7 @@ def optimize(
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy optimize {model} --npu U55-128"])
     wanted = compile_options(
-        npu_config(npu),
+        npu_named(npu),
         system_config=system_config,
         memory_mode=memory_mode,
         optimise=optimise,
@@ -102,7 +103,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
-        run=click.get_current_context().with_resource(vela.starting()),
+        compiler=Compiler(click.get_current_context().with_resource(starting_vela())),
         say=say,
     )
     document = optimized.document

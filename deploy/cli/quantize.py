@@ -38,7 +38,7 @@ def quantize(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.quantizing import model_source
-    from deploy.reporting.text import agreement_table
+    from deploy.reporting.text.build import agreement_table
 
     source = chosen_model(model, set_, "deploy quantize MODEL --calibration DATA -o model.tflite")
     text = source.text

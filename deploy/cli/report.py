@@ -89,8 +89,7 @@ def report(
     from deploy.cli.comparison import compare_builds
     from deploy.cli.console import stdout
     from deploy.errors import BadInputError
-    from deploy.reporting.advice_text import json_text
-    from deploy.reporting.text import print_build, print_figures
+    from deploy.reporting.text.build import build_json, print_build, print_figures
 
     if format_ not in ("text", "json", "html"):
         raise BadInputError(f"--format {format_}: choose text, json or html")
@@ -114,13 +113,13 @@ def report(
     if level is not None:
         advise_build(opened, level, quiet=quiet)
     if format_ == "html":
-        from deploy.reporting.html import write_report
+        from deploy.reporting.pages.build import write_report
 
         written = write_report(opened, output)
         if not quiet:
             print(f"report: {written}")
     elif format_ == "json":
-        print(json_text(opened))
+        print(build_json(opened))
     elif quiet:
         print_figures(opened.document, stdout())
     else:

@@ -36,7 +36,8 @@ def run_board(
     """
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.targets.target_run import RunOptions, TargetRun
 
     wanted = RunOptions(
         inputs=inputs,

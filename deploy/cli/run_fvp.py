@@ -44,9 +44,10 @@ def run_fvp(
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.settings.merging import typed
     from deploy.targets.simulated_target import RUNNER
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB, RunOptions, TargetRun
+    from deploy.targets.target_run import RunOptions, TargetRun
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")

@@ -56,25 +56,24 @@ def search(
     Cycles are estimates; accuracy is measured on held-out training images of Fashion-MNIST after a short training.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
-    from deploy import warm_process
     from deploy.cli.console import progress, stdout
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
-    from deploy.files import write_text
-    from deploy.hardware.npus import npu_config
-    from deploy.searching import chart
+    from deploy.hardware.npus import npu_named
+    from deploy.processes import warm
+    from deploy.reporting.pages.search import SEARCH_FILE, write_search
+    from deploy.reporting.text.search import print_search
     from deploy.searching.documents import Settings
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
     from deploy.searching.proxy import Proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
     from deploy.searching.space import width_space
     from deploy.searching.state import CANDIDATES, SearchFolder
-    from deploy.searching.text import print_result
     from deploy.sweeping.cache import Cache, default_folder
 
     name = next((known for known in ORACLES if known == oracle.lower()), None)
     if name is None:
         raise BadInputError(f"--oracle {oracle}: choose {' or '.join(ORACLES)}")
-    target = npu_config(npu or "U55-128")
+    target = npu_named(npu or "U55-128")
     width_space(size)
     budget = Budget(trials or (None if minutes is not None else 24), minutes)
     proxy = Proxy(size=size, samples=samples, epochs=epochs, seed=seed)
@@ -101,16 +100,16 @@ def search(
             print(f"deploy: {known}; the same command continues", file=sys.stderr)
             raise
         finally:
-            warm_process.close_pools()
+            warm.close_pools()
         written = [output / RESULT]
         try:
-            write_text(output / chart.CHART, chart.page(result, folder.candidates))
-            written.append(output / chart.CHART)
+            write_search(result, folder.candidates, output / SEARCH_FILE)
+            written.append(output / SEARCH_FILE)
         except NotInstalledError as error:
             if not quiet:
                 print(f"deploy: no chart: {error.message} ({error.hints[0]})", file=sys.stderr)
     if not quiet:
-        print_result(result, stdout())
+        print_search(result, stdout())
         if result.best is not None:
             written.append(output / BEST_NETWORK)
         for path in written:

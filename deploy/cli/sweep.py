@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
 from deploy.settings.declared import option
 
@@ -27,7 +28,8 @@ name only a scheduler that you trust.
 def sweep(
     model: options.Model,
     npu: Annotated[
-        str, option(help="NPUs, separated by commas; all (default): U55-32 to U65-512.", default="all")
+        str,
+        option(help=f"NPUs, separated by commas; all (default): {listed(modelled())}.", default="all"),
     ],
     system_config: Annotated[
         str | None, option(help="Sections of Vela's Arm/vela.ini, or all of the NPU; default: the NPU's.")
@@ -81,14 +83,14 @@ def sweep(
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
+    from deploy.reporting.pages.sweep import check_format, write_sweep
+    from deploy.reporting.text.sweep import csv_text, print_sweep
     from deploy.settings.merging import typed
     from deploy.sweeping import axes
-    from deploy.sweeping.accuracy import LabelledData
+    from deploy.sweeping.accuracy import LabelledSource
     from deploy.sweeping.cache import Cache, default_folder
-    from deploy.sweeping.chart import check_format, write_chart
     from deploy.sweeping.networks import Quantization
     from deploy.sweeping.sweep import Plan, Sweep
-    from deploy.sweeping.text import csv_text, print_sweep
 
     if model is None:
         raise BadInputError("no MODEL given", hints=["deploy sweep model.tflite", "deploy init"])
@@ -111,7 +113,7 @@ def sweep(
         targets,
         skipped,
         Quantization(calibration, samples, io or IO_TYPES[0], verbose),
-        LabelledData(data, labels, count) if data is not None and labels is not None else None,
+        LabelledSource(data, labels, count) if data is not None and labels is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
     opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
@@ -128,7 +130,7 @@ def sweep(
     if csv is not None:
         write_text(csv, csv_text(document))
     if chart is not None:
-        write_chart(document, chart)
+        write_sweep(document, chart)
     if not quiet:
         print_sweep(document, stdout())
         for path in filter(None, (json, csv, chart)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -22,18 +21,6 @@ class Judged(Protocol):
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""
-
-
-def _make_ready(build: BuildFolder) -> None:
-    """What the end needs: libraries that print tables, and the part of the report that is known already."""
-    import importlib.metadata  # noqa: F401
-
-    from rich import console, table  # noqa: F401
-
-    from deploy.judging import verdict_text  # noqa: F401
-    from deploy.reporting.html import preload
-
-    preload(build)
 
 
 def run_and_report(
@@ -65,6 +52,7 @@ def run_and_report(
     """
     from deploy.cli.console import progress, stdout
     from deploy.cli.html_report import keep_verdict
+    from deploy.cli.latency import load_verdict
     from deploy.errors import DeployError, TargetError
     from deploy.files import check_writable
 
@@ -76,8 +64,7 @@ def run_and_report(
             def advance(done: int, total: int) -> None:
                 bar.advance(done, total)
                 if done == 0:
-                    # From here on this process waits.
-                    threading.Thread(target=_make_ready, args=[build], daemon=True).start()
+                    load_verdict(build)  # from here on this process waits
 
             verdict = run.run(advance)
     except DeployError as error:
@@ -92,7 +79,7 @@ def run_and_report(
 
         print(printable(f"verdict: {verdict.verdict.upper()} - {verdict.reason}"))
     else:
-        from deploy.judging.verdict_text import print_verdict
+        from deploy.reporting.text.verdict import print_verdict
 
         print_verdict(verdict, stdout())
     sys.stdout.flush()

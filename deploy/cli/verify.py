@@ -60,8 +60,9 @@ def verify(
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
     from deploy.files import check_writable
-    from deploy.targets.target_run import DEFAULT_TOLERANCE_LSB
-    from deploy.verifying.verification import OracleChoice, Verification, VerifyOptions
+    from deploy.judging.opinion import OracleChoice
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.verifying.verification import Verification, VerifyOptions
 
     if oracle not in get_args(OracleChoice):
         raise BadInputError(

@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
-from deploy import bounded_process
 from deploy import build_folder as folder_layout
 from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import sram_limit, vela_options
-from deploy.compiling.placement import NPU_OPERATOR, Placement, place
-from deploy.compiling.vela import VelaResult
+from deploy.compiling.compiler import VELA, Compiled, Compiler
+from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.vela_config import installed_config
-from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.quantizing.float_operators import float_operators
-from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model
+from deploy.tflite.model import NPU_OPERATOR, Model
 
 
 class DoesNotFitError(BadInputError):
@@ -50,7 +46,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     Raises:
         BadInputError: it is compiled already, empty, or computes in floating point.
     """
-    if any(operator.code == NPU_OPERATOR for operator in model.operators):
+    if any(operator.on_npu for operator in model.operators):
         raise BadInputError(
             f"{source}: compiled by Vela already (it holds {NPU_OPERATOR} operators)",
             hints=["pass the model that it was compiled from"],
@@ -81,7 +77,7 @@ def compile_model(
     source: str,
     extra: dict[str, bytes] | None = None,
     notes: tuple[str, ...] = (),
-    run: bounded_process.Run = bounded_process.run,
+    compiler: Compiler = VELA,
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 
@@ -93,7 +89,7 @@ def compile_model(
         source: names the model in errors.
         extra: further files for the folder, name -> content.
         notes: further warnings for the document.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: what compiles it.
 
     Raises:
         BadInputError: the model cannot be compiled, or the folder cannot be written.
@@ -102,17 +98,15 @@ def compile_model(
     """
     warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
-    result = vela.compile_bytes(model.content, vela_options(options), source=source, run=run)
-    compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
-    _check_names(model, compiled, source)
-    placement = place(model, compiled, result.layers, result.fallbacks)
-    document = _document(model, compiled, result, placement, options, name, warnings)
-    _check_sram(document, options, source)
+    compiled = compiler.compile(model, options, source=source)
+    _check_names(compiled)
+    document = _document(compiled, name, warnings)
+    _check_sram(compiled)
     with replacing_folder(build) as folder:
         (folder / folder_layout.SOURCE_MODEL).write_bytes(model.content)
-        (folder / folder_layout.COMPILED_MODEL).write_bytes(result.compiled)
+        (folder / folder_layout.COMPILED_MODEL).write_bytes(compiled.output.model)
         (folder / folder_layout.VELA_FOLDER).mkdir()
-        for file, content in result.files.items():
+        for file, content in compiled.output.files.items():
             (folder / folder_layout.VELA_FOLDER / file).write_bytes(content)
         for file, content in (extra or {}).items():
             (folder / file).write_bytes(content)
@@ -120,19 +114,19 @@ def compile_model(
             document.model_dump_json(indent=2) + "\n", encoding="utf-8"
         )
     written = BuildFolder(build, document)
-    written.source_model, written.compiled_model = model, compiled
+    written.source_model, written.compiled_model, written.debug = model, compiled.model, compiled.debug
     return written
 
 
-def _check_names(model: Model, compiled: Model, source: str) -> None:
+def _check_names(compiled: Compiled) -> None:
     """Every later step matches inputs and outputs of the two models by name."""
     for before, after in (
-        (model.input_names(), compiled.input_names()),
-        (model.output_names(), compiled.output_names()),
+        (compiled.source.input_names(), compiled.model.input_names()),
+        (compiled.source.output_names(), compiled.model.output_names()),
     ):
         if set(before.values()) != set(after.values()):
             raise BadInputError(
-                f"{source}: inputs or outputs cannot be told apart after compilation: "
+                f"{compiled.name}: inputs or outputs cannot be told apart after compilation: "
                 f"{', '.join(before.values())} became {', '.join(after.values())}",
                 hints=["convert the model with a SignatureDef, as `deploy quantize` does"],
             )
@@ -155,27 +149,18 @@ def check_replaceable(build: Path) -> None:
         )
 
 
-def _document(
-    model: Model,
-    compiled: Model,
-    result: VelaResult,
-    placement: Placement,
-    options: CompileOptions,
-    name: str,
-    warnings: tuple[str, ...],
-) -> CompileDocument:
-    figures = figures_of(result.summary, placement.operators, options, f"Vela {vela.version()}")
-    inputs, outputs = tensor_records(compiled)
-    cpu = [operator for operator in placement.operators if operator.placement == "CPU"]
-    notes = [*warnings, *placement.warnings]
-    if len(cpu) == len(placement.operators):
+def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> CompileDocument:
+    options, operators = compiled.options, compiled.placement.operators
+    inputs, outputs = tensor_records(compiled.model)
+    on_cpu, sram = len(compiled.cpu_operators), int(compiled.figure("sram_peak"))
+    notes = [*warnings, *compiled.placement.warnings]
+    if on_cpu == len(operators):
         notes.append("nothing runs on the NPU")
-    elif cpu:
-        notes.append(f"inference_time leaves out the {len(cpu)} operators on the CPU: Vela does not estimate them")
+    elif on_cpu:
+        notes.append(f"inference_time leaves out the {on_cpu} operators on the CPU: Vela does not estimate them")
     cache = installed_config().cache_bytes(options.memory_mode)
-    sram = next(figure.value for figure in figures if figure.name == "sram_peak")
     if cache is not None and sram > cache:
-        notes.append(f"the model takes {int(sram)} bytes of SRAM, more than the {cache} of {options.memory_mode}")
+        notes.append(f"the model takes {sram} bytes of SRAM, more than the {cache} of {options.memory_mode}")
     return CompileDocument(
         model=name,
         npu=options.npu.name,
@@ -183,17 +168,17 @@ def _document(
         system_config=options.system_config,
         memory_mode=options.memory_mode,
         optimise=options.optimise,
-        source_sha256=sha256_of_bytes(model.content),
-        compiled_sha256=sha256_of_bytes(result.compiled),
+        source_sha256=sha256_of_bytes(compiled.source.content),
+        compiled_sha256=sha256_of_bytes(compiled.output.model),
         inputs=inputs,
         outputs=outputs,
-        operators=placement.operators,
-        figures=figures,
+        operators=operators,
+        figures=compiled.figures,
         layers=tuple(
             {**layer.cells, "source_operator": layer.source_operator}
             if layer.source_operator is not None
             else layer.cells
-            for layer in result.layers
+            for layer in compiled.layers
         ),
         warnings=tuple(notes),
         versions={
@@ -204,18 +189,16 @@ def _document(
     )
 
 
-def _check_sram(document: CompileDocument, options: CompileOptions, source: str) -> None:
-    limit = sram_limit(options)
-    figure = document.figure("sram_peak")
-    if limit is None or figure is None or figure.value <= limit:
+def _check_sram(compiled: Compiled) -> None:
+    options, limit, taken = compiled.options, sram_limit(compiled.options), int(compiled.figure("sram_peak"))
+    if limit is None or taken <= limit:
         return
-    what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
     hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]
     if options.sram_limit is None:
         hints.append("--sram-limit SIZE, if your own board has more")
     raise DoesNotFitError(
-        f"{source}: takes {int(figure.value)} bytes of SRAM on {document.npu} with {document.memory_mode} "
-        f"({document.optimise}), more than {what} of {limit} bytes",
-        taken=int(figure.value),
+        f"{compiled.name}: takes {taken} bytes of SRAM on {options.npu.name} with {options.memory_mode} "
+        f"({options.optimise}), more than {limit_name(options)} of {limit} bytes",
+        taken=taken,
         hints=hints,
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 
-from deploy.compiling import vela
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.hardware.sizes import bytes_of
 
-_SIZE = re.compile(r"(\d+)\s*(?:([KM])(?:I?B)?|B)?", re.IGNORECASE)
-_KIB = 1024
+OPTIMISE = ("Performance", "Size")
+"""Vela's strategies, its default first."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,25 @@ class CompileOptions:
         sram_limit: bytes the model may take at most; None for the board's.
     """
 
-    npu: NpuConfig
+    npu: Npu
     system_config: str
     memory_mode: str
-    optimise: str
-    sram_limit: int | None
+    optimise: str = OPTIMISE[0]
+    sram_limit: int | None = None
+
+    @property
+    def sram_target(self) -> int | None:
+        """Bytes of SRAM that Vela shall aim for: the user's limit, or the NPU's own memory where that is smaller.
+
+        None for the memory mode's. Vela may exceed it silently.
+        """
+        if self.sram_limit is None:
+            return None
+        return min(self.sram_limit, installed_config().cache_bytes(self.memory_mode) or self.sram_limit)
 
 
 def compile_options(
-    npu: NpuConfig,
+    npu: Npu,
     *,
     system_config: str | None = None,
     memory_mode: str | None = None,
@@ -50,9 +59,9 @@ def compile_options(
     """
     system = system_config or npu.system_config
     memory = memory_mode or npu.memory_mode
-    strategy = (optimise or vela.OPTIMISE[0]).capitalize()
-    if strategy not in vela.OPTIMISE:
-        raise BadInputError(f"--optimise {optimise}: choose {' or '.join(vela.OPTIMISE)}")
+    strategy = (optimise or OPTIMISE[0]).capitalize()
+    if strategy not in OPTIMISE:
+        raise BadInputError(f"--optimise {optimise}: choose {' or '.join(OPTIMISE)}")
     if memory_mode is None and system_config is not None and system in installed_config().systems:
         # The default memory mode fits the default system; a system without DRAM needs another one.
         with contextlib.suppress(BadInputError):
@@ -70,9 +79,8 @@ def parse_size(text: str | int) -> int:
     Raises:
         BadInputError: it is none of these, or not positive.
     """
-    match = _SIZE.fullmatch(str(text).strip())
-    factors = {"": 1, "K": _KIB, "M": _KIB * _KIB}
-    size = int(match[1]) * factors[(match[2] or "").upper()] if match else 0
-    if size <= 0:
-        raise BadInputError(f"--sram-limit {text}: not a size", hints=["bytes, or with K or M: 524288, 512K, 2M"])
-    return size
+    try:
+        return bytes_of(str(text))
+    except ValueError:
+        hint = "bytes, or with K or M: 524288, 512K, 2M"
+        raise BadInputError(f"--sram-limit {text}: not a size", hints=[hint]) from None

@@ -1,149 +1,296 @@
-"""Vela's debug database: which operator of the source model an NPU operation belongs to.
+"""Vela's debug database: its schedule, the commands of the NPU, and where tensors lie.
 
 Written by ``vela --enable-debug-db`` as CSV tables inside XML. What the tables say (observed in Vela 5.2.0):
 
-- ``queue``: byte offset of a block operation in the command stream -> scheduled operation. Offsets count from the
-  first command word (without the driver's payload header); DMA is not listed. ``cmdstream_id`` numbers the
-  ``ethos-u`` operators from 1 in the order of the file.
-- ``perf``: scheduled operation -> operator of the source model; ``group``: operations fused into another one.
+- ``perf``: a row an operation of the schedule, in its order: the operator of the source model it stems from, its
+  cycles (``op_cycles``) and those of each memory (``Sram_ac``, ``OffChipFlash_ac`` ...).
 - ``source``: operator of the source model -> its index in the TFLite file (``ext_key``).
-- ``perf_debug``: scheduled operation -> shape of its whole OFM (a command covers only a stripe of it).
-- ``tensors``: where tensors lie. ``id`` is the index in the TFLite file for tensors that come from there (in the
-  first compilation of a process).
+- ``group``: operations fused into another one.
+- ``perf_debug``: ``time_index`` in the schedule, shape of the whole OFM (a command covers only a stripe of it),
+  encoded weights, bytes moved by memory and purpose.
+- ``perf_debug_main``: cycles of the MAC units and of the output unit.
+- ``queue``: byte offset of a block operation in the command stream -> operation. Offsets count from the first
+  command word (without the driver's payload header); DMA is not listed. ``cmdstream_id`` numbers the ``ethos-u``
+  operators from 1 in the order of the file.
+- ``tensors``: where tensors lie. ``start_time`` and ``end_time`` (both included) count in ``time_index``. ``id``
+  is the index in the TFLite file for tensors that come from there (in the first compilation of a process).
 """
 
 from __future__ import annotations
 
+import csv
+import functools
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.compiling.vela_reports import debug_table
 from deploy.errors import BadInputError
 from deploy.tflite.model import Model
 
+MEMORIES = ("Sram", "Dram", "OnChipFlash", "OffChipFlash")
+"""Vela's names of memories."""
+
+PURPOSES = ("FeatureMap", "Weights", "Scales", "Lut")
+"""Vela's names of what is moved."""
+
+WEIGHT_BUFFER, CONSTANT = "OpBuffering", "Constant"
+"""Vela's names of what a tensor is for, those of tensors that no operator computes."""
+
 _MAX_BYTES = 256 * 1024 * 1024
+_TABLE, _BEGIN, _END = '<table name="', "<![CDATA[", "]]>"
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A scheduled operation.
+    """An operation of the schedule.
 
     Attributes:
         number: Vela's id.
-        source: index of the source operator that its OFM is the (perhaps partial) result of, after what is fused
+        name: Vela's, of its output.
+        source: index of the operator of the source model that it stems from; None when Vela does not say.
+        result: index of the source operator that its OFM is the (perhaps partial) result of, after what is fused
             into it; None when Vela does not say.
+        step: its time in the schedule; None when unknown.
+        cycles: of the whole operation.
+        macs: multiply-accumulates.
+        mac_cycles: of the MAC units.
+        output_cycles: of the output unit.
+        memory_cycles: memory (see :data:`MEMORIES`) -> cycles.
+        traffic: (memory, purpose, ``read`` or ``write``) -> bytes, where any are moved.
+        weight_bytes: encoded weights.
         ofm_shape: height, width and depth of its whole OFM (batch folded into height); None when unknown.
     """
 
     number: int
+    name: str
     source: int | None
+    result: int | None
+    step: int | None
+    cycles: int
+    macs: int
+    mac_cycles: int
+    output_cycles: int
+    memory_cycles: Mapping[str, int]
+    traffic: Mapping[tuple[str, str, str], int]
+    weight_bytes: int
     ofm_shape: tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A tensor of the source model in memory.
+class Allocation:
+    """A tensor in memory.
 
     Attributes:
-        start: first byte, an offset into its region.
+        number: Vela's id.
+        name: of the tensor.
+        memory: see :data:`MEMORIES`.
+        usage: what it is for, in Vela's words.
+        address: first byte, an offset into its region.
         size: bytes; less than the whole tensor where only a window of it is kept (cascades).
         bricks: NHCWB16 instead of NHWC.
+        first: step of the schedule from which it lives.
+        last: step up to which it lives, included.
     """
 
-    start: int
+    number: int
+    name: str
+    memory: str
+    usage: str
+    address: int
     size: int
     bricks: bool
+    first: int
+    last: int
 
 
-@dataclass(frozen=True)
 class DebugDatabase:
-    """The parts of the database that a comparison needs.
+    """The database; each table is parsed when it is first asked for, once.
 
-    Attributes:
-        commands: (number of the ``ethos-u`` operator from 0, byte offset of the command) -> scheduled operation.
-        tensors: tensor index in the source model -> where it lies.
+    Cells that are no numbers count as 0, rows that make no sense are left out: Vela does not escape quotes in
+    names. It is false where it has no tables.
+
+    Args:
+        text: of the file.
+        name: names it in errors.
     """
 
-    commands: dict[tuple[int, int], Scheduled]
-    tensors: dict[int, Placed]
+    def __init__(self, text: str, name: str = "debug database") -> None:
+        self._tables = dict(_tables(text))
+        self._name = name
+
+    def __bool__(self) -> bool:
+        return bool(self._tables)
+
+    @functools.cached_property
+    def operations(self) -> tuple[Scheduled, ...]:
+        """The schedule, in the order of Vela's per-layer report."""
+        sources = {row.get("id"): _index(row.get("ext_key")) for row in self._rows("source")}
+        rows = self._rows("perf")
+        owners = {row.get("id"): sources.get(row.get("source_id")) for row in rows}
+        results = dict(owners)
+        for row in self._rows("group"):
+            # The operation's result is that of the last operation fused into it.
+            whole, part = row.get("group_id"), owners.get(row.get("id"))
+            if part is not None:
+                results[whole] = max(part, results.get(whole) or 0)
+        details = {row.get("id"): row for row in self._rows("perf_debug")}
+        columns = next(iter(details.values()), {}).keys()
+        moved = {
+            (memory, purpose, way): column
+            for memory in MEMORIES
+            for purpose in PURPOSES
+            for way in ("read", "write")
+            if (column := f"{memory}{purpose}_{way}") in columns
+        }
+        units = {row.get("id"): row for row in self._rows("perf_debug_main")}
+        found = []
+        for row in rows:
+            key = row.get("id")
+            detail, unit = details.get(key, {}), units.get(key, {})
+            shape = [_index(detail.get(f"ofm_shape_{axis}")) for axis in "nhwc"]
+            batch, height, width, depth = (size or 0 for size in shape)
+            found.append(
+                Scheduled(
+                    number=_integer(key),
+                    name=row.get("name") or "",
+                    source=owners[key],
+                    result=results[key],
+                    step=_index(detail.get("time_index")),
+                    cycles=_integer(row.get("op_cycles")),
+                    macs=_integer(row.get("mac_count")),
+                    mac_cycles=_integer(unit.get("mac_cycles")),
+                    output_cycles=_integer(unit.get("ao_cycles")),
+                    memory_cycles={memory: _integer(row.get(f"{memory}_ac")) for memory in MEMORIES},
+                    traffic={key: size for key, column in moved.items() if (size := _integer(detail.get(column)))},
+                    weight_bytes=_integer(detail.get("weight_total_bytes")),
+                    ofm_shape=None if None in shape else (batch * height, width, depth),
+                )
+            )
+        return tuple(found)
+
+    @functools.cached_property
+    def commands(self) -> dict[tuple[int, int], Scheduled]:
+        """(Number of the ``ethos-u`` operator from 0, byte offset of the command) -> operation.
+
+        Raises:
+            BadInputError: the table is damaged.
+        """
+        operations = {operation.number: operation for operation in self.operations}
+        try:
+            queue = [
+                (int(row["cmdstream_id"]), int(row["offset"]), int(row["scheduled_id"]))
+                for row in self._rows("queue")
+            ]
+        except (KeyError, ValueError, TypeError) as error:
+            raise self._damaged(error) from error
+        streams = sorted({stream for stream, _, _ in queue})
+        return {
+            (streams.index(stream), offset): operations[number]
+            for stream, offset, number in queue
+            if number in operations
+        }
+
+    @functools.cached_property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """Tensors in memory, those that Vela added among them."""
+        found = []
+        for row in self._rows("tensors"):
+            try:
+                allocation = Allocation(
+                    number=int(row["id"]),
+                    name=row["name"] or "",
+                    memory=row["memory"],
+                    usage=row["usage"],
+                    address=int(row["start_address"], 16),
+                    size=int(row["size"], 16),
+                    bricks=row["format"] == "NHCWB16",
+                    first=int(row["start_time"]),
+                    last=int(row["end_time"]),
+                )
+            except (KeyError, ValueError, TypeError):
+                continue
+            found.append(allocation)
+        return tuple(found)
+
+    def located(self, source: Model) -> dict[int, Allocation]:
+        """Where tensors of the source model lie: index -> the one place where a tensor is kept.
+
+        Args:
+            source: the model that was compiled.
+        """
+        by_name: dict[str, list[int]] = {}
+        for tensor in source.tensors:
+            by_name.setdefault(tensor.name, []).append(tensor.index)
+        found: dict[int, dict[tuple[int, int, bool], Allocation]] = {}
+        for allocation in self.allocations:
+            candidates = by_name.get(allocation.name, [])
+            if allocation.usage in (WEIGHT_BUFFER, CONSTANT) or not candidates:
+                continue
+            # Ids go on counting when one process compiles twice; then only a name that is unique can tell.
+            index = allocation.number if allocation.number in candidates else candidates[0]
+            if index == allocation.number or len(candidates) == 1:
+                place = allocation.address, allocation.size, allocation.bricks
+                found.setdefault(index, {})[place] = allocation
+        return {index: next(iter(places.values())) for index, places in found.items() if len(places) == 1}
+
+    def _rows(self, table: str) -> list[dict[str, str]]:
+        try:
+            return list(csv.DictReader(io.StringIO(self._tables.get(table, ""))))
+        except csv.Error as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> BadInputError:
+        return BadInputError(
+            f"{self._name}: Vela's debug database is damaged ({type(error).__name__}: {error})",
+            hints=["run `deploy compile` again"],
+        )
 
 
-def read_debug_database(path: Path, source: Model) -> DebugDatabase:
+def read_debug_database(path: Path) -> DebugDatabase:
     """Read the database.
 
     Args:
         path: Vela's ``*_debug.xml``.
-        source: the model that was compiled.
 
     Raises:
-        BadInputError: the file is missing, too large or damaged.
+        BadInputError: the file is missing, no file, or too large.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BadInputError(f"{path}: larger than the {_MAX_BYTES} bytes that are read")
+        if path.stat().st_size > _MAX_BYTES or not path.is_file():
+            raise BadInputError(f"{path}: no file, or larger than the {_MAX_BYTES} bytes that are read")
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise BadInputError(
             f"{path}: cannot read Vela's debug database: {error.strerror}", hints=["run `deploy compile` again"]
         ) from error
-    return parse_debug_database(text, source, str(path))
+    return DebugDatabase(text, str(path))
 
 
-def parse_debug_database(text: str, source: Model, name: str = "debug database") -> DebugDatabase:
-    """Parse the database; ``name`` names it in errors.
+def _tables(text: str) -> Iterator[tuple[str, str]]:
+    """Name and CSV of every table."""
+    at = 0
+    while True:
+        start = text.find(_TABLE, at)
+        begin = text.find(_BEGIN, start)
+        at = text.find(_END, begin)
+        if min(start, begin, at) < 0:
+            return
+        name, _, _ = text[start + len(_TABLE) : begin].partition('"')
+        yield name, text[begin + len(_BEGIN) : at].lstrip("\n")
 
-    Raises:
-        BadInputError: it is damaged.
-    """
+
+def _number(cell: str | None, default: int) -> int:
     try:
-        return DebugDatabase(_commands(text), _tensors(text, source))
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadInputError(
-            f"{name}: Vela's debug database is damaged ({type(error).__name__}: {error})",
-            hints=["run `deploy compile` again"],
-        ) from error
+        return int(cell) if cell else default
+    except ValueError:
+        return default
 
 
-def _commands(text: str) -> dict[tuple[int, int], Scheduled]:
-    keys = {row["id"]: int(row["ext_key"]) for row in debug_table(text, "source")}
-    owner = {row["id"]: keys.get(row["source_id"]) for row in debug_table(text, "perf")}
-    fused: dict[str, list[str]] = {}
-    for row in debug_table(text, "group"):
-        fused.setdefault(row["group_id"], []).append(row["id"])
-    shapes = {
-        row["id"]: (
-            int(row["ofm_shape_n"]) * int(row["ofm_shape_h"]),
-            int(row["ofm_shape_w"]),
-            int(row["ofm_shape_c"]),
-        )
-        for row in debug_table(text, "perf_debug")
-    }
-    streams = sorted({int(row["cmdstream_id"]) for row in debug_table(text, "queue")})
-    found = {}
-    for row in debug_table(text, "queue"):
-        number = row["scheduled_id"]
-        # The operation's result is that of the last operation fused into it.
-        chain = [owner.get(member) for member in (number, *fused.get(number, []))]
-        sources = [index for index in chain if index is not None]
-        found[streams.index(int(row["cmdstream_id"])), int(row["offset"])] = Scheduled(
-            int(number), max(sources, default=None), shapes.get(number)
-        )
-    return found
+def _integer(cell: str | None) -> int:
+    return _number(cell, 0)
 
 
-def _tensors(text: str, source: Model) -> dict[int, Placed]:
-    by_name: dict[str, list[int]] = {}
-    for tensor in source.tensors:
-        by_name.setdefault(tensor.name, []).append(tensor.index)
-    found: dict[int, set[Placed]] = {}
-    for row in debug_table(text, "tensors"):
-        candidates = by_name.get(row["name"], [])
-        if row["usage"] in ("OpBuffering", "Constant") or not candidates:
-            continue
-        # Ids go on counting when one process compiles twice; then only a name that is unique can tell.
-        index = int(row["id"]) if int(row["id"]) in candidates else candidates[0]
-        if index != int(row["id"]) and len(candidates) > 1:
-            continue
-        placed = Placed(int(row["start_address"], 16), int(row["size"], 16), row["format"] == "NHCWB16")
-        found.setdefault(index, set()).add(placed)
-    return {index: places.pop() for index, places in found.items() if len(places) == 1}
+def _index(cell: str | None) -> int | None:
+    number = _number(cell, -1)
+    return number if number >= 0 else None

@@ -10,16 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.compiling.vela_config import installed_config
-from deploy.compiling.vela_figures import figures_of
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.boards import default_board
+from deploy.hardware.npus import Npu, npu_named
+from deploy.hardware.sizes import short
 from deploy.tflite.model import Model
-
-CORSTONE_300_SRAM = 2 * 1024 * 1024
-"""Two banks of 1 MB at 0x31000000: what the arena of a Shared_Sram model may take on the board."""
 
 SIZE_STEP = 32
 """Input sizes that are tried are multiples of it: the stride of the usual networks."""
@@ -49,60 +47,61 @@ class Attempt:
 
 def sram_limit(options: CompileOptions) -> int | None:
     """Bytes of SRAM that a model may take: the user's limit, else the board's; None where neither says one."""
-    return options.sram_limit or (CORSTONE_300_SRAM if options.npu.simulated else None)
+    return options.sram_limit or board_sram(options.npu)
 
 
-def vela_options(options: CompileOptions) -> vela.VelaOptions:
-    """What Vela is asked for: the user's limit is the SRAM to aim for, where the NPU's own is not smaller."""
-    cache = installed_config().cache_bytes(options.memory_mode)
-    target = min(filter(None, (options.sram_limit, cache)), default=None) if options.sram_limit else None
-    return vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise, target)
+def board_sram(npu: Npu) -> int | None:
+    """Bytes of SRAM that a model may take on the board that is meant for an NPU; None where that is not known."""
+    sram = default_board(npu.family).sram
+    return sram.size if sram else None
 
 
-def sram_of(model: Model, options: CompileOptions, source: str) -> int:
-    """Bytes of SRAM that a quantized model takes: Vela's figure.
-
-    Raises:
-        BadInputError: Vela cannot compile it.
-        NotInstalledError: Vela is missing.
-    """
-    summary = vela.compile_bytes(model.content, vela_options(options), source=source).summary
-    return int(
-        next(figure.value for figure in figures_of(summary, (), options, "Vela") if figure.name == "sram_peak")
-    )
+def limit_name(options: CompileOptions) -> str:
+    """What sets the limit, for messages: the option, or ``the SRAM of Corstone-300``."""
+    return "--sram-limit" if options.sram_limit else f"the SRAM of {default_board(options.npu.family).name}"
 
 
 def other_ways(options: CompileOptions) -> tuple[tuple[str, CompileOptions], ...]:
     """Ways to compile the same model with less SRAM: what to type, and what that means. Cheapest change first."""
     ways: list[tuple[str, CompileOptions]] = []
     if options.memory_mode == "Sram_Only":
-        shared = compile_options(options.npu, system_config=options.system_config, memory_mode="Shared_Sram")
-        ways.append(("--memory-mode Shared_Sram", dataclasses.replace(shared, sram_limit=options.sram_limit)))
-    if options.sram_limit is None and options.npu.simulated:
-        aimed = dataclasses.replace(options, sram_limit=CORSTONE_300_SRAM)
-        ways.append(("--sram-limit 2M, which Vela then aims for", aimed))
+        ways.append(("--memory-mode Shared_Sram", dataclasses.replace(options, memory_mode="Shared_Sram")))
+    available = board_sram(options.npu)
+    if options.sram_limit is None and available is not None:
+        aimed = dataclasses.replace(options, sram_limit=available)
+        ways.append((f"--sram-limit {short(available)}, which Vela then aims for", aimed))
     if options.optimise != "Size":
         ways.append(("--optimise Size", dataclasses.replace(options, optimise="Size")))
     cache = installed_config().cache_bytes(options.memory_mode)
-    if options.npu.family == "U65" and cache is None:
-        dedicated = compile_options(options.npu, memory_mode=_DEDICATED, optimise=options.optimise)
-        ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(dedicated, sram_limit=options.sram_limit)))
+    if options.npu.family == "U65" and cache is None and _has_dram(options):
+        ways.append((f"--memory-mode {_DEDICATED}", dataclasses.replace(options, memory_mode=_DEDICATED)))
     if options.npu.family == "U55":
-        other = compile_options(npu_config(_OTHER_FAMILY), memory_mode=_DEDICATED)
+        other = compile_options(npu_named(_OTHER_FAMILY), memory_mode=_DEDICATED, optimise=options.optimise)
         words = f"--npu {_OTHER_FAMILY} --memory-mode {_DEDICATED} (feature maps in DRAM)"
         ways.append((words, dataclasses.replace(other, sram_limit=options.sram_limit)))
     return tuple(ways)
 
 
+def _has_dram(options: CompileOptions) -> bool:
+    return installed_config().arena_memory(options.system_config, _DEDICATED) == "Dram"
+
+
 def try_ways(
-    model: Model, options: CompileOptions, source: str, *, deadline: float, say: Callable[[str], None]
+    model: Model,
+    options: CompileOptions,
+    source: str,
+    compiler: Compiler = VELA,
+    *,
+    deadline: float,
+    say: Callable[[str], None],
 ) -> list[Attempt]:
-    """Compile the same model in other ways, up to the first that changes the memory and fits.
+    """Compile the same model in other ways, up to the first that fits; one that Vela refuses is left out.
 
     Args:
         model: quantized.
         options: those that it does not fit with.
         source: names the model in errors.
+        compiler: compiles it.
         deadline: by ``time.monotonic``; nothing new is begun after it.
         say: told what is tried.
     """
@@ -111,7 +110,12 @@ def try_ways(
         if time.monotonic() > deadline:
             break
         say(f"trying {words}")
-        taken, limit = sram_of(model, way, source), sram_limit(way)
+        limit = sram_limit(way)
+        try:
+            taken = _sram(compiler, model, way, source)
+        except BadInputError:
+            say(f"Vela refuses {words}")
+            continue
         attempts.append(Attempt(words, taken, limit is None or taken <= limit))
         if attempts[-1].fits:
             break
@@ -124,6 +128,7 @@ def largest_size(
     options: CompileOptions,
     taken: int,
     source: str,
+    compiler: Compiler = VELA,
     *,
     deadline: float,
     say: Callable[[str], None],
@@ -136,6 +141,7 @@ def largest_size(
         options: what to compile for.
         taken: bytes of SRAM at that size, for a first guess: feature maps grow with the area.
         source: names the model in errors.
+        compiler: compiles it.
         deadline: by ``time.monotonic``; nothing new is begun after it.
         say: told what is tried.
 
@@ -155,7 +161,7 @@ def largest_size(
         words = f"--set size={middle * SIZE_STEP}"
         say(f"trying {words}" + (f" --optimise {options.optimise}" if options.optimise == "Size" else ""))
         try:
-            sram = sram_of(build(middle * SIZE_STEP), options, source)
+            sram = _sram(compiler, build(middle * SIZE_STEP), options, source)
         except BadInputError:
             sram = limit + 1  # not a size of this network
         if sram <= limit:
@@ -163,3 +169,7 @@ def largest_size(
         else:
             high, guess = middle, middle - 1
     return best, True
+
+
+def _sram(compiler: Compiler, model: Model, options: CompileOptions, source: str) -> int:
+    return int(compiler.compile(model, options, source=source).figure("sram_peak"))

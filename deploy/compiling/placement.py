@@ -10,7 +10,6 @@ from deploy.build_folder import OperatorRecord
 from deploy.compiling.vela_reports import Fallback, Layer
 from deploy.tflite.model import Model, Operator
 
-NPU_OPERATOR = "ethos-u"
 _NO_REASON = "Vela gives no reason"
 
 
@@ -27,7 +26,9 @@ class Placement:
     warnings: tuple[str, ...]
 
 
-def place(source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: Iterable[Fallback]) -> Placement:
+def placement_of(
+    source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: Iterable[Fallback]
+) -> Placement:
     """Join Vela's reports with the source model.
 
     Args:
@@ -36,7 +37,7 @@ def place(source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: It
         layers: the per-layer report with source indices.
         fallbacks: Vela's reasons; some are for operators that it folds away later, and are ignored.
     """
-    remaining = [operator for operator in compiled.operators if operator.code != NPU_OPERATOR]
+    remaining = [operator for operator in compiled.operators if not operator.on_npu]
     on_cpu = {layer.source_operator for layer in layers if layer.on_cpu and layer.source_operator is not None}
     warnings = []
     if Counter(operator.code for operator in remaining) != Counter(

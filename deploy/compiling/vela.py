@@ -2,85 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deploy import bounded_process, warm_process
-from deploy.bounded_process import Run
 from deploy.compiling.vela_config import CONFIG_FILE
-from deploy.compiling.vela_reports import Cell, Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
+from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.hardware.npus import NpuConfig
+from deploy.processes.supervisor import Run
+
+if TYPE_CHECKING:
+    from deploy.compiling.compile_options import CompileOptions
 
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
 
-MODULE = "ethosu.vela"
-OPTIMISE = ("Performance", "Size")
+MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
+"""What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
+
 LOG_FILE = "vela.log"
 
 
 @dataclass(frozen=True)
-class VelaOptions:
-    """What Vela is asked for.
+class VelaOutput:
+    """What Vela wrote.
 
     Attributes:
-        npu: the NPU.
-        system_config: section of ``Arm/vela.ini``.
-        memory_mode: section of ``Arm/vela.ini``.
-        optimise: ``Performance`` or ``Size``.
-        arena_cache_size: bytes of SRAM to aim for; Vela may exceed it silently. None for the memory mode's.
-        tensor_allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
-    """
-
-    npu: NpuConfig
-    system_config: str
-    memory_mode: str
-    optimise: str = "Performance"
-    arena_cache_size: int | None = None
-    tensor_allocator: str | None = None
-
-
-@dataclass(frozen=True)
-class VelaResult:
-    """What Vela produced.
-
-    Attributes:
-        compiled: the TFLite file with ``ethos-u`` operators.
+        model: the TFLite file with ``ethos-u`` operators.
         summary: the summary CSV's row.
-        layers: the per-layer report.
-        fallbacks: operators left on the CPU, or folded away, with Vela's reason.
+        per_layer: text of the per-layer CSV.
+        debug: text of the debug database.
+        log: standard output and error.
         files: name -> content of its reports and its log, to keep beside the model.
     """
 
-    compiled: bytes
+    model: bytes
     summary: dict[str, Cell]
-    layers: tuple[Layer, ...]
-    fallbacks: tuple[Fallback, ...]
+    per_layer: str
+    debug: str
+    log: str
     files: dict[str, bytes]
-
-
-@contextlib.contextmanager
-def starting(*, twin: bool = False) -> Iterator[Run]:
-    """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
-
-    Args:
-        twin: whether two runs side by side are to come.
-
-    Yields:
-        What runs Vela's command; usable once or more, until the context ends.
-    """
-    pool = warm_process.WarmPool(MODULE, "ethosu.vela.vela")
-    pool.start(twin=twin)
-    try:
-        yield pool.run
-    finally:
-        pool.close()
 
 
 def version() -> str:
@@ -97,10 +61,16 @@ def version() -> str:
         ) from error
 
 
-def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
+def command_line(options: CompileOptions, model: str, output: str, *, allocator: str | None = None) -> list[str]:
     """The command that compiles ``model`` into the folder ``output``.
 
     ``--show-cpu-operations`` is never passed: it crashes with some operators after the model was written.
+
+    Args:
+        options: what to compile for.
+        model: a file.
+        output: a folder.
+        allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
     command = [
         sys.executable,
@@ -122,16 +92,16 @@ def command_line(options: VelaOptions, model: str, output: str) -> list[str]:
         "--enable-debug-db",
         "--verbose-performance",
     ]
-    if options.arena_cache_size is not None:
-        command += ["--arena-cache-size", str(options.arena_cache_size)]
-    if options.tensor_allocator is not None:
-        command += ["--tensor-allocator", options.tensor_allocator]
+    if options.sram_target is not None:
+        command += ["--arena-cache-size", str(options.sram_target)]
+    if allocator is not None:
+        command += ["--tensor-allocator", allocator]
     return command
 
 
 def compile_bytes(
-    content: bytes, options: VelaOptions, *, source: str, run: Run = bounded_process.run
-) -> VelaResult:
+    content: bytes, options: CompileOptions, *, source: str, run: Run, allocator: str | None = None
+) -> VelaOutput:
     """Compile a model.
 
     Args:
@@ -139,6 +109,7 @@ def compile_bytes(
         options: what to compile for.
         source: names the model in errors.
         run: what runs Vela's command.
+        allocator: as in :func:`command_line`.
 
     Raises:
         BadInputError: Vela refuses the model, crashes, does not end in time, or writes no result.
@@ -147,7 +118,7 @@ def compile_bytes(
     version()
     with private_folder("vela") as folder:
         (folder / "model.tflite").write_bytes(content)
-        command = command_line(options, "model.tflite", "out")
+        command = command_line(options, "model.tflite", "out", allocator=allocator)
         ended = run(command, folder, timeout_s=TIMEOUT_S)
         if ended.timed_out or ended.status != 0:
             raise _failed(source, f"Vela {ended.describe()}", ended.last_lines(3))
@@ -158,13 +129,16 @@ def compile_bytes(
             if path.suffix in (".csv", ".xml") and path.is_file()
         }
         try:
-            compiled = (output / "model_vela.tflite").read_bytes()
-            summary = parse_summary(_only(files, r"_summary_.*\.csv$"))
-            layers = parse_layers(_only(files, r"_per-layer\.csv$"), _only(files, r"_debug\.xml$"))
+            return VelaOutput(
+                (output / "model_vela.tflite").read_bytes(),
+                parse_summary(_only(files, r"_summary_.*\.csv$")),
+                _only(files, r"_per-layer\.csv$"),
+                _only(files, r"_debug\.xml$"),
+                ended.output,
+                {**files, LOG_FILE: ended.output.encode()},
+            )
         except (OSError, ValueError) as error:
             raise _failed(source, f"Vela left no usable result ({error})", ended.last_lines(3)) from error
-    files[LOG_FILE] = ended.output.encode()
-    return VelaResult(compiled, summary, layers, parse_fallbacks(ended.output), files)
 
 
 def _only(files: dict[str, bytes], pattern: str) -> str:

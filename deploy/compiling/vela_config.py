@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 
 CONFIG_FILE = "Arm/vela.ini"
 _SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."
@@ -86,7 +86,7 @@ def _sections(parser: configparser.ConfigParser, prefix: str) -> dict[str, dict[
     return found
 
 
-def check_combination(npu: NpuConfig, system: str, memory: str) -> None:
+def check_combination(npu: Npu, system: str, memory: str) -> None:
     """Check names and combination before Vela runs; Vela's own refusals are tracebacks.
 
     Args:

@@ -1,16 +1,19 @@
-"""Parses what Vela writes: the summary and per-layer CSV files, the debug database, and its warnings."""
+"""Parses what Vela writes: the summary and per-layer CSV files, and its warnings."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from deploy.compiling.debug_database import Scheduled
 
 Cell = str | float | int
 
 _WARNING = re.compile(r"^Warning \([^)]*\) operator: (?P<operator>[^,]+), ofm: '(?P<ofm>.*)'$")
-_TABLE = r'<table name="{name}">\s*<!\[CDATA\[\n?(.*?)\]\]>'
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Layer:
         return self.cells.get("Target") == "CPU"
 
     def number(self, column: str) -> int:
-        """An integer cell; 0 when it is absent."""
+        """An integer cell; 0 when it is absent, or the ``NaN`` of a model without anything on the NPU."""
         value = self.cells.get(column, 0)
-        return int(value) if isinstance(value, int | float) else 0
+        return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def parse_summary(text: str) -> dict[str, Cell]:
@@ -63,35 +66,20 @@ def parse_summary(text: str) -> dict[str, Cell]:
     return {column: _cell(value) for column, value in rows[-1].items()}
 
 
-def parse_layers(per_layer: str, debug: str) -> tuple[Layer, ...]:
-    """The per-layer CSV joined with the debug database.
+def parse_layers(per_layer: str, schedule: Sequence[Scheduled]) -> tuple[Layer, ...]:
+    """The per-layer CSV joined with the schedule of the debug database.
 
-    The database's ``perf`` table has the same rows in the same order, with the key of the source operator, and
-    ``source`` gives that operator's index in the TFLite file as ``ext_key`` (observed in Vela 5.2.0; checked here
-    row by row, and without the join where they differ). Names with quotes read differently in the two files, which
-    escape neither; then the numbers have to agree.
+    Both have the same rows in the same order (observed in Vela 5.2.0; checked here row by row, and without the
+    join where they differ). Names with quotes read differently in the two files, which escape neither; then the
+    numbers have to agree.
     """
     rows = list(csv.DictReader(io.StringIO(per_layer)))
-    performance = debug_table(debug, "perf")
-    indices = {row.get("id"): row.get("ext_key") for row in debug_table(debug, "source")}
-    keys: list[str | None] = [indices.get(row.get("source_id")) for row in performance]
-    same_names = [row.get("Name") for row in rows] == [row.get("name") for row in performance]
-    numbers = [(row.get("Op Cycles"), row.get("MAC Count")) for row in rows]
-    if not same_names and numbers != [(row.get("op_cycles"), row.get("mac_count")) for row in performance]:
-        keys = [None] * len(rows)
-    return tuple(
-        Layer(
-            {column: _cell(value) for column, value in row.items()},
-            int(key) if key is not None and key.isdigit() else None,
-        )
-        for row, key in zip(rows, keys, strict=True)
-    )
-
-
-def debug_table(debug: str, name: str) -> list[dict[str, str]]:
-    """One table of the debug database (CSV inside XML); empty when it is not there."""
-    match = re.search(_TABLE.format(name=re.escape(name)), debug, re.DOTALL)
-    return list(csv.DictReader(io.StringIO(match.group(1)))) if match else []
+    layers = [Layer({column: _cell(value) for column, value in row.items()}, None) for row in rows]
+    same_names = [row.get("Name") for row in rows] == [operation.name for operation in schedule]
+    numbers = [(layer.number("Op Cycles"), layer.number("MAC Count")) for layer in layers]
+    if not same_names and numbers != [(operation.cycles, operation.macs) for operation in schedule]:
+        return tuple(layers)
+    return tuple(Layer(layer.cells, operation.source) for layer, operation in zip(layers, schedule, strict=True))
 
 
 def parse_fallbacks(log: str) -> tuple[Fallback, ...]:

@@ -13,7 +13,7 @@ from deploy.corstone.ending import StopRequest
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, TargetError
-from deploy.leave import leave
+from deploy.processes.leave import leave
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

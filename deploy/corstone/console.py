@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, TargetError
+from deploy.hardware.npus import npus
 
 if TYPE_CHECKING:
     from deploy.corstone.ending import Ending
@@ -58,6 +59,7 @@ class Console:
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),
             (f"{npu} MACs", f"{sum(item.macs for item in done)}"),
             (f"{npu} cycles (estimate)", f"{sum(item.cycles for item in done)}"),
+            *self._assumed(npu, machine),
             (f"{npu} register accesses", f"{figures.accesses} in {figures.access_s:f}s"),
             (f"{npu} model time", f"{figures.npu_s:f}s"),
         ]
@@ -66,6 +68,14 @@ class Console:
         for name, value in rows:
             print(f"{name:54}: {value}")
         print("-" * 79, flush=True)
+
+    @staticmethod
+    def _assumed(npu: str, machine: Machine) -> list[tuple[str, str]]:
+        """The memories that the cycles are estimated with: firmware does not tell the NPU which they are."""
+        if machine.npu is None:
+            return []
+        known = npus()[machine.npu.architecture.name]
+        return [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
 
 
 def report_error(error: DeployError) -> None:

@@ -92,6 +92,6 @@ def _number(text: str) -> int:
 def _check_place(what: str, address: int, size: int) -> None:
     if memory_map.locate(address, size) is None:
         raise BadInputError(
-            f"{what}: {size} bytes at 0x{address:08x} do not lie in one of Corstone-300's memories",
+            f"{what}: {size} bytes at 0x{address:08x} do not lie in one of {memory_map.BOARD.name}'s memories",
             hints=[f"memories: {memory_map.describe()}"],
         )

@@ -7,17 +7,19 @@ import shlex
 import sys
 from pathlib import Path
 
+from deploy.corstone import memory_map
 from deploy.errors import BadInputError
 from deploy.files import replacing
+from deploy.hardware.fvps import common, fvps_of
 
-MODELS_FOLDER = Path("models") / "Linux64_GCC-9.3"
-_FAMILIES = ("U55", "U65")
+MODELS_FOLDER = Path(common().model_folders[0])
+_FVPS = {fvp.npu_family: fvp for fvp in fvps_of(memory_map.BOARD)}
 _MARK = "# Written by `deploy fvp link`: starts the open Corstone-300 under the name of Arm's FVP."
 
 
 def launcher_name(family: str) -> str:
     """Arm's name for the model with that NPU."""
-    return f"FVP_Corstone_SSE-300_Ethos-{family}"
+    return _FVPS[family].executables[0]
 
 
 def launcher_text(family: str, python: str) -> str:
@@ -51,7 +53,7 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
         raise BadInputError(
             f"{place} is on PATH: launchers there would shadow Arm's FVP", hints=["name another folder"]
         )
-    launchers = {place / launcher_name(family): family for family in _FAMILIES}
+    launchers = {place / launcher_name(family): family for family in _FVPS}
     for path in launchers:
         if (path.exists() or path.is_symlink()) and not _is_ours(path):
             raise BadInputError(

@@ -1,15 +1,14 @@
-"""Corstone-300's memories as the CPU and the NPU see them, and as QEMU's machine mps3-an547 lays them out.
-
-Addresses: Arm's Corstone SSE-300 application note AN547. Sizes: what QEMU provides, which is at least what the
-FVP has (BRAM 1 MB and SRAM 2 MB there), read from its monitor command ``info mtree``.
-"""
+"""Corstone-300's memories as the CPU and the NPU see them, and as QEMU lays them out; from the board's file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-KIB = 1024
-MIB = 1024 * KIB
+from deploy.hardware.boards import BoardMemory, board, hardware
+from deploy.hardware.sizes import KIB, MIB
+
+BOARD = board("corstone-300")
+HARDWARE = hardware(BOARD.id)
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,22 @@ class MemoryBlock:
         return None
 
 
-ITCM = MemoryBlock("ITCM", 512 * KIB, (0x00000000, 0x10000000), False, 512 * KIB)
-BRAM = MemoryBlock("BRAM", 2 * MIB, (0x01000000, 0x11000000), True, 2 * MIB)
-DTCM = MemoryBlock("DTCM", 512 * KIB, (0x20000000, 0x30000000), False, 512 * KIB)
-SRAM = MemoryBlock("SRAM", 4 * MIB, (0x21000000, 0x31000000), True, 2 * MIB)
-# On the board 256 MB blocks that are non-secure and secure in turn; distinct memory, so one flat block here.
-DDR = MemoryBlock("DDR", 2048 * MIB, (0x60000000,), True, 2048 * MIB)
+def _block(memory: BoardMemory) -> MemoryBlock:
+    # Blocks that are Non-secure and Secure in turn are distinct memory, so one flat block here.
+    bases = (memory.nonsecure, memory.secure) if memory.blocks == 1 else (memory.nonsecure,)
+    return MemoryBlock(memory.name, memory.open_size, bases, memory.npu, memory.open_size // memory.open_pieces)
 
-MEMORY_MAP: tuple[MemoryBlock, ...] = (ITCM, BRAM, DTCM, SRAM, DDR)
-DDR_BASE = DDR.bases[0]
 
-NPU_WINDOWS: tuple[int, ...] = (0x48102000, 0x58102000)
+def _named(name: str) -> MemoryBlock:
+    return next(block for block in MEMORY_MAP if block.name == name)
+
+
+MEMORY_MAP: tuple[MemoryBlock, ...] = tuple(map(_block, HARDWARE.memories))
+BRAM, SRAM, DDR = map(_named, ("BRAM", "SRAM", "DDR"))
+
+NPU_WINDOWS: tuple[int, ...] = (HARDWARE.npu.nonsecure, HARDWARE.npu.secure)
 NPU_WINDOW_SIZE = 0x1000
-NPU_INTERRUPT = 56
+NPU_INTERRUPT = HARDWARE.npu.interrupt
 
 
 def locate(address: int, size: int = 1) -> tuple[MemoryBlock, int] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.corstone.files import DataLoad, Dump, parse_data, parse_dump, without_instance
-from deploy.corstone.parameters import TERMINALS, Parameter, Value, check_parameters, parameter_table
+from deploy.corstone.parameters import FAMILIES, TERMINALS, Parameter, Value, check_parameters, parameter_table
 from deploy.errors import BadInputError
 
 USAGE = """\
@@ -241,8 +241,8 @@ def read_config_file(path: Path) -> list[tuple[str, str]]:
 
 def _family(text: str) -> str:
     family = text.strip().upper().removeprefix("ETHOS-")
-    if family not in ("U55", "U65"):
-        raise BadInputError(f"--npu-family {text}: there is U55 and U65")
+    if family not in FAMILIES:
+        raise BadInputError(f"--npu-family {text}: there is {' and '.join(FAMILIES)}")
     return family
 
 

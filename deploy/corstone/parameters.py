@@ -10,11 +10,21 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.corstone.memory_map import BOARD, HARDWARE
 from deploy.errors import BadInputError
+from deploy.hardware.boards import board_table
+from deploy.hardware.npus import npus
+from deploy.hardware.sizes import KIB, MIB
 
 Value = int | bool | str
 
-TERMINALS = (0, 1, 2, 5)
+# The file itself: making objects of it (deploy.hardware.fvps) would cost every boot some milliseconds.
+_FILE = board_table(BOARD.id)
+_DEFAULT_MACS: dict[str, int] = {npu["family"]: npu["default_macs"] for npu in _FILE["npus"]}
+FAMILIES = tuple(_DEFAULT_MACS)
+"""Of the NPUs that the machine can have."""
+TERMINALS: tuple[int, ...] = tuple(_FILE["fvp"]["terminals"])
+"""Numbers of the UARTs that have one."""
 _NO_EFFECT = "accepted; no effect in this functional model"
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -51,10 +61,10 @@ class Parameter:
 @functools.cache
 def parameter_table(family: str) -> Mapping[str, Parameter]:
     """All parameters of the model with an NPU of that family (``U55`` or ``U65``), by name."""
-    macs = (32, 64, 128, 256) if family == "U55" else (256, 512)
-    default_macs = 128 if family == "U55" else 256
+    macs = tuple(npu.macs for npu in npus().values() if npu.family == family)
+    default, bram, sram = _DEFAULT_MACS[family], HARDWARE.memory("BRAM"), HARDWARE.memory("SRAM")
     rows = [
-        Parameter("ethosu.num_macs", default_macs, "Number of 8x8 MACs performed per cycle", choices=macs),
+        Parameter("ethosu.num_macs", default, "Number of 8x8 MACs performed per cycle", choices=macs),
         Parameter(
             "ethosu.config",
             "",
@@ -80,18 +90,29 @@ def parameter_table(family: str) -> Mapping[str, Parameter]:
         Parameter("cpu0.semihosting-stderr_istty", False, _NO_EFFECT),
         Parameter("cpu0.semihosting-stdin_istty", False, _NO_EFFECT),
         Parameter("cpu0.semihosting-stdout_istty", False, _NO_EFFECT),
-        Parameter("core_clk.mul", 25_000_000, _NO_EFFECT + " but for the simulated time of --stat"),
+        Parameter("core_clk.mul", HARDWARE.cpu.fvp_clock_hz, _NO_EFFECT + " but for the simulated time of --stat"),
         Parameter("idau.NUM_IDAU_REGION", 0, _NO_EFFECT),
         Parameter("mps3_board.DISABLE_GATING", False, _NO_EFFECT),
         Parameter("mps3_board.hostbridge.interfaceName", "", _NO_EFFECT),
         Parameter("mps3_board.hostbridge.userNetworking", False, _NO_EFFECT),
         Parameter("mps3_board.smsc_91c111.enabled", False, "Ethernet", absent="the Ethernet controller"),
         Parameter("mps3_board.v_path", "", "Scripts of virtual streams", absent="virtual streaming"),
-        Parameter("mps3_board.FPGA_SRAM_SIZE", 1, "Size of the BRAM in MB; 2 MB are always there", low=1, high=2),
         Parameter(
-            "mps3_board.sse300.VM_BANK_SIZE", 1024, "Size of an SRAM bank in KB; 4 MB are always there", high=2048
+            "mps3_board.FPGA_SRAM_SIZE",
+            bram.size // MIB,
+            f"Size of the BRAM in MB; {bram.open_size // MIB} MB are always there",
+            low=1,
+            high=bram.open_size // MIB,
         ),
-        Parameter("mps3_board.sse300.NUMVMBANK", 2, "Number of SRAM banks", low=1, high=2),
+        Parameter(
+            "mps3_board.sse300.VM_BANK_SIZE",
+            sram.size // sram.open_pieces // KIB,
+            f"Size of an SRAM bank in KB; {sram.open_size // MIB} MB are always there",
+            high=sram.open_size // sram.open_pieces // KIB,
+        ),
+        Parameter(
+            "mps3_board.sse300.NUMVMBANK", sram.open_pieces, "Number of SRAM banks", low=1, high=sram.open_pieces
+        ),
         Parameter("mps3_board.visualisation.disable-visualisation", False, "There is never a window"),
         Parameter("mps3_board.visualisation.rate_limit-enable", True, _NO_EFFECT),
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,14 @@ from pathlib import Path
 from deploy import __version__
 from deploy.corstone import memory_map
 from deploy.errors import NotInstalledError
+from deploy.hardware.boards import board_table
+from deploy.processes.supervisor import run
 
 NAME = "Open Corstone-300"
 """What every version line and banner begins with."""
 
 PROGRAM = "qemu-system-arm"
-MACHINE = "mps3-an547"
+MACHINE: str = board_table(memory_map.BOARD.id)["open"]["machine"]
 MIN_VERSION = (7, 2)
 INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu)"
 
@@ -68,15 +69,13 @@ def installed_version(qemu: Path) -> str:
         NotInstalledError: it does not start or does not say.
     """
     try:
-        answer = subprocess.run(
-            [qemu, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotInstalledError(f"{qemu}: does not start: {error}", hints=[INSTALL_HINT]) from error
-    match = re.search(rb"version (\d+(?:\.\d+)+)", answer.stdout[:4096])
+        answer = run([qemu, "--version"], timeout_s=20, apart=True)
+    except NotInstalledError as error:
+        raise NotInstalledError(f"{qemu}: does not start: {error.__cause__}", hints=[INSTALL_HINT]) from error
+    match = re.search(r"version (\d+(?:\.\d+)+)", answer.output[:4096])
     if match is None:
         raise NotInstalledError(f"{qemu}: does not say which version it is", hints=[INSTALL_HINT])
-    return match.group(1).decode()
+    return match.group(1)
 
 
 def check_version(version: str) -> None:

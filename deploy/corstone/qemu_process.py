@@ -1,4 +1,4 @@
-"""Runs QEMU so that it never outlives its parent.
+"""Runs QEMU, supervised like every child, and holds our ends of its channels.
 
 All channels to QEMU are socket pairs that it inherits: nothing lies in the file system that could clash with
 another machine or be left behind, whatever kills whom.
@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,21 +18,14 @@ from pathlib import Path
 from deploy.corstone import memory_map
 from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, Semihosting, check_version, command_line
 from deploy.errors import NotInstalledError, TargetError
-from deploy.parentage import SUPPORTED, die_with_parent
+from deploy.processes.child import PIPE, Child
+from deploy.processes.limits import GIB, Limits
 
 _START_TIMEOUT_S = 20.0
 _KEPT_MESSAGES = 16 * 1024
-
-
-def _watchdog(pid: int) -> subprocess.Popen[bytes]:
-    """Where the kernel cannot tie a process to its parent: a shell that kills it when our end of a pipe closes."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", f"read -r line; kill -9 {pid}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
+_LIMITS = Limits(memory_bytes=4 * GIB, file_bytes=4 * GIB)
+"""QEMU's data are 1.3 GB, most of it room for translated code (measured); the 2 GB of DDR are a shared file, which
+does not count as data."""
 
 
 class QemuProcess:
@@ -81,22 +73,19 @@ class QemuProcess:
             self.channels = ours
             applications = [path.absolute() for path in applications]
             try:
-                self._process = subprocess.Popen(
+                self._child = Child(
                     command_line(qemu, applications, channels, semihosting),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    pass_fds=list(inherited.values()),
-                    process_group=0,
-                    cwd=working_folder,
-                    # One system call, looked up beforehand: safe between fork and exec.
-                    preexec_fn=die_with_parent if SUPPORTED else None,  # noqa: PLW1509
+                    folder=working_folder,
+                    limits=_LIMITS,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=PIPE,
+                    inherited=list(inherited.values()),
                 )
-            except OSError as error:
+            except NotInstalledError:
                 self._close()
-                raise NotInstalledError(f"{qemu}: cannot be started: {error.strerror}") from error
-        self.pid = self._process.pid
-        self._watchdog = _watchdog(self.pid) if not SUPPORTED else None
+                raise
+        self.pid = self._child.pid
         for stream in (self.standard_output, self.stderr):
             os.set_blocking(stream, False)
         for number in sockets:
@@ -112,20 +101,17 @@ class QemuProcess:
     @property
     def standard_output(self) -> int:
         """Descriptor that QEMU's standard output is read from (non-blocking)."""
-        assert self._process.stdout is not None  # noqa: S101
-        return self._process.stdout.fileno()
+        return self._child.stdout.fileno()
 
     @property
     def standard_input(self) -> int:
         """Descriptor that QEMU's standard input is written to."""
-        assert self._process.stdin is not None  # noqa: S101
-        return self._process.stdin.fileno()
+        return self._child.stdin.fileno()
 
     @property
     def stderr(self) -> int:
         """Descriptor that QEMU's messages are read from (non-blocking)."""
-        assert self._process.stderr is not None  # noqa: S101
-        return self._process.stderr.fileno()
+        return self._child.stderr.fileno()
 
     def wait_ready(self) -> str:
         """Wait until QEMU speaks; returns its version.
@@ -157,8 +143,7 @@ class QemuProcess:
 
     def ended_early(self) -> NotInstalledError | TargetError:
         """The error for a QEMU that ended before the machine ran."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)
+        self._child.wait(2)
         log = self.messages()
         said = "\n".join(log)
         if "unsupported machine" in said or "not supported" in said or "invalid option" in said:
@@ -170,7 +155,7 @@ class QemuProcess:
 
     def exit_description(self) -> str:
         """How QEMU ended, in words."""
-        status = self._process.poll()
+        status = self._child.wait(0)
         if status is None:
             return "still running"
         if status < 0:
@@ -179,10 +164,7 @@ class QemuProcess:
 
     def wait_exit(self, timeout_s: float) -> int | None:
         """Wait for QEMU's end; its exit status, or None if it still runs."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        return self._child.wait(timeout_s)
 
     def messages(self) -> list[str]:
         """The last lines that QEMU wrote on its standard error."""
@@ -204,13 +186,7 @@ class QemuProcess:
 
     def end(self) -> None:
         """Kill QEMU and close everything; harmless when it has ended."""
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.communicate()
-            self._watchdog = None
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            self._process.kill()
-        self._process.wait()
+        self._child.end()
         self._close()
 
     def _forget_ddr_file(self) -> None:
@@ -221,11 +197,9 @@ class QemuProcess:
 
     def _close(self) -> None:
         self._forget_ddr_file()
-        process = getattr(self, "_process", None)
-        streams = (process.stdin, process.stdout, process.stderr) if process is not None else ()
-        for closeable in (*self.channels.values(), *filter(None, streams)):
+        for channel in self.channels.values():
             with contextlib.suppress(OSError):
-                closeable.close()
+                channel.close()
         if self.ddr_file >= 0:
             os.close(self.ddr_file)
             self.ddr_file = -1

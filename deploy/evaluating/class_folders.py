@@ -1,15 +1,17 @@
-"""A labelled set as a folder that holds a folder of images per class."""
+"""A labelled set as a folder of images: a folder per class in it, or all side by side with their labels apart."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.evaluating.heads import Head
+from deploy.evaluating.label_arrays import common_count, part_of
 from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import Batch, InputForms
 from deploy.quantizing.dataset import IMAGE_SUFFIXES, InputSpec, read_image, spread
@@ -22,35 +24,55 @@ def class_folders(request: Request, forms: InputForms, model: Model) -> Labelled
     """Open a folder whose subfolders are the classes, in the order of their names or as ``--labels`` numbers them.
 
     Images are read as for calibration: resized, of the input's channels, scaled to [0, 1]. Fewer than all of them
-    are picked spread evenly over the classes.
+    are picked spread evenly over the classes. In a folder without subfolders the images are taken in the order of
+    their names, the first ones where not all are asked for, and ``--labels`` says what they show.
 
     Raises:
         BadInputError: there are no images, or folders and classes do not match.
     """
     folder = Path(request.source)
+    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not folders and (labels := request.from_file()):
+        return _side_by_side(request, forms, _image_spec(folder, forms, model), labels)
     head = request.only_head()
     spec = _image_spec(folder, forms, model)
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     numbers = _folder_classes(request, head, [path.name for path in folders])
     files = [(path, numbers[inner.name]) for inner in folders for path in _images(inner)]
     if not files:
         raise BadInputError(f"{folder}: no folders with images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    if request.count is not None and request.count > len(files):
+    if request.count is not None and request.count > len(files) and not request.at_most:
         raise BadInputError(
             f"--count {request.count}: {folder} holds {len(files)} images", hints=[f"--count {len(files)}"]
         )
-    picked = [files[i] for i in spread(len(files), request.count or len(files))]
+    picked = [files[i] for i in spread(len(files), min(request.count or len(files), len(files)))]
     by_number = {number: name for name, number in numbers.items()}
     own = tuple(by_number[i] for i in range(head.classes)) if len(by_number) == head.classes else ()
     names = request.class_names([head.name], {head.name: own})
 
-    def batches(size: int) -> Iterator[Batch]:
-        for first in range(0, len(picked), size):
-            part = picked[first : first + size]
-            rows = {spec.name: np.stack([read_image(path, spec) for path, _ in part])}
-            yield forms.batch(first, rows, {head.name: np.asarray([number for _, number in part], np.int64)})
-
+    true = {head.name: np.asarray([number for _, number in picked], np.int64)}
+    batches = _batches(forms, spec, [path for path, _ in picked], true)
     return LabelledData(request.source, len(picked), names, batches, _notes(request, head, numbers, files))
+
+
+def _side_by_side(
+    request: Request, forms: InputForms, spec: InputSpec, labels: dict[str, NDArray[np.int64]]
+) -> LabelledData:
+    files = _images(Path(request.source))
+    count = common_count(request, {"images": len(files)}, labels)
+    batches = _batches(forms, spec, files[:count], labels)
+    return LabelledData(request.source, count, request.class_names(list(labels), {}), batches)
+
+
+def _batches(
+    forms: InputForms, spec: InputSpec, files: Sequence[Path], true: dict[str, NDArray[np.int64]]
+) -> Callable[[int], Iterator[Batch]]:
+    def batches(size: int) -> Iterator[Batch]:
+        for first in range(0, len(files), size):
+            part = files[first : first + size]
+            rows = {spec.name: np.stack([read_image(path, spec) for path in part])}
+            yield forms.batch(first, rows, part_of(true, first, len(part)))
+
+    return batches
 
 
 def _notes(

@@ -1,56 +1,18 @@
-"""Who classifies: the float model, the reference kernels, the NPU model on this host, or a whole machine."""
+"""Who classifies beside the target: the float model and the reference kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-import deploy
-from deploy.build_folder import BuildFolder
-from deploy.errors import BadInputError, TargetError
+from deploy.errors import BadInputError
 from deploy.evaluating.float_source import FloatNetwork
 from deploy.evaluating.model_inputs import Batch, real_inputs
-from deploy.files import private_folder
-from deploy.hardware.npus import npu_config
+from deploy.judging.oracles import outputs_of
 from deploy.judging.reference import ReferenceKernels
-from deploy.judging.verdict import FirmwareRecord, Platform
-from deploy.targets.target_run import RunOptions, TargetRun
+from deploy.judging.samples import Stacked
 from deploy.tflite.model import Model
-from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import batch_size
-
-Values = dict[str, NDArray[Any]]
-"""Output name -> ``[n, *shape]``."""
-
-Answered = Callable[[int], None]
-"""Called with the number of inputs of a batch that are answered."""
-
-_MACHINE_BATCH = 64
-
-
-class Target(Protocol):
-    """What runs the compiled model.
-
-    Attributes:
-        batch: how many inputs it takes at once.
-    """
-
-    batch: int
-
-    def run(self, batch: Batch, answered: Answered) -> Values:
-        """Raw outputs of the compiled model."""
-
-    @property
-    def platform(self) -> Platform:
-        """What it is."""
-
-    @property
-    def firmware(self) -> FirmwareRecord | None:
-        """What was booted."""
 
 
 class FloatClassifier:
@@ -79,7 +41,7 @@ class FloatClassifier:
                     f"{model.source}: takes {spec}, the build's model {list(wanted[self._inputs[spec.name]])}"
                 )
 
-    def run(self, batch: Batch) -> Values:
+    def run(self, batch: Batch) -> Stacked:
         """Real outputs of the float model, by the quantized model's names."""
         reals = real_inputs(self._quantized, batch)
         answers = []
@@ -117,91 +79,6 @@ class ReferenceClassifier:
         self._kernels = ReferenceKernels(model)
         self.name = self._kernels.name
 
-    def run(self, batch: Batch) -> Values:
+    def run(self, batch: Batch) -> Stacked:
         """Raw outputs."""
-        answers = [
-            self._kernels.run({name: array[i] for name, array in batch.stored.items()}) for i in range(len(batch))
-        ]
-        return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
-
-
-class NpuModelTarget:
-    """The compiled model on the NPU model, without a CPU.
-
-    Args:
-        build: of the model.
-        compiled: its compiled model.
-    """
-
-    firmware = None
-
-    def __init__(self, build: BuildFolder, compiled: Model) -> None:
-        self._inference = NpuInference(compiled, npu_config(build.document.npu))
-        self.batch = batch_size(self._inference.arena_bytes)
-        self.platform = Platform(
-            kind="host",
-            executable="deploy.npu",
-            version=f"NPU model of deploy {deploy.__version__}",
-            npu=build.document.npu,
-        )
-
-    def run(self, batch: Batch, answered: Answered) -> Values:
-        """Raw outputs; all inputs side by side."""
-        outputs = self._inference.run_batch(batch.stored)
-        answered(len(batch))
-        return dict(outputs)
-
-
-class MachineTarget:
-    """The compiled model on a whole machine, through the pipeline of ``deploy run-fvp``.
-
-    Args:
-        build: of the model.
-        fvp: ``open``, the path of Arm's FVP, or ``docker:IMAGE``.
-        firmware: what to boot, as ``run-fvp`` takes it.
-        jobs: machines side by side; None for one per processor.
-        timeout_s: seconds that a boot may take; None for the default.
-    """
-
-    batch = _MACHINE_BATCH
-
-    def __init__(
-        self, build: BuildFolder, fvp: str, *, firmware: str, jobs: int | None, timeout_s: float | None
-    ) -> None:
-        self._build = build
-        self._options = {"fvp": fvp, "firmware": firmware, "jobs": jobs, "timeout_s": timeout_s}
-        self._platform: Platform | None = None
-        self.firmware: FirmwareRecord | None = None
-
-    @property
-    def platform(self) -> Platform:
-        """What it is; known after the first batch."""
-        if self._platform is None:
-            raise TargetError("the target has not run yet")
-        return self._platform
-
-    def run(self, batch: Batch, answered: Answered) -> Values:
-        """Raw outputs.
-
-        Raises:
-            BadInputError: build and options do not fit together.
-            NotInstalledError: simulator or firmware are missing.
-            TargetError: an answer did not arrive whole; names the input.
-        """
-        with private_folder("evaluate") as folder:
-            inputs = folder / "inputs.npz"
-            arrays: dict[str, Any] = dict(batch.stored)
-            np.savez(inputs, **arrays)
-            run = self._run(inputs)
-            try:
-                verdict = run.run(lambda done, _total: answered(done))
-            except TargetError as error:
-                place = f"of the inputs from {batch.first} on: " if batch.first else ""
-                raise TargetError(f"{place}{error.message}", hints=error.hints, log=error.log) from error
-        self._platform, self.firmware = verdict.platform, verdict.firmware
-        return run.outputs
-
-    def _run(self, inputs: Path) -> TargetRun:
-        # Any difference passes: what it means for accuracy is counted here.
-        options: dict[str, Any] = self._options
-        return TargetRun(self._build, RunOptions(inputs=inputs, tolerance=float("inf"), **options))
+        return outputs_of(self._kernels, batch.stored)

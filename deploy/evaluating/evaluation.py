@@ -5,7 +5,7 @@ labelled set, batch by batch -> three classifiers -> counts -> figures and limit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,34 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder, Figure, Label
-from deploy.errors import BadInputError
+from deploy.errors import BadInputError, TargetError
 from deploy.evaluating import sources
-from deploy.evaluating.classifiers import (
-    FloatClassifier,
-    MachineTarget,
-    NpuModelTarget,
-    ReferenceClassifier,
-    Target,
-    Values,
-)
-from deploy.evaluating.document import Contestant, EvaluationDocument, OutputEvaluation
+from deploy.evaluating.classifiers import FloatClassifier, ReferenceClassifier
+from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
-from deploy.evaluating.labelled_data import InputDigest, LabelledData, Request
+from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.limits import Limits, broken_limits
 from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
+from deploy.figures import SHARE
+from deploy.hardware.npus import npu_named
+from deploy.judging.answer import Answer, Answerer
+from deploy.judging.build_models import Models, read_models
 from deploy.judging.labels import load_labels
-from deploy.judging.verdict import Platform
-from deploy.tables import SHARE
-from deploy.targets.target_run import Models, read_models, tool_versions
+from deploy.judging.origin import Origin, Platform
+from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
+from deploy.judging.versions import tool_versions
+from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
     from deploy.quantizing.model_source import ModelSource
-
-HOST = "host"
-"""The target that is the NPU model alone."""
 
 _FIGURES: dict[Contestant, str] = {
     "target": "accuracy_",
@@ -59,10 +54,6 @@ class EvaluateOptions:
         labels: ``.json`` with class names and true labels.
         output: the head that labels without a name are for.
         model: the float model; None for the one that the build keeps.
-        target: ``host``, or a simulator as ``run-fvp`` takes it.
-        firmware: what to boot on a simulator.
-        jobs: simulators side by side.
-        timeout_s: seconds that a boot may take.
         count: how many inputs; None for all.
         top_k: also count the true class among so many; None for not.
         limits: what the target's accuracy is held to.
@@ -73,10 +64,6 @@ class EvaluateOptions:
     labels: Path | None = None
     output: str | None = None
     model: ModelSource | None = None
-    target: str = HOST
-    firmware: str = "runner"
-    jobs: int | None = None
-    timeout_s: float | None = None
     count: int | None = None
     top_k: int | None = None
     limits: Limits = field(default_factory=Limits)
@@ -89,10 +76,11 @@ class Evaluation:
     Args:
         build: an open build folder.
         options: what the user chose.
+        target: what runs the build; None for the NPU model on this host.
     """
 
-    def __init__(self, build: BuildFolder, options: EvaluateOptions) -> None:
-        self._build, self._options = build, options
+    def __init__(self, build: BuildFolder, options: EvaluateOptions, target: Answerer | None = None) -> None:
+        self._build, self._options, self._target = build, options, target
         self._notes: list[str] = []
         self._float_text: str | None = None
 
@@ -118,32 +106,32 @@ class Evaluation:
         unlabelled = [name for name in heads if name not in chosen]
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
-        target = self._target(models)
-        reference = ReferenceClassifier(models.source)
-        floats = self._float(models, list(chosen))
-        contestants: tuple[Contestant, ...] = ("reference", "target")
-        if floats is not None:
-            contestants = ("float", *contestants)
-        tallies = {
-            name: Tally(head, data.names[name], contestants, options.top_k) for name, head in chosen.items()
-        }
-        wrong, digest, done = WrongExamples(), InputDigest(), 0
-        on_progress(0, data.count or 0)
-        for batch in data.batches(target.batch):
-            answers = _answers(batch, target, reference, floats, _counting(on_progress, done, data))
-            digest.add(batch)
-            for name, tally in tallies.items():
-                values = {who: _flat(answers[who][name]) for who in contestants}
-                wrong.add(batch, name, tally.add(values, batch.true[name]))
-            done += len(batch)
-            on_progress(done, data.count or done)
+        with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
+            reference = ReferenceClassifier(models.source)
+            floats = self._float(models, list(chosen))
+            contestants: tuple[Contestant, ...] = ("reference", "target")
+            if floats is not None:
+                contestants = ("float", *contestants)
+            tallies = {
+                name: Tally(head, data.names[name], contestants, options.top_k) for name, head in chosen.items()
+            }
+            wrong, digest, done = WrongExamples(), SampleDigest(), 0
+            on_progress(0, data.count or 0)
+            for batch in data.batches(target.batch):
+                said = _said(batch, target, reference, floats, _counting(on_progress, done, data))
+                digest.add(batch.samples)
+                for name, tally in tallies.items():
+                    values = {who: _flat(said[who][name]) for who in contestants}
+                    wrong.add(batch, name, tally.add(values, batch.true[name]))
+                done += len(batch)
+                on_progress(done, data.count or done)
         if done < (options.count or 0):
             raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
         outputs = tuple(tally.result() for tally in tallies.values())
-        return self._document(data, target, reference.name, outputs, wrong, done, digest.hexdigest())
+        return self._document(data, target.origin, reference.name, outputs, wrong, done, digest.hexdigest())
 
     def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
         options = self._options
@@ -162,18 +150,6 @@ class Evaluation:
                 hints=[f"2 to {most - 1}"] if most > 2 else [],
             )
 
-    def _target(self, models: Models) -> Target:
-        options = self._options
-        if options.target == HOST:
-            return NpuModelTarget(self._build, models.compiled)
-        return MachineTarget(
-            self._build,
-            options.target,
-            firmware=options.firmware,
-            jobs=options.jobs,
-            timeout_s=options.timeout_s,
-        )
-
     def _float(self, models: Models, heads: list[str]) -> FloatClassifier | None:
         model: FloatNetwork
         if self._options.model is not None:
@@ -190,15 +166,18 @@ class Evaluation:
     def _document(
         self,
         data: LabelledData,
-        target: Target,
+        origin: Origin,
         reference: str,
         outputs: tuple[OutputEvaluation, ...],
         wrong: WrongExamples,
         inputs: int,
         digest: str,
     ) -> EvaluationDocument:
+        platform = origin.platform
+        if platform is None:
+            raise TargetError("the target does not say what it is")
         broken = broken_limits(self._options.limits, outputs)
-        versions = {**self._build.document.versions, **tool_versions()}
+        versions = {**self._build.document.versions, **tool_versions(), **origin.versions}
         if self._options.model is not None:
             versions |= _float_versions()
         return EvaluationDocument(
@@ -210,14 +189,14 @@ class Evaluation:
             inputs=inputs,
             data=data.source,
             input_sha256=digest,
-            platform=target.platform,
-            firmware=target.firmware,
+            platform=platform,
+            firmware=origin.firmware,
             reference=reference,
             float_model=self._float_text,
             outputs=outputs,
             wrong_only_on_target=dict(wrong.counts),
             wrong_examples=tuple(wrong.listed),
-            figures=figures_of(outputs, target.platform, reference, data.source),
+            figures=figures_of(outputs, platform, reference, data.source),
             notes=(*data.notes, *self._notes),
             versions=versions,
         )
@@ -276,20 +255,35 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: Limits) -> str:
     return f"on target {', '.join(told)} of {outputs[0].scores[0].count} inputs{held}"
 
 
-def _answers(
+def _said(
     batch: Batch,
-    target: Target,
+    target: Answerer,
     reference: ReferenceClassifier,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
-) -> dict[Contestant, Values]:
-    answers: dict[Contestant, Values] = {
-        "target": target.run(batch, answered),
-        "reference": reference.run(batch),
-    }
+) -> dict[Contestant, Stacked]:
+    """What every contestant says about a batch: raw outputs by name, those of the float model real."""
+    arriving = target.answers(batch.samples)
+    # Where the target is a machine, it boots meanwhile.
+    said: dict[Contestant, Stacked] = {"reference": reference.run(batch)}
     if floats is not None:
-        answers["float"] = floats.run(batch)
-    return answers
+        said["float"] = floats.run(batch)
+    said["target"] = _collected(arriving, batch, answered)
+    return said
+
+
+def _collected(arriving: Iterator[Answer], batch: Batch, answered: Callable[[int], None]) -> Stacked:
+    outputs: list[Sample] = []
+    try:
+        for answer in arriving:
+            outputs.append(answer.outputs)
+            answered(len(outputs))
+    except TargetError as error:
+        place = f"of the inputs from {batch.first} on: " if batch.first else ""
+        raise TargetError(f"{place}{error.message}", hints=error.hints, log=error.log) from error
+    if len(outputs) != len(batch):
+        raise TargetError(f"{len(outputs)} answers for {len(batch)} inputs")
+    return stacked(outputs)
 
 
 def _counting(on_progress: Callable[[int, int], None], done: int, data: LabelledData) -> Callable[[int], None]:

@@ -51,18 +51,21 @@ def common_count(request: Request, inputs: Mapping[str, int], labels: Mapping[st
     Raises:
         BadInputError: there are none, fewer than asked for, or not as many labels as inputs.
     """
-    counts = {**inputs, **{f"labels of {name}": len(values) for name, values in labels.items()}}
+    given = {f"labels of {name}": len(values) for name, values in labels.items()}
+    if request.at_most:
+        given = {name: min(count, *inputs.values()) for name, count in given.items()}
+    counts = {**inputs, **given}
     if len(set(counts.values())) != 1:
         told = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise BadInputError(f"{request.source}: inputs and labels do not belong together: {told}")
     total = next(iter(counts.values()))
     if total == 0:
         raise BadInputError(f"{request.source}: no inputs in it")
-    if request.count is not None and request.count > total:
+    if request.count is not None and request.count > total and not request.at_most:
         raise BadInputError(
             f"--count {request.count}: {request.source} holds {total} inputs", hints=[f"--count {total}"]
         )
-    return request.count or total
+    return min(request.count or total, total)
 
 
 def part_of(labels: Mapping[str, NDArray[np.int64]], first: int, count: int) -> dict[str, NDArray[np.int64]]:

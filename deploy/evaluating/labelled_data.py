@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +49,9 @@ class Request:
         labels_file: its name, for errors.
         output: the head that labels without a name are for; None where there is only one.
         count: how many inputs to use; None for all.
+        at_most: whether fewer inputs than ``count`` will do, and labels may go on after the last input.
+        assignments: options of the network, ``KEY=VALUE`` each: a function is called with those that it takes, so
+            that it can give data of the right size.
     """
 
     source: str
@@ -58,6 +60,8 @@ class Request:
     labels_file: Path | None
     output: str | None
     count: int | None
+    at_most: bool = False
+    assignments: tuple[str, ...] = ()
 
     def only_head(self) -> Head:
         """The head that labels without a name are for.
@@ -133,21 +137,3 @@ def class_numbers(values: NDArray[Any], head: Head, where: str) -> NDArray[np.in
             hints=[f"classes count from 0 to {head.classes - 1}"],
         )
     return values.astype(np.int64)
-
-
-class InputDigest:
-    """SHA-256 over all inputs, the same as a verdict's over the same samples."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def add(self, batch: Batch) -> None:
-        """Take in a batch."""
-        for i in range(len(batch)):
-            for name, array in batch.stored.items():
-                self._digest.update(f"{name}:{array.dtype}:{array.shape[1:]};".encode())
-                self._digest.update(np.ascontiguousarray(array[i]).tobytes())
-
-    def hexdigest(self) -> str:
-        """Of all batches so far."""
-        return self._digest.hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.errors import BadInputError
-from deploy.evaluating.document import OutputEvaluation
+from deploy.evaluating.documents import OutputEvaluation
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*(%?)")
 # Shares of one are computed in binary; what is equal in decimal must not fail.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
+from deploy.judging.samples import Sample, unstacked
 from deploy.quantizing.quantization import quantize_values
 from deploy.tflite.model import Model, Tensor
 
@@ -33,6 +34,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(next(iter(self.stored.values())))
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The inputs one by one, as the quantized model takes them."""
+        return unstacked(self.stored, len(self))
 
 
 class InputForm:

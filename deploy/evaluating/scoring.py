@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.evaluating.document import Agreement, ClassScore, Contestant, OutputEvaluation, Score
+from deploy.evaluating.documents import Agreement, ClassScore, Contestant, OutputEvaluation, Score
 from deploy.evaluating.heads import Head, ranks, top_class
 from deploy.judging.confidence import wilson_interval
 

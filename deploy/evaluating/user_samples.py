@@ -20,17 +20,23 @@ def user_samples(request: Request, forms: InputForms) -> LabelledData:
     """Call ``FILE.py:function`` for a labelled set.
 
     It returns a dictionary of arrays as an ``.npz`` holds them, ``(inputs, labels)`` with an array or a dictionary
-    each, or an iterable of ``(input, label)``, of which never more than a batch is held.
+    each, or an iterable of ``(input, label)``, of which never more than a batch is held. The array of inputs alone
+    will do where ``--labels`` has the labels.
 
     Raises:
         BadInputError: the function fails, or returns something else.
     """
-    value = user_function.call(request.source)
+    takes = user_function.parameters(request.source) if request.assignments else ()
+    value = user_function.call(
+        request.source, [item for item in request.assignments if item.partition("=")[0] in takes]
+    )
     if isinstance(value, Mapping):
         return _memory(request, forms, {str(name): np.asarray(item) for name, item in value.items()}, {})
     if isinstance(value, tuple) and len(value) == 2:
         inputs, labels = (_arrays(part, default) for part, default in zip(value, ("inputs", LABELS), strict=True))
         return _memory(request, forms, inputs, labels)
+    if hasattr(value, "__array__") and request.from_file():
+        return _memory(request, forms, _arrays(value, "inputs"), {})
     if not isinstance(value, Iterable) or isinstance(value, str | bytes) or hasattr(value, "__array__"):
         raise BadInputError(
             f"{request.source}: returned {type(value).__name__}, expected a dictionary of arrays, "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.evaluating.document import Contestant, WrongExample
+from deploy.evaluating.documents import Contestant, WrongExample
 from deploy.evaluating.model_inputs import Batch
 from deploy.files import replacing_folder
 

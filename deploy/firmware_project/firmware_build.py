@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from deploy.files import write_bytes
 from deploy.firmware_project.firmware_network import FirmwareNetwork, read_network
 from deploy.firmware_project.rendering import render_project
 from deploy.firmware_project.tflm_library import TflmLibrary
+from deploy.hardware.boards import Board, firmware_board
+from deploy.processes.supervisor import run
 
 TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
 INSTALL_HINT = "sudo apt-get install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi"
@@ -22,20 +23,22 @@ _BUILD_TIMEOUT_S = 600
 _KEPT_LINES = 30
 
 
-def project_folder(build: BuildFolder, runtime: str) -> Path:
-    """Where a build's firmware project lies."""
-    return build.path / f"firmware-{runtime}"
+def project_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
+    """Where a build's firmware project for a board (the default one for None) lies."""
+    other = f"-{board.id}" if board not in (None, firmware_board()) else ""
+    return build.path / f"firmware-{runtime}{other}"
 
 
-def elf_path(build: BuildFolder, runtime: str) -> Path:
-    """Where a build's firmware lies once it is built."""
-    return project_folder(build, runtime) / "build" / "firmware.elf"
+def elf_path(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
+    """Where a build's firmware for a board lies once it is built."""
+    return project_folder(build, runtime, board) / "build" / "firmware.elf"
 
 
 def write_project(
     build: BuildFolder,
     runtime: str,
     *,
+    board: Board | None = None,
     folder: Path | None = None,
     labels: Mapping[str, tuple[str, ...]] | None = None,
 ) -> FirmwareNetwork:
@@ -44,7 +47,8 @@ def write_project(
     Args:
         build: an open build folder.
         runtime: ``npu`` or ``tflm``.
-        folder: where to; by default ``BUILD/firmware-RUNTIME``.
+        board: that it is to run on; the default one for None.
+        folder: where to; by default :func:`project_folder`.
         labels: class names per output.
 
     Returns:
@@ -53,8 +57,8 @@ def write_project(
     Raises:
         BadInputError: the model cannot run on this runtime, or the folder cannot be written.
     """
-    network = read_network(build, dict(labels or {}))
-    folder = folder or project_folder(build, runtime)
+    network = read_network(build, dict(labels or {}), board)
+    folder = folder or project_folder(build, runtime, board)
     for name, content in render_project(network, runtime).items():
         path = folder / name
         if not _holds(path, content):
@@ -99,30 +103,34 @@ def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
     return elf
 
 
-def npu_firmware(build: BuildFolder) -> Path:
+def npu_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
+
+    Args:
+        build: an open build folder.
+        board: that it is to run on; the default one for None.
 
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator.
         NotInstalledError: CMake or the compiler are missing.
         TargetError: it does not build.
     """
-    folder = project_folder(build, "npu")
-    elf = elf_path(build, "npu")
-    network = read_network(build)
+    folder = project_folder(build, "npu", board)
+    elf = elf_path(build, "npu", board)
+    network = read_network(build, board=board)
     if elf.is_file() and _up_to_date(folder, elf, network):
         return elf
-    write_project(build, "npu")
+    write_project(build, "npu", board=board)
     return build_project(folder)
 
 
-def tflm_firmware(build: BuildFolder) -> Path:
-    """The ELF of a build's ``tflm`` firmware, which the user has had built.
+def tflm_firmware(build: BuildFolder, board: Board | None = None) -> Path:
+    """The ELF of a build's ``tflm`` firmware for a board, which the user has had built.
 
     Raises:
         BadInputError: there is none.
     """
-    elf = elf_path(build, "tflm")
+    elf = elf_path(build, "tflm", board)
     if not elf.is_file():
         raise BadInputError(
             f"{elf}: there is no TFLM firmware yet",
@@ -160,25 +168,16 @@ def _moved(output: Path, folder: Path) -> bool:
 
 def _run(command: Sequence[str], what: str) -> None:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_BUILD_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TargetError(f"the firmware was not {what} within {_BUILD_TIMEOUT_S} s") from error
-    except OSError as error:
-        raise NotInstalledError(
-            f"{command[0]}: cannot be started: {error.strerror}", hints=[INSTALL_HINT]
-        ) from error
-    if done.returncode != 0:
-        lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+        done = run(command, timeout_s=_BUILD_TIMEOUT_S)
+    except NotInstalledError as error:
+        raise NotInstalledError(error.message, hints=[INSTALL_HINT]) from error
+    if done.timed_out:
+        raise TargetError(f"the firmware was not {what} within {_BUILD_TIMEOUT_S} s")
+    if done.status != 0:
+        lines = [line for line in done.output.splitlines() if line.strip()]
         telling = [line for line in lines if "error" in line.lower() or "undefined" in line] or lines
         raise TargetError(
-            f"the firmware could not be {what} ({command[0]} ended with exit status {done.returncode})",
+            f"the firmware could not be {what} ({command[0]} ended with exit status {done.status})",
             log=telling[-_KEPT_LINES:],
             hints=[" ".join(command)],
         )

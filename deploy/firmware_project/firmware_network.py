@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import struct
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,39 +11,19 @@ import numpy as np
 from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
-from deploy.tflite.model import Model, Operator, read
+from deploy.hardware.boards import Board, Hardware, Region, firmware_board
+from deploy.hardware.npus import npu_named
+from deploy.npu.regions import region_config
+from deploy.tflite.arena import arena_end, arena_offsets
+from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import NPU_OPERATOR, Model
+from deploy.tflite.npu_operators import npu_operators
 
-ETHOS_U = "ethos-u"
 ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
 NHCWB16 format may reach past the end of a tensor."""
 
 _ALIGNMENT = 16
-_KIB = 1024
-SRAM_BYTES = 2048 * _KIB
-DDR_BYTES = 256 * 1024 * _KIB
-
-# Numbers of TFLite's schema (TensorType), which the protocol uses too.
-DTYPE_NUMBERS = {
-    "float32": 0,
-    "float16": 1,
-    "int32": 2,
-    "uint8": 3,
-    "int64": 4,
-    "bool": 6,
-    "int16": 7,
-    "int8": 9,
-    "float64": 10,
-    "uint64": 12,
-    "uint32": 15,
-    "uint16": 16,
-}
-
-# AXI port and counter a region uses, two bits each (ETHOSU_REGIONCFG): read-only data on port 1; the arena on
-# port 0, or on port 1 where it lies in DRAM; everything else on port 0.
-_REGIONS_SHARED = 0x5553
-_REGIONS_DEDICATED = 0x555B
 
 
 @dataclass(frozen=True)
@@ -80,9 +60,11 @@ class FirmwareTensor:
 
 @dataclass(frozen=True)
 class FirmwareNetwork:
-    """A compiled network, ready to be written as C.
+    """A compiled network for a board, ready to be written as C.
 
     Attributes:
+        board: that it is to run on.
+        hardware: what is where on it.
         name: of the model.
         npu: ``U55-128`` and so on.
         memory_mode: Vela's.
@@ -100,6 +82,8 @@ class FirmwareNetwork:
         fast_memory_bytes: size of dedicated fast memory, 0 if the memory mode has none.
     """
 
+    board: Board
+    hardware: Hardware
     name: str
     npu: str
     memory_mode: str
@@ -118,7 +102,7 @@ class FirmwareNetwork:
     @property
     def cpu_operators(self) -> tuple[str, ...]:
         """Codes of the operators that stay on the CPU, each once, sorted."""
-        return tuple(sorted(set(self.operators) - {ETHOS_U}))
+        return tuple(sorted(set(self.operators) - {NPU_OPERATOR}))
 
     @property
     def model_in_sram(self) -> bool:
@@ -131,9 +115,19 @@ class FirmwareNetwork:
         return self.fast_memory_bytes == 0
 
     @property
+    def arena_region(self) -> Region:
+        """Where the arena lies."""
+        return self.hardware.arena if self.arena_in_sram else self.hardware.model
+
+    @property
+    def data_region(self) -> Region:
+        """Where the read-only data lies."""
+        return self.hardware.arena if self.model_in_sram else self.hardware.model
+
+    @property
     def region_config(self) -> int:
         """The NPU's REGIONCFG register."""
-        return _REGIONS_SHARED if self.arena_in_sram else _REGIONS_DEDICATED
+        return region_config(dedicated=not self.arena_in_sram)
 
     def arena_bytes(self, runtime: str) -> int:
         """Size of the tensor arena for ``npu`` or ``tflm``."""
@@ -141,35 +135,49 @@ class FirmwareNetwork:
         return _rounded(used + ARENA_MARGIN_BYTES)
 
 
-def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None) -> FirmwareNetwork:
+def read_network(
+    build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None, board: Board | None = None
+) -> FirmwareNetwork:
     """Read what firmware needs from a build folder.
 
     Args:
         build: an open build folder.
         labels: class names per output.
+        board: that it is to run on; the default one for None.
 
     Raises:
-        BadInputError: the compiled model has nothing for the NPU, is damaged, or its NPU is not on Corstone-300.
+        BadInputError: the compiled model has nothing for the NPU, is damaged, or does not fit the board (another
+            NPU, too little memory).
     """
     document = build.document
-    config = npu_config(document.npu)
-    if not config.simulated:
+    config = npu_named(document.npu)
+    board = board or firmware_board()
+    if board.hardware is None:
+        raise BadInputError(f"no firmware for {board.name}: its memories are not known")
+    if not board.has(config.family, config.macs):
         raise BadInputError(
-            f"no firmware for Ethos-{config.name}: Corstone-300 has U55 and U65",
-            hints=["U85 models can be compiled and reported only"],
+            f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
+            hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
         )
-    model = read(build.compiled)
-    custom = [operator for operator in model.operators if operator.code == ETHOS_U]
-    if not custom:
+    model = build.compiled_model
+    on_npu = npu_operators(model)
+    if not on_npu:
         raise BadInputError(
             f"{build.compiled}: no ethos-u operator in it: the NPU would have nothing to do",
             hints=["`deploy report` says why the operators stay on the CPU"],
         )
-    offsets = _arena_offsets(model, str(build.compiled))
-    fast = {operator.inputs[3] for operator in custom if _has_fast_memory(operator)}
-    payloads = [_payload(model, operator, str(build.compiled)) for operator in custom]
+    offsets = arena_offsets(model)
+    fast = {operator.fast.index for operator in on_npu if operator.has_fast_memory}
+    for operator in on_npu:
+        try:
+            npu.parse_payload(operator.payload_bytes)
+        except npu.NpuError as error:
+            raise BadInputError(f"{build.compiled}: the command stream is damaged: {error}") from error
+    first, weights = on_npu[0], on_npu[0].constants.data
     single = len(model.operators) == 1
     network = FirmwareNetwork(
+        board=board,
+        hardware=board.hardware,
         name=document.model,
         npu=document.npu,
         memory_mode=document.memory_mode,
@@ -178,11 +186,11 @@ def read_network(build: BuildFolder, labels: dict[str, tuple[str, ...]] | None =
         outputs=_tensors(document.outputs, model, model.outputs, offsets, labels or {}),
         operators=tuple(operator.code for operator in model.operators),
         model=model.content,
-        commands=payloads[0] if single else b"",
-        weights=_constant(model, custom[0].inputs[1]) if single else b"",
-        config_word=npu.Architecture(config.family, config.macs).config_word,
-        scratch_bytes=_end(model, offsets, leave_out=fast),
-        planned_bytes=_end(model, offsets, leave_out=set()),
+        commands=first.payload_bytes if single else b"",
+        weights=weights.tobytes() if single and weights is not None else b"",
+        config_word=config.config_word,
+        scratch_bytes=arena_end(model, offsets, leave_out=fast),
+        planned_bytes=arena_end(model, offsets),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
     )
     _check_memory(network)
@@ -195,7 +203,7 @@ def check_single_operator(network: FirmwareNetwork) -> None:
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator; lists the operators.
     """
-    if network.operators == (ETHOS_U,):
+    if network.operators == (NPU_OPERATOR,):
         unplaced = [t.record.name for t in (*network.inputs, *network.outputs) if t.arena_offset < 0]
         if unplaced:
             raise BadInputError(
@@ -215,45 +223,6 @@ def check_single_operator(network: FirmwareNetwork) -> None:
 
 def _rounded(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
-
-
-def _has_fast_memory(operator: Operator) -> bool:
-    return len(operator.inputs) > 3 and operator.inputs[3] != operator.inputs[2]
-
-
-def _constant(model: Model, index: int) -> bytes:
-    data = model.tensors[index].data
-    return b"" if data is None else data.tobytes()
-
-
-def _payload(model: Model, operator: Operator, source: str) -> bytes:
-    if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
-        raise BadInputError(f"{source}: an ethos-u operator has fewer than four inputs")
-    payload = _constant(model, operator.inputs[0])
-    try:
-        npu.parse_payload(payload)
-    except npu.NpuError as error:
-        raise BadInputError(f"{source}: the command stream is damaged: {error}") from error
-    return payload
-
-
-def _arena_offsets(model: Model, source: str) -> tuple[int, ...]:
-    """Offset of every tensor. Metadata: int32 version, subgraph, count, one offset per tensor (-1: none)."""
-    data = model.metadata.get("OfflineMemoryAllocation", b"")
-    count = struct.unpack_from("<3i", data)[2] if len(data) >= 12 else -1
-    if count != len(model.tensors) or len(data) < 12 + 4 * count:
-        raise BadInputError(
-            f"{source}: its OfflineMemoryAllocation metadata does not match its tensors",
-            hints=["run `deploy compile` again"],
-        )
-    return struct.unpack_from(f"<{count}i", data, 12)
-
-
-def _end(model: Model, offsets: tuple[int, ...], leave_out: set[int]) -> int:
-    return max(
-        (offsets[t.index] + t.nbytes for t in model.tensors if offsets[t.index] >= 0 and t.index not in leave_out),
-        default=0,
-    )
 
 
 def _tensors(
@@ -279,16 +248,16 @@ def _tensors(
 
 
 def _check_memory(network: FirmwareNetwork) -> None:
-    """Corstone-300 has 2 MB of SRAM that the NPU reaches; the TCMs it does not."""
-    arena = network.arena_bytes("tflm")
-    in_sram = network.fast_memory_bytes + (arena if network.arena_in_sram else 0)
-    in_sram += len(network.model) if network.model_in_sram else 0
-    in_ddr = len(network.model) + sum(tensor.record.bytes for tensor in network.inputs)
-    in_ddr += 0 if network.arena_in_sram else arena
-    for what, needed, available in (("SRAM", in_sram, SRAM_BYTES), ("DDR", in_ddr, DDR_BYTES)):
-        if needed > available:
+    """The NPU reaches the memories for arena and model; the TCMs it does not."""
+    needed = Counter[Region]()
+    needed[network.hardware.arena] += network.fast_memory_bytes
+    needed[network.arena_region] += network.arena_bytes("tflm")
+    needed[network.data_region] += len(network.model)
+    needed[network.hardware.model] += sum(tensor.record.bytes for tensor in network.inputs)
+    for region, size in needed.items():
+        if size > region.size:
             raise BadInputError(
-                f"the network needs {needed} bytes of {what} in memory mode {network.memory_mode}, "
-                f"Corstone-300 has {available}",
+                f"the network needs {size} bytes of {region.memory} in memory mode {network.memory_mode}, "
+                f"{network.board.name} has {region.size}",
                 hints=["`deploy compile ... --optimise Size`", "another --memory-mode, or a smaller input"],
             )

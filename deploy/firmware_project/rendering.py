@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 
 from deploy.errors import BadInputError
 from deploy.firmware_project import c_identifiers
-from deploy.firmware_project.firmware_network import (
-    DTYPE_NUMBERS,
-    FirmwareNetwork,
-    FirmwareTensor,
-    check_single_operator,
-)
+from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
+from deploy.hardware.sizes import short
+from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import NPU_OPERATOR
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,48 +28,51 @@ STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
 _COMMON_SOURCES = (
     "cpu.c",
     "crc32.c",
-    "ethosu_driver.c",
-    "ethosu_message.c",
-    "ethosu_platform.c",
     "fault.c",
     "frame.c",
     "main.c",
     "message.c",
+    "notice.c",
     "npu_counters.c",
     "server.c",
     "startup.c",
-    "uart.c",
 )
+DRIVER_SOURCES = ("ethosu_driver.c", "ethosu_message.c", "ethosu_platform.c", "ethosu_system.c")
+# In their place where Arm's driver is linked, which only TFLM's kernel asks for.
+ARM_DRIVER_SOURCES = ("ethosu_platform_arm.c", "ethosu_system_arm.c")
 _RUNTIME_SOURCES = {
     "npu": ("runtime_npu.c",),
-    "tflm": ("debug_text.c", "debug_text.h", "newlib_stubs.c", "runtime_tflm.cc"),
+    "tflm": ("debug_text.c", "newlib_stubs.c", "runtime_tflm.cc"),
 }
 _HEADERS = (
-    "board.h",
     "cpu.h",
     "crc32.h",
     "ethosu_driver.h",
     "ethosu_message.h",
     "ethosu_platform.h",
     "ethosu_registers.h",
+    "ethosu_system.h",
     "fault.h",
     "firmware.h",
     "frame.h",
     "message.h",
+    "notice.h",
     "npu_counters.h",
+    "protocol.h",
     "runtime.h",
     "server.h",
     "uart.h",
 )
+_TFLM_HEADERS = ("debug_text.h", "ethosu_system_arm.h")
 _TEMPLATES = (
     "model/network.h",
     "model/network_tensors.h",
     "model/network_data.h",
     "model/network.c",
-    "linker/corstone-300.ld",
-    "linker/corstone-300.sct",
+    "cmake/arm-none-eabi-gcc.cmake",
+    "cmake/armclang.cmake",
+    "cmake/llvm.cmake",
 )
-_CMAKE_FILES = ("cmake/arm-none-eabi-gcc.cmake", "cmake/armclang.cmake", "cmake/llvm.cmake")
 
 
 def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
@@ -98,16 +99,18 @@ def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
         return environment.get_template(f"{name}.j2").render(context, **more).encode("ascii")
 
     project = {name: render(name) for name in _TEMPLATES}
+    project |= {f"source/{name}": render(f"board/{name}") for name in ("board.c", "board.h")}
+    project |= {f"linker/{network.board.id}.{kind}": render(f"board/board.{kind}") for kind in ("ld", "sct")}
     if runtime == "tflm":
         project["model/network_operators.h"] = render(
             "model/network_operators.h", resolver_calls=resolver_calls(network)
         )
     project["CMakeLists.txt"] = render("project/CMakeLists.txt")
     project["README.md"] = render("project/README.md")
-    for name in _CMAKE_FILES:
-        project[name] = files("deploy.templates").joinpath(name).read_bytes()
-    for name in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS):
-        project[f"source/{name}"] = files("deploy.firmware").joinpath(name).read_bytes()
+    sources = files("deploy.firmware")
+    for name in _source_files(runtime):
+        project[f"source/{name}"] = sources.joinpath(name).read_bytes()
+    project["source/uart.c"] = sources.joinpath(f"uart_{network.hardware.uart.kind}.c").read_bytes()
     identity = {"sha256": bytes.fromhex(network.sha256), "build_id": _build_id(project)}
     project["model/network_identity.h"] = render("model/network_identity.h", **identity)
     return dict(sorted(project.items()))
@@ -118,7 +121,7 @@ def resolver_calls(network: FirmwareNetwork) -> tuple[str, ...]:
 
     TFLM names them after TFLite's operators: ``DEPTHWISE_CONV_2D`` is ``AddDepthwiseConv2D``.
     """
-    special = {"ethos-u": "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
+    special = {NPU_OPERATOR: "EthosU", "L2_NORMALIZATION": "L2Normalization", "LSTM": "LSTM"}
     special |= {"UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "PADV2": "PadV2"}
     special |= {"BATCH_MATMUL": "BatchMatMul", "CUMSUM": "CumSum"}
     special |= {"TFLite_Detection_PostProcess": "DetectionPostprocess"}
@@ -144,8 +147,17 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
 
     arena_bytes = network.arena_bytes(runtime)
     used_bytes = network.planned_bytes if runtime == "tflm" else network.scratch_bytes
+    own_driver = DRIVER_SOURCES if runtime == "npu" else ()  # with TFLM CMake asks which driver it shall be
     dtypes = sorted({t.record.dtype for t in (*network.inputs, *network.outputs)}, key=DTYPE_NUMBERS.__getitem__)
+    hardware = network.hardware
+    npu_memories = sorted({hardware.arena, hardware.model}, key=lambda region: region.base)
     return {
+        "board": network.board,
+        "hardware": hardware,
+        "code": hardware.code,
+        "data": hardware.data,
+        "npu_memories": npu_memories,
+        "memories": [(hardware.code, "rx"), (hardware.data, "rw"), *((region, "rw") for region in npu_memories)],
         "network": network,
         "runtime": runtime,
         "inputs": named(network.inputs),
@@ -157,13 +169,21 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "arena_bytes": arena_bytes,
         "used_bytes": used_bytes,
         "margin_bytes": arena_bytes - used_bytes,
-        "arena_memory": "SRAM" if network.arena_in_sram else "DDR",
-        "data_memory": "SRAM" if network.model_in_sram else "DDR",
+        "arena_memory": network.arena_region.memory,
+        "data_memory": network.data_region.memory,
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
         "baud": BAUD,
         "stack_bytes": STACK_BYTES[runtime],
-        "sources": [n for n in (*_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime]) if not n.endswith(".h")],
+        "sources": sorted(("board.c", "uart.c", *_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *own_driver)),
+        "driver_sources": DRIVER_SOURCES,
+        "arm_driver_sources": ARM_DRIVER_SOURCES,
     }
+
+
+def _source_files(runtime: str) -> tuple[str, ...]:
+    """Names of the C sources and headers of a project that are the same for every network."""
+    names = (*_COMMON_SOURCES, *DRIVER_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS)
+    return (*names, *ARM_DRIVER_SOURCES, *_TFLM_HEADERS) if runtime == "tflm" else names
 
 
 def _build_id(project: Mapping[str, bytes]) -> bytes:
@@ -196,5 +216,7 @@ def _environment() -> Environment:
         "c_float": c_identifiers.c_float,
         "identifier": c_identifiers.c_identifier,
         "plain": c_identifiers.plain,
+        "address": "0x{:08X}".format,
+        "short": short,
     }
     return environment

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.processes.supervisor import run
 
 ARCHIVE = "libtensorflow-microlite.a"
 EXPECTED = (
@@ -215,15 +215,15 @@ def _tool(name: str, *arguments: str) -> str:
             hints=["sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi cmake"],
         )
     try:
-        done = subprocess.run(
-            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BadInputError(f"{arguments[-1]}: {program} cannot read it: {error}") from error
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        done = run([program, *arguments], timeout_s=_TIMEOUT_S, apart=True)
+    except NotInstalledError as error:
+        raise BadInputError(f"{arguments[-1]}: {program} cannot read it: {error.__cause__}") from error
+    if done.timed_out:
+        raise BadInputError(f"{arguments[-1]}: {program} cannot read it within {_TIMEOUT_S} s")
+    if done.status != 0:
+        lines = done.errors.strip().splitlines()
         raise BadInputError(
             f"{arguments[-1]}: not an archive that can be read: {lines[-1] if lines else 'no message'}",
             hints=[EXPECTED],
         )
-    return done.stdout.decode("utf-8", "replace")
+    return done.output

@@ -1,201 +1,300 @@
-"""Reads ``fvp/``: what Arm's FVPs are called, where they lie, how their parameters differ by board and release."""
+"""Reads ``boards/*.toml``: everything about a board, a file each. :mod:`deploy.hardware.fvps` has what models it.
+
+``boards/corstone-300.toml`` says what the keys mean.
+"""
 
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deploy.errors import BadInputError
+from deploy.hardware.sizes import bytes_of
 
-_PACKAGE = "deploy.fvp"
-Version = tuple[int, int]
-_RELEASE = re.compile(r"Fast Models \[(\d+)\.(\d+)")
-
-
-@dataclass(frozen=True)
-class Release:
-    """How parameters are named from a release on.
-
-    Attributes:
-        since: the first release, ``(11, 14)``.
-        macs: parameter -> value that chooses the NPU's multiply-accumulate units; ``{macs}`` stands for them.
-        functional: parameter -> value for results without cycle accuracy; empty where there is no such mode.
-    """
-
-    since: Version
-    macs: Mapping[str, str]
-    functional: Mapping[str, str]
+# Not importlib.resources: the open machine starts with this, and that import takes longer than all files here.
+_FOLDER = Path(__file__).with_name("boards")
 
 
 @dataclass(frozen=True)
-class BoardRunner:
-    """What Arm's prebuilt TFLM runner for a board can hold.
+class BoardMemory:
+    """A memory of a board.
 
     Attributes:
-        subsystem: ``sse-300``: part of its folder's name.
-        memory_modes: first letters of the names of Vela's memory modes that it is built for.
-        arena: Vela's figure that its tensor arena has to hold.
-        sram_bytes: SRAM for the NPU beside the arena; None where the arena itself is in SRAM.
+        name: as in Arm's documents.
+        size: bytes; of one block where there are several.
+        nonsecure: its address, or that of the first block.
+        secure: the alias of the same memory; with several blocks the address of the second one.
+        npu: whether the NPU's AXI ports reach it.
+        blocks: how many lie one behind the other, Non-secure and Secure in turn, each memory of its own; 1 for one
+            memory with two addresses.
+        open_size: bytes that the open machine has.
+        open_pieces: QEMU builds these from so many equal pieces.
     """
 
-    subsystem: str
-    memory_modes: tuple[str, ...]
-    arena: str
-    sram_bytes: int | None = None
+    name: str
+    size: int
+    nonsecure: int
+    secure: int
+    npu: bool
+    blocks: int
+    open_size: int
+    open_pieces: int
+
+
+@dataclass(frozen=True)
+class NpuPort:
+    """Where the CPU finds the NPU.
+
+    Attributes:
+        nonsecure: address of its registers.
+        secure: the alias.
+        interrupt: number of its external interrupt.
+    """
+
+    nonsecure: int
+    secure: int
+    interrupt: int
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The processor.
+
+    Attributes:
+        name: ``Cortex-M55``.
+        clock_hz: Hz; its tick counts it.
+        fvp_clock_hz: the same on Arm's FVP unless told otherwise; 0 where there is none.
+    """
+
+    name: str
+    clock_hz: int
+    fvp_clock_hz: int = 0
+
+
+@dataclass(frozen=True)
+class BoardUart:
+    """The UART that firmware speaks on.
+
+    Attributes:
+        kind: name of its driver, as in ``firmware/uart_KIND.c``.
+        nonsecure: address of its registers.
+        secure: the alias.
+        receive_interrupt: number of the external interrupt for a byte that has come.
+        clock_hz: Hz, which the baud rate is divided from.
+    """
+
+    kind: str
+    nonsecure: int
+    secure: int
+    receive_interrupt: int
+    clock_hz: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """A memory by the address that firmware uses.
+
+    Attributes:
+        memory: its name.
+        base: address.
+        size: bytes.
+    """
+
+    memory: str
+    base: int
+    size: int
+
+
+@dataclass(frozen=True)
+class AddressRange:
+    """Addresses that the processor may touch, but not execute.
+
+    Attributes:
+        first: address.
+        last: address, inclusive.
+        kind: what is there.
+        holds: the same in words.
+    """
+
+    first: int
+    last: int
+    kind: Literal["memory", "device"]
+    holds: str
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What is where on a board, and where a firmware project puts what.
+
+    Attributes:
+        platform: the board in a few words, ``MPS3, AN547``.
+        cpu: the processor.
+        memories: all of them.
+        npu: where the NPU is.
+        uart: that firmware speaks on.
+        code: memory for vectors, code and constants.
+        data: for variables and stack.
+        arena: what Vela calls SRAM.
+        model: what Vela calls DRAM or flash.
+        ranges: what may be touched besides code.
+    """
+
+    platform: str
+    cpu: Cpu
+    memories: tuple[BoardMemory, ...]
+    npu: NpuPort
+    uart: BoardUart
+    code: Region
+    data: Region
+    arena: Region
+    model: Region
+    ranges: tuple[AddressRange, ...]
+
+    def memory(self, name: str) -> BoardMemory:
+        """The memory of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {memory.name: memory for memory in self.memories}[name]
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board of Arm's with an NPU, as its FVP models it.
+    """A board with an NPU.
 
     Attributes:
+        id: ``corstone-300``, what ``--board`` takes.
         name: ``Corstone-300``.
-        npu_family: ``U55``, ``U65`` or ``U85``.
-        macs: sizes of the NPU that it can model.
-        executables: file names, the FVP before the Arm Virtual Hardware build.
-        roots: folders that installers use; ``~`` stands for the home folder.
-        runner: Arm's prebuilt firmware for it.
-        open: whether the open Corstone-300 models it.
-        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP.
-        parameters: sent with every run.
-        releases: newest first.
+        npus: family of the NPU (``U55``, ``U65``, ``U85``) -> the sizes that there are, in multiply-accumulate
+            units; empty for all of the family.
+        default_for: families of the NPU that are run on it when no other board is named.
+        hardware: what is where; None where that is not known.
+        open_machine: QEMU's machine that stands for it; None if the open Corstone-300 does not model it.
     """
 
+    id: str
     name: str
-    npu_family: str
-    macs: tuple[int, ...]
-    executables: tuple[str, ...]
-    roots: tuple[str, ...]
-    runner: BoardRunner
-    open: bool
-    instances: Mapping[str, str]
-    parameters: Mapping[str, str]
-    releases: tuple[Release, ...]
+    npus: Mapping[str, tuple[int, ...]]
+    default_for: tuple[str, ...]
+    hardware: Hardware | None
+    open_machine: str | None
 
-    def release(self, version: Version | None) -> Release:
-        """The naming that holds for a release; the newest for None."""
-        if version is None:
-            return self.releases[0]
-        return next((release for release in self.releases if release.since <= version), self.releases[-1])
+    @property
+    def sram(self) -> Region | None:
+        """The SRAM that a network may take; None where that is not known."""
+        return self.hardware.arena if self.hardware else None
 
-    def named(self, name: str, **values: object) -> str:
-        """A parameter's name or value with the instances (and ``values``) filled in."""
-        return name.format(**self.instances, **values)
+    @property
+    def npu_names(self) -> tuple[str, ...]:
+        """``U55`` for a family with all its sizes, ``U55-64`` for a single one."""
+        return tuple(
+            name for family, sizes in self.npus.items() for name in [f"{family}-{n}" for n in sizes] or [family]
+        )
 
-    def search_roots(self) -> tuple[Path, ...]:
-        """The folders that installers use."""
-        return tuple(Path(root).expanduser() for root in self.roots)
-
-
-@dataclass(frozen=True)
-class TimeLimit:
-    """How long a run may take, from Vela's estimate of its cycles."""
-
-    base_s: float
-    accurate_us_per_cycle: float
-    functional_us_per_cycle: float
-
-    def seconds(self, cycles: float, *, accurate: bool) -> float:
-        """The limit for a model of so many cycles."""
-        each = self.accurate_us_per_cycle if accurate else self.functional_us_per_cycle
-        return self.base_s + max(cycles, 0) * each * 1e-6
-
-
-@dataclass(frozen=True)
-class Common:
-    """What all boards share.
-
-    Attributes:
-        model_folders: below an installation's root.
-        libraries: below the root; belongs on LD_LIBRARY_PATH where it exists.
-        time_limit: without ``--timeout``.
-    """
-
-    model_folders: tuple[str, ...]
-    libraries: str
-    time_limit: TimeLimit
+    def has(self, npu_family: str, macs: int) -> bool:
+        """Whether it comes with that NPU."""
+        return npu_family in self.npus and (not self.npus[npu_family] or macs in self.npus[npu_family])
 
 
 @functools.cache
-def boards() -> tuple[Board, ...]:
-    """All boards, Corstone-300 first."""
-    entries = sorted(files(_PACKAGE).joinpath("boards").iterdir(), key=lambda entry: entry.name)
-    return tuple(
-        _board(tomllib.loads(entry.read_text("utf-8"))) for entry in entries if entry.name[-5:] == ".toml"
+def board_ids() -> tuple[str, ...]:
+    """The names of all boards' files, in order."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+@functools.cache
+def board_table(board_id: str) -> dict[str, Any]:
+    """The content of a board's file."""
+    return tomllib.loads((_FOLDER / f"{board_id}.toml").read_text("utf-8"))
+
+
+@functools.cache
+def board(board_id: str) -> Board:
+    """A board of :func:`board_ids`."""
+    table = board_table(board_id)
+    return Board(
+        id=board_id,
+        name=table["name"],
+        npus={entry["family"]: tuple(entry.get("macs", ())) for entry in table["npus"]},
+        default_for=tuple(table.get("default_for", ())),
+        hardware=hardware(board_id) if "memories" in table else None,
+        open_machine=table["open"]["machine"] if "open" in table else None,
     )
 
 
 @functools.cache
-def common() -> Common:
-    """What all boards share."""
-    table = tomllib.loads(files(_PACKAGE).joinpath("common.toml").read_text("utf-8"))
-    return Common(tuple(table["model_folders"]), table["libraries"], TimeLimit(**table["time_limit"]))
+def hardware(board_id: str) -> Hardware:
+    """What is where on a board of :func:`board_ids` whose file says so."""
+    table = board_table(board_id)
+    memories = {name: _memory(name, entry) for name, entry in table["memories"].items()}
+
+    def region(role: str) -> Region:
+        entry = table["firmware"][role]
+        memory = memories[entry["memory"]]
+        return Region(memory.name, getattr(memory, entry["alias"]), memory.size)
+
+    return Hardware(
+        platform=table["platform"],
+        cpu=Cpu(**table["cpu"]),
+        memories=tuple(memories.values()),
+        npu=NpuPort(**table["npu"]),
+        uart=BoardUart(**table["uart"]),
+        code=region("code"),
+        data=region("data"),
+        arena=region("arena"),
+        model=region("model"),
+        ranges=tuple(AddressRange(**entry) for entry in table["firmware"]["ranges"]),
+    )
+
+
+def boards() -> tuple[Board, ...]:
+    """All boards, in the order of their names."""
+    return tuple(board(board_id) for board_id in board_ids())
 
 
 def default_board(npu_family: str) -> Board:
-    """The board that a model for that NPU family runs on when none is named.
+    """The board that an NPU family is run on when none is named.
 
     Raises:
         BadInputError: none has such an NPU.
     """
-    found = next((board for board in boards() if board.npu_family == npu_family), None)
+    found = next((board for board in boards() if npu_family in board.default_for), None)
     if found is None:
         raise BadInputError(f"no board has an Ethos-{npu_family}")
     return found
 
 
-def board_of_executable(name: str, npu_family: str) -> Board:
-    """The board that an executable of that name models; the default board for a name that is not Arm's.
+def firmware_board(name: str | None = None) -> Board:
+    """The board to render firmware for, by its file's name or its own; for None the default one, Corstone-300.
 
     Raises:
-        BadInputError: the name is Arm's, for another NPU family.
+        BadInputError: there is no such board, or too little is known of it.
     """
-    for board in boards():
-        if name in board.executables:
-            if board.npu_family != npu_family:
-                raise BadInputError(
-                    f"{name} models an Ethos-{board.npu_family}, the model was compiled for Ethos-{npu_family}",
-                    hints=[f"known for it: {', '.join(executables(npu_family))}"],
-                )
-            return board
-    return default_board(npu_family)
+    able = [board for board in boards() if board.hardware is not None]
+    if name is None:
+        return next(board for board in able if board.default_for)
+    wanted = name.strip().lower()
+    found = next((board for board in boards() if wanted in (board.id, board.name.lower())), None)
+    if found is None or found.hardware is None:
+        what = "no such board" if found is None else f"{found.name}'s memories are not known"
+        raise BadInputError(f"--board {name}: {what}", hints=[f"known: {', '.join(board.id for board in able)}"])
+    return found
 
 
-def executables(npu_family: str) -> tuple[str, ...]:
-    """File names of all executables with an NPU of that family, the default board's first."""
-    return tuple(name for board in boards() if board.npu_family == npu_family for name in board.executables)
-
-
-def release_of(version_line: str) -> Version | None:
-    """``(11, 27)`` of ``Fast Models [11.27.42 (Dec  9 2024)]``; None for a line without a release."""
-    found = _RELEASE.search(version_line)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def _board(table: dict[str, Any]) -> Board:
-    return Board(
-        name=table["name"],
-        npu_family=table["npu_family"],
-        macs=tuple(table["macs"]),
-        executables=tuple(table["executables"]),
-        roots=tuple(table["roots"]),
-        runner=BoardRunner(**{**table["runner"], "memory_modes": tuple(table["runner"]["memory_modes"])}),
-        open=table["open"],
-        instances=table["instances"],
-        parameters=table["parameters"],
-        releases=tuple(
-            Release(_version(entry["since"]), entry["macs"], entry.get("functional", {}))
-            for entry in table["releases"]
-        ),
+def _memory(name: str, entry: dict[str, Any]) -> BoardMemory:
+    size, blocks, open_ = bytes_of(entry["size"]), entry.get("blocks", 1), entry.get("open", {})
+    return BoardMemory(
+        name=name,
+        size=size,
+        nonsecure=entry["nonsecure"],
+        secure=entry["secure"],
+        npu=entry["npu"],
+        blocks=blocks,
+        open_size=bytes_of(open_["size"]) if open_ else size * blocks,
+        open_pieces=open_.get("pieces", 1),
     )
-
-
-def _version(text: str) -> Version:
-    major, minor = text.split(".")
-    return int(major), int(minor)

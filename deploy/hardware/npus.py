@@ -1,70 +1,115 @@
-"""The Ethos-U configurations that ``--npu`` names, with Vela's names and sensible defaults for each."""
+"""The Ethos-U NPUs, read from ``npus.toml``: everything that differs between them stands there, and only there.
+
+Here is what everybody asks for; how an NPU is built is :mod:`deploy.hardware.designs`.
+"""
 
 from __future__ import annotations
 
 import difflib
+import functools
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 from deploy.errors import BadInputError
 
 
 @dataclass(frozen=True)
-class NpuConfig:
+class Npu:
     """One NPU as ``--npu`` names it.
 
     Attributes:
-        name: ``U55-128`` and so on.
         family: ``U55``, ``U65`` or ``U85``.
-        macs: multiply-accumulate units (8 bit), per clock cycle.
+        macs: 8-bit multiply-accumulate units, all cores together: so many a clock cycle.
+        config_word: CONFIG register, which is also the config word in an ``ethos-u`` operator's payload.
         system_config: default for Vela's ``--system-config`` (a section of ``Arm/vela.ini``).
         memory_mode: default for Vela's ``--memory-mode``.
+        modelled: whether the NPU model executes its command streams (else it is compiled and reported only); then
+            :func:`deploy.hardware.designs.design_of` says how it is built.
     """
 
-    name: str
     family: str
     macs: int
+    config_word: int
     system_config: str
     memory_mode: str
+    modelled: bool
+
+    @property
+    def name(self) -> str:
+        """``U55-128`` and so on."""
+        return f"{self.family}-{self.macs}"
 
     @property
     def accelerator(self) -> str:
         """Vela's ``--accelerator-config``."""
         return f"ethos-{self.name.lower()}"
 
-    @property
-    def simulated(self) -> bool:
-        """Whether Corstone-300 has this NPU (U85 is compiled and reported only)."""
-        return self.family in ("U55", "U65")
 
-
-def _configs() -> dict[str, NpuConfig]:
-    table = [
-        ("U55", (32, 64, 128, 256), "Ethos_U55_High_End_Embedded", "Shared_Sram"),
-        # The U65 runner has 384 KB of SRAM beside its DDR arena (measured).
-        ("U65", (256, 512), "Ethos_U65_High_End", "Dedicated_Sram_384KB"),
-        ("U85", (128, 256, 512, 1024, 2048), "Ethos_U85_SYS_DRAM_Mid", "Dedicated_Sram_512KB"),
-    ]
+@functools.cache
+def npu_tables() -> Mapping[str, dict[str, Any]]:
+    """What the file says of each NPU, by its name: its own entry together with its family's."""
+    with Path(__file__).with_name("npus.toml").open("rb") as file:
+        families: dict[str, dict[str, Any]] = tomllib.load(file)
     return {
-        f"{family}-{macs}": NpuConfig(f"{family}-{macs}", family, macs, system, memory)
-        for family, sizes, system, memory in table
-        for macs in sizes
+        f"{family}-{size['macs']}": {"family": family, **shared, **size}
+        for family, shared in families.items()
+        for size in shared.pop("sizes")
     }
 
 
-NPU_CONFIGS: dict[str, NpuConfig] = _configs()
+@functools.cache
+def npus() -> Mapping[str, Npu]:
+    """All NPUs by name, in the order of the file: smaller families and sizes first."""
+    return {
+        name: Npu(
+            family=table["family"],
+            macs=table["macs"],
+            config_word=table["config"],
+            system_config=table["system_config"],
+            memory_mode=table["memory_mode"],
+            modelled="instruction_set" in table,
+        )
+        for name, table in npu_tables().items()
+    }
 
 
-def npu_config(name: str) -> NpuConfig:
+def npu_named(name: str) -> Npu:
     """Look up an NPU by the name a user typed (case and an ``ethos-`` prefix do not matter).
 
     Raises:
         BadInputError: there is no such configuration.
     """
     wanted = name.strip().upper().removeprefix("ETHOS-")
-    if wanted in NPU_CONFIGS:
-        return NPU_CONFIGS[wanted]
-    near = difflib.get_close_matches(wanted, NPU_CONFIGS, n=1)
+    if wanted in npus():
+        return npus()[wanted]
+    near = difflib.get_close_matches(wanted, npus(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise BadInputError(
-        f"--npu {name}: no such NPU configuration", hints=[f"{hint}known: {', '.join(NPU_CONFIGS)}"]
-    )
+    raise BadInputError(f"--npu {name}: no such NPU configuration", hints=[f"{hint}known: {', '.join(npus())}"])
+
+
+def modelled() -> tuple[Npu, ...]:
+    """The NPUs whose command streams the NPU model executes."""
+    return tuple(npu for npu in npus().values() if npu.modelled)
+
+
+def families(of: Iterable[Npu]) -> tuple[str, ...]:
+    """The families of some NPUs, each once, in their order."""
+    return tuple(dict.fromkeys(npu.family for npu in of))
+
+
+def listed(of: Iterable[Npu] | None = None) -> str:
+    """Some NPUs (default: all) in few words: ``U55-32 to U55-256, U65-256, U65-512``."""
+    return ", ".join(_spans(npus().values() if of is None else of))
+
+
+def _spans(some: Iterable[Npu]) -> Iterator[str]:
+    for _, members in groupby(some, lambda npu: npu.family):
+        names = [npu.name for npu in members]
+        if len(names) > 2:
+            yield f"{names[0]} to {names[-1]}"
+        else:
+            yield from names

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.judging.comparison import dequantize, output_scale
-from deploy.judging.inputs import Sample
 from deploy.judging.oracles import OptimisedKernels
+from deploy.judging.samples import Sample
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 

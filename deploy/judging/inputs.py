@@ -1,10 +1,9 @@
-"""The inputs of a run: read from an ``.npz`` that the user names, or made up reproducibly and labelled as such."""
+"""The inputs of a run: a file or arrays that the user gives, or made up reproducibly and labelled as such."""
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
+from deploy.judging.samples import Sample, SampleDigest
 from deploy.tflite.model import Model, Tensor
 
 MAX_ARRAY_BYTES = 4 * 1024**3
 """Bound on what one ``.npz`` may unpack to."""
 
-Sample = dict[str, NDArray[Any]]
+Given = Path | Mapping[str, Any] | NDArray[Any] | None
+"""Inputs as a user gives them: an ``.npz`` or ``.npy``, arrays by name, the array of an only input, or none."""
+
+IN_MEMORY = "arrays in memory"
+"""What documents and errors call inputs that come from no file."""
 
 
 @dataclass(frozen=True)
@@ -36,37 +40,73 @@ class InputSet:
     sha256: str
 
 
+def inputs_of(given: Given, model: Model, count: int | None, *, made_up: int) -> InputSet:
+    """The inputs of a run, whatever form they come in.
+
+    Args:
+        given: by the user; None for made-up inputs.
+        model: that takes them.
+        count: how many; None for all there are, or as many as are made up.
+        made_up: how many inputs are made up where no number is asked for.
+
+    Raises:
+        BadInputError: as :func:`load_inputs`.
+    """
+    if given is None:
+        return random_inputs(model, count or made_up)
+    if isinstance(given, Path):
+        return load_inputs(given, model, count)
+    return array_inputs(given, model, count)
+
+
 def load_inputs(path: Path, model: Model, count: int | None = None) -> InputSet:
     """Read samples from an ``.npz`` (arrays by input name) or ``.npy`` (single-input models).
 
+    Raises:
+        BadInputError: the file cannot be used, or as :func:`array_inputs`.
+    """
+    return array_inputs(read_arrays(path), model, count, source=str(path))
+
+
+def array_inputs(
+    arrays: Mapping[str, Any] | NDArray[Any], model: Model, count: int | None = None, *, source: str = IN_MEMORY
+) -> InputSet:
+    """Samples from arrays by input name, or from the array alone of a single-input model.
+
     Each array is [samples, *shape] where the model's own leading 1 counts as the sample dimension, or exactly
-    one sample. A single-input model takes the only array of the file whatever its name.
+    one sample. A single-input model takes the only array whatever its name.
+
+    Args:
+        arrays: NumPy arrays, or what NumPy makes one of.
+        model: that takes them.
+        count: how many samples; None for all.
+        source: names them in errors and documents.
 
     Raises:
-        BadInputError: the file, an array's name, shape or dtype does not fit, a float is not finite, or there are
-            fewer samples than ``count``.
+        BadInputError: an array's name, shape or dtype does not fit, a float is not finite, or there are fewer
+            samples than ``count``.
     """
-    arrays = read_arrays(path)
+    named = arrays if isinstance(arrays, Mapping) else {"input": arrays}
     tensors = named_inputs(model)
-    if len(tensors) == 1 and len(arrays) == 1:
-        arrays = {next(iter(tensors)): next(iter(arrays.values()))}
+    if len(tensors) == 1 and len(named) == 1:
+        named = {next(iter(tensors)): next(iter(named.values()))}
     wanted = ", ".join(f"{name}: {tensor.dtype}{list(tensor.shape)}" for name, tensor in tensors.items())
-    if missing := [name for name in tensors if name not in arrays]:
+    if missing := [name for name in tensors if name not in named]:
         raise BadInputError(
-            f"{path}: no array named {', '.join(missing)} (it holds {', '.join(arrays) or 'nothing'})",
+            f"{source}: no array named {', '.join(missing)} (it holds {', '.join(named) or 'nothing'})",
             hints=[f"the model's inputs: {wanted}"],
         )
-    split = {name: _split(path, name, arrays[name], tensor) for name, tensor in tensors.items()}
+    split = {name: _split(source, name, np.asarray(named[name]), tensor) for name, tensor in tensors.items()}
     available = {name: len(parts) for name, parts in split.items()}
     if len(set(available.values())) != 1:
-        raise BadInputError(f"{path}: the arrays hold different numbers of samples: {available}")
+        raise BadInputError(f"{source}: the arrays hold different numbers of samples: {available}")
     total = min(available.values())
     if total == 0:
-        raise BadInputError(f"{path}: no samples in it")
+        raise BadInputError(f"{source}: no samples in it")
     if count is not None and count > total:
-        raise BadInputError(f"--count {count}: {path} holds {total} samples", hints=[f"--count {total}"])
+        raise BadInputError(f"--count {count}: {source} holds {total} samples", hints=[f"--count {total}"])
     samples = tuple({name: split[name][i] for name in tensors} for i in range(count or total))
-    return InputSet(samples, str(path), _digest(samples))
+    return InputSet(samples, source, SampleDigest().add(samples).hexdigest())
 
 
 def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
@@ -76,7 +116,7 @@ def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
     samples = tuple(
         {name: _random(generator, tensor, model) for name, tensor in tensors.items()} for _ in range(count)
     )
-    return InputSet(samples, f"random, uniform, seed {seed}", _digest(samples))
+    return InputSet(samples, f"random, uniform, seed {seed}", SampleDigest().add(samples).hexdigest())
 
 
 def named_inputs(model: Model) -> dict[str, Tensor]:
@@ -107,7 +147,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     raise BadInputError(f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array)"])
 
 
-def _split(path: Path, name: str, array: NDArray[Any], tensor: Tensor) -> list[NDArray[Any]]:
+def _split(source: str, name: str, array: NDArray[Any], tensor: Tensor) -> list[NDArray[Any]]:
     """The samples of one input, each of the tensor's own shape."""
     expected = f"the model takes {tensor.dtype}{list(tensor.shape)}"
     if array.dtype.name != tensor.dtype:
@@ -115,9 +155,9 @@ def _split(path: Path, name: str, array: NDArray[Any], tensor: Tensor) -> list[N
         if array.dtype.kind == "f" and tensor.quantization:
             scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
             hints = [f"quantize it: round(x / {scale:.9g}) + {zero_point}, as {tensor.dtype}"]
-        raise BadInputError(f"{path}: array {name} is {array.dtype}, {expected}", hints=hints)
+        raise BadInputError(f"{source}: array {name} is {array.dtype}, {expected}", hints=hints)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise BadInputError(f"{path}: array {name} holds NaN or infinity")
+        raise BadInputError(f"{source}: array {name} holds NaN or infinity")
     shape = tensor.shape
     if array.shape == shape:
         return [array]
@@ -126,7 +166,7 @@ def _split(path: Path, name: str, array: NDArray[Any], tensor: Tensor) -> list[N
     if shape[:1] == (1,) and array.shape[1:] == shape[1:]:
         return [part[np.newaxis] for part in array]
     raise BadInputError(
-        f"{path}: array {name} has shape {list(array.shape)}, {expected}",
+        f"{source}: array {name} has shape {list(array.shape)}, {expected}",
         hints=[f"[samples, {', '.join(map(str, shape[1:]))}]" if shape else "[samples]"],
     )
 
@@ -152,12 +192,3 @@ def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
                 scale, zero_point = output.quantization.scales[0], output.quantization.zero_points[0]
                 return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
     return -1.0, 1.0
-
-
-def _digest(samples: Iterable[Sample]) -> str:
-    digest = hashlib.sha256()
-    for sample in samples:
-        for name, array in sample.items():
-            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

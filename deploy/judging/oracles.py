@@ -7,7 +7,7 @@ where LiteRT rounds otherwise (fully connected layers), what the NPU computes to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from deploy.chatter import silenced
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.forked import fatal_signal
 from deploy.judging.reference import ReferenceKernels, check_inputs
+from deploy.judging.samples import Stacked, stacked, unstacked
+from deploy.processes.forked import fatal_signal
 from deploy.tflite.model import Model
 
 TFLM_VERSION = "0.dev20261023182759"
@@ -37,9 +38,35 @@ class Oracle(Protocol):
     name: str
     version: str
 
+    @property
+    def title(self) -> str:
+        """What a verdict calls it."""
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference; see :meth:`deploy.judging.reference.ReferenceKernels.run`."""
         ...
+
+
+MakeOracle = Callable[[Model], Oracle]
+"""Puts a model before an oracle: raises BadInputError if it cannot run the model, NotInstalledError if it is
+missing."""
+
+
+def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]]) -> Stacked:
+    """What an oracle says about many inputs.
+
+    Args:
+        oracle: with a model before it.
+        inputs: name -> ``[samples, *shape]``, at least one sample.
+
+    Returns:
+        Output name -> ``[samples, *shape]``.
+
+    Raises:
+        BadInputError: as its ``run``.
+    """
+    count = len(next(iter(inputs.values())))
+    return stacked([oracle.run(sample) for sample in unstacked(inputs, count)])
 
 
 class TflmKernels:
@@ -86,6 +113,11 @@ class TflmKernels:
                 self._interpreter = prepared()
             except (RuntimeError, ValueError) as error:
                 raise BadInputError(f"TFLM cannot load the model: {error}") from error
+
+    @property
+    def title(self) -> str:
+        """What a verdict calls it: with the version, since only dated pre-releases exist."""
+        return f"{self.name} ({self.version})"
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference from a fresh state.

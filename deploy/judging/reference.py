@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.forked import fatal_signal
-from deploy.tflite.model import Model, Tensor
+from deploy.processes.forked import fatal_signal
+from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
 
 _PREPARE_TIMEOUT_S = 60.0
 _OPTIMISED = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
@@ -59,7 +59,7 @@ class ReferenceKernels:
         if custom:
             raise BadInputError(
                 f"the reference kernels cannot run the custom operator {', '.join(custom)}",
-                hints=["pass the model before Vela compiled it"] if "ethos-u" in custom else [],
+                hints=["pass the model before Vela compiled it"] if NPU_OPERATOR in custom else [],
             )
         self.version = _version()
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
@@ -71,6 +71,11 @@ class ReferenceKernels:
                 raise
             self._interpreter = _interpreter(model.content, _OPTIMISED)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
+
+    @property
+    def title(self) -> str:
+        """What a verdict calls it."""
+        return self.name
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference from a fresh state.

@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from deploy.build_folder import CompileDocument, Figure, Label
+from deploy.figures import SHARE
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.verdict import FirmwareRecord, Platform, Prediction
-from deploy.tables import SHARE
+from deploy.judging.origin import FirmwareRecord, Platform
+from deploy.judging.verdict import Prediction
 
 _ESTIMATES = ("inference_time", "total_cycles", "sram_peak", "dram_peak", "flash")
 
@@ -49,12 +51,17 @@ def _target_cycles(platform: Platform | None, answers: Sequence[Answer]) -> Iter
         # The open model computes its cycles from the command stream, and Arm's FVP counts them only when it is
         # asked to; a board counts.
         labels: dict[str, Label] = {"arm": "simulated" if platform.timing else "estimate", "board": "measured"}
+        source = f"NPU ACTIVE counter of {platform.version or platform.executable}"
+        if platform.kind == "open":
+            # Firmware does not tell it how fast the board's memories are meant to be.
+            npu = npu_named(platform.npu)
+            source += f", with the memories of {npu.system_config} and {npu.memory_mode}"
         yield Figure(
             name="target_npu_active_cycles",
             value=statistics.median(cycles),
             unit="cycles",
             label=labels.get(platform.kind, "estimate"),
-            source=f"NPU ACTIVE counter of {platform.version or platform.executable}",
+            source=source,
         )
 
 

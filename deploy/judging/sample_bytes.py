@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.judging.inputs import Sample
+from deploy.judging.samples import Sample
 
 
 def pack_samples(samples: Sequence[Mapping[str, Any]]) -> bytes:

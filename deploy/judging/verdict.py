@@ -9,29 +9,12 @@ from pydantic import Field
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.operator_result import OperatorResult
+from deploy.judging.origin import FirmwareRecord, Platform
 
 VERDICT_SCHEMA_VERSION = 1
 
-
-class Platform(Document):
-    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host.
-
-    ``timing`` says whether a simulator counted the NPU's cycles (Arm's FVP without ``--fast``).
-    """
-
-    kind: Literal["open", "arm", "board", "host"]
-    executable: str
-    version: str
-    npu: str
-    timing: bool = False
-
-
-class FirmwareRecord(Document):
-    """What was booted."""
-
-    kind: str
-    path: str
-    sha256: str
+DEFAULT_TOLERANCE_LSB = 1.0
+"""Largest difference that passes where nothing else is asked for: a rounding of the last place."""
 
 
 class Prediction(Document):

@@ -6,10 +6,10 @@ compute it refuses with an :class:`UnsupportedError`.
 
 from deploy.npu.architecture import Architecture, architecture_of
 from deploy.npu.errors import MemoryAccessError, NpuError, StreamError, UnsupportedError, WeightStreamError
-from deploy.npu.execution.program import execute
+from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.program import execute
 from deploy.npu.stream.payload import Payload, parse_payload
 from deploy.npu.timing.statistics import OperationRecord, Statistics
-from deploy.npu.weights.cache import WeightCache
 
 __all__ = [
     "Architecture",

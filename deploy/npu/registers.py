@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
-from deploy.npu.execution.program import run
-from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.program import Program, decode, run
 from deploy.npu.timing.counters import event_counts
 from deploy.npu.timing.statistics import Statistics
-from deploy.npu.weights.cache import WeightCache
 
 _MASK = 0xFFFFFFFF
 
@@ -77,7 +76,7 @@ _STORAGE = {QBASE0, QBASE1, QCONFIG, QSIZE, LOCK, REGIONCFG, PMCCNTR_CFG, 0x1AC,
 _STORAGE |= {0x040, 0x044, 0x048, 0x04C}
 
 
-class Memory(Protocol):
+class SystemMemory(Protocol):
     """What the NPU's AXI ports reach."""
 
     def window(self, address: int) -> NDArray[np.uint8] | None:
@@ -117,12 +116,20 @@ class RegisterFile:
         architecture: which NPU it is.
         memory: what the AXI ports reach.
         report: called with one line for each run that failed.
+
+    Attributes:
+        architecture: which NPU it is.
+        runs: that have ended, in order.
     """
 
     def __init__(
-        self, architecture: Architecture, memory: Memory, *, report: Callable[[str], None] = lambda line: None
+        self,
+        architecture: Architecture,
+        memory: SystemMemory,
+        *,
+        report: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._architecture = architecture
+        self.architecture = architecture
         self._memory = memory
         self._report = report
         self._cache = WeightCache()
@@ -134,14 +141,6 @@ class RegisterFile:
     def irq(self) -> bool:
         """Level of the interrupt line."""
         return bool(self._status & STATUS_IRQ)
-
-    @property
-    def config_word(self) -> int:
-        """CONFIG: MACs, SHRAM size and product; what Vela's optimizer config must equal."""
-        architecture = self._architecture
-        shram = architecture.shram_kb * architecture.cores
-        product = 0 if architecture.product == "U55" else 1
-        return (architecture.macs.bit_length() - 1) | shram << 8 | product << 28
 
     def read(self, offset: int) -> int:
         """Read the 32-bit register at an offset (a multiple of 4 below 0x1000); reserved ones read 0."""
@@ -206,9 +205,8 @@ class RegisterFile:
         self._cycles = 0
         self._events = [0] * _COUNTERS
         self._fixed = {
-            # Architecture 1.0.6, as Vela's command streams ask for it; checked against Arm's driver.
-            ID: 0x10064001,
-            CONFIG: self.config_word,
+            ID: self.architecture.design.id_word,
+            CONFIG: self.architecture.config_word,
             **_IDENTIFICATION,
         }
 
@@ -223,9 +221,9 @@ class RegisterFile:
         self._queue_read = 0
         try:
             stream = self._stream()
-            program = _decoded(stream, self._architecture)
-            ports = self._stored.get(REGIONCFG, 0)
-            statistics = run(program, self._regions(), self._architecture, self._cache, region_config=ports)
+            program = _decoded(stream, self.architecture)
+            run(program, self._regions(), self._cache)
+            statistics = program.statistics(self._stored.get(REGIONCFG, 0))
         except (BusError, MemoryAccessError) as error:
             self._failed(STATUS_BUS_ERROR, str(error))
         except NpuError as error:
@@ -234,7 +232,8 @@ class RegisterFile:
             self._status |= STATUS_END
             self._queue_read = self._stored.get(QSIZE, 0)
             cycles = statistics.cycles
-            self._count(cycles, event_counts(self._architecture.product, cycles, statistics.moved))
+            port_bytes = self.architecture.design.port_bytes
+            self._count(cycles, event_counts(port_bytes, cycles, statistics.moved))
             self.runs.append(FinishedRun(statistics, None))
         finally:
             self._memory.commit()
@@ -268,9 +267,9 @@ class RegisterFile:
         return regions
 
     def _address(self, low: int) -> int:
-        # U55 has 32 address bits: its driver does not even write the high words.
-        high = self._stored.get(low + 4, 0) & 0xFF if self._architecture.product == "U65" else 0
-        return self._stored.get(low, 0) | high << 32
+        # The driver of an NPU with 32 address bits does not even write the high words.
+        mask = (1 << self.architecture.design.address_bits) - 1
+        return (self._stored.get(low, 0) | self._stored.get(low + 4, 0) << 32) & mask
 
     def _count(self, cycles: int, events: dict[int, int]) -> None:
         """Add a run to the counters that are enabled."""
@@ -280,5 +279,5 @@ class RegisterFile:
             self._cycles += cycles
         for counter in range(_COUNTERS):
             if self._counters_enabled >> counter & 1:
-                kind = self._stored.get(PMEVTYPER0 + 4 * counter, 0)
-                self._events[counter] += events.get(kind, 0)
+                counted = self._stored.get(PMEVTYPER0 + 4 * counter, 0)
+                self._events[counter] += events.get(counted, 0)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.judging.comparison import OutputComparison, compare_outputs
-from deploy.judging.inputs import Sample
-from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
+from deploy.judging.opinion import PANELS, Judge
+from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
-from deploy.judging.verdict import judge
+from deploy.judging.samples import Sample
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.rules.upsampling import upsampling
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
-from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import batch_size, stacked, unstacked
+from deploy.verifying.host_session import HostSession
 
 
 class Original:
@@ -71,44 +70,34 @@ def _without_tiles(model: Model) -> Model:
 
 
 def on_npu(
-    source: Model, compiled: Model, npu: NpuConfig, samples: Sequence[Sample], tolerance: float
+    source: Model, compiled: Model, npu: Npu, samples: Sequence[Sample], tolerance: float
 ) -> tuple[str, tuple[OutputComparison, ...]]:
     """Run a compiled model on the NPU model, and compare it with the kernels of the model that it comes from.
 
-    LiteRT's kernels first; where the NPU differs from those, TFLM's, as ``deploy verify`` does.
+    The oracles are asked as ``deploy verify`` asks them.
 
     Args:
         source: the rewritten model.
         compiled: what Vela made of it.
         npu: that it was compiled for.
         samples: inputs by name.
-        tolerance: in LSB, for the question whether TFLM has to be asked.
+        tolerance: in LSB, for the question which kernels decide.
 
     Returns:
-        The kernels compared with, and the comparison.
+        The kernels that decide, and the comparison with them.
 
     Raises:
         BadInputError: an operator that was left on the CPU has no kernel here.
         TargetError: the NPU model refuses the command stream.
     """
-    inference = NpuInference(compiled, npu)
-    size = batch_size(inference.arena_bytes)
-    answers: list[Sample] = []
-    for first in range(0, len(samples), size):
-        part = samples[first : first + size]
-        answers += unstacked(inference.run_batch(stacked(part)), len(part))
+    answers = [answer.outputs for answer in HostSession(compiled, npu).answers(samples)]
+    judge = Judge(source, replace(PANELS["auto"], asked=(_reference,)))
+    judge.expect(samples)
+    deciding = judge.opinion(answers, tolerance).deciding
+    return deciding.reference, deciding.outputs
 
-    def compared(oracle: Oracle) -> tuple[str, tuple[OutputComparison, ...]]:
-        return oracle.name, compare_outputs(source, answers, [oracle.run(sample) for sample in samples])
 
-    kernels = ReferenceKernels(source)
-    if kernels.name != ReferenceKernels.name:
-        kernels = ReferenceKernels(_without_tiles(source))
-    first_opinion = compared(kernels)
-    if judge(first_opinion[1], tolerance)[0] or not tflm_installed():
-        return first_opinion
-    try:
-        second_opinion = compared(TflmKernels(source))
-    except (BadInputError, NotInstalledError):
-        return first_opinion
-    return second_opinion if judge(second_opinion[1], tolerance)[0] else first_opinion
+def _reference(model: Model) -> ReferenceKernels:
+    """The reference kernels; where they lack one for a TILE, on the model without it."""
+    kernels = ReferenceKernels(model)
+    return kernels if kernels.name == ReferenceKernels.name else ReferenceKernels(_without_tiles(model))

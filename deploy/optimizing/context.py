@@ -11,47 +11,17 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
-from deploy.build_folder import Figure, OperatorRecord
-from deploy.compiling import vela
+from deploy.build_folder import OperatorRecord
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import place
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.rewriting import trial
 from deploy.rewriting.rewriting import Allow, Choice, Rewritten, find, rewrite
 from deploy.rewriting.site import Site
-from deploy.rewriting.trial import Cost, Costs, signature
-from deploy.tflite import model as tflite_model
+from deploy.rewriting.trial import Cost, SiteCosts, cost_of, signature
 from deploy.tflite.graph import Graph, Node
 from deploy.tflite.model import Model
 
 _MOST_ROUNDS = 8
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What Vela makes of a model.
-
-    Attributes:
-        model: Vela's output.
-        operators: of the model that was compiled, with placement and cycles.
-        figures: cycles, memory and so on.
-    """
-
-    model: Model
-    operators: tuple[OperatorRecord, ...]
-    figures: tuple[Figure, ...]
-
-    def figure(self, name: str) -> float:
-        """The value of a figure that every compilation has."""
-        return next(figure.value for figure in self.figures if figure.name == name)
-
-    @property
-    def cost(self) -> Cost:
-        """Of the whole network."""
-        return Cost(int(self.figure("cpu_operators")), int(self.figure("total_cycles")))
 
 
 @dataclass(frozen=True)
@@ -77,14 +47,14 @@ class Context:
         model: quantized.
         source: names it in errors.
         options: what to compile for.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles models.
     """
 
     model: Model
     source: str
     options: CompileOptions
-    run: Run = bounded_process.run
-    _known: dict[Hashable, Costs] = field(default_factory=dict, init=False)
+    compiler: Compiler = VELA
+    _known: dict[Hashable, SiteCosts] = field(default_factory=dict, init=False)
 
     def compiled(self, model: Model) -> Compiled:
         """Compile a model.
@@ -93,11 +63,7 @@ class Context:
             BadInputError: Vela refuses it.
             NotInstalledError: Vela is missing.
         """
-        result = vela.compile_bytes(model.content, vela_options(self.options), source=self.source, run=self.run)
-        output = tflite_model.load(result.compiled, source=f"{self.source} (compiled)")
-        operators = place(model, output, result.layers, result.fallbacks).operators
-        figures = figures_of(result.summary, operators, self.options, f"Vela {vela.version()}")
-        return Compiled(output, operators, figures)
+        return self.compiler.compile(model, self.options, source=self.source)
 
     def best(self, before: Compiled, allow: Allow) -> Outcome | None:
         """The cheapest network that rewrites lead to; None where none is cheaper than the model itself.
@@ -114,7 +80,7 @@ class Context:
         tried: set[frozenset[Choice]] = set()
         for _ in range(_MOST_ROUNDS):
             graph = Graph(self.model)
-            original = dict(zip(graph.nodes, before.operators, strict=True))
+            original = dict(zip(graph.nodes, before.placement.operators, strict=True))
             rewritten = rewrite(graph, self._estimate, seen=seen, allow=allow)
             choices = frozenset(change.choice for change in rewritten.changes)
             if not choices or choices in tried:
@@ -122,7 +88,7 @@ class Context:
             tried.add(choices)
             compiled = self.compiled(rewritten.model)
             worth = _worth(rewritten, compiled, original)
-            if compiled.cost < (best.compiled.cost if best is not None else before.cost):
+            if _cost(compiled) < _cost(best.compiled if best is not None else before):
                 best = Outcome(rewritten, compiled, worth)
             seen |= _seen(rewritten, worth)
         return best
@@ -130,18 +96,18 @@ class Context:
     def _as_is(self, before: Compiled) -> dict[Choice, Cost]:
         """What the sites of the model itself cost in the network."""
         graph = Graph(self.model)
-        original = dict(zip(graph.nodes, before.operators, strict=True))
+        original = dict(zip(graph.nodes, before.placement.operators, strict=True))
         return {
-            (graph.tensors[site.output].name, signature(graph, site), None): _total(
+            (graph.tensors[site.output].name, signature(graph, site), None): cost_of(
                 [original[node] for node in site.nodes]
             )
             for site in find(graph)
         }
 
-    def _estimate(self, graph: Graph, sites: Sequence[Site]) -> Mapping[Hashable, Costs]:
+    def _estimate(self, graph: Graph, sites: Sequence[Site]) -> Mapping[Hashable, SiteCosts]:
         new = [site for site in sites if signature(graph, site) not in self._known]
         if new:
-            self._known |= trial.costs(graph, new, vela_options(self.options), run=self.run)
+            self._known |= trial.costs(graph, new, self.options, self.compiler)
         return self._known
 
 
@@ -150,23 +116,22 @@ def _worth(
 ) -> tuple[tuple[Cost, Cost], ...]:
     """For every change the cost of what stood there before, and of what stands there now."""
     own: dict[int, list[OperatorRecord]] = defaultdict(list)
-    for operator, owners in zip(compiled.operators, rewritten.owners, strict=True):
+    for operator, owners in zip(compiled.placement.operators, rewritten.owners, strict=True):
         for number in owners:
             own[number].append(operator)
     return tuple(
         (
-            _total([original[node] for node in change.nodes])
+            cost_of([original[node] for node in change.nodes])
             if all(node in original for node in change.nodes)
             else change.before,
-            _total(own[number]),
+            cost_of(own[number]),
         )
         for number, change in enumerate(rewritten.changes)
     )
 
 
-def _total(operators: Sequence[OperatorRecord]) -> Cost:
-    on_cpu = sum(operator.placement == "CPU" for operator in operators)
-    return Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in operators))
+def _cost(network: Compiled) -> Cost:
+    return Cost(int(network.figure("cpu_operators")), int(network.figure("total_cycles")))
 
 
 def _seen(rewritten: Rewritten, worth: Sequence[tuple[Cost, Cost]]) -> dict[Choice, Cost]:

@@ -10,26 +10,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 import deploy
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.inputs import InputSet
-from deploy.judging.verdict import judge
+from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
+from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
-from deploy.optimizing.context import Compiled, Context, Outcome
-from deploy.optimizing.document import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.optimizing.context import Context, Outcome
+from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
-from deploy.targets.target_run import tool_versions
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
-
-_NPU_TOLERANCE_LSB = 1.0
-"""What passes as equal on the NPU, as in ``deploy verify``."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def optimize(
     source: str,
     tolerance: float,
     exact: bool = False,
-    run: Run = bounded_process.run,
+    compiler: Compiler = VELA,
     say: Callable[[str], None] = lambda text: None,
 ) -> Optimized:
     """Rewrite a model where Vela estimates fewer cycles, and check that it computes what it computed.
@@ -65,7 +61,7 @@ def optimize(
         source: names the model in errors.
         tolerance: largest difference of an output in LSB.
         exact: use only forms that compute the same integers by construction.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles models.
         say: told what is being done.
 
     Raises:
@@ -76,7 +72,7 @@ def optimize(
     check_model(model, source)
     Graph(model)  # refuses what cannot be rewritten before any work
     say("compiling the model as it is")
-    context = Context(model, source, options, run)
+    context = Context(model, source, options, compiler)
     before = context.compiled(model)
     say("running it on the kernels")
     original = Original(model, inputs.samples)
@@ -87,13 +83,13 @@ def optimize(
     reason = "no rewrite pays: every form tried costs as much as the model has now, or more"
     if outcome is not None:
         verdict, reason = "pass", _kept(outputs, inputs, tolerance)
-        if options.npu.simulated:
+        if options.npu.modelled:
             say("running the rewritten model on the NPU model")
             rewritten, compiled = outcome.rewritten.model, outcome.compiled.model
             npu_reference, npu_outputs = on_npu(
-                rewritten, compiled, options.npu, inputs.samples, _NPU_TOLERANCE_LSB
+                rewritten, compiled, options.npu, inputs.samples, DEFAULT_TOLERANCE_LSB
             )
-            passed, why = judge(npu_outputs, _NPU_TOLERANCE_LSB)
+            passed, why = judge(npu_outputs, DEFAULT_TOLERANCE_LSB)
             if passed:
                 differ = sum(output.mismatches for output in npu_outputs)
                 exactly = f"but for 1 LSB in {differ} of them" if differ else "to the last bit"

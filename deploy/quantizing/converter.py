@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.files import private_folder
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
 
@@ -65,7 +65,7 @@ def convert(
     *,
     floating: bool = False,
     verbose: bool = False,
-    run: Run = bounded_process.run,
+    run: Run = supervisor.run,
 ) -> Conversion:
     """Convert a float model with calibration data.
 

@@ -1,6 +1,6 @@
-"""What a build folder tells: as text for the terminal, and as one HTML file with charts.
+"""What builds, comparisons, sweeps and searches tell: text for the terminal, and HTML files with charts.
 
-``collecting`` reads a build folder into the data model of ``content``; ``operators``, ``live_tensors``, ``flash``,
-``roofline``, ``traffic``, ``operator_graph`` and ``outputs`` compute its parts; ``charts`` turns them into
-Vega-Lite documents, and ``html`` into the page.
+``data`` is what is shown, computed from a build folder or a document; ``charts`` makes Vega-Lite documents of it,
+``pages`` HTML, and ``text`` what the terminal shows, verdicts, evaluations and rewrites among it. Charts and text
+know the data and not each other; pages know the data and the charts. Nothing that is reported on imports this.
 """

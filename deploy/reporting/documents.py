@@ -1,79 +1,158 @@
-"""The documents of a build folder beside ``compile.json``: quantization, verdicts, Vela's own files."""
+"""What ``deploy report`` writes of several builds: the comparison, as a versioned document."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from deploy.build_folder import MAX_DOCUMENT_BYTES, VELA_FOLDER, BuildFolder, document_text
-from deploy.errors import BadInputError
+from deploy.build_folder import Document, Label
 
-if TYPE_CHECKING:
-    from deploy.judging.verdict import Verdict
-    from deploy.quantizing.quantization import QuantizationDocument
+COMPARISON_SCHEMA_VERSION = 1
 
-VERDICT_COMMANDS = ("run-board", "run-fvp", "verify")
-"""Commands whose last verdict a build folder keeps, as ``<command>.json``."""
+Direction = Literal["lower", "higher", "neither"]
+Judgement = Literal["better", "worse", "same", "changed"]
+Change = Literal["appeared", "disappeared", "moved to the CPU", "moved to the NPU", "cycles"]
 
 
-def read_quantization(path: Path) -> QuantizationDocument:
-    """Read a ``quantize.json``.
+class Cell(Document):
+    """A figure in one build, against the first build.
 
-    Raises:
-        BadInputError: it cannot be read or is damaged.
+    Attributes:
+        value: None where this build does not have it.
+        label: how it was obtained.
+        source: what produced it.
+        difference: to the first build, in the figure's unit; None where either has no value.
+        percent: the same in percent of the first build's value; None where that is zero, too.
+        judgement: None for the first build, and where there is no difference to judge.
     """
-    from pydantic import ValidationError
 
-    from deploy.quantizing.quantization import QuantizationDocument
-
-    try:
-        return QuantizationDocument.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(f"{path}: cannot be read", hints=["run `deploy compile` again"]) from error
-
-
-def verdict_path(build: BuildFolder, command: str) -> Path:
-    """Where a build folder keeps the last verdict of ``command``."""
-    return build.path / f"{command}.json"
+    value: float | None = None
+    label: Label | None = None
+    source: str = ""
+    difference: float | None = None
+    percent: float | None = None
+    judgement: Judgement | None = None
 
 
-def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:
-    """The last verdict of every command that judged this very build: command -> document.
+class FigureRow(Document):
+    """A figure in all builds.
 
-    Verdicts on another compilation are left out.
-
-    Raises:
-        BadInputError: one cannot be read or is damaged.
+    Attributes:
+        name: as in the documents: ``total_cycles``.
+        unit: of its values; ``1`` is a share of one.
+        better: which way is better.
+        cells: one per build, in their order.
     """
-    found = {}
-    for command in VERDICT_COMMANDS:
-        path = verdict_path(build, command)
-        if path.is_file():
-            verdict = _read_verdict(path, command)
-            if verdict.model_sha256 == build.document.compiled_sha256:
-                found[command] = verdict
-    return found
+
+    name: str
+    unit: str
+    better: Direction
+    cells: tuple[Cell, ...]
 
 
-def _read_verdict(path: Path, command: str) -> Verdict:
-    from pydantic import ValidationError
+class OperatorChange(Document):
+    """One operator that differs.
 
-    from deploy.judging.verdict import Verdict
+    Attributes:
+        change: how.
+        type: TFLite's name.
+        name: of its output tensor, in the build that has it.
+        before: its index in the first build; None where it appeared.
+        after: its index in the other build; None where it disappeared.
+        cycles_before: Vela's estimate in the first build; None where it gives none.
+        cycles_after: the same in the other build.
+        reason: why it is on the CPU, where it moved there or appeared there.
+    """
 
-    try:
-        return Verdict.model_validate_json(document_text(path))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise BadInputError(
-            f"{path}: cannot be read", hints=[f"run `deploy {command}` again, or remove the file"]
-        ) from error
+    change: Change
+    type: str
+    name: str
+    before: int | None = None
+    after: int | None = None
+    cycles_before: int | None = None
+    cycles_after: int | None = None
+    reason: str | None = None
+
+    @property
+    def cycles(self) -> int:
+        """Cycles that it costs more than before."""
+        return (self.cycles_after or 0) - (self.cycles_before or 0)
 
 
-def vela_file(build: BuildFolder, pattern: str) -> str:
-    """The text of one of Vela's files, by glob pattern; empty where there is none or it is too large to read."""
-    for path in sorted((build.path / VELA_FOLDER).glob(pattern)):
-        try:
-            if path.is_file() and path.stat().st_size <= MAX_DOCUMENT_BYTES:
-                return path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-    return ""
+class ComparedBuild(Document):
+    """A build that is compared.
+
+    Attributes:
+        letter: what tables call it: A is the one that all others are compared with.
+        build: its folder.
+        model: name of the model.
+        npu: what it was compiled for.
+        system_config: Vela's.
+        memory_mode: Vela's.
+        optimise: Vela's.
+        operators: what became of the first build's operators; empty for the first one.
+    """
+
+    letter: str
+    build: str
+    model: str
+    npu: str
+    system_config: str
+    memory_mode: str
+    optimise: str
+    operators: tuple[OperatorChange, ...] = ()
+
+    @property
+    def structural(self) -> tuple[OperatorChange, ...]:
+        """Operators that appeared, disappeared or moved."""
+        return tuple(change for change in self.operators if change.change != "cycles")
+
+    @property
+    def slower(self) -> tuple[OperatorChange, ...]:
+        """Operators whose cycles changed, in either direction."""
+        return tuple(change for change in self.operators if change.change == "cycles")
+
+
+class RuleOutcome(Document):
+    """A rule applied to one figure of one build.
+
+    Attributes:
+        rule: as it was typed.
+        figure: name of the figure.
+        build: letter of the build that is held to it.
+        base: value of the first build.
+        limit: what the value must not exceed, or not fall below.
+        value: of this build.
+        holds: whether it does.
+        sentence: the same in words.
+    """
+
+    rule: str
+    figure: str
+    build: str
+    base: float
+    limit: float
+    value: float
+    holds: bool
+    sentence: str
+
+
+class Comparison(Document):
+    """What ``deploy report A B --format json`` prints.
+
+    Attributes:
+        schema_version: of this document.
+        builds: the first is what the others are compared with.
+        figures: every figure that any of them has.
+        notes: what does not compare, one sentence each.
+        rules: the outcome of ``--fail-on``; empty without rules.
+    """
+
+    schema_version: int = COMPARISON_SCHEMA_VERSION
+    builds: tuple[ComparedBuild, ...]
+    figures: tuple[FigureRow, ...]
+    notes: tuple[str, ...]
+    rules: tuple[RuleOutcome, ...] = ()
+
+    def row(self, name: str) -> FigureRow | None:
+        """The figure of that name."""
+        return next((row for row in self.figures if row.name == name), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deploy.rewriting.rules import ALL
 from deploy.rewriting.site import Form, Rule, Site
-from deploy.rewriting.trial import Cost, Costs, signature
+from deploy.rewriting.trial import Cost, SiteCosts, signature
 from deploy.tflite import model as tflite_model
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node
@@ -15,7 +15,7 @@ from deploy.tflite.model import Model
 
 _MOST_PASSES = 4
 
-Estimate = Callable[[Graph, Sequence[Site]], Mapping[Hashable, Costs]]
+Estimate = Callable[[Graph, Sequence[Site]], Mapping[Hashable, SiteCosts]]
 """Says what sites cost: :func:`deploy.rewriting.trial.costs` with its options filled in."""
 
 Allow = Callable[[str, Form], bool]
@@ -88,7 +88,7 @@ def find(graph: Graph, rules: Sequence[Rule] = ALL) -> list[Site]:
 def changes(
     graph: Graph,
     sites: Sequence[Site],
-    estimates: Mapping[Hashable, Costs],
+    estimates: Mapping[Hashable, SiteCosts],
     *,
     seen: Mapping[Choice, Cost] | None = None,
     allow: Allow = lambda rule, form: True,

@@ -1,4 +1,4 @@
-"""What a rule finds: a place in the graph, and the forms that its function can take."""
+"""Where in a graph a rule found something, and the forms that it can take."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Site:
-    """A place that can be written in another way.
+    """A part of a graph that can be written in another way.
 
     Attributes:
-        rule: what kind of place it is, in the words of reports.
+        rule: what kind of site it is, in the words of reports.
         nodes: the operators, in execution order.
         inputs: the activations that they read from elsewhere.
         output: the tensor that they compute.

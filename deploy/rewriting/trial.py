@@ -9,18 +9,16 @@ decides by them compiles the whole network afterwards.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy import bounded_process
-from deploy.bounded_process import Run
-from deploy.compiling import vela
-from deploy.compiling.placement import place
-from deploy.compiling.vela import VelaOptions
+from deploy.build_folder import OperatorRecord
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
 from deploy.rewriting.site import Site
-from deploy.tflite import model as tflite_model
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node
 
@@ -48,8 +46,15 @@ class Cost:
     cycles: int
 
 
+def cost_of(operators: Iterable[OperatorRecord]) -> Cost:
+    """Of some operators of a compiled model."""
+    listed = list(operators)
+    on_cpu = sum(operator.placement == "CPU" for operator in listed)
+    return Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in listed))
+
+
 @dataclass(frozen=True)
-class Costs:
+class SiteCosts:
     """Of one site.
 
     Attributes:
@@ -87,27 +92,28 @@ def signature(graph: Graph, site: Site) -> Hashable:
 
 
 def costs(
-    graph: Graph, sites: Sequence[Site], options: VelaOptions, *, run: Run = bounded_process.run
-) -> dict[Hashable, Costs]:
+    graph: Graph, sites: Sequence[Site], options: CompileOptions, compiler: Compiler = VELA
+) -> dict[Hashable, SiteCosts]:
     """The costs of sites, by :func:`signature`.
 
     Args:
         graph: that they were found in.
         sites: several of one signature are tried once.
         options: what to compile for.
-        run: runs Vela's command, as :func:`deploy.compiling.vela.compile_bytes` takes it.
+        compiler: compiles the trials.
 
     Raises:
         NotInstalledError: Vela is missing.
     """
     distinct = {signature(graph, site): site for site in sites}
     parts = [_Part(key, form) for key, site in distinct.items() for form in (None, *range(len(site.forms)))]
-    options = dataclasses.replace(options, tensor_allocator=_ALLOCATOR)
     found: dict[_Part, Cost] = {}
     for batch in _batches(graph, distinct, parts):
-        found |= _compiled(graph, distinct, batch, options, run)
+        found |= _compiled(graph, distinct, batch, options, compiler)
     return {
-        key: Costs(found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms))))
+        key: SiteCosts(
+            found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms)))
+        )
         for key, site in distinct.items()
         if _Part(key, None) in found
     }
@@ -137,21 +143,20 @@ def _batches(graph: Graph, sites: Mapping[Hashable, Site], parts: Iterable[_Part
 
 
 def _compiled(
-    graph: Graph, sites: Mapping[Hashable, Site], parts: list[_Part], options: VelaOptions, run: Run
+    graph: Graph, sites: Mapping[Hashable, Site], parts: list[_Part], options: CompileOptions, compiler: Compiler
 ) -> dict[_Part, Cost]:
     """Compile the parts together; where Vela refuses them, in halves, to be left with those that it takes."""
     trial = _Trial(graph)
     for number, part in enumerate(parts):
         trial.add(sites[part.site], part.form, f"p{number}")
     try:
-        totals = trial.totals(options, run)
+        totals = trial.totals(options, compiler)
     except BadInputError:
         if len(parts) == 1:
             return {}
         half = len(parts) // 2
-        return _compiled(graph, sites, parts[:half], options, run) | _compiled(
-            graph, sites, parts[half:], options, run
-        )
+        halves = (_compiled(graph, sites, part, options, compiler) for part in (parts[:half], parts[half:]))
+        return {**next(halves), **next(halves)}
     return dict(zip(parts, totals, strict=True))
 
 
@@ -179,18 +184,12 @@ class _Trial:
         self._inputs |= {f"{name}_i{index}": tensor for index, tensor in tensors.items()}
         self._outputs[f"{name}_o"] = output
 
-    def totals(self, options: VelaOptions, run: Run) -> list[Cost]:
+    def totals(self, options: CompileOptions, compiler: Compiler) -> list[Cost]:
         """The cost of every part, in their order."""
         model = self._graph.model(inputs=self._inputs, outputs=self._outputs)
-        result = vela.compile_bytes(model.content, options, source="the trial of rewrites", run=run)
-        compiled = tflite_model.load(result.compiled, source="the trial of rewrites (compiled)")
-        operators = iter(place(model, compiled, result.layers, result.fallbacks).operators)
-        totals = []
-        for size in self._sizes:
-            own = [next(operators) for _ in range(size)]
-            on_cpu = sum(operator.placement == "CPU" for operator in own)
-            totals.append(Cost(on_cpu, sum(operator.npu_cycles or 0 for operator in own)))
-        return totals
+        compiled = compiler.compile(model, options, source="the trial of rewrites", allocator=_ALLOCATOR)
+        operators = iter(compiled.placement.operators)
+        return [cost_of(itertools.islice(operators, size)) for size in self._sizes]
 
     def _copied(self, site: Site, tensors: dict[int, int], output: int, name: str) -> list[Node]:
         known = {**tensors, site.output: output, -1: -1}

@@ -5,14 +5,14 @@
 - :func:`estimate` is the one for an Ethos-U55 or U65, with a term for every kind of operator.
 """
 
+from deploy.roofline.ethos_u import LayerEstimate, NetworkEstimate, estimate
 from deploy.roofline.layer import Layer, layers
-from deploy.roofline.npu import Estimate, LayerEstimate, estimate
 from deploy.roofline.plain import layer_time, model_time, sweep
 
 __all__ = [
-    "Estimate",
     "Layer",
     "LayerEstimate",
+    "NetworkEstimate",
     "estimate",
     "layer_time",
     "layers",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from deploy.compiling import vela
-from deploy.hardware.npus import NpuConfig
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
+from deploy.hardware.npus import Npu
+from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import layers
-from deploy.roofline.npu import estimate
 from deploy.tflite.model import Model
 
 
@@ -49,7 +50,7 @@ class Comparison:
         return self.ours / max(1, self.vela)
 
 
-def compare(model: Model, npu: NpuConfig, *, source: str) -> Comparison:
+def compare(model: Model, npu: Npu, *, source: str) -> Comparison:
     """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
 
     Args:
@@ -62,8 +63,7 @@ def compare(model: Model, npu: NpuConfig, *, source: str) -> Comparison:
         NotInstalledError: Vela is missing.
     """
     ours = estimate(layers(model), npu)
-    options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
-    compiled = vela.compile_bytes(model.content, options, source=source)
+    compiled = VELA.compile(model, compile_options(npu), source=source)
     cycles: Counter[int | None] = Counter()
     for row in compiled.layers:
         cycles[row.source_operator] += row.number("Op Cycles")
@@ -72,5 +72,5 @@ def compare(model: Model, npu: NpuConfig, *, source: str) -> Comparison:
         npu.name,
         tuple(layer for layer in compared if layer.ours or layer.vela),
         ours.cycles,
-        int(float(compiled.summary["cycles_total"])),
+        int(compiled.figure("total_cycles")),
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.errors import BadInputError
-from deploy.roofline.windows import Window, windows
 from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite.options import Window, window_of
 
 Shape = tuple[int, int, int]
 """Height, width, depth; what is left of a longer shape is in the height."""
@@ -84,12 +84,11 @@ def layers(model: Model) -> tuple[Layer, ...]:
             "the roofline needs a model as the converter wrote it; this one has custom operators",
             hints=["pass the quantized .tflite, not the one that Vela compiled"],
         )
-    found = windows(model)
     computing = [operator for operator in model.operators if not _is_border(model, operator)]
     made = {output: operator.index for operator in computing for output in operator.outputs}
     used = Counter(index for operator in model.operators for index in set(operator.inputs))
     used.update(model.outputs)
-    return tuple(_layer(model, operator, found.get(operator.index, _POINT), made, used) for operator in computing)
+    return tuple(_layer(model, operator, made, used) for operator in computing)
 
 
 def _is_border(model: Model, operator: Operator) -> bool:
@@ -98,7 +97,7 @@ def _is_border(model: Model, operator: Operator) -> bool:
     return operator.code in ("QUANTIZE", "DEQUANTIZE") and any(dtype.startswith("float") for dtype in touched)
 
 
-def _layer(model: Model, operator: Operator, window: Window, made: dict[int, int], used: Counter[int]) -> Layer:
+def _layer(model: Model, operator: Operator, made: dict[int, int], used: Counter[int]) -> Layer:
     if not operator.outputs:
         raise BadInputError(f"operator {operator.index} ({operator.code}) has no output")
     tensors = [model.tensors[index] for index in operator.inputs if index >= 0]
@@ -110,6 +109,7 @@ def _layer(model: Model, operator: Operator, window: Window, made: dict[int, int
         )
     constants = [tensor for tensor in tensors if tensor.data is not None]
     packed = sum(tensor.nbytes for tensor in constants)
+    window = window_of(model, operator) or _POINT
     weights = next((tensor for tensor in constants if tensor.dtype == "int8"), None)
     if operator.code in _WEIGHTED and weights is not None:
         window = _kernel(operator.code, weights, window)

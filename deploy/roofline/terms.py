@@ -1,22 +1,20 @@
 """What each kind of operator costs on the units of an Ethos-U55 or U65, and where these numbers come from.
 
-Taken from Vela 5.2.0 as published: the units of work (:mod:`deploy.npu.architecture`) and the rates of the output
-unit, its performance tables. Fitted to Vela's cycles per layer over the networks that ``docs/roofline.md`` lists:
-the numbers of :class:`Fitted` and the constants marked so below.
+Taken from Vela 5.2.0 as published: the units of work and the rates of the output unit, which
+:class:`deploy.hardware.designs.Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks
+that ``docs/roofline.md`` lists: :class:`deploy.hardware.designs.RooflineFit` and the constants marked so below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
-from deploy.hardware.npus import NpuConfig
-from deploy.npu.architecture import Architecture
-from deploy.npu.timing.block_geometry import BRICK
+from deploy.hardware.designs import Design
+from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.npu.stream.operations import BRICK
 from deploy.roofline.layer import Layer
-from deploy.roofline.memories import Memories, Port
 
 FREE: Final = frozenset(
     [
@@ -64,46 +62,6 @@ _NARROW_RUN = 8
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Cycles of the output unit by element (source: Vela 5.2.0, the performance tables of its architecture)."""
-
-    plain: float
-    table: float
-    add: float
-    multiply: float
-    maximum: float
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Numbers fitted to Vela's cycles.
-
-    Attributes:
-        matmul: cycles by multiply-accumulate of BATCH_MATMUL: one element-wise product each, then a sum.
-        softmax: cycles by element (channels in whole bricks); 25 operations of 32 bits.
-        softmax_start: cycles of a softmax of one row.
-        requantize: cycles by element of QUANTIZE.
-    """
-
-    matmul: float
-    softmax: float
-    softmax_start: float
-    requantize: float
-
-
-_RATES: Final[Mapping[str, tuple[Rates, Fitted]]] = MappingProxyType(
-    {
-        "U55-32": (Rates(2.0, 1.0, 6.0, 3.0, 1.0), Fitted(3.17, 18.5, 1700, 2.0)),
-        "U55-64": (Rates(1.0, 1.0, 3.0, 1.5, 0.5), Fitted(1.67, 14.0, 950, 2.0)),
-        "U55-128": (Rates(0.5, 1.0, 1.5, 0.75, 0.25), Fitted(0.84, 15.3, 770, 1.0)),
-        "U55-256": (Rates(0.25, 1.0, 0.75, 0.375, 0.125), Fitted(0.59, 13.2, 690, 0.5)),
-        "U65-256": (Rates(0.25, 1.0, 0.75, 0.375, 0.125), Fitted(1.03, 10.5, 940, 0.5)),
-        "U65-512": (Rates(0.125, 0.5, 0.375, 0.1875, 0.0625), Fitted(0.94, 8.0, 800, 0.25)),
-    }
-)
-
-
-@dataclass(frozen=True)
 class Riding:
     """Lookup tables that another operator applies to its output.
 
@@ -148,14 +106,10 @@ class Terms:
     """The terms of one NPU.
 
     Attributes:
-        architecture: units of work and SHRAM.
-        rates: of the output unit.
-        fitted: what no table says.
+        design: how it is built.
     """
 
-    architecture: Architecture
-    rates: Rates
-    fitted: Fitted
+    design: Design
 
     def mac_cycles(self, layer: Layer, *, spilled: bool) -> float:
         """Cycles of the MAC units: four by unit of work and step, a step being 32 input channels or 4 taps.
@@ -164,14 +118,14 @@ class Terms:
             layer: the layer.
             spilled: its feature maps do not fit the dedicated SRAM.
         """
-        height, width, depth = self.architecture.ofm_ublock
+        height, width, depth = self.design.ofm_ublock
         rows, columns, channels = layer.output
         units = _ceil(rows, height) * _ceil(columns, width)
         # Weights arrive one unit's depth at a time: fewer units than that in a plane leave the others waiting.
         across = max(units, depth)
         deep = _ceil(channels, depth)
         taps = layer.window.height * layer.window.width
-        cores = self.architecture.cores
+        cores = self.design.cores
         if layer.operator in _CONVOLUTIONS:
             depth_in = layer.inputs[0][2] if layer.inputs else 1
             steps = min(taps * _ceil(depth_in, 32), _ceil(taps, 4) * _ceil(depth_in, 8))
@@ -183,33 +137,33 @@ class Terms:
             steps = _ceil(layer.inputs[0][0] * layer.inputs[0][1], 4)
             return (4 * depth + 2) * deep * steps / cores
         if layer.operator in _POOLS or layer.operator == "RESIZE_NEAREST_NEIGHBOR":
-            return max(taps, 4) * units * deep * (1 if self.architecture.macs == 32 else 4) / cores
+            return max(taps, 4) * units * deep * self.design.mac_units.pooling[0] / cores
         if layer.operator == "BATCH_MATMUL":
-            return layer.macs * self.fitted.matmul * (_SPILLED_MATMUL if spilled else 1.0)
+            return layer.macs * self.design.roofline.matmul * (_SPILLED_MATMUL if spilled else 1.0)
         return 0.0
 
     def output_cycles(self, layer: Layer, form: Form, *, spilled: bool) -> float:
         """Cycles of the output unit."""
-        rate = self.rates.plain
+        rate = self.design.output.other
         if layer.operator in _ADDING:
-            rate = self.rates.add
+            rate = self.design.output.add
         elif layer.operator == "MUL":
-            rate = self.rates.multiply
+            rate = self.design.output.multiply
         elif layer.operator == "SOFTMAX":
-            rate = self.fitted.softmax * (_SPILLED_SOFTMAX if spilled else 1.0)
+            rate = self.design.roofline.softmax * (_SPILLED_SOFTMAX if spilled else 1.0)
         elif layer.operator in _REQUANTIZING:
-            rate = self.fitted.requantize
+            rate = self.design.roofline.requantize
         elif layer.operator == "MAX_POOL_2D":
-            rate = self.rates.maximum
+            rate = self.design.output.maximum
         if form.table or layer.operator in _TABLES:
-            rate = max(rate, self.rates.table)
+            rate = max(rate, self.design.output.table)
         rows, columns, channels = layer.output
         if layer.operator in ELEMENTWISE and not form.linear:
             # Element-wise operators work through whole bricks of 16 channels.
             channels = _ceil(channels, BRICK) * BRICK
         return rows * columns * channels * rate
 
-    def read_bytes(self, layer: Layer, port: Port, form: Form) -> float:
+    def read_bytes(self, layer: Layer, port: MemoryTiming, form: Form) -> float:
         """Bytes of feature maps read: windows of neighbouring blocks share some, narrow ones waste the bursts."""
         narrow = layer.operator in _CONVOLUTIONS and bool(layer.inputs) and layer.inputs[0][2] < _NARROW_RUN
         if narrow or (form.linear and layer.operator == "DEPTHWISE_CONV_2D"):
@@ -219,7 +173,7 @@ class Terms:
             return len(layer.inputs) * self.written_bytes(layer, port, form)
         return layer.input_bytes * (_HALO if layer.window.height > layer.window.stride_y else 1.0)
 
-    def written_bytes(self, layer: Layer, port: Port, form: Form) -> float:
+    def written_bytes(self, layer: Layer, port: MemoryTiming, form: Form) -> float:
         """Bytes of feature maps written, those that short bursts waste included."""
         short = form.linear and layer.operator in ELEMENTWISE
         return layer.output_bytes * (max(1.0, port.burst / _LINEAR_RUN) if short else 1.0)
@@ -229,13 +183,13 @@ class Terms:
         rows, columns, _ = layer.output
         return max(1, rows * columns // _BLOCK_POSITIONS)
 
-    def start_cycles(self, layer: Layer, form: Form, source: Port, places: Memories) -> float:
+    def start_cycles(self, layer: Layer, form: Form, source: MemoryTiming, places: MemorySystem) -> float:
         """Cycles before the first result: latency, the first block of the input, the first biases."""
         if layer.operator == "SOFTMAX":
-            return self.fitted.softmax_start
+            return self.design.roofline.softmax_start
         if layer.operator in ELEMENTWISE:
             return 16.0
-        room = self.architecture.shram_kb * 512
+        room = self.design.shram_kb * 512
         start = source.read_latency + source.write_latency + min(layer.input_bytes, room) / source.bytes_per_cycle
         if layer.operator in _CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
             start += 10 * min(layer.output[2], _BIAS_BLOCK) * places.constants.read_latency / 256
@@ -248,11 +202,6 @@ class Terms:
                 if depth < _NARROW_RUN:
                     start += min(size, room * depth // _NARROW_RUN) * waste
         return start
-
-
-def terms_of(npu: NpuConfig) -> Terms:
-    """The terms of an NPU."""
-    return Terms(Architecture(npu.family, npu.macs), *_RATES[npu.name])
 
 
 def _ceil(value: int, by: int) -> int:

@@ -15,21 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deploy
-from deploy import warm_process
 from deploy.build_folder import Figure
 from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
 from deploy.models.mobilenetv4.blocks import Network
 from deploy.models.mobilenetv4.builder import INPUT_NAME, build_network, import_keras
 from deploy.models.mobilenetv4.predicted import predicted_layers
+from deploy.processes import warm
 from deploy.quantizing import converter
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import freeze_keras
 from deploy.roofline import estimate
 from deploy.searching.documents import CYCLES, NetworkRecord, OracleName
 from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.zoo.networks import settle
@@ -47,14 +48,17 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
     Raises:
         NotInstalledError: TensorFlow or Vela is missing.
     """
+    return {**_builders(), **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+
+
+def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    found = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {**found, **(versions() if oracle == "vela" else {"deploy": deploy.__version__})}
+    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
 
 
 def oracle_of(
-    name: OracleName, npu: NpuConfig, images: NDArray[np.float32], cache: Cache
+    name: OracleName, npu: Npu, images: NDArray[np.float32], cache: Cache
 ) -> Callable[[Network], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
 
@@ -78,7 +82,7 @@ def oracle_of(
     return functools.partial(_roofline, npu)
 
 
-def _roofline(npu: NpuConfig, network: Network) -> tuple[Figure, ...]:
+def _roofline(npu: Npu, network: Network) -> tuple[Figure, ...]:
     layers = predicted_layers(network, size=network.size, channels=1, classes=CLASSES)
     source = f"roofline of {npu.name}"
     value = estimate(layers, npu).cycles
@@ -88,10 +92,13 @@ def _roofline(npu: NpuConfig, network: Network) -> tuple[Figure, ...]:
 class VelaOracle:
     """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
 
-    def __init__(self, npu: NpuConfig, images: NDArray[np.float32], cache: Cache) -> None:
+    def __init__(self, npu: Npu, images: NDArray[np.float32], cache: Cache) -> None:
         self._images, self._cache = images, cache
         self._request = request_of(compile_options(npu))
-        self._versions = versions_of("vela")
+        self._built_by = {
+            **_builders(),
+            "deploy's code": code_digest("deploy.models", "deploy.quantizing", "deploy.searching", "deploy.zoo"),
+        }
 
     def __call__(self, network: Network) -> tuple[Figure, ...]:
         """Figures of a network.
@@ -100,7 +107,7 @@ class VelaOracle:
             BadInputError: it cannot be quantized or compiled, or not all of it runs on the NPU.
         """
         record = NetworkRecord.of(network).model_dump(mode="json")
-        key = key_of("cycles", {"network": record, **self._request, "versions": self._versions})
+        key = key_of("cycles", {"network": record, **self._request, "built by": self._built_by})
         if (known := self._cache.get(key)) is not None:
             return tuple(Figure.model_validate(figure) for figure in known["figures"])
         answer: dict[str, Any] = compile_point(self._quantized(network), self._request)
@@ -123,7 +130,7 @@ class VelaOracle:
             frozen = freeze_keras(model, "the network", "network")
         data = Dataset("images", {INPUT_NAME: self._images})
         # Half of what a conversion takes is to load TensorFlow (measured): once is enough.
-        run = warm_process.pool(converter.MODULE, "tensorflow.lite.python.lite").run
+        run = warm.pool(converter.MODULE, "tensorflow.lite.python.lite").run
         conversion = converter.convert(frozen, data, "uint8", run=run)
         if conversion.strict is None:
             raise BadInputError(f"the TFLite converter refuses the network: {conversion.reason.strip()[:300]}")

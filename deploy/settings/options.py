@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+from deploy.hardware.npus import listed
 from deploy.settings.declared import Declared, Shared, argument, declaration, option
 
 
@@ -50,7 +51,7 @@ Io = Annotated[
     Shared("io", example="uint8", choices=("uint8", "int8")),
 ]
 NPU = Shared("npu", example="U55-128")
-Npu = Annotated[str | None, option(help="U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048."), NPU]
+Npu = Annotated[str | None, option(help=f"{listed()}."), NPU]
 SystemConfig = Annotated[
     str | None,
     option(help="Section of Vela's Arm/vela.ini."),
@@ -86,6 +87,11 @@ Builds = Annotated[
 ]
 BuildOutput = Annotated[
     Path | None, option("-o", "--output", help="Build folder; default build/<model>-<npu>."), BUILD
+]
+Board = Annotated[
+    str | None,
+    option(help="Board that firmware is rendered for; default corstone-300."),
+    Shared("board", example="corstone-300"),
 ]
 Firmware = Annotated[
     str | None,

@@ -1,6 +1,6 @@
 """Builds the FVP's command line from a description of a run. Pure; the same for Arm's FVP and the open one.
 
-Option names: Arm's Fast Models command line. Parameter names: ``fvp/boards/``.
+Option names: Arm's Fast Models command line. Parameter names: the boards' files.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.hardware.boards import Board, Version
-
-TERMINALS = (0, 1, 2, 5)
+from deploy.hardware.fvps import Fvp, Version
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Dump:
+class DumpFile:
     """Memory written to a file when the model shuts down."""
 
     path: Path
@@ -53,30 +51,30 @@ class FvpRun:
     uart_file: Path | None = None
     terminal_port: int | None = None
     data: tuple[DataFile, ...] = ()
-    dumps: tuple[Dump, ...] = ()
+    dumps: tuple[DumpFile, ...] = ()
     time_limit_s: int = 120
     shutdown_on_eot: bool = True
 
 
-def command_line(executable: Sequence[str], run: FvpRun, board: Board, release: Version | None) -> list[str]:
+def command_line(executable: Sequence[str], run: FvpRun, fvp: Fvp, release: Version | None) -> list[str]:
     """The words to execute.
 
     Args:
         executable: the simulator with any words of its own that come first.
         run: what to do.
-        board: what the simulator models.
+        fvp: what the simulator models, by the names of Arm's FVP.
         release: Arm's release; None for the newest naming.
     """
-    naming = board.release(release)
+    naming = fvp.release(release)
     uart = "{board}.uart0"
     parameters = {
         **{name: value.replace("{macs}", str(run.macs)) for name, value in naming.macs.items()},
         **({} if run.timing else naming.functional),
-        **board.parameters,
+        **fvp.parameters,
         **({f"{uart}.out_file": str(run.uart_file)} if run.uart_file else {}),
         f"{uart}.unbuffered_output": "1",
         f"{uart}.shutdown_on_eot": str(int(run.shutdown_on_eot)),
-        **{f"{{board}}.telnetterminal{n}.start_telnet": "0" for n in TERMINALS},
+        **{f"{{board}}.telnetterminal{n}.start_telnet": "0" for n in fvp.terminals},
     }
     if run.terminal_port is not None:
         parameters["{board}.telnetterminal0.start_port"] = str(run.terminal_port)
@@ -85,7 +83,7 @@ def command_line(executable: Sequence[str], run: FvpRun, board: Board, release: 
     for data in run.data:
         words += ["--data", f"{data.path}@0x{data.address:08x}"]
     for dump in run.dumps:
-        words += ["--dump", f"{board.instances['cpu']}={dump.path}@Memory:0x{dump.address:08x},{dump.size}"]
+        words += ["--dump", f"{fvp.instances['cpu']}={dump.path}@Memory:0x{dump.address:08x},{dump.size}"]
     for name, value in parameters.items():
-        words += ["-C", f"{board.named(name)}={value}"]
+        words += ["-C", f"{fvp.named(name)}={value}"]
     return [*words, "--timelimit", str(run.time_limit_s), "--stat"]

@@ -57,7 +57,7 @@ def foreign_format(path: Path) -> str | None:
     return None if found == here else found
 
 
-def cannot_start(path: Path, error: Exception) -> NotInstalledError:
+def cannot_start(path: Path, error: BaseException) -> NotInstalledError:
     """The error for a simulator that the system does not start, or that hangs when asked for its version."""
     foreign = foreign_format(path)
     if foreign is not None:

@@ -11,14 +11,15 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from deploy.errors import ExitStatus
+from deploy.errors import DeployError, ExitStatus, NotInstalledError
+from deploy.files import private_folder
+from deploy.processes.child import Child
+from deploy.processes.supervisor import run
 
 _GRACE_S = 5
 _NO_LIMIT_S = 3600
@@ -83,23 +84,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the container and return the FVP's exit status."""
     image, *words = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminated)
-    with tempfile.TemporaryDirectory(prefix="deploy-docker-") as folder:
-        cid_file = Path(folder) / "cid"
-        try:
-            with subprocess.Popen(container_command(image, words, cid_file), stdin=subprocess.DEVNULL) as process:
+    try:
+        with private_folder("docker") as folder:
+            cid_file = folder / "cid"
+            with Child(container_command(image, words, cid_file), stdout=None, stderr=None) as container:
                 try:
-                    return process.wait(timeout=time_limit_s(words) + _GRACE_S)
-                except subprocess.TimeoutExpired:
-                    print("Info: Simulation is stopping. Reason: CPU time has been exceeded.", flush=True)
-                    return ExitStatus.TARGET_FAILED
+                    status = container.wait(time_limit_s(words) + _GRACE_S)
                 finally:
                     _remove(cid_file)
-                    process.kill()
-        except OSError as error:
-            print(f"docker: cannot be started: {error.strerror}", file=sys.stderr)
-            return ExitStatus.NOT_INSTALLED
-        except KeyboardInterrupt:
-            return 128 + signal.SIGINT
+    except DeployError as error:
+        print(error.message, file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    if status is None:
+        print("Info: Simulation is stopping. Reason: CPU time has been exceeded.", flush=True)
+        return ExitStatus.TARGET_FAILED
+    return status
 
 
 def _terminated(_number: int, _frame: object) -> None:
@@ -108,16 +109,10 @@ def _terminated(_number: int, _frame: object) -> None:
 
 def _remove(cid_file: Path) -> None:
     """Remove the container, should it still be there."""
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+    with contextlib.suppress(OSError, NotInstalledError):
         container = cid_file.read_text("ascii").strip()
         if container.isalnum():
-            subprocess.run(
-                ["docker", "rm", "--force", container],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_REMOVE_TIMEOUT_S,
-                check=False,
-            )
+            run(["docker", "rm", "--force", container], timeout_s=_REMOVE_TIMEOUT_S)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import bounded_process
 from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.files import private_folder, replacing_folder
-from deploy.hardware.boards import Board, boards, common
+from deploy.hardware.fvps import Fvp, common, fvps
+from deploy.processes import supervisor
 from deploy.simulators.fvp_locate import identified
 
 ACCEPT_OPTION = "--accept-arm-licence"
@@ -35,13 +35,13 @@ class Installed:
 
     Attributes:
         executable: the model.
-        board: what it models.
+        fvp: which one it is.
         version: its version line; or why it does not start on this computer.
         starts: whether it answered.
     """
 
     executable: Path
-    board: Board
+    fvp: Fvp
     version: str
     starts: bool
 
@@ -101,7 +101,7 @@ def install(archive: Path, folder: Path, *, accepted: bool) -> list[Installed]:
                     f"{name} ended well but installed no simulator",
                     log=[str(path.relative_to(fresh)) for path in sorted(fresh.rglob("*"))[:12]],
                 )
-    return [_proven(path, board) for path, board in _executables(folder)]
+    return [_proven(path, fvp) for path, fvp in _executables(folder)]
 
 
 def _is_script(archive: Path) -> bool:
@@ -163,7 +163,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 def _run(installer: Path, work: Path, folder: Path) -> None:
     command = [str(installer), "--i-agree-to-the-contained-eula", "--no-interactive", "-q", "-d", str(folder)]
-    end = bounded_process.run(command, work, timeout_s=_TIMEOUT_S)
+    end = supervisor.run(command, work, timeout_s=_TIMEOUT_S)
     if end.timed_out or end.status != 0:
         raise TargetError(
             f"Arm's installer {installer.name} {end.describe()}",
@@ -171,18 +171,18 @@ def _run(installer: Path, work: Path, folder: Path) -> None:
         )
 
 
-def _executables(folder: Path) -> list[tuple[Path, Board]]:
+def _executables(folder: Path) -> list[tuple[Path, Fvp]]:
     return [
-        (path, board)
-        for board in boards()
+        (path, fvp)
+        for fvp in fvps()
         for place in common().model_folders
-        for name in board.executables
+        for name in fvp.executables
         if (path := folder / place / name).is_file()
     ]
 
 
-def _proven(path: Path, board: Board) -> Installed:
+def _proven(path: Path, fvp: Fvp) -> Installed:
     try:
-        return Installed(path, board, identified((str(path),), board).version, True)
+        return Installed(path, fvp, identified((str(path),), fvp).version, True)
     except DeployError as error:
-        return Installed(path, board, error.message, False)
+        return Installed(path, fvp, error.message, False)

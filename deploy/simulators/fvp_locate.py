@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.boards import (
-    Board,
+from deploy.hardware.fvps import (
+    Fvp,
     Version,
-    board_of_executable,
-    boards,
     common,
-    default_board,
+    default_fvp,
     executables,
+    fvp_of_executable,
+    fvps,
     release_of,
 )
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.npus import Npu
+from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"
@@ -43,14 +43,14 @@ class Simulator:
         command: the words that start it.
         kind: Arm's own FVP or the open one.
         version: its own first line for ``--version``.
-        board: what it models.
+        fvp: what it models, by the names of Arm's FVP.
         in_container: whether it runs in a container.
     """
 
     command: tuple[str, ...]
     kind: Literal["open", "arm"]
     version: str
-    board: Board
+    fvp: Fvp
     in_container: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Simulator:
 
     def accurate(self, *, timing: bool) -> bool:
         """Whether a run counts cycles: where that was asked for, and on releases that cannot do without."""
-        return self.kind == "arm" and (timing or not self.board.release(self.release).functional)
+        return self.kind == "arm" and (timing or not self.fvp.release(self.release).functional)
 
     def check_terminal(self) -> None:
         """Check that UART0 can be reached over a TCP port of this computer.
@@ -87,27 +87,27 @@ class Simulator:
             )
 
 
-def arm_candidates(board: Board) -> list[Path]:
-    """Every file that may be Arm's FVP of a board, in the order of preference."""
-    names = board.executables
+def arm_candidates(fvp: Fvp) -> list[Path]:
+    """Every file that may be that FVP of Arm's, in the order of preference."""
+    names = fvp.executables
     found = [Path(on_path) for name in names if (on_path := shutil.which(name))]
-    for root in board.search_roots():
+    for root in fvp.search_roots():
         found += _in_folder(root, names)
     return list(dict.fromkeys(found))
 
 
-def open_command(npu: NpuConfig) -> tuple[str, ...]:
+def open_command(npu: Npu) -> tuple[str, ...]:
     """The words that start the open Corstone-300 of this installation."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
 
 
-def docker_command(image: str, board: Board) -> tuple[str, ...]:
-    """The words that start a board's FVP in a container."""
-    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, board.executables[0])
+def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
+    """The words that start an FVP in a container."""
+    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
 
 
-def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
+def find(npu: Npu, choice: str | None = None) -> Simulator:
     """Choose the simulator for a run.
 
     Args:
@@ -118,31 +118,31 @@ def find(npu: NpuConfig, choice: str | None = None) -> Simulator:
         NotInstalledError: the one asked for is not there, or does not start.
         BadInputError: it models another NPU.
     """
-    board = default_board(npu.family)
+    fvp = default_fvp(npu.family)
     choice = choice or os.environ.get(FVP_VARIABLE) or None
     if choice == "open":
-        return _open(npu, board)
+        return _open(npu, fvp)
     if choice is not None and choice.startswith(DOCKER_PREFIX):
-        return _in_docker(choice.removeprefix(DOCKER_PREFIX), board)
+        return _in_docker(choice.removeprefix(DOCKER_PREFIX), fvp)
     if choice is not None:
         path = _named(choice, npu)
-        return identified((str(path),), board_of_executable(path.name, npu.family))
-    for path in arm_candidates(board):
+        return identified((str(path),), fvp_of_executable(path.name, npu.family))
+    for path in arm_candidates(fvp):
         try:
-            return identified((str(path),), board)
+            return identified((str(path),), fvp)
         except NotInstalledError:
             continue  # `deploy doctor` tells what is wrong with it
-    return _open(npu, board)
+    return _open(npu, fvp)
 
 
-def _named(choice: str, npu: NpuConfig) -> Path:
+def _named(choice: str, npu: Npu) -> Path:
     path = Path(choice).expanduser()
     if path.is_dir():
         names = executables(npu.family)
         found = _in_folder(path, names)
         if found:
             return found[0].absolute()
-        others = [other.name for board in boards() for other in _in_folder(path, board.executables)]
+        others = [other.name for fvp in fvps() for other in _in_folder(path, fvp.executables)]
         hint = f"it holds {', '.join(others)}" if others else f"looked for {', '.join(names)}"
         raise NotInstalledError(
             f"--fvp {choice}: no simulator of an Ethos-{npu.family} in that folder",
@@ -165,23 +165,23 @@ def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
     ]
 
 
-def _open(npu: NpuConfig, board: Board) -> Simulator:
+def _open(npu: Npu, fvp: Fvp) -> Simulator:
     """The open one belongs to this installation, so its version is asked for without starting it."""
     from deploy.corstone.qemu import find_qemu, version_line
 
-    if not board.open:
+    if fvp.board.open_machine is None:
         raise NotInstalledError(
-            f"the open Corstone-300 has no Ethos-{npu.family}: that takes Arm's {board.executables[0]}",
+            f"the open Corstone-300 has no Ethos-{npu.family}: that takes Arm's {fvp.executables[0]}",
             hints=[
                 "`deploy fvp install ARCHIVE` installs it from Arm's download, `--fvp PATH` names it",
                 "`deploy compile` and `deploy report` work without",
             ],
         )
     find_qemu()
-    return Simulator(open_command(npu), "open", version_line(), board)
+    return Simulator(open_command(npu), "open", version_line(), fvp)
 
 
-def _in_docker(image: str, board: Board) -> Simulator:
+def _in_docker(image: str, fvp: Fvp) -> Simulator:
     if not image or image.startswith("-"):
         raise BadInputError(f"--fvp {DOCKER_PREFIX}{image}: not the name of an image")
     if shutil.which("docker") is None:
@@ -189,35 +189,31 @@ def _in_docker(image: str, board: Board) -> Simulator:
             f"--fvp {DOCKER_PREFIX}{image}: docker is not installed (not found on PATH)",
             hints=["install Docker, or use `--fvp open`"],
         )
-    found = identified(docker_command(image, board), board, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
+    found = identified(docker_command(image, fvp), fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
     return replace(found, in_container=True)
 
 
-def identified(command: tuple[str, ...], board: Board, *, timeout_s: float | None = None) -> Simulator:
+def identified(command: tuple[str, ...], fvp: Fvp, *, timeout_s: float | None = None) -> Simulator:
     """Ask a simulator for its version, which also proves that it starts.
 
     Raises:
         NotInstalledError: it does not start (says why), or does not say what it is.
     """
+    limit_s = timeout_s or _VERSION_TIMEOUT_S
     try:
-        answer = subprocess.run(
-            [*command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s or _VERSION_TIMEOUT_S,
-            check=False,
-            env=environment(command[0]),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise cannot_start(Path(command[0]), error) from error
-    text = (answer.stdout[:4096] + b"\n" + answer.stderr[:4096]).decode("utf-8", "replace")
+        answer = run([*command, "--version"], timeout_s=limit_s, environment=environment(command[0]), apart=True)
+    except NotInstalledError as error:
+        raise cannot_start(Path(command[0]), error.__cause__ or error) from error
+    if answer.timed_out:
+        raise cannot_start(Path(command[0]), TimeoutError(f"no answer to --version within {limit_s:g} s"))
+    text = f"{answer.output[:4096]}\n{answer.errors[:4096]}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
         if _OPEN_MARK in line:
-            return Simulator(command, "open", line, board)
-        if release_of(line) and answer.returncode == 0:
-            return Simulator(command, "arm", line, board)
-    raise starts_but_fails(" ".join(command), answer.returncode, lines)
+            return Simulator(command, "open", line, fvp)
+        if release_of(line) and answer.status == 0:
+            return Simulator(command, "arm", line, fvp)
+    raise starts_but_fails(" ".join(command), answer.status, lines)
 
 
 def environment(executable: str) -> dict[str, str]:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.compiling import vela
-from deploy.compiling.compile_options import CompileOptions, compile_options, parse_size
+from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.quantizing import model_source
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.documents import Skipped
@@ -44,15 +43,15 @@ def targets(
         NotInstalledError: Vela is missing.
     """
     config = installed_config()
-    chosen = [npu for npu in NPU_CONFIGS.values() if npu.simulated] if npus.strip().lower() == ALL else None
-    chosen = chosen or [npu_config(name) for name in _listed("--npu", npus)]
+    chosen = modelled() if npus.strip().lower() == ALL else None
+    chosen = chosen or tuple(npu_named(name) for name in _listed("--npu", npus))
     system_names = _names("--system-config", systems, config.systems)
     memory_names = _names("--memory-mode", memories, config.memories)
     found: dict[CompileOptions, None] = {}
     skipped: dict[Skipped, None] = {}
-    wanted = [name.capitalize() for name in _listed("--optimise", strategies)] if strategies else vela.OPTIMISE[:1]
-    if unknown := next((name for name in wanted if name not in vela.OPTIMISE), None):
-        raise BadInputError(f"--optimise {unknown}: choose {' or '.join(vela.OPTIMISE)}, or both with a comma")
+    wanted = [name.capitalize() for name in _listed("--optimise", strategies)] if strategies else OPTIMISE[:1]
+    if unknown := next((name for name in wanted if name not in OPTIMISE), None):
+        raise BadInputError(f"--optimise {unknown}: choose {' or '.join(OPTIMISE)}, or both with a comma")
     limit = parse_size(sram_limit) if sram_limit is not None else None
     for npu in dict.fromkeys(chosen):
         for system, memory in _sections(npu, system_names, memory_names):
@@ -132,7 +131,7 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
 
 
 def _sections(
-    npu: NpuConfig, systems: Sequence[str] | None, memories: Sequence[str] | None
+    npu: Npu, systems: Sequence[str] | None, memories: Sequence[str] | None
 ) -> Iterable[tuple[str | None, str | None]]:
     """Pairs of system configuration and memory mode; None for the default."""
     config = installed_config()
@@ -148,7 +147,7 @@ def _sections(
             yield from ((system, memory) for memory in config.memories if _goes(npu, system, memory))
 
 
-def _goes(npu: NpuConfig, system: str | None, memory: str) -> bool:
+def _goes(npu: Npu, system: str | None, memory: str) -> bool:
     try:
         check_combination(npu, system or npu.system_config, memory)
     except BadInputError:

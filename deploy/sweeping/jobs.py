@@ -6,31 +6,24 @@ A job that fails returns ``{"error": one sentence}``.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
 import deploy
-from deploy import warm_process
 from deploy.build_folder import sha256_of_bytes
 from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import place
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
+from deploy.processes import warm
+from deploy.sweeping.code_digest import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
-
-_IMPORTED = "ethosu.vela.vela"
-"""What the warm processes hold imported: all of Vela but its ``__main__``."""
 
 
 def request_of(options: CompileOptions) -> dict[str, Any]:
@@ -41,12 +34,22 @@ def request_of(options: CompileOptions) -> dict[str, Any]:
         "memory_mode": options.memory_mode,
         "optimise": options.optimise,
         "sram_limit": options.sram_limit,
-        "versions": versions(),
+        "decided by": deciding(),
     }
 
 
+def deciding() -> dict[str, str]:
+    """What decides a result beside the network and the options.
+
+    Raises:
+        NotInstalledError: Vela is missing.
+    """
+    code = code_digest("deploy.compiling", "deploy.hardware", "deploy.sweeping", "deploy.tflite")
+    return {"ethos-u-vela": vela.version(), "deploy's code": code}
+
+
 def versions() -> dict[str, str]:
-    """Of what a result depends on.
+    """Of the tools that compute a result, for people.
 
     Raises:
         NotInstalledError: Vela is missing.
@@ -65,11 +68,11 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         A :class:`PointResult`, or an error.
     """
     try:
-        if request["versions"] != (own := versions()):
-            ours, theirs = _text(own), _text(request["versions"])
+        if request["decided by"] != (own := deciding()):
+            ours, theirs = _text(own), _text(request["decided by"])
             return {"error": f"the worker has {ours}, the computer that asks has {theirs}"}
         options = CompileOptions(
-            npu_config(request["npu"]),
+            npu_named(request["npu"]),
             request["system_config"],
             request["memory_mode"],
             request["optimise"],
@@ -77,16 +80,14 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        run = warm_process.pool(vela.MODULE, _IMPORTED).run
-        result = vela.compile_bytes(content, vela_options(options), source="the model", run=run)
-        compiled = tflite_model.load(result.compiled, source="Vela's output")
-        placement = place(model, compiled, result.layers, result.fallbacks)
+        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        compiled = compiler.compile(model, options)
         return PointResult(
-            compiled_sha256=sha256_of_bytes(result.compiled),
-            figures=figures_of(result.summary, placement.operators, options, f"Vela {vela.version()}"),
-            cpu_operators=tuple(operator.type for operator in placement.operators if operator.placement == "CPU"),
-            warnings=(*warnings, *placement.warnings),
-            versions=own,
+            compiled_sha256=sha256_of_bytes(compiled.output.model),
+            figures=compiled.figures,
+            cpu_operators=tuple(operator.type for operator in compiled.cpu_operators),
+            warnings=(*warnings, *compiled.placement.warnings),
+            versions=versions(),
         ).model_dump(mode="json")
     except DeployError as error:
         return {"error": error.message.removeprefix("the model: ")}
@@ -118,19 +119,10 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
         return {"error": error.message}
 
 
-def litert_version() -> str:
-    """Of the package with the reference kernels."""
-    return importlib.metadata.version("ai-edge-litert")
-
-
-def digest_of(samples: Sequence[Mapping[str, NDArray[Any]]]) -> str:
-    """SHA-256 over names, dtypes, shapes and values of samples (an ``.npz`` holds the time of day, too)."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        for name, array in sample.items():
-            digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
+def kernels() -> dict[str, str]:
+    """What decides an accuracy beside the network and the data: the reference kernels, and what feeds them."""
+    code = code_digest("deploy.judging", "deploy.sweeping", "deploy.tflite")
+    return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert"), "deploy's code": code}
 
 
 @functools.lru_cache(maxsize=4)
@@ -140,4 +132,4 @@ def _model(content: bytes) -> Model:
 
 
 def _text(named: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in named.items())
+    return ", ".join(f"{name} {version[:12]}" for name, version in named.items())

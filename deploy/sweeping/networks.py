@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.resources
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
-import deploy
 from deploy import user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
@@ -22,6 +17,7 @@ from deploy.quantizing.float_model import import_tensorflow
 from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, key_of
+from deploy.sweeping.code_digest import code_digest
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 
@@ -130,7 +126,7 @@ def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | N
         data = dataset.load(how.calibration or "", model.inputs, how.samples)
         if key is None:
             definition = {"definition": sha256_of_bytes(model.definition()), "data": _digest(data)}
-            key = key_of(_KIND, {**definition, "io": how.io, "versions": _versions()})
+            key = key_of(_KIND, {**definition, "io": how.io, "decided by": _deciding()})
             if known := _known(source, key, cache):
                 return known
         result = quantize(model, data, io=how.io, verbose=how.verbose, compare=0)
@@ -162,17 +158,21 @@ def _key_of_files(source: ModelSource, how: Quantization) -> str | None:
             "kind": source.kind.value,
             "assignments": sorted(source.assignments),
             "project": source.project if source.kind is ModelKind.PROJECT else "",
-            "files": _digest_of_project() if source.kind is ModelKind.PROJECT else _digest_of_path(source.path),
+            # All projects: they use parts of each other.
+            "files": (
+                code_digest("deploy.models") if source.kind is ModelKind.PROJECT else _digest_of_path(source.path)
+            ),
             "calibration": _digest_of_data(calibration),
             "samples": how.samples,
             "io": how.io,
-            "versions": _versions(),
+            "decided by": _deciding(),
         },
     )
 
 
-def _versions() -> dict[str, str]:
-    found = {"deploy": deploy.__version__}
+def _deciding() -> dict[str, str]:
+    """What decides a quantized network beside its definition and the data."""
+    found = {"deploy's code": code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")}
     for package in ("tensorflow", "keras", "numpy"):
         try:
             found[package] = importlib.metadata.version(package)
@@ -211,21 +211,3 @@ def _digest_of_data(calibration: str | None) -> str:
             digest.update(f"{file.relative_to(path)}:{status.st_size}:{status.st_mtime_ns};".encode())
         return digest.hexdigest()
     return sha256_of_file(path) if path.exists() else calibration
-
-
-def _digest_of_project() -> str:
-    """Over the code and weights of all model projects: they use parts of each other."""
-    digest = hashlib.sha256()
-    for name, file in sorted(_files(importlib.resources.files("deploy.models"))):
-        if name.endswith((".py", ".toml", ".h5")):
-            digest.update(f"{name}:{sha256_of_bytes(file.read_bytes())};".encode())
-    return digest.hexdigest()
-
-
-def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for item in folder.iterdir():
-        name = f"{prefix}{item.name}"
-        if item.is_dir():
-            yield from _files(item, f"{name}/")
-        else:
-            yield name, item

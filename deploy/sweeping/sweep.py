@@ -15,13 +15,14 @@ from pydantic import ValidationError
 from deploy.build_folder import Figure
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.fitting import sram_limit
+from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
 from deploy.judging.sample_bytes import pack_samples
+from deploy.judging.samples import SampleDigest
 from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping import accuracy, jobs
-from deploy.sweeping.accuracy import LabelledData
+from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
@@ -50,7 +51,7 @@ class Plan:
     targets: tuple[CompileOptions, ...]
     skipped: tuple[Skipped, ...]
     quantization: Quantization
-    data: LabelledData | None = None
+    data: LabelledSource | None = None
 
 
 @dataclass
@@ -161,7 +162,7 @@ class Sweep:
         return outcome
 
     def _begin_accuracy(
-        self, outcome: _Outcome, network: Network, data: LabelledData, submit: Callable[..., None]
+        self, outcome: _Outcome, network: Network, data: LabelledSource, submit: Callable[..., None]
     ) -> None:
         try:
             chunks = accuracy.load_chunks(data, network.model, network.source)
@@ -171,8 +172,8 @@ class Sweep:
         self._total += len(chunks)
         for index, chunk in enumerate(chunks):
             content = pack_samples(chunk.samples)
-            request = {"source_sha256": network.sha256, "true": chunk.true, "litert": jobs.litert_version()}
-            key = key_of("accuracy", {**request, "samples": jobs.digest_of(chunk.samples)})
+            request = {"source_sha256": network.sha256, "true": chunk.true, "decided by": jobs.kernels()}
+            key = key_of("accuracy", {**request, "samples": SampleDigest().add(chunk.samples).hexdigest()})
             known = self._cache.get(key)
             if known is not None and set(known.get("right", ())) == set(chunk.true):
                 outcome.chunks[index] = known
@@ -249,8 +250,7 @@ def _fits(result: PointResult, options: CompileOptions) -> tuple[Status, str | N
     taken = next((figure.value for figure in result.figures if figure.name == "sram_peak"), 0.0)
     if limit is None or taken <= limit:
         return "ok", None
-    what = "--sram-limit" if options.sram_limit else "the SRAM of Corstone-300"
-    return "does not fit", f"takes {int(taken):,} bytes of SRAM, {what} is {limit:,}"
+    return "does not fit", f"takes {int(taken):,} bytes of SRAM, {limit_name(options)} is {limit:,}"
 
 
 def _is_point(kept: dict[str, Any]) -> bool:

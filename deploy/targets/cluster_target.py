@@ -17,10 +17,10 @@ from typing import Any
 from deploy.errors import BadInputError, DeployError, ExitStatus, NotInstalledError, TargetError
 from deploy.executors import Workers, cluster, gather
 from deploy.files import private_folder
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample
 from deploy.judging.sample_bytes import pack_samples, unpack_samples
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.simulated_target import simulated_target
 from deploy.tflite import model as tflite_model
@@ -125,7 +125,7 @@ def run_chunk(model: bytes, firmware: bytes, how: Mapping[str, Any], samples: by
         ``log`` and ``exit_status``.
     """
     try:
-        npu = npu_config(how["npu"])
+        npu = npu_named(how["npu"])
         simulator = find(npu, how["fvp"])
         if [simulator.kind, simulator.version] != how["simulator"]:
             raise TargetError(

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, TargetError
 from deploy.targets import protocol
-from deploy.targets.protocol import ErrorCode, Frame, Hello, Result, Type
+from deploy.targets.frames import HEADER_BYTES, Frame, FrameReader, encode
+from deploy.targets.protocol import ErrorCode, Hello, Result, Type
+from deploy.targets.target_text import shown
 
 if TYPE_CHECKING:
     import serial
@@ -61,7 +63,7 @@ class FirmwareLink:
         self.port = port
         self._waiting = waiting
         self._broken = broken
-        self._reader = protocol.FrameReader()
+        self._reader = FrameReader()
         self._texts: list[str] = []
         self._sequence = 0
         self._stray = 0
@@ -141,14 +143,14 @@ class FirmwareLink:
         """The last lines of text that the firmware sent, in frames or between them."""
         noise = bytes(self._reader.noise).decode("utf-8", "replace")
         lines = [*self._texts, *noise.replace("\r", "").split("\n")]
-        shown = [protocol.printable(line, 200) for line in lines]
-        return tuple([line for line in shown if line.strip(" .\ufffd")][-_LOG_LINES:])
+        said = [shown(line, 200) for line in lines]
+        return tuple([line for line in said if line.strip(" .\ufffd")][-_LOG_LINES:])
 
     def _exchange(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
         self._sequence = self._sequence % 255 + 1  # 0 is what the firmware sends unasked
         deadline = time.monotonic() + timeout_s
         self._stray = 0
-        self._send(protocol.encode(kind, self._sequence, payload), deadline)
+        self._send(encode(kind, self._sequence, payload), deadline)
         while True:
             for frame in self._receive(deadline):
                 reply = self._sort(frame, answer)
@@ -197,7 +199,7 @@ class FirmwareLink:
 
         self._check(deadline)
         missing = self._reader.missing
-        wanted = missing[1] - missing[0] if missing else protocol.HEADER_BYTES + 4
+        wanted = missing[1] - missing[0] if missing else HEADER_BYTES + 4
         damaged, stray = self._reader.damaged, self._reader.stray
         try:
             received = self._serial.read(wanted)

@@ -1,6 +1,6 @@
-"""The framed protocol that firmware speaks on UART0, host side: bytes to frames, frames to what they mean. Pure.
+"""The framed protocol that firmware speaks on UART0, host side: what frames mean. Pure.
 
-The bytes are described in ``firmware/frame.h`` (frames) and ``firmware/server.c`` (payloads). All numbers are
+The payloads are described in ``firmware/server.c``; :mod:`deploy.targets.frames` carries them. All numbers are
 little-endian. Everything that arrives is hostile: lengths are bounded before they are believed.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -17,45 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import TargetError
+from deploy.hardware.npu_events import event_title
+from deploy.targets.target_text import shown
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 VERSION = 1
-MAGIC = b"\xe5\x7a"
-MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
-MAX_NOISE_BYTES = 64 * 1024
-"""How much of what lies between frames is kept: firmware that prints plain text is quoted in errors."""
 
-_HEADER = struct.Struct("<2sBBI")
-_CHECK = struct.Struct("<I")
-HEADER_BYTES = _HEADER.size + _CHECK.size
 _HELLO = struct.Struct("<HH32s8sIBBHI")
 _TENSOR = struct.Struct("<BBHIfi")
 _RESULT = struct.Struct("<IIQ4H4II")
 _MAX_RANK = 8
-_DTYPES = {
-    0: "float32",
-    1: "float16",
-    2: "int32",
-    3: "uint8",
-    4: "int64",
-    6: "bool",
-    7: "int16",
-    9: "int8",
-    10: "float64",
-    12: "uint64",
-    15: "uint32",
-    16: "uint16",
-}
-
-EVENT_NAMES = {
-    0x11: "NPU CYCLE",
-    0x20: "NPU IDLE",
-    0x23: "NPU ACTIVE",
-    0x30: "MAC ACTIVE",
-    0x82: "AXI0 RD DATA BEAT RECEIVED",
-    0x87: "AXI0 WR DATA BEAT WRITTEN",
-    0x182: "AXI1 RD DATA BEAT RECEIVED",
-}
-"""Events of the NPU's performance counters by number (source: Vela's register description)."""
+_DTYPES = {number: name for name, number in DTYPE_NUMBERS.items()}
 
 
 class Type(IntEnum):
@@ -83,21 +54,6 @@ class ErrorCode(IntEnum):
     NOT_READY = 6
     INFERENCE = 7
     FAULT = 8
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame whose checks were right.
-
-    Attributes:
-        type: see ``Type``; may be one that is not known.
-        sequence: that of the request in replies, 0 in what the firmware sends unasked.
-        payload: what it carries.
-    """
-
-    type: int
-    sequence: int
-    payload: bytes = field(repr=False, default=b"")
 
 
 @dataclass(frozen=True)
@@ -167,19 +123,6 @@ class Result:
     outputs: dict[str, NDArray[Any]] = field(repr=False)
 
 
-def encode(kind: int, sequence: int, payload: bytes = b"") -> bytes:
-    """A frame as bytes.
-
-    Raises:
-        ValueError: a field is out of range.
-    """
-    if not (0 <= kind <= 255 and 0 <= sequence <= 255 and len(payload) <= MAX_PAYLOAD_BYTES):
-        raise ValueError("a field of the frame is out of range")
-    header = _HEADER.pack(MAGIC, kind, sequence, len(payload))
-    header += _CHECK.pack(zlib.crc32(header))
-    return header + payload + _CHECK.pack(zlib.crc32(payload, zlib.crc32(header)))
-
-
 def packed(content: bytes) -> bytes:
     """Run-length coded bytes (PackBits): the UART is what takes longest, and many inputs have plain areas.
 
@@ -210,90 +153,6 @@ def packed(content: bytes) -> bytes:
 def hello_request() -> bytes:
     """Payload of HELLO."""
     return struct.pack("<H", VERSION)
-
-
-class FrameReader:
-    """Turns a stream of bytes into frames and steps over everything else.
-
-    Args:
-        max_payload: longest payload to believe in, in bytes.
-
-    Attributes:
-        noise: the last of what lay between frames.
-        stray: how many bytes lay between frames.
-        damaged: how many frames had a wrong check after their payload.
-        too_long: how many headers announced more than is believed.
-    """
-
-    def __init__(self, max_payload: int = MAX_PAYLOAD_BYTES) -> None:
-        self._max_payload = max_payload
-        self._buffer = bytearray()
-        self.noise = bytearray()
-        self.stray = 0
-        self.damaged = 0
-        self.too_long = 0
-
-    @property
-    def missing(self) -> tuple[int, int] | None:
-        """(received, expected) bytes of a frame whose header has arrived but whose end has not; else None."""
-        length = self._header_at_start()
-        if length is None or length > self._max_payload:
-            return None
-        return len(self._buffer), HEADER_BYTES + length + _CHECK.size
-
-    def feed(self, received: bytes) -> list[Frame]:
-        """Take in bytes and return the frames that are complete now, in order."""
-        self._buffer += received
-        frames = []
-        while (frame := self._next()) is not None:
-            frames.append(frame)
-        return frames
-
-    def _next(self) -> Frame | None:
-        while True:
-            start = self._buffer.find(MAGIC)
-            if start < 0:
-                # The last byte may be the first half of a magic number.
-                keep = 1 if self._buffer.endswith(MAGIC[:1]) else 0
-                self._skip(len(self._buffer) - keep)
-                return None
-            self._skip(start)
-            if len(self._buffer) < HEADER_BYTES:
-                return None
-            length = self._header_at_start()
-            if length is None:
-                self._skip(1)
-                continue
-            if length > self._max_payload:
-                self.too_long += 1
-                self._skip(HEADER_BYTES)
-                continue
-            total = HEADER_BYTES + length + _CHECK.size
-            if len(self._buffer) < total:
-                return None
-            body, (check,) = bytes(self._buffer[: total - 4]), _CHECK.unpack(self._buffer[total - 4 : total])
-            if zlib.crc32(body) != check:
-                self.damaged += 1
-                self._skip(total)
-                continue
-            del self._buffer[:total]
-            return Frame(body[2], body[3], body[HEADER_BYTES:])
-
-    def _header_at_start(self) -> int | None:
-        """Length of the payload if the buffer begins with a valid header."""
-        if len(self._buffer) < HEADER_BYTES:
-            return None
-        magic, _, _, length = _HEADER.unpack_from(self._buffer)
-        (check,) = _CHECK.unpack_from(self._buffer, _HEADER.size)
-        valid = magic == MAGIC and zlib.crc32(self._buffer[: _HEADER.size]) == check
-        return length if valid else None
-
-    def _skip(self, count: int) -> None:
-        self.stray += count
-        self.noise += self._buffer[:count]
-        del self._buffer[:count]
-        if len(self.noise) > 2 * MAX_NOISE_BYTES:
-            del self.noise[:-MAX_NOISE_BYTES]
 
 
 class _Cursor:
@@ -355,9 +214,7 @@ def _tensor(cursor: _Cursor) -> TensorEntry:
     for dimension in shape:
         elements *= dimension
     if elements * np.dtype(_DTYPES[dtype]).itemsize != size:
-        raise TargetError(
-            f"the target's tensor {printable(name, 40)} of shape {list(shape)} cannot have {size} bytes"
-        )
+        raise TargetError(f"the target's tensor {shown(name, 40)} of shape {list(shape)} cannot have {size} bytes")
     return TensorEntry(name, _DTYPES[dtype], shape, size, scale, zero_point)
 
 
@@ -379,16 +236,11 @@ def parse_result(payload: bytes, outputs: tuple[TensorEntry, ...]) -> Result:
         raw = cursor.take(tensor.bytes)
         arrays[tensor.name] = np.frombuffer(raw, dtype=tensor.dtype).reshape(tensor.shape)
     cursor.finish()
-    names = (EVENT_NAMES.get(event, f"NPU EVENT {event:#x}") for event in events)
-    return Result(status, arena, cycles, dict(zip(names, counts, strict=True)), streams, arrays)
+    counters = dict(zip(map(event_title, events), counts, strict=True))
+    return Result(status, arena, cycles, counters, streams, arrays)
 
 
 def parse_error(payload: bytes) -> tuple[int, str]:
     """Read the payload of ERROR: its code (see ``ErrorCode``) and text, which is safe to print."""
     code = payload[0] if payload else 0
-    return code, printable(payload[2:].decode("utf-8", "replace"))
-
-
-def printable(text: str, limit: int = 400) -> str:
-    """Text of the target without anything that a terminal would act upon, and not longer than ``limit``."""
-    return "".join(character if character.isprintable() else "." for character in text[:limit])
+    return code, shown(payload[2:].decode("utf-8", "replace"))

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
-from deploy.hardware.boards import Board, default_board
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.fvps import Fvp, default_fvp
+from deploy.hardware.npus import Npu
+from deploy.targets.target_text import last_lines
 
 MODEL_ADDRESS = 0x9000_0000
 INPUT_ADDRESS = 0x9200_0000
@@ -27,12 +28,10 @@ OUTPUT_ADDRESS = 0x9300_0000
 MODEL_LIMIT = INPUT_ADDRESS - MODEL_ADDRESS
 INPUT_LIMIT = OUTPUT_ADDRESS - INPUT_ADDRESS
 OUTPUT_LIMIT = 0x0100_0000
-ARENA_BYTES = 2 * 1024 * 1024
 TFLM_OVERHEAD_BYTES = 2 * 1024
 """What TFLM needs on top of Vela's figure (452 to 576 B measured over 12 models, rounded up generously)."""
 
 _EOT = b"\x04"
-_LAST_TEXT = 64 * 1024
 _COPIED = re.compile(r"(\d+) output tensor/s worth (\d+) bytes copied to 0x([0-9a-fA-F]+)")
 _METRICS = re.compile(r"<metrics>\s*([A-Za-z0-9+/=\s]{0,65536}?)\s*</metrics>")
 
@@ -50,15 +49,15 @@ class RunnerReport:
     counters: dict[str, int]
 
 
-def runner_path(npu: NpuConfig, board: Board | None = None) -> Path:
-    """The runner's ELF for an NPU family on a board (default: the first that has it).
+def runner_path(npu: Npu, fvp: Fvp | None = None) -> Path:
+    """The runner's ELF for an NPU family on what an FVP models (default: the first that has it).
 
     Raises:
         NotInstalledError: the wheel ``mlia-ethos-u`` is not installed.
     """
     found = importlib.util.find_spec("mlia")
     folders = [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
-    subsystem = (board or default_board(npu.family)).runner.subsystem
+    subsystem = (fvp or default_fvp(npu.family)).runner.subsystem
     pattern = f"inference_runner-{subsystem}-*-tflm-ethos-{npu.family}-Default-noTA/mlek_inference_runner.axf"
     for folder in folders:
         for path in sorted((folder / "resources" / "backends" / "applications").glob(pattern), reverse=True):
@@ -68,13 +67,13 @@ def runner_path(npu: NpuConfig, board: Board | None = None) -> Path:
     )
 
 
-def check_fits(document: CompileDocument, npu: NpuConfig, model_bytes: int, board: Board | None = None) -> None:
+def check_fits(document: CompileDocument, npu: Npu, model_bytes: int, fvp: Fvp | None = None) -> None:
     """Refuse on the host what the runner could not hold.
 
     Raises:
         BadInputError: model, inputs, outputs or arena are larger than the firmware's, or the memory mode differs.
     """
-    runner = (board or default_board(npu.family)).runner
+    runner = (fvp or default_fvp(npu.family)).runner
     modes = runner.memory_modes
     if not document.memory_mode.startswith(modes):
         raise BadInputError(
@@ -89,7 +88,7 @@ def check_fits(document: CompileDocument, npu: NpuConfig, model_bytes: int, boar
         ("model", model_bytes, MODEL_LIMIT),
         ("inputs", sum(tensor.bytes for tensor in document.inputs), INPUT_LIMIT),
         ("outputs", sum(tensor.bytes for tensor in document.outputs), OUTPUT_LIMIT),
-        ("tensor arena (Vela's figure + 2 KB for TFLM)", arena + TFLM_OVERHEAD_BYTES, ARENA_BYTES),
+        ("tensor arena (Vela's figure + 2 KB for TFLM)", arena + TFLM_OVERHEAD_BYTES, runner.arena_bytes),
         ("NPU's fast memory", int(fast.value) if fast and runner.sram_bytes else 0, runner.sram_bytes or 0),
     )
     for what, needed, available in needs:
@@ -147,14 +146,3 @@ def _counters(text: str) -> dict[str, int]:
         }
     except (binascii.Error, ValueError, TypeError, LookupError, RecursionError):
         return {}
-
-
-def last_lines(text: str, count: int = 12) -> tuple[str, ...]:
-    """The last lines that say something, at most 200 characters each, unprintable characters shown as dots."""
-    lines = []
-    # A target that talks without end is cut off: what it said last is near the end.
-    for line in text[-_LAST_TEXT:].splitlines():
-        printable = "".join(c if c.isprintable() else "." for c in line.strip("\x04 \t"))
-        if printable and not printable.startswith("<metrics>"):
-            lines.append(printable[:200])
-    return tuple(lines[-count:])

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample
-from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
+from deploy.judging.samples import Sample
+from deploy.processes.supervisor import Ended
+from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
+from deploy.simulators.fvp_process import simulators
 from deploy.targets import runner_firmware as runner
-from deploy.targets.simulator_process import ProcessEnd, SimulatorProcesses
+from deploy.targets.target_text import last_lines
 from deploy.tflite.model import Tensor
 
 _GRACE_S = 15
@@ -70,7 +72,7 @@ class RunnerTarget:
         self._outputs = dict(outputs)
         self._npu_expected = npu_expected
         self._timeout_s = timeout_s
-        self._processes = SimulatorProcesses()
+        self._processes = simulators()
         self._pool: ThreadPoolExecutor | None = None
 
     def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
@@ -106,7 +108,7 @@ class RunnerTarget:
         untouched = secrets.token_bytes(size)
         uart, dump, run = self._prepare(folder, sample, untouched)
         simulator = self._simulator
-        words = command_line(simulator.command, run, simulator.board, simulator.release)
+        words = command_line(simulator.command, run, simulator.fvp, simulator.release)
         started = time.monotonic()
         end = self._processes.run(
             words,
@@ -145,12 +147,12 @@ class RunnerTarget:
                 DataFile(inputs, runner.INPUT_ADDRESS),
                 DataFile(preload, runner.OUTPUT_ADDRESS),
             ),
-            dumps=(Dump(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
+            dumps=(DumpFile(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
             time_limit_s=max(1, round(self._timeout_s)),
         )
         return uart, dump, run
 
-    def _check_end(self, end: ProcessEnd, sent: bytes) -> None:
+    def _check_end(self, end: Ended, sent: bytes) -> None:
         log = _log(sent, end)
         limit = next((line.strip() for line in end.output.splitlines() if "Reason:" in line), None)
         if end.timed_out or (limit and b"\x04" not in sent):
@@ -165,10 +167,10 @@ class RunnerTarget:
             raise TargetError(f"the simulator ended with exit status {end.status}", log=log)
 
 
-def _log(sent: bytes, end: ProcessEnd) -> tuple[str, ...]:
+def _log(sent: bytes, end: Ended) -> tuple[str, ...]:
     """The last UART lines, and below them the simulator's own."""
-    uart = runner.last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
-    return (*uart, *(f"[simulator] {line}" for line in runner.last_lines(end.output, 4)))
+    uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
+    return (*uart, *(f"[simulator] {line}" for line in last_lines(end.output, 4)))
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

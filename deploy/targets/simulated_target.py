@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from deploy.build_folder import sha256_of_bytes
 from deploy.judging.answer import Answer
-from deploy.judging.inputs import Sample, named_inputs
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator
+from deploy.targets.expectations import Expectations
 from deploy.targets.runner_target import RunnerTarget
 from deploy.tflite.model import Model
 
@@ -49,13 +49,10 @@ def simulated_target(
         timing: whether the NPU's cycles matter.
         timeout_s: seconds that one boot of the runner, or one input on other firmware, may take.
     """
-    inputs = named_inputs(compiled)
-    outputs = {name: compiled.tensors[index] for index, name in compiled.output_names().items()}
-    npu_expected = any(operator.code == "ethos-u" for operator in compiled.operators)
+    expectations = Expectations.of(compiled)
     if kind != RUNNER:
-        from deploy.targets.firmware_target import Expectations, FirmwareTarget
+        from deploy.targets.firmware_target import FirmwareTarget
 
-        expectations = Expectations(sha256_of_bytes(compiled.content), inputs, outputs, npu_expected)
         return FirmwareTarget(simulator, firmware, expectations, macs=macs, timing=timing, timeout_s=timeout_s)
     return RunnerTarget(
         simulator,
@@ -63,8 +60,8 @@ def simulated_target(
         model,
         macs=macs,
         timing=timing,
-        inputs=inputs,
-        outputs=outputs,
-        npu_expected=npu_expected,
+        inputs=expectations.inputs,
+        outputs=expectations.outputs,
+        npu_expected=expectations.npu_expected,
         timeout_s=timeout_s,
     )

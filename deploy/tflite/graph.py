@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model, Quantization, Tensor
+from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.model import IDENTIFIER, Model, Quantization, Tensor
 
-_IDENTIFIER = b"TFL3"
 _LEGACY_CODES = 127
 """Codes up to here also stand in the field that older readers look at."""
 
@@ -72,8 +72,9 @@ class Graph:
             self._read(model)
 
     def _read(self, model: Model) -> None:
-        if model.subgraphs != 1:
-            raise BadInputError(f"the model has {model.subgraphs} subgraphs; only models of one can be rewritten")
+        if len(model.tensor_counts) != 1:
+            subgraphs = len(model.tensor_counts)
+            raise BadInputError(f"the model has {subgraphs} subgraphs; only models of one can be rewritten")
         with tflite_model.damage_named("the model"):
             self._take(model)
 
@@ -253,7 +254,7 @@ class _Writer:
             model.signatureDefs = [self._new_signature(inputs, outputs)]
         model.buffers, model.operatorCodes = self._buffers, self._codes
         builder = Builder(1 << 16)
-        builder.Finish(model.Pack(builder), _IDENTIFIER)
+        builder.Finish(model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
 
     @staticmethod
@@ -279,7 +280,7 @@ class _Writer:
         else:
             record = self._schema.TensorT()
             record.name, record.shape = tensor.name, list(tensor.shape)
-            record.type = getattr(self._schema.TensorType, tensor.dtype.upper())
+            record.type = DTYPE_NUMBERS[tensor.dtype]
             record.quantization = self._quantization(tensor.quantization)
         record.buffer = self._buffer(tensor.data)
         return record

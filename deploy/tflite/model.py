@@ -19,28 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.tflite.dtypes import DTYPE_NUMBERS
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Far above what fits on a microcontroller; a bound on what is read into memory."""
 
+IDENTIFIER = b"TFL3"
+"""At byte 4 of every file."""
+
 _MAX_ITEMS = 100_000
 _MAX_RANK = 8
-_NUMPY_DTYPES = frozenset(
-    [
-        "bool",
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "uint8",
-        "int16",
-        "uint16",
-        "int32",
-        "uint32",
-        "int64",
-        "uint64",
-    ]
-)
+
+NPU_OPERATOR = "ethos-u"
+"""Custom code of the operator that Vela puts in the place of what runs on the NPU."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +87,26 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator: ``code`` is the builtin's name (``CONV_2D``) or the custom code (``ethos-u``)."""
+    """An operator.
+
+    Attributes:
+        index: position in execution order.
+        code: the builtin's name (``CONV_2D``) or the custom code (``ethos-u``).
+        inputs: tensors; -1 for an optional one that is left out.
+        outputs: tensors.
+        is_custom: whether the code is a custom one.
+    """
 
     index: int
     code: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    custom_options: bytes = field(default=b"", repr=False)
     is_custom: bool = False
+
+    @property
+    def on_npu(self) -> bool:
+        """Whether it is what Vela made for the NPU."""
+        return self.code == NPU_OPERATOR
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class Model:
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.
         metadata: name -> raw bytes (``OfflineMemoryAllocation`` for instance).
-        subgraphs: how many subgraphs the file has.
+        tensor_counts: how many tensors each subgraph of the file has; the first one's are these.
     """
 
     content: bytes = field(repr=False)
@@ -137,7 +140,7 @@ class Model:
     outputs: tuple[int, ...]
     signature: Signature | None
     metadata: dict[str, bytes] = field(repr=False)
-    subgraphs: int = 1
+    tensor_counts: tuple[int, ...] = ()
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -148,6 +151,11 @@ class Model:
     def output_tensors(self) -> tuple[Tensor, ...]:
         """The graph's outputs, in the file's order."""
         return tuple(self.tensors[index] for index in self.outputs)
+
+    def activations(self, operator: Operator) -> tuple[Tensor, ...]:
+        """The inputs of an operator that are no constants, each once."""
+        present = dict.fromkeys(index for index in operator.inputs if index >= 0)
+        return tuple(self.tensors[index] for index in present if self.tensors[index].data is None)
 
     def output_names(self) -> dict[int, str]:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
@@ -189,7 +197,7 @@ def load(content: bytes, *, source: str = "model") -> Model:
     Raises:
         BadInputError: the bytes are not a usable TFLite model.
     """
-    if len(content) < 16 or content[4:8] != b"TFL3":
+    if len(content) < 16 or content[4:8] != IDENTIFIER:
         raise BadInputError(
             f"{source}: not a TFLite model (the TFL3 identifier is missing)",
             hints=["pass a .tflite file, a .keras or .h5 model, a SavedModel folder or FILE.py:function"],
@@ -269,14 +277,12 @@ def _parse(content: bytes) -> Model:
     for i in range(_count(graph.OperatorsLength(), "operators")):
         item = graph.Operators(i)
         code, custom = codes[item.OpcodeIndex()]
-        raw = item.CustomOptionsAsNumpy()
         operators.append(
             Operator(
                 index=i,
                 code=code,
                 inputs=_tensor_indices(item.InputsAsNumpy(), len(tensors), optional=True),
                 outputs=_tensor_indices(item.OutputsAsNumpy(), len(tensors)),
-                custom_options=b"" if isinstance(raw, int) else bytes(raw),
                 is_custom=custom,
             )
         )
@@ -288,7 +294,7 @@ def _parse(content: bytes) -> Model:
         outputs=_tensor_indices(graph.OutputsAsNumpy(), len(tensors)),
         signature=_signature(root, len(tensors)),
         metadata=_metadata(root),
-        subgraphs=root.SubgraphsLength(),
+        tensor_counts=tuple(root.Subgraphs(i).TensorsLength() for i in range(root.SubgraphsLength())),
     )
 
 
@@ -316,7 +322,7 @@ def _names_of(enum: str) -> dict[int, str]:
 
 def _dtype(number: int) -> str:
     name = _names_of("TensorType").get(number, f"TYPE_{number}")
-    return name.lower() if name.lower() in _NUMPY_DTYPES else name
+    return name.lower() if name.lower() in DTYPE_NUMBERS else name
 
 
 def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:

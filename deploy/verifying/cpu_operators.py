@@ -6,7 +6,6 @@ write the same places in the arena (:mod:`deploy.verifying.npu_inference`), with
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +16,8 @@ from deploy.errors import BadInputError, TargetError
 from deploy.judging.oracles import Oracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import model as tflite_model
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite.model import Model, Operator
+from deploy.tflite.single_operator import OperatorFiles
 
 _STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"])
 
@@ -28,7 +28,7 @@ class CpuOperator:
     Args:
         operator: the operator.
         model: the model it belongs to.
-        content: a file with this operator alone, see :class:`OperatorFiles`.
+        content: a file with this operator alone, see :mod:`deploy.tflite.single_operator`.
         kernels: what runs it; LiteRT's reference kernels where nothing else is said.
 
     Attributes:
@@ -51,7 +51,7 @@ class CpuOperator:
     ) -> None:
         self.index = operator.index
         self.code = operator.code
-        self.inputs = _activations(operator, model)
+        self.inputs = model.activations(operator)
         self.outputs = tuple(model.tensors[index] for index in operator.outputs)
         single = tflite_model.load(content, source=f"operator {operator.index} ({operator.code})")
         # The one-operator model lists its inputs and outputs in this order.
@@ -119,56 +119,3 @@ def _runnable(operator: Operator, model: Model, content: bytes) -> CpuOperator:
             f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
             f"{error.message}"
         ) from error
-
-
-class OperatorFiles:
-    """Writes files that hold one operator of a model each.
-
-    Args:
-        model: read by :mod:`deploy.tflite.model`, which has checked it.
-    """
-
-    def __init__(self, model: Model) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
-        self._model = model
-        self._whole: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model.content, 0))
-        self._empty: Any = schema.BufferT()
-
-    def content(self, operator: Operator) -> bytes:
-        """A file with one operator: its tensors, constants and options as they are, nothing else.
-
-        Its inputs are the operator's activation inputs in order, each once; its outputs the operator's outputs.
-        Further subgraphs stay, since control flow (WHILE, IF) refers to them by number.
-        """
-        import flatbuffers
-
-        whole, graph = self._whole, copy.copy(self._whole.subgraphs[0])
-        tensors: dict[int, int] = {}
-        for index in (*operator.inputs, *operator.outputs):
-            if index >= 0:
-                tensors.setdefault(index, len(tensors))
-        graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
-        single = copy.copy(whole.subgraphs[0].operators[operator.index])
-        single.inputs = [tensors.get(index, -1) for index in operator.inputs]
-        single.outputs = [tensors[index] for index in operator.outputs]
-        graph.operators = [single]
-        graph.inputs = [tensors[tensor.index] for tensor in _activations(operator, self._model)]
-        graph.outputs = [tensors[index] for index in operator.outputs]
-        result = copy.copy(whole)
-        result.subgraphs = [graph, *whole.subgraphs[1:]]
-        result.buffers = self._buffers(result.subgraphs)
-        result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(result.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
-
-    def _buffers(self, subgraphs: list[Any]) -> list[Any]:
-        """All buffers at their numbers, those that no tensor refers to emptied."""
-        used = {tensor.buffer for graph in subgraphs for tensor in graph.tensors}
-        return [buffer if number in used else self._empty for number, buffer in enumerate(self._whole.buffers)]
-
-
-def _activations(operator: Operator, model: Model) -> tuple[Tensor, ...]:
-    present = dict.fromkeys(index for index in operator.inputs if index >= 0)
-    return tuple(model.tensors[index] for index in present if model.tensors[index].data is None)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.compiling.debug_database import DebugDatabase, Placed, Scheduled
+from deploy.compiling.debug_database import Allocation, DebugDatabase, Scheduled
 from deploy.npu.errors import MemoryAccessError
-from deploy.npu.execution.feature_maps import BRICK, read
+from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import BlockOperation, FeatureMap, Operation
+from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
 from deploy.tflite.model import Model, Tensor
 
 
@@ -43,11 +43,12 @@ class LayerCapture:
     _stripes: dict[int, dict[int, list[NDArray[Any]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Find the last command of every source operator."""
+        """Find the last command of every source operator, and where its tensors lie."""
+        self._located = self.database.located(self.source)
         last: dict[tuple[int, int], int] = {}
         for (stream, offset), scheduled in self.database.commands.items():
-            if scheduled.source is not None:
-                key = stream, scheduled.source
+            if scheduled.result is not None:
+                key = stream, scheduled.result
                 last[key] = max(last.get(key, -1), offset)
         self._last = {(stream, offset) for (stream, _), offset in last.items()}
 
@@ -59,17 +60,17 @@ class LayerCapture:
             self._streams.append(operator)
         command = self._streams.index(operator), operation.offset
         scheduled = self.database.commands.get(command)
-        if scheduled is None or scheduled.source is None or scheduled.source >= len(self.source.operators):
+        if scheduled is None or scheduled.result is None or scheduled.result >= len(self.source.operators):
             return
-        self.operations.setdefault(scheduled.source, []).append(operation)
-        stripes = self._stripes.setdefault(scheduled.source, {}).setdefault(scheduled.number, [])
+        self.operations.setdefault(scheduled.result, []).append(operation)
+        stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
         stripes.append(_batched(read(memory, operation.ofm), memory))
         if command in self._last:
             self._take(scheduled, operation.ofm.region, memory)
-            del self._stripes[scheduled.source]
+            del self._stripes[scheduled.result]
 
     def _take(self, scheduled: Scheduled, region: int, memory: Memory) -> None:
-        operator = self.source.operators[scheduled.source or 0]
+        operator = self.source.operators[scheduled.result or 0]
         for index in operator.outputs:
             tensor = self.source.tensors[index]
             taken = self._from_memory(tensor, scheduled, region, memory)
@@ -81,40 +82,41 @@ class LayerCapture:
     def _from_memory(
         self, tensor: Tensor, scheduled: Scheduled, region: int, memory: Memory
     ) -> NDArray[Any] | None:
-        placed = self.database.tensors.get(tensor.index)
-        if placed is None or not self._was_written(placed, scheduled.source or 0, region):
+        allocation = self._located.get(tensor.index)
+        if allocation is None or not self._was_written(allocation, scheduled.result or 0, region):
             return None
         shape = _image_shape(tensor, scheduled)
         dtype = np.dtype(tensor.dtype)
         height, width, depth = shape
         bricks = -(-depth // BRICK)
-        size = (height * bricks * width * BRICK if placed.bricks else prod(shape)) * dtype.itemsize
-        if placed.size < size:
+        size = (height * bricks * width * BRICK if allocation.bricks else prod(shape)) * dtype.itemsize
+        if allocation.size < size:
             return None
         try:
-            content = np.ascontiguousarray(memory.bytes(region, placed.start, size))
+            content = np.ascontiguousarray(memory.bytes(region, allocation.address, size))
         except MemoryAccessError:
             return None
         elements = np.repeat(content, memory.batch // len(content), axis=0).view(dtype)
-        if placed.bricks:
+        if allocation.bricks:
             elements = elements.reshape(-1, height, bricks, width, BRICK).transpose(0, 1, 3, 2, 4)
             elements = elements.reshape(-1, height, width, bricks * BRICK)[..., :depth]
         return elements.reshape(-1, *tensor.shape).copy()
 
-    def _was_written(self, placed: Placed, source: int, region: int) -> bool:
+    def _was_written(self, allocation: Allocation, source: int, region: int) -> bool:
+        end = allocation.address + allocation.size
         return any(
-            operation.ofm.region == region and placed.start <= operation.ofm.bases[0] < placed.start + placed.size
+            operation.ofm.region == region and allocation.address <= operation.ofm.bases[0] < end
             for operation in self.operations[source]
         )
 
     def _from_stripes(self, tensor: Tensor, scheduled: Scheduled) -> NDArray[Any] | None:
         """Stripes follow each other downwards; within one, slices of the depth follow each other."""
         shape = scheduled.ofm_shape
-        operation = self.operations[scheduled.source or 0][-1]
+        operation = self.operations[scheduled.result or 0][-1]
         if shape is None or prod(shape) != tensor.elements or not _in_order(operation.ofm):
             return None
         height, width, depth = shape
-        stripes = self._stripes[scheduled.source or 0][scheduled.number]
+        stripes = self._stripes[scheduled.result or 0][scheduled.number]
         whole = np.zeros((len(stripes[0]), height, width, depth), stripes[0].dtype)
         if whole.dtype.itemsize != np.dtype(tensor.dtype).itemsize:
             return None

@@ -21,7 +21,8 @@ from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite.model import Model, Operator, Tensor
-from deploy.verifying.cpu_operators import CpuOperator, OperatorFiles
+from deploy.tflite.single_operator import OperatorFiles
+from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
 from deploy.verifying.operator_limits import overflow, unread_elements

@@ -2,15 +2,13 @@
 
 All operators share one arena, as they do on the target.
 
-Regions (source: Vela 5.2.0's output, TFLM's ``ethos-u`` kernel): the operator's inputs are
-``[command stream, read-only data, scratch, scratch_fast, ifm...]``; region 0 is the read-only data, 1 the arena,
-2 the fast scratch, which is the same tensor as the scratch unless the memory mode dedicates an SRAM to it.
+Regions (source: Vela 5.2.0's output, TFLM's ``ethos-u`` kernel): 0 is the read-only data, 1 the arena, 2 the SRAM
+that the memory mode dedicates to the NPU; without one, the arena again.
 """
 
 from __future__ import annotations
 
 import functools
-import struct
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -18,15 +16,18 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.npus import NpuConfig
+from deploy.hardware.memories import MemorySystem
+from deploy.hardware.npus import Npu
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.program import run as run_program
-from deploy.npu.stream.decoder import Program, decode
+from deploy.npu.program import Program, decode
+from deploy.npu.program import run as run_program
+from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite.arena import arena_end, arena_offsets
+from deploy.tflite.model import NPU_OPERATOR, Model, Tensor
+from deploy.tflite.npu_operators import NpuOperator, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 
-_CUSTOM_CODE = "ethos-u"
 _ARENA_PADDING = 4096
 _MAX_ARENA_BYTES = 1 << 30
 
@@ -40,6 +41,8 @@ class NpuInference:
     Args:
         model: read from a ``.tflite`` that Vela wrote.
         npu_config: the NPU to model; must be the one that the model was compiled for.
+        memories: behind its ports, on which the estimated cycles of the counters depend; default: those of the
+            NPU's default system configuration and memory mode.
 
     Attributes:
         counters: of the last run, one per ``ethos-u`` operator, in their order.
@@ -51,16 +54,16 @@ class NpuInference:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu_config: NpuConfig) -> None:
+    def __init__(self, model: Model, npu_config: Npu, memories: MemorySystem | None = None) -> None:
         self._model = model
+        self._memories = memories
         self._architecture = _architecture(npu_config)
         if not model.operators:
             raise BadInputError("the model has no operators")
-        self._offsets = _arena_offsets(model)
-        on_cpu = cpu_operators(model, _CUSTOM_CODE)
-        self._steps: list[_Segment | CpuOperator] = [
-            on_cpu.get(operator.index) or _Segment(model, operator, npu_config) for operator in model.operators
-        ]
+        self._offsets = arena_offsets(model)
+        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR)}
+        steps |= {operator.index: _Segment(operator, npu_config) for operator in npu_operators(model)}
+        self._steps = [steps[operator.index] for operator in model.operators]
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
@@ -114,10 +117,10 @@ class NpuInference:
                 _run_on_cpu(step, tensors)
                 continue
             try:
-                done = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
+                program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            counters.append(done)
+            counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
         self.counters = tuple(counters)
         return {
             name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
@@ -166,16 +169,15 @@ def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
 
 
 class _Segment:
-    """One ``ethos-u`` operator."""
+    """One ``ethos-u`` operator.
 
-    def __init__(self, model: Model, operator: Operator, npu_config: NpuConfig) -> None:
-        if len(operator.inputs) < 4 or min(operator.inputs[:4]) < 0:
-            raise BadInputError("an ethos-u operator has fewer than four inputs")
-        commands, constants, scratch, fast = (model.tensors[index] for index in operator.inputs[:4])
-        if commands.data is None:
-            raise BadInputError("an ethos-u operator has no command stream")
+    Attributes:
+        dedicated: whether an SRAM is dedicated to the NPU.
+    """
+
+    def __init__(self, operator: NpuOperator, npu_config: Npu) -> None:
         try:
-            payload = npu.parse_payload(commands.data.tobytes())
+            payload = npu.parse_payload(operator.payload_bytes)
         except npu.NpuError as error:
             raise BadInputError(f"the command stream is damaged: {error}") from error
         _check_configuration(payload.config_word, npu_config)
@@ -187,11 +189,11 @@ class _Segment:
         self._index = operator.index
         self._stream = payload.stream
         self._program: Program | None = None
-        self._constants = np.zeros(0, np.uint8) if constants.data is None else constants.data
-        self._scratch = scratch.index
+        self._constants = np.zeros(0, np.uint8) if operator.constants.data is None else operator.constants.data
+        self._scratch = operator.scratch.index
         # A dedicated SRAM is no part of the arena: it starts empty in every inference.
-        self._fast_bytes = fast.nbytes if fast.index != scratch.index else None
-        self._fast = fast.index
+        self.dedicated = operator.has_fast_memory
+        self._fast_bytes = operator.fast.nbytes
 
     def execute(
         self,
@@ -200,31 +202,32 @@ class _Segment:
         architecture: npu.Architecture,
         cache: npu.WeightCache,
         on_operation: Observer | None,
-    ) -> npu.Statistics:
+    ) -> Program:
+        """Run it on a batch of arenas; returns what was run."""
         if self._program is None:
             self._program = decode(self._stream, architecture)
         base = max(offsets[self._scratch], 0)
         scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
-        regions = {0: self._constants, 1: scratch, 2: scratch}
-        if self._fast_bytes is not None:
-            regions[2] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
+        regions = {CONSTANTS: self._constants, ARENA: scratch, FAST: scratch}
+        if self.dedicated:
+            regions[FAST] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
         observer = None
         if on_operation is not None:
             observer = functools.partial(on_operation, self._index)
-        statistics = run_program(self._program, regions, architecture, cache, observer)
+        run_program(self._program, regions, cache, observer)
         if base:
             arena[:, base:] = scratch
-        return statistics
+        return self._program
 
 
-def _architecture(npu_config: NpuConfig) -> npu.Architecture:
+def _architecture(npu_config: Npu) -> npu.Architecture:
     try:
         return npu.Architecture(npu_config.family, npu_config.macs)
     except npu.NpuError as error:
         raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
 
 
-def _check_configuration(config_word: int | None, npu_config: NpuConfig) -> None:
+def _check_configuration(config_word: int | None, npu_config: Npu) -> None:
     if config_word is None:
         return
     try:
@@ -238,28 +241,9 @@ def _check_configuration(config_word: int | None, npu_config: NpuConfig) -> None
         )
 
 
-def _arena_offsets(model: Model) -> tuple[int, ...]:
-    """Offset of every tensor in the arena, -1 where Vela placed none.
-
-    The metadata ``OfflineMemoryAllocation`` holds int32: version, subgraph, count, one offset per tensor.
-    """
-    data = model.metadata.get("OfflineMemoryAllocation", b"")
-    if len(data) < 12:
-        raise BadInputError(
-            "the model has no OfflineMemoryAllocation metadata", hints=["compile it with Vela first"]
-        )
-    _, _, count = struct.unpack_from("<3i", data)
-    if not 0 <= count <= (len(data) - 12) // 4 or count < len(model.tensors):
-        raise BadInputError("the OfflineMemoryAllocation metadata does not match the model's tensors")
-    return struct.unpack_from(f"<{count}i", data, 12)
-
-
 def _arena_size(model: Model, offsets: tuple[int, ...]) -> int:
     # NHCWB16 bricks can run past the end of the nominal tensor (measured).
-    size = _ARENA_PADDING + max(
-        (offsets[tensor.index] + tensor.nbytes for tensor in model.tensors if offsets[tensor.index] >= 0),
-        default=0,
-    )
+    size = _ARENA_PADDING + arena_end(model, offsets)
     if size > _MAX_ARENA_BYTES:
         raise BadInputError(f"the model wants an arena of {size} bytes")
     return size

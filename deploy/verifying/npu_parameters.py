@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from deploy.npu.stream.operations import (
-    BlockOperation,
-    ConvolutionOperation,
-    ElementwiseOperation,
-    FeatureMap,
-    Function,
-    PoolingOperation,
-    Scale,
-    Upscale,
-)
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.elementwise import ElementwiseOperation
+from deploy.npu.stream.operations import BlockOperation, FeatureMap, Function, Scale, Upscale
+from deploy.npu.stream.pooling import PoolingOperation
 
 
 def describe(operation: BlockOperation) -> str:

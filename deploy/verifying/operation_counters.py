@@ -29,8 +29,8 @@ def counters_csv(counters: Sequence[Statistics], database: DebugDatabase, source
     """A line per operation, in execution order.
 
     MACs and bytes are exact counts of what one inference asks for (each byte of a feature map or stream once, by
-    the port that the firmware's REGIONCFG gives its region); cycles are the NPU model's estimate for the operation
-    alone.
+    the port that the firmware's REGIONCFG gives its region in the build's memory mode); cycles are the NPU model's
+    estimate for the operation alone, with the memories of the build's system configuration.
 
     Args:
         counters: of one inference, one per ``ethos-u`` operator.
@@ -46,8 +46,10 @@ def counters_csv(counters: Sequence[Statistics], database: DebugDatabase, source
     for number, statistics in enumerate(counters):
         for record in statistics.records:
             scheduled = database.commands.get((number, record.offset))
-            owner = None if scheduled is None or scheduled.source is None else source.operators[scheduled.source]
-            named = ("", "") if owner is None else (owner.index, source.tensors[owner.outputs[0]].name)
+            owner = None if scheduled is None else scheduled.result
+            named: tuple[int | str, str] = ("", "")
+            if owner is not None and owner < len(source.operators):
+                named = owner, source.tensors[source.operators[owner].outputs[0]].name
             moved = record.moved
             cells = (*named, record.macs, *moved.read, *moved.written, record.cycles)
             table.writerow((number, record.offset, record.kind, *cells))

@@ -13,13 +13,13 @@ from pydantic import Field
 
 from deploy.build_folder import Document
 from deploy.errors import BadInputError
+from deploy.hardware.boards import default_board
+from deploy.hardware.npus import npu_named
 
 RESULTS_FILE: Final = "results.json"
 CARD_FILE: Final = "README.md"
 BEGIN: Final = "<!-- measured: made from results.json, not by hand -->"
 END: Final = "<!-- end of measured -->"
-BOARD_SRAM: Final = 2 * 1024 * 1024
-"""Bytes of SRAM that a model may take on Corstone-300: two banks of 1 MB."""
 
 _KIB = 1024
 
@@ -57,8 +57,9 @@ class NpuFigures(Document):
 
     @property
     def fits(self) -> bool:
-        """Whether it fits into the SRAM of Corstone-300."""
-        return self.sram_bytes <= BOARD_SRAM
+        """Whether it fits into the SRAM of the board that is meant for the NPU, as far as that is known."""
+        sram = default_board(npu_named(self.npu).family).sram
+        return sram is None or self.sram_bytes <= sram.size
 
 
 class NetworkFigures(Document):

@@ -18,14 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy import zoo
-from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
-from deploy.compiling.fitting import vela_options
-from deploy.compiling.placement import NPU_OPERATOR
-from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.hardware.npus import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import modelled, npu_named
 from deploy.quantizing.quantization import Quantized
 from deploy.tflite import model as tflite_model
 from deploy.zoo import Measured, Project
@@ -39,7 +36,7 @@ from deploy.zoo.card_results import (
     npu_tables,
 )
 
-DEFAULT_NPUS = tuple(npu.name for npu in NPU_CONFIGS.values() if npu.simulated)
+DEFAULT_NPUS = tuple(npu.name for npu in modelled())
 """The NPUs that Corstone-300 can have."""
 
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
@@ -60,25 +57,23 @@ def estimate(
         BadInputError: Vela cannot compile it.
         NotInstalledError: Vela is missing.
     """
-    result = vela.compile_bytes(model.content, vela_options(options), source=source)
-    compiled = tflite_model.load(result.compiled, source=f"{source} (compiled)")
-    values = {figure.name: figure.value for figure in figures_of(result.summary, (), options, "Vela")}
+    compiled = VELA.compile(model, options, source=source)
     return NpuFigures(
         npu=options.npu.name,
         system_config=options.system_config,
         memory_mode=options.memory_mode,
         optimise=options.optimise,
-        cycles=int(values["total_cycles"]),
-        milliseconds=round(values["inference_time"], 6),
-        sram_bytes=int(values["sram_peak"]),
-        flash_bytes=int(values["flash"]),
-        dram_bytes=int(values["dram_peak"]),
-        macs=int(values["macs"]),
-        cpu_operators=dict(Counter(op.code for op in compiled.operators if op.code != NPU_OPERATOR)),
+        cycles=int(compiled.figure("total_cycles")),
+        milliseconds=round(compiled.figure("inference_time"), 6),
+        sram_bytes=int(compiled.figure("sram_peak")),
+        flash_bytes=int(compiled.figure("flash")),
+        dram_bytes=int(compiled.figure("dram_peak")),
+        macs=int(compiled.figure("macs")),
+        cpu_operators=dict(Counter(op.code for op in compiled.model.operators if not op.on_npu)),
         parts={
             name: sum(
                 layer.number("Op Cycles")
-                for layer in result.layers
+                for layer in compiled.layers
                 if re.search(pattern, str(layer.cells["Name"]))
             )
             for name, pattern in (parts or {}).items()
@@ -138,7 +133,7 @@ def measure(
 
 def _targets(wanted: Measured) -> list[CompileOptions]:
     return [
-        compile_options(npu_config(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
+        compile_options(npu_named(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
         for name in wanted.npus or DEFAULT_NPUS
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.assignments import assignments_of
 from deploy.errors import BadInputError
+from deploy.files import private_folder
 from deploy.zoo.options import options, pretrained
 from deploy.zoo.project import Project, find, function
 
@@ -114,8 +114,8 @@ def _brought(project: Project) -> list[str]:
 
 def keras_file(model: Any) -> bytes:
     """A network as the bytes of a ``.keras`` file, not compiled for training."""
-    with tempfile.TemporaryDirectory(prefix="deploy-zoo-") as folder:
-        path = Path(folder) / "model.keras"
+    with private_folder("zoo") as folder:
+        path = folder / "model.keras"
         model.save(path)
         return path.read_bytes()
 

@@ -16,11 +16,11 @@ from pydantic import BaseModel
 
 from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import CompileDocument
-from deploy.evaluating.document import EvaluationDocument
+from deploy.evaluating.documents import EvaluationDocument
 from deploy.judging.verdict import Verdict
-from deploy.optimizing.document import OptimizeDocument
+from deploy.optimizing.documents import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
-from deploy.reporting.comparing import Comparison
+from deploy.reporting.documents import Comparison
 from deploy.searching.documents import Candidate, SearchResult
 from deploy.settings.declared import Declared, declared_by
 from deploy.settings.example import schema, template

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,7 +23,7 @@ from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.face_detection import accuracy, data, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
@@ -140,7 +138,7 @@ class Detector:
 
     def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Raw outputs of the compiled network on the NPU model."""
-        inference = NpuInference(tflite_model.read(self.build.compiled), npu_config(self.build.document.npu))
+        inference = NpuInference(tflite_model.read(self.build.compiled), npu_named(self.build.document.npu))
         parts = [
             inference.run_batch({data.INPUT_NAME: images[start : start + _BATCH, np.newaxis]})
             for start in range(0, len(images), _BATCH)
@@ -176,7 +174,7 @@ def detector(name: str, folder: Path, size: int = data.TRAINED_SIZE) -> Detector
     """
     network = zoo.network(name, [f"size={size}"], trained=True)
     quantized = quantize_network(network)
-    build = compile_model(quantized.model, compile_options(npu_config(NPU)), folder, name=name, source=name)
+    build = compile_model(quantized.model, compile_options(npu_named(NPU)), folder, name=name, source=name)
     return Detector(network, quantized, build, size)
 
 
@@ -235,18 +233,12 @@ def _on_machine(subject: Detector, images: NDArray[np.uint8]) -> int:
     """Run on the open Corstone-300 as ``deploy run-fvp`` does; how many output elements differ.
 
     Raises:
-        BadInputError: there was no complete answer.
+        TargetError: there was no complete answer.
     """
-    from deploy.cli.main import run
+    from deploy.targets.target_run import RunOptions, TargetRun
 
-    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name, contextlib.chdir(name):
-        np.savez(Path("test.npz"), allow_pickle=False, **{data.INPUT_NAME: images})
-        words = ["run-fvp", str(subject.build.path), "--fvp", "open", "--inputs", "test.npz", "--quiet"]
-        status = run([*words, "--json", "verdict.json"])
-        document = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
-    if status not in (0, 1) or document["inputs"] != len(images):
-        raise BadInputError(f"Corstone-300 gave no complete answer: {document['reason']}")
-    return sum(output["mismatches"] for output in document["outputs"])
+    verdict = TargetRun(subject.build, RunOptions(fvp="open", inputs=images)).run()
+    return sum(output.mismatches for output in verdict.outputs)
 
 
 def tables(results: DetectionResults) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.compiling import vela
-from deploy.hardware.npus import npu_config
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
+from deploy.hardware.npus import npu_named
 from deploy.models.featherface_v1.results import NPU, FormFigures
 
 
@@ -145,8 +146,6 @@ def _estimate(
         model = keras.Model(inputs, {"result": function(*inputs)})
         frozen = freeze_keras(model, what, "form")
     quantized = quantize(frozen, dataset.random_images(frozen.inputs, 2), io="int8", compare=1)
-    npu = npu_config(NPU)
-    options = vela.VelaOptions(npu, npu.system_config, npu.memory_mode)
-    layers = vela.compile_bytes(quantized.model.content, options, source=what).layers
+    layers = VELA.compile(quantized.model, compile_options(npu_named(NPU)), source=what).layers
     on_cpu = sum(layer.on_cpu for layer in layers)
     return sum(layer.number("Op Cycles") for layer in layers if not layer.on_cpu), on_cpu

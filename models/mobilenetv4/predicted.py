@@ -11,7 +11,7 @@ import math
 from deploy.models.mobilenetv4.attention import ROWS
 from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
 from deploy.roofline.layer import Layer, Shape
-from deploy.roofline.windows import Window
+from deploy.tflite.options import Window
 
 _SCALE_BYTES = 10
 _POINT = Window(1, 1, 1, 1)

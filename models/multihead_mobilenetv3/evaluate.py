@@ -7,8 +7,6 @@ Vela's estimates. About ten minutes on one core.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +19,7 @@ from deploy import zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
@@ -66,7 +64,7 @@ def reference_outputs(quantized: Quantized, images: NDArray[np.uint8]) -> dict[s
 
 def npu_outputs(build: BuildFolder, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """Raw outputs of the compiled network on the NPU model; as :func:`reference_outputs`."""
-    inference = NpuInference(tflite_model.read(build.compiled), npu_config(build.document.npu))
+    inference = NpuInference(tflite_model.read(build.compiled), npu_named(build.document.npu))
     parts = [
         inference.run_batch({INPUT_NAME: images[start : start + _NPU_BATCH, np.newaxis]})
         for start in range(0, len(images), _NPU_BATCH)
@@ -116,34 +114,31 @@ def on_npu_model(
 
 
 def on_machine(
-    build: BuildFolder, labels: Mapping[str, NDArray[np.uint8]], floats: Classes, count: int
+    build: BuildFolder, images: NDArray[np.uint8], labels: Mapping[str, NDArray[np.uint8]], floats: Classes
 ) -> TargetResult:
-    """Accuracy of the compiled network on the open Corstone-300, as ``deploy run-fvp`` reports it.
+    """Accuracy of the compiled network on the open Corstone-300, on the images given.
 
     Raises:
-        BadInputError: the run did not pass.
+        BadInputError: an output element differs from the reference's.
+        TargetError: there was no complete answer.
     """
-    from deploy.cli.main import run
     from deploy.errors import BadInputError
+    from deploy.targets.target_run import RunOptions, TargetRun
 
-    with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as name, contextlib.chdir(name):
-        fashion_mnist.write(Path(), count=count)
-        words = ["run-fvp", str(build.path), "--fvp", "open", "--inputs", "test.npz", "--labels", "labels.json"]
-        status = run([*words, "--count", str(count), "--json", "verdict.json", "--quiet"])
-        document = json.loads(Path("verdict.json").read_text(encoding="utf-8"))
-    if status != 0 or any(output["mismatches"] for output in document["outputs"]):
-        raise BadInputError(f"{NAME}: {document['reason']} on {document['platform']['version']}")
-    predictions = [item for item in document["predictions"] if item["input"] < count]
+    count = len(images)
+    run = TargetRun(build, RunOptions(fvp="open", inputs=images))
+    verdict = run.run()
+    platform = verdict.platform
+    if platform is None or any(output.mismatches for output in verdict.outputs):
+        raise BadInputError(f"{NAME}: {verdict.reason} on {platform.version if platform else 'nothing'}")
+    answers = {head: values.reshape(count, -1).argmax(axis=1) for head, values in run.outputs.items()}
     return TargetResult(
         target="Corstone-300 (open), Arm's runner firmware",
-        npu=document["platform"]["npu"],
+        npu=platform.npu,
         label="simulated",
-        images=document["inputs"],
-        exact=document["inputs"],
-        correct={
-            head: sum(item["target"] == item["true"] for item in predictions if item["output"] == head)
-            for head in labels
-        },
+        images=count,
+        exact=count,
+        correct={head: int((answers[head] == labels[head][:count]).sum()) for head in labels},
         float_correct={head: int((floats[head][:count] == labels[head][:count]).sum()) for head in labels},
     )
 
@@ -166,11 +161,11 @@ def measure_weights(
     quantized = quantize_network(network)
     floats, reference = classify_float(network.model, pixels), reference_outputs(quantized, pixels)
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as folder:
-        options = compile_options(npu_config(TARGET_NPU))
+        options = compile_options(npu_named(TARGET_NPU))
         build = compile_model(quantized.model, options, Path(folder) / "build", name=NAME, source=NAME)
         targets = [on_npu_model(build, pixels[:NPU_MODEL_IMAGES], labels, floats, reference)]
         if machine_images:
-            targets.append(on_machine(build, labels, floats, machine_images))
+            targets.append(on_machine(build, pixels[:machine_images], labels, floats))
     weights = Path(str(network.project.folder)) / item.weights
     return WeightsResult(
         weights=item.weights,

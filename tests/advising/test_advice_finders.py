@@ -14,11 +14,11 @@ IMAGE = (1, 8, 8, 3)
 def test_a_softmax_that_only_the_host_reads_is_found_through_conversions() -> None:
     net = SmallNetwork(IMAGE)
     scores = net.softmax(net.mean(net.convolution(net.x, 8)))
-    (place,) = host_functions(net.graph(net.requantized(scores)))
-    assert [node.code for node in place.site.nodes] == ["MEAN", "SOFTMAX"]
-    assert place.twin is not None
-    assert [node.code for node in place.twin.nodes] == ["MEAN"]
-    assert (place.kind, place.outputs) == ("on the host", "interface changes")
+    (suggestion,) = host_functions(net.graph(net.requantized(scores)))
+    assert [node.code for node in suggestion.site.nodes] == ["MEAN", "SOFTMAX"]
+    assert suggestion.twin is not None
+    assert [node.code for node in suggestion.twin.nodes] == ["MEAN"]
+    assert (suggestion.kind, suggestion.outputs) == ("on the host", "interface changes")
 
 
 def test_a_softmax_that_the_network_goes_on_with_is_not_found() -> None:
@@ -42,18 +42,18 @@ def test_conversions_at_inputs_and_outputs_are_found_with_the_operator_inside(dt
     first, last = border_conversions(graph)
     assert [node.code for node in first.site.nodes] == ["QUANTIZE", "CONV_2D"]
     assert [node.code for node in last.site.nodes] == ["MEAN", "QUANTIZE" if dtype == "uint8" else "DEQUANTIZE"]
-    for place, left in ((first, "CONV_2D"), (last, "MEAN")):
-        assert place.twin is not None
-        assert [node.code for node in place.twin.nodes] == [left]
+    for suggestion, left in ((first, "CONV_2D"), (last, "MEAN")):
+        assert suggestion.twin is not None
+        assert [node.code for node in suggestion.twin.nodes] == [left]
     assert first.title == f"{dtype} input, int8 inside"
 
 
 def test_a_conversion_whose_result_several_read_stands_alone() -> None:
     net = SmallNetwork(IMAGE, "uint8")
     both = net.multiplied(net.convolution(net.x, 8), net.convolution(net.x, 8, kernel=1))
-    (place,) = border_conversions(net.graph(both))
-    assert [node.code for node in place.site.nodes] == ["QUANTIZE"]
-    assert place.twin is None
+    (suggestion,) = border_conversions(net.graph(both))
+    assert [node.code for node in suggestion.site.nodes] == ["QUANTIZE"]
+    assert suggestion.twin is None
 
 
 def test_a_conversion_to_another_scale_is_none_of_types_only() -> None:
@@ -85,18 +85,18 @@ def test_swish_is_found_whichever_way_round_it_is_multiplied() -> None:
         net = SmallNetwork(IMAGE)
         x = net.convolution(net.x, 8)
         gate = net.unary("LOGISTIC", x)
-        (place,) = swishes(net.graph(net.multiplied(*((gate, x) if swapped else (x, gate)))))
-        assert [node.code for node in place.site.nodes] == ["CONV_2D", "LOGISTIC", "MUL"]
-        assert place.twin is not None
-        assert [node.code for node in place.twin.nodes] == ["CONV_2D", "HARD_SWISH"]
+        (suggestion,) = swishes(net.graph(net.multiplied(*((gate, x) if swapped else (x, gate)))))
+        assert [node.code for node in suggestion.site.nodes] == ["CONV_2D", "LOGISTIC", "MUL"]
+        assert suggestion.twin is not None
+        assert [node.code for node in suggestion.twin.nodes] == ["CONV_2D", "HARD_SWISH"]
 
 
 def test_a_swish_of_what_others_read_too_stands_alone() -> None:
     net = SmallNetwork(IMAGE)
     x = net.convolution(net.x, 8)
     swish = net.multiplied(x, net.unary("LOGISTIC", x))
-    (place,) = swishes(net.graph(swish, net.convolution(x, 4)))
-    assert [node.code for node in place.site.nodes] == ["LOGISTIC", "MUL"]
+    (suggestion,) = swishes(net.graph(swish, net.convolution(x, 4)))
+    assert [node.code for node in suggestion.site.nodes] == ["LOGISTIC", "MUL"]
 
 
 def test_a_gate_of_something_else_or_one_that_is_used_twice_is_no_swish() -> None:
@@ -120,13 +120,17 @@ def test_odd_channels_inside_are_found_and_their_twin_has_fewer() -> None:
     net = SmallNetwork(IMAGE)
     x = net.convolution(net.convolution(net.x, 17), 17, depthwise=True)
     graph = net.graph(net.mean(net.convolution(x, 32)))
-    places = list(odd_channels(graph))
-    assert [place.site.nodes[0].code for place in places] == ["CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D"]
-    assert {place.title for place in places} == {"17 channels where 16 would do"}
+    suggestions = list(odd_channels(graph))
+    assert [suggestion.site.nodes[0].code for suggestion in suggestions] == [
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "CONV_2D",
+    ]
+    assert {suggestion.title for suggestion in suggestions} == {"17 channels where 16 would do"}
     shapes = []
-    for place in places:
-        assert place.twin is not None
-        (node,) = place.twin.nodes
+    for suggestion in suggestions:
+        assert suggestion.twin is not None
+        (node,) = suggestion.twin.nodes
         shapes.append(tuple(graph.tensors[index].shape for index in (*node.inputs, *node.outputs)))
         kernel = graph.tensors[node.inputs[1]].quantization
         assert kernel is not None and len(kernel.scales) == graph.tensors[node.outputs[0]].shape[3]
@@ -147,8 +151,8 @@ def test_bilinear_resizing_that_can_be_had_cheaper_is_found() -> None:
         net = SmallNetwork((1, 8, 8, 16))
         # Resizing keeps scale and zero point, so it reads what has those of its result.
         x = net.convolution(net.x, 16)
-        places = list(resizes(net.graph(net.resized(x, size, size))))
-        assert [form.name for place in places for form in place.site.forms] == forms
+        suggestions = list(resizes(net.graph(net.resized(x, size, size))))
+        assert [form.name for suggestion in suggestions for form in suggestion.site.forms] == forms
 
 
 def test_a_half_without_half_pixel_centres_takes_every_other_pixel_and_is_no_average() -> None:

@@ -11,17 +11,17 @@ from deploy.advising.full import full_hints, network_costs, reconciled
 from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.advising.time_limit import TimeLimit
-from deploy.bounded_process import run
 from deploy.compiling.compile_options import CompileOptions, compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.optimizing.context import Context
+from deploy.processes.supervisor import run
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
 
 @pytest.fixture(scope="module")
 def options() -> CompileOptions:
-    return compile_options(npu_config("U55-128"))
+    return compile_options(npu_named("U55-128"))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def network_of(size: int) -> Model:
 
 
 def test_the_largest_input_that_fits_is_found_and_the_next_does_not_fit() -> None:
-    options = compile_options(npu_config("U55-128"), sram_limit="128K")
+    options = compile_options(npu_named("U55-128"), sram_limit="128K")
     taken = costs(network_of(32), options).sram_bytes or 0
     built: list[int] = []
 

@@ -9,28 +9,28 @@ from deploy.advising import quick
 from deploy.advising.documents import Costs, Hint, ordered
 from deploy.advising.quick import candidates, quick_hints, telling
 from deploy.advising.time_limit import TimeLimit
-from deploy.bounded_process import Ended, run
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions
+from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.compiler import VELA, Compiler
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import Ended, run
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
 
-def vela_options(npu: str = "U55-128") -> VelaOptions:
-    config = npu_config(npu)
-    return VelaOptions(config, config.system_config, config.memory_mode)
+def options_of(npu: str = "U55-128") -> CompileOptions:
+    return compile_options(npu_named(npu))
 
 
 def hints_of(model: Model, npu: str = "U55-128") -> dict[str, Hint]:
-    found = quick_hints(candidates(Graph(model)), vela_options(npu), optimize="deploy optimize it")
+    found = quick_hints(candidates(Graph(model)), options_of(npu), optimize="deploy optimize it")
     return {hint.title: hint for hint in found}
 
 
 def cycles_of(model: Model, *operators: int) -> int:
     """What Vela estimates of some operators of a small network that is compiled by itself."""
-    layers = vela.compile_bytes(model.content, vela_options(), source="it").layers
+    layers = VELA.compile(model, options_of()).layers
     return sum(layer.number("Op Cycles") for layer in layers if layer.source_operator in operators)
 
 
@@ -110,9 +110,9 @@ def test_no_hint_is_made_of_what_wins_nothing() -> None:
     x = net.convolution(net.convolution(net.x, 8), 25, kernel=1)
     model = net.model(net.mean(net.convolution(x, 8)))
     found = candidates(Graph(model))
-    assert found.sites and found.places
+    assert found.sites and found.suggestions
     for npu in ("U55-32", "U55-256", "U65-256"):
-        for hint in quick_hints(found, vela_options(npu), optimize="it"):
+        for hint in quick_hints(found, options_of(npu), optimize="it"):
             assert hint.worthwhile
             assert hint.saved("cpu_operators") > 0 or hint.saved("cycles") > 0
 
@@ -159,7 +159,7 @@ def test_without_candidates_vela_does_not_run() -> None:
     net = SmallNetwork((1, 8, 8, 16))
     found = candidates(net.graph(net.convolution(net.x, 64)))
     assert not found
-    assert quick_hints(found, vela_options(), optimize="it", run=refuses) == ()
+    assert quick_hints(found, options_of(), optimize="it", compiler=Compiler(refuses)) == ()
 
 
 def test_a_graph_that_is_too_large_to_look_through_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,4 +184,4 @@ def test_when_the_time_is_over_nothing_is_started_any_more() -> None:
     net = SmallNetwork((1, 8, 8, 3))
     found = candidates(net.graph(net.softmax(net.mean(net.convolution(net.x, 8)))))
     assert found
-    assert quick_hints(found, vela_options(), optimize="it", run=limit.run) == ()
+    assert quick_hints(found, options_of(), optimize="it", compiler=Compiler(limit.run)) == ()

@@ -105,9 +105,9 @@ def test_a_real_search_that_is_interrupted_and_killed_ends_as_one_that_was_not(t
 def test_without_the_charting_library_or_a_network_within_the_limit_it_says_so(
     in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from deploy.reporting import chart_library
+    from deploy.reporting.charts import library
 
-    monkeypatch.setattr(chart_library, "installed_version", lambda: None)
+    monkeypatch.setattr(library, "PACKAGE", "no-such-package-here")
     assert run(["search", *TINY, "--limit-cycles", "10"]) == 1
     printed = capsys.readouterr()
     assert printed.err.count("no chart") == 1

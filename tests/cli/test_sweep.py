@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from deploy.cli.main import run
-from deploy.compiling import vela
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.compiler import VELA
 from deploy.compiling.vela_config import installed_config
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow  # the model that is compiled is quantized by a fixture
@@ -57,12 +58,12 @@ def test_all_npus_make_a_table_and_files_with_labelled_figures(
 
 def test_a_point_is_what_the_vela_command_gives(model: Path, in_folder: Path) -> None:
     assert run(["sweep", str(model), "--npu", "U55-64,U65-512", "--json", "s.json", "--fresh", "-q"]) == 0
-    content = model.read_bytes()
+    source = tflite_model.read(model)
     for point in json.loads(Path("s.json").read_text())["points"]:
-        options = vela.VelaOptions(
-            npu_config(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
+        options = CompileOptions(
+            npu_named(point["npu"]), point["system_config"], point["memory_mode"], point["optimise"]
         )
-        compiled = vela.compile_bytes(content, options, source="model").compiled
+        compiled = VELA.compile(source, options).output.model
         assert point["compiled_sha256"] == hashlib.sha256(compiled).hexdigest()
 
 

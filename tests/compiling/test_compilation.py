@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from deploy.build_folder import BuildFolder
 from deploy.compiling.compilation import DoesNotFitError, compile_model
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.boards import default_board
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 
 FIGURES = {
@@ -34,7 +36,7 @@ FIGURES = {
 def build(path: Path, folder: Path, options: CompileOptions | None = None) -> BuildFolder:
     model = tflite_model.read(path)
     return compile_model(
-        model, options or compile_options(npu_config("U55-128")), folder, name=path.stem, source=path.name
+        model, options or compile_options(npu_named("U55-128")), folder, name=path.stem, source=path.name
     )
 
 
@@ -101,14 +103,14 @@ def test_float_inputs_and_outputs_run_on_the_cpu_and_the_document_says_so(
 
 @pytest.mark.parametrize("npu", ["U55-32", "U65-256", "U85-256"])
 def test_every_family_compiles(mlperf_tiny: dict[str, Path], tmp_path: Path, npu: str) -> None:
-    folder = build(mlperf_tiny["anomaly_detection"], tmp_path / "b", compile_options(npu_config(npu)))
+    folder = build(mlperf_tiny["anomaly_detection"], tmp_path / "b", compile_options(npu_named(npu)))
     assert folder.document.accelerator == f"ethos-{npu.lower()}"
     assert (value(folder, "dram_peak") > 0) is (npu != "U55-32")
     assert value(folder, "weights_original") > 200_000
 
 
 def test_with_sram_only_the_weights_count_as_sram(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
-    options = compile_options(npu_config("U55-128"), memory_mode="Sram_Only")
+    options = compile_options(npu_named("U55-128"), memory_mode="Sram_Only")
     folder = build(mlperf_tiny["image_classification"], tmp_path / "b", options)
     assert value(folder, "flash") == 0
     assert value(folder, "sram_peak") > 120_000
@@ -117,7 +119,7 @@ def test_with_sram_only_the_weights_count_as_sram(mlperf_tiny: dict[str, Path], 
 def test_more_sram_than_the_limit_is_refused_with_both_sizes_and_a_way_out(
     mlperf_tiny: dict[str, Path], tmp_path: Path
 ) -> None:
-    options = compile_options(npu_config("U55-128"), sram_limit="16K")
+    options = compile_options(npu_named("U55-128"), sram_limit="16K")
     with pytest.raises(
         BadInputError, match=r"takes \d+ bytes of SRAM .* more than --sram-limit of 16384"
     ) as caught:
@@ -131,10 +133,13 @@ def test_more_sram_than_the_board_has_is_refused(
     mlperf_tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No small real model takes 2 MB; the board is made smaller instead.
-    monkeypatch.setattr("deploy.compiling.fitting.CORSTONE_300_SRAM", 20_000)
+    board = default_board("U55")
+    assert board.hardware is not None
+    small = replace(board, hardware=replace(board.hardware, arena=replace(board.hardware.arena, size=20_000)))
+    monkeypatch.setattr("deploy.compiling.fitting.default_board", lambda family: small)
     with pytest.raises(BadInputError, match="more than the SRAM of Corstone-300 of 20000 bytes"):
         build(mlperf_tiny["image_classification"], tmp_path / "b")
-    generous = compile_options(npu_config("U55-128"), sram_limit="4M")
+    generous = compile_options(npu_named("U55-128"), sram_limit="4M")
     build(mlperf_tiny["image_classification"], tmp_path / "b", generous)
 
 
@@ -150,9 +155,7 @@ def test_a_failing_compile_leaves_the_old_build_folder_untouched(
     build(mlperf_tiny["anomaly_detection"], folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(BadInputError, match="--sram-limit"):
-        build(
-            mlperf_tiny["image_classification"], folder, compile_options(npu_config("U55-128"), sram_limit="16K")
-        )
+        build(mlperf_tiny["image_classification"], folder, compile_options(npu_named("U55-128"), sram_limit="16K"))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert list(tmp_path.iterdir()) == [folder]
 

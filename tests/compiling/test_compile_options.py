@@ -4,7 +4,7 @@ import pytest
 
 from deploy.compiling.compile_options import compile_options, parse_size
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 
 
 @pytest.mark.parametrize(
@@ -22,23 +22,23 @@ def test_anything_else_is_no_size(text: str | int) -> None:
 
 
 def test_the_npu_gives_the_defaults() -> None:
-    options = compile_options(npu_config("u65-256"))
+    options = compile_options(npu_named("u65-256"))
     assert (options.system_config, options.memory_mode) == ("Ethos_U65_High_End", "Dedicated_Sram_384KB")
     assert (options.optimise, options.sram_limit) == ("Performance", None)
 
 
 def test_a_system_without_dram_gets_a_memory_mode_that_fits() -> None:
-    assert compile_options(npu_config("U65-256"), system_config="Ethos_U65_Embedded").memory_mode == "Shared_Sram"
+    assert compile_options(npu_named("U65-256"), system_config="Ethos_U65_Embedded").memory_mode == "Shared_Sram"
 
 
 def test_a_memory_mode_that_was_asked_for_is_never_replaced() -> None:
     with pytest.raises(BadInputError, match="cannot be written"):
         compile_options(
-            npu_config("U65-256"), system_config="Ethos_U65_Embedded", memory_mode="Dedicated_Sram_384KB"
+            npu_named("U65-256"), system_config="Ethos_U65_Embedded", memory_mode="Dedicated_Sram_384KB"
         )
 
 
 def test_the_strategy_is_checked() -> None:
-    assert compile_options(npu_config("U55-32"), optimise="size").optimise == "Size"
+    assert compile_options(npu_named("U55-32"), optimise="size").optimise == "Size"
     with pytest.raises(BadInputError, match="choose Performance or Size"):
-        compile_options(npu_config("U55-32"), optimise="Speed")
+        compile_options(npu_named("U55-32"), optimise="Speed")

@@ -1,6 +1,5 @@
 """The real Vela, run through its command line."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -8,60 +7,43 @@ from pathlib import Path
 import pytest
 
 from deploy.compiling import vela
-from deploy.compiling.vela import VelaOptions, command_line
+from deploy.compiling.compile_options import CompileOptions, compile_options
+from deploy.compiling.compiler import VELA
+from deploy.compiling.vela import command_line
+from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig, npu_config
+from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import run as run_command
 from deploy.tflite import model as tflite_model
 
 
-def options(npu: NpuConfig, arena: int | None = None) -> VelaOptions:
-    return VelaOptions(npu, npu.system_config, npu.memory_mode, arena_cache_size=arena)
+def options(npu: str, limit: int | None = None) -> CompileOptions:
+    return compile_options(npu_named(npu), sram_limit=limit)
 
 
 def test_the_command_line_names_everything_and_never_show_cpu_operations() -> None:
-    words = command_line(options(npu_config("U65-512"), arena=1000), "m.tflite", "out")
+    words = command_line(options("U65-512", 1000), "m.tflite", "out")
     assert words[:3] == [sys.executable, "-m", "ethosu.vela"]
     text = " ".join(words)
     assert "--accelerator-config ethos-u65-512 --config Arm/vela.ini" in text
     assert "--system-config Ethos_U65_High_End --memory-mode Dedicated_Sram_384KB --optimise Performance" in text
     assert text.endswith("--arena-cache-size 1000")
     assert "--show-cpu-operations" not in words
+    words = command_line(options("U55-128"), "m.tflite", "out", allocator="LinearAlloc")
+    assert words[-2:] == ["--tensor-allocator", "LinearAlloc"] and "--arena-cache-size" not in words
 
 
 @pytest.mark.parametrize("name", ["U55-32", "U55-256", "U65-512", "U85-1024"])
 def test_a_model_is_compiled_for_every_family(mlperf_tiny: dict[str, Path], name: str) -> None:
-    content = mlperf_tiny["keyword_spotting"].read_bytes()
-    result = vela.compile_bytes(content, options(NPU_CONFIGS[name]), source="kws")
-    compiled = tflite_model.load(result.compiled)
-    assert [operator.code for operator in compiled.operators] == ["QUANTIZE", "ethos-u", "DEQUANTIZE"]
-    assert result.summary["nn_macs"] > 2_000_000  # type: ignore[operator]
-    assert sum(layer.number("Op Cycles") for layer in result.layers) == result.summary["cycles_total"]
-    assert all(layer.source_operator is not None for layer in result.layers)
-    assert {fallback.operator for fallback in result.fallbacks} >= {"QUANTIZE", "DEQUANTIZE"}
-    assert set(result.files) >= {"model_per-layer.csv", "model_debug.xml", vela.LOG_FILE}
-
-
-def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
-    mlperf_tiny: dict[str, Path],
-) -> None:
-    content, asked = mlperf_tiny["keyword_spotting"].read_bytes(), options(npu_config("U55-128"))
-    before = children()
-    with vela.starting() as run:
-        assert children() > before
-        ahead = vela.compile_bytes(content, asked, source="kws", run=run)
-        again = vela.compile_bytes(content, asked, source="kws", run=run)
-    assert children() == before
-    command = vela.compile_bytes(content, asked, source="kws")
-    assert ahead.compiled == again.compiled == command.compiled
-    assert ahead.layers == command.layers
-    with pytest.raises(BadInputError, match="damaged"), vela.starting() as run:
-        vela.compile_bytes(b"damaged", asked, source="damaged", run=run)
-    assert children() == before
-
-
-def children() -> set[str]:
-    """Processes that this one started and that have not been waited for."""
-    return set(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
+    compiled = VELA.compile(tflite_model.read(mlperf_tiny["keyword_spotting"]), options(name))
+    summary = compiled.output.summary
+    assert [operator.code for operator in compiled.model.operators] == ["QUANTIZE", "ethos-u", "DEQUANTIZE"]
+    assert summary["nn_macs"] > 2_000_000  # type: ignore[operator]
+    assert sum(layer.number("Op Cycles") for layer in compiled.layers) == summary["cycles_total"]
+    assert all(layer.source_operator is not None for layer in compiled.layers)
+    fallbacks = parse_fallbacks(compiled.output.log)
+    assert {fallback.operator for fallback in fallbacks} >= {"QUANTIZE", "DEQUANTIZE"}
+    assert set(compiled.output.files) >= {"model_per-layer.csv", "model_debug.xml", vela.LOG_FILE}
 
 
 def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
@@ -72,7 +54,7 @@ def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     for damaged in (content[:3000], b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 8):
         with pytest.raises(BadInputError, match=r"damaged: Vela (ended with status|was killed by)") as caught:
-            vela.compile_bytes(damaged, options(npu_config("U55-128")), source="damaged")
+            vela.compile_bytes(damaged, options("U55-128"), source="damaged", run=run_command)
         assert "Traceback" not in caught.value.message
     assert list(tmp_path.iterdir()) == []
 
@@ -81,4 +63,4 @@ def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkey
     monkeypatch.setattr(vela, "TIMEOUT_S", 0.01)
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     with pytest.raises(BadInputError, match="Vela took too long"):
-        vela.compile_bytes(content, options(npu_config("U55-128")), source="kws")
+        vela.compile_bytes(content, options("U55-128"), source="kws", run=run_command)

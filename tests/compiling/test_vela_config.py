@@ -4,11 +4,11 @@ import pytest
 
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import NPU_CONFIGS, npu_config
+from deploy.hardware.npus import npu_named, npus
 
 
 def test_every_npu_has_defaults_that_exist_and_go_together() -> None:
-    for npu in NPU_CONFIGS.values():
+    for npu in npus().values():
         check_combination(npu, npu.system_config, npu.memory_mode)
 
 
@@ -25,7 +25,7 @@ def test_inherited_sections_are_resolved() -> None:
 @pytest.mark.parametrize("memory", ["Dedicated_Sram", "Dedicated_Sram_256KB"])
 def test_dedicated_sram_on_u55_is_refused_with_what_fits(system: str, memory: str) -> None:
     with pytest.raises(BadInputError, match="arena would lie in OffChipFlash") as caught:
-        check_combination(npu_config("U55-128"), system, memory)
+        check_combination(npu_named("U55-128"), system, memory)
     assert "Sram_Only or Shared_Sram" in caught.value.hints[0]
 
 
@@ -42,5 +42,5 @@ def test_wrong_names_and_combinations_are_refused(
     npu: str, system: str, memory: str, message: str, hint: str
 ) -> None:
     with pytest.raises(BadInputError, match=message) as caught:
-        check_combination(npu_config(npu), system, memory)
+        check_combination(npu_named(npu), system, memory)
     assert hint in caught.value.hints[0]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deploy.compiling.vela_reports import Fallback, debug_table, parse_fallbacks, parse_layers, parse_summary
+from deploy.compiling.debug_database import DebugDatabase
+from deploy.compiling.vela_reports import Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
 
 LOG = """Tensor 'x' has a dynamic signature in axis 0. Setting shape axis 0 to 1 and proceeding.
 
@@ -61,7 +62,7 @@ def test_fallbacks_keep_odd_names_and_join_the_lines_of_a_reason() -> None:
 
 
 def test_layers_are_joined_with_the_index_of_their_source_operator() -> None:
-    layers = parse_layers(PER_LAYER, DEBUG)
+    layers = parse_layers(PER_LAYER, DebugDatabase(DEBUG).operations)
     assert [layer.source_operator for layer in layers] == [0, 0, 5]
     assert [layer.on_cpu for layer in layers] == [False, False, True]
     assert layers[0].number("Op Cycles") == 100
@@ -72,13 +73,19 @@ def test_layers_are_joined_with_the_index_of_their_source_operator() -> None:
     "debug", ["", DEBUG.replace('"c",0', '"d",0'), DEBUG.replace('9,2,2,"Relu","a,b",0\n', "")]
 )
 def test_layers_that_the_debug_database_does_not_match_stay_without_index(debug: str) -> None:
-    layers = parse_layers(PER_LAYER, debug)
+    layers = parse_layers(PER_LAYER, DebugDatabase(debug).operations)
     assert [layer.source_operator for layer in layers] == [None, None, None]
     assert layers[0].cells["MAC Count"] == 5000
 
 
-def test_a_table_that_is_not_there_is_empty() -> None:
-    assert debug_table(DEBUG, "queue") == []
+def test_names_that_the_two_files_write_differently_are_joined_by_their_numbers() -> None:
+    debug = DEBUG.replace('"op_cycles"\n', '"op_cycles","mac_count"\n').replace('"a,b",100', '"a""b",100,5000')
+    layers = parse_layers(PER_LAYER, DebugDatabase(debug).operations)
+    assert [layer.source_operator for layer in layers] == [0, 0, 5]
+
+
+def test_what_is_no_number_counts_as_none() -> None:
+    assert Layer({"Op Cycles": float("nan")}, None).number("Op Cycles") == 0
 
 
 def test_the_summary_becomes_numbers_and_text() -> None:

@@ -16,21 +16,21 @@ from deploy.chatter import silenced
 from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.hardware.npus import NPU_CONFIGS, NpuConfig
+from deploy.hardware.npus import Npu, modelled
 from deploy.judging.comparison import compare_outputs
-from deploy.judging.inputs import Sample, random_inputs
+from deploy.judging.inputs import random_inputs
 from deploy.judging.known_differences import summarise
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Sample, stacked, unstacked
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import stacked, unstacked
 
-NPUS = tuple(name for name, npu in NPU_CONFIGS.items() if npu.simulated)
+NPUS = tuple(npu.name for npu in modelled())
 INPUTS = 4
 
 
@@ -137,7 +137,7 @@ def _limits(array: NDArray[Any]) -> tuple[float, float]:
     return float(array.max()), float(array.min())
 
 
-def memory_modes(npu: NpuConfig) -> list[str]:
+def memory_modes(npu: Npu) -> list[str]:
     """The memory modes that Vela accepts for an NPU."""
     found = []
     for mode in installed_config().memories:
@@ -161,7 +161,7 @@ def run_network(name: str, path: Path, npus: tuple[str, ...] = NPUS, modes: int 
     network = Network(name, path)
     rows: list[Row] = []
     for npu_name in npus:
-        npu = NPU_CONFIGS[npu_name]
+        npu = npus()[npu_name]
         known: dict[str, Row] = {}
         for mode in memory_modes(npu)[:modes]:
             with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
@@ -179,7 +179,7 @@ def run_network(name: str, path: Path, npus: tuple[str, ...] = NPUS, modes: int 
     return rows
 
 
-def compile_quickly(path: Path, npu: NpuConfig, mode: str, folder: Path) -> tuple[Path, Path]:
+def compile_quickly(path: Path, npu: Npu, mode: str, folder: Path) -> tuple[Path, Path]:
     """Run Vela inside this process, which saves its start: hundreds of networks are compiled.
 
     Returns:
@@ -198,10 +198,10 @@ def compile_quickly(path: Path, npu: NpuConfig, mode: str, folder: Path) -> tupl
     return folder / f"{path.stem}_vela.tflite", folder / f"{path.stem}_debug.xml"
 
 
-def _row(network: Network, npu: NpuConfig, mode: str, compiled: Path, debug: Path) -> Row:
+def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> Row:
     row = Row(network.name, npu.name, mode, "error")
     try:
-        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         model = tflite_model.read(compiled)
         outputs = NpuInference(model, npu).run_batch(inputs, capture)
@@ -244,11 +244,11 @@ def _compare(row: Row, network: Network, answers: list[Sample]) -> None:
     row.mismatches, row.max_lsb = nearest or (0, 0.0)
 
 
-def walk_exact(network: Network, npu: NpuConfig, mode: str) -> Iterator[OperatorResult]:
+def walk_exact(network: Network, npu: Npu, mode: str) -> Iterator[OperatorResult]:
     """The operators of a network compared one by one, for tests of the comparison itself."""
     with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
         compiled, debug = compile_quickly(network.path, npu, mode, Path(folder))
-        capture = LayerCapture(network.model, read_debug_database(debug, network.model))
+        capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         outputs = NpuInference(tflite_model.read(compiled), npu).run_batch(inputs, capture)
         yield from walk(network.model, capture, inputs, outputs)

@@ -17,7 +17,7 @@ from corpus.random_networks import random_networks
 from corpus.real import real_networks
 from corpus.run import RANDOM_NETWORKS, networks_of, run_all
 from corpus.table import failing, pair_status, summary
-from deploy.hardware.npus import NPU_CONFIGS
+from deploy.hardware.npus import npus
 from deploy.tflite import model as tflite_model
 
 pytestmark = pytest.mark.tensorflow
@@ -80,7 +80,7 @@ def test_operators_on_the_cpu_between_operators_on_the_npu_share_its_arena() -> 
     assert set(found) == set(names)
     for name, path in found.items():
         with tempfile.TemporaryDirectory() as folder:
-            compiled, _ = compile_quickly(path, NPU_CONFIGS["U55-256"], "Shared_Sram", Path(folder))
+            compiled, _ = compile_quickly(path, npus()["U55-256"], "Shared_Sram", Path(folder))
             codes = [operator.code for operator in tflite_model.read(compiled).operators]
         first, last = codes.index("ethos-u"), len(codes) - codes[::-1].index("ethos-u") - 1
         assert any(code != "ethos-u" for code in codes[first:last]), (name, codes)
@@ -100,7 +100,7 @@ def test_streaming_networks_with_their_state_are_exact() -> None:
 def test_operator_by_operator_finds_nothing_in_an_exact_network(npu: str, mlperf_tiny: dict) -> None:
     """In cascades and fused operators, too: ResNet-8 has residual additions, stripes and a softmax."""
     network = Network("image_classification", mlperf_tiny["image_classification"])
-    results = list(walk_exact(network, NPU_CONFIGS[npu], "Shared_Sram"))
+    results = list(walk_exact(network, npus()[npu], "Shared_Sram"))
     assert len(results) >= 14
     assert [result for result in results if result.mismatches and not result.explained] == []
 

@@ -14,7 +14,7 @@ from guest import build_guest
 from simulator import COMMAND, UART_TO_STDOUT, alive, children, simulate
 
 from deploy.corstone.cli import run
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
 FOREVER = 'int main(void) { print("running\\n"); REG(NPU + 8) = 0xc; for (;;) { } }'
@@ -71,7 +71,7 @@ def test_what_a_user_gets_wrong_ends_with_status_2_and_a_message(words, message,
 
 
 def test_without_qemu_the_status_is_3_and_the_install_command_shown(capsys, tmp_path, monkeypatch):
-    runner = runner_path(npu_config("U55-128"))
+    runner = runner_path(npu_named("U55-128"))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["-a", str(runner)]) == 3
     assert "apt-get install qemu-system-arm" in capsys.readouterr().err
@@ -91,7 +91,7 @@ def test_a_qemu_that_cannot_start_the_machine_is_told_apart(
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert run(["-q", "-a", str(runner_path(npu_config("U55-128")))]) == status
+    assert run(["-q", "-a", str(runner_path(npu_named("U55-128")))]) == status
     assert message in capsys.readouterr().err
 
 
@@ -105,7 +105,7 @@ def test_a_qemu_that_is_too_old_is_refused(capsys, tmp_path, monkeypatch):
     )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert run(["-q", "-a", str(runner_path(npu_config("U55-128")))]) == 3
+    assert run(["-q", "-a", str(runner_path(npu_named("U55-128")))]) == 3
     assert "QEMU 6.2.0 is too old" in capsys.readouterr().err
 
 
@@ -240,7 +240,7 @@ def test_a_name_that_no_file_system_takes_is_refused(option, capsys):
 
 @pytest.mark.system
 def test_arms_executorch_runner_boots_to_its_own_message():
-    applications = runner_path(npu_config("U55-128")).parent.parent
+    applications = runner_path(npu_named("U55-128")).parent.parent
     (runner,) = applications.glob("inference_runner-sse-300-*-executorch-ethos-U55-*/mlek_inference_runner.axf")
     done = simulate("-a", runner, *UART_TO_STDOUT, "--timelimit", 60)
     assert done.status == 0

@@ -8,7 +8,7 @@ from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.errors import TargetError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
 pytestmark = pytest.mark.system
@@ -19,7 +19,7 @@ PLACES = [0x0007F000, 0x11000000, 0x010FFFF0, 0x20000000, 0x311FFFF0, 0x213FFFF0
 
 @pytest.fixture
 def machine():
-    with QemuProcess(locate_qemu(), [runner_path(npu_config("U55-128"))]) as process:
+    with QemuProcess(locate_qemu(), [runner_path(npu_named("U55-128"))]) as process:
         process.wait_ready()
         qtest = QtestConnection(process.channels["qtest"])
         yield process, qtest

@@ -10,20 +10,19 @@ from simulator import alive
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.errors import NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
-RUNNER = runner_path(npu_config("U55-128"))
+RUNNER = runner_path(npu_named("U55-128"))
 HOLD = """
 import sys, time
 from pathlib import Path
 from deploy.corstone import qemu, qemu_process
-if sys.argv[1] == "watchdog":
-    qemu_process._libc = None  # as on a system without PR_SET_PDEATHSIG
-process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[2])])
+from deploy.processes import guard
+process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[1])])
 process.wait_ready()
-print(process.pid, flush=True)
-if sys.argv[3] == "end":
+print(process.pid, guard._guard._shell.pid, flush=True)
+if sys.argv[2] == "end":
     process.end()
 else:
     time.sleep(60)
@@ -42,24 +41,22 @@ def wait_until_gone(pid):
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("way", ["kernel", "watchdog"])
-def test_qemu_dies_with_its_parent(way):
-    parent = subprocess.Popen([sys.executable, "-c", HOLD, way, RUNNER, "hold"], stdout=subprocess.PIPE)
-    pid = int(parent.stdout.readline())
+def test_qemu_dies_with_its_parent():
+    parent = subprocess.Popen([sys.executable, "-c", HOLD, RUNNER, "hold"], stdout=subprocess.PIPE)
+    pid, shell = map(int, parent.stdout.readline().split())
     assert alive(pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert wait_until_gone(pid)
+    assert wait_until_gone(shell)
 
 
 @pytest.mark.system
-def test_the_watchdog_ends_with_an_orderly_end():
-    done = subprocess.run(
-        [sys.executable, "-c", HOLD, "watchdog", RUNNER, "end"], capture_output=True, timeout=30, check=True
-    )
-    assert wait_until_gone(int(done.stdout))
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert f"kill -9 {int(done.stdout)}" not in found
+def test_what_guards_qemu_ends_with_an_orderly_end():
+    done = subprocess.run([sys.executable, "-c", HOLD, RUNNER, "end"], capture_output=True, timeout=30, check=True)
+    pid, shell = map(int, done.stdout.split())
+    assert wait_until_gone(pid)
+    assert not alive(shell)
 
 
 @pytest.mark.system

@@ -12,7 +12,7 @@ import pytest
 from simulator import UART_TO_STDOUT, simulate
 
 from deploy.corstone.links import create_links
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
 pytestmark = [pytest.mark.system, pytest.mark.tensorflow]
@@ -55,7 +55,7 @@ class Model:
     expected: np.ndarray
 
     def compiled(self, npu):
-        config = npu_config(npu)
+        config = npu_named(npu)
         folder = self.path.parent / npu
         words = ["--accelerator-config", config.accelerator, "--system-config", config.system_config]
         words += ["--memory-mode", config.memory_mode, "--output-dir", folder, self.path]
@@ -83,7 +83,7 @@ def model(tmp_path_factory):
 
 
 def run(model, model_file, tmp_path, npu="U55-128", macs=None, words=()):
-    config = npu_config(npu)
+    config = npu_named(npu)
     (tmp_path / "input.bin").write_bytes(model.given)
     done = simulate(
         *(

@@ -12,14 +12,16 @@ import pytest
 
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, CompileDocument, sha256_of_bytes
 from deploy.cli.main import run
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
+from deploy.judging.samples import stacked
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.operations import Operation
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import stacked
 
 INPUTS = 12
 
@@ -103,6 +105,6 @@ def _last_bias(model: Model, document: CompileDocument) -> int:
             start = max((address for address in copies if address <= place), default=None)
             found.append(place if operation.scales[0].region == 0 else copies[start] + place - start)
 
-    inference = NpuInference(model, npu_config(document.npu))
+    inference = NpuInference(model, npu_named(document.npu))
     inference.run_batch(stacked(random_inputs(model, 1).samples), observe)
     return found[-1]

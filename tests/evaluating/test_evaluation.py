@@ -2,17 +2,26 @@
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from evaluating.conftest import INPUTS, with_fault
 
-from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT, BuildFolder
+from deploy.build_folder import FLOAT_MODEL, BuildFolder
 from deploy.cli.main import run
-from deploy.errors import BadInputError
-from deploy.evaluating.document import EvaluationDocument, evaluation_path, read_evaluation
+from deploy.errors import BadInputError, TargetError
+from deploy.evaluating.documents import EvaluationDocument, evaluation_path
 from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
+from deploy.hardware.npus import npu_named
+from deploy.judging.answer import Answer
+from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Sample
+from deploy.reporting.data.build_documents import read_evaluation, read_quantization
+from deploy.verifying.host_session import HostSession
 
 
 def evaluated(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
@@ -206,6 +215,67 @@ def test_two_heads_with_labels_for_one_and_a_float_model_of_the_users(
     assert document(tiny_build).outputs[0].scores == output.scores
 
 
+class Answers:
+    """A target that answers as the NPU model does, until it fails; notices how it is used."""
+
+    batch = 5
+
+    def __init__(self, build: BuildFolder, fail_at: int | None = None) -> None:
+        self._host = HostSession(build.compiled_model, npu_named(build.document.npu))
+        self._fail_at = fail_at
+        self.origin = Origin(Platform(kind="board", executable="ttyNONE", version="", npu="U55-128"))
+        self.open = False
+        self.asked: list[int] = []
+
+    def __enter__(self) -> "Answers":
+        self.open = True
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.open = False
+
+    def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
+        assert self.open
+        self.asked.append(len(samples))
+        for index, answer in enumerate(self._host.answers(samples)):
+            if self._fail_at is not None and sum(self.asked[:-1]) + index == self._fail_at:
+                raise TargetError(f"input {index}: it crashed", log=["last words"])
+            yield answer
+
+
+def test_any_target_that_answers_can_be_evaluated_and_the_reference_is_asked_once_an_input(
+    residual_build: BuildFolder, residual_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    run_reference = ReferenceKernels.run
+
+    def counting(self: ReferenceKernels, inputs: Any) -> Any:
+        asked.append(inputs)
+        return run_reference(self, inputs)
+
+    monkeypatch.setattr(ReferenceKernels, "run", counting)
+    target, progress = Answers(residual_build), list[tuple[int, int]]()
+    options = EvaluateOptions(data=str(residual_data))
+    found = Evaluation(residual_build, options, target).run(lambda *done: progress.append(done))
+    assert (target.asked, target.open) == ([5, 5, 2], False)
+    assert len(asked) == INPUTS
+    assert progress[-1] == (INPUTS, INPUTS)
+    assert [score.correct for score in found.outputs[0].scores] == [INPUTS, INPUTS]
+    assert (found.platform.kind, found.firmware) == ("board", None)
+    figures = {figure.name: figure.label for figure in found.figures}
+    assert figures[f"accuracy_{found.outputs[0].name}"] == "measured"
+
+
+def test_a_target_that_fails_in_a_later_batch_names_where_it_was_and_is_closed(
+    residual_build: BuildFolder, residual_data: Path
+) -> None:
+    target = Answers(residual_build, fail_at=6)
+    with pytest.raises(TargetError, match="of the inputs from 5 on: input 1: it crashed") as caught:
+        Evaluation(residual_build, EvaluateOptions(data=str(residual_data)), target).run()
+    assert caught.value.log == ("last words",)
+    assert not target.open
+
+
 @pytest.mark.system
 def test_a_whole_machine_gives_the_same_counts(
     residual_build: BuildFolder, residual_data: Path, capsys: pytest.CaptureFixture[str]
@@ -226,7 +296,6 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     from deploy import zoo
     from deploy.models.multihead_mobilenetv3 import evaluate, fashion_mnist
     from deploy.quantizing.quantization import Quantized
-    from deploy.reporting.documents import read_quantization
     from deploy.tflite import model as tflite_model
 
     images, labels = fashion_mnist.test_inputs(200)
@@ -234,9 +303,9 @@ def test_the_demo_network_counts_as_its_own_evaluation_does(
     evaluated(capsys, 0, demo_build.path, "--data", "test.npz", "--labels", "labels.json", "-q")
     found = document(demo_build)
     assert found.float_model == str(demo_build.float_model)
-    quantized = Quantized(
-        tflite_model.read(demo_build.source), read_quantization(demo_build.path / QUANTIZE_DOCUMENT)
-    )
+    quantization = read_quantization(demo_build)
+    assert quantization is not None
+    quantized = Quantized(tflite_model.read(demo_build.source), quantization)
     network = zoo.network("multihead-mobilenetv3")
     floats, reference = (
         evaluate.classify_float(network.model, images),

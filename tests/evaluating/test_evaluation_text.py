@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from deploy.evaluating.document import EvaluationDocument
+from deploy.evaluating.documents import EvaluationDocument
 from deploy.evaluating.heads import Head
 from deploy.evaluating.scoring import Tally
-from deploy.evaluating.text import print_evaluation
-from deploy.judging.verdict import Platform
+from deploy.judging.origin import Platform
+from deploy.reporting.text.evaluation import print_evaluation
 
 
 @pytest.fixture

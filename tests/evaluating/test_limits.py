@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.evaluating.document import Contestant, OutputEvaluation
+from deploy.evaluating.documents import Contestant, OutputEvaluation
 from deploy.evaluating.heads import Head
 from deploy.evaluating.limits import Limits, broken_limits, parse_limits
 from deploy.evaluating.scoring import Tally

@@ -14,10 +14,11 @@ from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.evaluating import sources
 from deploy.evaluating.heads import Head, heads_of
-from deploy.evaluating.labelled_data import InputDigest, LabelledData, Request
+from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.judging.inputs import load_inputs
 from deploy.judging.labels import load_labels
+from deploy.judging.samples import SampleDigest
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 
@@ -94,9 +95,9 @@ def test_labels_may_come_in_a_file_of_their_own_and_win(model: Model, head: Head
 def test_the_digest_is_that_of_a_verdict_on_the_same_inputs(model: Model, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", image=pixels(7), labels=np.zeros(7, np.uint8))
     np.savez(tmp_path / "i.npz", image=pixels(7))
-    digest = InputDigest()
+    digest = SampleDigest()
     for batch in sources.load(request(model, tmp_path / "d.npz"), model).batches(3):
-        digest.add(batch)
+        digest.add(batch.samples)
     assert digest.hexdigest() == load_inputs(tmp_path / "i.npz", model).sha256
 
 

@@ -2,6 +2,7 @@
 #include "ethosu_driver.h"
 #include "ethosu_message.h"
 #include "ethosu_registers.h"
+#include "ethosu_system.h"
 
 static uint32_t (*on_read)(uint32_t offset);
 static void (*on_write)(uint32_t offset, uint32_t value);
@@ -33,20 +34,32 @@ void ethosu_register_write(uintptr_t base, uint32_t offset, uint32_t value)
     on_write(offset, value);
 }
 
-uint32_t ethosu_platform_milliseconds(void)
+uint32_t ethosu_system_milliseconds(void)
 {
     return on_time();
 }
 
-void ethosu_platform_wait_for_interrupt(struct ethosu_driver *waiting)
+void ethosu_system_wait(const volatile bool *done)
 {
-    (void)waiting;
+    (void)done;
     on_wait();
 }
 
-void ethosu_platform_clean_and_invalidate(const void *address, size_t bytes)
+void ethosu_system_clean_and_invalidate(const void *address, size_t bytes)
 {
     on_clean((uintptr_t)address, bytes);
+}
+
+void ethosu_inference_begin(struct ethosu_driver *running, void *user_arg)
+{
+    (void)running;
+    (void)user_arg;
+}
+
+void ethosu_inference_end(struct ethosu_driver *running, void *user_arg)
+{
+    (void)running;
+    (void)user_arg;
 }
 
 struct ethosu_driver *harness_driver(void)

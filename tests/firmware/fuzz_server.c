@@ -6,6 +6,7 @@
 
 #include "frame.h"
 #include "network.h"
+#include "protocol.h"
 #include "server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);

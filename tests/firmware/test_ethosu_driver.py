@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from host_compiler import FIRMWARE, HERE, compile_for_host
 
+from deploy.npu import NpuError, parse_payload
 from deploy.npu import registers as reg
 from deploy.npu.architecture import Architecture
 from deploy.npu.registers import RegisterFile
@@ -101,7 +102,7 @@ class Rig:
     def actions(self, stream: list[int] | None = None, config: int | None = None) -> list[int]:
         """A payload as Vela writes it: configuration, NOPs up to the alignment, command stream."""
         stream = DMA if stream is None else stream
-        config = self.npu.config_word if config is None else config
+        config = self.npu.read(reg.CONFIG) if config is None else config
         return [COP1, 1, config, 0x10066001, 5, 5, 5, 2 | len(stream) << 16, *stream]
 
     def invoke(
@@ -309,6 +310,8 @@ def test_a_stream_that_the_npu_cannot_parse_is_reported(rig: Rig) -> None:
         ([COP1, 9, 5], "word 1 is 0x00000009"),
         ([COP1, 5, 2 | 100 << 16, 0], "word 2 is"),
         ([COP1, 5, 2, 0], "word 2 is"),
+        ([COP1, 5, 5, 2 | 1 << 16, 0xFFFF0000, 9], "word 5 is 0x00000009"),
+        ([COP1, 5, 5, 2 | 1 << 16, 0xFFFF0000, 5, 2 | 1 << 16, 0xFFFF0000], "word 6 is 0x00010002"),
     ],
 )
 def test_a_damaged_payload_is_refused_at_the_word_concerned(rig: Rig, words: list[int], expected: str) -> None:
@@ -316,6 +319,35 @@ def test_a_damaged_payload_is_refused_at_the_word_concerned(rig: Rig, words: lis
     assert rig.invoke(words) == -1
     assert expected in rig.message
     assert reg.CMD_RUN not in rig.value_written(reg.CMD)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        [],
+        [5],
+        [0],
+        [9],
+        [2],
+        [2 | 5 << 16, 1],
+        [2 | 1 << 16, 0xFFFF0000],
+        [1, 0x1807, 0x10066001],
+        [1, 0x3008, 0x10066001],
+        [1, 0x1807],
+    ],
+)
+@pytest.mark.parametrize("streams", [0, 1])
+def test_driver_and_parser_take_and_refuse_the_same_payloads(rig: Rig, streams: int, tail: list[int]) -> None:
+    rig.init()
+    head = rig.actions() if streams else [COP1, 1, rig.npu.read(reg.CONFIG), 0x10066001]
+    block = rig.payload([*head, *tail])
+    taken = rig.c.ethosu_check_payload(rig.c.harness_driver(), block.ctypes.data, block.size) == 0
+    try:
+        parse_payload(block.tobytes())
+    except NpuError:
+        assert not taken
+    else:
+        assert taken
 
 
 def test_a_command_stream_off_its_alignment_is_refused(rig: Rig) -> None:

@@ -9,7 +9,7 @@ import pytest
 from host_compiler import FIRMWARE, HERE, compile_for_host
 from make_vectors import VECTORS, vectors
 
-from deploy.targets.protocol import FrameReader, encode
+from deploy.targets.frames import FrameReader, encode
 
 _DOCUMENT = json.loads(VECTORS.read_text(encoding="utf-8"))
 CAPACITY: int = _DOCUMENT["capacity"]

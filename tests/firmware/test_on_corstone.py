@@ -18,12 +18,14 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import TargetError
 from deploy.firmware_project.firmware_build import build_project, npu_firmware, write_project
-from deploy.hardware.npus import npu_config
-from deploy.judging.inputs import Sample, random_inputs
+from deploy.hardware.npus import npu_named
+from deploy.judging.build_models import read_models
+from deploy.judging.inputs import random_inputs
+from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
-from deploy.targets.firmware_target import Expectations, FirmwareTarget
-from deploy.targets.target_run import read_models
+from deploy.targets.expectations import Expectations
+from deploy.targets.firmware_target import FirmwareTarget
 from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]
@@ -47,7 +49,7 @@ def failure(
     expected: Expectations | None = None,
     timeout_s: float = 30.0,
 ) -> TargetError:
-    simulator = simulator or find(npu_config("U55-128"), "open")
+    simulator = simulator or find(npu_named("U55-128"), "open")
     target = FirmwareTarget(simulator, firmware, expected or expectations(build), macs=macs, timeout_s=timeout_s)
     with pytest.raises(TargetError) as caught:
         list(target.answers(samples(build, 3), 1))
@@ -57,7 +59,7 @@ def failure(
 def faulty(fault: str) -> Simulator:
     """The open Corstone-300 with an NPU that has a fault."""
     command = (sys.executable, str(HERE / "faulty_corstone.py"), fault)
-    return dataclasses.replace(find(npu_config("U55-128"), "open"), command=command)
+    return dataclasses.replace(find(npu_named("U55-128"), "open"), command=command)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def impatient(small_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize("name", ["U55-128", "U65-256"])
 def test_one_boot_answers_many_inputs_as_the_host_model_does(request: pytest.FixtureRequest, name: str) -> None:
     build: BuildFolder = request.getfixturevalue("small_build" if name == "U55-128" else "u65_build")
-    npu = npu_config(name)
+    npu = npu_named(name)
     given = samples(build, 20)
     target = FirmwareTarget(
         find(npu, "open"), npu_firmware(build), expectations(build), macs=npu.macs, timeout_s=60
@@ -104,7 +106,7 @@ def test_an_elf_of_ones_own_that_speaks_the_protocol_works(small_build: BuildFol
 
 
 def test_an_elf_without_the_protocol_gets_told_so(small_build: BuildFolder) -> None:
-    runner = runner_firmware.runner_path(npu_config("U55-128"))
+    runner = runner_firmware.runner_path(npu_named("U55-128"))
     words = ["run-fvp", str(small_build.path), "--firmware", str(runner), "--fvp", "open", "--timeout", "4", "-q"]
     assert run(words) == 4
     error = failure(small_build, runner, timeout_s=4)
@@ -179,7 +181,7 @@ def test_a_target_that_is_reset_in_the_middle_is_noticed(small_build: BuildFolde
 
 def test_a_simulator_that_dies_is_reported(small_build: BuildFolder) -> None:
     simulator = dataclasses.replace(
-        find(npu_config("U55-128"), "open"), command=(sys.executable, "-c", "print('out of licences'); exit(7)")
+        find(npu_named("U55-128"), "open"), command=(sys.executable, "-c", "print('out of licences'); exit(7)")
     )
     error = failure(small_build, npu_firmware(small_build), simulator=simulator)
     assert "the simulator ended in the middle of the work (exit status 7)" in error.message
@@ -200,7 +202,7 @@ def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, na
 
 
 def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_build: BuildFolder) -> None:
-    simulator = find(npu_config("U55-128"), "open")
+    simulator = find(npu_named("U55-128"), "open")
     firmware = npu_firmware(small_build)
     target = FirmwareTarget(simulator, firmware, expectations(small_build), macs=128, timeout_s=30)
     answers = target.answers(samples(small_build, 50), 1)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.errors import TargetError
-from deploy.targets.protocol import FrameReader, TensorEntry, parse_error, parse_hello, parse_result
+from deploy.targets.frames import FrameReader
+from deploy.targets.protocol import TensorEntry, parse_error, parse_hello, parse_result
 
 OUTPUT = TensorEntry("out", "int8", (2, 3), 6, 0.5, -1)
 

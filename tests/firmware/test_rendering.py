@@ -14,7 +14,7 @@ from test_c_identifiers import HOSTILE
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.firmware_project.firmware_build import write_project
-from deploy.firmware_project.firmware_network import SRAM_BYTES, read_network
+from deploy.firmware_project.firmware_network import read_network
 from deploy.firmware_project.rendering import render_project, resolver_calls
 
 
@@ -155,7 +155,9 @@ def test_an_arena_that_does_not_fit_is_refused_on_the_host(small_build: BuildFol
 
     from deploy.firmware_project.firmware_network import _check_memory
 
-    network = replace(read_network(small_build), scratch_bytes=SRAM_BYTES, planned_bytes=SRAM_BYTES)
+    network = read_network(small_build)
+    whole = network.hardware.arena.size
+    network = replace(network, scratch_bytes=whole, planned_bytes=whole)
     with pytest.raises(BadInputError, match=r"bytes of SRAM in memory mode Shared_Sram, Corstone-300 has 2097152"):
         _check_memory(network)
 

@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError, TargetError
+from deploy.judging.build_models import read_models
+from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_link import FirmwareLink
-from deploy.targets.firmware_target import BoardTarget, Expectations
-from deploy.targets.protocol import Type, encode, packed
-from deploy.targets.target_run import read_models
+from deploy.targets.firmware_target import BoardTarget
+from deploy.targets.frames import encode
+from deploy.targets.protocol import Type, packed
 
 IMAGE = np.arange(256, dtype=np.int8).reshape(1, 8, 8, 4)
 
@@ -289,7 +291,7 @@ def test_a_port_that_does_not_exist_is_one_message() -> None:
 
 
 def fuzz_sources(project: Path) -> list[Path]:
-    names = ("server.c", "frame.c", "crc32.c", "message.c")
+    names = ("server.c", "notice.c", "frame.c", "crc32.c", "message.c")
     return [
         HERE / "fuzz_server.c",
         HERE / "server_harness.c",

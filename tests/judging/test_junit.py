@@ -9,7 +9,8 @@ from deploy.build_folder import Figure
 from deploy.cli.main import run
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.junit import junit_xml
-from deploy.judging.verdict import Platform, Verdict
+from deploy.judging.origin import Platform
+from deploy.judging.verdict import Verdict
 
 
 def verdict(**changes: object) -> Verdict:

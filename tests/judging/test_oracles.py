@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.forked import fatal_signal
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import OptimisedKernels, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
@@ -75,17 +74,3 @@ def test_the_optimised_kernels_are_other_kernels(mlperf_tiny: dict[str, Path]) -
         [expected], [found] = reference.run(sample).values(), optimised.run(sample).values()
         differ += int((expected != found).sum())
     assert differ > 0
-
-
-def test_a_call_that_aborts_is_named_by_its_signal_and_one_that_raises_is_not() -> None:
-    import os
-
-    assert fatal_signal(os.abort, timeout_s=10) == "SIGABRT"
-    assert fatal_signal(lambda: 1 / 0, timeout_s=10) is None
-
-
-def test_a_call_that_never_ends_is_killed() -> None:
-    import time
-
-    with pytest.raises(TimeoutError):
-        fatal_signal(lambda: time.sleep(60), timeout_s=0.2)

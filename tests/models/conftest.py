@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from deploy import zoo
-from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.compiling.compiler import VELA, Compiled
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing.quantization import Quantized
-from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 
@@ -28,18 +27,16 @@ class OnNpu:
 
     quantized: Quantized
 
-    def compiled(self, npu: str) -> vela.VelaResult:
-        options = compile_options(npu_config(npu))
-        asked = vela.VelaOptions(options.npu, options.system_config, options.memory_mode, options.optimise)
-        return vela.compile_bytes(self.quantized.model.content, asked, source="network")
+    def compiled(self, npu: str) -> Compiled:
+        return VELA.compile(self.quantized.model, compile_options(npu_named(npu)))
 
     def operators(self, npu: str) -> list[str]:
         """What Vela left of the network: one ``ethos-u`` where all of it runs on the NPU."""
-        return [op.code for op in tflite_model.load(self.compiled(npu).compiled).operators]
+        return [op.code for op in self.compiled(npu).model.operators]
 
     def differences(self, npu: str, inputs: int = 1) -> dict[str, int]:
         """Output elements in which the NPU model differs from LiteRT's reference kernels, by output."""
-        target = NpuInference(tflite_model.load(self.compiled(npu).compiled), npu_config(npu))
+        target = NpuInference(self.compiled(npu).model, npu_named(npu))
         kernels = ReferenceKernels(self.quantized.model)
         (name,) = self.quantized.model.input_names().values()
         shape = self.quantized.document.inputs[0].shape

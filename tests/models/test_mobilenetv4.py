@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from deploy import zoo
-from deploy.compiling import vela
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
 from deploy.models.mobilenetv4.counting import parameters
 from deploy.models.mobilenetv4.predicted import predicted_layers
 from deploy.roofline import Layer, estimate, layers
-from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Model
 from deploy.verifying.npu_inference import NpuInference
 
@@ -228,11 +228,8 @@ def quantized(variant: str, size: int) -> Model:
 
 def refuse_difference(source: Model, npu_name: str) -> None:
     """Compile, and compare the NPU model with the reference kernels on noise, all black and all white."""
-    npu = npu_config(npu_name)
-    result = vela.compile_bytes(
-        source.content, vela.VelaOptions(npu, npu.system_config, npu.memory_mode), source="test"
-    )
-    compiled = tflite_model.load(result.compiled)
+    npu = npu_named(npu_name)
+    compiled = VELA.compile(source, compile_options(npu)).model
     assert [operator.code for operator in compiled.operators] == ["ethos-u"]
     inference, kernels = NpuInference(compiled, npu), ReferenceKernels(source)
     shape = source.input_tensors[0].shape

@@ -6,23 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
 from deploy.npu.stream.operations import (
+    NO_PADDING,
+    POINT,
     Activation,
     AddressRange,
-    ConvolutionOperation,
-    ElementwiseMode,
-    ElementwiseOperation,
     FeatureMap,
     Function,
     Kernel,
-    OperandScaling,
-    Padding,
-    PoolingMode,
-    PoolingOperation,
     Rounding,
     Scale,
     Upscale,
 )
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
 
 def feature_map(
@@ -77,9 +75,6 @@ def kernel(height: int = 1, width: int = 1, stride: int = 1, dilation: int = 1, 
     return Kernel(height, width, stride, stride, dilation, dilation, part)
 
 
-NO_PADDING = Padding(0, 0, 0, 0)
-
-
 def _common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
     return {
         "index": 0,
@@ -91,15 +86,15 @@ def _common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
         "rounding": Rounding.TFL,
         "scale": None,
         "block": (8, 8, 16),
+        "kernel": POINT,
+        "padding": NO_PADDING,
+        "upscale": Upscale.NONE,
     }
 
 
 def convolution(ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> ConvolutionOperation:
     values = _common(ifm, ofm, "NPU_OP_CONV") | {
         "depthwise": False,
-        "kernel": kernel(),
-        "padding": NO_PADDING,
-        "upscale": Upscale.NONE,
         "cores": 1,
         "weights": (AddressRange(0, 0, 0),),
         "scales": (AddressRange(0, 0, 0),),
@@ -108,13 +103,7 @@ def convolution(ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> Convolution
 
 
 def pooling(mode: PoolingMode, ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> PoolingOperation:
-    values = _common(ifm, ofm, "NPU_OP_POOL") | {
-        "mode": mode,
-        "kernel": kernel(),
-        "padding": NO_PADDING,
-        "upscale": Upscale.NONE,
-        "scale": Scale(1, 0),
-    }
+    values = _common(ifm, ofm, "NPU_OP_POOL") | {"mode": mode, "scale": Scale(1, 0)}
     return PoolingOperation(**(values | changes))
 
 

@@ -90,7 +90,7 @@ def victims() -> list[Victim]:
         constants = bytearray(np.arange(256, dtype=np.uint8).tobytes())
         lookup = _pooling(api, api.NpuPoolingOp.AVERAGE)
         lookup.activation = api.NpuActivation(api.NpuActivationOp.TABLE_LOOKUP)
-        table = api.NpuAddressRange(3 | 1 << 8, architecture.lut_address, 256)
+        table = api.NpuAddressRange(3 | 1 << 8, architecture.design.table_address, 256)
         operations = [
             _weighted(api, accelerator, False, constants),
             _weighted(api, accelerator, True, constants),

@@ -19,9 +19,14 @@ def test_config_words_are_the_ones_that_vela_writes(member: tuple[str, int], wor
     assert architecture_of(word) == Architecture(*member)
 
 
+def test_a_config_word_of_an_npu_that_is_not_modelled_names_it() -> None:
+    with pytest.raises(UnsupportedError, match="no model of Ethos-U85-256"):
+        architecture_of(0x20000118)
+
+
 def test_lookup_tables_fill_the_last_two_kilobytes_of_a_cores_shram() -> None:
-    assert Architecture("U55", 128).lut_address == 22 * 1024
-    assert Architecture("U65", 512).lut_address == 46 * 1024
+    assert Architecture("U55", 128).design.table_address == 22 * 1024
+    assert Architecture("U65", 512).design.table_address == 46 * 1024
 
 
 @pytest.mark.parametrize("member", [("U85", 256), ("U55", 512), ("U65", 128)])

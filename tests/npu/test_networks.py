@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deploy.chatter import silenced
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
@@ -33,7 +33,7 @@ class OptimizedKernels(ReferenceKernels):
 def compiled(source: Path, npu: str, folder: Path, options: tuple[str, ...] = ()) -> tflite_model.Model:
     from ethosu.vela import vela
 
-    accelerator = npu_config(npu).accelerator
+    accelerator = npu_named(npu).accelerator
     words = [str(source), "--accelerator-config", accelerator, "--output-dir", str(folder), *options]
     with silenced(), contextlib.suppress(SystemExit):
         vela.main(words)
@@ -65,7 +65,7 @@ def inputs_of(model: tflite_model.Model) -> dict[str, np.ndarray]:
 def largest_difference(source: Path, model: tflite_model.Model, npu: str, oracle: type[ReferenceKernels]) -> int:
     original = tflite_model.read(source)
     inputs = inputs_of(original)
-    outputs = NpuInference(model, npu_config(npu)).run_batch(inputs)
+    outputs = NpuInference(model, npu_named(npu)).run_batch(inputs)
     reference = oracle(original)
     worst = 0
     for sample in range(SAMPLES):
@@ -155,4 +155,4 @@ def test_a_model_for_another_npu_is_refused_naming_both(folder: Path, tmp_path: 
 
     model = compiled(converted(ALL[0], folder), "U55-64", tmp_path)
     with pytest.raises(BadInputError, match=r"compiled for Ethos-U55-64, not for Ethos-U55-128"):
-        NpuInference(model, npu_config("U55-128"))
+        NpuInference(model, npu_named("U55-128"))

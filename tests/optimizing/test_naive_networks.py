@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
-from deploy.optimizing.document import OptimizeDocument
+from deploy.optimizing.documents import OptimizeDocument
 from deploy.optimizing.optimization import optimize
 
 pytestmark = pytest.mark.tensorflow
@@ -23,7 +23,7 @@ def optimized(name: str, size: int, npu: str, tolerance: float) -> OptimizeDocum
     from optimizing import naive_networks
 
     model = naive_networks.quantized(getattr(naive_networks, name)(size))
-    options = compile_options(npu_config(npu))
+    options = compile_options(npu_named(npu))
     return optimize(model, options, random_inputs(model, 2), source=name, tolerance=tolerance).document
 
 

@@ -11,7 +11,7 @@ from optimizing.attention_network import attention_network, plain_network
 
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.optimizing import optimization
 from deploy.optimizing.context import Context
@@ -33,7 +33,7 @@ def wrong(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
 
 def optimized(model: Model, npu: str = "U55-128", **options: Any) -> Optimized:
     options = {"tolerance": 1.0, "source": "test", **options}
-    return optimize(model, compile_options(npu_config(npu)), random_inputs(model, 3), **options)
+    return optimize(model, compile_options(npu_named(npu)), random_inputs(model, 3), **options)
 
 
 def value(figures: tuple[Any, ...], name: str) -> float:
@@ -58,7 +58,7 @@ def test_attention_as_papers_write_it_takes_half_the_cycles_and_no_cpu(npu: str)
     assert sum(output.elements for output in document.npu_outputs) == 3 * 32
     assert all(output.mismatches == 0 for output in document.npu_outputs)
     # What the document says is what a compilation of the file says.
-    again = Context(result.model, "again", compile_options(npu_config(npu))).compiled(
+    again = Context(result.model, "again", compile_options(npu_named(npu))).compiled(
         tflite_model.load(result.model.content)
     )
     assert again.figure("total_cycles") == value(document.after, "total_cycles")
@@ -143,7 +143,7 @@ def test_models_for_u85_are_rewritten_without_an_npu_model() -> None:
 def test_a_compiled_model_is_refused() -> None:
     from deploy.optimizing.context import Context as Compiler
 
-    options = compile_options(npu_config("U55-128"))
+    options = compile_options(npu_named("U55-128"))
     compiled = Compiler(plain_network(), "test", options).compiled(plain_network()).model
     with pytest.raises(BadInputError, match="compiled by Vela already"):
         optimized(compiled)

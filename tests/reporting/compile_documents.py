@@ -1,11 +1,11 @@
-"""Small ``compile.json`` contents and candidates, written by hand, for comparisons of known outcome."""
+"""Small ``compile.json`` contents and figures of builds, written by hand, for comparisons of known outcome."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from deploy.build_folder import CompileDocument, Figure, Label, OperatorRecord
-from deploy.reporting.build_figures import Candidate
+from deploy.reporting.data.build_figures import BuildFigures
 
 
 def operator(
@@ -43,7 +43,7 @@ def figure(name: str, value: float, unit: str = "cycles", label: Label = "estima
     return Figure(name=name, value=value, unit=unit, label=label, source=source)
 
 
-def candidate(
+def build_figures(
     name: str, *figures: Figure, of: CompileDocument | None = None, inputs: dict[str, str] | None = None
-) -> Candidate:
-    return Candidate(name, of or document(), {item.name: item for item in figures}, inputs or {})
+) -> BuildFigures:
+    return BuildFigures(name, of or document(), {item.name: item for item in figures}, inputs or {})

@@ -18,7 +18,7 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.html_report import keep_verdict
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.tflite import model as tflite_model
 from deploy.verifying.verification import Verification, VerifyOptions
 
@@ -37,7 +37,7 @@ HOSTILE_NAMES = (
 
 def compiled(model: bytes, folder: Path, *, name: str, npu: str = "U55-128") -> BuildFolder:
     """Compile a model into ``folder``."""
-    options = compile_options(npu_config(npu))
+    options = compile_options(npu_named(npu))
     return compile_model(tflite_model.load(model), options, folder, name=name, source=f"{name}.tflite")
 
 

@@ -8,8 +8,8 @@ from reporting.conftest import ATTACK, HOSTILE_NAMES, Browser
 
 from deploy.advising.documents import AdviceDocument, Costs, Hint
 from deploy.build_folder import ADVICE_DOCUMENT, BuildFolder
-from deploy.reporting.advice_rows import hint_row
-from deploy.reporting.html import write_report
+from deploy.reporting.data.advice_rows import hint_row
+from deploy.reporting.pages.build import write_report
 
 HINTS = (
     Hint(

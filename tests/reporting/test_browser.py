@@ -4,8 +4,8 @@ import pytest
 from reporting.conftest import Browser
 
 from deploy.build_folder import BuildFolder
-from deploy.reporting.collecting import collect
-from deploy.reporting.html import write_report
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.pages.build import write_report
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ import pytest
 from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError
 from deploy.judging.verdict import Verdict
-from deploy.reporting.build_figures import candidate
-from deploy.reporting.documents import verdict_path
+from deploy.reporting.data.build_documents import verdict_path
+from deploy.reporting.data.build_figures import build_figures
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def keep(build: BuildFolder, command: str, inputs: int, accuracy: float, **field
 
 
 def test_sizes_are_measured_and_cycles_estimated(build: BuildFolder) -> None:
-    figures = candidate(build, "b").figures
+    figures = build_figures(build, "b").figures
     assert (figures["source_size"].value, figures["source_size"].label) == (
         build.source.stat().st_size,
         "measured",
@@ -58,7 +58,7 @@ def test_sizes_are_measured_and_cycles_estimated(build: BuildFolder) -> None:
 def test_of_several_verdicts_the_one_on_most_inputs_gives_the_accuracy(build: BuildFolder) -> None:
     keep(build, "run-fvp", 16, 0.75)
     keep(build, "run-board", 200, 0.5)
-    found = candidate(build, "b")
+    found = build_figures(build, "b")
     assert found.figures["accuracy_kind"].value == 0.5
     assert found.inputs["accuracy_kind"] == "run-board"
     assert found.figures["target_npu_active_cycles"].value == 7
@@ -69,7 +69,16 @@ def test_verdicts_of_another_compilation_do_not_count_and_damaged_documents_are_
     build: BuildFolder,
 ) -> None:
     keep(build, "run-fvp", 16, 0.75, model_sha256="other")
-    assert "accuracy_kind" not in candidate(build, "b").figures
+    assert "accuracy_kind" not in build_figures(build, "b").figures
     (build.path / "evaluate.json").write_text(json.dumps({"schema_version": 1}))
     with pytest.raises(BadInputError, match=r"evaluate\.json: cannot be read"):
-        candidate(build, "b")
+        build_figures(build, "b")
+
+
+def test_a_verdict_of_another_schema_version_is_refused(build: BuildFolder) -> None:
+    keep(build, "verify", 10, 0.5)
+    path = verdict_path(build, "verify")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
+    with pytest.raises(BadInputError, match=r"verify\.json: schema version 99, this deploy reads 1") as refused:
+        build_figures(build, "b")
+    assert list(refused.value.hints) == ["run `deploy verify` again, or remove the file"]

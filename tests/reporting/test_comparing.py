@@ -1,14 +1,14 @@
 """Builds side by side: differences, which way is better, and what does not compare."""
 
 import pytest
-from reporting.compile_documents import candidate, document, figure, operator
+from reporting.compile_documents import build_figures, document, figure, operator
 
-from deploy.reporting.comparing import compare, direction, letter
+from deploy.reporting.data.comparing import compare, direction, letter
 
 
 def test_less_is_better_for_costs_and_more_for_accuracy() -> None:
-    first = candidate("a", figure("total_cycles", 200), figure("accuracy_kind", 0.9, "1"))
-    second = candidate("b", figure("total_cycles", 150), figure("accuracy_kind", 0.8, "1"))
+    first = build_figures("a", figure("total_cycles", 200), figure("accuracy_kind", 0.9, "1"))
+    second = build_figures("b", figure("total_cycles", 150), figure("accuracy_kind", 0.8, "1"))
     comparison = compare([first, second])
     cycles, accuracy = comparison.row("total_cycles"), comparison.row("accuracy_kind")
     assert cycles and accuracy
@@ -35,8 +35,8 @@ def test_every_figure_has_a_direction(name: str, better: str) -> None:
 
 
 def test_a_rise_from_zero_has_no_percent_and_equal_values_are_the_same() -> None:
-    zero = candidate("a", figure("cpu_operators", 0, "operators"), figure("flash", 5, "bytes"))
-    some = candidate("b", figure("cpu_operators", 2, "operators"), figure("flash", 5, "bytes"))
+    zero = build_figures("a", figure("cpu_operators", 0, "operators"), figure("flash", 5, "bytes"))
+    some = build_figures("b", figure("cpu_operators", 2, "operators"), figure("flash", 5, "bytes"))
     comparison = compare([zero, some])
     operators, flash = comparison.row("cpu_operators"), comparison.row("flash")
     assert operators and flash
@@ -45,7 +45,7 @@ def test_a_rise_from_zero_has_no_percent_and_equal_values_are_the_same() -> None
 
 
 def test_a_figure_that_one_build_lacks_is_shown_without_a_difference() -> None:
-    comparison = compare([candidate("a"), candidate("b", figure("accuracy_kind", 0.8, "1", "simulated"))])
+    comparison = compare([build_figures("a"), build_figures("b", figure("accuracy_kind", 0.8, "1", "simulated"))])
     row = comparison.row("accuracy_kind")
     assert row
     assert [cell.value for cell in row.cells] == [None, 0.8]
@@ -54,14 +54,16 @@ def test_a_figure_that_one_build_lacks_is_shown_without_a_difference() -> None:
 
 
 def test_every_build_is_compared_with_the_first() -> None:
-    builds = [candidate(name, figure("flash", value, "bytes")) for name, value in (("a", 10), ("b", 12), ("c", 9))]
+    builds = [
+        build_figures(name, figure("flash", value, "bytes")) for name, value in (("a", 10), ("b", 12), ("c", 9))
+    ]
     row = compare(builds).row("flash")
     assert row
     assert [cell.difference for cell in row.cells] == [None, 2, -1]
 
 
 def test_other_settings_labels_inputs_and_cpu_operators_are_noted() -> None:
-    first = candidate(
+    first = build_figures(
         "a",
         figure("accuracy_kind", 0.9, "1", "measured", "200 inputs"),
         figure("flash", 1, "bytes"),
@@ -75,7 +77,7 @@ def test_other_settings_labels_inputs_and_cpu_operators_are_noted() -> None:
         versions={"ethos-u-vela": "5.1.0"},
         source_sha256="other",
     )
-    second = candidate(
+    second = build_figures(
         "b",
         figure("accuracy_kind", 0.9, "1", "simulated", "16 inputs"),
         figure("flash", 1, "bytes"),

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.judging.verdict import Prediction, Verdict
-from deploy.reporting.confusions import MAX_LABELS, confusions_of
-from deploy.reporting.output_charts import confusion_chart
+from deploy.reporting.charts.outputs import _confusion
+from deploy.reporting.data.confusions import MAX_LABELS, confusions_of
 
 
 def verdict_of(*predictions: Prediction) -> Verdict:
@@ -58,4 +58,4 @@ def test_every_input_is_counted_or_said_to_be_left_out(pairs: list[tuple[int, in
     assert sum(confusion.counts.values()) + confusion.left_out == len(pairs)
     assert len(confusion.labels) <= MAX_LABELS
     assert {label for pair in confusion.counts for label in pair} <= set(confusion.labels)
-    assert len(confusion_chart("c", confusion).spec["data"]["values"]) == len(confusion.counts)
+    assert len(_confusion("c", confusion).spec["data"]["values"]) == len(confusion.counts)

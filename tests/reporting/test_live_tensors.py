@@ -5,17 +5,15 @@ from pathlib import Path
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.compiling.debug_database import read_debug_database
-from deploy.compiling.vela_reports import debug_table
+from deploy.compiling.debug_database import DebugDatabase
 from deploy.npu.architecture import Architecture
-from deploy.npu.stream.decoder import decode
+from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
-from deploy.reporting.collecting import collect
-from deploy.reporting.content import LiveTensor, MemoryMap
-from deploy.reporting.documents import vela_file
-from deploy.reporting.live_tensors import memory_maps
-from deploy.tflite import model as tflite_model
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.live_tensors import memory_maps
+from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
+from deploy.tflite.npu_operators import npu_operators
 
 
 @pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
@@ -24,24 +22,18 @@ def test_every_feature_map_of_the_command_stream_lies_in_a_tensor_live_in_its_st
 ) -> None:
     build: BuildFolder = request.getfixturevalue(name)
     family, macs = build.document.npu.split("-")
-    source, compiled = tflite_model.read(build.source), tflite_model.read(build.compiled)
-    database = read_debug_database(next((build.path / "vela").glob("*_debug.xml")), source)
-    times = {
-        int(row["id"]): int(row["time_index"])
-        for row in debug_table(vela_file(build, "*_debug.xml"), "perf_debug")
-    }
+    compiled, commands = build.compiled_model, build.debug.commands
     memories = {memory.memory: memory for memory in collect(build).memories}
     # Region 1 is the arena, 2 the SRAM that a memory mode dedicates to the NPU.
     regions = {1: memories.get("DRAM", memories["SRAM"]), 2: memories["SRAM"]}
-    npu = next(operator for operator in compiled.operators if operator.code == "ethos-u")
-    stream = compiled.tensors[npu.inputs[0]].data
-    assert stream is not None
-    program = decode(parse_payload(stream.tobytes()).stream, Architecture(family, int(macs)))
+    npu = npu_operators(compiled)[0]
+    program = decode(parse_payload(npu.payload_bytes).stream, Architecture(family, int(macs)))
     checked = 0
     for operation in program.operations:
         if not isinstance(operation, BlockOperation):
             continue
-        step = times[database.commands[0, operation.offset].number]
+        step = commands[0, operation.offset].step
+        assert step is not None
         for feature_map in (operation.ifm, operation.ofm, getattr(operation, "ifm2", None)):
             if feature_map is None or feature_map.region == 0:
                 continue
@@ -101,10 +93,10 @@ def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
     ]
     head = "id,data_type,memory,usage,start_time,end_time,start_address,end_address,size,format,name"
     text = f'<table name="tensors">\n<![CDATA[\n{head}\n' + "\n".join(rows) + "\n]]></table>"
-    (memory,) = memory_maps(text, {}, {}, (), {})
+    (memory,) = memory_maps(DebugDatabase(text), {}, {}, (), {})
     assert [tensor.name for tensor in memory.tensors] == ["good"]
     assert (memory.peak, memory.clock) == (16, (0, 1, 2, 3, 4))
-    assert memory_maps("", {}, {}, (), {}) == ()
+    assert memory_maps(DebugDatabase(""), {}, {}, (), {}) == ()
 
 
 def test_an_operator_on_the_cpu_has_a_width_so_that_a_peak_of_its_own_is_seen(partly_on_cpu: BuildFolder) -> None:

@@ -2,7 +2,7 @@
 
 from reporting.compile_documents import document, operator
 
-from deploy.reporting.operator_changes import operator_changes, short_name
+from deploy.reporting.data.operator_changes import operator_changes
 
 
 def test_the_same_model_is_matched_by_index_and_only_differences_are_told() -> None:
@@ -55,11 +55,6 @@ def test_where_all_names_differ_the_sequence_of_types_is_matched() -> None:
     other = document(*(operator(i, type_, f"new_{i}") for i, type_ in enumerate(inserted)), source_sha256="other")
     (come,) = operator_changes(first, other)
     assert (come.change, come.type, come.after) == ("appeared", "MUL", 3)
-
-
-def test_short_names_lose_the_model_and_what_was_fused() -> None:
-    assert short_name("net/conv 1/add;net/conv_1/bias") == "conv_1/add"
-    assert short_name("out") == "out"
 
 
 def test_an_operator_that_only_changed_its_name_is_matched_by_what_runs_before_it() -> None:

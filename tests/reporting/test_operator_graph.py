@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.build_folder import BuildFolder
-from deploy.reporting import operator_graph as module
-from deploy.reporting.collecting import collect
-from deploy.reporting.graph_chart import graph_chart
-from deploy.reporting.operator_graph import _in_lanes, operator_graph
+from deploy.reporting.charts.graph import _graph
+from deploy.reporting.data import operator_graph as module
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.operator_graph import _in_lanes, operator_graph
 from deploy.tflite import model as tflite_model
 
 
@@ -53,4 +53,4 @@ def test_of_a_very_long_network_the_rest_is_counted(
     source = tflite_model.read(residual.source)
     graph = operator_graph(source, collect(residual).operators)
     assert graph.left_out == len(source.operators) - 5
-    assert graph_chart(graph).spec["height"] == 20 * len(graph.nodes)
+    assert _graph(graph).spec["height"] == 20 * len(graph.nodes)

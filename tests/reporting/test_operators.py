@@ -3,10 +3,11 @@
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.hardware.npus import npu_config
-from deploy.reporting.collecting import collect
-from deploy.reporting.operators import limit_of
-from deploy.reporting.schedule import MEMORIES, read_schedule
+from deploy.compiling.debug_database import DebugDatabase
+from deploy.hardware.npus import npu_named
+from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.operators import limit_of
+from deploy.reporting.data.schedule import MEMORIES, read_schedule
 
 BUILDS = pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
 
@@ -79,7 +80,7 @@ def test_ridge_points_are_mac_units_over_bandwidth(
 ) -> None:
     build: BuildFolder = request.getfixturevalue(name)
     roofs = {roof.memory: roof for roof in collect(build).roofs}
-    macs = npu_config(build.document.npu).macs
+    macs = npu_named(build.document.npu).macs
     assert set(roofs) == set(memories)
     for memory, rate in memories.items():
         assert roofs[memory].bytes_per_cycle == pytest.approx(rate, rel=1e-6)
@@ -92,7 +93,8 @@ def test_ridge_points_are_mac_units_over_bandwidth(
 
 
 def test_a_damaged_database_gives_no_schedule_and_no_error() -> None:
-    assert read_schedule("", MEMORIES) == {}
+    assert read_schedule(DebugDatabase(""), MEMORIES) == {}
     text = '<table name="perf">\n<![CDATA[\nid,source_id\n1,2\n]]></table>'
-    assert read_schedule(text, MEMORIES) == {}
-    assert read_schedule(text + '<table name="source">\n<![CDATA[\nid,ext_key\n2,x\n]]></table>', MEMORIES) == {}
+    assert read_schedule(DebugDatabase(text), MEMORIES) == {}
+    text += '<table name="source">\n<![CDATA[\nid,ext_key\n2,x\n]]></table>'
+    assert read_schedule(DebugDatabase(text), MEMORIES) == {}

@@ -3,15 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting.compile_documents import candidate, figure
+from reporting.compile_documents import build_figures, figure
 
 from deploy.errors import BadInputError
-from deploy.reporting.comparing import Comparison, compare
-from deploy.reporting.rules import apply_rules, parse_rules
+from deploy.reporting.data.comparing import Comparison, compare
+from deploy.reporting.data.rules import apply_rules, parse_rules
 
 
 def comparison(cycles: float = 200, accuracy: float = 0.9, flash: float = 1000, *, others: int = 1) -> Comparison:
-    first = candidate(
+    first = build_figures(
         "build/a",
         figure("total_cycles", 200),
         figure("flash", 1000, "bytes"),
@@ -19,7 +19,7 @@ def comparison(cycles: float = 200, accuracy: float = 0.9, flash: float = 1000, 
         figure("accuracy_kind", 0.9, "1", "simulated"),
         figure("accuracy_garment", 0.7, "1", "simulated"),
     )
-    second = candidate(
+    second = build_figures(
         "build/b",
         figure("total_cycles", cycles),
         figure("flash", flash, "bytes"),
@@ -112,14 +112,14 @@ def test_what_is_no_rule_is_refused_by_name(rules: str, message: str, hint: str)
 
 
 def test_a_figure_that_one_build_lacks_is_refused_with_that_build_and_a_way_to_get_it() -> None:
-    known = candidate("build/a", figure("accuracy_kind", 0.9, "1", "simulated"))
+    known = build_figures("build/a", figure("accuracy_kind", 0.9, "1", "simulated"))
     with pytest.raises(BadInputError) as caught:
-        apply_rules(compare([known, candidate("build/b")]), parse_rules("accuracy-1"))
+        apply_rules(compare([known, build_figures("build/b")]), parse_rules("accuracy-1"))
     assert caught.value.message == "--fail-on accuracy-1: build/b has no accuracy_kind"
     assert caught.value.hints == ("deploy evaluate build/b --data DATASET",)
     for rule in ("accuracy-1", "accuracy_kind-1"):
         with pytest.raises(BadInputError, match="no build has") as caught:
-            apply_rules(compare([candidate("a"), candidate("b")]), parse_rules(rule))
+            apply_rules(compare([build_figures("a"), build_figures("b")]), parse_rules(rule))
         assert caught.value.hints == ("deploy evaluate BUILD --data DATASET",)
 
 

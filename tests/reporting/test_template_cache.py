@@ -3,7 +3,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from deploy.reporting.template_cache import TemplateCache
+from deploy.reporting.pages.template_cache import TemplateCache
 
 SOURCE = "{% for name in names %}\n<{{ name }}>\n{% endfor %}\n"
 NAMES = ["a", "<b>"]

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from rewriting.small_graphs import SmallGraph
 
-from deploy import bounded_process
-from deploy.compiling import vela
-from deploy.hardware.npus import npu_config
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA, Compiler
+from deploy.hardware.npus import npu_named
+from deploy.processes import supervisor
 from deploy.rewriting.rewriting import find, put
 from deploy.rewriting.trial import Cost, costs, signature
 from deploy.tflite import model as tflite_model
 from deploy.tflite.graph import Graph
 from deploy.tflite.model import Model
 
-NPU = npu_config("U55-128")
-OPTIONS = vela.VelaOptions(NPU, NPU.system_config, NPU.memory_mode)
+OPTIONS = compile_options(npu_named("U55-128"))
 
 
 def two_maxima_and_a_mean() -> Model:
@@ -30,7 +30,7 @@ def two_maxima_and_a_mean() -> Model:
 
 
 def cycles(model: Model) -> int:
-    layers = vela.compile_bytes(model.content, OPTIONS, source="test").layers
+    layers = VELA.compile(model, OPTIONS).layers
     return sum(layer.number("Op Cycles") for layer in layers if not layer.on_cpu)
 
 
@@ -43,8 +43,8 @@ def test_costs_are_those_of_compilations_of_their_own() -> None:
     assert found.as_is == Cost(0, cycles(model))
     for number, form in enumerate(site.forms):
         alone = Graph(model)
-        place = find(alone)[0]
-        put(alone, place, place.forms[number])
+        other = find(alone)[0]
+        put(alone, other, other.forms[number])
         cost = found.forms[number]
         assert cost is not None
         assert cost.cycles == pytest.approx(cycles(alone.model()), rel=0.02), form.name
@@ -54,13 +54,13 @@ def test_sites_that_are_alike_are_tried_once_and_all_in_one_run() -> None:
     graph = Graph(two_maxima_and_a_mean())
     runs = []
 
-    def run(command: list[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+    def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         runs.append(tflite_model.read(folder / "model.tflite"))
-        return bounded_process.run(command, folder, timeout_s=timeout_s)
+        return supervisor.run(command, folder, timeout_s=timeout_s)
 
     sites = find(graph)
     assert len(sites) == 3
-    found = costs(graph, sites, OPTIONS, run=run)
+    found = costs(graph, sites, OPTIONS, Compiler(run))
     assert len(found) == 2
     assert len(runs) == 1
     assert sum(op.code == "REDUCE_MAX" for op in runs[0].operators) == 1
@@ -73,13 +73,13 @@ def test_what_vela_refuses_is_left_out_and_the_rest_is_told() -> None:
     graph = Graph(two_maxima_and_a_mean())
     sites = find(graph)
 
-    def run(command: list[str], folder: Path, *, timeout_s: float) -> bounded_process.Ended:
+    def run(command: list[str], folder: Path, *, timeout_s: float) -> supervisor.Ended:
         codes = [op.code for op in tflite_model.read(folder / "model.tflite").operators]
         if "MAX_POOL_2D" in codes:
-            return bounded_process.Ended(1, False, "no such form")
-        return bounded_process.run(command, folder, timeout_s=timeout_s)
+            return supervisor.Ended(1, False, "no such form")
+        return supervisor.run(command, folder, timeout_s=timeout_s)
 
-    found = costs(graph, sites, OPTIONS, run=run)
+    found = costs(graph, sites, OPTIONS, Compiler(run))
     maximum = found[signature(graph, sites[0] if sites[0].rule == "maximum over channels" else sites[1])]
     assert maximum.forms[0] is not None
     assert all(cost is None for cost in maximum.forms[1:])

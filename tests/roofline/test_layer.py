@@ -9,9 +9,9 @@ import pytest
 
 from deploy.errors import BadInputError
 from deploy.roofline.layer import layers, packed_bytes
-from deploy.roofline.windows import Window
 from deploy.tflite import model as tflite_model
 from deploy.tflite.model import Tensor
+from deploy.tflite.options import Window
 
 
 def weights(values: np.ndarray) -> Tensor:
@@ -120,5 +120,5 @@ def test_damaged_options_of_a_convolution_are_refused(tiny_tflite: Path) -> None
     options.Init(table.Bytes, table.Pos)
     offset = options._tab.Offset(8)  # stride_h, the third field
     content[table.Pos + offset : table.Pos + offset + 4] = (-1).to_bytes(4, "little", signed=True)
-    with pytest.raises(BadInputError, match="options of an operator are damaged"):
+    with pytest.raises(BadInputError, match=r"operator \d+ \(CONV_2D\).*damaged.*a window of"):
         layers(tflite_model.load(bytes(content)))

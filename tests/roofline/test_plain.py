@@ -9,7 +9,7 @@ import pytest
 from deploy.errors import BadInputError
 from deploy.roofline.layer import Layer
 from deploy.roofline.plain import RIDGE_POINTS, layer_time, model_time, sweep
-from deploy.roofline.windows import Window
+from deploy.tflite.options import Window
 
 
 def layer(macs: int, weight_bytes: int, activation_bytes: int) -> Layer:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import warm_process
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
+from deploy.processes import warm
 from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
 from deploy.searching.proxy import VALIDATION, Proxy
 from deploy.searching.space import block_space, width_space
@@ -22,11 +22,11 @@ IMAGES = np.random.default_rng(1).random((8, 28, 28, 1), dtype=np.float32)
 def test_both_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    npu, cache = npu_config("U55-128"), Cache(tmp_path)
+    npu, cache = npu_named("U55-128"), Cache(tmp_path)
     space = block_space(width_space(28).network((1, 1, 1)))
     network = space.network((0, 4, 3, 8, 7, 2))
     first = {name: oracle_of(name, npu, IMAGES, cache)(network) for name in ("vela", "roofline")}
-    warm_process.close_pools()
+    warm.close_pools()
     cycles = {name: next(f.value for f in figures if f.name == "total_cycles") for name, figures in first.items()}
     assert 1 / 1.3 < cycles["roofline"] / cycles["vela"] < 1.3
     assert {figure.label for figures in first.values() for figure in figures} == {"estimate"}
@@ -39,7 +39,7 @@ def test_both_oracles_agree_roughly_and_the_cache_answers_the_second_time(
     for name in ("vela", "roofline"):
         assert oracle_of(name, npu, IMAGES, cache)(network) == first[name]
     for other in (
-        VelaOracle(npu_config("U55-64"), IMAGES, cache),
+        VelaOracle(npu_named("U55-64"), IMAGES, cache),
         VelaOracle(npu, IMAGES, Cache(tmp_path / "b")),
     ):
         with pytest.raises(AssertionError, match="quantized again"):
@@ -53,7 +53,7 @@ def test_versions_are_those_that_figures_depend_on() -> None:
 
 def test_an_npu_that_the_roofline_does_not_cover_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="U85-256: the roofline covers"):
-        oracle_of("roofline", npu_config("U85-256"), IMAGES, Cache(tmp_path))
+        oracle_of("roofline", npu_named("U85-256"), IMAGES, Cache(tmp_path))
 
 
 def test_training_needs_the_data_set_and_as_many_images_as_there_are(tmp_path: Path) -> None:

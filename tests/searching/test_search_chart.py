@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 from search_script import Cheap, search, settings
 
-from deploy.searching import chart
+from deploy.reporting.charts import library
+from deploy.reporting.charts.search import charts
+from deploy.reporting.pages.search import render
+from deploy.reporting.text.search import print_search
 from deploy.searching.documents import Candidate, SearchResult
 from deploy.searching.state import SearchFolder
-from deploy.searching.text import print_result
 
 
 def found(folder: Path, trials: int = 30, **changed: object) -> tuple[SearchResult, list[Candidate]]:
@@ -22,13 +24,14 @@ def found(folder: Path, trials: int = 30, **changed: object) -> tuple[SearchResu
 
 def printed(result: SearchResult) -> str:
     stream = io.StringIO()
-    print_result(result, Console(file=stream, width=80, highlight=False, emoji=False, markup=False))
+    print_search(result, Console(file=stream, width=80, highlight=False, emoji=False, markup=False))
     return stream.getvalue()
 
 
 def test_every_trained_candidate_is_a_point_and_the_front_is_marked(tmp_path: Path) -> None:
     result, candidates = found(tmp_path)
-    spec = chart.pareto(result, candidates).spec
+    (chart,) = charts(result, candidates)
+    spec = chart.spec
     points = spec["data"]["values"]
     assert len(points) == sum(candidate.status == "trained" for candidate in candidates)
     optimal = {point["network"] for point in points if point["Pareto-optimal"] == "yes"}
@@ -38,13 +41,12 @@ def test_every_trained_candidate_is_a_point_and_the_front_is_marked(tmp_path: Pa
 
 
 def test_the_chart_is_drawn_and_the_page_asks_nothing_of_a_network(tmp_path: Path) -> None:
-    vl_convert = pytest.importorskip("vl_convert")
+    pytest.importorskip("vl_convert")
     result, candidates = found(tmp_path)
-    spec = {**chart.pareto(result, candidates).spec, "width": 400}
-    assert vl_convert.vegalite_to_svg(spec, vl_version="v6.1").count('aria-roledescription="point"') >= len(
-        result.front
-    )
-    page = chart.page(result, candidates)
+    (chart,) = charts(result, candidates)
+    drawn = library.svg({**chart.spec, "width": 400})
+    assert drawn.count('aria-roledescription="point"') >= len(result.front)
+    page = render(result, candidates, library.javascript())
     head, _, rest = page.partition('<script type="application/json" id="charts">')
     assert "http" not in head.replace("http-equiv", "")
     assert set(json.loads(rest.partition("</script>")[0])) == {"pareto"}

@@ -1,4 +1,4 @@
-"""The FVP's command line, word for word, for every board and release: compared with the files in tests/golden/fvp.
+"""The FVP's command line, word for word, for every FVP and release: compared with the files in tests/golden/fvp.
 
 A changed command line is a changed golden file: ``python tests/simulators/test_fvp_command.py`` writes them anew.
 """
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.hardware.boards import Board, Version, boards
-from deploy.simulators.fvp_command import DataFile, Dump, FvpRun, command_line
+from deploy.hardware.fvps import Fvp, Version, fvps
+from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "fvp"
 RUN = FvpRun(
@@ -17,22 +17,22 @@ RUN = FvpRun(
     macs=256,
     uart_file=Path("u.log"),
     data=(DataFile(Path("m"), 0x9000_0000), DataFile(Path("i"), 0x9200_0000)),
-    dumps=(Dump(Path("o"), 0x9300_0000, 14),),
+    dumps=(DumpFile(Path("o"), 0x9300_0000, 14),),
     time_limit_s=60,
 )
 RELEASES: tuple[Version | None, ...] = ((11, 12), (11, 13), (11, 24), (11, 27), None)
 
 
-def cases() -> list[tuple[str, Board, Version | None]]:
+def cases() -> list[tuple[str, Fvp, Version | None]]:
     found = []
-    for board in boards():
-        for release in RELEASES if board.name == "Corstone-300" else RELEASES[2:]:
+    for fvp in fvps():
+        for release in RELEASES if fvp.board.name == "Corstone-300" else RELEASES[2:]:
             version = "newest" if release is None else f"{release[0]}.{release[1]}"
-            found.append((f"{board.name}-{board.npu_family}-{version}".lower(), board, release))
+            found.append((f"{fvp.board.name}-{fvp.npu_family}-{version}".lower(), fvp, release))
     return found
 
 
-def text(board: Board, release: Version | None) -> str:
+def text(fvp: Fvp, release: Version | None) -> str:
     """The command line of an ordinary run, of one with timing, and of one with a terminal; an option a line."""
     runs = {
         "functional": RUN,
@@ -43,14 +43,14 @@ def text(board: Board, release: Version | None) -> str:
     }
     lines = []
     for title, run in runs.items():
-        words = " ".join(command_line([board.executables[0]], run, board, release))
+        words = " ".join(command_line([fvp.executables[0]], run, fvp, release))
         lines += [f"# {title}", words.replace(" -", "\n    -"), ""]
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("name", "board", "release"), cases(), ids=[case[0] for case in cases()])
-def test_the_command_line_is_the_golden_one(name: str, board: Board, release: Version | None) -> None:
-    assert text(board, release) == (GOLDEN / f"{name}.txt").read_text()
+@pytest.mark.parametrize(("name", "fvp", "release"), cases(), ids=[case[0] for case in cases()])
+def test_the_command_line_is_the_golden_one(name: str, fvp: Fvp, release: Version | None) -> None:
+    assert text(fvp, release) == (GOLDEN / f"{name}.txt").read_text()
 
 
 def test_there_is_no_golden_file_that_nothing_is_compared_with() -> None:
@@ -58,15 +58,15 @@ def test_there_is_no_golden_file_that_nothing_is_compared_with() -> None:
 
 
 def test_words_of_the_simulator_itself_come_first() -> None:
-    words = command_line(["python", "-m", "x"], RUN, boards()[0], None)
+    words = command_line(["python", "-m", "x"], RUN, fvps()[0], None)
     assert words[:5] == ["python", "-m", "x", "-a", "f.elf"]
 
 
 def test_a_path_with_braces_stays_as_it_is() -> None:
     run = replace(RUN, uart_file=Path("run/{npu}/{macs.log"))
-    assert "mps3_board.uart0.out_file=run/{npu}/{macs.log" in command_line(["FVP"], run, boards()[0], None)
+    assert "mps3_board.uart0.out_file=run/{npu}/{macs.log" in command_line(["FVP"], run, fvps()[0], None)
 
 
 if __name__ == "__main__":
-    for name, board, release in cases():
-        (GOLDEN / f"{name}.txt").write_text(text(board, release))
+    for name, fvp, release in cases():
+        (GOLDEN / f"{name}.txt").write_text(text(fvp, release))

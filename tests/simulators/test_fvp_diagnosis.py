@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_locate
 from deploy.simulators.fvp_diagnosis import executable_format
 
-U55 = npu_config("U55-128")
+U55 = npu_named("U55-128")
 NAME = "FVP_Corstone_SSE-300_Ethos-U55"
 
 

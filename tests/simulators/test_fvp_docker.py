@@ -12,10 +12,10 @@ import pytest
 
 from deploy.cli.main import run
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_docker, fvp_locate
 
-U55 = npu_config("U55-128")
+U55 = npu_named("U55-128")
 FVP = "FVP_Corstone_SSE-300_Ethos-U55"
 DOCKER = """#!/bin/bash
 echo "$@" >> "$DOCKER_LOG"

@@ -84,13 +84,13 @@ def test_at_a_terminal_the_user_is_asked_and_only_the_words_count(
 def test_by_default_it_goes_where_it_is_found_later(
     download: Path, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deploy.hardware.npus import npu_config
+    from deploy.hardware.npus import npu_named
     from deploy.simulators import fvp_locate
 
     monkeypatch.setenv("HOME", str(in_folder))
     monkeypatch.delenv(fvp_locate.FVP_VARIABLE, raising=False)
     assert run(["fvp", "install", str(download), "--accept-arm-licence"]) == 0
-    found = fvp_locate.find(npu_config("U65-256"))
+    found = fvp_locate.find(npu_named("U65-256"))
     assert found.kind == "arm"
     assert found.command == (str(in_folder / "FVP_Corstone_SSE-300" / MODELS / "FVP_Corstone_SSE-300_Ethos-U65"),)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.simulators import fvp_locate
 
-U55 = npu_config("U55-128")
+U55 = npu_named("U55-128")
 
 
 def fake_fvp(path: Path, says: str, status: int = 0) -> Path:
@@ -87,7 +87,7 @@ def test_the_open_one_says_that_it_is_open() -> None:
 
 def test_an_npu_that_only_arms_fvp_models_is_not_installed_without_it() -> None:
     with pytest.raises(NotInstalledError, match="no Ethos-U85: that takes Arm's FVP_Corstone_SSE-320"):
-        fvp_locate.find(npu_config("U85-256"), "open")
+        fvp_locate.find(npu_named("U85-256"), "open")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_an_npu_that_only_arms_fvp_models_is_not_installed_without_it() -> None:
     ],
 )
 def test_the_board_follows_from_the_executables_name(tmp_path: Path, npu: str, name: str, board: str) -> None:
-    simulator = fvp_locate.find(npu_config(npu), str(fake_fvp(tmp_path / name, ARM)))
-    assert (simulator.board.name, simulator.board.npu_family) == (board, npu[:3])
+    simulator = fvp_locate.find(npu_named(npu), str(fake_fvp(tmp_path / name, ARM)))
+    assert (simulator.fvp.board.name, simulator.fvp.npu_family) == (board, npu[:3])
     assert simulator.release == (11, 27)
 
 

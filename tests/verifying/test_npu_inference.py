@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import model as tflite_model
 from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = pytest.mark.tensorflow
 
-U55 = npu_config("U55-128")
+U55 = npu_named("U55-128")
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def test_inputs_that_do_not_match_are_refused(
 
 def test_another_npu_is_refused_naming_both(model: tflite_model.Model) -> None:
     with pytest.raises(BadInputError, match="compiled for Ethos-U55-128, not for Ethos-U65-512"):
-        NpuInference(model, npu_config("U65-512"))
+        NpuInference(model, npu_named("U65-512"))
     with pytest.raises(BadInputError, match="U85-256"):
-        NpuInference(model, npu_config("U85-256"))
+        NpuInference(model, npu_named("U85-256"))
 
 
 def test_a_model_that_vela_did_not_write_is_refused(tiny_tflite: Path) -> None:

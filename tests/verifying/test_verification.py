@@ -14,13 +14,14 @@ import pytest
 from deploy.build_folder import COMPILE_DOCUMENT, COMPILED_MODEL, BuildFolder, sha256_of_bytes
 from deploy.cli.main import run
 from deploy.errors import BadInputError
-from deploy.hardware.npus import npu_config
+from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.oracles import tflm_installed
+from deploy.judging.samples import stacked, unstacked
 from deploy.judging.verdict import Verdict
 from deploy.tflite.model import read
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.verification import Verification, VerifyOptions, batch_size, stacked, unstacked
+from deploy.verifying.verification import Verification, VerifyOptions
 
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
 
@@ -57,7 +58,9 @@ def planted(build: Path, target: Path, place: int, value: bytes) -> Path:
 
 def bias_of(build: Path, number: int) -> int:
     """Offset in the read-only data of the scale records of the convolution ``number`` (from 0)."""
-    from deploy.npu.stream.operations import ConvolutionOperation, DmaOperation, Operation
+    from deploy.npu.stream.convolution import ConvolutionOperation
+    from deploy.npu.stream.dma import DmaOperation
+    from deploy.npu.stream.operations import Operation
 
     found: list[int] = []
     copies: dict[int, int] = {}
@@ -72,7 +75,7 @@ def bias_of(build: Path, number: int) -> int:
             found.append(place if operation.scales[0].region == 0 else copies[start] + place - start)
 
     model = read(build / COMPILED_MODEL)
-    inference = NpuInference(model, npu_config("U55-64"))
+    inference = NpuInference(model, npu_named("U55-64"))
     inference.run_batch(stacked(random_inputs(model, 1).samples), observe)
     return found[number]
 
@@ -137,7 +140,7 @@ def test_the_counters_of_every_operation_are_written_and_add_up_to_the_networks(
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     build = BuildFolder.open(keyword_spotting)
-    inference = NpuInference(read(build.path / COMPILED_MODEL), npu_config("U55-64"))
+    inference = NpuInference(read(build.path / COMPILED_MODEL), npu_named("U55-64"))
     model = read(build.path / COMPILED_MODEL)
     inference.run_batch(stacked(random_inputs(model, 1).samples))
     total = inference.statistics
@@ -150,6 +153,36 @@ def test_the_counters_of_every_operation_are_written_and_add_up_to_the_networks(
     constants = model.tensors[npu_operator.inputs[1]]
     assert 0.9 * constants.nbytes < ports[1] <= 1.1 * constants.nbytes
     assert {row["source_name"] for row in rows if row["operation"] == "DEPTHWISE"} != {""}
+
+
+def counted(mlperf_tiny: dict[str, Path], folder: Path, *options: str) -> list[dict[str, str]]:
+    """The counters of keyword spotting, compiled with some options."""
+    words = ["compile", str(mlperf_tiny["keyword_spotting"]), *options, "-o", str(folder / "build"), "-q"]
+    assert run(words) == 0
+    verify(folder / "build", count=1, counters=folder / "npu.csv")
+    with (folder / "npu.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_cycles_of_the_counters_go_by_the_builds_system_configuration(
+    mlperf_tiny: dict[str, Path], tmp_path: Path
+) -> None:
+    # A byte of flash takes one cycle in the first and two in the second, after 64 cycles of latency.
+    for name, each in (("Ethos_U55_High_End_Embedded", 1), ("Ethos_U55_Deep_Embedded", 2)):
+        rows = counted(mlperf_tiny, tmp_path / name, "--npu", "U55-64", "--system-config", name)
+        copies = [row for row in rows if row["operation"] == "DMA" and row["axi1_read_bytes"] != "0"]
+        assert copies
+        for row in copies:
+            assert int(row["estimated_cycles"]) == 64 + each * int(row["axi1_read_bytes"])
+
+
+def test_counters_go_by_the_ports_of_the_builds_memory_mode(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
+    # The arena lies in DRAM beside a dedicated SRAM: behind port 1, as the firmware sets it then.
+    rows = counted(mlperf_tiny, tmp_path, "--npu", "U65-256", "--memory-mode", "Dedicated_Sram_384KB")
+    assert sum(int(row["axi1_written_bytes"]) for row in rows) > 0
+    embedded = ("--system-config", "Ethos_U65_Embedded", "--memory-mode", "Shared_Sram")
+    shared = counted(mlperf_tiny, tmp_path, "--npu", "U65-256", *embedded)
+    assert sum(int(row["axi1_written_bytes"]) for row in shared) == 0
 
 
 @pytest.mark.parametrize(("convolution", "operator"), [(1, 1), (4, 4)])
@@ -239,16 +272,10 @@ def test_a_missing_debug_database_is_said_and_layers_needs_it(keyword_spotting: 
 
 def test_a_batch_computes_what_single_inferences_compute(keyword_spotting: Path) -> None:
     model = read(keyword_spotting / COMPILED_MODEL)
-    inference = NpuInference(model, npu_config("U55-64"))
+    inference = NpuInference(model, npu_named("U55-64"))
     samples = random_inputs(model, 5, seed=3).samples
     together = unstacked(inference.run_batch(stacked(samples)), 5)
     for sample, outputs in zip(samples, together, strict=True):
         alone = inference.run(sample)
         for name, array in outputs.items():
             np.testing.assert_array_equal(array, alone[name])
-
-
-def test_batches_are_bounded_by_the_size_of_the_arena() -> None:
-    assert batch_size(64 * 1024) == 64
-    assert batch_size(8 * 1024 * 1024) == 2
-    assert batch_size(10**9) == 1

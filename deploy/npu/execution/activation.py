@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import LUT_BYTES, Architecture
-from deploy.npu.errors import StreamError, UnsupportedError
+from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import tables
 from deploy.npu.execution.curves import sigmoid, tanh
 from deploy.npu.execution.memory import Memory
@@ -16,9 +15,7 @@ _SLOT_BYTES = 256
 _CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}
 
 
-def finish(
-    values: NDArray[np.int64], operation: BlockOperation, memory: Memory, architecture: Architecture
-) -> NDArray[np.generic]:
+def finish(values: NDArray[np.int64], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
     """Turn scaled results into OFM elements.
 
     Without a table: 8 and 16 bits add the zero point, clamp to ACTIVATION_MIN/MAX and saturate; 32 bits ignore
@@ -29,14 +26,13 @@ def finish(
         values: int64, scaled, any shape.
         operation: gives OFM and activation.
         memory: holds the tables.
-        architecture: says where.
 
     Returns:
         Array of the OFM's type and the shape of ``values``.
     """
     indexed = clamped(values, operation)
     if operation.activation.function is Function.LUT:
-        return look_up(indexed, operation, memory, architecture)
+        return look_up(indexed, operation, memory)
     return indexed
 
 
@@ -74,9 +70,7 @@ def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple
     return min(max(activation.minimum, bottom), top), min(max(activation.maximum, bottom), top)
 
 
-def look_up(
-    indices: NDArray[np.generic], operation: BlockOperation, memory: Memory, architecture: Architecture
-) -> NDArray[np.generic]:
+def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
     """The second half of :func:`finish`: look values up in a table in SHRAM.
 
     Formats (measured): 8-bit output 256 x u8/s8; 32-bit output 256 x s32, both indexed from the lowest value;
@@ -86,7 +80,6 @@ def look_up(
         indices: of the type that :func:`element_dtype` names.
         operation: gives OFM and activation.
         memory: holds the tables.
-        architecture: says where.
 
     Returns:
         Array of the OFM's type and the shape of ``indices``.
@@ -94,10 +87,7 @@ def look_up(
     activation, dtype = operation.activation, operation.ofm.dtype
     index_dtype = activation.index_dtype
     entries, size = {1: (256, 1), 2: (512, 4), 4: (256, 4)}[dtype.itemsize]
-    start = activation.slot * _SLOT_BYTES
-    if start + entries * size > LUT_BYTES:
-        raise StreamError("the lookup table does not fit behind its slot", parameters={"slot": activation.slot})
-    table = memory.constant_bytes(None, architecture.lut_address + start, entries * size)
+    table = memory.table(activation.slot * _SLOT_BYTES, entries * size)
     lowest = int(np.iinfo(index_dtype.str).min)
     if dtype.itemsize == 2:
         if index_dtype.itemsize != 2:

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.feature_maps import read, write
-from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.parallel import for_each
+from deploy.npu.execution.weight_cache import PreparedWeights
 from deploy.npu.execution.windows import prepare, window_size, windows
-from deploy.npu.stream.operations import ConvolutionOperation, Padding, Upscale
-from deploy.npu.weights.cache import PreparedWeights, WeightCache
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import Padding, Upscale
+from deploy.npu.weights.unpacked import Unpack
 
 # Working sets of one step, small enough for the host's caches (measured on x86 with 1.25 MB of level 2).
 _DENSE_BYTES = 1 << 20
@@ -30,10 +31,13 @@ _WORTH_SHARING = 1 << 25
 """MACs from which another thread pays: below, handing the interpreter to and fro costs more (measured)."""
 
 
-def convolve(
-    operation: ConvolutionOperation, memory: Memory, architecture: Architecture, cache: WeightCache
-) -> None:
+def convolve(operation: ConvolutionOperation, workspace: Workspace, *, unpack: Unpack) -> None:
     """Execute a convolution.
+
+    Args:
+        operation: what to compute.
+        workspace: memory and decoded weights.
+        unpack: the order and the records that the instruction set packs weights and scales in.
 
     Raises:
         MemoryAccessError: a feature map or stream lies outside its region.
@@ -42,7 +46,8 @@ def convolve(
     """
     if operation.ifm.dtype.itemsize > 2:
         raise UnsupportedError("a convolution of 32-bit elements")
-    weights = cache.get(operation, memory, architecture)
+    memory = workspace.memory
+    weights = workspace.weights.get(operation, memory, unpack)
     requantize = weights.requantizer(operation)
     accumulate = _depthwise if operation.depthwise else _dense
     ofm, ifm = operation.ofm, read(memory, operation.ifm)
@@ -52,7 +57,7 @@ def convolve(
     def compute(tile: _Tile) -> None:
         sums = accumulate(part_of(tile), weights, operation, tile.height, tile.width)
         target = result[tile.items, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        target[...] = requantize(sums, memory, architecture).reshape(target.shape)
+        target[...] = requantize(sums, memory).reshape(target.shape)
 
     tiles = _tiles(operation, weights, len(ifm))
     if result.size * weights.matrix.size // ofm.depth >= _WORTH_SHARING and not operation.depthwise:

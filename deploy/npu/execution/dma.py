@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import DmaOperation
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.dma import DmaOperation
 
 
-def copy(operation: DmaOperation, memory: Memory) -> None:
+def copy(operation: DmaOperation, workspace: Workspace) -> None:
     """Execute a DMA.
 
     Raises:
@@ -14,7 +14,7 @@ def copy(operation: DmaOperation, memory: Memory) -> None:
         UnsupportedError: a table for the SHRAM that differs within a batch, or a batch that writes a region
             which it shares.
     """
-    source, length = operation.source, operation.length
+    source, length, memory = operation.source, operation.length, workspace.memory
     if operation.destination_region is None:
         content = memory.constant_bytes(operation.source_region, source, length)
     else:

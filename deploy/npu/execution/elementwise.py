@@ -19,22 +19,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import tables
 from deploy.npu.execution.activation import clamped, finish
 from deploy.npu.execution.feature_maps import read, write
-from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import multiply_shift, rescale, round_half_away
 from deploy.npu.execution.tiling import tiles
-from deploy.npu.stream.operations import (
-    ElementwiseMode,
-    ElementwiseOperation,
-    Function,
-    OperandScaling,
-    Rounding,
-    Scale,
-)
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
+from deploy.npu.stream.operations import Function, Rounding, Scale
 
 _WORTH_A_TABLE = 1 << 12
 """Elements from which a table of all pairs pays; it is kept for the next run."""
@@ -43,14 +36,14 @@ _WORTH_A_TABLE = 1 << 12
 _ADVANCED = {1: (19, 20), 2: (14, 15)}
 
 
-def elementwise(operation: ElementwiseOperation, memory: Memory, architecture: Architecture) -> None:
+def elementwise(operation: ElementwiseOperation, workspace: Workspace) -> None:
     """Execute an elementwise operation.
 
     Raises:
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    ofm, ifm2 = operation.ofm, operation.ifm2
+    ofm, ifm2, memory = operation.ofm, operation.ifm2, workspace.memory
     first = read(memory, operation.ifm)
     second = read(memory, ifm2) if ifm2 is not None else None
     batch = max(len(first), 1 if second is None else len(second))
@@ -58,7 +51,7 @@ def elementwise(operation: ElementwiseOperation, memory: Memory, architecture: A
     bytewise = operation.ifm.dtype.itemsize == 1 and (ifm2 is None or ifm2.dtype.itemsize == 1)
     if bytewise and second is None:
         table = _compute(tables.every_byte(operation.ifm.dtype), None, operation)
-        result[...] = tables.look_up(finish(table, operation, memory, architecture).ravel(), first)
+        result[...] = tables.look_up(finish(table, operation, memory).ravel(), first)
         write(memory, ofm, result)
         return
     pairs = None
@@ -71,7 +64,7 @@ def elementwise(operation: ElementwiseOperation, memory: Memory, architecture: A
             continue
         other = None if second is None else _part(second, items, rows)
         values = _compute(_part(first, items, rows), other, operation)
-        result[items, rows] = finish(values, operation, memory, architecture)
+        result[items, rows] = finish(values, operation, memory)
     write(memory, ofm, result)
 
 

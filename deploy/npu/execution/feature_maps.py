@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.limits import MAX_ELEMENTS
-from deploy.npu.stream.operations import FeatureMap
-
-BRICK = 16
+from deploy.npu.stream.operations import BRICK, FeatureMap
 
 
 def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
+from deploy.hardware.designs import Design
 from deploy.npu.errors import MemoryAccessError, StreamError, UnsupportedError
 
 MAX_REGION = 7
@@ -23,12 +23,13 @@ class Memory:
     Args:
         regions: region number -> uint8 array, flat ``(bytes,)`` or batched ``(batch, bytes)``; C-contiguous.
             Batched and flat regions may be mixed: a flat one is shared by the whole batch.
-        architecture: gives the size of the SHRAM.
+        design: of the NPU: gives the size of the SHRAM, and where tables lie in it.
         defined: turns tracking on: region number -> ranges ``(start, stop)`` that hold data at the start. Reading
             anything else before it was written is an error. Regions that are not named hold nothing.
 
     Attributes:
         batch: how many memories run side by side.
+        design: of the NPU.
 
     Raises:
         StreamError: a region that is no such array, or batches of different size.
@@ -37,9 +38,10 @@ class Memory:
     def __init__(
         self,
         regions: Mapping[int, NDArray[np.uint8]],
-        architecture: Architecture,
+        design: Design,
         defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
     ) -> None:
+        self.design = design
         self._regions: dict[int | None, NDArray[np.uint8]] = {}
         batches = set()
         for number, array in regions.items():
@@ -54,7 +56,7 @@ class Memory:
             raise StreamError(f"regions with different batches: {sorted(batches)}")
         self.batch = batches.pop() if batches else 1
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
-        self._regions[None] = np.zeros((1, architecture.shram_kb * 1024), np.uint8)
+        self._regions[None] = np.zeros((1, design.shram_kb * 1024), np.uint8)
         self._written: dict[int | None, NDArray[np.uint8]] | None = None
         if defined is not None:
             self._written = _masks(self._regions)
@@ -100,6 +102,22 @@ class Memory:
             )
         first: NDArray[np.uint8] = rows[0]
         return first
+
+    def table(self, offset: int, size: int) -> NDArray[np.uint8]:
+        """Bytes of the lookup tables, shape ``(size,)``.
+
+        Args:
+            offset: from the first table.
+            size: how many bytes.
+
+        Raises:
+            StreamError: they reach beyond the tables.
+        """
+        if offset + size > self.design.table_bytes:
+            raise StreamError(
+                "the lookup table does not fit behind its slot", parameters={"offset": offset, "size": size}
+            )
+        return self.constant_bytes(None, self.design.table_address + offset, size)
 
     def strided(
         self,

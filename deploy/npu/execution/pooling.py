@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import tables
 from deploy.npu.execution.activation import finish
@@ -14,11 +13,13 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import rescale
 from deploy.npu.execution.tiling import tiles
 from deploy.npu.execution.windows import prepare, window_size
+from deploy.npu.execution.workspace import Workspace
 from deploy.npu.limits import MAX_TAPS
-from deploy.npu.stream.operations import PoolingMode, PoolingOperation, Scale, Upscale
+from deploy.npu.stream.operations import Scale, Upscale
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
 
-def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture) -> None:
+def pool(operation: PoolingOperation, workspace: Workspace) -> None:
     """Execute a pooling operation.
 
     Maximum: ``max(ifm - zero_point)`` without the padding, then the global scale. Average: sum times OFM_SCALE;
@@ -29,14 +30,14 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    kernel = operation.kernel
+    kernel, memory = operation.kernel, workspace.memory
     if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
         raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
     if _pointwise(operation):
         # A table, a new scale, or a copy to another place: every result depends on one byte.
         ifm = operation.ifm
         every = np.subtract(tables.every_byte(ifm.dtype), ifm.zero_point, dtype=np.int64, casting="unsafe")
-        table = finish(_scale(every, None, operation), operation, memory, architecture)
+        table = finish(_scale(every, None, operation), operation, memory)
         write(memory, operation.ofm, tables.look_up(table.ravel(), read(memory, ifm)))
         return
     maximum = operation.mode is PoolingMode.MAX
@@ -48,7 +49,7 @@ def pool(operation: PoolingOperation, memory: Memory, architecture: Architecture
     for items, rows in tiles(values.shape):
         part = np.subtract(values[items, rows], zero_point, dtype=np.int64, casting="unsafe")
         scaled = _scale(part, None if counts is None else counts[rows], operation)
-        result[items, rows] = finish(scaled, operation, memory, architecture)
+        result[items, rows] = finish(scaled, operation, memory)
     write(memory, operation.ofm, result)
 
 

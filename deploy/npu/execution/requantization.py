@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.architecture import Architecture
 from deploy.npu.execution.activation import clamp_range, element_dtype, finish, look_up
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import Rescale
 from deploy.npu.limits import STEP_ELEMENTS
-from deploy.npu.stream.operations import ConvolutionOperation, Function, Rounding
-from deploy.npu.weights.layout import ChannelScales
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import Function, Rounding
+from deploy.npu.weights.unpacked import ChannelScales
 
 _ROW = 2048
 """Channel vectors are repeated up to this length: short inner loops are slow."""
@@ -49,22 +49,19 @@ class Requantizer:
         self._repeat = max(1, _ROW // operation.ofm.depth)
         self._repeated = self._plain and self._plain.repeated(self._repeat)
 
-    def __call__(
-        self, sums: NDArray[np.floating], memory: Memory, architecture: Architecture
-    ) -> NDArray[np.generic]:
+    def __call__(self, sums: NDArray[np.floating], memory: Memory) -> NDArray[np.generic]:
         """Finish accumulators.
 
         Args:
             sums: ``(pixels, channels)``, exact integers, without bias.
             memory: holds the lookup tables.
-            architecture: says where.
 
         Returns:
             OFM elements ``(pixels, channels)``.
         """
         if self._plain is None or self._repeated is None:
             scaled = self._rescale(sums.astype(np.int64))
-            return finish(scaled, self._operation, memory, architecture)
+            return finish(scaled, self._operation, memory)
         result = np.empty(sums.shape, self._dtype)
         pixels, channels = sums.shape
         whole = pixels // self._repeat * self._repeat
@@ -79,7 +76,7 @@ class Requantizer:
             doubts.append(whole * channels + _fast(sums[whole:], result[whole:], self._plain))
         self._settle(sums, result, np.concatenate(doubts), self._plain)
         if self._operation.activation.function is Function.LUT:
-            return look_up(result, self._operation, memory, architecture)
+            return look_up(result, self._operation, memory)
         return result
 
     def _constants(self, dtype: np.dtype[np.floating]) -> _Constants | None:

@@ -1,11 +1,21 @@
-"""Immutable descriptions of operations: everything the registers said when ``NPU_OP_*`` was reached."""
+"""Immutable descriptions of operations: everything the registers said when ``NPU_OP_*`` was reached.
+
+Here is what all kinds share; each kind has a module of its own.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
+
+BRICK = 16
+"""Channels of a brick of NHCWB16."""
+SUB_KERNEL = 8
+"""Kernels are computed in parts of at most 8 x 8 elements."""
 
 
 class Rounding(IntEnum):
@@ -22,42 +32,6 @@ class Upscale(IntEnum):
     NONE = 0
     NEAREST = 1
     TRANSPOSE = 2
-
-
-class PoolingMode(IntEnum):
-    """Parameter of NPU_OP_POOL."""
-
-    MAX = 0
-    AVERAGE = 1
-    REDUCE_SUM = 2
-
-
-class ElementwiseMode(IntEnum):
-    """Parameter of NPU_OP_ELEMENTWISE."""
-
-    MUL = 0
-    ADD = 1
-    SUB = 2
-    MIN = 3
-    MAX = 4
-    LRELU = 5
-    ABS = 6
-    CLZ = 7
-    SHR = 8
-    SHL = 9
-
-    @property
-    def unary(self) -> bool:
-        """Whether the operation has no second operand."""
-        return self in (ElementwiseMode.LRELU, ElementwiseMode.ABS, ElementwiseMode.CLZ)
-
-
-class OperandScaling(IntEnum):
-    """IFM_PRECISION bits 9:8: which operand of an addition is scaled with 32 bits."""
-
-    BOTH_16 = 0
-    A_32 = 1
-    B_32 = 2
 
 
 class Function(IntEnum):
@@ -139,6 +113,10 @@ class Kernel:
         return (self.width - 1) * self.dilation_x + 1
 
 
+POINT = Kernel(1, 1, 1, 1, 1, 1, False)
+"""The kernel of what has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Padding:
     """Rows and columns of zero points around the (upscaled) IFM."""
@@ -152,6 +130,9 @@ class Padding:
     def any(self) -> bool:
         """Whether there is any."""
         return bool(self.top or self.left or self.bottom or self.right)
+
+
+NO_PADDING = Padding(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +171,21 @@ class AddressRange:
     length: int
 
 
+class Access(NamedTuple):
+    """Bytes that an operation reads or writes, each counted once.
+
+    Attributes:
+        region: region number; None is the NPU's own memory, which no port leads to.
+        size: bytes.
+    """
+
+    region: int | None
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """What all operations have.
+class Operation(ABC):
+    """What all operations have, and what each kind of them knows about itself.
 
     Attributes:
         index: number of the operation in the stream, from 0 (kernels and DMA).
@@ -204,21 +197,30 @@ class Operation:
     command: str
     offset: int
 
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """Its kind in statistics: ``CONV``, ``POOL.MAX``."""
 
-@dataclass(frozen=True, slots=True)
-class DmaOperation(Operation):
-    """A copy of ``length`` bytes. A region of None is the internal SHRAM."""
+    @property
+    @abstractmethod
+    def macs(self) -> int:
+        """Multiply-accumulates of the nominal kernel."""
 
-    source_region: int | None
-    source: int
-    destination_region: int | None
-    destination: int
-    length: int
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[Access, ...]:
+        """What it reads."""
+
+    @property
+    @abstractmethod
+    def writes(self) -> tuple[Access, ...]:
+        """What it writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockOperation(Operation):
-    """What all operations that produce an OFM have.
+    """What all operations that produce an OFM, block by block, have.
 
     Attributes:
         ifm: first input.
@@ -227,6 +229,9 @@ class BlockOperation(Operation):
         rounding: how results are rounded.
         scale: OFM_SCALE where OFM_PRECISION selects it, else None.
         block: OFM block height, width, depth.
+        kernel: geometry of the window that an output is computed from; :data:`POINT` without one.
+        padding: around the IFM.
+        upscale: of the IFM.
     """
 
     ifm: FeatureMap
@@ -235,59 +240,32 @@ class BlockOperation(Operation):
     rounding: Rounding
     scale: Scale | None
     block: tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class ConvolutionOperation(BlockOperation):
-    """NPU_OP_CONV or NPU_OP_DEPTHWISE.
-
-    Attributes:
-        depthwise: NPU_OP_DEPTHWISE.
-        kernel: geometry.
-        padding: around the IFM.
-        upscale: of the IFM.
-        cores: how many cores share the output channels (core k computes channels ``k::cores``).
-        weights: weight stream of each core that has a channel to compute.
-        scales: scale records of each such core.
-    """
-
-    depthwise: bool
-    kernel: Kernel
-    padding: Padding
-    upscale: Upscale
-    cores: int
-    weights: tuple[AddressRange, ...]
-    scales: tuple[AddressRange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolingOperation(BlockOperation):
-    """NPU_OP_POOL."""
-
-    mode: PoolingMode
     kernel: Kernel
     padding: Padding
     upscale: Upscale
 
+    @property
+    @abstractmethod
+    def by_channel(self) -> bool:
+        """Whether a channel of the OFM depends on the same channel of the inputs alone."""
 
-@dataclass(frozen=True, slots=True)
-class ElementwiseOperation(BlockOperation):
-    """NPU_OP_ELEMENTWISE.
+    @property
+    def inputs(self) -> tuple[FeatureMap, ...]:
+        """The feature maps that are read."""
+        return (self.ifm,)
 
-    Attributes:
-        mode: what is computed.
-        ifm2: second input with its broadcast extents (1 where it is repeated); None for a scalar or none.
-        scalar: second operand when it is a constant, zero point already subtracted; else None.
-        reversed_operands: the second input is the first operand.
-        operand_scaling: see :class:`OperandScaling`.
-        operand_a: OPA_SCALE.
-        operand_b: OPB_SCALE (multiplier only).
-    """
+    @property
+    def streams(self) -> tuple[AddressRange, ...]:
+        """What is read beside feature maps: weights, biases, scales."""
+        return ()
 
-    mode: ElementwiseMode
-    ifm2: FeatureMap | None
-    scalar: int | None
-    reversed_operands: bool
-    operand_scaling: OperandScaling
-    operand_a: Scale
-    operand_b: int
+    @property
+    def reads(self) -> tuple[Access, ...]:
+        """All inputs and streams."""
+        maps = (Access(fm.region, fm.nbytes) for fm in self.inputs)
+        return (*maps, *(Access(part.region, part.length) for part in self.streams))
+
+    @property
+    def writes(self) -> tuple[Access, ...]:
+        """The OFM."""
+        return (Access(self.ofm.region, self.ofm.nbytes),)

@@ -43,11 +43,13 @@ def parse_payload(payload: bytes) -> Payload:
 
     Raises:
         StreamError: not a payload, or it ends too early.
-        UnsupportedError: an action or a container version that is not known.
+        UnsupportedError: an action or a container version that is not known, or a second command stream.
     """
-    words = np.frombuffer(payload[: len(payload) // 4 * 4], dtype="<u4").astype(np.uint32, copy=False)
-    if words.size == 0 or payload[:3] != b"COP":
+    if payload[:3] != b"COP" or len(payload) < 4:
         raise StreamError("the operator's payload does not start with a driver header (COP1 or COP2)")
+    if len(payload) % 4:
+        raise StreamError(f"the operator's payload of {len(payload)} bytes is not made of 32-bit words")
+    words = np.frombuffer(payload, dtype="<u4").astype(np.uint32, copy=False)
     if payload[:4] == b"COP1":
         return _driver_actions(words)
     if payload[:4] == b"COP2":
@@ -59,33 +61,47 @@ def _driver_actions(words: NDArray[np.uint32]) -> Payload:
     """COP1: driver actions of one word each, tag in bits 7:0.
 
     Tag 1 (optimizer config) is followed by the config and id words, 5 is a NOP, 2 starts the command stream,
-    whose length in words is ``bits 15:8 << 16 | bits 31:16``.
+    whose length in words is ``bits 15:8 << 16 | bits 31:16``. Vela writes one stream. What a second one would mean
+    is open: Arm's driver starts it while the first still runs. The firmware's driver refuses it as well.
     """
-    config_word = id_word = None
+    config_word: int | None = None
+    id_word: int | None = None
+    stream: NDArray[np.uint32] | None = None
+    stream_offset = 0
     position = 1
     while position < words.size:
         word = int(words[position])
         tag = word & 0xFF
         if tag == _COMMAND_STREAM:
+            if stream is not None:
+                raise UnsupportedError(
+                    "a second command stream in one payload", command="driver action 2", offset=4 * position
+                )
             length = (word >> 8 & 0xFF) << 16 | word >> 16
             start = position + 1
-            if start + length > words.size:
+            if length == 0 or start + length > words.size:
                 raise StreamError(
                     f"the payload says {length} words of command stream, {words.size - start} follow",
                     command="driver action 2",
                     offset=4 * position,
                 )
-            return Payload(config_word, id_word, words[start : start + length], 4 * start)
-        if tag == _OPTIMIZER_CONFIG:
+            stream, stream_offset = words[start : start + length], 4 * start
+            position = start + length
+        elif tag == _OPTIMIZER_CONFIG:
             if position + 2 >= words.size:
                 raise StreamError("the payload ends inside its config action", offset=4 * position)
-            config_word, id_word = int(words[position + 1]), int(words[position + 2])
+            found = int(words[position + 1]), int(words[position + 2])
+            if config_word is not None and found != (config_word, id_word):
+                raise UnsupportedError("a payload for two NPUs", command="driver action 1", offset=4 * position)
+            config_word, id_word = found
             position += 3
         elif tag == _NOP:
             position += 1
         else:
             raise UnsupportedError("unknown driver action", command=f"driver action {tag}", offset=4 * position)
-    raise StreamError("the payload holds no command stream")
+    if stream is None:
+        raise StreamError("the payload holds no command stream")
+    return Payload(config_word, id_word, stream, stream_offset)
 
 
 def _entries(words: NDArray[np.uint32]) -> Payload:

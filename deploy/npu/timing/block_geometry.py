@@ -5,30 +5,11 @@ Source: Vela 5.2.0, ``ethosu/vela/architecture_features.py`` (IFM blocks, sub-ke
 
 from __future__ import annotations
 
-from deploy.npu.architecture import Architecture
-from deploy.npu.stream.operations import (
-    BlockOperation,
-    ConvolutionOperation,
-    ElementwiseOperation,
-    FeatureMap,
-    Kernel,
-    PoolingMode,
-    PoolingOperation,
-    Upscale,
-)
+from deploy.hardware.designs import Design
+from deploy.npu.stream.operations import BRICK, SUB_KERNEL, BlockOperation, FeatureMap, Upscale
 
 Shape = tuple[int, int, int]
 """Height, width, depth."""
-SUB_KERNEL = 8
-"""Kernels are computed in parts of at most 8 x 8 elements."""
-BRICK = 16
-"""Channels of a brick of NHCWB16."""
-_POINT = Kernel(1, 1, 1, 1, 1, 1, False)
-
-
-def kernel_of(operation: BlockOperation) -> Kernel:
-    """The kernel; 1 x 1 for an elementwise operation."""
-    return operation.kernel if isinstance(operation, ConvolutionOperation | PoolingOperation) else _POINT
 
 
 def ifm_block_depth(operation: BlockOperation) -> int:
@@ -36,21 +17,16 @@ def ifm_block_depth(operation: BlockOperation) -> int:
 
     Source: the column ``ifm_block_c`` in the debug databases of Vela 5.2.0, over a few hundred operations.
     """
-    if isinstance(operation, ConvolutionOperation) and operation.depthwise:
+    if operation.by_channel:
         return operation.block[2]
-    if isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM:
-        return operation.block[2]
-    limit = 16 if operation.ifm.dtype.itemsize == 2 else 8 if kernel_of(operation).part_kernel_first else 32
+    limit = 16 if operation.ifm.dtype.itemsize == 2 else 8 if operation.kernel.part_kernel_first else 32
     return min(limit, ceil_divide(operation.ifm.depth, 8) * 8)
 
 
-def ifm_block(operation: BlockOperation, architecture: Architecture) -> Shape:
+def ifm_block(operation: BlockOperation, design: Design) -> Shape:
     """IFM block that an OFM block needs (one sub-kernel of it)."""
-    if isinstance(operation, ElementwiseOperation):
-        return operation.block
-    kernel, ublock = kernel_of(operation), architecture.ifm_ublock
-    upscaled = isinstance(operation, ConvolutionOperation | PoolingOperation) and operation.upscale
-    factor = 1 if upscaled in (False, Upscale.NONE) else 2
+    kernel, ublock = operation.kernel, design.ifm_ublock
+    factor = 1 if operation.upscale is Upscale.NONE else 2
     height = ceil_divide((operation.block[0] - 1) * kernel.stride_y + min(SUB_KERNEL, kernel.extent_y), factor)
     width = ceil_divide((operation.block[1] - 1) * kernel.stride_x + min(SUB_KERNEL, kernel.extent_x), factor)
     return (
@@ -60,11 +36,16 @@ def ifm_block(operation: BlockOperation, architecture: Architecture) -> Shape:
     )
 
 
-def stored_elements(ofm: FeatureMap, bricks: bool | None = None) -> int:
-    """Elements of the OFM as they are stored: bricks hold 16 channels."""
-    if ofm.bricks if bricks is None else bricks:
-        return ofm.height * ofm.width * ceil_divide(ofm.depth, BRICK) * BRICK
-    return ofm.elements
+def stored_elements(fm: FeatureMap, bricks: bool | None = None) -> int:
+    """Elements of a feature map as they are stored: bricks hold 16 channels.
+
+    Args:
+        fm: the feature map.
+        bricks: as if it were stored in bricks, or not; default as it is.
+    """
+    if fm.bricks if bricks is None else bricks:
+        return fm.height * fm.width * ceil_divide(fm.depth, BRICK) * BRICK
+    return fm.elements
 
 
 def blocks_along(extent: int, block: int) -> list[tuple[int, int]]:

@@ -23,41 +23,42 @@ cycles of its own on these NPUs: reading them is what it counts), and overlap be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
-from deploy.npu.architecture import Architecture
-from deploy.npu.stream.operations import (
-    BlockOperation,
-    ConvolutionOperation,
-    DmaOperation,
-    ElementwiseMode,
-    ElementwiseOperation,
-    Function,
-    Kernel,
-    Operation,
-    PoolingMode,
-    PoolingOperation,
-)
+from deploy.hardware.designs import Design
+from deploy.hardware.memories import MemorySystem
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
+from deploy.npu.stream.operations import BlockOperation, Function
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.timing.block_geometry import (
     Shape,
     blocks_along,
     ceil_divide,
     ifm_block_depth,
-    kernel_of,
     kernel_parts,
     smaller,
     stored_elements,
 )
-from deploy.npu.timing.transfers import MemorySystem, busiest_memory, dma_cycles, first_and_last, memory_system
+from deploy.npu.timing.transfers import (
+    busiest_memory,
+    dma_cycles,
+    first_and_last,
+    memory_of,
+    moved_by_block,
+    moved_by_element,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """Cycles of one operation.
+class OperationTime:
+    """Cycles of one operation that runs alone.
 
     Attributes:
         npu: computing, with the first block's read and the last block's write (0 for DMA).
@@ -73,93 +74,84 @@ class Estimate:
         return max(self.npu, self.memory)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """Cycles per OFM element of the output unit.
-
-    Attributes:
-        unary32: elementwise on one 32-bit operand.
-        binary32: elementwise on two.
-        multiply32: multiplication with a 32-bit result.
-        multiply: other multiplications, and whatever accumulates in 40 bits.
-        add: addition and subtraction with scaling.
-        maximum: max pooling.
-        other: everything else.
-        table: lower bound with a lookup table, tanh or sigmoid.
-        clamp: lower bound with a clamp (ReLU).
-    """
-
-    unary32: float
-    binary32: float
-    multiply32: float
-    multiply: float
-    add: float
-    maximum: float
-    other: float
-    table: float
-    clamp: float
+def dma_time(operation: DmaOperation, _design: Design, memories: MemorySystem) -> OperationTime:
+    """Estimate a transfer."""
+    return OperationTime(0, dma_cycles(operation, memories))
 
 
-_256 = _Rates(0.625, 1.125, 0.5, 0.375, 0.75, 0.125, 0.25, 1.0, 0.25)
-# Source: Vela 5.2.0, architecture_features.py, _generate_output_perf_tables.
-_RATES = {
-    "U55-32": _Rates(2.0, 3.0, 3.0, 3.0, 6.0, 1.0, 2.0, 1.0, 1.0),
-    "U55-64": _Rates(1.0, 1.5, 1.5, 1.5, 3.0, 0.5, 1.0, 1.0, 1.0),
-    "U55-128": _Rates(0.75, 1.25, 0.75, 0.75, 1.5, 0.25, 0.5, 1.0, 0.5),
-    "U55-256": _256,
-    "U65-256": _256,
-    "U65-512": _Rates(0.3125, 0.5625, 0.25, 0.1875, 0.375, 0.0625, 0.125, 0.5, 0.125),
-}
+def elementwise_time(operation: ElementwiseOperation, design: Design, memories: MemorySystem) -> OperationTime:
+    """Estimate an elementwise operation."""
+    block, rates = operation.block, design.output
+    rate = rates.other
+    if operation.ifm.dtype.itemsize == 4:
+        rate = rates.unary32 if operation.mode.unary else rates.binary32
+    elif operation.mode is ElementwiseMode.MUL:
+        rate = rates.multiply32 if operation.ofm.dtype.itemsize == 4 else rates.multiply
+    elif operation.mode in (ElementwiseMode.ADD, ElementwiseMode.SUB):
+        rate = rates.add
+    rate = _with_activation(rate, operation, design)
+    # An operand block is read while a result block is written.
+    moving = max(first_and_last(operation, design, memories)) / (block[0] * block[1] * block[2])
+    computing = int(max(rate, (moving + rate) / 4) * stored_elements(operation.ofm))
+    return OperationTime(computing, busiest_memory(moved_by_element(operation, design, memories)))
 
 
-# Firmware runs the same program again and again; the operations of a program stay the same objects.
-@lru_cache(maxsize=4096)
-def estimate(operation: Operation, architecture: Architecture, memories: MemorySystem | None = None) -> Estimate:
-    """Estimate the cycles of an operation that runs alone.
+def pooling_time(operation: PoolingOperation, design: Design, memories: MemorySystem) -> OperationTime:
+    """Estimate a pooling."""
+    rate = design.output.maximum if operation.mode is PoolingMode.MAX else design.output.other
+    work = _pooling_work(operation, design) if operation.by_channel else _dense_work(operation, design)
+    return _time(operation, design, memories, work, rate)
+
+
+def convolution_time(operation: ConvolutionOperation, design: Design, memories: MemorySystem) -> OperationTime:
+    """Estimate a convolution."""
+    # Vela accumulates convolutions of 16-bit IFMs in 40 bits (ACC_FORMAT would say it, but is not decoded).
+    wide = operation.ifm.dtype.itemsize == 2
+    if operation.depthwise:
+        work = _depthwise_work(operation, design, wide=wide)
+    else:
+        work = _dense_work(operation, design, wide=wide)
+    rate = design.output.multiply if wide else design.output.other
+    bias = 0
+    if operation.scales:
+        depth = min(operation.ofm.depth, operation.block[2])
+        bias = 10 * depth * memory_of(operation.scales[0].region, memories).read_latency // 256
+    row = operation.ofm.height == operation.kernel.height == 1 and operation.ofm.width % 2 == 0
+    return _time(operation, design, memories, work, rate, bias=bias, row=row)
+
+
+def _time(
+    operation: BlockOperation,
+    design: Design,
+    memories: MemorySystem,
+    work: _MacWork,
+    rate: float,
+    *,
+    bias: int = 0,
+    row: bool = False,
+) -> OperationTime:
+    """Estimate an operation with a kernel.
 
     Args:
-        operation: from the decoded command stream.
-        architecture: the NPU.
-        memories: behind the regions; default :func:`memory_system`.
+        operation: what is computed.
+        design: of the NPU.
+        memories: behind the regions.
+        work: of the MAC units.
+        rate: of the output unit, without activation.
+        bias: cycles until the biases of a block have arrived.
+        row: its units of work may be arranged along a single row.
     """
-    memories = memory_system(architecture) if memories is None else memories
-    if isinstance(operation, DmaOperation):
-        return Estimate(0, dma_cycles(operation, memories))
-    assert isinstance(operation, BlockOperation)  # noqa: S101 - narrows the type, there is no other kind
-    if isinstance(operation, ElementwiseOperation):
-        compute = _elementwise(operation, architecture, memories)
-    else:
-        compute = _blocks(operation, architecture, memories)
-    return Estimate(compute, busiest_memory(operation, architecture, memories))
-
-
-def _elementwise(operation: ElementwiseOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    block = operation.block
-    rate = _output_rate(operation, architecture)
-    # An operand block is read while a result block is written.
-    moving = max(first_and_last(operation, architecture, memories)) / (block[0] * block[1] * block[2])
-    return int(max(rate, (moving + rate) / 4) * stored_elements(operation.ofm))
-
-
-def _blocks(operation: BlockOperation, architecture: Architecture, memories: MemorySystem) -> int:
-    kernel = kernel_of(operation)
     ofm = (operation.ofm.height, operation.ofm.width, operation.ofm.depth)
-    block = smaller(ofm, operation.block)
-    ublock = architecture.ofm_ublock
-    row = isinstance(operation, ConvolutionOperation) and ofm[0] == 1 and ofm[1] % 2 == 0 and kernel.height == 1
+    block, ublock = smaller(ofm, operation.block), design.ofm_ublock
     if row and ublock[0] == 2:
         # The hardware arranges 2 x 2 as 1 x 4 for a single row of even width.
         ublock, block = (1, 4, ublock[2]), (1, *block[1:])
-    bias = 0
-    if isinstance(operation, ConvolutionOperation) and operation.scales:
-        latency = memories.of(operation.scales[0].region).read_latency
-        bias = 10 * block[2] * latency // 256
-    rate = _output_rate(operation, architecture)
-    macs = _MacCycles(operation, architecture, kernel)
+    rate = _with_activation(rate, operation, design)
     computing = writing = first_computing = first_writing = 0.0
     # Along each axis there are equal blocks and perhaps a smaller one at the end.
     for (height, rows), (width, columns), (depth, slices) in product(*map(blocks_along, ofm, block)):
-        one = macs((ceil_divide(height, ublock[0]), ceil_divide(width, ublock[1]), ceil_divide(depth, ublock[2])))
+        ublocks = (ceil_divide(height, ublock[0]), ceil_divide(width, ublock[1]), ceil_divide(depth, ublock[2]))
+        one = work.cycles(ublocks, design)
         out = float(int(rate * height * width * depth))
         # What steers the units takes a quarter of the block's work.
         steering = (one + max(out, bias)) // 4
@@ -170,78 +162,85 @@ def _blocks(operation: BlockOperation, architecture: Architecture, memories: Mem
         first_computing = first_computing or one
         first_writing = first_writing or max(out, bias)
     pipeline = max(computing + first_writing, writing + first_computing)
-    return int(pipeline) + sum(first_and_last(operation, architecture, memories))
+    cycles = int(pipeline) + sum(first_and_last(operation, design, memories))
+    return OperationTime(cycles, busiest_memory(moved_by_block(operation, design, memories)))
 
 
-class _MacCycles:
-    """Cycles on the MAC units of a block of a number of ublocks."""
+@dataclass(frozen=True, slots=True)
+class _MacWork:
+    """What the MAC units do for an output.
 
-    def __init__(self, operation: BlockOperation, architecture: Architecture, kernel: Kernel) -> None:
-        bits = operation.ifm.dtype.itemsize * 8
-        wide = _accumulates_40_bits(operation)
-        self._small = architecture.name == "U55-32"
-        self._cores = architecture.cores
-        self._weights = 4 * architecture.ofm_ublock[2]
-        self._wide = wide
-        if self._small:
-            self._delay = 7 if wide else 3
-        else:
-            self._delay = 3 if wide and architecture.macs <= 128 else 2
-        parts = [h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)]
-        self._pooling = isinstance(operation, PoolingOperation) and operation.mode is not PoolingMode.REDUCE_SUM
-        self._scale, self._passes, self._repeated = 1, 1, 1
-        if self._pooling:
-            # Vela's older compiler says 1 for 8 and 2 for 16 bits here.
-            self._scale = 1 if self._small else bits // 2
-            self._steps = [max(4, part) for part in parts]
-        elif isinstance(operation, ConvolutionOperation) and operation.depthwise:
-            self._scale = bits // 8
-            self._steps = [ceil_divide(part, 4) for part in parts]
-        else:
-            depth = ifm_block_depth(operation)
-            self._repeated = ceil_divide(operation.ifm.depth, depth)
-            self._steps = parts
-            if kernel.part_kernel_first:
-                self._steps = [ceil_divide(part, 2 if bits == 16 else 4) for part in parts]
-                self._passes = ceil_divide(min(operation.ifm.depth, depth), 8)
+    Attributes:
+        steps: of each part of the kernel, one after the other.
+        waits: how often a part waits between its steps.
+        least: cycles of a step that every ublock of depth takes at least: its weights arrive one by one.
+        each: cycles of a step by ublock across.
+        passes: how often it all is done.
+        wide: sums have 40 bits.
+    """
 
-    def __call__(self, ublocks: Shape) -> float:
+    steps: Sequence[int]
+    waits: Sequence[int]
+    least: int
+    each: int
+    passes: int
+    wide: bool
+
+    def cycles(self, ublocks: Shape, design: Design) -> float:
+        """Cycles for a block of a number of ublocks."""
+        units = design.mac_units
         across, deep = ublocks[0] * ublocks[1], ublocks[2]
-        if self._pooling:
-            working = sum(self._steps) * across * deep * self._scale
-            steps = [1] * len(self._steps)
-        else:
-            steps = self._steps
-            working = max(self._weights, 4 * across * self._scale) * sum(steps) * deep
+        working = max(self.least, self.each * across) * sum(self.steps) * deep
+        wait = units.wait_40_bit if self.wide else units.wait
         waiting = 0
         if across == 1:
-            waiting = self._delay * sum(step if deep == 1 else (step - 1) * deep for step in steps)
-        if self._small and self._wide and deep > 1 and 1 in ublocks[:2]:
-            waiting += self._delay * deep * len(steps)
-        return float((working + waiting) * self._passes * self._repeated // self._cores)
+            waiting = wait * sum(steps if deep == 1 else (steps - 1) * deep for steps in self.waits)
+        if units.narrow_wait and self.wide and deep > 1 and 1 in ublocks[:2]:
+            waiting += wait * deep * len(self.waits)
+        return float((working + waiting) * self.passes // design.cores)
 
 
-def _output_rate(operation: BlockOperation, architecture: Architecture) -> float:
-    """Cycles per element of the output unit."""
-    rates = _RATES[architecture.name]
-    rate = rates.other
-    if isinstance(operation, ElementwiseOperation):
-        if operation.ifm.dtype.itemsize == 4:
-            rate = rates.unary32 if operation.mode.unary else rates.binary32
-        elif operation.mode is ElementwiseMode.MUL:
-            rate = rates.multiply32 if operation.ofm.dtype.itemsize == 4 else rates.multiply
-        elif operation.mode in (ElementwiseMode.ADD, ElementwiseMode.SUB):
-            rate = rates.add
-    elif _accumulates_40_bits(operation):
-        rate = rates.multiply
-    elif isinstance(operation, PoolingOperation) and operation.mode is PoolingMode.MAX:
-        rate = rates.maximum
+def _parts(operation: BlockOperation) -> list[int]:
+    """Elements of each part of the kernel."""
+    kernel = operation.kernel
+    return [h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)]
+
+
+def _pooling_work(operation: BlockOperation, design: Design) -> _MacWork:
+    steps = [max(4, part) for part in _parts(operation)]
+    each = design.mac_units.pooling[operation.ifm.dtype.itemsize.bit_length() - 1]
+    return _MacWork(steps, [1] * len(steps), least=0, each=each, passes=1, wide=False)
+
+
+def _depthwise_work(operation: BlockOperation, design: Design, *, wide: bool) -> _MacWork:
+    steps = [ceil_divide(part, 4) for part in _parts(operation)]
+    each = 4 * operation.ifm.dtype.itemsize
+    return _MacWork(steps, steps, least=_weights(design), each=each, passes=1, wide=wide)
+
+
+def _dense_work(operation: BlockOperation, design: Design, *, wide: bool = False) -> _MacWork:
+    """Sums over input channels."""
+    depth, ifm_depth = ifm_block_depth(operation), operation.ifm.depth
+    steps, passes = _parts(operation), ceil_divide(ifm_depth, depth)
+    if operation.kernel.part_kernel_first:
+        steps = [ceil_divide(part, 2 if operation.ifm.dtype.itemsize == 2 else 4) for part in steps]
+        passes *= ceil_divide(min(ifm_depth, depth), 8)
+    return _MacWork(steps, steps, least=_weights(design), each=4, passes=passes, wide=wide)
+
+
+def _weights(design: Design) -> int:
+    """Cycles until the weights of a step have arrived."""
+    return 4 * design.ofm_ublock[2]
+
+
+def _with_activation(rate: float, operation: BlockOperation, design: Design) -> float:
+    """Cycles per element of the output unit, with what the activation makes of them."""
     activation = operation.activation
     if activation.function is not Function.NONE:
-        return max(rate, rates.table)
+        return max(rate, design.output.table)
     lowest, highest = _limits(operation.ofm.dtype)
     clamped = activation.minimum > lowest or activation.maximum < highest
-    return max(rate, rates.clamp) if clamped else rate
+    return max(rate, design.output.clamp) if clamped else rate
 
 
 @lru_cache(maxsize=16)
@@ -249,8 +248,3 @@ def _limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
     """The widest clamp of a type; the clamp registers have 16 bits."""
     limits = np.iinfo(dtype if dtype.itemsize < 4 else np.int16)  # type: ignore[type-var]
     return int(limits.min), int(limits.max)
-
-
-def _accumulates_40_bits(operation: BlockOperation) -> bool:
-    """Vela accumulates convolutions of 16-bit IFMs in 40 bits (ACC_FORMAT would say it, but is not decoded)."""
-    return isinstance(operation, ConvolutionOperation) and operation.ifm.dtype.itemsize == 2

@@ -9,17 +9,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
-from deploy.npu.architecture import Architecture
-from deploy.npu.stream.operations import (
-    ConvolutionOperation,
-    DmaOperation,
-    ElementwiseOperation,
-    Operation,
-    PoolingMode,
-    PoolingOperation,
-)
-from deploy.npu.timing.counters import DEFAULT_REGION_CONFIG, Traffic, traffic
-from deploy.npu.timing.cycles import estimate
+from deploy.npu.stream.dma import DMA
+from deploy.npu.timing.counters import PortTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +22,13 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
-        cycles: an ESTIMATE for the operation alone, see :func:`deploy.npu.timing.cycles.estimate`.
+        cycles: an ESTIMATE for the operation alone, see :mod:`deploy.npu.timing.cycles`.
     """
 
     kind: str
     offset: int
     macs: int
-    moved: Traffic
+    moved: PortTraffic
     cycles: int
 
     @property
@@ -66,12 +57,12 @@ class Statistics:
     @property
     def operations(self) -> int:
         """Kernels executed (NPU_OP_CONV, DEPTHWISE, POOL, ELEMENTWISE); DMA is counted apart."""
-        return sum(record.kind != "DMA" for record in self.records)
+        return sum(record.kind != DMA for record in self.records)
 
     @property
     def dma_operations(self) -> int:
         """DMA transfers executed."""
-        return sum(record.kind == "DMA" for record in self.records)
+        return sum(record.kind == DMA for record in self.records)
 
     @property
     def macs(self) -> int:
@@ -79,9 +70,9 @@ class Statistics:
         return sum(record.macs for record in self.records)
 
     @property
-    def moved(self) -> Traffic:
+    def moved(self) -> PortTraffic:
         """Bytes through each AXI port."""
-        return reduce(add, (record.moved for record in self.records), Traffic())
+        return reduce(add, (record.moved for record in self.records), PortTraffic())
 
     @property
     def bytes_read(self) -> int:
@@ -102,41 +93,10 @@ class Statistics:
         """
         total = slack = 0
         for record in self.records:
-            if record.kind == "DMA":
+            if record.kind == DMA:
                 total += max(record.cycles - slack, 0)
                 slack = max(slack - record.cycles, 0)
             else:
                 total += record.cycles
                 slack = record.cycles
         return total
-
-
-def record(
-    operation: Operation, architecture: Architecture, region_config: int = DEFAULT_REGION_CONFIG
-) -> OperationRecord:
-    """Describe an operation that was executed; its cycles are an estimate.
-
-    Args:
-        operation: what was executed.
-        architecture: on which NPU.
-        region_config: REGIONCFG, which says through which port each region is reached.
-    """
-    kind, macs = _kind_and_macs(operation)
-    moved = traffic(operation, region_config)
-    return OperationRecord(kind, operation.offset, macs, moved, estimate(operation, architecture).cycles)
-
-
-def _kind_and_macs(operation: Operation) -> tuple[str, int]:
-    if isinstance(operation, DmaOperation):
-        return "DMA", 0
-    if isinstance(operation, ElementwiseOperation):
-        return f"ELEMENTWISE.{operation.mode.name}", 0
-    if isinstance(operation, PoolingOperation):
-        if operation.mode is PoolingMode.REDUCE_SUM:
-            return f"POOL.{operation.mode.name}", operation.ifm.elements
-        taps = operation.kernel.height * operation.kernel.width
-        return f"POOL.{operation.mode.name}", operation.ofm.elements * taps
-    assert isinstance(operation, ConvolutionOperation)  # noqa: S101 - narrows the type, there is no other kind
-    depth = 1 if operation.depthwise else operation.ifm.depth
-    taps = operation.kernel.height * operation.kernel.width * depth
-    return operation.command.removeprefix("NPU_OP_"), operation.ofm.elements * taps

@@ -1,4 +1,4 @@
-"""The rules, one file a kind of place; ``ALL`` in the order in which they get first say over an operator."""
+"""The rules, one file a kind of site; ``ALL`` in the order in which they get first say over an operator."""
 
 from __future__ import annotations
 

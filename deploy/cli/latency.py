@@ -1,0 +1,72 @@
+"""What makes a command answer sooner: work that begins before it is needed, beside what the command waits for.
+
+Nothing but time depends on it: the verbs would do the same without, and what they call gets what runs Vela as an
+argument. (Processes that a library keeps warm for hundreds of jobs are :mod:`deploy.processes.warm`'s own.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deploy.build_folder import BuildFolder
+    from deploy.processes.supervisor import Run
+
+
+@contextlib.contextmanager
+def starting_vela(*, twin: bool = False) -> Iterator[Run]:
+    """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
+
+    Args:
+        twin: whether two runs side by side are to come.
+
+    Yields:
+        What runs Vela's command; usable once or more, until the context ends.
+    """
+    from deploy.compiling import vela
+    from deploy.processes.warm import WarmPool
+
+    pool = WarmPool(vela.MODULE, vela.IMPORTED)
+    pool.start(twin=twin)
+    try:
+        yield pool.run
+    finally:
+        pool.close()
+
+
+def load_report() -> None:
+    """Load what the HTML report needs, while Vela is waited for."""
+
+    def load() -> None:
+        from deploy.reporting.pages.build import preload
+
+        preload()
+
+    _beside(load)
+
+
+def load_verdict(build: BuildFolder) -> None:
+    """Load what prints a verdict, and the part of the report that is known already, while a target is waited for.
+
+    Args:
+        build: what is judged.
+    """
+
+    def load() -> None:
+        import importlib.metadata  # noqa: F401
+
+        from rich import console, table  # noqa: F401
+
+        from deploy.reporting.pages.build import preload
+        from deploy.reporting.text import verdict  # noqa: F401
+
+        preload(build)
+
+    _beside(load)
+
+
+def _beside(load: Callable[[], None]) -> None:
+    threading.Thread(target=load, daemon=True).start()

@@ -1,0 +1,111 @@
+"""The pipeline from a quantized model to its figures, once: compile -> load -> place -> figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from deploy.build_folder import Figure, OperatorRecord
+from deploy.compiling import vela
+from deploy.compiling.compile_options import CompileOptions
+from deploy.compiling.debug_database import DebugDatabase
+from deploy.compiling.placement import Placement, placement_of
+from deploy.compiling.vela import VelaOutput
+from deploy.compiling.vela_figures import figures_of
+from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Run
+from deploy.tflite.model import Model, load
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """What Vela made of a model; each part is read when it is first asked for.
+
+    Attributes:
+        source: the model that was compiled.
+        options: what it was compiled for.
+        output: what Vela wrote.
+        name: of the source, in errors.
+    """
+
+    source: Model
+    options: CompileOptions
+    output: VelaOutput
+    name: str
+
+    @cached_property
+    def model(self) -> Model:
+        """Vela's output.
+
+        Raises:
+            BadInputError: it is damaged.
+        """
+        return load(self.output.model, source=f"{self.name} (compiled)")
+
+    @cached_property
+    def debug(self) -> DebugDatabase:
+        """Vela's debug database."""
+        return DebugDatabase(self.output.debug)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Vela's per-layer report."""
+        return parse_layers(self.output.per_layer, self.debug.operations)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where every operator of the source model runs."""
+        return placement_of(self.source, self.model, self.layers, parse_fallbacks(self.output.log))
+
+    @property
+    def cpu_operators(self) -> tuple[OperatorRecord, ...]:
+        """Operators of the source model that stay on the CPU."""
+        return tuple(operator for operator in self.placement.operators if operator.placement == "CPU")
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """Cycles, memory and so on, see :mod:`deploy.compiling.vela_figures`."""
+        return figures_of(self.output.summary, self.placement.operators, self.options, f"Vela {vela.version()}")
+
+    def figure(self, name: str) -> float:
+        """The value of a figure.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return {figure.name: figure.value for figure in self.figures}[name]
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Compiles models with Vela.
+
+    Attributes:
+        run: what runs Vela's command: :func:`deploy.processes.supervisor.run`, or a warm process
+            (:func:`deploy.cli.latency.starting_vela`).
+    """
+
+    run: Run = supervisor.run
+
+    def compile(
+        self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None
+    ) -> Compiled:
+        """Compile a model.
+
+        Args:
+            model: quantized.
+            options: what to compile for.
+            source: names the model in errors.
+            allocator: of Vela's tensor allocators another one than its own choice.
+
+        Raises:
+            BadInputError: Vela refuses the model, crashes, does not end in time, or writes no result.
+            NotInstalledError: Vela is missing.
+        """
+        output = vela.compile_bytes(model.content, options, source=source, run=self.run, allocator=allocator)
+        return Compiled(model, options, output, source)
+
+
+VELA = Compiler()
+"""Starts Vela's command anew for every model."""

@@ -1,0 +1,152 @@
+"""How the NPUs are built that the NPU model executes, read from ``npus.toml``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.npus import Npu, npu_tables
+
+Three = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class OutputRates:
+    """Cycles that the output unit takes for an element of the OFM.
+
+    Attributes:
+        other: whatever is not named below.
+        maximum: max pooling.
+        add: addition and subtraction with scaling.
+        multiply: multiplication, and whatever accumulates in 40 bits.
+        multiply32: multiplication with a 32-bit result.
+        unary32: elementwise on one 32-bit operand.
+        binary32: elementwise on two.
+        table: at least that with a lookup table, tanh or sigmoid.
+        clamp: at least that with a clamp (ReLU).
+    """
+
+    other: float
+    maximum: float
+    add: float
+    multiply: float
+    multiply32: float
+    unary32: float
+    binary32: float
+    table: float
+    clamp: float
+
+
+@dataclass(frozen=True)
+class MacUnits:
+    """What the MAC units wait for.
+
+    Attributes:
+        wait: cycles between two steps of a block of one OFM ublock.
+        wait_40_bit: the same where sums have 40 bits.
+        narrow_wait: with sums of 40 bits a block that is one ublock high or wide waits, too.
+        pooling: cycles that pooling takes for an element of its window, of 8, 16 and 32 bits. (Vela's older
+            compiler says 1, but 2 for 16 bits.)
+    """
+
+    wait: int
+    wait_40_bit: int
+    narrow_wait: bool
+    pooling: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class RooflineFit:
+    """What the roofline takes from a fit, where no table says it.
+
+    Attributes:
+        matmul: cycles by multiply-accumulate of BATCH_MATMUL: one element-wise product each, then a sum.
+        softmax: cycles by element (channels in whole bricks); 25 operations of 32 bits.
+        softmax_start: cycles of a softmax of one row.
+        requantize: cycles by element of QUANTIZE.
+    """
+
+    matmul: float
+    softmax: float
+    softmax_start: float
+    requantize: float
+
+
+@dataclass(frozen=True)
+class Design:
+    """How an NPU is built, as far as the NPU model and the roofline have to know it.
+
+    Attributes:
+        instruction_set: the family whose command streams it executes.
+        id_word: ID register.
+        address_bits: of its ports.
+        port_bytes: width of an AXI port.
+        cores: that share the work.
+        shram_kb: SHRAM per core.
+        table_bytes: lookup tables, at the end of each core's SHRAM.
+        ofm_ublock: unit of work: height, width, depth.
+        ifm_ublock: what is read for it: height, width, depth.
+        output: rates of the output unit.
+        mac_units: waits of the MAC units.
+        roofline: what is fitted.
+        memories: of the default system configuration in the default memory mode.
+    """
+
+    instruction_set: str
+    id_word: int
+    address_bits: int
+    port_bytes: int
+    cores: int
+    shram_kb: int
+    table_bytes: int
+    ofm_ublock: Three
+    ifm_ublock: Three
+    output: OutputRates
+    mac_units: MacUnits
+    roofline: RooflineFit
+    memories: MemorySystem
+
+    @property
+    def table_address(self) -> int:
+        """Offset of the lookup tables in SHRAM (measured: they fill its end)."""
+        return self.shram_kb * 1024 - self.table_bytes
+
+
+def design_of(npu: Npu) -> Design | None:
+    """How an NPU is built; None where nothing here executes its command streams."""
+    return _designs().get(npu.name)
+
+
+@functools.cache
+def _designs() -> dict[str, Design]:
+    return {name: _read(table) for name, table in npu_tables().items() if "instruction_set" in table}
+
+
+def _read(table: dict[str, Any]) -> Design:
+    return Design(
+        instruction_set=table["instruction_set"],
+        id_word=table["id"],
+        address_bits=table["address_bits"],
+        port_bytes=table["port_bytes"],
+        cores=table["cores"],
+        shram_kb=table["shram_kb"],
+        table_bytes=table["table_bytes"],
+        ofm_ublock=_three(table["ofm_ublock"]),
+        ifm_ublock=_three(table["ifm_ublock"]),
+        output=OutputRates(**table["output"]),
+        mac_units=MacUnits(**{**table["mac_units"], "pooling": _three(table["mac_units"]["pooling"])}),
+        roofline=RooflineFit(**table["roofline"]),
+        memories=_memories(table["memories"]),
+    )
+
+
+def _three(values: list[int]) -> Three:
+    first, second, third = values
+    return first, second, third
+
+
+def _memories(table: dict[str, Any]) -> MemorySystem:
+    constants, arena, fast = (MemoryTiming(**table[name]) for name in ("constants", "arena", "fast"))
+    return MemorySystem(constants, arena, fast, table.get("fast_bytes", 0))

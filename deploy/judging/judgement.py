@@ -1,0 +1,171 @@
+"""One judged run of a build, from its inputs to the verdict document; whatever runs it.
+
+inputs and labels -> what the oracles expect -> answers -> opinion -> predictions -> document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.build_folder import BuildFolder, Figure
+from deploy.errors import DeployError, TargetError
+from deploy.judging.build_models import Models
+from deploy.judging.float_outputs import float_outputs
+from deploy.judging.inputs import Given, InputSet, inputs_of
+from deploy.judging.labels import Labels, load_labels
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
+from deploy.judging.origin import Origin
+from deploy.judging.predictions import all_predictions
+from deploy.judging.samples import Sample
+from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
+from deploy.judging.versions import tool_versions
+
+_MAX_PREDICTIONS = 10_000
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """What a user may choose about a judgement; None stands for the documented default.
+
+    Attributes:
+        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for made-up ones.
+        labels: ``.json`` with class names and true labels.
+        count: how many inputs; None for all that are given, or a few made-up ones.
+        oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
+            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
+        tolerance: largest difference that passes, in LSB.
+    """
+
+    inputs: Given = None
+    labels: Path | None = None
+    count: int | None = None
+    oracle: OracleChoice = "auto"
+    tolerance: float = DEFAULT_TOLERANCE_LSB
+
+
+class Judgement:
+    """Collects what is known of a run as it goes, so that an error, too, leaves a full document.
+
+    Args:
+        build: that is judged.
+        options: what the user chose.
+        made_up: how many inputs are made up where none are given and no number is asked for.
+
+    Attributes:
+        answers: outputs by name, per input so far; whoever runs the build adds to them.
+        reference: what the verdict rests on, as far as it is known.
+    """
+
+    def __init__(self, build: BuildFolder, options: JudgeOptions, *, made_up: int) -> None:
+        self._build, self._options, self._made_up = build, options, made_up
+        self._panel = PANELS[options.oracle]
+        self._inputs: InputSet | None = None
+        self._labels: Labels = {}
+        self.reference = self._panel.name
+        self.answers: list[Sample] = []
+
+    def begin(self, models: Models) -> tuple[Sample, ...]:
+        """Read inputs and labels; returns the samples to run.
+
+        Raises:
+            BadInputError: they do not fit the model.
+        """
+        options = self._options
+        self._inputs = inputs_of(options.inputs, models.compiled, options.count, made_up=self._made_up)
+        self._labels = load_labels(options.labels, models.source) if options.labels else {}
+        return self._inputs.samples
+
+    def consult(self, models: Models) -> Judge:
+        """Put the model before the oracles.
+
+        Raises:
+            BadInputError: an oracle cannot run it.
+            NotInstalledError: an oracle is missing.
+        """
+        judge = Judge(models.source, self._panel)
+        self.reference = judge.title
+        return judge
+
+    def opinion(self, judge: Judge) -> Opinion:
+        """What the oracles say about the answers.
+
+        Raises:
+            TargetError: not every input was answered.
+        """
+        return judge.opinion(self.answers, self._options.tolerance)
+
+    def predictions(self, models: Models, judge: Judge) -> tuple[Prediction, ...]:
+        """What every output with classes says about every input, beside reference, labels and float model."""
+        samples = self._inputs.samples if self._inputs else ()
+        floats = float_outputs(self._build.float_model, models.source, samples)
+        return all_predictions(models.source, self.answers, judge.expected, self._labels, floats)
+
+    def verdict(
+        self,
+        opinion: Opinion,
+        origin: Origin,
+        *,
+        predictions: Sequence[Prediction],
+        figures: tuple[Figure, ...],
+        operators: tuple[OperatorResult, ...] = (),
+        explanations: tuple[str, ...] = (),
+    ) -> Verdict:
+        """The document of a run that was answered whole.
+
+        Args:
+            opinion: of the oracles.
+            origin: where the answers come from.
+            predictions: of :meth:`predictions`; the document holds the first 10,000.
+            figures: every number, each labelled.
+            operators: compared one by one, where they were.
+            explanations: why outputs differ.
+        """
+        return Verdict(
+            verdict="pass" if opinion.passed else "fail",
+            exit_status=0 if opinion.passed else 1,
+            reason=opinion.reason,
+            reference=opinion.deciding.reference,
+            outputs=opinion.deciding.outputs,
+            other_references=opinion.others,
+            operators=operators,
+            explanations=explanations,
+            predictions=tuple(predictions[:_MAX_PREDICTIONS]),
+            figures=figures,
+            **self._known(origin),
+        )
+
+    def failed(self, error: DeployError, origin: Origin) -> Verdict:
+        """The document of a run that ended without a complete answer.
+
+        Args:
+            error: that ended it.
+            origin: where the answers were to come from, as far as it is known.
+        """
+        return Verdict(
+            verdict="error",
+            exit_status=int(error.exit_status),
+            reason=error.message,
+            reference=self.reference,
+            log=error.log if isinstance(error, TargetError) else (),
+            **self._known(origin),
+        )
+
+    def _known(self, origin: Origin) -> dict[str, Any]:
+        """What every document says, whatever came of the run."""
+        document, inputs = self._build.document, self._inputs
+        return {
+            "inputs": len(self.answers),
+            "inputs_requested": len(inputs.samples) if inputs else 0,
+            "input_source": inputs.source if inputs else "",
+            "input_sha256": inputs.sha256 if inputs else "",
+            "tolerance": self._options.tolerance,
+            "build": str(self._build.path),
+            "model_sha256": document.compiled_sha256,
+            "platform": origin.platform,
+            "firmware": origin.firmware,
+            "versions": {**document.versions, **tool_versions(), **origin.versions},
+        }

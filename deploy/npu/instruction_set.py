@@ -1,0 +1,90 @@
+"""What an instruction set is: its commands, and the kinds of operations that they start.
+
+:mod:`deploy.npu.u55` is one: the table of what Ethos-U55 and U65 do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from deploy.hardware.designs import Design
+from deploy.hardware.memories import MemorySystem
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.commands import Command, CommandSet
+from deploy.npu.stream.operations import Operation
+from deploy.npu.timing.cycles import OperationTime
+
+AnyOperation = TypeVar("AnyOperation", bound=Operation)
+
+
+class Registers(Protocol):
+    """The registers that a command stream sets; they keep their values between operations."""
+
+    def set(self, command: Command) -> None:
+        """Take over what a command sets."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[AnyOperation]):
+    """A kind of operation.
+
+    What it counts and moves, an operation says itself (:class:`deploy.npu.stream.operations.Operation`).
+
+    Attributes:
+        operation: the class of its operations.
+        commands: the commands that start one.
+        read: called with the registers, the command and the operation's number; gives the operation.
+        execute: computes it.
+        time: estimates it, called with the operation, the NPU and the memories behind it.
+    """
+
+    operation: type[AnyOperation]
+    commands: tuple[IntEnum, ...]
+    read: Callable[[Any, Command, int], AnyOperation]
+    execute: Callable[[AnyOperation, Workspace], None]
+    time: Callable[[AnyOperation, Design, MemorySystem], OperationTime]
+
+
+@dataclass(frozen=True)
+class InstructionSet:
+    """What a family's command streams are written in.
+
+    Attributes:
+        commands: how a stream is split.
+        registers: makes the registers, none of them set, of an NPU.
+        kinds: the operations.
+        stop: the command that ends a stream.
+        ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
+            Every other command sets a register.
+    """
+
+    commands: CommandSet
+    registers: Callable[[Design], Registers]
+    kinds: tuple[Kind[Any], ...]
+    stop: IntEnum
+    ignored: tuple[IntEnum, ...]
+    _started: dict[str, Kind[Any]] = field(init=False, repr=False)
+    _ignored: frozenset[str] = field(init=False, repr=False)
+    _by_operation: dict[type[Operation], Kind[Any]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # By names: the numbers of commands of one and of two words coincide.
+        started = {command.name: kind for kind in self.kinds for command in kind.commands}
+        object.__setattr__(self, "_started", started)
+        object.__setattr__(self, "_ignored", frozenset(command.name for command in self.ignored))
+        object.__setattr__(self, "_by_operation", {kind.operation: kind for kind in self.kinds})
+
+    def started_by(self, code: IntEnum) -> Kind[Any] | None:
+        """The kind of operation that a command starts; None if it starts none."""
+        return self._started.get(code.name)
+
+    def ignores(self, code: IntEnum) -> bool:
+        """Whether a command has no meaning here."""
+        return code.name in self._ignored
+
+    def kind_of(self, operation: Operation) -> Kind[Any]:
+        """The kind of an operation of this instruction set."""
+        return self._by_operation[type(operation)]

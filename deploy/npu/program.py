@@ -1,0 +1,176 @@
+"""Decodes and executes command streams, by the table of the NPU's instruction set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.hardware.memories import MemorySystem
+from deploy.npu.architecture import Architecture
+from deploy.npu.errors import NpuError
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.parallel import one_blas_thread
+from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.commands import split
+from deploy.npu.stream.operations import Operation
+from deploy.npu.timing.counters import traffic
+from deploy.npu.timing.cycles import OperationTime
+from deploy.npu.timing.statistics import OperationRecord, Statistics
+
+Observer = Callable[[Operation, Memory], None]
+"""Called after every operation with what it was and the memory as it left it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A decoded command stream.
+
+    Attributes:
+        architecture: the NPU that it was decoded for.
+        operations: in execution order.
+        stopped: whether the stream ended with its stop command.
+        words: how many words were consumed.
+    """
+
+    architecture: Architecture
+    operations: tuple[Operation, ...]
+    stopped: bool
+    words: int
+    _records: dict[tuple[object, ...], list[OperationRecord]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def statistics(self, config: int | None = None, memories: MemorySystem | None = None) -> Statistics:
+        """What a run of the program does: counts, and an estimate of its time; see :func:`record`."""
+        key = (config, memories)
+        if key not in self._records:  # every run of the program asks for the same again
+            self._records[key] = [record(step, self.architecture, config, memories) for step in self.operations]
+        return Statistics(list(self._records[key]), self.stopped)
+
+
+def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
+    """Decode a command stream up to its stop command or its end.
+
+    Args:
+        stream: uint32 words.
+        architecture: the NPU that executes it.
+
+    Raises:
+        StreamError: malformed, or a register has a value that makes no sense.
+        UnsupportedError: something that the model does not compute.
+    """
+    instructions = architecture.instruction_set
+    registers = instructions.registers(architecture.design)
+    operations: list[Operation] = []
+    for command in split(stream, instructions.commands):
+        kind = instructions.started_by(command.code)
+        if kind is not None:
+            try:
+                operations.append(kind.read(registers, command, len(operations)))
+            except NpuError as error:
+                error.locate(command=command.code.name, offset=command.offset, operation=len(operations))
+                raise
+        elif command.code is instructions.stop:
+            return Program(architecture, tuple(operations), True, command.offset // 4 + 1)
+        elif not instructions.ignores(command.code):
+            registers.set(command)
+    return Program(architecture, tuple(operations), False, int(stream.size))
+
+
+def execute(
+    stream: NDArray[np.uint32],
+    regions: Mapping[int, NDArray[np.uint8]],
+    arch: Architecture,
+    cache: WeightCache | None = None,
+    on_operation: Observer | None = None,
+    defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+    region_config: int | None = None,
+    memories: MemorySystem | None = None,
+) -> Statistics:
+    """Execute a command stream: reads and writes ``regions`` as the NPU would.
+
+    Args:
+        stream: uint32 words, what QBASE points at (without the driver's payload header).
+        regions: region number (0 to 7) -> uint8 array ``(bytes,)``; addresses in commands are offsets into it.
+            Arrays ``(batch, bytes)`` run several inputs through the stream at once; flat regions beside them
+            are shared by the batch and must then not be written.
+        arch: the NPU.
+        cache: keeps decoded weights between calls; safe when memory changes.
+        on_operation: called after every operation, for those who compare step by step.
+        defined: finds reads of memory that nobody wrote: region number -> ranges ``(start, stop)`` that hold data
+            at the start (constants, inputs). Without it every byte counts as written.
+        region_config: REGIONCFG, on which the counts by port depend; default: constants at port 1, the rest at 0.
+        memories: behind the regions, on which the estimated cycles depend; default: those of the NPU's default
+            system configuration and memory mode.
+
+    Returns:
+        What was executed.
+
+    Raises:
+        NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
+            by the operations before it.
+    """
+    program = decode(stream, arch)
+    run(program, regions, cache, on_operation, defined)
+    return program.statistics(region_config, memories)
+
+
+def run(
+    program: Program,
+    regions: Mapping[int, NDArray[np.uint8]],
+    cache: WeightCache | None = None,
+    on_operation: Observer | None = None,
+    defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+) -> None:
+    """Execute a decoded program; see :func:`execute`."""
+    memory = Memory(regions, program.architecture.design, defined)
+    workspace = Workspace(memory, WeightCache() if cache is None else cache)
+    instructions = program.architecture.instruction_set
+    with one_blas_thread():
+        for operation in program.operations:
+            try:
+                instructions.kind_of(operation).execute(operation, workspace)
+            except NpuError as error:
+                error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
+                raise
+            if on_operation is not None:
+                on_operation(operation, memory)
+
+
+def time_of(
+    operation: Operation, architecture: Architecture, memories: MemorySystem | None = None
+) -> OperationTime:
+    """Estimate the cycles of an operation that runs alone.
+
+    Args:
+        operation: from the decoded command stream.
+        architecture: the NPU.
+        memories: behind the regions; default: those of the NPU's default configuration.
+    """
+    design = architecture.design
+    kind = architecture.instruction_set.kind_of(operation)
+    return kind.time(operation, design, design.memories if memories is None else memories)
+
+
+def record(
+    operation: Operation,
+    architecture: Architecture,
+    config: int | None = None,
+    memories: MemorySystem | None = None,
+) -> OperationRecord:
+    """Describe an operation; its cycles are an estimate.
+
+    Args:
+        operation: from the decoded command stream.
+        architecture: the NPU.
+        config: REGIONCFG, which says through which port each region is reached; default as the firmware sets it
+            where no SRAM is dedicated to the NPU.
+        memories: behind the regions; default: those of the NPU's default configuration.
+    """
+    moved = traffic(operation, config)
+    cycles = time_of(operation, architecture, memories).cycles
+    return OperationRecord(operation.label, operation.offset, operation.macs, moved, cycles)

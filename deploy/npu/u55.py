@@ -1,0 +1,50 @@
+"""The instruction set of Ethos-U55 and U65: each kind of operation with how it is read, computed and timed.
+
+Another family's table stands beside this one, with its commands and registers in :mod:`deploy.npu.stream`; the
+architecture (:mod:`deploy.npu.architecture`) says which NPU has which.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from deploy.npu.execution.convolution import convolve
+from deploy.npu.execution.dma import copy
+from deploy.npu.execution.elementwise import elementwise
+from deploy.npu.execution.pooling import pool
+from deploy.npu.instruction_set import InstructionSet, Kind
+from deploy.npu.stream.convolution import ConvolutionOperation, read_convolution
+from deploy.npu.stream.dma import DmaOperation, read_dma
+from deploy.npu.stream.elementwise import ElementwiseOperation, read_elementwise
+from deploy.npu.stream.pooling import PoolingOperation, read_pooling
+from deploy.npu.stream.u55_commands import COMMANDS, Cmd0
+from deploy.npu.stream.u55_registers import RegisterValues
+from deploy.npu.timing.cycles import convolution_time, dma_time, elementwise_time, pooling_time
+from deploy.npu.weights.u55_layout import unpack
+
+_KINDS = (
+    Kind(
+        ConvolutionOperation,
+        (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
+        read=read_convolution,
+        execute=partial(convolve, unpack=unpack),
+        time=convolution_time,
+    ),
+    Kind(PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=pooling_time),
+    Kind(
+        ElementwiseOperation,
+        (Cmd0.NPU_OP_ELEMENTWISE,),
+        read=read_elementwise,
+        execute=elementwise,
+        time=elementwise_time,
+    ),
+    Kind(DmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy, time=dma_time),
+)
+
+U55 = InstructionSet(
+    commands=COMMANDS,
+    registers=RegisterValues,
+    kinds=_KINDS,
+    stop=Cmd0.NPU_OP_STOP,
+    ignored=(Cmd0.NPU_OP_DMA_WAIT, Cmd0.NPU_OP_KERNEL_WAIT, Cmd0.NPU_OP_PMU_MASK, Cmd0.NPU_OP_IRQ),
+)

@@ -1,0 +1,39 @@
+"""What weight and scale streams hold, whatever the order and the records that they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.hardware.designs import Design
+from deploy.npu.stream.convolution import ConvolutionOperation
+
+
+@dataclass(frozen=True)
+class ChannelScales:
+    """Bias and scale per output channel, int64 ``(channels,)`` each."""
+
+    bias: NDArray[np.int64]
+    multiplier: NDArray[np.int64]
+    shift: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The weights and scales of one convolution.
+
+    Attributes:
+        weights: int16 ``(ofm depth, kernel height, kernel width, ifm depth)``; ifm depth 1 if it is depthwise.
+        scales: of all channels.
+    """
+
+    weights: NDArray[np.int16]
+    scales: ChannelScales
+
+
+_Streams = Sequence[NDArray[np.uint8]]
+Unpack = Callable[[ConvolutionOperation, Design, _Streams, _Streams], Unpacked]
+"""Unpacks the weight stream and the scale records of each core; raises a WeightStreamError for damaged ones."""

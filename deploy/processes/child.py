@@ -1,0 +1,153 @@
+"""One running program: bounded, in a process group of its own, and ended with this process whatever ends that."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from deploy.errors import NotInstalledError
+from deploy.processes import guard
+from deploy.processes.held_signals import held
+from deploy.processes.limits import DEFAULT_LIMITS, Limits
+
+PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
+
+
+class Child:
+    """A running program; use as a context manager, which ends it and all that it started.
+
+    Args:
+        command: program and arguments.
+        folder: its working folder; None for this process's.
+        environment: its variables; None for this process's.
+        limits: bounds of its memory and files.
+        stdin: ``DEVNULL``, ``PIPE``, or None for this process's.
+        stdout: as ``stdin``.
+        stderr: as ``stdin``, or ``STDOUT``.
+        inherited: descriptors that it gets besides these.
+        polite: whether it is told to end, to clean up after itself, should this process be killed.
+
+    Attributes:
+        pid: its process number, which is its group's, too.
+        stdin: to write to, where it was a ``PIPE``; ``stdout`` and ``stderr`` to read from.
+
+    Raises:
+        NotInstalledError: it cannot be started; caused by the system's error.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        stdin: int | None = DEVNULL,
+        stdout: int | None = DEVNULL,
+        stderr: int | None = DEVNULL,
+        inherited: Sequence[int] = (),
+        polite: bool = False,
+    ) -> None:
+        self.pid = 0
+        self._over = False
+        try:
+            with held():
+                guard.expect()
+                try:
+                    # No preexec_fn: without it Python need not copy the process to start another.
+                    self._process = subprocess.Popen(
+                        command,
+                        bufsize=0,
+                        cwd=folder,
+                        env=environment,
+                        stdin=stdin,
+                        stdout=stdout,
+                        stderr=stderr,
+                        pass_fds=inherited,
+                        start_new_session=True,
+                    )
+                except OSError as error:
+                    guard.forget(None)
+                    raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
+                self.pid = self._process.pid
+                guard.watch(self.pid, polite=polite)
+        except BaseException:  # of a signal that was held, too
+            if self.pid:
+                self.end()
+            raise
+        limits.apply_to(self.pid)
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Its standard input."""
+        return _open(self._process.stdin)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """Its standard output."""
+        return _open(self._process.stdout)
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """Its standard error."""
+        return _open(self._process.stderr)
+
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() is not None
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Wait for its end.
+
+        Returns:
+            Its exit status, negative for the signal that ended it; None when it still runs.
+        """
+        try:
+            return self._process.wait(timeout=max(timeout_s, 0))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def terminate(self) -> None:
+        """Ask it to end, with ``SIGTERM``."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Kill its whole group."""
+        if not self._over:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def end(self) -> int:
+        """Kill what is left of it, and close its pipes; harmless when it has ended.
+
+        Returns:
+            Its exit status, negative for the signal that ended it.
+        """
+        if not self._over:
+            self.kill()
+            self._process.wait()
+            self._over = True  # from here on its number may be another's
+            guard.forget(self.pid)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        return self._process.wait()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.end()
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise ValueError("this stream of the child is no pipe")
+    return stream

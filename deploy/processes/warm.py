@@ -1,0 +1,245 @@
+"""Runs a Python module many times without importing it many times: in forks of a process that holds it imported.
+
+Every run is what ``python -m MODULE ARGUMENTS`` is: a process of its own, with the module's global state as it is
+right after the import, its own working folder and its own output; so the results are those of the command. What is
+saved is the start of Python and the import (0.4 s of processor time of the 0.45 s that Vela takes for a small
+network, measured). A sweep or a search lives on that, whose jobs compile hundreds of networks; a single
+compilation gains by what is imported while it still reads its model.
+
+The warm process (:mod:`deploy.processes.warm_server`) serves one run at a time over a socket. It ends, and what it
+runs with it, as soon as that is closed: by :meth:`WarmProcess.close`, or because whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.processes import supervisor
+from deploy.processes.child import Child
+from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Kept, collect, readable
+from deploy.processes.supervisor import Ended
+
+_SERVER = "deploy.processes.warm_server"
+_MAX_LINE_BYTES = 1 << 20
+_GRACE_S = 5.0
+
+
+class WarmProcess:
+    """One warm process, or one half of a pair; it serves one run at a time. Made by :func:`start`."""
+
+    def __init__(self, server: _Server, channel: socket.socket) -> None:
+        self._server, self._channel = server, channel
+        self._reading = threading.Lock()
+
+    def run(self, arguments: Sequence[str], folder: Path, *, timeout_s: float) -> Ended | None:
+        """Run the module once; see :meth:`deploy.processes.supervisor.Supervisor.run`.
+
+        Returns:
+            How it ended. None when the warm process itself is gone; after that, and after a run that took too
+            long, it serves no more.
+
+        Raises:
+            OSError: it failed, and the disk of the folder is full.
+        """
+        deadline = time.monotonic() + timeout_s
+        line = json.dumps({"arguments": list(arguments), "folder": str(folder)}).encode() + b"\n"
+        reads, writes = os.pipe()
+        kept = Kept(KEEP_ALL_BUT_FLOODS)
+        with os.fdopen(reads, "rb"):
+            try:
+                socket.send_fds(self._channel, [line], [writes])
+            except OSError:  # it has ended, or was closed from another thread
+                return None
+            finally:
+                os.close(writes)
+            with self._reading:
+                if self._channel.fileno() < 0:
+                    return None
+                in_time = collect({reads: kept.add}, deadline=deadline, ended=self._answered)
+                reply = self._reply(deadline) if in_time else None
+        if reply == b"":
+            return None
+        if reply is None:
+            self.close()
+        status = int(json.loads(reply)["status"]) if reply else -signal.SIGKILL
+        if status != 0:
+            supervisor.check_disk(folder)
+        return Ended(status, reply is None, kept.text())
+
+    def _answered(self) -> bool:
+        return readable(self._channel.fileno(), 0)
+
+    def _reply(self, deadline: float) -> bytes | None:
+        """The reply's line; empty when the process has ended, None when the time is over."""
+        received = b""
+        while not received.endswith(b"\n"):
+            if not readable(self._channel.fileno(), max(deadline - time.monotonic(), 0)):
+                return None
+            try:
+                part = self._channel.recv(4096)
+            except ConnectionResetError:  # it ended before it read the request
+                return b""
+            if not part or len(received) > _MAX_LINE_BYTES:
+                return b""
+            received += part
+        return received
+
+    def close(self) -> None:
+        """End it, and what it runs; from any thread."""
+        ended = select.poll()
+        try:
+            self._channel.shutdown(socket.SHUT_WR)
+            ended.register(self._channel, 0)  # the other side's end is always reported
+        except (OSError, ValueError):  # closed before
+            return
+        if not ended.poll(_GRACE_S * 1000):
+            self._server.child.kill()
+        with self._reading:  # a thread that waits for the reply has seen the end by now
+            self._channel.close()
+        self._server.left(self)
+
+
+class _Server:
+    """The program behind a warm process and its other half."""
+
+    def __init__(self, module: str, imported: str, halves: int) -> None:
+        # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        pairs = [socket.socketpair() for _ in range(halves)]
+        theirs = [their.fileno() for _, their in pairs]
+        with contextlib.ExitStack() as stack:
+            for _, their in pairs:
+                stack.enter_context(their)
+            self.child = Child(
+                [sys.executable, "-m", _SERVER, module, imported, *map(str, theirs)],
+                environment={**supervisor.own_environment(), **threads},
+                inherited=theirs,
+            )
+        self.halves = tuple(WarmProcess(self, our) for our, _ in pairs)
+        self._open = set(self.halves)
+        self._lock = threading.Lock()
+
+    def left(self, half: WarmProcess) -> None:
+        """A half has been closed; with the last one the program is waited for."""
+        with self._lock:
+            self._open.discard(half)
+            if not self._open:
+                self.child.end()
+
+
+def start(module: str, imported: str, *, halves: int = 1) -> tuple[WarmProcess, ...]:
+    """Start warm processes, which import the module meanwhile.
+
+    Args:
+        module: run as ``python -m MODULE``.
+        imported: the module that its ``__main__`` needs; imported once.
+        halves: 1, or 2 for two that run side by side, for the processor time of one import.
+
+    Raises:
+        NotInstalledError: Python itself cannot be started.
+    """
+    return _Server(module, imported, halves).halves
+
+
+class WarmPool:
+    """Warm processes of one module: as many as are needed side by side, each used again and again.
+
+    ``run`` takes the place of :func:`deploy.processes.supervisor.run` for ``python -m MODULE`` commands, from any
+    number of threads.
+
+    Args:
+        module: as in :func:`start`.
+        imported: as in :func:`start`.
+    """
+
+    def __init__(self, module: str, imported: str) -> None:
+        self._module, self._imported = module, imported
+        self._lock = threading.Lock()
+        self._idle: list[WarmProcess] = []
+        self._all: set[WarmProcess] = set()
+        self._closed = False
+
+    def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run ``python -m MODULE ...`` in a folder; any other command as a process of its own.
+
+        Raises:
+            NotInstalledError: the command cannot be started.
+        """
+        if list(command[:3]) != [sys.executable, "-m", self._module]:
+            return supervisor.run(command, folder, timeout_s=timeout_s)
+        process = self._take()
+        ended = process.run(command[3:], folder, timeout_s=timeout_s)
+        if ended is not None and not ended.timed_out:
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(process)
+                    return ended
+        self._drop(process)
+        if ended is None and not self._closed:
+            # It was killed, or cannot import the module: the command on its own says which.
+            return supervisor.run(command, folder, timeout_s=timeout_s)
+        return ended or Ended(-signal.SIGKILL, False, "")
+
+    def start(self, *, twin: bool = False) -> None:
+        """Start a process now, which gets warm while the caller still makes ready what it shall run.
+
+        Args:
+            twin: start two, for the processor time of one import.
+        """
+        halves = start(self._module, self._imported, halves=2 if twin else 1)
+        with self._lock:
+            self._all.update(halves)
+            self._idle += reversed(halves)
+
+    def close(self) -> None:
+        """End all processes, and what they run."""
+        with self._lock:
+            self._closed = True
+            processes = list(self._all)
+        for process in processes:
+            self._drop(process)
+
+    def _take(self) -> WarmProcess:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            (process,) = start(self._module, self._imported)
+            self._all.add(process)
+            return process
+
+    def _drop(self, process: WarmProcess) -> None:
+        with self._lock:
+            self._all.discard(process)
+        process.close()
+
+
+_pools: dict[tuple[str, str], WarmPool] = {}
+_pools_lock = threading.Lock()
+
+
+def pool(module: str, imported: str) -> WarmPool:
+    """This process's pool for a module; its warm processes end with this process, or by :func:`close_pools`.
+
+    Jobs of a worker share it, on a cluster, too, where nobody can hand them what runs their command.
+    """
+    with _pools_lock:
+        return _pools.setdefault((module, imported), WarmPool(module, imported))
+
+
+def close_pools() -> None:
+    """End all warm processes of this process, and what they run."""
+    with _pools_lock:
+        open_pools = list(_pools.values())
+        _pools.clear()
+    for each in open_pools:
+        each.close()

@@ -1,0 +1,1 @@
+"""What reports show: plain values, computed from build folders and documents."""

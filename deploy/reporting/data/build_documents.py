@@ -1,0 +1,112 @@
+"""The documents of a build folder beside ``compile.json``: quantization, verdicts, evaluation, advice, Vela's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from deploy.advising.documents import AdviceDocument
+from deploy.build_folder import (
+    ADVICE_DOCUMENT,
+    MAX_DOCUMENT_BYTES,
+    QUANTIZE_DOCUMENT,
+    VELA_FOLDER,
+    BuildFolder,
+    document_text,
+)
+from deploy.errors import BadInputError
+from deploy.evaluating.documents import EvaluationDocument, evaluation_path
+from deploy.judging.verdict import Verdict
+
+if TYPE_CHECKING:
+    from deploy.quantizing.quantization import QuantizationDocument
+
+VERDICT_COMMANDS = ("run-board", "run-fvp", "verify")
+"""Commands whose last verdict a build folder keeps, as ``<command>.json``."""
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+def read_quantization(build: BuildFolder) -> QuantizationDocument | None:
+    """``quantize.json``; None where the model came quantized.
+
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    path = build.path / QUANTIZE_DOCUMENT
+    if not path.is_file():  # Before an import that most builds can do without.
+        return None
+    from deploy.quantizing.quantization import QuantizationDocument
+
+    return _read(path, QuantizationDocument, "run `deploy compile` again")
+
+
+def verdict_path(build: BuildFolder, command: str) -> Path:
+    """Where a build folder keeps the last verdict of ``command``."""
+    return build.path / f"{command}.json"
+
+
+def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:
+    """The last verdict of every command that judged this very build: command -> document.
+
+    Verdicts on another compilation are left out.
+
+    Raises:
+        BadInputError: one cannot be read or is damaged.
+    """
+    found = {}
+    for command in VERDICT_COMMANDS:
+        again = f"run `deploy {command}` again, or remove the file"
+        verdict = _read(verdict_path(build, command), Verdict, again)
+        if verdict is not None and verdict.model_sha256 == build.document.compiled_sha256:
+            found[command] = verdict
+    return found
+
+
+def read_evaluation(build: BuildFolder) -> EvaluationDocument | None:
+    """The last evaluation of this very build; None where there is none, or one of another compilation.
+
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    again = "run `deploy evaluate` again, or remove the file"
+    found = _read(evaluation_path(build), EvaluationDocument, again)
+    return found if found and found.model_sha256 == build.document.compiled_sha256 else None
+
+
+def read_advice(build: BuildFolder) -> AdviceDocument | None:
+    """The advice that a build folder keeps; None where it keeps none about this very compilation.
+
+    Raises:
+        BadInputError: it cannot be read or is damaged.
+    """
+    again = "`deploy report BUILD --advice quick` writes it again, or remove the file"
+    found = _read(build.path / ADVICE_DOCUMENT, AdviceDocument, again)
+    return found if found and found.compiled_sha256 == build.document.compiled_sha256 else None
+
+
+def vela_file(build: BuildFolder, pattern: str) -> str:
+    """The text of one of Vela's files, by glob pattern; empty where there is none or it is too large to read."""
+    for path in sorted((build.path / VELA_FOLDER).glob(pattern)):
+        try:
+            if path.is_file() and path.stat().st_size <= MAX_DOCUMENT_BYTES:
+                return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return ""
+
+
+def _read(path: Path, kind: type[_Kind], again: str) -> _Kind | None:
+    """A document of this schema version; None where there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        document = kind.model_validate_json(document_text(path))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise BadInputError(f"{path}: cannot be read", hints=[again]) from error
+    found, known = vars(document)["schema_version"], kind.model_fields["schema_version"].default
+    if found != known:
+        raise BadInputError(f"{path}: schema version {found}, this deploy reads {known}", hints=[again])
+    return document

@@ -1,0 +1,197 @@
+"""The text report of a build folder: rich tables that read at 80 columns and without a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from deploy.build_folder import (
+    BuildFolder,
+    CompileDocument,
+    OperatorRecord,
+    TensorRecord,
+)
+from deploy.printable import printable_json
+from deploy.quantizing.agreement import OutputAgreement
+from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
+from deploy.reporting.data.names import one_word
+from deploy.reporting.text.advice import print_advice
+from deploy.reporting.text.evaluation import print_accuracy
+from deploy.reporting.text.tables import column, figures_table, numbers, table_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+TOP_OPERATORS = 10
+
+_PERFORMANCE = (
+    "inference_time",
+    "core_clock",
+    "total_cycles",
+    "npu_cycles",
+    "macs",
+    "npu_operators",
+    "cpu_operators",
+)
+
+
+def print_build(
+    build: BuildFolder, console: Console, *, every_operator: bool = False, most_hints: int | None = None
+) -> None:
+    """Print the report of a build folder.
+
+    Args:
+        build: opened.
+        console: to print on.
+        every_operator: all operators by cycles instead of the first ten.
+        most_hints: how many hints; None for all.
+    """
+    document = build.document
+    console.print(
+        f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
+        f"optimised for {document.optimise}"
+    )
+    print_figures(document, console)
+    console.print(_tensors(document.inputs, document.outputs))
+    said: tuple[str, ...] = ()
+    quantization = read_quantization(build)
+    if quantization is not None:
+        console.print(agreement_table(quantization.agreement, quantization.agreement_samples))
+        said = quantization.warnings
+        for warning in said:
+            console.print(f"note: {warning}\n")
+    evaluation = read_evaluation(build)
+    if evaluation is not None:
+        console.print(f"{evaluation.inputs} inputs from {evaluation.data}")
+        print_accuracy(evaluation, console)
+    console.print(_by_cycles(document, None if every_operator else TOP_OPERATORS))
+    _print_placement(document, console)
+    advice = read_advice(build)
+    if advice is not None:
+        print_advice(advice, console, most=most_hints)
+    for warning in document.warnings:
+        if warning not in said:
+            console.print(f"note: {warning}")
+
+
+def build_json(build: BuildFolder) -> str:
+    """A build as JSON: ``compile.json``, with the advice under ``advice`` where there is any.
+
+    Raises:
+        BadInputError: the advice is damaged.
+    """
+    document: dict[str, Any] = build.document.model_dump(mode="json")
+    advice = read_advice(build)
+    if advice is not None:
+        document["advice"] = advice.model_dump(mode="json")
+    return printable_json(json.dumps(document, indent=2))
+
+
+def print_figures(document: CompileDocument, console: Console) -> None:
+    """Print performance and memory, every figure with its label."""
+    figures = {figure.name: figure for figure in document.figures}
+    console.print(figures_table("Performance", [figures[name] for name in _PERFORMANCE if name in figures]))
+    console.print(
+        figures_table("Memory", [figure for figure in document.figures if figure.name not in _PERFORMANCE])
+    )
+    sources = ", ".join(sorted({figure.source for figure in document.figures}))
+    console.print(f"Source: {sources}. Estimates of different system configurations do not compare.\n")
+
+
+def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table:
+    """Float model against quantized model, one row per output.
+
+    Args:
+        agreement: per output.
+        samples: how many samples were compared.
+    """
+    table = table_of(
+        f"Float against quantized model, {samples} samples",
+        column("output", overflow="fold"),
+        *numbers("mae", "rmse", "max abs", "cosine", "top-1"),
+        *numbers("float range", no_wrap=True),
+    )
+    for output in agreement:
+        table.add_row(
+            output.name,
+            f"{output.mae:.4g}",
+            f"{output.rmse:.4g}",
+            f"{output.max_abs:.4g}",
+            "-" if output.cosine is None else f"{output.cosine:.5f}",
+            "-" if output.top1_agreement is None else f"{output.top1_agreement:.1%}",
+            f"{output.float_min:.2g} .. {output.float_max:.2g}",
+        )
+    return table
+
+
+def _tensors(inputs: Sequence[TensorRecord], outputs: Sequence[TensorRecord]) -> Table:
+    name = column("name", overflow="fold")
+    table = table_of("Inputs and outputs", "", name, "type", "shape", *numbers("scale", "zero point"))
+    for kind, records in (("in", inputs), ("out", outputs)):
+        for record in records:
+            table.add_row(
+                kind,
+                record.name,
+                record.dtype,
+                "x".join(map(str, record.shape)) or "scalar",
+                f"{record.scales[0]:.6g}" if record.scales else "-",
+                str(record.zero_points[0]) if record.zero_points else "-",
+            )
+    return table
+
+
+def _by_cycles(document: CompileDocument, most: int | None) -> Table:
+    ranked = sorted(
+        (operator for operator in document.operators if operator.npu_cycles),
+        key=lambda operator: -(operator.npu_cycles or 0),
+    )
+    total = sum(operator.npu_cycles or 0 for operator in ranked) or 1
+    shown = ranked[:most]
+    table = table_of(
+        f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}",
+        *numbers("#", no_wrap=True),
+        column("operator", no_wrap=True),
+        *numbers("cycles", "share", "MAC", no_wrap=True),
+        # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
+        column("output tensor", overflow="ellipsis", max_width=28),
+    )
+    for operator in shown:
+        cycles = operator.npu_cycles or 0
+        table.add_row(
+            str(operator.index),
+            operator.type,
+            f"{cycles:,}",
+            f"{cycles / total:.1%}",
+            f"{operator.macs or 0:,}",
+            one_word(operator.name),
+        )
+    return table
+
+
+def _print_placement(document: CompileDocument, console: Console) -> None:
+    cpu = document.cpu_operators
+    gone = [
+        operator for operator in document.operators if operator.placement == "NPU" and operator.npu_cycles is None
+    ]
+    if not cpu:
+        console.print(f"Placement: all {len(document.operators)} operators run on the NPU.")
+    else:
+        console.print(_cpu_operators(cpu, len(document.operators)))
+    if gone:
+        types = ", ".join(sorted({operator.type for operator in gone}))
+        console.print(f"{len(gone)} of them cost nothing, Vela folds them away: {types}")
+
+
+def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
+    table = table_of(
+        f"Placement: {total - len(operators)} operators on the NPU, {len(operators)} on the CPU",
+        *numbers("#"),
+        column("on the CPU", no_wrap=True),
+        column("output tensor", overflow="ellipsis", no_wrap=True, max_width=24),
+        column("reason", overflow="fold"),
+    )
+    for operator in operators:
+        table.add_row(str(operator.index), operator.type, one_word(operator.name), operator.reason or "")
+    return table

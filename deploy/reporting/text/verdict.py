@@ -1,0 +1,86 @@
+"""Prints a verdict for people: what ran, each output's integers, labels, figures, and the deciding sentence."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.figures import sources_of
+from deploy.judging.comparison import OutputComparison
+from deploy.judging.verdict import Verdict
+from deploy.reporting.text.operators import print_operators
+from deploy.reporting.text.tables import figures_table, numbers, table_of
+
+_COLOURS = {"pass": "green", "fail": "red", "error": "red"}
+_PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
+_SHOWN_INPUTS = 32
+
+
+def print_verdict(verdict: Verdict, console: Console) -> None:
+    """Print the whole verdict; the last line is the verdict itself."""
+    if verdict.platform and verdict.firmware:
+        console.print(
+            f"{_PLATFORMS[verdict.platform.kind]}{verdict.platform.version}, Ethos-{verdict.platform.npu}, "
+            f"firmware {verdict.firmware.kind}"
+        )
+    elif verdict.platform and verdict.platform.kind == "host":
+        console.print(f"{verdict.platform.version} on this host, Ethos-{verdict.platform.npu}, no firmware")
+    if verdict.input_source:
+        console.print(
+            f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
+        )
+    if verdict.outputs:
+        console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
+    for other in verdict.other_references:
+        console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    print_operators(verdict.operators, console)
+    for sentence in verdict.explanations:
+        console.print(f"explanation: {sentence}")
+    if verdict.predictions:
+        console.print(_predictions_table(verdict))
+    if verdict.figures:
+        console.print(figures_table("Figures", verdict.figures))
+        for source in sources_of(verdict.figures):
+            console.print(source)
+        console.print()
+    for line in verdict.log:
+        console.print(f"    | {line}")
+    word = verdict.verdict.upper()
+    console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
+
+
+def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
+    """One row an output: integers first, then meaning."""
+    figures = numbers("elements", "mismatches", "max LSB", "top-1 agreement", "MAE", "cosine")
+    table = table_of(title, "output", *figures)
+    for output in outputs:
+        table.add_row(
+            output.name,
+            str(output.elements),
+            str(output.mismatches),
+            "not a number" if output.max_lsb is None else f"{output.max_lsb:g}",
+            "-" if output.top1_agreement is None else f"{output.top1_agreement:.2%}",
+            "-" if output.mae is None else f"{output.mae:.4g}",
+            "-" if output.cosine is None else f"{output.cosine:.6f}",
+        )
+    return table
+
+
+def _predictions_table(verdict: Verdict) -> Table:
+    """One row an input, per output the target's label beside the true one (or the reference's)."""
+    outputs = list(dict.fromkeys(prediction.output for prediction in verdict.predictions))
+    by_input: dict[int, dict[str, str]] = {}
+    marks = {True: "", False: "  !"}
+    for p in verdict.predictions:
+        said = p.target if p.probability is None else f"{p.target} ({p.probability:.0%})"
+        expected = p.true if p.true is not None else p.reference
+        by_input.setdefault(p.input, {})[p.output] = f"{said} / {expected}{marks[p.target == expected]}"
+    known = any(p.true is not None for p in verdict.predictions)
+    title = f"Labels: on target / {'true' if known else 'reference'}"
+    table = table_of(title, *numbers("input"), *outputs)
+    for index in sorted(by_input)[:_SHOWN_INPUTS]:
+        table.add_row(str(index), *(by_input[index].get(output, "-") for output in outputs))
+    if len(by_input) > _SHOWN_INPUTS:
+        table.add_row("...", *(f"{len(by_input)} inputs in all" for _ in outputs[:1]))
+    return table

@@ -1,0 +1,69 @@
+"""The firmware that a session boots: prebuilt, rendered and built for the build, or a file of the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.build_folder import BuildFolder
+from deploy.corstone.elf import read_segments
+from deploy.errors import BadInputError
+from deploy.hardware.boards import firmware_board
+from deploy.hardware.npus import Npu
+from deploy.simulators.fvp_locate import Simulator
+from deploy.targets import runner_firmware
+from deploy.targets.simulated_target import RUNNER
+from deploy.tflite.model import Model
+
+_RENDERED = ("npu", "tflm")
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What is booted.
+
+    Attributes:
+        kind: ``runner``, ``npu``, ``tflm`` or ``file``.
+        path: its ELF.
+    """
+
+    kind: str
+    path: Path
+
+
+def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, simulator: Simulator) -> Firmware:
+    """The ELF to boot, rendered and built first where that is asked for.
+
+    Args:
+        name: ``runner``, ``npu``, ``tflm``, or the path of an ELF.
+        build: that it is to run.
+        npu: of the build.
+        compiled: its compiled model.
+        simulator: that boots it.
+
+    Raises:
+        BadInputError: there is no such firmware, it does not run on this simulator, or cannot hold the model.
+        NotInstalledError: Arm's runner, or what builds firmware, is missing.
+    """
+    if name == RUNNER:
+        runner_firmware.check_fits(build.document, npu, len(compiled.content), simulator.fvp)
+        return Firmware(name, runner_firmware.runner_path(npu, simulator.fvp))
+    simulator.check_terminal()
+    board = simulator.fvp.board
+    if name in _RENDERED:
+        if board.hardware is None:
+            raise BadInputError(
+                f"--firmware {name} is rendered for {firmware_board().name}, "
+                f"{simulator.executable} models {board.name}",
+                hints=["`--firmware runner` runs on every board"],
+            )
+        from deploy.firmware_project import firmware_build
+
+        make = firmware_build.npu_firmware if name == "npu" else firmware_build.tflm_firmware
+        return Firmware(name, make(build, board))
+    path = Path(name)
+    if not path.is_file():
+        raise BadInputError(f"--firmware {name}: no such file", hints=["known besides files: runner, npu, tflm"])
+    if board.open_machine:  # The memories that it is checked against are Corstone-300's.
+        read_segments(path)
+    return Firmware("file", path)

@@ -1,0 +1,57 @@
+"""Where Vela placed the tensors of a compiled model in the arena."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Sequence
+
+from deploy.errors import BadInputError
+from deploy.tflite.model import Model
+
+ARENA_METADATA = "OfflineMemoryAllocation"
+_HEADER = struct.Struct("<3i")
+
+
+def arena_offsets(model: Model) -> tuple[int, ...]:
+    """Offset of every tensor in the arena, in bytes; -1 where Vela placed none.
+
+    The metadata holds int32: a version, how many subgraphs, how many tensors these have together, and an offset
+    for each of them, one subgraph after the other (source: Vela 5.2.0's output). TFLM refuses a model whose number
+    of offsets is not that of its tensors, and so does this.
+
+    Raises:
+        BadInputError: the model has no such metadata, or it is not of this model.
+    """
+    data = model.metadata.get(ARENA_METADATA)
+    if data is None:
+        raise BadInputError(f"the model has no {ARENA_METADATA} metadata", hints=["compile it with Vela first"])
+    tensors = sum(model.tensor_counts)
+    count = _HEADER.unpack_from(data)[2] if len(data) >= _HEADER.size else -1
+    if count != tensors or len(data) != _HEADER.size + 4 * count:
+        raise BadInputError(
+            f"the {ARENA_METADATA} metadata does not match the model's {tensors} tensors "
+            f"({len(data)} bytes, for {count} tensors)",
+            hints=["run `deploy compile` again"],
+        )
+    offsets = struct.unpack_from(f"<{len(model.tensors)}i", data, _HEADER.size)
+    if min(offsets, default=-1) < -1:
+        raise BadInputError(f"the {ARENA_METADATA} metadata places a tensor at {min(offsets)}")
+    return offsets
+
+
+def arena_end(model: Model, offsets: Sequence[int], *, leave_out: Collection[int] = ()) -> int:
+    """Where the last tensor in the arena ends, in bytes.
+
+    Args:
+        model: compiled by Vela.
+        offsets: of its tensors.
+        leave_out: tensors that lie in a memory of their own.
+    """
+    return max(
+        (
+            offsets[tensor.index] + tensor.nbytes
+            for tensor in model.tensors
+            if offsets[tensor.index] >= 0 and tensor.index not in leave_out
+        ),
+        default=0,
+    )

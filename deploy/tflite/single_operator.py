@@ -1,0 +1,54 @@
+"""Files that hold one operator of a model each."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from deploy.tflite.model import IDENTIFIER, Model, Operator, schema
+
+
+class OperatorFiles:
+    """Writes files that hold one operator of a model each.
+
+    Args:
+        model: read by :mod:`deploy.tflite.model`, which has checked it.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._whole: Any = schema().ModelT.InitFromObj(schema().Model.GetRootAs(model.content, 0))
+        self._empty: Any = schema().BufferT()
+
+    def content(self, operator: Operator) -> bytes:
+        """A file with one operator: its tensors, constants and options as they are, nothing else.
+
+        Its inputs are the operator's activation inputs in order, each once; its outputs the operator's outputs.
+        Further subgraphs stay, since control flow (WHILE, IF) refers to them by number.
+        """
+        import flatbuffers
+
+        whole, graph = self._whole, copy.copy(self._whole.subgraphs[0])
+        tensors: dict[int, int] = {}
+        for index in (*operator.inputs, *operator.outputs):
+            if index >= 0:
+                tensors.setdefault(index, len(tensors))
+        graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
+        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        single.inputs = [tensors.get(index, -1) for index in operator.inputs]
+        single.outputs = [tensors[index] for index in operator.outputs]
+        graph.operators = [single]
+        graph.inputs = [tensors[tensor.index] for tensor in self._model.activations(operator)]
+        graph.outputs = [tensors[index] for index in operator.outputs]
+        result = copy.copy(whole)
+        result.subgraphs = [graph, *whole.subgraphs[1:]]
+        result.buffers = self._buffers(result.subgraphs)
+        result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(result.Pack(builder), IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _buffers(self, subgraphs: list[Any]) -> list[Any]:
+        """All buffers at their numbers, those that no tensor refers to emptied."""
+        used = {tensor.buffer for graph in subgraphs for tensor in graph.tensors}
+        return [buffer if number in used else self._empty for number, buffer in enumerate(self._whole.buffers)]

@@ -1,0 +1,33 @@
+/* Numbers of the protocol; frame.h describes the frames, server.c what they carry. */
+#ifndef PROTOCOL_H
+#define PROTOCOL_H
+
+enum {
+    PROTOCOL_VERSION = 1,
+    PROTOCOL_IDLE_MS = 2000, /* silence inside a frame that ends it */
+};
+
+enum protocol_type {
+    TYPE_HELLO = 0x01,
+    TYPE_INFER = 0x02,
+    TYPE_BYE = 0x03,
+    TYPE_INFER_PACKED = 0x04,
+    TYPE_HELLO_REPLY = 0x81,
+    TYPE_RESULT = 0x82,
+    TYPE_BYE_REPLY = 0x83,
+    TYPE_LOG = 0x90,
+    TYPE_ERROR = 0xEE,
+};
+
+enum protocol_error {
+    PROTOCOL_UNKNOWN_REQUEST = 1,
+    PROTOCOL_DAMAGED = 2,
+    PROTOCOL_TRUNCATED = 3,
+    PROTOCOL_SIZE = 4,
+    PROTOCOL_VERSION_DIFFERS = 5,
+    PROTOCOL_NOT_READY = 6,
+    PROTOCOL_INFERENCE = 7,
+    PROTOCOL_FAULT = 8,
+};
+
+#endif

@@ -1,0 +1,131 @@
+"""Every board's file is complete and agrees with itself; Corstone-300's holds what Arm's documents say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import BadInputError
+from deploy.hardware.boards import Board, board, boards, default_board, firmware_board, hardware
+from deploy.hardware.npus import npus
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+KNOWN = [each for each in boards() if each.hardware is not None]
+
+
+def test_corstone_300_is_as_arms_application_note_an547_says() -> None:
+    found = hardware("corstone-300")
+    memories = {memory.name: (memory.size, memory.nonsecure, memory.secure) for memory in found.memories}
+    assert memories == {
+        "ITCM": (0x8_0000, 0x0000_0000, 0x1000_0000),
+        "BRAM": (0x10_0000, 0x0100_0000, 0x1100_0000),
+        "DTCM": (0x8_0000, 0x2000_0000, 0x3000_0000),
+        "SRAM": (0x20_0000, 0x2100_0000, 0x3100_0000),
+        "DDR": (0x1000_0000, 0x6000_0000, 0x7000_0000),
+    }
+    assert [memory.name for memory in found.memories if memory.npu] == ["BRAM", "SRAM", "DDR"]
+    assert (found.npu.nonsecure, found.npu.secure, found.npu.interrupt) == (0x4810_2000, 0x5810_2000, 56)
+    assert (found.uart.nonsecure, found.uart.secure, found.uart.receive_interrupt) == (
+        0x4930_3000,
+        0x5930_3000,
+        33,
+    )
+
+
+@pytest.mark.parametrize("each", boards(), ids=lambda each: each.id)
+def test_a_boards_npus_are_some_that_the_command_line_knows(each: Board) -> None:
+    assert each.npus
+    for family, sizes in each.npus.items():
+        known = {npu.macs for npu in npus().values() if npu.family == family}
+        assert known and set(sizes) <= known
+
+
+@pytest.mark.parametrize("each", KNOWN, ids=lambda each: each.id)
+def test_firmware_keeps_what_the_npu_touches_where_it_reaches(each: Board) -> None:
+    found = hardware(each.id)
+    for region in (found.arena, found.model):
+        assert found.memory(region.memory).npu
+    for region in (found.code, found.data, found.arena, found.model):
+        memory = found.memory(region.memory)
+        assert region.base in (memory.nonsecure, memory.secure) and region.size == memory.size
+
+
+@pytest.mark.parametrize("each", KNOWN, ids=lambda each: each.id)
+def test_the_processor_may_touch_every_memory_and_device_that_firmware_uses(each: Board) -> None:
+    found = hardware(each.id)
+    borders = [(found.code.base, found.code.base + found.code.size - 1)]
+    borders += [(span.first, span.last) for span in found.ranges]
+    assert all(first % 32 == 0 and last % 32 == 31 for first, last in borders)
+    assert all(last < first for (_, last), (first, _) in zip(sorted(borders), sorted(borders)[1:], strict=False))
+
+    def kind(first: int, last: int) -> str | None:
+        return next((span.kind for span in found.ranges if span.first <= first and last <= span.last), None)
+
+    for region in (found.data, found.arena, found.model):
+        assert kind(region.base, region.base + region.size - 1) == "memory"
+    assert kind(found.npu.secure, found.npu.secure + 0xFFF) == "device"
+    assert kind(found.uart.secure, found.uart.secure + 0xFFF) == "device"
+
+
+@pytest.mark.parametrize("each", KNOWN, ids=lambda each: each.id)
+def test_its_uart_has_a_driver_and_its_interrupts_a_place_in_the_vector_table(each: Board) -> None:
+    found = hardware(each.id)
+    assert (FIRMWARE / f"uart_{found.uart.kind}.c").is_file()
+    interrupts = (found.uart.receive_interrupt, found.npu.interrupt)
+    assert len(set(interrupts)) == 2 and all(0 <= number < 64 for number in interrupts)
+    assert "INTERRUPTS = 64" in (FIRMWARE / "startup.c").read_text()
+
+
+def test_the_open_machine_has_at_least_what_the_board_has() -> None:
+    open_boards = [each for each in boards() if each.open_machine]
+    assert [each.id for each in open_boards] == ["corstone-300"]
+    for memory in hardware("corstone-300").memories:
+        assert memory.open_size >= memory.size * memory.blocks
+        assert memory.open_size % memory.open_pieces == 0
+
+
+def test_an_npu_is_simulated_where_an_open_board_has_it() -> None:
+    assert {npu.family for npu in npus().values() if npu.modelled} == {"U55", "U65"}
+
+
+def test_a_board_may_come_with_single_sizes_of_an_npu() -> None:
+    single = replace(board("corstone-310"), npus={"U55": (64,), "U65": ()})
+    assert single.npu_names == ("U55-64", "U65")
+    assert single.has("U55", 64) and single.has("U65", 512)
+    assert not single.has("U55", 128) and not single.has("U85", 256)
+    assert single.sram is None
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"), [("U55", "corstone-300"), ("U65", "corstone-300"), ("U85", "corstone-320")]
+)
+def test_every_npu_has_one_board_that_is_taken_unless_another_is_named(family: str, expected: str) -> None:
+    assert default_board(family) == board(expected)
+    assert [each.id for each in boards() if family in each.default_for] == [expected]
+    assert family in board(expected).npus
+
+
+def test_a_family_that_no_board_has_is_refused() -> None:
+    with pytest.raises(BadInputError, match="no board has an Ethos-U99"):
+        default_board("U99")
+
+
+def test_firmware_is_for_corstone_300_unless_another_board_is_named() -> None:
+    assert firmware_board() == firmware_board("corstone-300") == firmware_board("Corstone-300")
+    assert firmware_board().name == "Corstone-300"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("corstone-999", "--board corstone-999: no such board"),
+        ("corstone-310", "--board corstone-310: Corstone-310's memories are not known"),
+    ],
+)
+def test_a_board_that_firmware_cannot_be_rendered_for_is_refused_with_those_that_it_can(
+    name: str, expected: str
+) -> None:
+    with pytest.raises(BadInputError) as error:
+        firmware_board(name)
+    assert error.value.message == expected
+    assert list(error.value.hints) == ["known: corstone-300"]

@@ -1,0 +1,129 @@
+"""What npus.toml says of each NPU is what its sources say: Vela's tables, configuration file and payloads."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tflite_writer import GraphWriter, schema
+
+from deploy.chatter import silenced
+from deploy.compiling.memory_system import memory_system
+from deploy.errors import BadInputError
+from deploy.hardware.designs import Design, design_of
+from deploy.hardware.npus import families, listed, modelled, npu_named, npus
+from deploy.npu import Architecture, UnsupportedError, architecture_of, parse_payload
+from deploy.tflite import model as tflite_model
+
+MODELLED = [npu.name for npu in modelled()]
+
+
+def velas(name: str) -> Any:
+    """Vela's own description of an NPU."""
+    from ethosu.vela.architecture_features import Accelerator, create_default_arch
+
+    return create_default_arch(Accelerator(npus()[name].accelerator))
+
+
+def design(name: str) -> Design:
+    found = design_of(npus()[name])
+    assert found is not None
+    return found
+
+
+def test_there_are_the_npus_that_vela_knows_and_no_others() -> None:
+    from ethosu.vela.architecture_features import Accelerator
+
+    assert [npu.accelerator for npu in npus().values()] == Accelerator.member_list()
+    assert all(name == npu.name == f"{npu.family}-{npu.macs}" for name, npu in npus().items())
+
+
+def test_the_npus_of_a_family_are_told_in_few_words() -> None:
+    assert listed() == "U55-32 to U55-256, U65-256, U65-512, U85-128 to U85-2048"
+    assert listed(modelled()) == "U55-32 to U55-256, U65-256, U65-512"
+    assert families(npus().values()) == ("U55", "U65", "U85")
+    assert families(modelled()) == ("U55", "U65")
+
+
+@pytest.mark.parametrize("name", ["u55-128", " U55-128 ", "Ethos-U55-128", "ethos-u55-128"])
+def test_an_npu_is_found_however_it_is_written(name: str) -> None:
+    assert npu_named(name).name == "U55-128"
+
+
+def test_an_unknown_npu_is_refused_with_the_nearest_and_all() -> None:
+    with pytest.raises(BadInputError, match="--npu U55-127") as caught:
+        npu_named("U55-127")
+    assert "did you mean U55-128?" in caught.value.hints[0] and "U85-2048" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize("name", MODELLED)
+def test_units_of_work_memories_and_ports_are_those_of_velas_tables(name: str) -> None:
+    ours, theirs = design(name), velas(name)
+    assert npus()[name].macs == theirs.config.macs * theirs.ncores
+    assert (ours.cores, ours.shram_kb) == (theirs.ncores, theirs.shram_size_bytes // 1024)
+    for found, block in ((ours.ofm_ublock, theirs.ofm_ublock), (ours.ifm_ublock, theirs.ifm_ublock)):
+        assert found == (block.height, block.width, block.depth)
+    assert 1 << ours.address_bits == theirs.max_address_offset
+
+
+@pytest.mark.parametrize("name", MODELLED)
+def test_rates_of_the_output_unit_are_those_of_velas_tables(name: str) -> None:
+    rates, theirs = design(name).output, velas(name)
+    unary32, binary32, multiply32, multiply, _, add, maximum, other = theirs.output_cycles_per_elem
+    assert (rates.unary32, rates.binary32, rates.multiply32, rates.multiply) == (
+        unary32,
+        binary32,
+        multiply32,
+        multiply,
+    )
+    assert (rates.add, rates.maximum, rates.other) == (add, maximum, other)
+    assert (rates.table, rates.clamp) == theirs.activation_cycles_per_elem[:2]
+
+
+@pytest.mark.parametrize("name", MODELLED)
+def test_memories_are_those_of_the_default_configuration(name: str) -> None:
+    npu = npus()[name]
+    assert design(name).memories == memory_system(npu, npu.system_config, npu.memory_mode)
+
+
+@pytest.fixture(scope="module")
+def addition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of one operator, which every NPU takes."""
+    graph = GraphWriter()
+    first, second, total = (graph.tensor(name, (1, 8, 8, 16), "int8", 0.5) for name in "abc")
+    graph.operator("ADD", [first, second], [total], schema.AddOptionsT())
+    path = tmp_path_factory.mktemp("addition") / "addition.tflite"
+    path.write_bytes(graph.finish({"a": first, "b": second}, {"c": total}))
+    return path
+
+
+@pytest.mark.parametrize("name", npus())
+def test_config_words_are_the_ones_that_vela_writes(name: str, addition: Path, tmp_path: Path) -> None:
+    from ethosu.vela import vela
+
+    npu = npus()[name]
+    words = [str(addition), "--accelerator-config", npu.accelerator, "--output-dir", str(tmp_path)]
+    with silenced(), contextlib.suppress(SystemExit):
+        vela.main(words)
+    model = tflite_model.read(tmp_path / "addition_vela.tflite")
+    stream = model.tensors[model.operators[0].inputs[0]].data
+    assert stream is not None
+    assert parse_payload(stream.tobytes()).config_word == npu.config_word
+    if not npu.modelled:
+        with pytest.raises(UnsupportedError, match=name):
+            architecture_of(npu.config_word)
+    else:
+        assert architecture_of(npu.config_word) == Architecture(npu.family, npu.macs)
+
+
+@pytest.mark.parametrize("name", npus())
+def test_the_fields_of_a_config_word_agree_with_what_else_is_said_of_the_npu(name: str) -> None:
+    npu = npus()[name]
+    assert 1 << (npu.config_word & 0xF) == npu.macs
+    assert npu.config_word >> 28 == families(npus().values()).index(npu.family)
+    built = design_of(npu)
+    assert (built is not None) == npu.modelled
+    if built is not None:
+        assert npu.config_word >> 8 & 0xFF == built.shram_kb * built.cores

@@ -1,0 +1,31 @@
+import numpy as np
+
+from deploy.hardware.npu_events import NpuEvent
+from deploy.npu.architecture import Architecture
+from deploy.npu.program import decode
+from deploy.npu.timing.counters import PortTraffic, event_counts, traffic
+
+READ_0, READ_1 = NpuEvent.AXI0_RD_DATA_BEAT_RECEIVED, NpuEvent.AXI1_RD_DATA_BEAT_RECEIVED
+WRITTEN_0 = NpuEvent.AXI0_WR_DATA_BEAT_WRITTEN
+# DMA from region 0 to region 1, then from region 1 into the SHRAM (an internal destination).
+TWO_DMAS = [0x130, 0x10131, 0x4030, 0, 0x4031, 16, 0x4032, 32, 0x10]
+TWO_DMAS += [0x10130, 0x1030131, 0x4030, 0, 0x4031, 0x1000, 0x4032, 256, 0x10, 0xFFFF0000]
+
+
+def test_bytes_are_counted_at_the_port_that_regioncfg_gives_each_region():
+    program = decode(np.array(TWO_DMAS, np.uint32), Architecture("U55", 128))
+    copy, table = program.operations
+    assert traffic(copy, 0b0011) == PortTraffic(read=(0, 32), written=(32, 0))
+    assert traffic(copy, 0b1100) == PortTraffic(read=(32, 0), written=(0, 32))
+    assert traffic(table, 0b0011) == PortTraffic(read=(256, 0))
+    assert traffic(copy) + traffic(table) == PortTraffic(read=(256, 32), written=(32, 0))
+
+
+def test_beats_have_the_width_of_the_products_port_and_are_rounded_up():
+    moved = PortTraffic(read=(33, 8), written=(1, 0))
+    u55, u65 = (
+        event_counts(Architecture(*npu).design.port_bytes, 7, moved) for npu in (("U55", 64), ("U65", 256))
+    )
+    assert (u55[READ_0], u55[READ_1], u55[WRITTEN_0]) == (5, 1, 1)
+    assert (u65[READ_0], u65[READ_1], u65[WRITTEN_0]) == (3, 1, 1)
+    assert u55[NpuEvent.NPU_ACTIVE] == 7

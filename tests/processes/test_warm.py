@@ -1,0 +1,205 @@
+"""Warm processes give what the command gives, and end with whoever started them."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from processes.child_programs import assert_gone, number_in
+
+from deploy.processes import supervisor, warm
+from deploy.processes.supervisor import Ended
+from deploy.processes.warm import WarmPool
+
+TOOL = """
+import os, sys
+STATE = []
+def main():
+    STATE.append(1)
+    print("runs:", len(STATE), sys.argv[1:], os.getcwd())
+    if "sleep" in sys.argv:
+        import time
+        print("sleeps", flush=True)
+        with open("number", "w") as file:
+            print(os.getpid(), file=file)
+        time.sleep(60)
+    if "flood" in sys.argv:
+        for _ in range(400):
+            os.write(1, b"x" * 65536)
+    if "eat" in sys.argv:
+        import resource
+        print("memory:", resource.getrlimit(resource.RLIMIT_DATA)[0], resource.getrlimit(resource.RLIMIT_FSIZE)[0])
+    if "raise" in sys.argv:
+        raise ValueError("said so")
+    if "abort" in sys.argv:
+        os.abort()
+    sys.exit(3 if "three" in sys.argv else None)
+"""
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    package = tmp_path / "path" / "warmtool"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "tool.py").write_text(TOOL)
+    (package / "__main__.py").write_text("from warmtool.tool import main\nmain()\n")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    return "warmtool"
+
+
+def folder(tmp_path: Path, name: str) -> Path:
+    made = tmp_path / name
+    made.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("words", [["a", "b c"], ["three"], ["raise"], ["abort"]])
+def test_a_warm_run_ends_and_says_what_the_command_does(tool: str, tmp_path: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", tool, *words]
+    work = folder(tmp_path, "work")
+    cold = supervisor.run(command, work, timeout_s=30)
+    pool = WarmPool(tool, f"{tool}.tool")
+    try:
+        for _ in range(2):
+            warm = pool.run(command, work, timeout_s=30)
+            assert warm.status == cold.status
+            assert warm.timed_out == cold.timed_out
+            assert warm.output.splitlines()[0] == cold.output.splitlines()[0]
+            assert warm.last_lines(1) == cold.last_lines(1)
+    finally:
+        pool.close()
+
+
+def test_a_run_that_takes_too_long_is_killed_and_the_next_one_works(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    work = folder(tmp_path, "work")
+    try:
+        ended = pool.run([sys.executable, "-m", tool, "sleep"], work, timeout_s=2)
+        assert ended.timed_out
+        assert ended.describe() == "took too long"
+        assert "sleeps" in ended.output
+        assert_gone(number_in(work / "number"))
+        assert pool.run([sys.executable, "-m", tool, "three"], work, timeout_s=30).status == 3
+    finally:
+        pool.close()
+
+
+def test_a_killed_warm_process_costs_time_and_nothing_else(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    work = folder(tmp_path, "work")
+    try:
+        assert pool.run([sys.executable, "-m", tool], work, timeout_s=30).status == 0
+        (process,) = pool._all
+        process._server.child.kill()
+        process._server.child.wait(10)
+        assert pool.run([sys.executable, "-m", tool, "three"], work, timeout_s=30).status == 3
+    finally:
+        pool.close()
+
+
+def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    work = folder(tmp_path, "work")
+    ended: list[Ended] = []
+    thread = threading.Thread(
+        target=lambda: ended.append(pool.run([sys.executable, "-m", tool, "sleep"], work, timeout_s=60))
+    )
+    thread.start()
+    child = number_in(work / "number")
+    pool.close()
+    thread.join(timeout=10)
+    assert ended and ended[0].status != 0
+    assert_gone(child)
+
+
+def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    pool.start(twin=True)
+    works = [folder(tmp_path, name) for name in ("one", "two", "three")]
+    ended: list[Ended] = []
+    asleep = threading.Thread(
+        target=lambda: ended.append(pool.run([sys.executable, "-m", tool, "sleep"], works[0], timeout_s=60))
+    )
+    asleep.start()
+    child = number_in(works[0] / "number")
+    try:
+        assert pool.run([sys.executable, "-m", tool, "three"], works[1], timeout_s=30).status == 3
+        assert len(pool._all) == 2, "no third process was needed"
+        assert pool.run([sys.executable, "-m", tool, "sleep"], works[1], timeout_s=1).timed_out
+        assert asleep.is_alive()
+    finally:
+        pool.close()
+    asleep.join(timeout=10)
+    assert ended and ended[0].status != 0
+    assert_gone(child)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_twin_serves_on_when_the_other_half_is_closed(tool: str, tmp_path: Path, half: int) -> None:
+    halves = warm.start(tool, f"{tool}.tool", halves=2)
+    halves[half].close()
+    work = folder(tmp_path, "work")
+    left = halves[1 - half].run(["three"], work, timeout_s=30)
+    assert left is not None and left.status == 3
+    assert halves[half].run([], work, timeout_s=30) is None
+    halves[1 - half].close()
+    assert halves[0]._server.child.ended()
+
+
+def test_nothing_outlives_a_killed_parent(tool: str, tmp_path: Path) -> None:
+    work = folder(tmp_path, "work")
+    code = (
+        "import sys; from pathlib import Path; from deploy.processes import warm\n"
+        f"warm.start({tool!r}, '{tool}.tool')[0].run(['sleep'], Path({str(work)!r}), timeout_s=60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    child = number_in(work / "number")
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert_gone(child)
+
+
+def test_a_module_that_cannot_be_imported_fails_as_the_command_does(tmp_path: Path) -> None:
+    pool = WarmPool("nosuchmodule", "nosuchmodule.main")
+    ended = pool.run([sys.executable, "-m", "nosuchmodule"], folder(tmp_path, "work"), timeout_s=30)
+    assert ended.status == 1
+    assert "No module named nosuchmodule" in ended.output
+    (process,) = warm.start("nosuchmodule", "nosuchmodule")
+    assert process.run([], tmp_path, timeout_s=30) is None
+    process.close()
+    pool.close()
+
+
+def test_a_warm_run_is_bounded_as_the_command_is(tool: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", tool, "flood", "eat"]
+    work = folder(tmp_path, "work")
+    cold = supervisor.run(command, work, timeout_s=60)
+    pool = WarmPool(tool, f"{tool}.tool")
+    try:
+        assert pool.run(command, work, timeout_s=60).output == cold.output
+        assert "bytes are left out here" in cold.output
+        assert "memory: " in cold.output.splitlines()[-1]
+        assert not list(work.iterdir()), "it fills no disk"
+    finally:
+        pool.close()
+
+
+def test_a_warm_process_outlives_the_thread_that_started_it(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    work = folder(tmp_path, "work")
+    command = [sys.executable, "-m", tool]
+    try:
+        thread = threading.Thread(target=pool.run, args=(command, work), kwargs={"timeout_s": 30})
+        thread.start()
+        thread.join()
+        (process,) = pool._all
+        time.sleep(0.2)
+        assert pool.run(command, work, timeout_s=30).status == 0
+        assert pool._all == {process}
+        assert not process._server.child.ended()
+    finally:
+        pool.close()
