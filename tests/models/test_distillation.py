@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -395,10 +394,3 @@ def test_the_teacher_sees_the_augmented_image_that_the_student_sees(garments: Ex
     for student_saw, teacher_saw in zip(given, taught, strict=True):
         assert np.array_equal(student_saw, teacher_saw)
     assert not np.array_equal(np.sort(taught[0], axis=0), np.sort(few.floats(few.images[:128]), axis=0))
-
-
-def test_the_package_travels_in_the_wheel() -> None:
-    import tomllib
-
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    assert "deploy.models.distillation" in tomllib.loads(text)["tool"]["setuptools"]["packages"]
