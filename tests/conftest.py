@@ -18,8 +18,6 @@ from deploy.cli.main import run
 settings.register_profile("deploy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("deploy")
 
-MLPERF_TINY = ("image_classification", "visual_wake_words", "keyword_spotting", "anomaly_detection")
-
 
 @pytest.fixture(scope="session")
 def tiny_keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -74,15 +72,12 @@ def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mlperf_tiny() -> dict[str, Path]:
     """The four MLPerf Tiny networks: name -> ``.tflite`` (downloaded once, see ``trained_networks``)."""
-    from trained_networks import NetworksUnavailableError, trained_networks
+    from trained_networks import NetworksUnavailableError, mlperf_tiny_networks
 
     try:
-        found = trained_networks()
+        return mlperf_tiny_networks()
     except NetworksUnavailableError as error:
         pytest.fail(str(error), pytrace=False)
-    missing = [name for name in MLPERF_TINY if name not in found]
-    assert not missing, f"not among {sorted(found)}: {missing}"
-    return {name: found[name] for name in MLPERF_TINY}
 
 
 @pytest.fixture

