@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+import deploy
 from deploy import tflite, zoo
 from deploy.build_folder import BuildFolder, Document, sha256_of_file
-from deploy.compiling.compilation import compile_model
-from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.hardware.npus import npu_named
 from deploy.models.face_detection import accuracy, pictures
 from deploy.models.face_detection.detections import Faces, Quantization, detect
 from deploy.models.face_detection.scene import Scene
@@ -158,7 +156,7 @@ def detector(name: str, folder: Path, size: int) -> Detector:
     """
     network = zoo.network(name, [f"size={size}"], trained=True)
     quantized = quantize_network(network)
-    build = compile_model(quantized.model, compile_options(npu_named(NPU)), folder, name=name, source=name)
+    build = deploy.compile(quantized, NPU, output=folder, name=name)
     return Detector(network, quantized, build, size)
 
 
@@ -219,9 +217,7 @@ def _on_machine(subject: Detector, images: NDArray[np.uint8]) -> int:
     Raises:
         TargetError: there was no complete answer.
     """
-    from deploy.targets.target_run import RunOptions, TargetRun
-
-    verdict = TargetRun(subject.build, RunOptions(fvp="open", inputs=images)).run()
+    verdict = deploy.run(subject.build, images, fvp="open").verdict
     return sum(output.mismatches for output in verdict.outputs)
 
 

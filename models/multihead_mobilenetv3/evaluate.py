@@ -15,11 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+import deploy
 from deploy import zoo
 from deploy.build_folder import BuildFolder, sha256_of_file
-from deploy.compiling.compilation import compile_model
-from deploy.compiling.compile_options import compile_options
-from deploy.hardware.npus import npu_named
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.results import HeadResult, Results, TargetResult, WeightsResult
 from deploy.zoo import Pretrained, cards, outputs
@@ -100,14 +98,12 @@ def on_machine(
         TargetError: there was no complete answer.
     """
     from deploy.errors import BadInputError
-    from deploy.targets.target_run import RunOptions, TargetRun
 
     count = len(images)
-    run = TargetRun(build, RunOptions(fvp="open", inputs=images))
-    verdict = run.run()
-    platform = verdict.platform
-    if platform is None or any(output.mismatches for output in verdict.outputs):
-        raise BadInputError(f"{NAME}: {verdict.reason} on {platform.version if platform else 'nothing'}")
+    run = deploy.run(build, images, fvp="open")
+    platform = run.verdict.platform
+    if platform is None or any(output.mismatches for output in run.verdict.outputs):
+        raise BadInputError(f"{NAME}: {run.verdict.reason} on {platform.version if platform else 'nothing'}")
     answers = {head: values.reshape(count, -1).argmax(axis=1) for head, values in run.outputs.items()}
     return TargetResult(
         target="Corstone-300 (open), Arm's runner firmware",
@@ -138,8 +134,7 @@ def measure_weights(
     quantized = quantize_network(network)
     floats, reference = classify_float(network.model, pixels), outputs.reference_outputs(quantized.model, pixels)
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as folder:
-        options = compile_options(npu_named(TARGET_NPU))
-        build = compile_model(quantized.model, options, Path(folder) / "build", name=NAME, source=NAME)
+        build = deploy.compile(quantized, TARGET_NPU, output=Path(folder) / "build", name=NAME)
         targets = [on_npu_model(build, pixels[:NPU_MODEL_IMAGES], labels, floats, reference)]
         if machine_images:
             targets.append(on_machine(build, pixels[:machine_images], labels, floats))
