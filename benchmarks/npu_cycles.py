@@ -29,7 +29,7 @@ from deploy.chatter import silenced
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
-from deploy.compiling.debug_database import DebugDatabase
+from deploy.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
 from deploy.npu import Architecture
 from deploy.npu.program import decode, record

@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deploy.compiling.debug_database import DebugDatabase, read_debug_database
+from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
 from deploy.tflite import Model, Tensor, read
 

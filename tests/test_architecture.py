@@ -1,10 +1,12 @@
-"""Data flows one way: what no package may import is never imported, not even inside a function."""
+"""Data flows one way: what no package may import is not imported, inside functions neither; nothing goes round."""
 
 from __future__ import annotations
 
 import ast
+import fnmatch
+import graphlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ import pytest
 import deploy
 
 ROOT = Path(deploy.__file__).parent
-MODELS = ROOT.parent / "models"
+CHECKOUT = ROOT.parent
+MODELS = CHECKOUT / "models"
+FIRMWARE = CHECKOUT / "firmware"
+
+TOP = {"benchmarks", "deploy", "docs", "firmware", "fvp", "locks", "models", "templates", "tests"}
+"""The folders of a checkout, but for hidden ones and those that are made."""
 
 RUNNING = ("cli", "corstone", "simulators", "targets")
 """Packages that run simulators and boards, and what commands them."""
@@ -25,9 +32,22 @@ HOST_ONLY = sorted(
 """All others: they need neither simulator nor board."""
 
 
-def imported(file: Path) -> Iterator[str]:
-    """Every module of this project that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def below(node: ast.AST, *, checked: bool) -> Iterator[ast.AST]:
+    """Everything in a piece of code, with or without what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if checked or not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from below(child, checked=checked)
+
+
+def imported(file: Path, *, checked: bool = True) -> Iterator[str]:
+    """Every module of this project, or what is in one, that a file imports, wherever in it.
+
+    Args:
+        file: the file.
+        checked: whether what is imported for type checkers counts.
+    """
+    for node in below(ast.parse(file.read_text(encoding="utf-8")), checked=checked):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -103,3 +123,69 @@ def test_processes_are_started_in_one_package_that_knows_nothing_of_the_others()
 
 def test_the_open_machine_knows_nothing_of_who_starts_it() -> None:
     assert offenders(ROOT / "corstone", "targets", "simulators", "cli") == []
+
+
+def modules() -> dict[str, Path]:
+    """Every module by name."""
+    own = (path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] != "models")
+    files = [(("deploy",), path.relative_to(ROOT), path) for path in own]
+    files += [(("deploy", "models"), path.relative_to(MODELS), path) for path in MODELS.rglob("*.py")]
+    return {
+        ".".join((*prefix, *within.with_suffix("").parts)).removesuffix(".__init__"): path
+        for prefix, within, path in files
+    }
+
+
+def module_of(name: str, known: Iterable[str]) -> str:
+    """The module that is imported by a name, or in which what has that name is."""
+    while name not in known:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def needs_of_modules() -> dict[str, set[str]]:
+    """Module -> the modules that it imports, sooner or later in a run.
+
+    The package itself is left out: it has the version, which everybody may read, and offers what stands in others.
+    """
+    known = modules()
+    return {
+        module: {module_of(name, known) for name in imported(file, checked=False)} - {module, "deploy"}
+        for module, file in known.items()
+        if module != "deploy"
+    }
+
+
+def circle(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names that need each other in turn, the first one again at the end; empty where there are none."""
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_a_circle_is_found_where_there_is_one() -> None:
+    assert circle({"a": ["b"], "b": ["c"], "c": []}) == []
+    assert set(circle({"a": ["b"], "b": ["c"], "c": ["a"]})) == {"a", "b", "c"}
+
+
+def test_no_two_modules_import_each_other_not_even_inside_a_function() -> None:
+    needs = needs_of_modules()
+    assert needs["deploy.compiling.compilation"] > {"deploy.build_folder", "deploy.compiling.compiler"}
+    assert circle(needs) == []
+
+
+def test_no_two_sources_of_the_firmware_include_each_other() -> None:
+    needs: dict[str, set[str]] = {}
+    for file in FIRMWARE.glob("*.[ch]*"):
+        included = re.findall(r'#include "([^"/]+)\.h"', file.read_text(encoding="utf-8"))
+        needs.setdefault(file.stem, set()).update(set(included) - {file.stem})
+    assert needs["server"] >= {"frame", "runtime"}
+    assert circle(needs) == []
+
+
+def test_the_top_of_a_checkout_is_as_it_has_always_been() -> None:
+    made = [line.strip("/") for line in (CHECKOUT / ".gitignore").read_text(encoding="utf-8").split()]
+    folders = {path.name for path in CHECKOUT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert {name for name in folders if not any(fnmatch.fnmatch(name, pattern) for pattern in made)} == TOP

@@ -15,8 +15,8 @@ from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
-from deploy.quantizing.float_operators import float_operators
 from deploy.tflite import NPU_OPERATOR, Model
+from deploy.tflite.float_operators import float_operators
 
 
 class DoesNotFitError(BadInputError):

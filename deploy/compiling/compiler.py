@@ -8,11 +8,11 @@ from functools import cached_property
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.debug_database import DebugDatabase
 from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
+from deploy.debug_database import DebugDatabase
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
 from deploy.tflite import Model, load

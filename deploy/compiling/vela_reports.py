@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deploy.compiling.debug_database import Scheduled
+    from deploy.debug_database import Scheduled
 
 Cell = str | float | int
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.compiling.debug_database import Allocation, DebugDatabase, Scheduled
+from deploy.debug_database import Allocation, DebugDatabase, Scheduled
 from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from deploy.compiling.debug_database import DebugDatabase
+from deploy.debug_database import DebugDatabase
 from deploy.npu import Statistics
 from deploy.tflite import Model
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import tflite
+from deploy import debug_database, tflite
 from deploy.compiling import compiler as pipeline
-from deploy.compiling import debug_database
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.errors import BadInputError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploy.compiling.debug_database import DebugDatabase
 from deploy.compiling.vela_reports import Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
+from deploy.debug_database import DebugDatabase
 
 LOG = """Tensor 'x' has a dynamic signature in axis 0. Setting shape axis 0 to 1 and proceeding.
 

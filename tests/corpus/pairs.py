@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from deploy import tflite
 from deploy.chatter import silenced
-from deploy.compiling.debug_database import read_debug_database
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
+from deploy.debug_database import read_debug_database
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.hardware.npus import Npu, modelled
 from deploy.judging.comparison import compare_outputs

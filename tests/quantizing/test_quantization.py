@@ -9,8 +9,9 @@ from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset, model_source
-from deploy.quantizing.quantization import Quantized, float_operators, quantize, quantize_values, quantized_inputs
+from deploy.quantizing.quantization import Quantized, quantize, quantize_values, quantized_inputs
 from deploy.tflite import Quantization, Tensor
+from deploy.tflite.float_operators import float_operators
 
 MODELS = """
 import keras

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.compiling.debug_database import DebugDatabase
+from deploy.debug_database import DebugDatabase
 from deploy.npu.architecture import Architecture
 from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap

@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.build_folder import BuildFolder
-from deploy.compiling.debug_database import DebugDatabase
+from deploy.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
 from deploy.reporting.data.collecting import collect
 from deploy.reporting.data.operators import limit_of

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from deploy.build_folder import BuildFolder, CompileDocument
-from deploy.compiling.debug_database import DebugDatabase
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, parse_summary
+from deploy.debug_database import DebugDatabase
 from deploy.errors import NotInstalledError
 from deploy.hardware.npus import npu_named
 from deploy.reporting.data.build_documents import (

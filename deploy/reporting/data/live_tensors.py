@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
-from deploy.compiling.debug_database import CONSTANT, WEIGHT_BUFFER, Allocation, DebugDatabase
+from deploy.debug_database import CONSTANT, WEIGHT_BUFFER, Allocation, DebugDatabase
 from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
 from deploy.reporting.data.names import short_name
 from deploy.reporting.data.schedule import MEMORIES

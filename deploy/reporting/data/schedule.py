@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from deploy.compiling.debug_database import DebugDatabase
+from deploy.debug_database import DebugDatabase
 
 MAC_UNITS, OUTPUT_UNIT = "MACs", "elementwise"
 MEMORIES = {

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.compiling.debug_database import DebugDatabase, read_debug_database
+from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
 from deploy.tflite import Model, read
 

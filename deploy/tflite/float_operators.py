@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from deploy.tflite import Model
+from deploy.tflite.model import Model
 
 
 def float_operators(model: Model) -> dict[str, int]:
