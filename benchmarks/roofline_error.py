@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.roofline.comparison import Comparison, compare
+from deploy.roofline.against_vela import AgainstVela, compare
 from deploy.tflite import Model
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "roofline.md"
@@ -62,7 +62,7 @@ def given_networks(words: list[str]) -> Iterator[tuple[str, str, Model]]:
         yield family, Path(file).stem, tflite.read(Path(file))
 
 
-def totals(found: dict[tuple[str, str], list[Comparison]], npus: list[str]) -> list[str]:
+def totals(found: dict[tuple[str, str], list[AgainstVela]], npus: list[str]) -> list[str]:
     lines = ["| family | network | " + " | ".join(npus) + " |", "|---|---|" + "---:|" * len(npus)]
     for (family, network), items in found.items():
         ratios = {item.npu: f"{item.ratio:.2f}" for item in items}
@@ -70,7 +70,7 @@ def totals(found: dict[tuple[str, str], list[Comparison]], npus: list[str]) -> l
     return lines
 
 
-def operators(found: dict[tuple[str, str], list[Comparison]], npu: str) -> list[str]:
+def operators(found: dict[tuple[str, str], list[AgainstVela]], npu: str) -> list[str]:
     groups: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     whole: dict[str, int] = defaultdict(int)
     for (family, _), items in found.items():
@@ -112,7 +112,7 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT.name}")
     options = parser.parse_args()
-    found: dict[tuple[str, str], list[Comparison]] = defaultdict(list)
+    found: dict[tuple[str, str], list[AgainstVela]] = defaultdict(list)
     sources = [given_networks(options.networks), zoo_networks() if options.zoo else iter(())]
     for family, network, model in (item for source in sources for item in source):
         for npu in options.npu:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from deploy.advising import borders
+from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
 from deploy.advising.quick import Candidates
-from deploy.advising.time_limit import TimeLimit
 from deploy.build_folder import Figure
 from deploy.compiling import fitting, vela
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions
@@ -69,7 +69,7 @@ def full_hints(
     options: CompileOptions,
     *,
     optimize: str,
-    limit: TimeLimit,
+    limit: Deadline,
     say: Callable[[str], None],
 ) -> tuple[list[Hint], list[str]]:
     """Compile the network in every other way there is.

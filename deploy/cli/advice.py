@@ -80,14 +80,14 @@ class Advising:
             self._thread.join()
 
     def _quick(self) -> None:
+        from deploy.advising.deadline import Deadline
         from deploy.advising.quick import candidates, quick_hints
-        from deploy.advising.time_limit import TimeLimit
         from deploy.compiling.compiler import Compiler
         from deploy.tflite.graph import Graph
 
         with self._noted():
             self._found = candidates(Graph(self._model))
-            compiler = Compiler(TimeLimit(self._run, QUICK_S).run)
+            compiler = Compiler(Deadline(self._run, QUICK_S).run)
             self._hints += quick_hints(self._found, self._options, optimize=self._optimize, compiler=compiler)
 
     @contextlib.contextmanager
@@ -137,8 +137,8 @@ class Advising:
         return document
 
     def _full(self, build: BuildFolder, *, quiet: bool) -> None:
+        from deploy.advising.deadline import Deadline
         from deploy.advising.full import SECONDS, full_hints, network_costs, reconciled
-        from deploy.advising.time_limit import TimeLimit
         from deploy.quantizing import model_source
 
         def say(what: str) -> None:
@@ -147,7 +147,7 @@ class Advising:
 
         if self._found is None:
             return
-        limit = TimeLimit(self._run, SECONDS)
+        limit = Deadline(self._run, SECONDS)
         hints, notes = full_hints(
             self._model, self._found, self._options, optimize=self._optimize, limit=limit, say=say
         )

@@ -11,7 +11,7 @@ from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_figures import figures_of
-from deploy.compiling.vela_reports import Layer, parse_fallbacks, parse_layers
+from deploy.compiling.vela_reports import VelaLayer, parse_fallbacks, parse_layers
 from deploy.debug_database import DebugDatabase
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
@@ -49,7 +49,7 @@ class Compiled:
         return DebugDatabase(self.output.debug)
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[VelaLayer, ...]:
         """Vela's per-layer report."""
         return parse_layers(self.output.per_layer, self.debug.operations)
 

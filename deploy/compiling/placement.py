@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import OperatorRecord
-from deploy.compiling.vela_reports import Fallback, Layer
+from deploy.compiling.vela_reports import Fallback, VelaLayer
 from deploy.tflite import Model, Operator
 
 _NO_REASON = "Vela gives no reason"
@@ -27,7 +27,7 @@ class Placement:
 
 
 def placement_of(
-    source: Model, compiled: Model, layers: Sequence[Layer], fallbacks: Iterable[Fallback]
+    source: Model, compiled: Model, layers: Sequence[VelaLayer], fallbacks: Iterable[Fallback]
 ) -> Placement:
     """Join Vela's reports with the source model.
 

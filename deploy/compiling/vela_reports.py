@@ -34,7 +34,7 @@ class Fallback:
 
 
 @dataclass(frozen=True)
-class Layer:
+class VelaLayer:
     """One row of the per-layer report.
 
     Attributes:
@@ -68,7 +68,7 @@ def parse_summary(text: str) -> dict[str, Cell]:
     return {column: _cell(value) for column, value in rows[-1].items()}
 
 
-def parse_layers(per_layer: str, schedule: Sequence[Scheduled]) -> tuple[Layer, ...]:
+def parse_layers(per_layer: str, schedule: Sequence[Scheduled]) -> tuple[VelaLayer, ...]:
     """The per-layer CSV joined with the schedule of the debug database.
 
     Both have the same rows in the same order (observed in Vela 5.2.0; checked here row by row, and without the
@@ -76,12 +76,14 @@ def parse_layers(per_layer: str, schedule: Sequence[Scheduled]) -> tuple[Layer, 
     numbers have to agree.
     """
     rows = list(csv.DictReader(io.StringIO(per_layer)))
-    layers = [Layer({column: _cell(value) for column, value in row.items()}, None) for row in rows]
+    layers = [VelaLayer({column: _cell(value) for column, value in row.items()}, None) for row in rows]
     same_names = [row.get("Name") for row in rows] == [operation.name for operation in schedule]
     numbers = [(layer.number("Op Cycles"), layer.number("MAC Count")) for layer in layers]
     if not same_names and numbers != [(operation.cycles, operation.macs) for operation in schedule]:
         return tuple(layers)
-    return tuple(Layer(layer.cells, operation.source) for layer, operation in zip(layers, schedule, strict=True))
+    return tuple(
+        VelaLayer(layer.cells, operation.source) for layer, operation in zip(layers, schedule, strict=True)
+    )
 
 
 def parse_fallbacks(log: str) -> tuple[Fallback, ...]:

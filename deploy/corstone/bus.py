@@ -10,7 +10,7 @@ from deploy.corstone.access import PC, XPSR, Instruction, advanced_xpsr, decode
 from deploy.errors import TargetError
 
 
-class Registers(Protocol):
+class RegisterDevice(Protocol):
     """A device with 32-bit registers."""
 
     def read(self, offset: int) -> int:
@@ -28,7 +28,7 @@ class RegisterBus:
         read_memory: reads the CPU's memory (address, size), to fetch the instruction.
     """
 
-    def __init__(self, device: Registers, read_memory: Callable[[int, int], bytes]) -> None:
+    def __init__(self, device: RegisterDevice, read_memory: Callable[[int, int], bytes]) -> None:
         self._device = device
         self._read_memory = read_memory
         self.accesses = 0

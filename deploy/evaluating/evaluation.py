@@ -21,7 +21,7 @@ from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEv
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
 from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.limits import Limits, broken_limits
+from deploy.evaluating.limits import AccuracyLimits, broken_limits
 from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
@@ -66,7 +66,7 @@ class EvaluateOptions:
     model: ModelSource | None = None
     count: int | None = None
     top_k: int | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     save_wrong: Path | None = None
 
 
@@ -181,7 +181,7 @@ class Evaluation:
         if self._options.model is not None:
             versions |= _float_versions()
         return EvaluationDocument(
-            verdict="fail" if broken else "pass" if self._options.limits != Limits() else None,
+            verdict="fail" if broken else "pass" if self._options.limits != AccuracyLimits() else None,
             exit_status=1 if broken else 0,
             reason="; ".join(broken) if broken else _summary(outputs, self._options.limits),
             build=str(self._build.path),
@@ -245,13 +245,13 @@ def figures_of(
     return tuple(figures)
 
 
-def _summary(outputs: tuple[OutputEvaluation, ...], limits: Limits) -> str:
+def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> str:
     told = []
     for output in outputs:
         score = output.score("target")
         if score is not None:
             told.append(f"{output.name} {score.accuracy:.2%} ({score.low:.2%} to {score.high:.2%})")
-    held = ", within the limits" if limits != Limits() else ""
+    held = ", within the limits" if limits != AccuracyLimits() else ""
     return f"on target {', '.join(told)} of {outputs[0].scores[0].count} inputs{held}"
 
 

@@ -15,7 +15,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Limits:
+class AccuracyLimits:
     """What a target must reach, on every output.
 
     Attributes:
@@ -28,7 +28,7 @@ class Limits:
     drop: float | None = None
 
 
-def parse_limits(fail_below: str | None, max_drop: str | None) -> Limits:
+def parse_limits(fail_below: str | None, max_drop: str | None) -> AccuracyLimits:
     """Read the two options.
 
     Raises:
@@ -52,10 +52,10 @@ def parse_limits(fail_below: str | None, max_drop: str | None) -> Limits:
                 f"--max-drop {max_drop}: not a number of percentage points", hints=["--max-drop 0.5"]
             )
         drop = float(match[1])
-    return Limits(below, drop)
+    return AccuracyLimits(below, drop)
 
 
-def broken_limits(limits: Limits, outputs: Sequence[OutputEvaluation]) -> list[str]:
+def broken_limits(limits: AccuracyLimits, outputs: Sequence[OutputEvaluation]) -> list[str]:
     """One sentence for every output that misses a limit."""
     broken = []
     for output in outputs:

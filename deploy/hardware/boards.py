@@ -61,7 +61,7 @@ class NpuPort:
 
 
 @dataclass(frozen=True)
-class Cpu:
+class BoardCpu:
     """The processor.
 
     Attributes:
@@ -110,7 +110,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class AddressRange:
+class AllowedRange:
     """Addresses that the processor may touch, but not execute.
 
     Attributes:
@@ -144,7 +144,7 @@ class Hardware:
     """
 
     platform: str
-    cpu: Cpu
+    cpu: BoardCpu
     memories: tuple[BoardMemory, ...]
     npu: NpuPort
     uart: BoardUart
@@ -152,7 +152,7 @@ class Hardware:
     data: Region
     arena: Region
     model: Region
-    ranges: tuple[AddressRange, ...]
+    ranges: tuple[AllowedRange, ...]
 
     def memory(self, name: str) -> BoardMemory:
         """The memory of that name.
@@ -240,7 +240,7 @@ def hardware(board_id: str) -> Hardware:
 
     return Hardware(
         platform=table["platform"],
-        cpu=Cpu(**table["cpu"]),
+        cpu=BoardCpu(**table["cpu"]),
         memories=tuple(memories.values()),
         npu=NpuPort(**table["npu"]),
         uart=BoardUart(**table["uart"]),
@@ -248,7 +248,7 @@ def hardware(board_id: str) -> Hardware:
         data=region("data"),
         arena=region("arena"),
         model=region("model"),
-        ranges=tuple(AddressRange(**entry) for entry in table["firmware"]["ranges"]),
+        ranges=tuple(AllowedRange(**entry) for entry in table["firmware"]["ranges"]),
     )
 
 

@@ -21,7 +21,7 @@ from deploy.hardware.designs import design_of
 from deploy.hardware.memories import MemorySystem, MemoryTiming
 from deploy.hardware.npus import Npu, families, modelled, npu_named
 from deploy.roofline.layer import Layer
-from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Form, Terms, tables_riding
+from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ def estimate(
         if layer.operator in FREE or layer.index in riding.riders:
             found.append(LayerEstimate(layer, 0, "nothing", {}))
             continue
-        form = Form(table=layer.index in riding.carriers, linear=not renamed.isdisjoint(layer.producers))
-        joined = form.linear and layer.operator in ELEMENTWISE
+        around = Surroundings(table=layer.index in riding.carriers, linear=not renamed.isdisjoint(layer.producers))
+        joined = around.linear and layer.operator in ELEMENTWISE
         size = layer.activation_bytes + (whole.get(layer.index, 0) if joined else 0)
-        source = _source(layer, form, size, at_input, places)
-        one = _layer(layer, form, terms, places, source, spare)
+        source = _source(layer, around, size, at_input, places)
+        one = _layer(layer, around, terms, places, source, spare)
         if layer.operator == "QUANTIZE" and source is places.arena:
             at_input.add(layer.index)
         # While a layer computes, the weights of the next one are fetched, if all of them can be.
@@ -119,14 +119,16 @@ def estimate(
     return NetworkEstimate(config, system, mode, tuple(found))
 
 
-def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: MemorySystem) -> MemoryTiming:
+def _source(
+    layer: Layer, around: Surroundings, size: int, at_input: set[int], places: MemorySystem
+) -> MemoryTiming:
     """The memory that a layer reads; ``size`` counts the feature map that it writes a part of.
 
     Vela keeps feature maps in a dedicated SRAM, where it cuts layers into stripes if they are too large. It cannot
     where a reshape or concatenation stands between layers. The input of the network stays where the application
     puts it; what QUANTIZE makes of it does so too if it does not fit.
     """
-    if form.linear and size > places.fast_bytes // 2:
+    if around.linear and size > places.fast_bytes // 2:
         return places.arena
     if not at_input.intersection(layer.producers):
         return places.fast
@@ -136,22 +138,22 @@ def _source(layer: Layer, form: Form, size: int, at_input: set[int], places: Mem
 
 
 def _layer(
-    layer: Layer, form: Form, terms: Terms, places: MemorySystem, source: MemoryTiming, spare: float
+    layer: Layer, around: Surroundings, terms: Terms, places: MemorySystem, source: MemoryTiming, spare: float
 ) -> LayerEstimate:
-    start = terms.start_cycles(layer, form, source, places)
+    start = terms.start_cycles(layer, around, source, places)
     spilled = 0 < places.fast_bytes < layer.activation_bytes
     roofs = {
         "MAC units": terms.mac_cycles(layer, spilled=spilled) + start,
-        "output unit": terms.output_cycles(layer, form, spilled=spilled) + start,
+        "output unit": terms.output_cycles(layer, around, spilled=spilled) + start,
     }
     fetching = layer.packed_bytes / places.constants.bytes_per_cycle
     if 0 < places.fast_bytes < layer.packed_bytes + layer.activation_bytes:
         fetching *= terms.weight_reads(layer)
     elif fetching <= spare:
         fetching = 0.0
-    reading = terms.read_bytes(layer, source, form) / source.bytes_per_cycle
-    target = source if form.linear else places.fast
-    writing = terms.written_bytes(layer, target, form) / target.bytes_per_cycle
+    reading = terms.read_bytes(layer, source, around) / source.bytes_per_cycle
+    target = source if around.linear else places.fast
+    writing = terms.written_bytes(layer, target, around) / target.bytes_per_cycle
     for port, cycles in ((source, reading), (target, writing), (places.constants, fetching)):
         roofs[port.name] = roofs.get(port.name, 0.0) + cycles
     limit = max(roofs, key=lambda name: roofs[name])

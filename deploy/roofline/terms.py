@@ -89,7 +89,7 @@ def tables_riding(layers: Sequence[Layer]) -> Riding:
 
 
 @dataclass(frozen=True)
-class Form:
+class Surroundings:
     """What a layer's neighbours make of it.
 
     Attributes:
@@ -142,7 +142,7 @@ class Terms:
             return layer.macs * self.design.roofline.matmul * (_SPILLED_MATMUL if spilled else 1.0)
         return 0.0
 
-    def output_cycles(self, layer: Layer, form: Form, *, spilled: bool) -> float:
+    def output_cycles(self, layer: Layer, around: Surroundings, *, spilled: bool) -> float:
         """Cycles of the output unit."""
         rate = self.design.output.other
         if layer.operator in _ADDING:
@@ -155,27 +155,27 @@ class Terms:
             rate = self.design.roofline.requantize
         elif layer.operator == "MAX_POOL_2D":
             rate = self.design.output.maximum
-        if form.table or layer.operator in _TABLES:
+        if around.table or layer.operator in _TABLES:
             rate = max(rate, self.design.output.table)
         rows, columns, channels = layer.output
-        if layer.operator in ELEMENTWISE and not form.linear:
+        if layer.operator in ELEMENTWISE and not around.linear:
             # Element-wise operators work through whole bricks of 16 channels.
             channels = _ceil(channels, BRICK) * BRICK
         return rows * columns * channels * rate
 
-    def read_bytes(self, layer: Layer, port: MemoryTiming, form: Form) -> float:
+    def read_bytes(self, layer: Layer, port: MemoryTiming, around: Surroundings) -> float:
         """Bytes of feature maps read: windows of neighbouring blocks share some, narrow ones waste the bursts."""
         narrow = layer.operator in _CONVOLUTIONS and bool(layer.inputs) and layer.inputs[0][2] < _NARROW_RUN
-        if narrow or (form.linear and layer.operator == "DEPTHWISE_CONV_2D"):
+        if narrow or (around.linear and layer.operator == "DEPTHWISE_CONV_2D"):
             return layer.input_bytes * _NARROW_HALO * port.burst / _NARROW_RUN
         if layer.operator in ELEMENTWISE:
             # A broadcast operand is read as often as it is used.
-            return len(layer.inputs) * self.written_bytes(layer, port, form)
+            return len(layer.inputs) * self.written_bytes(layer, port, around)
         return layer.input_bytes * (_HALO if layer.window.height > layer.window.stride_y else 1.0)
 
-    def written_bytes(self, layer: Layer, port: MemoryTiming, form: Form) -> float:
+    def written_bytes(self, layer: Layer, port: MemoryTiming, around: Surroundings) -> float:
         """Bytes of feature maps written, those that short bursts waste included."""
-        short = form.linear and layer.operator in ELEMENTWISE
+        short = around.linear and layer.operator in ELEMENTWISE
         return layer.output_bytes * (max(1.0, port.burst / _LINEAR_RUN) if short else 1.0)
 
     def weight_reads(self, layer: Layer) -> int:
@@ -183,7 +183,9 @@ class Terms:
         rows, columns, _ = layer.output
         return max(1, rows * columns // _BLOCK_POSITIONS)
 
-    def start_cycles(self, layer: Layer, form: Form, source: MemoryTiming, places: MemorySystem) -> float:
+    def start_cycles(
+        self, layer: Layer, around: Surroundings, source: MemoryTiming, places: MemorySystem
+    ) -> float:
         """Cycles before the first result: latency, the first block of the input, the first biases."""
         if layer.operator == "SOFTMAX":
             return self.design.roofline.softmax_start
@@ -195,7 +197,7 @@ class Terms:
             start += 10 * min(layer.output[2], _BIAS_BLOCK) * places.constants.read_latency / 256
         # Vela's figures count blocks of narrow feature maps with the arena's bursts, wherever they lie.
         waste = places.arena.burst / _NARROW_RUN / places.arena.bytes_per_cycle
-        if layer.operator == "DEPTHWISE_CONV_2D" and form.linear:
+        if layer.operator == "DEPTHWISE_CONV_2D" and around.linear:
             start += layer.input_bytes * waste / 8
         if layer.operator in _CONVOLUTIONS and layer.inputs:
             for size, depth in ((layer.input_bytes, layer.inputs[0][2]), (layer.output_bytes, layer.output[2])):

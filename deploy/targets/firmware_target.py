@@ -15,7 +15,7 @@ from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, FirmwareLink
-from deploy.targets.machine import START_TIMEOUT_S, Machine
+from deploy.targets.running_simulator import START_TIMEOUT_S, RunningSimulator
 
 _DAY_S = 86_400.0
 
@@ -108,7 +108,7 @@ class FirmwareTarget:
             TargetError: an answer did not arrive whole; names the input.
         """
         limit_s = min(START_TIMEOUT_S + self._timeout_s * (len(samples) + 1), _DAY_S)
-        with Machine(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
+        with RunningSimulator(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
             try:
                 port = f"socket://127.0.0.1:{machine.terminal_port()}"
                 with FirmwareLink(port, waiting=machine.check_alive, broken=machine.explain_end) as link:

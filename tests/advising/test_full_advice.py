@@ -6,11 +6,11 @@ import pytest
 from advising.small_networks import SmallNetwork
 
 from deploy.advising import borders
+from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind
 from deploy.advising.full import full_hints, network_costs, reconciled
 from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
-from deploy.advising.time_limit import TimeLimit
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
 from deploy.optimizing.context import Context
@@ -44,7 +44,7 @@ def found(model: Model, options: CompileOptions) -> tuple[dict[str, Hint], list[
         candidates(Graph(model)),
         options,
         optimize="deploy optimize it",
-        limit=TimeLimit(run, 300),
+        limit=Deadline(run, 300),
         say=said.append,
     )
     return {hint.title: hint for hint in hints}, notes, said
@@ -84,7 +84,7 @@ def test_an_arena_is_a_hint_only_where_vela_keeps_to_it(
 
 
 def test_what_the_time_did_not_allow_is_said(model: Model, options: CompileOptions) -> None:
-    class Counted(TimeLimit):
+    class Counted(Deadline):
         """Time for one compilation."""
 
         left = property(lambda self: 0.0 if self.runs else 60.0)  # type: ignore[assignment]

@@ -6,9 +6,9 @@ import pytest
 from advising.small_networks import SmallNetwork
 
 from deploy.advising import quick
+from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, ordered
 from deploy.advising.quick import candidates, quick_hints, telling
-from deploy.advising.time_limit import TimeLimit
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA, Compiler
@@ -180,7 +180,7 @@ def test_operators_that_read_what_comes_after_them_are_refused() -> None:
 
 
 def test_when_the_time_is_over_nothing_is_started_any_more() -> None:
-    limit = TimeLimit(run, 0)
+    limit = Deadline(run, 0)
     net = SmallNetwork((1, 8, 8, 3))
     found = candidates(net.graph(net.softmax(net.mean(net.convolution(net.x, 8)))))
     assert found

@@ -8,7 +8,7 @@ from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA, Compiled
 from deploy.compiling.placement import placement_of
-from deploy.compiling.vela_reports import Layer, parse_fallbacks
+from deploy.compiling.vela_reports import VelaLayer, parse_fallbacks
 from deploy.hardware.npus import npu_named
 
 
@@ -37,7 +37,7 @@ def test_cpu_operators_carry_velas_reason_and_folded_ones_are_not_among_them(ano
 
 
 def test_without_the_debug_database_operators_are_found_by_their_output(anomaly: Compiled) -> None:
-    blind = [Layer(layer.cells, None) for layer in anomaly.layers]
+    blind = [VelaLayer(layer.cells, None) for layer in anomaly.layers]
     placement = placement_of(anomaly.source, anomaly.model, blind, parse_fallbacks(anomaly.output.log))
     assert [record.type for record in placement.operators if record.placement == "CPU"] == [
         "QUANTIZE",

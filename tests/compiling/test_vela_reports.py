@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.compiling.vela_reports import Fallback, Layer, parse_fallbacks, parse_layers, parse_summary
+from deploy.compiling.vela_reports import Fallback, VelaLayer, parse_fallbacks, parse_layers, parse_summary
 from deploy.debug_database import DebugDatabase
 
 LOG = """Tensor 'x' has a dynamic signature in axis 0. Setting shape axis 0 to 1 and proceeding.
@@ -85,7 +85,7 @@ def test_names_that_the_two_files_write_differently_are_joined_by_their_numbers(
 
 
 def test_what_is_no_number_counts_as_none() -> None:
-    assert Layer({"Op Cycles": float("nan")}, None).number("Op Cycles") == 0
+    assert VelaLayer({"Op Cycles": float("nan")}, None).number("Op Cycles") == 0
 
 
 def test_the_summary_becomes_numbers_and_text() -> None:

@@ -6,7 +6,7 @@ import pytest
 from deploy.errors import BadInputError
 from deploy.evaluating.documents import Contestant, OutputEvaluation
 from deploy.evaluating.heads import Head
-from deploy.evaluating.limits import Limits, broken_limits, parse_limits
+from deploy.evaluating.limits import AccuracyLimits, broken_limits, parse_limits
 from deploy.evaluating.scoring import Tally
 
 
@@ -22,15 +22,15 @@ def outcome(name: str, **right: int) -> OutputEvaluation:
 @pytest.mark.parametrize(
     ("below", "drop", "limits"),
     [
-        ("90%", None, Limits(0.9)),
-        ("90", "0.5", Limits(0.9, 0.5)),
-        (" 99.5 % ", "0", Limits(0.995, 0)),
-        ("0%", "100", Limits(0, 100)),
-        ("0.5%", None, Limits(0.005)),
-        (None, None, Limits()),
+        ("90%", None, AccuracyLimits(0.9)),
+        ("90", "0.5", AccuracyLimits(0.9, 0.5)),
+        (" 99.5 % ", "0", AccuracyLimits(0.995, 0)),
+        ("0%", "100", AccuracyLimits(0, 100)),
+        ("0.5%", None, AccuracyLimits(0.005)),
+        (None, None, AccuracyLimits()),
     ],
 )
-def test_limits_are_read(below: str | None, drop: str | None, limits: Limits) -> None:
+def test_limits_are_read(below: str | None, drop: str | None, limits: AccuracyLimits) -> None:
     assert parse_limits(below, drop) == limits
 
 
@@ -55,14 +55,14 @@ def test_what_is_no_limit_is_refused(below: str | None, drop: str | None, messag
 
 def test_every_output_must_reach_the_accuracy() -> None:
     outputs = [outcome("kind", reference=9, target=9), outcome("garment", reference=9, target=8)]
-    assert broken_limits(Limits(0.9), outputs) == ["garment: 80.00% on target, below the 90% asked for"]
-    assert broken_limits(Limits(0.8), outputs) == []
+    assert broken_limits(AccuracyLimits(0.9), outputs) == ["garment: 80.00% on target, below the 90% asked for"]
+    assert broken_limits(AccuracyLimits(0.8), outputs) == []
 
 
 def test_the_drop_is_from_the_float_model_and_without_one_from_the_reference() -> None:
     with_float, without = outcome("a", float=9, reference=8, target=7), outcome("b", reference=8, target=7)
-    assert broken_limits(Limits(drop=10), [with_float, without]) == [
+    assert broken_limits(AccuracyLimits(drop=10), [with_float, without]) == [
         "a: 70.00% on target is 20.00 points below the float model (90.00%), at most 10 are allowed"
     ]
-    assert len(broken_limits(Limits(drop=9.9), [with_float, without])) == 2
-    assert broken_limits(Limits(drop=0), [outcome("c", float=5, reference=5, target=6)]) == []
+    assert len(broken_limits(AccuracyLimits(drop=9.9), [with_float, without])) == 2
+    assert broken_limits(AccuracyLimits(drop=0), [outcome("c", float=5, reference=5, target=6)]) == []

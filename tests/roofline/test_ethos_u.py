@@ -11,7 +11,7 @@ from deploy import tflite, zoo
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.npus import modelled, npu_named
-from deploy.roofline.comparison import compare
+from deploy.roofline.against_vela import compare
 from deploy.roofline.ethos_u import estimate
 from deploy.roofline.layer import Layer
 from deploy.tflite import Model

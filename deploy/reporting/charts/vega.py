@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deploy.printable import printable
-from deploy.reporting.data.operators import Operator
+from deploy.reporting.data.operators import NamedOperator
 
 Spec = dict[str, Any]
 
@@ -30,7 +30,7 @@ _BYTES = (
 MOST_BARS = 400
 """Most bars of a chart; of more operators the costliest are drawn."""
 
-_Row = TypeVar("_Row", bound=Operator)
+_Row = TypeVar("_Row", bound=NamedOperator)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def costliest(rows: Iterable[_Row], cost: Callable[[_Row], float]) -> list[_Row]
     return sorted(kept, key=lambda row: row.index)
 
 
-def told(row: Operator) -> dict[str, Any]:
+def told(row: NamedOperator) -> dict[str, Any]:
     """Which operator it is, for the tooltip."""
     return {"index": row.index, "operator": row.type, "output": row.name}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.reporting.data.names import short_name, shown
-from deploy.reporting.data.operators import Operator
+from deploy.reporting.data.operators import NamedOperator
 from deploy.reporting.data.schedule import OperatorSchedule
 from deploy.tflite import Model
 from deploy.tflite.npu_operators import npu_operators
@@ -25,7 +25,7 @@ class FlashPart:
 
 
 @dataclass(frozen=True)
-class CompressedWeights(Operator):
+class CompressedWeights(NamedOperator):
     """The weights of an operator before and after Vela's encoding, in bytes.
 
     Attributes:

@@ -15,7 +15,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Operator:
+class NamedOperator:
     """Which operator of the source model something is about.
 
     Attributes:
@@ -30,7 +30,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class OperatorRow(Operator):
+class OperatorRow(NamedOperator):
     """An operator of the source model.
 
     Attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deploy.reporting.data.operators import Operator, OperatorRow
+from deploy.reporting.data.operators import NamedOperator, OperatorRow
 
 MAX_POINTS = 300
 """Most operators of a chart; of more the costliest are drawn."""
@@ -38,7 +38,7 @@ class Roof:
 
 
 @dataclass(frozen=True)
-class RooflinePoint(Operator):
+class RooflinePoint(NamedOperator):
     """An operator in a roofline chart: MAC per byte and MAC per cycle."""
 
     intensity: float

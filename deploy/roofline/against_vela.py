@@ -29,7 +29,7 @@ class ComparedLayer:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AgainstVela:
     """A network on an NPU.
 
     Attributes:
@@ -50,7 +50,7 @@ class Comparison:
         return self.ours / max(1, self.vela)
 
 
-def compare(model: Model, npu: Npu, *, source: str) -> Comparison:
+def compare(model: Model, npu: Npu, *, source: str) -> AgainstVela:
     """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
 
     Args:
@@ -68,7 +68,7 @@ def compare(model: Model, npu: Npu, *, source: str) -> Comparison:
     for row in compiled.layers:
         cycles[row.source_operator] += row.number("Op Cycles")
     compared = (ComparedLayer(item.layer.operator, item.cycles, cycles[item.layer.index]) for item in ours.layers)
-    return Comparison(
+    return AgainstVela(
         npu.name,
         tuple(layer for layer in compared if layer.ours or layer.vela),
         ours.cycles,

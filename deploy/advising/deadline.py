@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.processes.supervisor import Ended, Run
 
 
-class TimeLimit:
+class Deadline:
     """Runs commands until its time is over; a command that is too late has then taken too long.
 
     Args:

@@ -25,7 +25,7 @@ _LISTENING = re.compile(rb"telnetterminal0: Listening for serial connection on p
 _MAX_WAIT_FOR_END_S = 5.0
 
 
-class Machine:
+class RunningSimulator:
     """A simulator that runs in the background; its end is noticed, and leaving the context ends it."""
 
     def __init__(self, simulator: Simulator, firmware: Path, macs: int, timing: bool, limit_s: float) -> None:
@@ -41,7 +41,7 @@ class Machine:
         self._failure: BaseException | None = None
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> RunningSimulator:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(private_folder("run"))
             # A short plain name: the FVP splits what users may call their files.
