@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
-    from deploy.quantizing.model_source import ModelSource
     from deploy.quantizing.quantization import Quantized
     from deploy.targets.target_run import TargetRun
     from deploy.tflite import Model
     from deploy.verifying.verification import Verification
+    from deploy.zoo.model_source import ModelSource
 
 DEFAULT_NPU = "U55-128"
 
@@ -109,8 +109,8 @@ def quantize(
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.errors import BadInputError
-    from deploy.quantizing.from_source import quantize_source
-    from deploy.quantizing.model_source import ModelKind
+    from deploy.zoo.from_source import quantize_source
+    from deploy.zoo.model_source import ModelKind
 
     source = _source(model, assignments)
     if source.kind is ModelKind.TFLITE:
@@ -174,9 +174,9 @@ def compile(  # noqa: A001 - the verb's name
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import VELA
     from deploy.hardware.npus import npu_named
-    from deploy.quantizing.model_source import ModelKind, ModelSource
     from deploy.quantizing.quantization import Quantized
     from deploy.tflite import read
+    from deploy.zoo.model_source import ModelKind, ModelSource
 
     options = (
         compile_options(
@@ -439,7 +439,7 @@ def evaluate(
 
 
 def _source(model: str | Path | ModelSource, assignments: Iterable[str]) -> ModelSource:
-    from deploy.quantizing import model_source
+    from deploy.zoo import model_source
 
     if isinstance(model, model_source.ModelSource):
         return model

@@ -103,7 +103,7 @@ def _compiled(model: str, options: dict[str, Any], folder: Path) -> BuildFolder:
     from deploy import api
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.quantizing.model_source import ModelKind, parse
+    from deploy.zoo.model_source import ModelKind, parse
 
     npu = npu_named(options.pop("npu", api.DEFAULT_NPU)).name
     if parse(model).kind not in (ModelKind.TFLITE, ModelKind.PROJECT) and options.get("calibration") is None:

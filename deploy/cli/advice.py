@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
     from deploy.processes.supervisor import Run
-    from deploy.quantizing.model_source import ModelSource
     from deploy.tflite import Model
+    from deploy.zoo.model_source import ModelSource
 
 LEVELS = ("none", "quick", "full")
 QUICK_S = 30.0
@@ -139,7 +139,7 @@ class Advising:
     def _full(self, build: BuildFolder, *, quiet: bool) -> None:
         from deploy.advising.deadline import Deadline
         from deploy.advising.full import SECONDS, full_hints, network_costs, reconciled
-        from deploy.quantizing import model_source
+        from deploy.zoo import model_source
 
         def say(what: str) -> None:
             if not quiet:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from deploy.compiling.compilation import DoesNotFitError
     from deploy.compiling.compile_options import CompileOptions
     from deploy.compiling.compiler import Compiler
-    from deploy.quantizing.model_source import ModelSource
     from deploy.tflite import Model
+    from deploy.zoo.model_source import ModelSource
 
 SEARCH_S = 180.0
 """Seconds after which nothing new is tried."""
@@ -40,7 +40,7 @@ def with_advice(
     import dataclasses
 
     from deploy.compiling.fitting import largest_size, try_ways
-    from deploy.quantizing import model_source
+    from deploy.zoo import model_source
 
     def say(what: str) -> None:
         if not quiet:
@@ -77,8 +77,9 @@ def with_advice(
 
 def builder(source: ModelSource) -> Callable[[int], Model]:
     """Builds the network for another size: with random weights and data, which change no memory."""
-    from deploy.quantizing import dataset, model_source
+    from deploy.quantizing import dataset
     from deploy.quantizing.quantization import quantize
+    from deploy.zoo import model_source
 
     built: dict[int, Model] = {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deploy.quantizing.model_source import ModelSource
     from deploy.quantizing.quantization import Quantized
+    from deploy.zoo.model_source import ModelSource
 
 
 def chosen_model(model: str | None, assignments: list[str] | None, again: str) -> ModelSource:
@@ -21,7 +21,7 @@ def chosen_model(model: str | None, assignments: list[str] | None, again: str) -
         BadInputError: there is none, or it is none.
     """
     from deploy.errors import BadInputError
-    from deploy.quantizing import model_source
+    from deploy.zoo import model_source
 
     if model is None:
         raise BadInputError("no MODEL given", hints=[again, "deploy init"])

@@ -36,7 +36,7 @@ from deploy.judging.versions import tool_versions
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
-    from deploy.quantizing.model_source import ModelSource
+    from deploy.zoo.model_source import ModelSource
 
 _FIGURES: dict[Contestant, str] = {
     "target": "accuracy_",

@@ -15,7 +15,7 @@ from deploy.judging.oracles import OptimisedKernels
 from deploy.quantizing.dataset import InputSpec
 
 if TYPE_CHECKING:
-    from deploy.quantizing.model_source import ModelSource
+    from deploy.zoo.model_source import ModelSource
 
 
 class FloatNetwork(Protocol):
@@ -65,7 +65,7 @@ def load_given(source: ModelSource) -> FloatNetwork:
         BadInputError: it cannot be loaded, or is a TFLite file.
         NotInstalledError: TensorFlow is missing.
     """
-    from deploy.quantizing import model_source
+    from deploy.zoo import model_source
 
     if source.kind is model_source.ModelKind.TFLITE:
         raise BadInputError(

@@ -11,10 +11,10 @@ from deploy import user_function, zoo
 from deploy.assignments import keywords_of
 from deploy.build_folder import sha256_of_file
 from deploy.errors import BadInputError
-from deploy.quantizing.model_source import ModelKind, parse
 from deploy.searching.problem import Problem, Stage
 from deploy.searching.proxy import use_one_thread
 from deploy.searching.space import Description, Genome, Space
+from deploy.zoo.model_source import ModelKind, parse
 
 _ROLE = "search"
 _SEED = "seed"

@@ -14,9 +14,9 @@ from deploy.evaluating.labelled_data import Request
 from deploy.figures import SHARE
 from deploy.judging.labels import load_labels
 from deploy.judging.samples import Sample
-from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.pareto import ACCURACY
 from deploy.tflite import Model
+from deploy.zoo.model_source import ModelSource
 
 CHUNK = 64
 """Samples of one job."""

@@ -11,9 +11,9 @@ from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_o
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu, modelled, npu_named
-from deploy.quantizing import model_source
-from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.documents import Skipped
+from deploy.zoo import model_source
+from deploy.zoo.model_source import ModelSource
 
 ALL = "all"
 _MAX_NETWORKS = 1_000

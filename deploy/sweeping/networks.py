@@ -11,14 +11,15 @@ from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
-from deploy.quantizing import dataset, model_source
+from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import import_tensorflow
-from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.code_digest import code_digest
 from deploy.tflite import Model
+from deploy.zoo import model_source
+from deploy.zoo.model_source import ModelKind, ModelSource
 
 _MAX_FILES = 1_000_000
 _KIND = "network"

@@ -20,7 +20,6 @@ from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
 from deploy.judging.sample_bytes import pack_samples
 from deploy.judging.samples import SampleDigest
-from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping import accuracy, jobs
 from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
@@ -28,6 +27,7 @@ from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
 from deploy.sweeping.networks import Network, Quantization, check, quantized
 from deploy.sweeping.pareto import mark_pareto, objectives
+from deploy.zoo.model_source import ModelSource
 
 LIMIT_S = 3600.0
 """Seconds within which some job must end: Vela itself may take a quarter of it, a shared cluster may be busy."""

@@ -4,6 +4,9 @@ A model project is a package with a ``project.toml`` that says what it is and wh
 :mod:`deploy.zoo.project`. Finding and listing reads these files only: no project is imported, NumPy and TensorFlow
 least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.quantized` quantizes one,
 :mod:`deploy.zoo.cards` measures one for its card.
+
+:mod:`deploy.zoo.model_source` says what else a user may name as a model, :mod:`deploy.zoo.from_source` quantizes
+whatever is named.
 """
 
 from deploy.assignments import assignments_of

@@ -15,7 +15,7 @@ from deploy.zoo.project import Project, find, function
 
 if TYPE_CHECKING:
     from deploy.models.distillation.teacher import Distillation, Teacher
-    from deploy.quantizing.model_source import ModelSource
+    from deploy.zoo.model_source import ModelSource
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TeacherChoice:
 
     def _teacher(self) -> Teacher:
         from deploy.models.distillation.teacher import Teacher
-        from deploy.quantizing.model_source import ModelKind, keras_model
+        from deploy.zoo.model_source import ModelKind, keras_model
 
         source = self._source()
         name = " ".join([source.text, *source.assignments])
@@ -88,7 +88,7 @@ class TeacherChoice:
         return Teacher(keras_model(source), name)
 
     def _source(self) -> ModelSource:
-        from deploy.quantizing.model_source import parse
+        from deploy.zoo.model_source import parse
 
         try:
             return parse(self.model, self.assignments)

@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_answered_with_sizes_and_memory_modes_that_were_tri
 def float_tflite(tmp_path_factory: pytest.TempPathFactory, tiny_keras_model: Path) -> Path:
     """The tiny model converted without quantization."""
     from deploy.chatter import silenced
-    from deploy.quantizing import model_source
+    from deploy.zoo import model_source
 
     folder = tmp_path_factory.mktemp("float")
     model = model_source.load_float(model_source.parse(str(tiny_keras_model)))

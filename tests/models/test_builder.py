@@ -16,8 +16,9 @@ import pytest
 from deploy import tflite, zoo
 from deploy.errors import BadInputError
 from deploy.models.multihead_mobilenetv3.builder import Options, build
-from deploy.quantizing import dataset, model_source
+from deploy.quantizing import dataset
 from deploy.quantizing.quantization import quantize
+from deploy.zoo import model_source
 
 BACKBONE = {0.25: 100_160, 0.5: 278_496, 0.75: 582_872, 1.0: 938_832}
 FEATURES = {0.25: 144, 0.5: 288, 0.75: 432, 1.0: 576}

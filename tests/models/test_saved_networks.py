@@ -35,7 +35,7 @@ OTHERS += [(project.name,) for project in zoo.projects() if project.name not in 
 LOAD = """
 import sys
 import numpy as np
-from deploy.quantizing import model_source
+from deploy.zoo import model_source
 
 for file in sys.argv[1:]:
     model = model_source.load_float(model_source.parse(file))

@@ -11,9 +11,9 @@ from PIL import Image
 
 from deploy.errors import BadInputError
 from deploy.judging.samples import stacked
-from deploy.quantizing.model_source import ModelKind, ModelSource
 from deploy.sweeping.accuracy import CHUNK, Chunk, LabelledSource, load_chunks
 from deploy.tflite import Model, read
+from deploy.zoo.model_source import ModelKind, ModelSource
 
 CLASSES = 10
 

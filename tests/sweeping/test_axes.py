@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.quantizing.model_source import ModelSource
 from deploy.sweeping.axes import Unusable, sources, targets
+from deploy.zoo.model_source import ModelSource
 
 
 def test_all_npus_with_all_memory_modes_are_the_twenty_that_vela_can_compile() -> None:

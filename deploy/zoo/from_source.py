@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
-from deploy.quantizing import dataset, model_source
-from deploy.quantizing.model_source import ModelKind, ModelSource
+from deploy.quantizing import dataset
 from deploy.quantizing.quantization import IO_TYPES, Quantized, quantize
+from deploy.zoo import model_source
+from deploy.zoo.model_source import ModelKind, ModelSource
+from deploy.zoo.networks import network
+from deploy.zoo.quantized import quantize_network
 
 
 def quantize_source(
@@ -40,14 +43,9 @@ def quantize_source(
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
     if source.kind is ModelKind.PROJECT:
-        from deploy import zoo
-        from deploy.zoo.quantized import quantize_network
-
         with silenced(verbose=verbose):
-            network = zoo.network(source.project, source.assignments)
-        return quantize_network(
-            network, data=calibration, samples=samples, io=io, verbose=verbose, advance=advance
-        )
+            built = network(source.project, source.assignments)
+        return quantize_network(built, data=calibration, samples=samples, io=io, verbose=verbose, advance=advance)
     if calibration is None:
         raise BadInputError(
             f"{source.text}: a float model must be quantized, which needs real data",

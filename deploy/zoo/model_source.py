@@ -14,6 +14,9 @@ from deploy import user_function
 from deploy.chatter import silenced
 from deploy.errors import BadInputError, DeployError
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
+from deploy.zoo.networks import network
+from deploy.zoo.options import options
+from deploy.zoo.project import find, import_layers
 
 _PROJECT_PREFIX = "models:"
 _LONGEST_NAME = 80
@@ -68,11 +71,9 @@ def parse(text: str, assignments: Sequence[str] = ()) -> ModelSource:
         BadInputError: it is none of the accepted forms, does not exist, or does not have these options.
     """
     if text.startswith(_PROJECT_PREFIX):
-        from deploy import zoo
-
-        project = zoo.find(text.removeprefix(_PROJECT_PREFIX))
+        project = find(text.removeprefix(_PROJECT_PREFIX))
         if assignments:
-            zoo.options(project, assignments)
+            options(project, assignments)
         return ModelSource(text, ModelKind.PROJECT, _name(project.name, assignments), tuple(assignments))
     if user_function.is_reference(text):
         file, function = user_function.split(text)
@@ -133,9 +134,7 @@ def keras_model(source: ModelSource) -> Any:
     if source.kind is ModelKind.FUNCTION:
         model = user_function.call(source.text, source.assignments)
     elif source.kind is ModelKind.PROJECT:
-        from deploy import zoo
-
-        model = zoo.network(source.project, source.assignments).model
+        model = network(source.project, source.assignments).model
     else:
         model = _load_file(source)
     if not isinstance(model, keras.Model):
@@ -148,9 +147,7 @@ def keras_model(source: ModelSource) -> Any:
 def _load_file(source: ModelSource) -> Any:
     import keras
 
-    from deploy import zoo
-
-    zoo.import_layers()
+    import_layers()
     try:
         return keras.models.load_model(source.path, compile=False)
     except DeployError:
@@ -171,9 +168,7 @@ def has_size(source: ModelSource) -> bool:
     if source.kind is ModelKind.FUNCTION:
         return "size" in user_function.parameters(source.text)
     if source.kind is ModelKind.PROJECT:
-        from deploy import zoo
-
-        return hasattr(zoo.options(zoo.find(source.project)), "size")
+        return hasattr(options(find(source.project)), "size")
     return False
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.quantizing import model_source
 from deploy.quantizing.float_model import INSTALL_TENSORFLOW, FloatModel
-from deploy.quantizing.model_source import ModelKind
+from deploy.zoo import model_source
+from deploy.zoo.model_source import ModelKind
 
 tensorflow = pytest.mark.tensorflow
 
