@@ -17,6 +17,7 @@ ROOT = Path(deploy.__file__).parent
 CHECKOUT = ROOT.parent
 MODELS = CHECKOUT / "models"
 FIRMWARE = CHECKOUT / "firmware"
+PAGE = CHECKOUT / "docs" / "explanation" / "architecture.md"
 
 TOP = {"benchmarks", "deploy", "docs", "firmware", "fvp", "locks", "models", "templates", "tests"}
 """The folders of a checkout, but for hidden ones and those that are made."""
@@ -182,14 +183,37 @@ def test_no_two_modules_import_each_other_not_even_inside_a_function() -> None:
     assert circle(needs) == []
 
 
-def test_no_two_packages_import_each_other_not_even_inside_a_function() -> None:
+def needs_of_packages() -> dict[str, set[str]]:
+    """The same of packages; a module beside them counts as one."""
     needs: dict[str, set[str]] = {}
     for module, others in needs_of_modules().items():
         package = package_of(module)
         needs.setdefault(package, set()).update({package_of(other) for other in others} - {package})
+    return needs
+
+
+def test_no_two_packages_import_each_other_not_even_inside_a_function() -> None:
+    needs = needs_of_packages()
     assert needs["deploy.judging"] >= {"deploy.build_folder", "deploy.tflite"}
     assert needs["deploy.models.multihead_mobilenetv3"] >= {"deploy.models.distillation", "deploy.zoo"}
     assert circle(needs) == []
+
+
+def test_the_page_of_the_architecture_names_every_package_below_all_that_it_imports() -> None:
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition("| package | what it does |\n|---|---|\n")
+    rows = [line.split("|")[1] for line in rest.split("\n\n")[0].splitlines()]
+    places = {
+        f"deploy.{name}": place for place, row in enumerate(rows) for name in re.findall(r"`(\w+)(?:\.py)?`", row)
+    }
+    needs = {name: others for name, others in needs_of_packages().items() if not name.startswith("deploy.models")}
+    assert set(places) == set(needs) - {"deploy.__main__"}
+    wrong = {
+        (name, other)
+        for name in places
+        for other in needs[name]
+        if other in places and places[other] > places[name]
+    }
+    assert wrong == set()
 
 
 def test_no_two_sources_of_the_firmware_include_each_other() -> None:
