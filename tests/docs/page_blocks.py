@@ -23,6 +23,7 @@ def pages() -> list[Path]:
     return [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
         ROOT / "fvp" / "README.md",
         *sorted((ROOT / "models").glob("*/README.md")),
         *sorted((ROOT / "docs").rglob("*.md")),
