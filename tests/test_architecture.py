@@ -229,3 +229,10 @@ def test_the_top_of_a_checkout_is_as_it_has_always_been() -> None:
     made = [line.strip("/") for line in (CHECKOUT / ".gitignore").read_text(encoding="utf-8").split()]
     folders = {path.name for path in CHECKOUT.iterdir() if path.is_dir() and not path.name.startswith(".")}
     assert {name for name in folders if not any(fnmatch.fnmatch(name, pattern) for pattern in made)} == TOP
+
+
+def test_the_readme_names_every_folder() -> None:
+    _, _, section = (CHECKOUT / "README.md").read_text(encoding="utf-8").partition("## How it is built")
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py") if not path.parent.is_symlink()}
+    named = set(re.findall(r"^ {4,}((?:\w+/,? )*\w+/) ", section, re.MULTILINE))
+    assert {name for line in named for name in re.findall(r"\w+", line)} == packages | TOP

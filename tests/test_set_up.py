@@ -121,6 +121,16 @@ def test_the_workflow_follows_its_schema_and_names_targets_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()), ids=lambda form: form.stem
+)
+def test_the_forms_of_issues_follow_their_schema(form: Path) -> None:
+    schema = "vendor.github-issue-config" if form.name == "config.yml" else "vendor.github-issue-forms"
+    command = [BIN / "check-jsonschema", "--builtin-schema", schema, form]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
     ("script", "words", "says"),
     [
         ("commands.sh", [], "name a make target"),
