@@ -25,8 +25,8 @@ demo: setup
 
 test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES) $(BROWSER_PACKAGES)
 
-# One process a core; a file's tests stay together, since they share what is costly to make.
-PYTEST := $(BIN)/pytest -n auto --dist loadfile
+# One process a core; a file's tests stay together, since they share what is costly to make. conftest.py orders them.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST) -m "not slow"

@@ -19,6 +19,14 @@ settings.register_profile("deploy", deadline=None, suppress_health_check=[Health
 settings.load_profile("deploy")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first: the last one to begin decides when several processes are done together."""
+    long = {
+        item.path for item in items if item.get_closest_marker("early") or item.get_closest_marker("tensorflow")
+    }
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def tiny_keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ``.keras`` file: 16x16x1 image, two heads of equal size (``garment``, ``kind``), fixed weights."""

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("mypy")
 
+pytestmark = pytest.mark.early
+
 ROOT = Path(__file__).parent.parent
 CHECKED = ("deploy", "models", "benchmarks")
 CALL = (

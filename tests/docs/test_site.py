@@ -15,6 +15,8 @@ from site_build import build
 from deploy.cli.main import command_line
 from deploy.settings.options import shared_options
 
+pytestmark = pytest.mark.early
+
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}
 
 

@@ -8,6 +8,8 @@ from .campaign import FAULTS, inject, table
 from .sandbox import Parts, can_mount
 from .table import Fault
 
+pytestmark = pytest.mark.early
+
 
 def marked(fault: Fault) -> object:
     marks = [pytest.mark.system]

@@ -22,6 +22,8 @@ from deploy.rewriting.trial import signature
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
 
+pytestmark = pytest.mark.early
+
 
 def outputs(model: Model, seed: int) -> dict[str, np.ndarray]:
     kernels = ReferenceKernels(model)
