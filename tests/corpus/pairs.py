@@ -17,7 +17,7 @@ from deploy.chatter import silenced
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
 from deploy.debug_database import read_debug_database
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.hardware.npus import Npu, modelled
+from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import random_inputs
 from deploy.judging.known_differences import summarise
@@ -161,7 +161,7 @@ def run_network(name: str, path: Path, npus: tuple[str, ...] = NPUS, modes: int 
     network = Network(name, path)
     rows: list[Row] = []
     for npu_name in npus:
-        npu = npus()[npu_name]
+        npu = npu_named(npu_name)
         known: dict[str, Row] = {}
         for mode in memory_modes(npu)[:modes]:
             with tempfile.TemporaryDirectory(prefix="deploy-corpus-") as folder:
