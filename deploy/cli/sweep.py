@@ -89,7 +89,7 @@ def sweep(
     from deploy.sweeping import axes
     from deploy.sweeping.accuracy import LabelledSource
     from deploy.sweeping.cache import Cache, default_folder
-    from deploy.sweeping.networks import Quantization
+    from deploy.sweeping.networks import QuantizeOptions
     from deploy.sweeping.sweep import Plan, Sweep
 
     if model is None:
@@ -112,7 +112,7 @@ def sweep(
         sources,
         targets,
         skipped,
-        Quantization(calibration, samples, io or IO_TYPES[0], verbose),
+        QuantizeOptions(calibration, samples, io or IO_TYPES[0], verbose),
         LabelledSource(data, labels, count) if data is not None and labels is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)

@@ -26,7 +26,7 @@ _KIND = "network"
 
 
 @dataclass(frozen=True)
-class Quantization:
+class QuantizeOptions:
     """How float networks are quantized.
 
     Attributes:
@@ -43,7 +43,7 @@ class Quantization:
 
 
 @dataclass(frozen=True)
-class Network:
+class QuantizedNetwork:
     """A network ready to compile.
 
     Attributes:
@@ -59,7 +59,7 @@ class Network:
     warnings: tuple[str, ...] = ()
 
 
-def check(source: ModelSource, how: Quantization) -> None:
+def check(source: ModelSource, how: QuantizeOptions) -> None:
     """Check, before any work, that a network can be quantized with what is given.
 
     Raises:
@@ -78,7 +78,7 @@ def check(source: ModelSource, how: Quantization) -> None:
     )
 
 
-def quantized(source: ModelSource, how: Quantization, cache: Cache) -> Network:
+def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> QuantizedNetwork:
     """The quantized form of a network, from the cache where it is known.
 
     Args:
@@ -92,12 +92,12 @@ def quantized(source: ModelSource, how: Quantization, cache: Cache) -> Network:
     """
     if source.kind is ModelKind.TFLITE:
         model = tflite.read(source.path)
-        return Network(source, model, sha256_of_bytes(model.content))
+        return QuantizedNetwork(source, model, sha256_of_bytes(model.content))
     key = _key_of_files(source, how)
     return (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
 
 
-def _known(source: ModelSource, key: str, cache: Cache) -> Network | None:
+def _known(source: ModelSource, key: str, cache: Cache) -> QuantizedNetwork | None:
     kept = cache.get(key)
     content = cache.get_bytes(f"{key}.tflite") if kept else None
     if kept is None or content is None or sha256_of_bytes(content) != kept.get("sha256"):
@@ -106,10 +106,10 @@ def _known(source: ModelSource, key: str, cache: Cache) -> Network | None:
         model = tflite.load(content, source=source.text)
     except BadInputError:
         return None
-    return Network(source, model, kept["sha256"], tuple(map(str, kept.get("warnings", ()))))
+    return QuantizedNetwork(source, model, kept["sha256"], tuple(map(str, kept.get("warnings", ()))))
 
 
-def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | None) -> Network:
+def _quantize(source: ModelSource, how: QuantizeOptions, cache: Cache, key: str | None) -> QuantizedNetwork:
     """Quantize; a user's function is known by the network that it returns, whatever that depends on."""
     _forget_networks(how)
     if source.kind is ModelKind.PROJECT:
@@ -130,7 +130,7 @@ def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | N
             if known := _known(source, key, cache):
                 return known
         result = quantize(model, data, io=how.io, verbose=how.verbose, compare=0)
-    found = Network(source, result.model, result.document.sha256, result.document.warnings)
+    found = QuantizedNetwork(source, result.model, result.document.sha256, result.document.warnings)
     if key is not None:  # None: a project's network with data of a user's function
         cache.put_bytes(f"{key}.tflite", found.model.content)
         # The description last: with it, the model is there.
@@ -138,7 +138,7 @@ def _quantize(source: ModelSource, how: Quantization, cache: Cache, key: str | N
     return found
 
 
-def _forget_networks(how: Quantization) -> None:
+def _forget_networks(how: QuantizeOptions) -> None:
     """Free the networks before this one, and number Keras' names anew: the same network, the same names."""
     with silenced(verbose=how.verbose):
         import_tensorflow()
@@ -147,7 +147,7 @@ def _forget_networks(how: Quantization) -> None:
         keras.utils.clear_session()
 
 
-def _key_of_files(source: ModelSource, how: Quantization) -> str | None:
+def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
     """By the content of the files that a quantized network is made from; None where code of the user's decides."""
     calibration = how.calibration
     if source.kind is ModelKind.FUNCTION or (calibration and user_function.is_reference(calibration)):

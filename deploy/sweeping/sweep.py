@@ -25,7 +25,7 @@ from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
-from deploy.sweeping.networks import Network, Quantization, check, quantized
+from deploy.sweeping.networks import QuantizedNetwork, QuantizeOptions, check, quantized
 from deploy.sweeping.pareto import mark_pareto, objectives
 from deploy.zoo.model_source import ModelSource
 
@@ -50,7 +50,7 @@ class Plan:
     sources: tuple[ModelSource | Unusable, ...]
     targets: tuple[CompileOptions, ...]
     skipped: tuple[Skipped, ...]
-    quantization: Quantization
+    quantization: QuantizeOptions
     data: LabelledSource | None = None
 
 
@@ -59,7 +59,7 @@ class _Outcome:
     """What became of one network: its points, and its accuracy or why there is none."""
 
     source: ModelSource | Unusable
-    network: Network | None = None
+    network: QuantizedNetwork | None = None
     reason: str = ""
     points: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
     known: set[int] = dataclasses.field(default_factory=set)
@@ -162,7 +162,7 @@ class Sweep:
         return outcome
 
     def _begin_accuracy(
-        self, outcome: _Outcome, network: Network, data: LabelledSource, submit: Callable[..., None]
+        self, outcome: _Outcome, network: QuantizedNetwork, data: LabelledSource, submit: Callable[..., None]
     ) -> None:
         try:
             chunks = accuracy.load_chunks(data, network.model, network.source)
