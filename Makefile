@@ -25,8 +25,9 @@ demo: setup
 
 test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES) $(BROWSER_PACKAGES)
 
-# One process a core; a file's tests stay together, since they share what is costly to make. conftest.py orders them.
-PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+# One process a core, up to four (each may hold TensorFlow); a file's tests stay together, since they share what is
+# costly to make. conftest.py orders them.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --maxprocesses 4
 
 test: setup
 	$(PYTEST) -m "not slow"
