@@ -6,7 +6,8 @@ The merge itself is click's: settings become its ``default_map``, variables its 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -66,10 +67,8 @@ def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]
         declared = by_parameter.get(parameter.name or "")
         if declared is None:
             continue
-        own = f"{name} {declared.key}".replace("-", "_").replace(" ", "_").upper()
-        parameter.envvar = [f"DEPLOY_{own}"]
-        if declared.shared is not None:
-            parameter.envvar.append(f"DEPLOY_{declared.key.upper()}")
+        variables = [f"{name} {declared.key}", *([declared.key] if declared.shared is not None else [])]
+        parameter.envvar = _variable(variables)
         if isinstance(parameter, click.Option) and declared.kind == "switch" and not parameter.secondary_opts:
             parameter.secondary_opts = [f"--no-{long[2:]}" for long in parameter.opts if long.startswith("--")]
         if declared.key in kept:
@@ -77,6 +76,12 @@ def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]
             values[declared.parameter] = [value] if parameter.nargs == -1 else value
     command.callback = _dropping(command, by_parameter)
     return values
+
+
+def _variable(names: Sequence[str]) -> str:
+    """The variable that is set; of several the first, and the last where none is: messages name it."""
+    variables = [f"DEPLOY_{name}".replace("-", "_").replace(" ", "_").upper() for name in names]
+    return next((variable for variable in variables if variable in os.environ), variables[-1])
 
 
 def _kept(options: tuple[Declared, ...], project: Project, verb: str) -> dict[str, Any]:

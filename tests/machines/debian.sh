@@ -6,7 +6,7 @@
 # Needs root and debootstrap, and about 6 GB in TMPDIR. Mounts live in a namespace of their own and processes, too:
 # however this ends, both end with it, and what is left to remove is a folder of plain files.
 #
-#   --cache DIR       keep the bare system and the packages of Debian and PyPI there for the next time
+#   --cache DIR       keep the bare system and the packages of Debian and PyPI there for the next time; one run at a time
 #   --mirror URL      of Debian's packages (default: debootstrap's)
 #   --user            a user with sudo types the commands, not root
 #   --ignore-sigint   as a background job: SIGINT and SIGHUP are ignored
@@ -37,6 +37,8 @@ trap 'exit 143' TERM
 cache=${cache:-$work/cache}
 mkdir -p "$cache/apt-$suite" "$cache/pip"
 cache=$(cd "$cache" && pwd)
+exec 9>"$cache/lock" # apt locks its cache without waiting: two runs that share one take turns
+flock 9
 
 # What reaches packages here reaches them there: proxies, indexes, certificates. And options of pytest.
 certificates=etc/certificates-of-the-machine.pem

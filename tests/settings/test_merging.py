@@ -119,5 +119,6 @@ def test_a_variable_of_the_wrong_kind_is_named(
     application: click.Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEPLOY_COUNT", "many")
-    with pytest.raises(click.BadParameter, match="'many' is not a valid int"):
+    with pytest.raises(click.BadParameter, match="'many' is not a valid int") as error:
         call(application)
+    assert "env var: 'DEPLOY_COUNT'" in error.value.format_message()
