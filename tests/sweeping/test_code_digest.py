@@ -37,6 +37,6 @@ def test_a_change_of_code_or_table_changes_the_digest(package: Path, name: str) 
 def test_what_computes_nothing_does_not_count(package: Path) -> None:
     before = digest()
     (package / "README.md").write_text("words")
-    (package / "__pycache__").mkdir()
+    (package / "__pycache__").mkdir(exist_ok=True)
     (package / "__pycache__" / "module.cpython-311.pyc").write_bytes(b"compiled")
     assert digest() == before
