@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 
+from deploy.processes.interrupts import interrupts_are_kept
+
 
 def main() -> None:
     """Import and run the command line; importing alone takes long enough to be interrupted."""
@@ -13,6 +15,7 @@ def main() -> None:
     # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
+    interrupts_are_kept()
     try:
         from deploy.cli.main import main as command_line
     except KeyboardInterrupt:

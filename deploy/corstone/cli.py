@@ -13,6 +13,7 @@ from deploy.corstone.ending import StopRequest
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, TargetError
+from deploy.processes.interrupts import interrupts_are_kept
 from deploy.processes.leave import leave
 
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The NPU model spreads its work itself; OpenBLAS's threads would begin with 25 ms of spinning each (measured).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
+    interrupts_are_kept()
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name
     leave(run(words, program="open-corstone-300" if program == "__main__.py" else program))

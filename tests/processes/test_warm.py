@@ -19,7 +19,7 @@ import os, sys
 STATE = []
 def main():
     STATE.append(1)
-    print("runs:", len(STATE), sys.argv[1:], os.getcwd())
+    print("runs:", len(STATE), sys.argv[1:], os.getcwd(), flush=True)
     if "sleep" in sys.argv:
         import time
         print("sleeps", flush=True)
