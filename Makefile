@@ -101,7 +101,7 @@ $(VENV)/.installed: pyproject.toml setup.py $(wildcard locks/*.txt)
 	echo "setting up $(VENV) from $$lock"; \
 	$(PYTHON) -m venv $(VENV) && \
 	if uv --version >/dev/null 2>&1; then \
-	  install="uv pip install --quiet --python $(BIN)/python"; \
+	  install="uv pip install --no-config --quiet --python $(BIN)/python"; \
 	else \
 	  install="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
 	fi && \

@@ -285,6 +285,8 @@ class Sandbox:
     def _half_written(self) -> list[str]:
         """Verdicts and reports that a command keeps in the build folder, and that are not whole."""
         found = []
+        if self.build.is_dir():
+            self.build.chmod(0o700)  # a case may have taken its own right to read away
         for path in self.build.iterdir() if self.build.is_dir() else ():
             if path.name == _REPORT and not path.read_text(encoding="utf-8").rstrip().endswith("</html>"):
                 found.append(path.name)
