@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from deploy.processes.interrupts import interrupts_are_kept
+from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     try:
         from deploy.cli.main import main as command_line
     except KeyboardInterrupt:
+        interrupt_answered()
         print("deploy: interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     command_line()

@@ -17,6 +17,7 @@ import typer
 from deploy import __version__
 from deploy.cli.console import report_error
 from deploy.errors import BadInputError, DeployError, ExitStatus
+from deploy.processes.interrupts import interrupt_answered
 from deploy.processes.leave import leave
 from deploy.settings.merging import settle
 from deploy.settings.project import Project, find
@@ -110,6 +111,7 @@ def _terminated(_number: int, _frame: object) -> None:
 
 
 def _interrupted() -> int:
+    interrupt_answered()
     print("deploy: interrupted", file=sys.stderr)
     return _INTERRUPTED
 

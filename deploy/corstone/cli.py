@@ -13,7 +13,7 @@ from deploy.corstone.ending import StopRequest
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, TargetError
-from deploy.processes.interrupts import interrupts_are_kept
+from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
 from deploy.processes.leave import leave
 
 
@@ -58,6 +58,7 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
     except StopRequest as request:
         return request.status
     except KeyboardInterrupt:
+        interrupt_answered()
         return 130
     except BrokenPipeError:
         # The reader of the standard output is gone: nobody is left to tell.
