@@ -1,0 +1,88 @@
+"""The check of a build's operators: each on what the NPU model computed before it, on a few inputs.
+
+``verify`` and ``compile`` make it, and runs on targets whose build brings no record of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.build_folder import VELA_FOLDER, BuildFolder
+from deploy.debug_database import DebugDatabase
+from deploy.errors import BadInputError
+from deploy.hardware.npus import npu_named
+from deploy.judging.build_models import Models
+from deploy.judging.operator_check import OperatorCheck, counted
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.samples import Sample, stacked
+from deploy.verifying.layer_capture import LayerCapture
+from deploy.verifying.layer_walk import walk
+from deploy.verifying.npu_inference import NpuInference
+
+MOST_INPUTS = 4
+"""How many inputs operators are compared on; further ones are left out."""
+
+
+@dataclass(frozen=True)
+class CheckedOperators:
+    """What a check found.
+
+    Attributes:
+        check: its figures, for documents; ``unexplained`` decides.
+        results: one an output of every operator that was compared, in the model's order.
+    """
+
+    check: OperatorCheck
+    results: tuple[OperatorResult, ...]
+
+
+def check_operators(
+    build: BuildFolder,
+    models: Models,
+    samples: Sequence[Sample],
+    *,
+    inference: NpuInference | None = None,
+    limit_s: float | None = None,
+) -> CheckedOperators:
+    """Compare the NPU model with the oracles operator by operator.
+
+    Args:
+        build: an open build folder.
+        models: of that build.
+        samples: inputs, at least one; the first four are used.
+        inference: that has the compiled model before it; None makes one.
+        limit_s: seconds after which no further operator is begun; those are named in ``check.left_out``. None for
+            no limit.
+
+    Returns:
+        Its figures and results. What no oracle has, and everything of a build without a debug database, is named
+        in ``check.left_out`` and is no error.
+
+    Raises:
+        BadInputError: the NPU model cannot run the build, or the samples do not fit it.
+        NotInstalledError: LiteRT is missing.
+        TargetError: the NPU model refused the command stream.
+    """
+    part = samples[:MOST_INPUTS]
+    database = debug_database(build)
+    capture = LayerCapture(models.source, database)
+    inputs = stacked(part)
+    if inference is None:
+        inference = NpuInference(models.compiled, npu_named(build.document.npu))
+    results = walk(models.source, capture, inputs, inference.run_batch(inputs, capture))
+    check = counted(results, inputs=len(part), left_out=(), sha256=build.document.compiled_sha256)
+    return CheckedOperators(check, results)
+
+
+def debug_database(build: BuildFolder) -> DebugDatabase:
+    """Vela's debug database of a build.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if not build.debug:
+        raise BadInputError(
+            f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]
+        )
+    return build.debug
