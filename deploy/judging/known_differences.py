@@ -57,10 +57,6 @@ KNOWN = (
     ),
 )
 
-_REDUCTIONS = frozenset(["MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"])
-"""Operators whose result depends on every element of their input."""
-
-
 def alternatives() -> dict[str, Callable[[Model], Oracle]]:
     """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
     found: dict[str, Callable[[Model], Oracle]] = {OPTIMISED: OptimisedKernels}
@@ -79,7 +75,6 @@ class Evidence:
         max_lsb: largest difference.
         share: share of elements that differ, 0 to 1.
         agreeing: other kernels that compute exactly what the NPU computes.
-        unread: elements of the input that the command stream never reads, of how many.
         overflow: the largest number that LiteRT's kernel can meet, over what its 32 bits hold.
     """
 
@@ -88,18 +83,12 @@ class Evidence:
     max_lsb: float
     share: float
     agreeing: tuple[str, ...]
-    unread: tuple[int, int]
     overflow: float
 
 
 def explain(evidence: Evidence) -> str | None:
     """The cause of a difference, one sentence, or None when no cause is known."""
     code, dtype = evidence.code, evidence.dtype
-    unread, elements = evidence.unread
-    if code in _REDUCTIONS and unread:
-        return (
-            f"{code}: a defect of Vela, its command stream never reads {unread} of the input's {elements} elements"
-        )
     for known in KNOWN:
         if code in known.types and dtype in known.dtypes:
             within = evidence.max_lsb <= known.max_lsb and evidence.share <= known.max_share
@@ -119,10 +108,11 @@ def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
     """Why outputs differ: one sentence per known cause, and one for the first operator without any."""
     sentences: dict[str, int] = {}
     for result in results:
-        if result.mismatches and result.cause is not None:
-            sentences[result.cause] = sentences.get(result.cause, 0) + 1
+        known = str(result.miscompiled) if result.miscompiled else result.cause if result.mismatches else None
+        if known is not None:
+            sentences[known] = sentences.get(known, 0) + 1
     found = [f"{cause} ({count} operator{'s' if count > 1 else ''})" for cause, count in sentences.items()]
-    unknown = next((result for result in results if not result.explained), None)
+    unknown = next((result for result in results if not result.explained and not result.miscompiled), None)
     if unknown is not None and unknown.first is not None:
         first = unknown.first
         found.append(

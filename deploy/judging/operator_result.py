@@ -21,6 +21,23 @@ class FirstDifference(Document):
     reference: float
 
 
+class Miscompilation(Document):
+    """What Vela is known to have done to an operator.
+
+    Attributes:
+        name: of the kind, short.
+        what: one sentence, with the operator's type.
+        way_around: a form of the network that Vela compiles right.
+    """
+
+    name: str
+    what: str
+    way_around: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; way around: {self.way_around}"
+
+
 class OperatorResult(Document):
     """One operator of the source model, compared on the NPU's own inputs.
 
@@ -37,6 +54,7 @@ class OperatorResult(Document):
         operations: the NPU operations that compute it and their parameters (of a failing operator, at most 4).
         agrees_with: other kernels that compute what the NPU computes, where the reference does not.
         cause: why a difference is no fault of the NPU; None when there is no difference, or none is known.
+        miscompiled: what Vela is known to have done to it: such an operator fails, even where its output agrees.
     """
 
     index: int
@@ -51,8 +69,9 @@ class OperatorResult(Document):
     operations: tuple[str, ...] = ()
     agrees_with: tuple[str, ...] = ()
     cause: str | None = None
+    miscompiled: Miscompilation | None = None
 
     @property
     def explained(self) -> bool:
-        """Whether there is no difference, or a known cause for it."""
-        return self.mismatches == 0 or self.cause is not None
+        """Whether there is no difference, or a known cause for it, and Vela compiled the operator right."""
+        return self.miscompiled is None and (self.mismatches == 0 or self.cause is not None)

@@ -25,7 +25,7 @@ from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
-from deploy.verifying.operator_limits import overflow, unread_elements
+from deploy.verifying.operator_limits import overflow
 
 _MAX_DESCRIBED = 4
 
@@ -161,7 +161,6 @@ def _judged(
         max_lsb=result.max_lsb,
         share=result.mismatches / result.elements,
         agreeing=tuple(agreeing),
-        unread=unread_elements(operator, source, operations),
         overflow=overflow(operator, source),
     )
     return result.model_copy(

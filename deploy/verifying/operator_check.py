@@ -18,6 +18,7 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample, stacked
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 
 MOST_INPUTS = 4
@@ -71,6 +72,7 @@ def check_operators(
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
     results = walk(models.source, capture, inputs, inference.run_batch(inputs, capture))
+    results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
     check = counted(results, inputs=len(part), left_out=(), sha256=build.document.compiled_sha256)
     return CheckedOperators(check, results)
 

@@ -1,4 +1,4 @@
-"""What goes wrong outside the NPU: streams that leave out input, numbers that LiteRT's kernels cannot hold."""
+"""What goes wrong outside the NPU: numbers that LiteRT's kernels cannot hold."""
 
 from __future__ import annotations
 
@@ -7,31 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite import Model, Operator, Tensor
 
 _WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 _INT32 = float(2**31)
-
-
-def unread_elements(operator: Operator, source: Model, operations: Sequence[BlockOperation]) -> tuple[int, int]:
-    """Elements of the first input that the operations never read, and how many it has.
-
-    Args:
-        operator: of the source model.
-        source: that model.
-        operations: the NPU operations that compute it; with none, nothing counts as unread.
-    """
-    elements = source.tensors[operator.inputs[0]].elements
-    if not operations:
-        return 0, elements
-    first = operations[0].ifm
-    read = sum(
-        operation.ifm.elements
-        for operation in operations
-        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
-    )
-    return max(elements - read, 0), elements
 
 
 def overflow(operator: Operator, source: Model) -> float:

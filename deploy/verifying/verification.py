@@ -27,6 +27,7 @@ from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
 
@@ -149,9 +150,11 @@ def walk_layers(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    capture = LayerCapture(source, _debug_database(build))
+    database = _debug_database(build)
+    capture = LayerCapture(source, database)
     inputs = stacked(samples)
-    return walk(source, capture, inputs, inference.run_batch(inputs, capture))
+    results = walk(source, capture, inputs, inference.run_batch(inputs, capture))
+    return with_miscompilations(results, source, operations_of(inference.programs(), database))
 
 
 def _debug_database(build: BuildFolder) -> DebugDatabase:
