@@ -82,8 +82,7 @@ def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
 
 
 def _described(output: OutputComparison, reference: str) -> str:
-    worst = "something that is no number" if output.max_lsb is None else f"{output.max_lsb:g} LSB"
-    return f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {worst}"
+    return f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {output.largest}"
 
 
 def _problem(case: ElementTree.Element, kind: str, message: str, text: str) -> None:

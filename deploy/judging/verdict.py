@@ -111,7 +111,7 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     outside = [output for output in outputs if not output.within(tolerance)]
     if outside:
         named = ", ".join(
-            f"{output.name} differs by {_lsb(output.max_lsb)} in {output.mismatches} of {output.elements}"
+            f"{output.name} differs by {output.largest} in {output.mismatches} of {output.elements}"
             for output in outside
         )
         return False, f"beyond the tolerance of {tolerance:g} LSB: {named}"
@@ -121,7 +121,7 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
         return True, f"all {elements} output elements equal the reference"
     worst = max(output.max_lsb or 0.0 for output in outputs)
     return True, (
-        f"{mismatches} of {elements} output elements differ, by at most {_lsb(worst)} "
+        f"{mismatches} of {elements} output elements differ, by at most {worst:g} LSB "
         f"(tolerance {tolerance:g} LSB)"
     )
 
@@ -129,7 +129,7 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
 def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
     """Why a verdict passes on ``second`` though ``first`` differs beyond the tolerance."""
     differing = ", ".join(
-        f"{output.name} by up to {output.max_lsb or 0:g} LSB in {output.mismatches} of {output.elements}"
+        f"{output.name} by up to {output.largest} in {output.mismatches} of {output.elements}"
         for output in first.outputs
         if output.mismatches
     )
@@ -138,7 +138,3 @@ def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
         f"the target {same} {second.reference}, the microcontroller's own kernels; "
         f"{first.reference} rounds otherwise: {differing}"
     )
-
-
-def _lsb(value: float | None) -> str:
-    return "something that is no number" if value is None else f"{value:g} LSB"
