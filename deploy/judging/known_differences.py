@@ -57,6 +57,7 @@ KNOWN = (
     ),
 )
 
+
 def alternatives() -> dict[str, Callable[[Model], Oracle]]:
     """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
     found: dict[str, Callable[[Model], Oracle]] = {OPTIMISED: OptimisedKernels}
