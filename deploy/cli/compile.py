@@ -24,9 +24,9 @@ COMPILE_EPILOG = """Examples:
 
 The build folder is replaced as a whole when Vela went through, and left alone otherwise.
 
-Then a few inputs run on the NPU model, and its operators are compared with the reference kernels, for at most as long
-as Vela took; what was left out is said. An operator that is miscompiled is named, with the way around where one is
-known, and the exit status is 1; the build folder is there all the same.
+Then a few inputs run on the NPU model, and its operators are compared with the reference kernels, for at most as
+long as Vela took; what was left out is said. An operator that is miscompiled is named, with the way around where
+one is known, and the exit status is 1; the build folder is there all the same.
 """
 
 

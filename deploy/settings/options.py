@@ -81,8 +81,8 @@ Advice = Annotated[
 Verify = Annotated[
     str | None,
     option(
-        help="Whether operators are checked on the NPU model right after Vela: quick (default), on a few inputs and "
-        "never longer than Vela took; or none, which every later verdict says."
+        help="Whether operators are checked on the NPU model right after Vela: quick (default), on a few inputs "
+        "and never longer than Vela took; or none, which every later verdict says."
     ),
     Shared("verify", example="quick", choices=("none", "quick")),
 ]
