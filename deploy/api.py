@@ -185,7 +185,7 @@ def compile(  # noqa: A001 - the verb's name
     from deploy.compiling.compiler import VELA
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.judging.verification_record import SKIPPED, keep_record, not_checked
+    from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
     from deploy.quantizing.quantization import Quantized
     from deploy.tflite import read
     from deploy.zoo.model_source import ModelKind, ModelSource
@@ -236,11 +236,11 @@ def compile(  # noqa: A001 - the verb's name
     )
     seconds = time.monotonic() - began
     if verify == "none":
-        keep_record(build, not_checked(build, SKIPPED))
-        return build
-    from deploy.verifying.build_check import BuildCheck, MiscompiledError
+        record = keep_record(build, not_checked(build, SKIPPED))
+    else:
+        from deploy.verifying.build_check import BuildCheck
 
-    record = BuildCheck(build, seconds).finish()
+        record = BuildCheck(build, seconds).finish()
     if record.faults:
         raise MiscompiledError(build, record)
     return build

@@ -86,7 +86,7 @@ def compile_(
     from deploy.reporting.text.verification import print_verification
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
-    from deploy.verifying.build_check import MiscompiledError
+    from deploy.judging.verification_record import MiscompiledError
     from deploy.zoo import model_source
 
     project = context.find_object(Project) or Project()

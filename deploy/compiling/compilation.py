@@ -17,7 +17,6 @@ from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.float_operators import float_operators
-from deploy.tflite.unwritten import unwritten_outputs
 
 
 class DoesNotFitError(BadInputError):
@@ -154,7 +153,7 @@ def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> Compi
     options, operators = compiled.options, compiled.placement.operators
     inputs, outputs = tensor_records(compiled.model)
     on_cpu, sram = len(compiled.cpu_operators), int(compiled.figure("sram_peak"))
-    notes = [*warnings, *compiled.placement.warnings, *unwritten_outputs(compiled.model)]
+    notes = [*warnings, *compiled.placement.warnings]
     if on_cpu == len(operators):
         notes.append("nothing runs on the NPU")
     elif on_cpu:

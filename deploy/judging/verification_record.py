@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 import deploy
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder, Document, document_text
-from deploy.errors import BadInputError
+from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.files import write_text
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
@@ -45,6 +45,26 @@ class VerificationRecord(Document):
     def faults(self) -> tuple[str, ...]:
         """What makes the build unusable, one sentence each: nothing where it passed, or was not checked."""
         return (*self.unwritten, *(_fault(result) for result in self.operators if not result.explained))
+
+
+class MiscompiledError(DeployError):
+    """A build that was written, and that computes something else than the model.
+
+    Args:
+        build: the build folder.
+        record: of its check, with faults.
+    """
+
+    exit_status = ExitStatus.FAIL
+
+    def __init__(self, build: BuildFolder, record: VerificationRecord) -> None:
+        first, *more = record.faults
+        others = f" (and {len(more)} more)" if more else ""
+        super().__init__(
+            f"{build.document.model} on {build.document.npu}: {first}{others}",
+            hints=[f"the build folder {build.path} was written all the same: look, but do not deploy it"],
+        )
+        self.build, self.record = build, record
 
 
 def record_of(build: BuildFolder) -> VerificationRecord | None:

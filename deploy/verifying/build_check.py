@@ -11,7 +11,7 @@ import time
 import ai_edge_litert.interpreter  # noqa: F401 - before the fork
 
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
-from deploy.errors import DeployError, ExitStatus
+from deploy.errors import DeployError
 from deploy.judging.build_models import read_models
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
@@ -25,26 +25,6 @@ _MACS_OF_MANY = 50e6
 
 _GRACE = 0.2
 """Part of the time that is kept for the operator under way, and the record, once nothing more is begun."""
-
-
-class MiscompiledError(DeployError):
-    """A build that was written, and that computes something else than the model.
-
-    Args:
-        build: the build folder.
-        record: of its check, with faults.
-    """
-
-    exit_status = ExitStatus.FAIL
-
-    def __init__(self, build: BuildFolder, record: VerificationRecord) -> None:
-        first, *more = record.faults
-        others = f" (and {len(more)} more)" if more else ""
-        super().__init__(
-            f"{build.document.model} on {build.document.npu}: {first}{others}",
-            hints=[f"the build folder {build.path} was written all the same: look, but do not deploy it"],
-        )
-        self.build, self.record = build, record
 
 
 class BuildCheck:

@@ -1,0 +1,74 @@
+"""The check behind a compilation: what it keeps, that nothing takes it along, and that it keeps its time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy import tflite
+from deploy.build_folder import BuildFolder
+from deploy.compiling.compilation import compile_model
+from deploy.compiling.compile_options import compile_options
+from deploy.hardware.npus import npu_named
+from deploy.judging.verification_record import record_of
+from deploy.verifying import build_check
+from deploy.verifying.build_check import BuildCheck, check_build
+
+SECONDS = 60.0
+"""More than enough, on a busy computer, too."""
+
+
+@pytest.fixture
+def build(built: Path, tmp_path: Path) -> BuildFolder:
+    return BuildFolder.open(shutil.copytree(built, tmp_path / "build"))
+
+
+def test_every_operator_of_a_small_network_is_compared_on_four_inputs_and_the_record_kept(
+    build: BuildFolder,
+) -> None:
+    record = BuildCheck(build, SECONDS).finish()
+    check = record.check
+    assert (check.source, check.inputs, check.unexplained, record.faults) == ("compile", 4, 0, ())
+    assert check.sha256 == build.document.compiled_sha256
+    assert check.operators == len(build.document.operators) or check.left_out
+    assert 0 < record.seconds < record.limit_s < SECONDS
+    assert record_of(build) == record
+
+
+def test_kernels_that_end_their_process_leave_a_record_that_says_so(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
+    record = BuildCheck(build, SECONDS).finish()
+    assert (record.check.source, record.faults) == ("none", ())
+    assert record.check.left_out == ("the kernels ended the check of operators (SIGABRT)",)
+    assert record_of(build) == record
+
+
+def test_a_check_that_takes_too_long_is_ended_in_time(build: BuildFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: time.sleep(60))
+    began = time.monotonic()
+    record = BuildCheck(build, 0.5).finish()
+    assert time.monotonic() - began < 10
+    assert record.check.left_out == ("the time of 0.5 s was up before the first operators had been compared",)
+
+
+def test_an_old_record_does_not_stand_for_a_check_that_failed(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert BuildCheck(build, SECONDS).finish().check.source == "compile"
+    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: 1 / 0)
+    assert BuildCheck(build, SECONDS).finish().check.source == "none"
+
+
+def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
+    model = tflite.read(mlperf_tiny["anomaly_detection"])
+    options = compile_options(npu_named("U85-256"))
+    build = compile_model(model, options, tmp_path / "build", name="ad", source="ad.tflite")
+    check = check_build(build, time.monotonic() + SECONDS).check
+    assert check.source == "none"
+    assert "U85-256 has no functional model" in check.left_out[0]
