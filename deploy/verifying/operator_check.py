@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +15,11 @@ from deploy.debug_database import DebugDatabase
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
-from deploy.judging.operator_check import OperatorCheck, counted
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample, stacked
 from deploy.verifying.layer_capture import LayerCapture
-from deploy.verifying.layer_walk import walk
+from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.npu_inference import NpuInference
 
 MOST_INPUTS = 4
@@ -64,15 +66,26 @@ def check_operators(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
+    until = math.inf if limit_s is None else time.monotonic() + limit_s
     part = samples[:MOST_INPUTS]
-    database = debug_database(build)
-    capture = LayerCapture(models.source, database)
+    capture = LayerCapture(models.source, debug_database(build))
     inputs = stacked(part)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    results = walk(models.source, capture, inputs, inference.run_batch(inputs, capture))
-    check = counted(results, inputs=len(part), left_out=(), sha256=build.document.compiled_sha256)
-    return CheckedOperators(check, results)
+    found = walk(models.source, capture, inputs, inference.run_batch(inputs, capture), until=until)
+    return CheckedOperators(_counted(build, found), found.results)
+
+
+def _counted(build: BuildFolder, found: Walk) -> OperatorCheck:
+    return OperatorCheck(
+        inputs=found.inputs,
+        operators=len(found.compared),
+        differing=len({result.index for result in found.results if result.mismatches}),
+        unexplained=len({result.index for result in found.results if not result.explained}),
+        left_out=found.left_out,
+        source="this run",
+        sha256=build.document.compiled_sha256,
+    )
 
 
 def debug_database(build: BuildFolder) -> DebugDatabase:

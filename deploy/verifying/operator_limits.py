@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite import Model, Operator, Tensor
@@ -55,6 +57,20 @@ def overflow(operator: Operator, source: Model) -> float:
     if operator.code in _WEIGHTED and weights is not None and output.dtype in ("int8", "uint8"):
         return _shifted(_span(tensors[0]) * _magnitude(operator, weights), [tensors[0], weights], output)
     return 0.0
+
+
+def saturated(values: NDArray[Any], operations: Sequence[BlockOperation]) -> bool:
+    """Whether all values lie at an end of the range that the last operation leaves them.
+
+    Args:
+        values: elements of its OFM.
+        operations: the NPU operations that compute it; with none, no value counts as one.
+    """
+    if not operations:
+        return False
+    activation, limits = operations[-1].activation, np.iinfo(values.dtype)
+    low, high = max(activation.minimum, limits.min), min(activation.maximum, limits.max)
+    return bool(((values == low) | (values == high)).all())
 
 
 def _magnitude(operator: Operator, weights: Tensor) -> float:
