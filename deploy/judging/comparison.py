@@ -59,7 +59,6 @@ class OutputComparison(Document):
             return self.mismatches == 0
         return self.max_lsb is not None and self.max_lsb <= tolerance
 
-
     @property
     def largest(self) -> str:
         """The largest difference in words."""

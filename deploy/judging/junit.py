@@ -82,7 +82,9 @@ def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
 
 
 def _described(output: OutputComparison, reference: str) -> str:
-    return f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {output.largest}"
+    return (
+        f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {output.largest}"
+    )
 
 
 def _problem(case: ElementTree.Element, kind: str, message: str, text: str) -> None:

@@ -66,10 +66,11 @@ def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
     """Why outputs differ: one sentence per known cause, and one for the first operator without any."""
     sentences: dict[str, int] = {}
     for result in results:
-        if result.mismatches and result.cause is not None:
-            sentences[result.cause] = sentences.get(result.cause, 0) + 1
+        known = str(result.miscompiled) if result.miscompiled else result.cause if result.mismatches else None
+        if known is not None:
+            sentences[known] = sentences.get(known, 0) + 1
     found = [f"{cause} ({count} operator{'s' if count > 1 else ''})" for cause, count in sentences.items()]
-    unknown = next((result for result in results if not result.explained), None)
+    unknown = next((result for result in results if not result.explained and not result.miscompiled), None)
     if unknown is not None and unknown.first is not None:
         first = unknown.first
         found.append(

@@ -40,8 +40,8 @@ class ReferenceKernels:
 
     Args:
         model: a model without custom operators (the source of a build folder, not Vela's output).
-        prepared: whether LiteRT has prepared it before, as part of a larger one perhaps, and lived: it is not tried
-            in a process of its own then.
+        prepared: whether LiteRT has prepared it before, perhaps as part of a larger one: then it is not tried in
+            a process of its own first.
 
     Attributes:
         name: ``LiteRT BUILTIN_REF``, for reports, or what took its place.

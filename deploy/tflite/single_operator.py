@@ -47,6 +47,9 @@ class OperatorFiles:
         result = copy.copy(whole)
         result.subgraphs = [graph, *whole.subgraphs[1:]]
         result.buffers = self._buffers(result.subgraphs)
+        if len(result.subgraphs) == 1:
+            # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.
+            result.operatorCodes, single.opcodeIndex = [whole.operatorCodes[single.opcodeIndex]], 0
         result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
         builder = flatbuffers.Builder(1024)
         builder.Finish(result.Pack(builder), IDENTIFIER)

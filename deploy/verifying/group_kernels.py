@@ -1,4 +1,4 @@
-"""Runs groups of operators on what says what they must compute: kernels of LiteRT and TFLM, and known arithmetic."""
+"""Runs groups of operators on what says what they must compute: kernels of LiteRT and TFLM, known arithmetic."""
 
 from __future__ import annotations
 

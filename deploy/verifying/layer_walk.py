@@ -228,7 +228,7 @@ def _judged(
         dtype=result.dtype,
         agreeing=tuple(agreeing),
         overflow=overflow(operator, source),
-        saturated=saturated(npu[_differing(npu, reference)], operations),
+        saturated=npu.dtype.kind in "iu" and saturated(npu[_differing(npu, reference)], source.tensors[index]),
     )
     shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
     if len(operations) > _MAX_DESCRIBED:

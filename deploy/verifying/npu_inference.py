@@ -68,6 +68,18 @@ class NpuInference:
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
 
+    def programs(self) -> tuple[Program, ...]:
+        """The decoded command streams of the ``ethos-u`` operators, in their order.
+
+        Raises:
+            TargetError: the NPU model refuses one.
+        """
+        try:
+            segments = [step for step in self._steps if isinstance(step, _Segment)]
+            return tuple(segment.program(self._architecture) for segment in segments)
+        except npu.NpuError as error:
+            raise TargetError(f"the NPU model stopped: {error}") from error
+
     @property
     def statistics(self) -> npu.Statistics:
         """Counters of the last run, all ``ethos-u`` operators together."""
@@ -195,6 +207,12 @@ class _Segment:
         self.dedicated = operator.has_fast_memory
         self._fast_bytes = operator.fast.nbytes
 
+    def program(self, architecture: npu.Architecture) -> Program:
+        """The command stream, decoded once."""
+        if self._program is None:
+            self._program = decode(self._stream, architecture)
+        return self._program
+
     def execute(
         self,
         arena: NDArray[np.uint8],
@@ -204,8 +222,7 @@ class _Segment:
         on_operation: Observer | None,
     ) -> Program:
         """Run it on a batch of arenas; returns what was run."""
-        if self._program is None:
-            self._program = decode(self._stream, architecture)
+        program = self.program(architecture)
         base = max(offsets[self._scratch], 0)
         scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
         regions = {CONSTANTS: self._constants, ARENA: scratch, FAST: scratch}
@@ -214,10 +231,10 @@ class _Segment:
         observer = None
         if on_operation is not None:
             observer = functools.partial(on_operation, self._index)
-        run_program(self._program, regions, cache, observer)
+        run_program(program, regions, cache, observer)
         if base:
             arena[:, base:] = scratch
-        return self._program
+        return program
 
 
 def _architecture(npu_config: Npu) -> npu.Architecture:

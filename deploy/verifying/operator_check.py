@@ -20,6 +20,7 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample, stacked
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 
 MOST_INPUTS = 4
@@ -38,6 +39,11 @@ class CheckedOperators:
     check: OperatorCheck
     results: tuple[OperatorResult, ...]
 
+    @property
+    def differing(self) -> tuple[OperatorResult, ...]:
+        """The results of operators that differ, or that Vela is known to have miscompiled."""
+        return tuple(result for result in self.results if result.mismatches or result.miscompiled)
+
 
 def check_operators(
     build: BuildFolder,
@@ -54,12 +60,12 @@ def check_operators(
         models: of that build.
         samples: inputs, at least one; the first four are used.
         inference: that has the compiled model before it; None makes one.
-        limit_s: seconds after which no further operator is begun; those are named in ``check.left_out``. None for
-            no limit.
+        limit_s: seconds after which nothing further is begun; what was not compared then is named in
+            ``check.left_out``. None for no limit.
 
     Returns:
-        Its figures and results. What no oracle has, and everything of a build without a debug database, is named
-        in ``check.left_out`` and is no error.
+        Its figures and results. What no oracle has is named in ``check.left_out`` and is no error, and so is a
+        build without a debug database: ``check.source`` is ``none`` then.
 
     Raises:
         BadInputError: the NPU model cannot run the build, or the samples do not fit it.
@@ -67,21 +73,38 @@ def check_operators(
         TargetError: the NPU model refused the command stream.
     """
     until = math.inf if limit_s is None else time.monotonic() + limit_s
-    part = samples[:MOST_INPUTS]
-    capture = LayerCapture(models.source, debug_database(build))
-    inputs = stacked(part)
+    try:
+        database = debug_database(build)
+        capture = LayerCapture(models.source, database)
+    except BadInputError as error:
+        return not_checked(build, error.message)
+    part = stacked(samples[:MOST_INPUTS])
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    found = walk(models.source, capture, inputs, inference.run_batch(inputs, capture), until=until)
-    return CheckedOperators(_counted(build, found), found.results)
+    found = walk(models.source, capture, part, inference.run_batch(part, capture), until=until)
+    results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
+    return CheckedOperators(_counted(build, found, results), results)
 
 
-def _counted(build: BuildFolder, found: Walk) -> OperatorCheck:
+def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
+    """What there is to say where no operator was compared.
+
+    Args:
+        build: whose they are.
+        reason: why, one sentence.
+    """
+    check = OperatorCheck(
+        left_out=(f"all operators: {reason}",), source="none", sha256=build.document.compiled_sha256
+    )
+    return CheckedOperators(check, ())
+
+
+def _counted(build: BuildFolder, found: Walk, results: Sequence[OperatorResult]) -> OperatorCheck:
     return OperatorCheck(
         inputs=found.inputs,
         operators=len(found.compared),
-        differing=len({result.index for result in found.results if result.mismatches}),
-        unexplained=len({result.index for result in found.results if not result.explained}),
+        differing=len({result.index for result in results if result.mismatches}),
+        unexplained=len({result.index for result in results if not result.explained}),
         left_out=found.left_out,
         source="this run",
         sha256=build.document.compiled_sha256,

@@ -1,4 +1,4 @@
-"""What goes wrong outside the NPU: streams that leave out input, numbers that LiteRT's kernels cannot hold."""
+"""What goes wrong outside the NPU: numbers that LiteRT's kernels cannot hold."""
 
 from __future__ import annotations
 
@@ -9,31 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite import Model, Operator, Tensor
 
 _WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 _INT32 = float(2**31)
-
-
-def unread_elements(operator: Operator, source: Model, operations: Sequence[BlockOperation]) -> tuple[int, int]:
-    """Elements of the first input that the operations never read, and how many it has.
-
-    Args:
-        operator: of the source model.
-        source: that model.
-        operations: the NPU operations that compute it; with none, nothing counts as unread.
-    """
-    elements = source.tensors[operator.inputs[0]].elements
-    if not operations:
-        return 0, elements
-    first = operations[0].ifm
-    read = sum(
-        operation.ifm.elements
-        for operation in operations
-        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
-    )
-    return max(elements - read, 0), elements
 
 
 def overflow(operator: Operator, source: Model) -> float:
@@ -59,18 +38,16 @@ def overflow(operator: Operator, source: Model) -> float:
     return 0.0
 
 
-def saturated(values: NDArray[Any], operations: Sequence[BlockOperation]) -> bool:
-    """Whether all values lie at an end of the range that the last operation leaves them.
+def saturated(values: NDArray[Any], tensor: Tensor) -> bool:
+    """Whether all values lie at an end of what a tensor can hold: of its type, or of a RELU in front of it.
 
     Args:
-        values: elements of its OFM.
-        operations: the NPU operations that compute it; with none, no value counts as one.
+        values: elements of it.
+        tensor: of the source model.
     """
-    if not operations:
-        return False
-    activation, limits = operations[-1].activation, np.iinfo(values.dtype)
-    low, high = max(activation.minimum, limits.min), min(activation.maximum, limits.max)
-    return bool(((values == low) | (values == high)).all())
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    ends = [limits.min, limits.max, *(tensor.quantization.zero_points if tensor.quantization else ())]
+    return bool(np.isin(values, ends).all())
 
 
 def _magnitude(operator: Operator, weights: Tensor) -> float:
