@@ -179,14 +179,11 @@ def compile(  # noqa: A001 - the verb's name
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
         NotInstalledError: Vela, or for a float model TensorFlow, is missing.
     """
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
-    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import VELA
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
-    from deploy.quantizing.quantization import Quantized
     from deploy.tflite import read
     from deploy.zoo.model_source import ModelKind, ModelSource
 
@@ -214,26 +211,8 @@ def compile(  # noqa: A001 - the verb's name
             if named.kind is ModelKind.TFLITE
             else quantize(named, calibration, samples=samples, io=io, again=again)
         )
-    extra: dict[str, bytes] = {}
-    notes: tuple[str, ...] = ()
-    if isinstance(model, Quantized):
-        source, notes = model.document.model, model.document.warnings
-        extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
-        if model.floating is not None:
-            extra[FLOAT_MODEL] = model.floating
-        model = model.model
-    name = name or "model"
     began = time.monotonic()
-    build = compile_model(
-        model,
-        options,
-        Path(output or default_folder(name, options)),
-        name=name,
-        source=source,
-        extra=extra,
-        notes=notes,
-        compiler=compiler or VELA,
-    )
+    build = write_build(model, options, output=output, name=name, source=source, compiler=compiler)
     seconds = time.monotonic() - began
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
@@ -244,6 +223,55 @@ def compile(  # noqa: A001 - the verb's name
     if record.faults:
         raise MiscompiledError(build, record)
     return build
+
+
+def write_build(
+    model: Model | Quantized,
+    options: CompileOptions,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    source: str = "the model",
+    compiler: Compiler | None = None,
+) -> BuildFolder:
+    """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
+
+    Args:
+        model: as :func:`compile` takes it.
+        options: what to compile for.
+        output: as :func:`compile` takes it.
+        name: as :func:`compile` takes it.
+        source: as :func:`compile` takes it.
+        compiler: what runs Vela; None for a process of its own.
+
+    Raises:
+        BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
+        NotInstalledError: Vela is missing.
+    """
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.compiling.compilation import compile_model
+    from deploy.compiling.compiler import VELA
+    from deploy.quantizing.quantization import Quantized
+
+    extra: dict[str, bytes] = {}
+    notes: tuple[str, ...] = ()
+    if isinstance(model, Quantized):
+        source, notes = model.document.model, model.document.warnings
+        extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
+        if model.floating is not None:
+            extra[FLOAT_MODEL] = model.floating
+        model = model.model
+    name = name or "model"
+    return compile_model(
+        model,
+        options,
+        Path(output or default_folder(name, options)),
+        name=name,
+        source=source,
+        extra=extra,
+        notes=notes,
+        compiler=compiler or VELA,
+    )
 
 
 def open_build(folder: str | Path) -> BuildFolder:

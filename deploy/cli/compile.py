@@ -81,12 +81,12 @@ def compile_(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
+    from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.advice import MOST_HINTS
     from deploy.reporting.text.build import print_build
     from deploy.reporting.text.verification import print_verification
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
-    from deploy.judging.verification_record import MiscompiledError
     from deploy.zoo import model_source
 
     project = context.find_object(Project) or Project()
@@ -132,9 +132,7 @@ def compile_(
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
     compiler = Compiler(run)
     try:
-        opened = api.compile(
-            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, verify="none"
-        )
+        opened = api.write_build(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     checking.begin(opened)

@@ -16,11 +16,14 @@ from deploy.judging.build_models import Models
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import Given, InputSet, inputs_of
 from deploy.judging.labels import Labels, load_labels
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
+from deploy.judging.ruling import ruled
 from deploy.judging.samples import Sample
+from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
 
@@ -37,7 +40,9 @@ class JudgeOptions:
         count: how many inputs; None for all that are given, or a few made-up ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
             TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
-        tolerance: largest difference that passes, in LSB.
+        tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
+        accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
+            differs from the NPU model.
     """
 
     inputs: Given = None
@@ -45,6 +50,7 @@ class JudgeOptions:
     count: int | None = None
     oracle: OracleChoice = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
+    accept_model_difference: bool = False
 
 
 class Judgement:
@@ -111,6 +117,8 @@ class Judgement:
         *,
         predictions: Sequence[Prediction],
         figures: tuple[Figure, ...],
+        check: OperatorCheck,
+        comparison: TargetComparison | None = None,
         operators: tuple[OperatorResult, ...] = (),
         explanations: tuple[str, ...] = (),
     ) -> Verdict:
@@ -121,16 +129,28 @@ class Judgement:
             origin: where the answers come from.
             predictions: of :meth:`predictions`; the document holds the first 10,000.
             figures: every number, each labelled.
-            operators: compared one by one, where they were.
+            check: of the operators.
+            comparison: of the target with the NPU model; None where that is what answered.
+            operators: results of the check that are to be shown, those that fail it among them.
             explanations: why outputs differ.
         """
+        ruling = ruled(
+            opinion,
+            comparison,
+            check,
+            operators,
+            accept_model_difference=self._options.accept_model_difference,
+        )
         return Verdict(
-            verdict="pass" if opinion.passed else "fail",
-            exit_status=0 if opinion.passed else 1,
-            reason=opinion.reason,
+            verdict="pass" if ruling.passed else "fail",
+            exit_status=0 if ruling.passed else 1,
+            reason=ruling.reason,
             reference=opinion.deciding.reference,
             outputs=opinion.deciding.outputs,
             other_references=opinion.others,
+            target_comparison=comparison,
+            accepted=ruling.accepted,
+            operator_check=check,
             operators=operators,
             explanations=explanations,
             predictions=tuple(predictions[:_MAX_PREDICTIONS]),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from deploy.build_folder import Document
-from deploy.judging.operator_result import OperatorResult
 
 
 class OperatorCheck(Document):
@@ -14,7 +12,7 @@ class OperatorCheck(Document):
 
     Attributes:
         inputs: how many inputs they were compared on.
-        operators: how many were compared.
+        operators: how many were compared, those that a later one absorbs among them.
         differing: how many of these differ from the reference kernels.
         unexplained: how many of these equal no oracle as a whole, and have no known cause. One is enough to fail.
         left_out: what was not compared, and why: one sentence each.
@@ -30,26 +28,3 @@ class OperatorCheck(Document):
     left_out: tuple[str, ...] = ()
     source: Literal["this run", "compile", "none"] = "none"
     sha256: str = ""
-
-
-def counted(
-    results: Sequence[OperatorResult], *, inputs: int, left_out: Sequence[str], sha256: str
-) -> OperatorCheck:
-    """The figures of a check that was made now.
-
-    Args:
-        results: of the operators that were compared.
-        inputs: how many they were compared on.
-        left_out: what was not compared, and why.
-        sha256: of the compiled model.
-    """
-    compared = {result.index: result for result in results}  # an operator may have several outputs
-    return OperatorCheck(
-        inputs=inputs,
-        operators=len(compared),
-        differing=len({result.index for result in results if result.mismatches}),
-        unexplained=len({result.index for result in results if not result.explained}),
-        left_out=tuple(left_out),
-        source="this run",
-        sha256=sha256,
-    )

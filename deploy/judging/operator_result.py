@@ -49,11 +49,14 @@ class OperatorResult(Document):
         absorbs: earlier operators without a result of their own, as ``index type``.
         elements: elements compared, over all inputs.
         mismatches: elements that differ.
-        max_lsb: largest difference.
+        max_lsb: largest difference, in steps of the tensor's own integers; in its own unit where it is a float
+            tensor that is not quantized.
         first: the first difference; None when there is none.
         operations: the NPU operations that compute it and their parameters (of a failing operator, at most 4).
-        agrees_with: other kernels that compute what the NPU computes, where the reference does not.
-        cause: why a difference is no fault of the NPU; None when there is no difference, or none is known.
+        agrees_with: other kernels that compute what the NPU computes, where the reference does not; not asked
+            where the NPU's own arithmetic is known and computes it.
+        cause: why a difference is no fault of the NPU or its command stream; None when there is no difference, or
+            none is known.
         miscompiled: what Vela is known to have done to it: such an operator fails, even where its output agrees.
     """
 

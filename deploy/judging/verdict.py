@@ -8,8 +8,10 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.origin import FirmwareRecord, Platform
+from deploy.judging.target_comparison import TargetComparison
 
 VERDICT_SCHEMA_VERSION = 1
 
@@ -61,15 +63,19 @@ class Verdict(Document):
         input_sha256: over all inputs.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
-        tolerance: largest difference that passes, in LSB.
+        tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
         build: the build folder.
         model_sha256: of the compiled model that ran.
         platform: what ran it; None when no simulator could be found.
         firmware: what was booted; None when there was none.
         outputs: the comparison with ``reference``, per output.
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
-        operators: per operator of the source model, compared on the NPU's own inputs; where it was asked for, and
-            where outputs differ (then of the first differing inputs).
+        target_comparison: the target against the NPU model; None where the NPU model itself answered, and where
+            there was no complete answer.
+        accepted: differences that an option let pass, one sentence each.
+        operator_check: what was compared operator by operator, where, and what was left out.
+        operators: the operators that differ, of the first inputs with differing outputs where there are any; all
+            where it was asked for. Each is compared on the NPU's own inputs.
         explanations: why outputs differ, one sentence per cause.
         predictions: per input and output with classes.
         figures: every number, each labelled.
@@ -93,6 +99,9 @@ class Verdict(Document):
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
+    target_comparison: TargetComparison | None = None
+    accepted: tuple[str, ...] = ()
+    operator_check: OperatorCheck = Field(default_factory=OperatorCheck)
     operators: tuple[OperatorResult, ...] = ()
     explanations: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
@@ -122,7 +131,7 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     worst = max(output.max_lsb or 0.0 for output in outputs)
     return True, (
         f"{mismatches} of {elements} output elements differ, by at most {worst:g} LSB "
-        f"(tolerance {tolerance:g} LSB)"
+        f"(end-to-end tolerance {tolerance:g} LSB)"
     )
 
 

@@ -31,11 +31,14 @@ class OperatorFiles:
 
         whole, graph = self._whole, copy.copy(self._whole.subgraphs[0])
         tensors: dict[int, int] = {}
-        for index in (*operator.inputs, *operator.outputs):
+        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        # Those of an LSTM hold no data, only how its inner numbers are quantized.
+        inner = [] if single.intermediates is None else [int(index) for index in single.intermediates]
+        for index in (*operator.inputs, *operator.outputs, *inner):
             if index >= 0:
                 tensors.setdefault(index, len(tensors))
         graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
-        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        single.intermediates = [tensors[index] for index in inner]
         single.inputs = [tensors.get(index, -1) for index in operator.inputs]
         single.outputs = [tensors[index] for index in operator.outputs]
         graph.operators = [single]
@@ -44,6 +47,9 @@ class OperatorFiles:
         result = copy.copy(whole)
         result.subgraphs = [graph, *whole.subgraphs[1:]]
         result.buffers = self._buffers(result.subgraphs)
+        if len(result.subgraphs) == 1:
+            # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.
+            result.operatorCodes, single.opcodeIndex = [whole.operatorCodes[single.opcodeIndex]], 0
         result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
         builder = flatbuffers.Builder(1024)
         builder.Finish(result.Pack(builder), IDENTIFIER)

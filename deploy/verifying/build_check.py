@@ -23,8 +23,19 @@ from deploy.verifying.operator_check import MOST_INPUTS, check_operators
 _MACS_OF_MANY = 50e6
 """Up to so many multiply-accumulates an inference, four inputs take little more time than one."""
 
+_ENOUGH_S, _SHARE = 0.5, 0.4
+
 _GRACE = 0.2
 """Part of the time that is kept for the operator under way, and the record, once nothing more is begun."""
+
+
+def time_for(vela_s: float) -> float:
+    """Seconds that the check of a build may take, of which Vela took ``vela_s``: never more than that.
+
+    A small network is checked in half a second and less (measured); a large one gets a part of Vela's time, so that
+    ``compile`` does not take twice as long for it.
+    """
+    return min(vela_s, max(_ENOUGH_S, _SHARE * vela_s))
 
 
 class BuildCheck:
@@ -32,10 +43,11 @@ class BuildCheck:
 
     Args:
         build: as it was just written.
-        seconds: that it may take.
+        vela_s: seconds that Vela took.
     """
 
-    def __init__(self, build: BuildFolder, seconds: float) -> None:
+    def __init__(self, build: BuildFolder, vela_s: float) -> None:
+        seconds = time_for(vela_s)
         self._build, self._seconds = build, seconds
         (build.path / VERIFICATION_DOCUMENT).unlink(missing_ok=True)
         self._until = time.monotonic() + seconds
@@ -82,9 +94,12 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         checked = check_operators(build, models, inputs.samples, limit_s=until - began)
     except DeployError as error:
         return not_checked(build, error.message)
+    check = checked.check
+    if check.source == "this run":
+        check = check.model_copy(update={"source": "compile"})
     return VerificationRecord(
-        check=checked.check.model_copy(update={"source": "compile"}),
-        operators=tuple(result for result in checked.results if result.mismatches or not result.explained),
+        check=check,
+        operators=checked.differing,
         unwritten=unwritten_outputs(models.compiled),
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,13 +15,18 @@ from deploy.debug_database import DebugDatabase
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
-from deploy.judging.operator_check import OperatorCheck, counted
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.samples import Sample, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import Operation
 from deploy.verifying.layer_capture import LayerCapture
-from deploy.verifying.layer_walk import walk
+from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
+
+_RUN_SHARE = 0.5
+"""Of a limited time, what the NPU model may take: operators that it has not reached then are not compared."""
 
 MOST_INPUTS = 4
 """How many inputs operators are compared on; further ones are left out."""
@@ -37,6 +44,11 @@ class CheckedOperators:
     check: OperatorCheck
     results: tuple[OperatorResult, ...]
 
+    @property
+    def differing(self) -> tuple[OperatorResult, ...]:
+        """The results of operators that differ, or that Vela is known to have miscompiled."""
+        return tuple(result for result in self.results if result.mismatches or result.miscompiled)
+
 
 def check_operators(
     build: BuildFolder,
@@ -53,28 +65,74 @@ def check_operators(
         models: of that build.
         samples: inputs, at least one; the first four are used.
         inference: that has the compiled model before it; None makes one.
-        limit_s: seconds after which no further operator is begun; those are named in ``check.left_out``. None for
-            no limit.
+        limit_s: seconds after which nothing further is begun; what was not compared then is named in
+            ``check.left_out``. None for no limit.
 
     Returns:
-        Its figures and results. What no oracle has, and everything of a build without a debug database, is named
-        in ``check.left_out`` and is no error.
+        Its figures and results. What no oracle has is named in ``check.left_out`` and is no error, and so is a
+        build without a debug database: ``check.source`` is ``none`` then.
 
     Raises:
         BadInputError: the NPU model cannot run the build, or the samples do not fit it.
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    part = samples[:MOST_INPUTS]
-    database = debug_database(build)
-    capture = LayerCapture(models.source, database)
-    inputs = stacked(part)
+    now, limit = time.monotonic(), math.inf if limit_s is None else limit_s
+    try:
+        database = debug_database(build)
+        capture = LayerCapture(models.source, database)
+    except BadInputError as error:
+        return not_checked(build, error.message)
+    part = stacked(samples[:MOST_INPUTS])
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    results = walk(models.source, capture, inputs, inference.run_batch(inputs, capture))
-    results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
-    check = counted(results, inputs=len(part), left_out=(), sha256=build.document.compiled_sha256)
-    return CheckedOperators(check, results)
+    outputs = _outputs(inference, part, capture, until=now + limit * _RUN_SHARE)
+    found = walk(models.source, capture, part, outputs, until=now + limit)
+    results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
+    return CheckedOperators(_counted(build, found, results), results)
+
+
+class _TimeUpError(Exception):
+    """Nothing further is to be begun."""
+
+
+def _outputs(inference: NpuInference, inputs: Stacked, capture: LayerCapture, *, until: float) -> Stacked:
+    """Outputs of the NPU model, whose operations are captured; none where the time was up before the end."""
+
+    def observe(operator: int, operation: Operation, memory: Memory) -> None:
+        capture(operator, operation, memory)
+        if time.monotonic() > until:
+            raise _TimeUpError
+
+    try:
+        return inference.run_batch(inputs, observe)
+    except _TimeUpError:
+        return {}
+
+
+def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
+    """What there is to say where no operator was compared.
+
+    Args:
+        build: whose they are.
+        reason: why, one sentence.
+    """
+    check = OperatorCheck(
+        left_out=(f"all operators: {reason}",), source="none", sha256=build.document.compiled_sha256
+    )
+    return CheckedOperators(check, ())
+
+
+def _counted(build: BuildFolder, found: Walk, results: Sequence[OperatorResult]) -> OperatorCheck:
+    return OperatorCheck(
+        inputs=found.inputs,
+        operators=len(found.compared),
+        differing=len({result.index for result in results if result.mismatches}),
+        unexplained=len({result.index for result in results if not result.explained}),
+        left_out=found.left_out,
+        source="this run",
+        sha256=build.document.compiled_sha256,
+    )
 
 
 def debug_database(build: BuildFolder) -> DebugDatabase:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.tflite import Model, Operator, Tensor
 
@@ -34,6 +36,18 @@ def overflow(operator: Operator, source: Model) -> float:
     if operator.code in _WEIGHTED and weights is not None and output.dtype in ("int8", "uint8"):
         return _shifted(_span(tensors[0]) * _magnitude(operator, weights), [tensors[0], weights], output)
     return 0.0
+
+
+def saturated(values: NDArray[Any], tensor: Tensor) -> bool:
+    """Whether all values lie at an end of what a tensor can hold: of its type, or of a RELU in front of it.
+
+    Args:
+        values: elements of it.
+        tensor: of the source model.
+    """
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    ends = [limits.min, limits.max, *(tensor.quantization.zero_points if tensor.quantization else ())]
+    return bool(np.isin(values, ends).all())
 
 
 def _magnitude(operator: Operator, weights: Tensor) -> float:

@@ -1,6 +1,9 @@
 """Runs a build on the NPU model alone, without a CPU, and judges it: the pipeline behind ``deploy verify``.
 
 build folder -> inputs -> NPU model in batches -> oracles -> comparison -> operator by operator -> verdict document
+
+The operators are always checked: a verdict that rests on the outputs alone would pass an operator that is wrong
+where the test inputs do not show it behind it.
 """
 
 from __future__ import annotations
@@ -10,29 +13,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
+from deploy.build_folder import BuildFolder, Figure
 from deploy.compiling.memory_system import memory_system
-from deploy.debug_database import DebugDatabase
-from deploy.errors import BadInputError, DeployError, NotInstalledError
+from deploy.errors import BadInputError, DeployError
 from deploy.files import write_text
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.known_differences import summarise
-from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import Opinion
-from deploy.judging.samples import Sample, stacked
+from deploy.judging.samples import Sample
 from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession, host_origin
-from deploy.verifying.layer_capture import LayerCapture
-from deploy.verifying.layer_walk import walk
-from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
+from deploy.verifying.operator_check import MOST_INPUTS, CheckedOperators, check_operators, debug_database
 
 _MADE_UP = 4
-_MAX_WALKED_INPUTS = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class VerifyOptions(JudgeOptions):
     """What a user may choose about a verification; four inputs are made up where none are given.
 
     Attributes:
-        layers: compare every operator, even where all outputs agree.
+        layers: show every operator, not only those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
 
@@ -86,10 +84,10 @@ class Verification:
             on_progress(len(judgement.answers), len(samples))
         elapsed = time.monotonic() - start
         if self._options.counters is not None:
-            database = _debug_database(self._build)
+            database = debug_database(self._build)
             write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
         opinion = judgement.opinion(judge)
-        operators, explanations = self._explained(models, session.inference, samples, opinion)
+        checked, explanations = self._checked(models, session.inference, samples, opinion)
         return judgement.verdict(
             opinion,
             self._origin,
@@ -103,7 +101,8 @@ class Verification:
                     source=f"NPU model and {' and '.join(judge.names)} on this computer",
                 ),
             ),
-            operators=operators,
+            check=checked.check,
+            operators=checked.results if self._options.layers else checked.differing,
             explanations=explanations,
         )
 
@@ -119,47 +118,16 @@ class Verification:
         """The document for a verification that ended without a complete answer."""
         return self._judgement.failed(error, self._origin)
 
-    def _explained(
+    def _checked(
         self, models: Models, inference: NpuInference, samples: Sequence[Sample], opinion: Opinion
-    ) -> tuple[tuple[OperatorResult, ...], tuple[str, ...]]:
-        """Walk through the operators where it was asked for, or where an output differs."""
+    ) -> tuple[CheckedOperators, tuple[str, ...]]:
+        """The operators, on inputs with differing outputs first, and why outputs differ."""
         opinions = (opinion.deciding, *opinion.others)
         differing = sorted({i for other in opinions for output in other.outputs for i in output.mismatched_inputs})
-        if not differing and not self._options.layers:
-            return (), ()
-        part = [samples[i] for i in (differing or range(len(samples)))[:_MAX_WALKED_INPUTS]]
-        try:
-            results = walk_layers(self._build, models.source, inference, part)
-        except (BadInputError, NotInstalledError) as error:
+        order = dict.fromkeys((*differing, *range(min(len(samples), MOST_INPUTS))))
+        found = check_operators(self._build, models, [samples[i] for i in order], inference=inference)
+        if found.check.source == "none":
             if self._options.layers:
-                raise
-            return (), (f"not walked operator by operator: {error.message}",)
-        explanations = summarise(results) if differing else ()
-        if not self._options.layers:
-            results = tuple(result for result in results if result.mismatches)
-        return results, explanations
-
-
-def walk_layers(
-    build: BuildFolder, source: Model, inference: NpuInference, samples: Sequence[Sample]
-) -> tuple[OperatorResult, ...]:
-    """Compare operator by operator on some inputs; see :func:`deploy.verifying.layer_walk.walk`.
-
-    Raises:
-        BadInputError: the build has no debug database, or the reference kernels lack an operator.
-        NotInstalledError: LiteRT is missing.
-        TargetError: the NPU model refused the command stream.
-    """
-    database = _debug_database(build)
-    capture = LayerCapture(source, database)
-    inputs = stacked(samples)
-    results = walk(source, capture, inputs, inference.run_batch(inputs, capture))
-    return with_miscompilations(results, source, operations_of(inference.programs(), database))
-
-
-def _debug_database(build: BuildFolder) -> DebugDatabase:
-    if not build.debug:
-        raise BadInputError(
-            f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]
-        )
-    return build.debug
+                raise BadInputError(found.check.left_out[0], hints=["run `deploy compile` again"])
+            return found, found.check.left_out if differing else ()
+        return found, summarise(found.results) if differing or found.check.unexplained else ()

@@ -208,7 +208,7 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
         if row.status == "unexplained":
-            results = walk(network.model, capture, inputs, outputs)
+            results = walk(network.model, capture, inputs, outputs).results
             row.reason = "; ".join(summarise(results))
             if results and all(result.explained for result in results):
                 row.status = "explained" if any(result.mismatches for result in results) else "unexplained"
@@ -251,4 +251,4 @@ def walk_exact(network: Network, npu: Npu, mode: str) -> Iterator[OperatorResult
         capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         outputs = NpuInference(tflite.read(compiled), npu).run_batch(inputs, capture)
-        yield from walk(network.model, capture, inputs, outputs)
+        yield from walk(network.model, capture, inputs, outputs).results

@@ -1,4 +1,4 @@
-"""The record of ``compile``'s check: bound to the compiled model and to this version, and what counts as a fault."""
+"""The record of ``compile``'s check: bound to the compiled model and this version, and what counts as a fault."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_a_call_ends_when_deploy_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_call_can_be_left_running_waited_for_and_killed(tmp_path: Path) -> None:
-    call = ForkedCall(lambda: (tmp_path / "done").touch())
+    call = ForkedCall((tmp_path / "done").touch)
     assert call.fatal_signal(until=time.monotonic() + 10) is None
     assert (tmp_path / "done").exists()
     call.kill()

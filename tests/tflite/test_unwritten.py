@@ -10,7 +10,7 @@ from deploy.tflite.unwritten import unwritten_outputs
 
 
 def written(*, data: bool) -> tflite.Model:
-    """A network with an operator, an output that is an input, and one that is a constant, or would have been one."""
+    """An operator's output, one that is an input, and one that is a constant, or would have been one."""
     writer = GraphWriter()
     x = writer.tensor("x", [1, 4], "int8", 0.1)
     y = writer.tensor("y", [1, 4], "int8", 0.1)

@@ -32,7 +32,7 @@ def compared(content: bytes) -> tuple[OperatorResult, ...]:
     assert all(operator.on_npu for operator in compiled.model.operators)
     inference, capture = NpuInference(compiled.model, NPU), LayerCapture(model, compiled.debug)
     inputs = stacked(random_inputs(model, 2).samples)
-    results = walk(model, capture, inputs, inference.run_batch(inputs, capture))
+    results = walk(model, capture, inputs, inference.run_batch(inputs, capture)).results
     return with_miscompilations(results, model, operations_of(inference.programs(), compiled.debug))
 
 
