@@ -32,8 +32,8 @@ _GRACE = 0.2
 def time_for(vela_s: float) -> float:
     """Seconds that the check of a build may take, of which Vela took ``vela_s``: never more than that.
 
-    A small network is checked in half a second and less (measured); a large one gets a part of Vela's time, so that
-    ``compile`` does not take twice as long for it.
+    A small network is checked in half a second and less (measured); a large one gets a part of Vela's time, so
+    that ``compile`` does not take twice as long for it.
     """
     return min(vela_s, max(_ENOUGH_S, _SHARE * vela_s))
 

@@ -18,6 +18,7 @@ from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample, Stacked, stacked
+from deploy.judging.verification_record import SKIPPED, record_of
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
 from deploy.verifying.layer_capture import LayerCapture
@@ -90,6 +91,17 @@ def check_operators(
     found = walk(models.source, capture, part, outputs, until=now + limit)
     results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
     return CheckedOperators(_counted(build, found, results), results)
+
+
+def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
+    """The check that ``compile`` made of this very build, or that its user did not want; None where there is neither.
+
+    A check that ``compile`` could not make (it had no time, or its kernels ended it) can be made now.
+    """
+    record = record_of(build)
+    if record is None or (record.check.source == "none" and record.check.left_out != (SKIPPED,)):
+        return None
+    return CheckedOperators(record.check, record.operators)
 
 
 class _TimeUpError(Exception):

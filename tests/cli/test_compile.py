@@ -95,6 +95,11 @@ def test_an_output_that_nothing_writes_is_named_whatever_memory_holds(
     for verify in ("quick", "none"):
         assert run(["compile", "zero.tflite", "--npu", "U55-128", "-o", "out", "-q", "--verify", verify]) == 1
         assert "output reserved: nothing in the compiled model writes it" in capfd.readouterr().err
+    # Zeros are what the model says, and what an empty memory holds.
+    assert run(["verify", "out", "--json", "verdict.json"]) == 1
+    document = json.loads(Path("verdict.json").read_text())
+    assert document["reason"].startswith("output reserved: nothing in the compiled model writes it")
+    assert all(output["mismatches"] == 0 for output in document["outputs"])
 
 
 def test_without_verification_nothing_is_compared_and_the_record_says_so(

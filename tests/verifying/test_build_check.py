@@ -14,9 +14,10 @@ from deploy.build_folder import BuildFolder
 from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.hardware.npus import npu_named
-from deploy.judging.verification_record import record_of
+from deploy.judging.verification_record import SKIPPED, keep_record, not_checked, record_of
 from deploy.verifying import build_check
 from deploy.verifying.build_check import BuildCheck, check_build, time_for
+from deploy.verifying.operator_check import checked_by_compile
 
 SECONDS = 120.0
 """That Vela may be said to have taken: more than enough for the check, on a busy computer, too."""
@@ -74,6 +75,22 @@ def test_an_old_record_does_not_stand_for_a_check_that_failed(
     assert BuildCheck(build, SECONDS).finish().check.source == "compile"
     monkeypatch.setattr(build_check, "check_build", lambda _build, _until: 1 / 0)
     assert BuildCheck(build, SECONDS).finish().check.source == "none"
+
+
+def test_a_later_run_takes_over_what_compile_checked_and_what_its_user_did_not_want_checked(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = BuildCheck(build, SECONDS).finish()
+    found = checked_by_compile(build)
+    assert found is not None
+    assert (found.check, found.results) == (record.check, record.operators)
+    keep_record(build, not_checked(build, SKIPPED))
+    found = checked_by_compile(build)
+    assert found is not None
+    assert (found.check.source, found.check.left_out) == ("none", (SKIPPED,))
+    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
+    BuildCheck(build, SECONDS).finish()
+    assert checked_by_compile(build) is None, "what was not checked can be checked now"
 
 
 def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
