@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
 from deploy.processes import supervisor
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import Run
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
         allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
     command = [
-        sys.executable,
-        "-m",
-        MODULE,
+        *module_command(MODULE),
         model,
         "--output-dir",
         output,

@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from pathlib import Path
 from deploy.processes import supervisor
 from deploy.processes.child import Child
 from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Kept, collect, readable
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended
 
 _SERVER = "deploy.processes.warm_server"
@@ -121,7 +121,7 @@ class _Server:
             for _, their in pairs:
                 stack.enter_context(their)
             self.child = Child(
-                [sys.executable, "-m", _SERVER, module, imported, *map(str, theirs)],
+                module_command(_SERVER, module, imported, *map(str, theirs)),
                 environment={**supervisor.own_environment(), **threads},
                 inherited=theirs,
             )
@@ -175,10 +175,11 @@ class WarmPool:
         Raises:
             NotInstalledError: the command cannot be started.
         """
-        if list(command[:3]) != [sys.executable, "-m", self._module]:
+        words = module_command(self._module)
+        if list(command[: len(words)]) != words:
             return supervisor.run(command, folder, timeout_s=timeout_s)
         process = self._take()
-        ended = process.run(command[3:], folder, timeout_s=timeout_s)
+        ended = process.run(command[len(words) :], folder, timeout_s=timeout_s)
         if ended is not None and not ended.timed_out:
             with self._lock:
                 if not self._closed:
