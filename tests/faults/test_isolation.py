@@ -56,7 +56,7 @@ def test_the_modules_that_are_planted_would_tell(hostile: Path, tmp_path: Path) 
         ["sweep", "tiny.tflite", "--npu", "U55-64,U55-128"],
         ["models", "list"],
     ],
-    ids=lambda words: " ".join(words),
+    ids=" ".join,
 )
 def test_nothing_of_the_working_folder_is_run(
     hostile: Path, tmp_path: Path, built: Path, words: list[str]
