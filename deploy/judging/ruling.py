@@ -1,7 +1,7 @@
 """What decides a verdict: the outputs against the oracle, the target against the NPU model, the operators.
 
-Each alone can fail it. The tolerance is for the first alone: a difference from the NPU model and an operator without
-a known cause fail whatever it allows.
+Each alone can fail it. The tolerance is for the first of them: a difference from the NPU model, and an operator
+without a known cause, fail whatever it allows.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _operators(check: OperatorCheck, operators: Sequence[OperatorResult]) -> str
     """The first operator without a cause by name, and how many there are."""
     bad = next((result for result in operators if not result.explained), None)
     if bad is None:
-        return f"{check.unexplained} of {check.operators} operators equal no oracle, and no known cause explains it"
+        return (
+            f"{check.unexplained} of {check.operators} operators equal no oracle, and no known cause explains it"
+        )
     name = f"operator {bad.index} {bad.type} ({bad.name})"
     if bad.miscompiled is not None:
         said = f"{name} is miscompiled: {bad.miscompiled}"

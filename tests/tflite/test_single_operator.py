@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tflite_writer import GraphWriter
+
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import load, read
 from deploy.tflite.single_operator import OperatorFiles
-from tflite_writer import GraphWriter
 
 
 def test_the_file_of_one_operator_holds_no_other_operators_weights(mlperf_tiny: dict[str, Path]) -> None:
