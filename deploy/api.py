@@ -66,6 +66,7 @@ class RunKeywords(TypedDict, total=False):
     count: int | None
     jobs: int | None
     tolerance: float | None
+    accept_model_difference: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
@@ -305,8 +306,8 @@ def verification(
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or four made-up ones.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
-        tolerance: largest difference that passes, in LSB; None for 1.
-        layers: compare operator by operator, too.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
+        layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
@@ -359,6 +360,7 @@ def target_run(
     count: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
+    accept_model_difference: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
@@ -375,7 +377,8 @@ def target_run(
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given.
         jobs: machines side by side; None for one a core.
-        tolerance: largest difference that passes, in LSB; None for 1.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
+        accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
@@ -394,6 +397,7 @@ def target_run(
         count=count,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        accept_model_difference=accept_model_difference,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
 
 _COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
-_RUN = ("firmware", "fvp", "labels", "count", "jobs", "tolerance", "timeout_s", "timing")
+_RUN = (
+    "firmware",
+    "fvp",
+    "labels",
+    "count",
+    "jobs",
+    "tolerance",
+    "accept_model_difference",
+    "timeout_s",
+    "timing",
+)
 _KNOWN = (*_COMPILE, *_RUN)
 _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
 

@@ -25,6 +25,7 @@ def run_board(
     labels: options.Labels,
     count: options.Count,
     tolerance: options.Tolerance,
+    accept_model_difference: options.AcceptModelDifference,
     timeout: options.Timeout,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
@@ -47,6 +48,7 @@ def run_board(
         labels=labels,
         count=count,
         tolerance=tolerance,
+        accept_model_difference=accept_model_difference,
         timeout_s=timeout,
     )
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

@@ -1,7 +1,7 @@
 """What decides a verdict: the outputs against the oracle, the target against the NPU model, the operators.
 
-Each alone can fail it. The tolerance is for the first alone: a difference from the NPU model and an operator without
-a known cause fail whatever it allows.
+Each alone can fail it. The tolerance is for the first of them: a difference from the NPU model, and an operator
+without a known cause, fail whatever it allows.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ with the tolerance, and the operators are named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from deploy.build_folder import Document
 from deploy.judging.comparison import compare_output, output_scale
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
+
+_STEP = 0.001
+"""Part of the last place to which floats are compared: kernels multiply in float or double."""
 
 _FEW = 8
 """So few elements may all round in the same direction."""
@@ -46,7 +50,8 @@ class OutputOfTarget(Document):
         mismatches: elements that differ.
         max_lsb: largest difference, as for a comparison with the reference; None when an answer is no number.
         first: the first difference; None when there is none.
-        exact: whether nothing but equality counts as agreement.
+        exact: whether nothing but equality counts as agreement; floats are equal to a thousandth of a step of the
+            integers that they were made of.
         cpu_operators: operators in front of it that the firmware computes on its CPU, and may round otherwise than
             this host, as ``index type``; where there are any and it is not equal, the tolerance decides.
         agrees: whether it is equal, or within what is allowed.
@@ -99,9 +104,10 @@ def compare_with_model(
     for index, name in source.output_names().items():
         ours = np.stack([answer[name] for answer in answers])
         theirs = np.stack([sample[name] for sample in expected])
-        compared = compare_output(name, ours, theirs, output_scale(source, source.tensors[index]))
+        scale = output_scale(source, source.tensors[index])
+        compared = compare_output(name, ours, theirs, scale)
         operators = cpu_operators.get(name, ())
-        equal = _same(ours, theirs)
+        equal = _same(ours, theirs, scale.lsb)
         rounded = bool(operators) and compared.within(tolerance) and not is_shift(ours, theirs)
         outputs.append(
             OutputOfTarget(
@@ -118,23 +124,23 @@ def compare_with_model(
     return TargetComparison(outputs=tuple(outputs))
 
 
-def is_shift(target: NDArray[np.generic], reference: NDArray[np.generic]) -> bool:
+def is_shift(target: NDArray[Any], reference: NDArray[Any]) -> bool:
     """Whether more than half of the elements differ in the same direction: no rounding does that."""
     if target.size <= _FEW:
         return False
     return max(int((target > reference).sum()), int((target < reference).sum())) * 2 > target.size
 
 
-def _same(target: NDArray[np.generic], model: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _same(target: NDArray[Any], model: NDArray[Any], lsb: float) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] = np.asarray(target == model)
-    if target.dtype.kind == "f":  # what is no number on both sides is the same answer
-        same |= np.isnan(target) & np.isnan(model)
+    if target.dtype.kind == "f":
+        same |= np.isnan(target) & np.isnan(model)  # no number on both sides is the same answer
+        with np.errstate(invalid="ignore"):
+            same |= np.abs(target.astype(np.float64) - model.astype(np.float64)) < lsb * _STEP
     return same
 
 
-def _first(
-    target: NDArray[np.generic], model: NDArray[np.generic], same: NDArray[np.bool_]
-) -> TargetDifference | None:
+def _first(target: NDArray[Any], model: NDArray[Any], same: NDArray[np.bool_]) -> TargetDifference | None:
     if same.all():
         return None
     where = tuple(int(position) for position in np.argwhere(~same)[0])

@@ -134,8 +134,20 @@ Scheduler = Annotated[
 ]
 Tolerance = Annotated[
     float | None,
-    option(help="Largest difference that passes, in LSB; default 1.", min=0),
+    option(
+        help="Largest difference of quantized outputs from the reference, end to end, in LSB; default 1.",
+        min=0,
+    ),
     Shared("tolerance", example=1),
+]
+AcceptModelDifference = Annotated[
+    bool,
+    option(
+        "--accept-model-difference",
+        help="Let a target pass that keeps to the tolerance but differs from the NPU model; the document says so.",
+        default=False,
+    ),
+    Shared("accept_model_difference", example=False),
 ]
 Timeout = Annotated[
     float | None,

@@ -1,24 +1,29 @@
 """Runs a build on a target and judges what it answered: the pipeline behind ``deploy run-fvp`` and ``run-board``.
 
-session -> inputs -> machines start -> reference outputs meanwhile -> answers -> opinion -> verdict document
+session -> inputs -> machines start -> meanwhile on the host: reference outputs, NPU model, operators -> answers
+-> opinion, comparison with the NPU model -> verdict document
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.build_models import read_models
+from deploy.judging.build_models import Models, read_models
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.known_differences import summarise
 from deploy.judging.run_figures import run_figures
-from deploy.judging.samples import Stacked, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.model_answers import ModelAnswers
+from deploy.verifying.operator_check import CheckedOperators, check_operators, not_checked
 
 _MADE_UP = 1
 
@@ -76,6 +81,9 @@ class TargetRun:
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
+            model = ModelAnswers(models.source, models.compiled, npu_named(self._build.document.npu))
+            model.expect(samples)
+            checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
@@ -91,7 +99,22 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(opinion, session.origin, predictions=predictions, figures=figures)
+        return judgement.verdict(
+            opinion,
+            session.origin,
+            predictions=predictions,
+            figures=figures,
+            check=checked.check,
+            comparison=model.compared(judgement.answers, self._options.tolerance),
+            operators=checked.differing,
+            explanations=summarise(checked.results) if checked.check.unexplained else (),
+        )
+
+    def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
+        """The operators, on the first inputs of the run."""
+        if model.session is None:
+            return not_checked(self._build, model.left_out)
+        return check_operators(self._build, models, samples, inference=model.session.inference)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

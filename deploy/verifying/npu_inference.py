@@ -18,6 +18,8 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.memories import MemorySystem
 from deploy.hardware.npus import Npu
+from deploy.judging.oracles import MakeOracle
+from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
@@ -43,6 +45,7 @@ class NpuInference:
         npu_config: the NPU to model; must be the one that the model was compiled for.
         memories: behind its ports, on which the estimated cycles of the counters depend; default: those of the
             NPU's default system configuration and memory mode.
+        kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
         counters: of the last run, one per ``ethos-u`` operator, in their order.
@@ -54,14 +57,20 @@ class NpuInference:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu_config: Npu, memories: MemorySystem | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        npu_config: Npu,
+        memories: MemorySystem | None = None,
+        kernels: MakeOracle = ReferenceKernels,
+    ) -> None:
         self._model = model
         self._memories = memories
         self._architecture = _architecture(npu_config)
         if not model.operators:
             raise BadInputError("the model has no operators")
         self._offsets = arena_offsets(model)
-        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR)}
+        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
         steps |= {operator.index: _Segment(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._cache = npu.WeightCache()

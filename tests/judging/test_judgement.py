@@ -14,6 +14,7 @@ from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.build_models import read_models
 from deploy.judging.inputs import random_inputs
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
 
 ORIGIN = Origin(
@@ -76,7 +77,9 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
     judge.expect(samples)
     judgement.answers += judge.expected
     predictions = judgement.predictions(models, judge)
-    verdict = judgement.verdict(judgement.opinion(judge), ORIGIN, predictions=predictions, figures=())
+    verdict = judgement.verdict(
+        judgement.opinion(judge), ORIGIN, predictions=predictions, figures=(), check=OperatorCheck()
+    )
     assert (verdict.verdict, verdict.exit_status, verdict.inputs) == ("pass", 0, 2)
     assert verdict.reason == "all 20 output elements equal the reference"
     assert [(p.input, p.true, p.target == p.reference) for p in verdict.predictions] == [
