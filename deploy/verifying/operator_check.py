@@ -94,7 +94,7 @@ def check_operators(
 
 
 def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
-    """The check that ``compile`` made of this very build, or that its user did not want; None where there is neither.
+    """The check that ``compile`` made of this very build, or its user did not want; None where there is neither.
 
     A check that ``compile`` could not make (it had no time, or its kernels ended it) can be made now.
     """
