@@ -6,6 +6,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from deploy.zoo.model_source import ModelSource
 
 DEFAULT_NPU = "U55-128"
+
+VERIFY_LEVELS = ("none", "quick")
+"""How much of a build is checked right after Vela."""
 
 HOST = "host"
 """The target that needs no machine: the NPU model on this computer."""
@@ -146,8 +150,9 @@ def compile(  # noqa: A001 - the verb's name
     optimise: str | None = None,
     sram_limit: int | str | None = None,
     compiler: Compiler | None = None,
+    verify: str = "quick",
 ) -> BuildFolder:
-    """Compile a model for an NPU and write its build folder, whole or not at all.
+    """Compile a model for an NPU, write its build folder, whole or not at all, and check what Vela made of it.
 
     Args:
         model: what :func:`quantize` takes or returns, a ``.tflite`` file, or a model that was read from one.
@@ -165,20 +170,26 @@ def compile(  # noqa: A001 - the verb's name
         optimise: ``Performance`` (None) or ``Size``.
         sram_limit: most SRAM that it may take, in bytes or as ``512K``; None for the board's.
         compiler: what runs Vela; None for a process of its own.
+        verify: ``quick`` compares the operators with the reference kernels on the NPU model, as ``deploy compile``
+            does, for at most as long as Vela took; ``none`` does not. What was compared stands in the build
+            folder, see :func:`deploy.judging.verification_record.record_of`.
 
     Raises:
+        MiscompiledError: the build folder, which the error has, was written, and computes something else than the
+            model.
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
         NotInstalledError: Vela, or for a float model TensorFlow, is missing.
     """
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
-    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import VELA
+    from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.quantizing.quantization import Quantized
+    from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
     from deploy.tflite import read
     from deploy.zoo.model_source import ModelKind, ModelSource
 
+    if verify not in VERIFY_LEVELS:
+        raise BadInputError(f"verify={verify!r}: choose {' or '.join(VERIFY_LEVELS)}")
     options = (
         compile_options(
             npu_named(npu),
@@ -201,6 +212,48 @@ def compile(  # noqa: A001 - the verb's name
             if named.kind is ModelKind.TFLITE
             else quantize(named, calibration, samples=samples, io=io, again=again)
         )
+    began = time.monotonic()
+    build = write_build(model, options, output=output, name=name, source=source, compiler=compiler)
+    seconds = time.monotonic() - began
+    if verify == "none":
+        record = keep_record(build, not_checked(build, SKIPPED))
+    else:
+        from deploy.verifying.build_check import BuildCheck
+
+        record = BuildCheck(build, seconds).finish()
+    if record.faults:
+        raise MiscompiledError(build, record)
+    return build
+
+
+def write_build(
+    model: Model | Quantized,
+    options: CompileOptions,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    source: str = "the model",
+    compiler: Compiler | None = None,
+) -> BuildFolder:
+    """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
+
+    Args:
+        model: as :func:`compile` takes it.
+        options: what to compile for.
+        output: as :func:`compile` takes it.
+        name: as :func:`compile` takes it.
+        source: as :func:`compile` takes it.
+        compiler: what runs Vela; None for a process of its own.
+
+    Raises:
+        BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
+        NotInstalledError: Vela is missing.
+    """
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.compiling.compilation import compile_model
+    from deploy.compiling.compiler import VELA
+    from deploy.quantizing.quantization import Quantized
+
     extra: dict[str, bytes] = {}
     notes: tuple[str, ...] = ()
     if isinstance(model, Quantized):

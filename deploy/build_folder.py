@@ -7,6 +7,7 @@ Layout::
     BUILD/compile.json        CompileDocument below
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
+    BUILD/verification.json   VerificationRecord: the check of operators that compile made
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
@@ -35,6 +36,7 @@ COMPILE_DOCUMENT = "compile.json"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
+VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024

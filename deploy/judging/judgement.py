@@ -26,6 +26,7 @@ from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
+from deploy.tflite.unwritten import unwritten_outputs
 
 _MAX_PREDICTIONS = 10_000
 
@@ -71,6 +72,7 @@ class Judgement:
         self._panel = PANELS[options.oracle]
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
 
@@ -81,6 +83,7 @@ class Judgement:
             BadInputError: they do not fit the model.
         """
         options = self._options
+        self._unwritten = unwritten_outputs(models.compiled)
         self._inputs = inputs_of(options.inputs, models.compiled, options.count, made_up=self._made_up)
         self._labels = load_labels(options.labels, models.source) if options.labels else {}
         return self._inputs.samples
@@ -140,6 +143,7 @@ class Judgement:
             check,
             operators,
             accept_model_difference=self._options.accept_model_difference,
+            unwritten=self._unwritten,
         )
         return Verdict(
             verdict="pass" if ruling.passed else "fail",
@@ -152,7 +156,7 @@ class Judgement:
             accepted=ruling.accepted,
             operator_check=check,
             operators=operators,
-            explanations=explanations,
+            explanations=(*self._unwritten, *explanations),
             predictions=tuple(predictions[:_MAX_PREDICTIONS]),
             figures=figures,
             **self._known(origin),

@@ -40,6 +40,7 @@ def ruled(
     operators: Sequence[OperatorResult],
     *,
     accept_model_difference: bool,
+    unwritten: Sequence[str] = (),
 ) -> Ruling:
     """Decide.
 
@@ -49,8 +50,10 @@ def ruled(
         check: of the operators.
         operators: its results, as far as they are at hand.
         accept_model_difference: whether a target may differ from the NPU model within the tolerance.
+        unwritten: outputs that nothing in the compiled model writes, one sentence each: what was compared there, was
+            in memory by chance.
     """
-    failures, accepted = [], list[str]()
+    failures, accepted = [*unwritten], list[str]()
     if not opinion.passed:
         failures.append(opinion.reason)
     differing = comparison.differing if comparison is not None else ()

@@ -78,6 +78,14 @@ Advice = Annotated[
     ),
     Shared("advice", example="quick", choices=("none", "quick", "full")),
 ]
+Verify = Annotated[
+    str | None,
+    option(
+        help="Whether operators are checked on the NPU model right after Vela: quick (default), on a few inputs "
+        "and never longer than Vela took; or none, which every later verdict says."
+    ),
+    Shared("verify", example="quick", choices=("none", "quick")),
+]
 BUILD = Shared("build", example="build/model-u55-128")
 Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
 Builds = Annotated[

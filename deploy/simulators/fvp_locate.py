@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from deploy.hardware.fvps import (
     release_of,
 )
 from deploy.hardware.npus import Npu
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
@@ -99,12 +99,12 @@ def arm_candidates(fvp: Fvp) -> list[Path]:
 def open_command(npu: Npu) -> tuple[str, ...]:
     """The words that start the open Corstone-300 of this installation."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
-    return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
+    return tuple(module_command("deploy.corstone", "--npu-family", npu.family))
 
 
 def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
     """The words that start an FVP in a container."""
-    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
+    return tuple(module_command("deploy.simulators.fvp_docker", image, fvp.executables[0]))
 
 
 def find(npu: Npu, choice: str | None = None) -> Simulator:

@@ -23,7 +23,7 @@ from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.model_answers import ModelAnswers
-from deploy.verifying.operator_check import CheckedOperators, check_operators, not_checked
+from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
 
 _MADE_UP = 1
 
@@ -111,7 +111,10 @@ class TargetRun:
         )
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators, on the first inputs of the run."""
+        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
+        recorded = checked_by_compile(self._build)
+        if recorded is not None:
+            return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
         return check_operators(self._build, models, samples, inference=model.session.inference)

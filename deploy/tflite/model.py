@@ -39,7 +39,7 @@ class Tensor:
         quantization: None for a tensor that is not quantized.
         data: the constant content, or None for an activation. uint8, read-only.
         buffer: index of the flatbuffer buffer behind it.
-        variable: whether it is the state of an operator, which keeps it from one inference to the next.
+        is_variable: whether it keeps its content from one inference to the next (a state).
     """
 
     index: int
@@ -49,7 +49,7 @@ class Tensor:
     quantization: Quantization | None
     data: NDArray[np.uint8] | None = field(repr=False, compare=False)
     buffer: int = 0
-    variable: bool = False
+    is_variable: bool = False
 
     @property
     def elements(self) -> int:
@@ -136,7 +136,7 @@ class Model:
         """The inputs of an operator that are neither constants nor its own state, each once."""
         present = dict.fromkeys(index for index in operator.inputs if index >= 0)
         tensors = (self.tensors[index] for index in present)
-        return tuple(tensor for tensor in tensors if tensor.data is None and not tensor.variable)
+        return tuple(tensor for tensor in tensors if tensor.data is None and not tensor.is_variable)
 
     def output_names(self) -> dict[int, str]:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from deploy.verifying.operator_groups import Group, groups, named
 from deploy.verifying.operator_limits import overflow, saturated
 
 _MAX_DESCRIBED = 4
+_MAX_NAMED = 8
 _NOT_SEEN = "neither their results nor those of operators behind them lie in memory"
 _TOO_LATE = "the time limit was reached before"
 
@@ -65,7 +66,7 @@ def walk(
         source: the model that was compiled.
         capture: what the NPU computed.
         inputs: name -> ``(batch, *shape)``, what it computed from.
-        outputs: name -> ``(batch, *shape)``, its outputs.
+        outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
 
     Raises:
@@ -75,7 +76,7 @@ def walk(
     known: dict[int, NDArray[Any]] = {
         **{index: inputs[name] for index, name in source.input_names().items()},
         **capture.tensors,
-        **{index: outputs[name] for index, name in source.output_names().items()},
+        **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
     }
     whole = _whole_reference(source, inputs, known, until)
     batch = len(next(iter(inputs.values()))) if whole is None else whole.inputs
@@ -84,7 +85,7 @@ def walk(
     kernels = GroupKernels(source, batch, prepared=whole is not None)
     results: list[OperatorResult] = []
     compared: set[int] = set()
-    left: dict[str, list[str]] = {_NOT_SEEN: [named(operator) for operator in unseen]}
+    left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
     for group in found:
         expected = whole.behind(group, known) if whole is not None else None
         if batch == 0 or (expected is None and time.monotonic() > until):
@@ -101,8 +102,14 @@ def walk(
             if result.mismatches:
                 result = _judged(result, source, group, index, kernels, known, expected[index], capture)
             results.append(result)
-    sentences = tuple(f"{', '.join(names)}: {reason}" for reason, names in left.items() if names)
+    sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
     return Walk(batch, tuple(results), frozenset(compared), sentences)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names of operators, and how many there are beside these."""
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)

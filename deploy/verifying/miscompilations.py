@@ -252,7 +252,7 @@ KNOWN = (
     Known(
         "sum-over-several-axes",
         _sum_over_one_axis,
-        "sum over one axis after another, with keepdims, or take the mean and multiply it by the elements' number",
+        "sum over one axis after another, with keepdims",
     ),
     Known(
         "extreme-over-width",

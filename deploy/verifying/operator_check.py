@@ -17,11 +17,17 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.samples import Sample, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
+from deploy.judging.verification_record import SKIPPED, record_of
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import Operation
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
+
+_RUN_SHARE = 0.5
+"""Of a limited time, what the NPU model may take: operators that it has not reached then are not compared."""
 
 MOST_INPUTS = 4
 """How many inputs operators are compared on; further ones are left out."""
@@ -72,7 +78,7 @@ def check_operators(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    until = math.inf if limit_s is None else time.monotonic() + limit_s
+    now, limit = time.monotonic(), math.inf if limit_s is None else limit_s
     try:
         database = debug_database(build)
         capture = LayerCapture(models.source, database)
@@ -81,9 +87,39 @@ def check_operators(
     part = stacked(samples[:MOST_INPUTS])
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    found = walk(models.source, capture, part, inference.run_batch(part, capture), until=until)
+    outputs = _outputs(inference, part, capture, until=now + limit * _RUN_SHARE)
+    found = walk(models.source, capture, part, outputs, until=now + limit)
     results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
     return CheckedOperators(_counted(build, found, results), results)
+
+
+def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
+    """The check that ``compile`` made of this very build, or that its user did not want; None where there is neither.
+
+    A check that ``compile`` could not make (it had no time, or its kernels ended it) can be made now.
+    """
+    record = record_of(build)
+    if record is None or (record.check.source == "none" and record.check.left_out != (SKIPPED,)):
+        return None
+    return CheckedOperators(record.check, record.operators)
+
+
+class _TimeUpError(Exception):
+    """Nothing further is to be begun."""
+
+
+def _outputs(inference: NpuInference, inputs: Stacked, capture: LayerCapture, *, until: float) -> Stacked:
+    """Outputs of the NPU model, whose operations are captured; none where the time was up before the end."""
+
+    def observe(operator: int, operation: Operation, memory: Memory) -> None:
+        capture(operator, operation, memory)
+        if time.monotonic() > until:
+            raise _TimeUpError
+
+    try:
+        return inference.run_batch(inputs, observe)
+    except _TimeUpError:
+        return {}
 
 
 def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tflite_writer import GraphWriter, schema
 
+import deploy
 from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
@@ -32,7 +34,7 @@ def compared(content: bytes) -> tuple[OperatorResult, ...]:
     assert all(operator.on_npu for operator in compiled.model.operators)
     inference, capture = NpuInference(compiled.model, NPU), LayerCapture(model, compiled.debug)
     inputs = stacked(random_inputs(model, 2).samples)
-    results = walk(model, capture, inputs, inference.run_batch(inputs, capture))
+    results = walk(model, capture, inputs, inference.run_batch(inputs, capture)).results
     return with_miscompilations(results, model, operations_of(inference.programs(), compiled.debug))
 
 
@@ -178,3 +180,9 @@ def operations_of_reduction(code: str, axes: Sequence[int]) -> Sequence[Any]:
     model = tflite.load(Network().reduce(code, axes, keep=False).done(), source="network")
     compiled = VELA.compile(model, compile_options(NPU))
     return operations_of(NpuInference(compiled.model, NPU).programs(), compiled.debug)[0]
+
+
+def test_the_page_about_them_has_every_one() -> None:
+    page = (Path(deploy.__file__).parent.parent / "docs" / "how-to" / "miscompiled.md").read_text(encoding="utf-8")
+    for known in KNOWN:
+        assert f"| `{known.name}` |" in page
