@@ -50,8 +50,8 @@ def ruled(
         check: of the operators.
         operators: its results, as far as they are at hand.
         accept_model_difference: whether a target may differ from the NPU model within the tolerance.
-        unwritten: outputs that nothing in the compiled model writes, one sentence each: what was compared there, was
-            in memory by chance.
+        unwritten: outputs that nothing in the compiled model writes, one sentence each: what was compared there
+            was in memory by chance.
     """
     failures, accepted = [*unwritten], list[str]()
     if not opinion.passed:
