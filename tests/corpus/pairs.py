@@ -42,9 +42,9 @@ class Row:
         network: name.
         npu: ``U55-128`` and so on.
         memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
-        status: ``exact`` (equals one of the oracles), ``explained`` (it does not, but all operators that differ have
-            known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela leaves all of it on the CPU), ``uncompiled`` (Vela refuses the
-            network), ``no oracle`` or ``error``.
+        status: ``exact`` (equals an oracle), ``explained`` (it does not, but all operators that differ have
+            known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela
+            leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
