@@ -84,7 +84,6 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.advice import MOST_HINTS
     from deploy.reporting.text.build import print_build
-    from deploy.reporting.text.verification import print_verification
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
     from deploy.zoo import model_source
@@ -139,14 +138,12 @@ def compile_(
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
+    record = checking.finish()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:
         console = stdout()
         print_build(opened, console, every_operator=verbose, most_hints=None if verbose else MOST_HINTS)
-    record = checking.finish()
-    if not quiet:
-        print_verification(record, console)
         if report is not None:
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")

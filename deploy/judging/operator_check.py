@@ -28,3 +28,18 @@ class OperatorCheck(Document):
     left_out: tuple[str, ...] = ()
     source: Literal["this run", "compile", "none"] = "none"
     sha256: str = ""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What people should know of it; nothing where nothing was checked or left out."""
+        left = tuple(f"not compared: {sentence}" for sentence in self.left_out)
+        if self.source == "none":
+            return left
+        known = self.differing - self.unexplained
+        found = ["all equal" if not self.differing and not self.unexplained else ""]
+        found += [f"{known} differ by a known cause" if known > 0 else ""]
+        found += [f"{self.unexplained} fail" if self.unexplained else ""]
+        when = ", when the build was compiled" if self.source == "compile" else ""
+        inputs = f"{self.inputs} input{'' if self.inputs == 1 else 's'}"
+        said = ", ".join(filter(None, found))
+        return (f"{self.operators} compared, each on the NPU's own values, {inputs}{when}: {said}", *left)

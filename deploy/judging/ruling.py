@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import Opinion
-from deploy.judging.target_comparison import OutputOfTarget, TargetComparison
+from deploy.judging.target_comparison import TargetComparison
 
 ACCEPT = "--accept-model-difference"
 """The option that lets a target pass that differs from the NPU model within the tolerance of the reference."""
@@ -50,15 +50,15 @@ def ruled(
         check: of the operators.
         operators: its results, as far as they are at hand.
         accept_model_difference: whether a target may differ from the NPU model within the tolerance.
-        unwritten: outputs that nothing in the compiled model writes, one sentence each: what is compared there was
-            in memory by chance.
+        unwritten: outputs that nothing in the compiled model writes, one sentence each: what was compared there
+            was in memory by chance.
     """
     failures, accepted = [*unwritten], list[str]()
     if not opinion.passed:
         failures.append(opinion.reason)
     differing = comparison.differing if comparison is not None else ()
     if differing:
-        said = ", ".join(_differs(output) for output in differing)
+        said = "; ".join(output.sentence for output in differing)
         if opinion.passed and accept_model_difference:
             accepted.append(f"the target differs from the NPU model: {said}")
         elif opinion.passed:
@@ -76,15 +76,6 @@ def ruled(
 def _kept(opinion: Opinion) -> str:
     worst = max((output.max_lsb or 0.0 for output in opinion.deciding.outputs), default=0.0)
     return f"the target keeps to the reference within {worst:g} LSB"
-
-
-def _differs(output: OutputOfTarget) -> str:
-    said = f"{output.name} in {output.mismatches} of {output.elements} elements"
-    if output.first is None:
-        return said
-    first = output.first
-    where = f"{list(first.position)} of input {first.input}"
-    return f"{said}, first at {where}: target {first.target:g}, NPU model {first.model:g}"
 
 
 def _operators(check: OperatorCheck, operators: Sequence[OperatorResult]) -> str:

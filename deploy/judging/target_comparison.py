@@ -66,6 +66,17 @@ class OutputOfTarget(Document):
     cpu_operators: tuple[str, ...] = ()
     agrees: bool
 
+    @property
+    def sentence(self) -> str:
+        """How it differs, for people."""
+        said = f"{self.name}: {self.mismatches} of {self.elements} elements differ from the NPU model's"
+        if self.first is not None:
+            where = f"{list(self.first.position)} of input {self.first.input}"
+            said += f", first at {where}: target {self.first.target:g}, NPU model {self.first.model:g}"
+        if self.cpu_operators:
+            said += f"; the firmware's CPU may round otherwise in {', '.join(self.cpu_operators)}"
+        return said
+
 
 class TargetComparison(Document):
     """A target against the NPU model.
@@ -77,6 +88,16 @@ class TargetComparison(Document):
 
     outputs: tuple[OutputOfTarget, ...] = ()
     left_out: str = ""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What people should know of it."""
+        if self.left_out:
+            return (f"not compared with the NPU model: {self.left_out}",)
+        if not any(output.mismatches for output in self.outputs):
+            elements = sum(output.elements for output in self.outputs)
+            return (f"all {elements} output elements equal the NPU model's",)
+        return tuple(output.sentence for output in self.outputs if output.mismatches)
 
     @property
     def differing(self) -> tuple[OutputOfTarget, ...]:

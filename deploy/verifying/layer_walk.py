@@ -26,7 +26,7 @@ from deploy.judging.differences import distances
 from deploy.judging.known_differences import Evidence, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import InnerTensors
-from deploy.judging.samples import Stacked, unstacked
+from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model
 from deploy.verifying.group_kernels import GroupKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
@@ -49,12 +49,14 @@ class Walk:
         results: one an output of every operator that was compared, in the model's order.
         compared: positions of the operators that these answer for, absorbed ones among them.
         left_out: what was not compared, and why: one sentence a reason.
+        expected: what the reference says about these inputs, outputs by name; empty where it cannot run the model.
     """
 
     inputs: int
     results: tuple[OperatorResult, ...]
     compared: frozenset[int]
     left_out: tuple[str, ...]
+    expected: tuple[Sample, ...] = ()
 
 
 def walk(
@@ -103,7 +105,8 @@ def walk(
                 result = _judged(result, source, group, index, kernels, known, expected[index], capture)
             results.append(result)
     sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
-    return Walk(batch, tuple(results), frozenset(compared), sentences)
+    reference = () if whole is None else whole.expected
+    return Walk(batch, tuple(results), frozenset(compared), sentences, reference)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -120,11 +123,13 @@ class _Whole:
         inputs: how many inputs were run.
         same: tensors with the same values on both sides.
         other: what the reference has, of tensors where it has something else.
+        expected: its outputs by name, an input each.
     """
 
     inputs: int
     same: frozenset[int]
     other: Values
+    expected: tuple[Sample, ...]
 
     def behind(self, group: Group, known: Values) -> dict[int, NDArray[Any]] | None:
         """What a group must compute; None where it starts from something else, or the reference kept nothing."""
@@ -142,12 +147,13 @@ def _whole_reference(source: Model, inputs: Stacked, known: Values, until: float
         if not kernels.are_reference:
             return None
         other: dict[int, dict[int, NDArray[Any]]] = {}
+        expected: list[Sample] = []
         lost: set[int] = set()
         done = 0
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
             if time.monotonic() > until:
                 break
-            kernels.run(sample)
+            expected.append(kernels.run(sample))
             for index, array in known.items():
                 theirs = kernels.tensor(index)
                 if theirs is None or theirs.size != array[done].size:
@@ -164,7 +170,7 @@ def _whole_reference(source: Model, inputs: Stacked, known: Values, until: float
             whole[index][i] = array
     differing = set(whole) | lost
     kept = {index: array for index, array in whole.items() if index not in lost}
-    return _Whole(done, frozenset(known) - differing, kept)
+    return _Whole(done, frozenset(known) - differing, kept, tuple(expected))
 
 
 def _differing(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.samples import Sample, Stacked, stacked
+from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.judging.verification_record import SKIPPED, record_of
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
@@ -40,10 +40,14 @@ class CheckedOperators:
     Attributes:
         check: its figures, for documents; ``unexplained`` decides.
         results: one an output of every operator that was compared, in the model's order.
+        answers: what the NPU model answered to the check's inputs, outputs by name; empty where it was not run.
+        expected: what LiteRT's reference kernels say about them; empty where they cannot run the whole model.
     """
 
     check: OperatorCheck
     results: tuple[OperatorResult, ...]
+    answers: tuple[Sample, ...] = ()
+    expected: tuple[Sample, ...] = ()
 
     @property
     def differing(self) -> tuple[OperatorResult, ...]:
@@ -90,11 +94,12 @@ def check_operators(
     outputs = _outputs(inference, part, capture, until=now + limit * _RUN_SHARE)
     found = walk(models.source, capture, part, outputs, until=now + limit)
     results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
-    return CheckedOperators(_counted(build, found, results), results)
+    answers = tuple(unstacked(outputs, len(samples[:MOST_INPUTS]))) if outputs else ()
+    return CheckedOperators(_counted(build, found, results), results, answers, found.expected)
 
 
 def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
-    """The check that ``compile`` made of this very build, or its user did not want; None where there is neither.
+    """The check that ``compile`` made of this very build, or that its user did not want; None where it has none.
 
     A check that ``compile`` could not make (it had no time, or its kernels ended it) can be made now.
     """

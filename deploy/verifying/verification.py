@@ -78,7 +78,15 @@ class Verification:
         session = self._session(models.compiled)
         on_progress(0, len(samples))
         start = time.monotonic()
-        for sample, answer in zip(samples, session.answers(samples), strict=True):
+        checked = check_operators(self._build, models, samples[:MOST_INPUTS], inference=session.inference)
+        if checked.check.source == "none" and self._options.layers:
+            raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
+        # What the check has run already is not run again.
+        done = len(checked.answers)
+        judge.expect(samples[:done], checked.expected)
+        judgement.answers += checked.answers
+        on_progress(done, len(samples))
+        for sample, answer in zip(samples[done:], session.answers(samples[done:]), strict=True):
             judge.expect([sample])
             judgement.answers.append(answer.outputs)
             on_progress(len(judgement.answers), len(samples))
@@ -87,7 +95,7 @@ class Verification:
             database = debug_database(self._build)
             write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
         opinion = judgement.opinion(judge)
-        checked, explanations = self._checked(models, session.inference, samples, opinion)
+        checked, explanations = self._explained(models, session.inference, samples, opinion, checked)
         return judgement.verdict(
             opinion,
             self._origin,
@@ -118,16 +126,21 @@ class Verification:
         """The document for a verification that ended without a complete answer."""
         return self._judgement.failed(error, self._origin)
 
-    def _checked(
-        self, models: Models, inference: NpuInference, samples: Sequence[Sample], opinion: Opinion
+    def _explained(
+        self,
+        models: Models,
+        inference: NpuInference,
+        samples: Sequence[Sample],
+        opinion: Opinion,
+        checked: CheckedOperators,
     ) -> tuple[CheckedOperators, tuple[str, ...]]:
-        """The operators, on inputs with differing outputs first, and why outputs differ."""
+        """The check of the operators, made on inputs with differing outputs as well, and why outputs differ."""
         opinions = (opinion.deciding, *opinion.others)
         differing = sorted({i for other in opinions for output in other.outputs for i in output.mismatched_inputs})
-        order = dict.fromkeys((*differing, *range(min(len(samples), MOST_INPUTS))))
-        found = check_operators(self._build, models, [samples[i] for i in order], inference=inference)
-        if found.check.source == "none":
-            if self._options.layers:
-                raise BadInputError(found.check.left_out[0], hints=["run `deploy compile` again"])
-            return found, found.check.left_out if differing else ()
-        return found, summarise(found.results) if differing or found.check.unexplained else ()
+        if checked.check.source == "none":
+            return checked, checked.check.left_out if differing else ()
+        further = [samples[i] for i in differing if i >= len(checked.answers)]
+        if further and len(further) == len(differing):
+            again = check_operators(self._build, models, further, inference=inference)
+            checked = again if again.check.unexplained >= checked.check.unexplained else checked
+        return checked, summarise(checked.results) if differing or checked.check.unexplained else ()

@@ -53,7 +53,7 @@ def test_such_a_target_is_accepted_by_an_option_and_the_difference_is_recorded()
     assert ruling.passed
     assert ACCEPT in ruling.reason
     [accepted] = ruling.accepted
-    assert "differs from the NPU model: y in 3 of 10 elements" in accepted
+    assert "differs from the NPU model: y: 3 of 10 elements" in accepted
 
 
 def test_the_option_accepts_nothing_beyond_the_tolerance_and_no_operator() -> None:

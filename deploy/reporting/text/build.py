@@ -12,6 +12,7 @@ from deploy.build_folder import (
     OperatorRecord,
     TensorRecord,
 )
+from deploy.judging.verification_record import record_of
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
@@ -74,6 +75,10 @@ def print_build(
     for warning in document.warnings:
         if warning not in said:
             console.print(f"note: {warning}")
+    record = record_of(build)
+    if record is not None:
+        for sentence in (*record.check.sentences, *record.faults):
+            console.print(f"operators: {sentence}")
 
 
 def build_json(build: BuildFolder) -> str:

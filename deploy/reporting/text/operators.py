@@ -31,16 +31,26 @@ def print_operators(operators: Sequence[OperatorResult], console: Console) -> No
             str(result.elements),
             str(result.mismatches),
             f"{result.max_lsb:g}",
-            "" if result.mismatches == 0 else "known" if result.cause else "UNKNOWN",
+            _cause(result),
         )
     console.print(table)
-    first = next((result for result in operators if result.mismatches), None)
+    first = next((result for result in operators if result.mismatches and not result.explained), None)
+    first = first or next((result for result in operators if result.mismatches), None)
     if first is not None:
         _print_difference(first, console)
 
 
+def _cause(result: OperatorResult) -> str:
+    if result.miscompiled is not None:
+        return "MISCOMPILED"
+    if result.mismatches == 0:
+        return ""
+    return "known" if result.cause else "UNKNOWN"
+
+
 def _print_difference(result: OperatorResult, console: Console) -> None:
-    console.print(f"First operator that differs: {result.index} {result.type}, output {result.name}")
+    known = "" if result.explained else ", without a known cause"
+    console.print(f"First operator that differs: {result.index} {result.type}, output {result.name}{known}")
     if result.first is not None:
         console.print(
             f"  input {result.first.input}, element {list(result.first.position)}: "

@@ -34,6 +34,10 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    for sentence in verdict.target_comparison.sentences if verdict.target_comparison else ():
+        console.print(f"NPU model: {sentence}")
+    for sentence in verdict.operator_check.sentences:
+        console.print(f"operators: {sentence}")
     print_operators(verdict.operators, console)
     for sentence in verdict.explanations:
         console.print(f"explanation: {sentence}")
