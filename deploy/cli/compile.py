@@ -129,7 +129,7 @@ def compile_(
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
-    compiler = Compiler(run)
+    compiler = Compiler(checking.timing(run))
     try:
         opened = api.write_build(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
     except DoesNotFitError as error:

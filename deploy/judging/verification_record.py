@@ -28,6 +28,7 @@ class VerificationRecord(Document):
         operators: those that differ from the reference kernels, or that Vela miscompiled.
         unwritten: what is known of outputs that nothing in the compiled model writes, one sentence each.
         input_source: where the inputs come from.
+        in_time: whether nothing was left out because the time was up.
         seconds: how long it took.
         limit_s: how long it was allowed to take.
     """
@@ -38,6 +39,7 @@ class VerificationRecord(Document):
     operators: tuple[OperatorResult, ...] = ()
     unwritten: tuple[str, ...] = ()
     input_source: str = ""
+    in_time: bool = True
     seconds: float = 0.0
     limit_s: float = 0.0
 

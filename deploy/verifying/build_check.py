@@ -25,7 +25,7 @@ _MACS_OF_MANY = 50e6
 
 _ENOUGH_S, _SHARE = 0.5, 0.4
 
-_GRACE = 0.2
+_GRACE = 0.1
 """Part of the time that is kept for the operator under way, and the record, once nothing more is begun."""
 
 
@@ -101,6 +101,7 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         check=check,
         operators=checked.differing,
         unwritten=unwritten_outputs(models.compiled),
+        in_time=checked.in_time,
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),
         limit_s=round(until - began, 3),
