@@ -27,8 +27,8 @@ from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 
 _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
-"""About what the reference kernels take, for any network and by its size (measured), and the part of a limited time
-that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
+"""About what the reference kernels take, for any network and by its size (measured), and the part of a limited
+time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
 
 MOST_INPUTS = 4
 """How many inputs operators are compared on; further ones are left out."""
