@@ -15,7 +15,6 @@ import deploy
 from deploy.errors import BadInputError
 from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
 from deploy.tflite import read
-from deploy.verifying import build_check
 from deploy.verifying.build_check import BuildCheck
 
 
@@ -77,14 +76,13 @@ def test_a_run_says_what_compile_checked_or_that_nobody_wanted_it_checked(built:
 
 
 @pytest.mark.usefixtures("in_folder")
-def test_a_model_that_vela_miscompiles_raises_an_error_that_has_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_vela_miscompiles_raises_an_error_that_has_the_build() -> None:
     writer = GraphWriter()
     x, y = writer.tensor("x", [1, 8, 8, 4], "int8", 0.05), writer.tensor("y", [1, 4], "int8", 2.0)
     axes = writer.tensor("axes", [2], "int32", data=np.int32([1, 2]))
     writer.operator("SUM", [x, axes], [y], schema.ReducerOptionsT())
     Path("sum.tflite").write_bytes(writer.finish({"x": x}, {"y": y}))
-    monkeypatch.setattr(build_check, "time_for", lambda _vela_s: 60.0)
-    with pytest.raises(MiscompiledError, match="SUM .* is miscompiled") as caught:
+    with pytest.raises(MiscompiledError, match=r"SUM .* is miscompiled") as caught:
         deploy.compile("sum.tflite")
     assert caught.value.exit_status == 1
     assert deploy.open_build("build/sum-u55-128").document == caught.value.build.document

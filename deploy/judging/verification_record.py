@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 import deploy
@@ -82,14 +84,20 @@ def record_of(build: BuildFolder) -> VerificationRecord | None:
     return record if same and record.check.sha256 == build.document.compiled_sha256 else None
 
 
-def not_checked(build: BuildFolder, why: str) -> VerificationRecord:
-    """The record of a build whose operators were not checked.
+def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResult] = ()) -> VerificationRecord:
+    """The record of a build whose operators were not compared.
+
+    Args:
+        build: whose they are.
+        why: one sentence.
+        miscompiled: operators that are known to be wrong without a comparison.
 
     Raises:
         BadInputError: its compiled model is damaged.
     """
-    check = OperatorCheck(left_out=(why,), sha256=build.document.compiled_sha256)
-    return VerificationRecord(check=check, unwritten=unwritten_outputs(build.compiled_model))
+    check = OperatorCheck(left_out=(why,), unexplained=len(miscompiled), sha256=build.document.compiled_sha256)
+    unwritten = unwritten_outputs(build.compiled_model)
+    return VerificationRecord(check=check, operators=tuple(miscompiled), unwritten=unwritten)
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:

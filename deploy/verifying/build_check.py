@@ -12,12 +12,15 @@ import ai_edge_litert.interpreter  # noqa: F401 - before the fork
 
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
 from deploy.processes.forked import ForkedCall
 from deploy.tflite import Model
 from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
+from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import MOST_INPUTS, check_operators
 
 _MACS_OF_MANY = 50e6
@@ -70,7 +73,7 @@ class BuildCheck:
             why = f"the time of {self._seconds:.1f} s was up before the first operators had been compared"
         else:
             why = f"the kernels ended the check of operators ({name})" if name else why
-        return record_of(self._build) or keep_record(self._build, not_checked(self._build, why))
+        return record_of(self._build) or keep_record(self._build, _not_compared(self._build, why))
 
     def kill(self) -> None:
         """End it where it still runs."""
@@ -93,7 +96,7 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         inputs = _inputs(build, models.compiled)
         checked = check_operators(build, models, inputs.samples, limit_s=until - began)
     except DeployError as error:
-        return not_checked(build, error.message)
+        return _not_compared(build, error.message)
     check = checked.check
     if check.source == "this run":
         check = check.model_copy(update={"source": "compile"})
@@ -106,6 +109,16 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         seconds=round(time.monotonic() - began, 3),
         limit_s=round(until - began, 3),
     )
+
+
+def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
+    """What is known without a comparison: the command stream alone tells most miscompilations."""
+    try:
+        programs = NpuInference(build.compiled_model, npu_named(build.document.npu)).programs()
+        operations = operations_of(programs, build.debug)
+        return not_checked(build, why, with_miscompilations((), build.source_model, operations))
+    except DeployError:
+        return not_checked(build, why)
 
 
 def _inputs(build: BuildFolder, compiled: Model) -> InputSet:

@@ -105,8 +105,8 @@ def check_operators(
 def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
     """The check that ``compile`` made of this very build, or that its user did not want; None where it has none.
 
-    A check that ``compile`` could not make, or not to its end (it had no time, or kernels ended it), can be made now,
-    unless it has found a fault.
+    A check that ``compile`` could not make, or not to its end (it had no time, or kernels ended it), can be made
+    now, unless it has found a fault.
     """
     record = record_of(build)
     if record is None:
