@@ -23,22 +23,20 @@ from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import MOST_INPUTS, check_operators
 
-_MACS_OF_MANY = 50e6
-"""Up to so many multiply-accumulates an inference, four inputs take little more time than one."""
+_MOST_MACS = 50e6
+"""Multiply-accumulates of all inputs together: of a large network one input is run."""
 
-_ENOUGH_S, _SHARE = 0.5, 0.4
-
-_GRACE = 0.1
-"""Part of the time that is kept for the operator under way, and the record, once nothing more is begun."""
+_ENOUGH_S, _SHARE, _MOST = 0.5, 0.4, 0.85
+"""Seconds that suffice for a small network (measured); parts of Vela's time: for a large network, and at most."""
 
 
 def time_for(vela_s: float) -> float:
-    """Seconds that the check of a build may take, of which Vela took ``vela_s``: never more than that.
+    """Seconds after which the check of a build begins nothing more, where Vela took ``vela_s`` for it.
 
-    A small network is checked in half a second and less (measured); a large one gets a part of Vela's time, so
-    that ``compile`` does not take twice as long for it.
+    The rest of Vela's time is for what is under way then: it never takes longer than Vela. A large network gets a
+    smaller part, so that ``compile`` does not take twice as long for it.
     """
-    return min(vela_s, max(_ENOUGH_S, _SHARE * vela_s))
+    return min(_MOST * vela_s, max(_ENOUGH_S, _SHARE * vela_s))
 
 
 class BuildCheck:
@@ -50,12 +48,11 @@ class BuildCheck:
     """
 
     def __init__(self, build: BuildFolder, vela_s: float) -> None:
-        seconds = time_for(vela_s)
-        self._build, self._seconds = build, seconds
+        self._build, self._seconds = build, vela_s
         (build.path / VERIFICATION_DOCUMENT).unlink(missing_ok=True)
-        self._until = time.monotonic() + seconds
-        begun_until = self._until - _GRACE * seconds
-        self._child = ForkedCall(lambda: keep_record(build, check_build(build, begun_until)))
+        now = time.monotonic()
+        self._until, until = now + vela_s, now + time_for(vela_s)
+        self._child = ForkedCall(lambda: keep_record(build, check_build(build, until)))
 
     def finish(self) -> VerificationRecord:
         """Wait for its end.
@@ -123,4 +120,5 @@ def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
 
 def _inputs(build: BuildFolder, compiled: Model) -> InputSet:
     macs = build.document.figure("macs")
-    return random_inputs(compiled, MOST_INPUTS if macs is not None and macs.value <= _MACS_OF_MANY else 1)
+    fitting = int(_MOST_MACS / max(macs.value if macs is not None else 0.0, 1.0))
+    return random_inputs(compiled, max(1, min(fitting, MOST_INPUTS)))

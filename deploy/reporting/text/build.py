@@ -82,7 +82,7 @@ def print_build(
 
 
 def build_json(build: BuildFolder) -> str:
-    """A build as JSON: ``compile.json``, with the advice under ``advice`` where there is any.
+    """A build as JSON: ``compile.json``, with ``advice`` and ``verification`` beside, where there are any.
 
     Raises:
         BadInputError: the advice is damaged.
@@ -91,6 +91,9 @@ def build_json(build: BuildFolder) -> str:
     advice = read_advice(build)
     if advice is not None:
         document["advice"] = advice.model_dump(mode="json")
+    record = record_of(build)
+    if record is not None:
+        document["verification"] = record.model_dump(mode="json")
     return printable_json(json.dumps(document, indent=2))
 
 
