@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -107,3 +108,12 @@ def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, P
     check = check_build(build, time.monotonic() + SECONDS).check
     assert check.source == "none"
     assert "U85-256 has no functional model" in check.left_out[0]
+
+
+def test_missing_kernels_are_said_and_what_the_commands_tell_is_told_all_the_same(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    record = check_build(build, time.monotonic() + SECONDS)
+    assert (record.check.source, record.faults) == ("none", ())
+    assert "need ai-edge-litert" in record.check.left_out[0]
