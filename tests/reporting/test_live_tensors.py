@@ -10,9 +10,8 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
-from deploy.reporting.data.collecting import collect
-from deploy.reporting.data.live_tensors import memory_maps
-from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
+from deploy.reporting.data.memory_map import LiveTensor, MemoryMap, memory_maps
+from deploy.reporting.data.report import collect
 from deploy.tflite.npu_operators import npu_operators
 
 

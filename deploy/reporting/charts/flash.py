@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.reporting.charts.compared import bars_of_builds, listed
 from deploy.reporting.charts.vega import (
     BAR,
     Chart,
     bars,
+    bars_of_builds,
     bars_with_shares,
     bytes_axis,
     category,
     coloured,
     costliest,
     document,
+    listed,
     operators,
     quantity,
     told,

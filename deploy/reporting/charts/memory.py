@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deploy.figures import format_bytes
-from deploy.reporting.charts.compared import build_colour
-from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, at, bytes_axis, coloured, document, quantity
+from deploy.reporting.charts.vega import (
+    TEXT,
+    TOLD,
+    Chart,
+    Spec,
+    at,
+    build_colour,
+    bytes_axis,
+    coloured,
+    document,
+    quantity,
+)
 from deploy.reporting.data.memory_map import MemoryMap
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.reporting.charts.compared import bars_of_builds, listed
-from deploy.reporting.charts.vega import Chart, at, bars, bytes_axis, category, coloured, document, quantity
+from deploy.reporting.charts.vega import (
+    Chart,
+    at,
+    bars,
+    bars_of_builds,
+    bytes_axis,
+    category,
+    coloured,
+    document,
+    listed,
+    quantity,
+)
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
 

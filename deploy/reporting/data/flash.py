@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.reporting.data.names import short_name, shown
-from deploy.reporting.data.operators import NamedOperator
-from deploy.reporting.data.schedule import OperatorSchedule
+from deploy.reporting.data.operators import NamedOperator, OperatorSchedule
 from deploy.tflite import Model
 from deploy.tflite.npu_operators import npu_operators
 

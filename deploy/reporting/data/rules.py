@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from deploy.errors import BadInputError
 from deploy.figures import SHARE, title_of
-from deploy.reporting.data.build_figures import ACCURACY
+from deploy.reporting.data.build_documents import ACCURACY
 from deploy.reporting.data.comparing import direction
 from deploy.reporting.documents import Comparison, FigureRow, RuleOutcome
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.reporting.data import difference_words
+from deploy.reporting.data.comparing import matched_operators
 from deploy.reporting.data.memory_map import MemoryMap
-from deploy.reporting.data.operator_changes import matched_operators
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.documents import ComparedBuild, Comparison, FigureRow

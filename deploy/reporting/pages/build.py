@@ -8,14 +8,13 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
+from deploy.reporting.charts.cycles import LIMIT_COLOURS
 from deploy.reporting.charts.gallery import BUILD
 from deploy.reporting.charts.library import javascript
-from deploy.reporting.charts.limits import LIMIT_COLOURS
 from deploy.reporting.charts.outputs import MOST_OUTPUTS
 from deploy.reporting.data.advice_rows import hint_row
-from deploy.reporting.data.build_figures import ACCURACY, MEASURED_ON_TARGET
-from deploy.reporting.data.collecting import collect, collect_compilation
-from deploy.reporting.data.report import Report
+from deploy.reporting.data.build_documents import ACCURACY, MEASURED_ON_TARGET
+from deploy.reporting.data.report import Report, collect, collect_compilation
 from deploy.reporting.pages.page import page, template
 
 REPORT_FILE = "report.html"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.reporting.charts.compared import BUILD_COLOURS
 from deploy.reporting.charts.gallery import COMPARISON
 from deploy.reporting.charts.library import javascript
+from deploy.reporting.charts.vega import BUILD_COLOURS
 from deploy.reporting.data import difference_words
-from deploy.reporting.data.build_figures import ACCURACY
+from deploy.reporting.data.build_documents import ACCURACY
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import side_by_side
 from deploy.reporting.documents import Comparison
