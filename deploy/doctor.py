@@ -26,7 +26,6 @@ class Finding:
     """One thing looked for.
 
     Attributes:
-        name: of the thing.
         state: ``optional`` means missing, but the main job runs without it; ``untried`` that it may do otherwise
             than where it was tested.
         detail: version and place, or what is wrong.

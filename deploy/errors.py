@@ -21,12 +21,7 @@ class ExitStatus(IntEnum):
 
 
 class DeployError(Exception):
-    """Root of all errors that ``deploy`` reports to its user.
-
-    Args:
-        message: what is wrong, naming the file or option concerned.
-        hints: things to try, one sentence each, printed below the message.
-    """
+    """Root of all errors that ``deploy`` reports to its user."""
 
     exit_status: ExitStatus = ExitStatus.TARGET_FAILED
 

@@ -136,9 +136,6 @@ def private_folder(purpose: str) -> Iterator[Path]:
     Nothing can remove it when this process is killed outright; the next one that makes such a folder does. A
     locked file in it says that it is in use: the lock goes with the process that holds it, whatever ends that.
 
-    Args:
-        purpose: part of its name.
-
     Raises:
         BadInputError: the system's temporary folder is full or cannot be written.
     """

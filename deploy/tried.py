@@ -10,14 +10,7 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class Together:
-    """Versions with which every test passed, to two numbers: ``3.11``.
-
-    Attributes:
-        system: where that was.
-        python: version of Python.
-        numpy: version of NumPy.
-        qemu: version of QEMU.
-    """
+    """Versions with which every test passed, to two numbers: ``3.11``."""
 
     system: str
     python: str

@@ -20,13 +20,7 @@ from deploy.tflite.float_operators import float_operators
 
 
 class DoesNotFitError(BadInputError):
-    """A model that takes more SRAM than there is.
-
-    Args:
-        message: as always.
-        taken: bytes of SRAM that it takes.
-        hints: as always.
-    """
+    """A model that takes more SRAM than there is."""
 
     def __init__(self, message: str, *, taken: int, hints: Sequence[str] = ()) -> None:
         super().__init__(message, hints=hints)
@@ -35,10 +29,6 @@ class DoesNotFitError(BadInputError):
 
 def check_model(model: Model, source: str) -> tuple[str, ...]:
     """Check that a TFLite model is one to compile.
-
-    Args:
-        model: as read.
-        source: names it in errors.
 
     Returns:
         Warnings, one sentence each.

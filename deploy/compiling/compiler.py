@@ -20,14 +20,7 @@ from deploy.tflite import Model, load
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """What Vela made of a model; each part is read when it is first asked for.
-
-    Attributes:
-        source: the model that was compiled.
-        options: what it was compiled for.
-        output: what Vela wrote.
-        name: of the source, in errors.
-    """
+    """What Vela made of a model; each part is read when it is first asked for."""
 
     source: Model
     options: CompileOptions

@@ -32,11 +32,9 @@ class VelaOutput:
     """What Vela wrote.
 
     Attributes:
-        model: the TFLite file with ``ethos-u`` operators.
         summary: the summary CSV's row.
         per_layer: text of the per-layer CSV.
         debug: text of the debug database.
-        log: standard output and error.
         files: name -> content of its reports and its log, to keep beside the model.
     """
 

@@ -18,12 +18,7 @@ _SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."
 
 @dataclass(frozen=True)
 class VelaConfig:
-    """The sections of ``Arm/vela.ini``, inheritance resolved.
-
-    Attributes:
-        systems: name -> options of a ``System_Config`` section.
-        memories: name -> options of a ``Memory_Mode`` section.
-    """
+    """The sections of ``Arm/vela.ini``, inheritance resolved."""
 
     systems: dict[str, dict[str, str]]
     memories: dict[str, dict[str, str]]
@@ -88,11 +83,6 @@ def _sections(parser: configparser.ConfigParser, prefix: str) -> dict[str, dict[
 
 def check_combination(npu: Npu, system: str, memory: str) -> None:
     """Check names and combination before Vela runs; Vela's own refusals are tracebacks.
-
-    Args:
-        npu: the NPU.
-        system: ``--system-config``.
-        memory: ``--memory-mode``.
 
     Raises:
         BadInputError: a name does not exist or belongs to another NPU, or the arena would be read-only.

@@ -17,11 +17,7 @@ _GDB_XPSR = 25
 
 
 class Cpu:
-    """A CPU that stands still at first.
-
-    Args:
-        gdb: the connection.
-    """
+    """A CPU that stands still at first."""
 
     def __init__(self, gdb: GdbConnection) -> None:
         self.gdb = gdb

@@ -33,12 +33,7 @@ class StopRequest(Exception):  # noqa: N818 - a request, not an error
 
 @dataclass(frozen=True)
 class Ending:
-    """How a simulation ended.
-
-    Attributes:
-        reason: why.
-        status: exit status of the simulator.
-    """
+    """How a simulation ended."""
 
     reason: EndReason
     status: int = 0

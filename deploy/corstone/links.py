@@ -23,12 +23,7 @@ def launcher_name(family: str) -> str:
 
 
 def launcher_text(family: str, python: str) -> str:
-    """A launcher: a shell script, so that it works wherever it is copied to.
-
-    Args:
-        family: ``U55`` or ``U65``.
-        python: the interpreter that this package is installed for.
-    """
+    """A launcher: a shell script, so that it works wherever it is copied to."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     return f'#!/bin/sh\n{_MARK}\nexec {shlex.quote(python)} -P -m deploy.corstone --npu-family {family} "$@"\n'
 

@@ -99,14 +99,12 @@ class Options:
     Attributes:
         family: the NPU family, ``U55`` or ``U65``.
         applications: ELF files to load; the first one boots.
-        values: parameters that were set, by name.
         data: raw files to load.
         dumps: memory to write out at the end.
         time_limit_s: wall-clock seconds, None for no limit.
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
-        stat: print statistics at the end.
         quiet: print only the program's output.
         show: ``version``, ``help`` or ``parameters`` when only that is asked for.
     """

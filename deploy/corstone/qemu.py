@@ -26,12 +26,7 @@ INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu
 
 @dataclass(frozen=True)
 class Qemu:
-    """An installed QEMU that can be the open Corstone-300.
-
-    Attributes:
-        path: the executable.
-        version: like ``7.2.22``.
-    """
+    """An installed QEMU that can be the open Corstone-300."""
 
     path: Path
     version: str
@@ -114,11 +109,7 @@ class Channels:
 
 @dataclass(frozen=True)
 class Semihosting:
-    """Semihosting as the parameters ask for it.
-
-    Attributes:
-        command_line: what the program sees as its command line.
-    """
+    """Semihosting as the parameters ask for it."""
 
     command_line: str
 

@@ -106,10 +106,6 @@ def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
 def npu_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
 
-    Args:
-        build: an open build folder.
-        board: that it is to run on; the default one for None.
-
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator.
         NotInstalledError: CMake or the compiler are missing.

@@ -63,16 +63,9 @@ class FirmwareNetwork:
     """A compiled network for a board, ready to be written as C.
 
     Attributes:
-        board: that it is to run on.
-        hardware: what is where on it.
-        name: of the model.
-        npu: ``U55-128`` and so on.
         memory_mode: Vela's.
         sha256: of the compiled ``.tflite``, in hex.
-        inputs: in the compiled model's order.
-        outputs: in the compiled model's order.
         operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``).
-        model: the compiled ``.tflite``.
         commands: payload of the ethos-u operator (driver actions, command stream); empty unless it is the only
             operator.
         weights: its read-only data; empty unless it is the only operator.
@@ -139,11 +132,6 @@ def read_network(
     build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None, board: Board | None = None
 ) -> FirmwareNetwork:
     """Read what firmware needs from a build folder.
-
-    Args:
-        build: an open build folder.
-        labels: class names per output.
-        board: that it is to run on; the default one for None.
 
     Raises:
         BadInputError: the compiled model has nothing for the NPU, is damaged, or does not fit the board (another

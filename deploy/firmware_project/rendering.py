@@ -78,10 +78,6 @@ _TEMPLATES = (
 def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
     """Render a whole firmware project.
 
-    Args:
-        network: what it shall run.
-        runtime: ``npu`` or ``tflm``.
-
     Returns:
         Path in the project folder -> content.
 

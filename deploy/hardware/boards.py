@@ -50,8 +50,6 @@ class NpuPort:
     """Where the CPU finds the NPU.
 
     Attributes:
-        nonsecure: address of its registers.
-        secure: the alias.
         interrupt: number of its external interrupt.
     """
 
@@ -81,8 +79,6 @@ class BoardUart:
 
     Attributes:
         kind: name of its driver, as in ``firmware/uart_KIND.c``.
-        nonsecure: address of its registers.
-        secure: the alias.
         receive_interrupt: number of the external interrupt for a byte that has come.
         clock_hz: Hz, which the baud rate is divided from.
     """
@@ -96,13 +92,7 @@ class BoardUart:
 
 @dataclass(frozen=True)
 class Region:
-    """A memory by the address that firmware uses.
-
-    Attributes:
-        memory: its name.
-        base: address.
-        size: bytes.
-    """
+    """A memory by the address that firmware uses."""
 
     memory: str
     base: int
@@ -114,9 +104,7 @@ class AllowedRange:
     """Addresses that the processor may touch, but not execute.
 
     Attributes:
-        first: address.
         last: address, inclusive.
-        kind: what is there.
         holds: the same in words.
     """
 
@@ -132,9 +120,6 @@ class Hardware:
 
     Attributes:
         platform: the board in a few words, ``MPS3, AN547``.
-        cpu: the processor.
-        memories: all of them.
-        npu: where the NPU is.
         uart: that firmware speaks on.
         code: memory for vectors, code and constants.
         data: for variables and stack.

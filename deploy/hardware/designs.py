@@ -79,7 +79,6 @@ class Design:
     """How an NPU is built, as far as the NPU model and the roofline have to know it.
 
     Attributes:
-        instruction_set: the family whose command streams it executes.
         id_word: ID register.
         address_bits: of its ports.
         port_bytes: width of an AXI port.
@@ -88,9 +87,6 @@ class Design:
         table_bytes: lookup tables, at the end of each core's SHRAM.
         ofm_ublock: unit of work: height, width, depth.
         ifm_ublock: what is read for it: height, width, depth.
-        output: rates of the output unit.
-        mac_units: waits of the MAC units.
-        roofline: what is fitted.
         memories: of the default system configuration in the default memory mode.
     """
 

@@ -57,7 +57,6 @@ class Fvp:
     """Arm's FVP of a board with an NPU of one family.
 
     Attributes:
-        board: what it models.
         npu_family: ``U55``, ``U65`` or ``U85``.
         executables: file names, the FVP before the Arm Virtual Hardware build.
         roots: folders that installers use; ``~`` stands for the home folder.

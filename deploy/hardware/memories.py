@@ -13,8 +13,6 @@ class MemoryTiming:
         name: ``SRAM``, ``DRAM`` or ``flash``.
         bytes_per_cycle: bandwidth, in NPU cycles: the port's width times the memory's clock scale.
         burst: bytes of the longest burst.
-        read_latency: cycles.
-        write_latency: cycles.
     """
 
     name: str

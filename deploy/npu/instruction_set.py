@@ -34,10 +34,7 @@ class Kind(Generic[AnyOperation]):
     What it counts and moves, an operation says itself (:class:`deploy.npu.stream.operations.Operation`).
 
     Attributes:
-        operation: the class of its operations.
-        commands: the commands that start one.
         read: called with the registers, the command and the operation's number; gives the operation.
-        execute: computes it.
         time: estimates it, called with the operation, the NPU and the memories behind it.
     """
 
@@ -53,10 +50,7 @@ class InstructionSet:
     """What a family's command streams are written in.
 
     Attributes:
-        commands: how a stream is split.
         registers: makes the registers, none of them set, of an NPU.
-        kinds: the operations.
-        stop: the command that ends a stream.
         ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
             Every other command sets a register.
     """

@@ -27,14 +27,7 @@ Observer = Callable[[Operation, Memory], None]
 
 @dataclass(frozen=True)
 class Program:
-    """A decoded command stream.
-
-    Attributes:
-        architecture: the NPU that it was decoded for.
-        operations: in execution order.
-        stopped: whether the stream ended with its stop command.
-        words: how many words were consumed.
-    """
+    """A decoded command stream."""
 
     architecture: Architecture
     operations: tuple[Operation, ...]
@@ -54,10 +47,6 @@ class Program:
 
 def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
     """Decode a command stream up to its stop command or its end.
-
-    Args:
-        stream: uint32 words.
-        architecture: the NPU that executes it.
 
     Raises:
         StreamError: malformed, or a register has a value that makes no sense.

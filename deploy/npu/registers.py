@@ -116,10 +116,6 @@ class RegisterFile:
         architecture: which NPU it is.
         memory: what the AXI ports reach.
         report: called with one line for each run that failed.
-
-    Attributes:
-        architecture: which NPU it is.
-        runs: that have ended, in order.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
 class Child:
-    """A running program; use as a context manager, which ends it and all that it started.
+    """A running program; use as a context manager, which ends it and all that it started: its ``pid`` is its group's.
 
     Args:
         command: program and arguments.
@@ -31,10 +31,6 @@ class Child:
         stderr: as ``stdin``, or ``STDOUT``.
         inherited: descriptors that it gets besides these.
         polite: whether it is told to end, to clean up after itself, should this process be killed.
-
-    Attributes:
-        pid: its process number, which is its group's, too.
-        stdin: to write to, where it was a ``PIPE``; ``stdout`` and ``stderr`` to read from.
 
     Raises:
         NotInstalledError: it cannot be started; caused by the system's error.

@@ -51,9 +51,6 @@ class Limits:
 
         From outside, for that the child need not run any code of ours: see :mod:`deploy.processes.guard`. What it
         does in the moment before is not bounded, and what it starts in that moment stays so.
-
-        Args:
-            child: its process number.
         """
         if sys.platform == "linux":
             with contextlib.suppress(ProcessLookupError, PermissionError):  # ended already; runs as another user

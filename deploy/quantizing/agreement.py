@@ -18,8 +18,6 @@ class OutputAgreement(Document):
     """One output, float model against quantized model, over all samples.
 
     Attributes:
-        name: of the output.
-        elements: elements compared.
         mae: mean absolute error.
         rmse: root mean square error.
         max_abs: largest absolute error.

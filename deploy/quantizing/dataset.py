@@ -128,10 +128,6 @@ def random_images(specs: Sequence[InputSpec], samples: int) -> Dataset:
 
     Both ends of the range occur, so that a quantized uint8 input gets scale 1/255 and zero point 0.
 
-    Args:
-        specs: the model's inputs.
-        samples: how many.
-
     Raises:
         BadInputError: an input is not float.
     """

@@ -32,7 +32,6 @@ class FloatModel:
 
     Attributes:
         source: what the user typed, for messages.
-        name: short name.
         inputs: names, shapes (batch of 1 included) and dtypes.
         outputs: names, in no particular order.
         function: takes one tensor per input in order, returns a dictionary of tensors by output name.
@@ -115,11 +114,6 @@ def import_keras() -> Any:
 
 def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     """Freeze a Keras model.
-
-    Args:
-        model: ``keras.Model`` (functional or a built sequential one).
-        source: for messages.
-        name: short name.
 
     Raises:
         BadInputError: its inputs are not defined or not of fixed shape.

@@ -39,19 +39,12 @@ class QuantizationDocument(Document):
     """What ``deploy quantize --json`` writes.
 
     Attributes:
-        schema_version: of this document.
         model: as the user named it.
         io: type of inputs and outputs.
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
-        agreement: per output.
         kernels: what ran the quantized model for it.
-        warnings: what a user should know, one sentence each.
-        inputs: of the quantized model.
-        outputs: of the quantized model.
-        sha256: of the quantized model.
-        versions: tool name -> version.
     """
 
     schema_version: int = QUANTIZE_SCHEMA_VERSION

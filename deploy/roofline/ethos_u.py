@@ -44,14 +44,7 @@ class LayerEstimate:
 
 @dataclass(frozen=True)
 class NetworkEstimate:
-    """A network on an NPU.
-
-    Attributes:
-        npu: the NPU.
-        system_config: section of ``Arm/vela.ini``.
-        memory_mode: section of ``Arm/vela.ini``.
-        layers: in execution order.
-    """
+    """A network on an NPU."""
 
     npu: Npu
     system_config: str

@@ -27,7 +27,6 @@ class Layer:
     Attributes:
         index: of the operator in the file.
         operator: TFLite's name, ``CONV_2D``.
-        name: of the output tensor.
         inputs: shapes of the inputs that are no constants.
         output: shape of the (first) output.
         window: kernel or pooling window and its stride; 1x1 without one.
@@ -69,12 +68,9 @@ class Layer:
 
 
 def layers(model: Model) -> tuple[Layer, ...]:
-    """The layers of a quantized model in execution order.
+    """The layers of a quantized model, before Vela, in execution order.
 
     QUANTIZE and DEQUANTIZE between float and integer are left out: they run on the CPU.
-
-    Args:
-        model: before Vela.
 
     Raises:
         BadInputError: the model was compiled by Vela, holds float feature maps, or an operator without an output.
@@ -133,11 +129,7 @@ def _layer(model: Model, operator: Operator, made: dict[int, int], used: Counter
 
 
 def packed_bytes(weights: Tensor) -> int:
-    """Size of weights compressed to the entropy of their values.
-
-    Args:
-        weights: int8, constant.
-    """
+    """Size of constant int8 weights compressed to the entropy of their values."""
     if weights.data is None or not weights.data.size:
         return 0
     counts = np.bincount(weights.data, minlength=256)

@@ -63,12 +63,7 @@ _NARROW_RUN = 8
 
 @dataclass(frozen=True)
 class Riding:
-    """Lookup tables that another operator applies to its output.
-
-    Attributes:
-        riders: indices of the table operators.
-        carriers: indices of the operators that apply them.
-    """
+    """Lookup tables that another operator applies to its output."""
 
     riders: frozenset[int]
     carriers: frozenset[int]
@@ -103,11 +98,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of one NPU.
-
-    Attributes:
-        design: how it is built.
-    """
+    """The terms of one NPU."""
 
     design: Design
 

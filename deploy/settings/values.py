@@ -36,12 +36,6 @@ def check_keys(given: Iterable[str], known: Iterable[str], source: str) -> None:
 def checked(declared: Declared, value: Any, source: str, folder: Path) -> Any:
     """A value as the command line would have it.
 
-    Args:
-        declared: the option.
-        value: from TOML.
-        source: names the file in errors.
-        folder: that the file lies in.
-
     Raises:
         BadInputError: it is of the wrong kind.
     """

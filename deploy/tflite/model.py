@@ -101,9 +101,6 @@ class Model:
     """The first subgraph of a ``.tflite`` file, which is the one that runs.
 
     Attributes:
-        content: the file itself.
-        tensors: all tensors, by index.
-        operators: in execution order.
         inputs: tensor indices of the graph's inputs, in the file's order.
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.

@@ -62,9 +62,6 @@ def load(content: bytes, *, source: str = "model") -> Model:
 def damage_named(source: str) -> Iterator[None]:
     """Work on what a file holds: whatever goes wrong there is the file's damage.
 
-    Args:
-        source: names the model in the error.
-
     Raises:
         BadInputError: an index, a shape or a length did not fit.
     """

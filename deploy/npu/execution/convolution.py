@@ -34,11 +34,6 @@ _WORTH_SHARING = 1 << 25
 def convolve(operation: ConvolutionOperation, workspace: Workspace, *, unpack: Unpack) -> None:
     """Execute a convolution.
 
-    Args:
-        operation: what to compute.
-        workspace: memory and decoded weights.
-        unpack: the order and the records that the instruction set packs weights and scales in.
-
     Raises:
         MemoryAccessError: a feature map or stream lies outside its region.
         WeightStreamError: the weights do not decode to what the operation needs.

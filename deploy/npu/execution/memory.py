@@ -27,10 +27,6 @@ class Memory:
         defined: turns tracking on: region number -> ranges ``(start, stop)`` that hold data at the start. Reading
             anything else before it was written is an error. Regions that are not named hold nothing.
 
-    Attributes:
-        batch: how many memories run side by side.
-        design: of the NPU.
-
     Raises:
         StreamError: a region that is no such array, or batches of different size.
     """

@@ -76,11 +76,6 @@ class WeightCache:
     def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> PreparedWeights:
         """The weights of a convolution, decoded now or earlier.
 
-        Args:
-            operation: says where the streams are and what they have to hold.
-            memory: holds them.
-            unpack: of the NPU's instruction set.
-
         Raises:
             MemoryAccessError: a stream lies outside its region.
             WeightStreamError: a stream does not decode to what the operation needs.

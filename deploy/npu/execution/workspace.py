@@ -10,12 +10,7 @@ from deploy.npu.execution.weight_cache import WeightCache
 
 @dataclass(frozen=True)
 class Workspace:
-    """Handed to every operation.
-
-    Attributes:
-        memory: regions and SHRAM.
-        weights: decoded weights.
-    """
+    """Handed to every operation."""
 
     memory: Memory
     weights: WeightCache = field(default_factory=WeightCache)

@@ -21,13 +21,7 @@ _RESERVED = 0xBC00
 
 
 class CommandSet:
-    """The commands of an instruction set.
-
-    Args:
-        one_word: commands of one word.
-        two_words: commands with a payload.
-        parameter_exists: whether a command has the bits of a parameter.
-    """
+    """The commands of an instruction set."""
 
     def __init__(
         self,

@@ -21,11 +21,7 @@ class PoolingMode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PoolingOperation(BlockOperation):
-    """A pooling.
-
-    Attributes:
-        mode: what is computed.
-    """
+    """A pooling."""
 
     mode: PoolingMode
 

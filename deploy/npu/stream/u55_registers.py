@@ -41,11 +41,7 @@ _CLIP_RANGES: dict[int, np.dtype[np.generic]] = {2: np.dtype("u1"), 3: np.dtype(
 
 
 class RegisterValues:
-    """The register values at one point of the stream.
-
-    Args:
-        design: of the NPU that executes it.
-    """
+    """The register values at one point of the stream."""
 
     def __init__(self, design: Design) -> None:
         self._design = design

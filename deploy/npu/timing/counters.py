@@ -13,12 +13,7 @@ from deploy.npu.stream.operations import Access, Operation
 
 @dataclass(frozen=True, slots=True)
 class PortTraffic:
-    """Bytes that move through each of the two AXI ports.
-
-    Attributes:
-        read: bytes read through port 0 and 1.
-        written: bytes written through port 0 and 1.
-    """
+    """Bytes that move through each of the two AXI ports, 0 and 1."""
 
     read: tuple[int, int] = (0, 0)
     written: tuple[int, int] = (0, 0)
@@ -44,13 +39,7 @@ def traffic(operation: Operation, config: int | None = None) -> PortTraffic:
 
 
 def event_counts(port_bytes: int, cycles: int, moved: PortTraffic) -> dict[int, int]:
-    """The amount that each counter grows by in one run, by event; events that are not listed do not grow.
-
-    Args:
-        port_bytes: width of an AXI port.
-        cycles: the run's estimated cycles.
-        moved: the run's traffic.
-    """
+    """The amount that each counter grows by in one run, by event; events that are not listed do not grow."""
     return {
         NpuEvent.CYCLE: cycles,
         NpuEvent.NPU_ACTIVE: cycles,

@@ -22,7 +22,6 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
-        cycles: an ESTIMATE for the operation alone, see :mod:`deploy.npu.timing.cycles`.
     """
 
     kind: str
@@ -44,12 +43,7 @@ class OperationRecord:
 
 @dataclass
 class Statistics:
-    """Counters of one execution; counts are exact, ``cycles`` is an estimate.
-
-    Attributes:
-        records: one per operation, in order.
-        stopped: whether the stream ended with NPU_OP_STOP.
-    """
+    """Counters of one execution; counts are exact, ``cycles`` is an estimate."""
 
     records: list[OperationRecord] = field(default_factory=list)
     stopped: bool = False

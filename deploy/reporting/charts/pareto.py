@@ -18,12 +18,7 @@ IS_OPTIMAL = f"datum['{OPTIMAL}'] == 'yes'"
 
 
 def pareto_points(colour: Spec, **more: Spec) -> Spec:
-    """A layer of points.
-
-    Args:
-        colour: of a point.
-        more: what else tells points apart.
-    """
+    """A layer of points."""
     return {
         "mark": {"type": "point", "size": 90, "strokeWidth": 1.5, "tooltip": TOLD},
         "encoding": {

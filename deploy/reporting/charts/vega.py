@@ -140,14 +140,7 @@ def bytes_axis(most: float) -> Spec:
 
 
 def bars_with_shares(values: Sequence[Mapping[str, Any]], bar: Spec, name: Spec, amount: Spec) -> Spec:
-    """Bars one below the other, each with the share of all that it is: key ``share`` of the values.
-
-    Args:
-        values: one a bar.
-        bar: layer with the bar's mark.
-        name: what stands beside it.
-        amount: how long it is.
-    """
+    """Bars one below the other, each with the share of all that it is: key ``share`` of the values."""
     longest = max(value[amount["field"]] for value in values)
     scale = {"domain": [0, 1.2 * longest], "nice": False}
     share = {"mark": {**TEXT, "align": "left", "dx": 4}, "encoding": {"text": {"field": "share", "format": ".1%"}}}

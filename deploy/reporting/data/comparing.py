@@ -32,11 +32,7 @@ def direction(name: str) -> Direction:
 
 
 def compare(builds: Sequence[BuildFigures]) -> Comparison:
-    """Compare builds with the first one.
-
-    Args:
-        builds: at least two.
-    """
+    """Compare builds, at least two, with the first one."""
     first = builds[0]
     names = list(dict.fromkeys(name for build in builds for name in build.figures))
     return Comparison(

@@ -38,12 +38,7 @@ class CompressedWeights(NamedOperator):
 
 @dataclass(frozen=True)
 class Flash:
-    """What the compiled model holds.
-
-    Attributes:
-        parts: of the file; they add up to its size.
-        weights: per operator; empty where Vela's database does not say.
-    """
+    """What the compiled model holds."""
 
     parts: tuple[FlashPart, ...]
     weights: tuple[CompressedWeights, ...]
@@ -55,13 +50,7 @@ class Flash:
 
 
 def flash_of(source: Model, compiled: Model, schedule: Mapping[int, OperatorSchedule]) -> Flash:
-    """Take the compiled model apart.
-
-    Args:
-        source: the model that was compiled.
-        compiled: Vela's output.
-        schedule: what Vela scheduled for each operator; without it weights and other constants are one part.
-    """
+    """Take the compiled model apart; without a schedule weights and other constants are one part."""
     on_npu = npu_operators(compiled)
     streams = {operator.payload.index for operator in on_npu}
     constants = {operator.constants.index for operator in on_npu}

@@ -20,7 +20,6 @@ class LiveTensor:
     """A tensor while it occupies memory.
 
     Attributes:
-        name: shortened.
         kind: ``feature map`` or ``weight buffer``.
         start: first step of Vela's schedule in which it is live.
         end: last such step.

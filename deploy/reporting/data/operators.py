@@ -48,10 +48,6 @@ class OperatorSchedule:
 def read_schedule(debug: DebugDatabase, memories: dict[str, str]) -> dict[int, OperatorSchedule]:
     """Read the schedule.
 
-    Args:
-        debug: Vela's debug database.
-        memories: Vela's names of memories -> the report's.
-
     Returns:
         Index of the operator in the source model -> what is scheduled for it.
     """
@@ -97,7 +93,6 @@ class OperatorRow(NamedOperator):
 
     Attributes:
         shape: of its output, ``1x56x56x24``.
-        placement: NPU or CPU.
         reason: why it stays on the CPU; None on the NPU.
         cycles: Vela's estimate; None where it gives none.
         macs: multiply-accumulates; None where Vela gives none.
@@ -126,14 +121,7 @@ class OperatorRow(NamedOperator):
 def operator_rows(
     document: CompileDocument, source: Model, schedule: Mapping[int, OperatorSchedule], macs_per_cycle: int
 ) -> tuple[OperatorRow, ...]:
-    """One row an operator of the source model, in its order.
-
-    Args:
-        document: of the build.
-        source: the model that was compiled.
-        schedule: what Vela scheduled for each operator; may be empty.
-        macs_per_cycle: MAC units of the NPU.
-    """
+    """One row an operator of the source model, in its order."""
     rows = []
     for record in document.operators:
         scheduled = schedule.get(record.index, OperatorSchedule())

@@ -91,20 +91,13 @@ class Report:
     Attributes:
         document: ``compile.json``.
         quantization: ``quantize.json``; None where the model came quantized.
-        operators: of the source model.
         from_schedule: provenance of what Vela's debug database and reports say.
         from_summary: provenance of what Vela's summary says.
         from_file: provenance of what the compiled file itself says.
-        memories: with something in them.
-        flash: what the compiled model holds.
-        traffic: per memory and purpose.
-        roofs: per memory.
-        graph: of the operators.
         missing: why a part is not there, one sentence each.
         verdicts: command -> its last verdict on this build.
         confusions: command -> per output.
         evaluation: the last one of this build; None where there is none.
-        environment: versions and hashes.
         created: when the report was written, in UTC.
         advice: what would make the model cheaper; None where nobody asked.
     """

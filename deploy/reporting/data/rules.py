@@ -47,10 +47,8 @@ class Rule:
     """A rule.
 
     Attributes:
-        text: as it was typed.
         figure: as it was typed: an alias, a figure's name, or ``accuracy``.
         amount: signed, in percent or in the figure's unit.
-        percent: whether in percent.
         suffix: ``K``, ``M`` or nothing.
     """
 

@@ -84,14 +84,7 @@ MAX_POINTS = 300
 
 @dataclass(frozen=True)
 class Roof:
-    """The roofline of one memory.
-
-    Attributes:
-        memory: ``SRAM``, ``flash`` or ``DRAM``.
-        bytes_per_cycle: its bandwidth in NPU cycles.
-        peak: MAC per cycle of the NPU.
-        points: one per operator with MACs that moves bytes there.
-    """
+    """The roofline of one memory."""
 
     memory: str
     bytes_per_cycle: float

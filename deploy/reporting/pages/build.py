@@ -34,11 +34,7 @@ _SUMMARY = (
 
 
 def write_report(build: BuildFolder, path: Path | None = None) -> Path:
-    """Write the report of a build and return where it is.
-
-    Args:
-        build: opened.
-        path: file to write; default ``report.html`` in the build folder.
+    """Write the report of a build, by default as ``report.html`` in its folder, and return where it is.
 
     Raises:
         BadInputError: the folder holds damaged files, or the report cannot be written.
@@ -51,11 +47,7 @@ def write_report(build: BuildFolder, path: Path | None = None) -> Path:
 
 
 def preload(build: BuildFolder | None = None) -> None:
-    """Make ready what a report needs, while another process is waited for: 0.25 s of work (measured).
-
-    Args:
-        build: one that is compiled already.
-    """
+    """Make ready what the report of a compiled build needs, while another process is waited for: 0.25 s (measured)."""
     with contextlib.suppress(BadInputError, NotInstalledError):  # Writing the report will say so.
         javascript()
         template(_TEMPLATE)
@@ -64,12 +56,7 @@ def preload(build: BuildFolder | None = None) -> None:
 
 
 def render(report: Report, library: str) -> str:
-    """The page.
-
-    Args:
-        report: what it shows.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     return page(
         _TEMPLATE,
         (chart for draw in BUILD for chart in draw(report)),

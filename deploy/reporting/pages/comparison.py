@@ -33,11 +33,6 @@ _TILES = ("inference_time", "total_cycles", "sram_peak", "dram_peak", "flash", "
 def write_comparison(comparison: Comparison, reports: Sequence[Report], path: Path) -> Path:
     """Write the page and return where it is.
 
-    Args:
-        comparison: with the outcome of its rules.
-        reports: of the same builds.
-        path: file to write.
-
     Raises:
         BadInputError: more builds than a page holds, or it cannot be written.
         NotInstalledError: the charting library is missing.
@@ -61,13 +56,7 @@ def check_count(builds: int) -> None:
 
 
 def render(comparison: Comparison, reports: Sequence[Report], library: str) -> str:
-    """The page.
-
-    Args:
-        comparison: of two builds or more.
-        reports: of the same builds.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     builds = side_by_side(comparison, reports)
     versions = dict.fromkeys(name for report in reports for name in report.document.versions)
     return page(

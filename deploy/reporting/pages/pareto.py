@@ -51,12 +51,7 @@ def write_sweep(sweep: SweepDocument, path: Path) -> None:
 
 
 def render_sweep(sweep: SweepDocument, library: str) -> str:
-    """The page.
-
-    Args:
-        sweep: what it shows.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     return page(
         "sweep.html.j2",
         sweep_charts(sweep),
@@ -82,13 +77,7 @@ def write_search(result: SearchResult, candidates: Sequence[Candidate], path: Pa
 
 
 def render_search(result: SearchResult, candidates: Sequence[Candidate], library: str) -> str:
-    """The page.
-
-    Args:
-        result: the front.
-        candidates: all networks that were tried.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     return page(
         "search.html.j2",
         search_charts(result, candidates),

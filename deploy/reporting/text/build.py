@@ -41,14 +41,7 @@ _PERFORMANCE = (
 def print_build(
     build: BuildFolder, console: Console, *, every_operator: bool = False, most_hints: int | None = None
 ) -> None:
-    """Print the report of a build folder.
-
-    Args:
-        build: opened.
-        console: to print on.
-        every_operator: all operators by cycles instead of the first ten.
-        most_hints: how many hints; None for all.
-    """
+    """Print the report of a build folder: ten operators by cycles, or every one; ``most_hints`` is None for all."""
     document = build.document
     console.print(
         f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
@@ -102,12 +95,7 @@ def print_figures(document: CompileDocument, console: Console) -> None:
 
 
 def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table:
-    """Float model against quantized model, one row per output.
-
-    Args:
-        agreement: per output.
-        samples: how many samples were compared.
-    """
+    """Float model against quantized model, one row per output."""
     table = table_of(
         f"Float against quantized model, {samples} samples",
         column("output", overflow="fold"),
@@ -203,13 +191,7 @@ MOST_HINTS = 8
 
 
 def print_advice(advice: AdviceDocument, console: Console, *, most: int | None = None) -> None:
-    """Print hints by what they save.
-
-    Args:
-        advice: as the build folder keeps it.
-        console: to print on.
-        most: how many; None for all.
-    """
+    """Print hints by what they save, at most so many; None for all."""
     hints = advice.hints[:most]
     if hints:
         table = table_of(

@@ -18,13 +18,7 @@ _WHO: dict[Contestant, str] = {"float": "float model", "reference": "reference",
 
 
 def print_evaluation(evaluation: EvaluationDocument, console: Console, *, every_class: bool = False) -> None:
-    """Print accuracy, agreement and classes, and at last the outcome.
-
-    Args:
-        evaluation: done.
-        console: to print on.
-        every_class: all classes, however many.
-    """
+    """Print accuracy, agreement and classes, and at last the outcome."""
     platform, firmware = evaluation.platform, evaluation.firmware
     booted = f"firmware {firmware.kind}" if firmware else "on this host, no firmware"
     console.print(f"target: {platform.version or platform.executable}, Ethos-{platform.npu}, {booted}")
