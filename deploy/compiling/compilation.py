@@ -16,7 +16,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 
 class DoesNotFitError(BadInputError):

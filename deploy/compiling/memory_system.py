@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.designs import design_of
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
 from deploy.hardware.npus import Npu
 
 _LABELS = {"Sram": "SRAM", "Dram": "DRAM", "OffChipFlash": "flash", "OnChipFlash": "flash"}

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
 from deploy.corstone.access import PC, XPSR, Instruction, advanced_xpsr, decode
 from deploy.errors import TargetError
 
-
-class RegisterDevice(Protocol):
-    """A device with 32-bit registers."""
-
-    def read(self, offset: int) -> int:
-        """Read the register at an offset."""
-
-    def write(self, offset: int, value: int) -> None:
-        """Write the register at an offset."""
+if TYPE_CHECKING:
+    from deploy.npu.registers import RegisterFile
 
 
 class RegisterBus:
@@ -28,7 +21,7 @@ class RegisterBus:
         read_memory: reads the CPU's memory (address, size), to fetch the instruction.
     """
 
-    def __init__(self, device: RegisterDevice, read_memory: Callable[[int, int], bytes]) -> None:
+    def __init__(self, device: RegisterFile, read_memory: Callable[[int, int], bytes]) -> None:
         self._device = device
         self._read_memory = read_memory
         self.accesses = 0

@@ -1,17 +1,52 @@
-"""What the simulator itself says, in the FVP's words where scripts look for them."""
+"""What the simulator itself says, in the FVP's words where scripts look for them; the ways in which it ends."""
 
 from __future__ import annotations
 
+import enum
 import resource
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, TargetError
 from deploy.hardware.npus import npus
 
 if TYPE_CHECKING:
-    from deploy.corstone.ending import Ending
     from deploy.corstone.machine import Machine
+
+
+class EndReason(enum.Enum):
+    """Why a simulation ended; limits with the words that the FVP has for them."""
+
+    SHUTDOWN = "shut down"
+    EXIT = "exit of the program"
+    WALL_TIME = "CPU time has been exceeded."
+    SIMULATED_TIME = "Simulated time has been exceeded."
+    CYCLES = "Cycle limit has been exceeded."
+    SIGNAL = "signal"
+
+    @property
+    def limit(self) -> bool:
+        """Whether it is a limit of the command line."""
+        return self in (EndReason.WALL_TIME, EndReason.SIMULATED_TIME, EndReason.CYCLES)
+
+
+class StopRequest(Exception):  # noqa: N818 - a request, not an error
+    """Raised by signal handlers to end the simulation from outside."""
+
+    def __init__(self, reason: EndReason, status: int) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a simulation ended."""
+
+    reason: EndReason
+    status: int = 0
+
 
 MODEL = "FVP_MPS3_Corstone_SSE_300"
 

@@ -24,12 +24,10 @@ class Segment:
 
     Attributes:
         load_address: physical address that the bytes are loaded to.
-        file_offset: where they stand in the file.
         size: bytes in the file.
     """
 
     load_address: int
-    file_offset: int
     size: int
 
 
@@ -90,7 +88,7 @@ def _segments(path: Path, table: bytes, file_size: int) -> tuple[Segment, ...]:
                 f"{path}: its segment at 0x{physical:08x} ({stored} bytes) lies outside of all memories",
                 hints=[f"memories: {memory_map.describe()}"],
             )
-        segments.append(Segment(physical, offset, stored))
+        segments.append(Segment(physical, stored))
     if not segments:
         raise BadInputError(f"{path}: nothing to load in this ELF file")
     return tuple(segments)

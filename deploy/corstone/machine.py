@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
+from deploy.corstone.console import Ending, EndReason, StopRequest
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
-from deploy.corstone.ending import Ending, EndReason, StopRequest
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.options import Options

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
 from deploy.corstone.memory_map import DDR, MEMORY_MAP, MemoryBlock
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC_SIZE = 16
-
-
-class ByteStore(Protocol):
-    """Somewhere to read and write bytes of a memory block, by offset."""
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Read bytes."""
-
-    def write(self, offset: int, content: bytes) -> None:
-        """Write bytes."""
 
 
 class SharedStore:
@@ -65,10 +55,7 @@ class ProcessStore:
 
     def read(self, offset: int, size: int) -> bytes:
         """Read bytes."""
-        pieces = []
-        for host, _, count in self._pieces(offset, size):
-            pieces.append(os.pread(self._descriptor, count, host))
-        return b"".join(pieces)
+        return b"".join(os.pread(self._descriptor, count, host) for host, _, count in self._pieces(offset, size))
 
     def write(self, offset: int, content: bytes) -> None:
         """Write bytes."""
@@ -116,7 +103,7 @@ class GuestMemory:
     def __init__(self, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False) -> None:
         self._descriptor = -1
         self._ddr = SharedStore(ddr_file, DDR.size)
-        self._stores: dict[str, ByteStore] = {DDR.name: self._ddr}
+        self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {DDR.name: self._ddr}
         small = [block for block in MEMORY_MAP if block is not DDR]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
         for block in small:

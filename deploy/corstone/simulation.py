@@ -12,9 +12,8 @@ from types import FrameType
 
 from deploy import __version__
 from deploy.corstone import elf, qemu
-from deploy.corstone.console import MODEL, Console
+from deploy.corstone.console import MODEL, Console, EndReason, StopRequest
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.ending import EndReason, StopRequest
 from deploy.corstone.files import is_folder
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.options import Options
@@ -93,7 +92,7 @@ def _connected_uarts(options: Options) -> list[int]:
 def _start_qemu(executable: Path, options: Options) -> QemuProcess:
     semihosting, folder = None, None
     if options.value("cpu0.semihosting-enable"):
-        semihosting = qemu.Semihosting(str(options.value("cpu0.semihosting-cmd_line")))
+        semihosting = str(options.value("cpu0.semihosting-cmd_line"))
         folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
         if not is_folder(folder):
             raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")

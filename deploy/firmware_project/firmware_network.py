@@ -15,9 +15,8 @@ from deploy.hardware.boards import Board, Hardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the

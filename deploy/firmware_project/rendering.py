@@ -16,7 +16,7 @@ from deploy.firmware_project import c_identifiers
 from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
 from deploy.hardware.sizes import short
 from deploy.tflite import NPU_OPERATOR
-from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from deploy.hardware.designs import Design
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import Design, MemorySystem
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.parallel import one_blas_thread
-from deploy.npu.execution.weight_cache import WeightCache
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.stream.commands import split
 from deploy.npu.stream.operations import Operation
-from deploy.npu.timing.counters import traffic
 from deploy.npu.timing.cycles import OperationTime
-from deploy.npu.timing.statistics import OperationRecord, Statistics
+from deploy.npu.timing.statistics import OperationRecord, Statistics, traffic
 
 Observer = Callable[[Operation, Memory], None]
 """Called after every operation with what it was and the memory as it left it."""

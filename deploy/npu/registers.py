@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
-from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.execution.workspace import WeightCache
 from deploy.npu.program import Program, decode, run
-from deploy.npu.timing.counters import event_counts
-from deploy.npu.timing.statistics import Statistics
+from deploy.npu.timing.statistics import Statistics, event_counts
 
 _MASK = 0xFFFFFFFF
 

@@ -24,7 +24,7 @@ from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.tflite import Model, Tensor
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]

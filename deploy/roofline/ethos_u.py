@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 from deploy.compiling.memory_system import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.designs import design_of
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
 from deploy.hardware.npus import Npu, families, modelled, npu_named
 from deploy.roofline.layer import Layer
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.hardware.designs import Design
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import Design, MemorySystem, MemoryTiming
 from deploy.npu.stream.operations import BRICK
 from deploy.roofline.layer import Layer
 

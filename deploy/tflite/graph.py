@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, schema
 from deploy.tflite.model import Model, Quantization, Tensor
 from deploy.tflite.reading import damage_named, load
 

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.generated import IDENTIFIER, names_of, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
 from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
 
 MAX_FILE_BYTES = 512 * 1024 * 1024

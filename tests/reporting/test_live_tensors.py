@@ -12,7 +12,7 @@ from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
 from deploy.reporting.data.memory_map import LiveTensor, MemoryMap, memory_maps
 from deploy.reporting.data.report import collect
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 
 @pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])

@@ -68,15 +68,8 @@ def read_convolution(values: RegisterValues, command: Command, index: int) -> Co
     # A core without a channel to compute has no streams (measured: Vela leaves its registers alone).
     working = min(values.cores(), ofm.depth)
     return ConvolutionOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
+        **values.common(command, index, ofm),
         ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=None,
-        block=values.block(),
         kernel=kernel,
         padding=padding,
         upscale=upscale,

@@ -121,15 +121,8 @@ def read_elementwise(values: RegisterValues, command: Command, index: int) -> El
         if operand_scaling is OperandScaling.BOTH_16:
             operand_b = values.scale(Cmd1.NPU_SET_OPB_SCALE).multiplier
     return ElementwiseOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
+        **values.common(command, index, ofm),
         ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=values.ofm_scale(),
-        block=values.block(),
         kernel=POINT,
         padding=NO_PADDING,
         upscale=Upscale.NONE,

@@ -61,15 +61,8 @@ def read_pooling(values: RegisterValues, command: Command, index: int) -> Poolin
             f"{mode.name} pooling gives {depth} channels", parameters={"ifm": ifm.depth, "ofm": ofm.depth}
         )
     return PoolingOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
+        **values.common(command, index, ofm),
         ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=values.ofm_scale(),
-        block=values.block(),
         kernel=kernel,
         padding=padding,
         upscale=upscale,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -241,6 +242,19 @@ class RegisterValues:
             maximum=maximum,
             index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
         )
+
+    def common(self, command: Command, index: int, ofm: FeatureMap) -> dict[str, Any]:
+        """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
+        return {
+            "index": index,
+            "command": command.code.name,
+            "offset": command.offset,
+            "ofm": ofm,
+            "activation": self.activation(ofm),
+            "rounding": self.rounding(),
+            "scale": self.ofm_scale(),
+            "block": self.block(),
+        }
 
     def block(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM block."""

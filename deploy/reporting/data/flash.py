@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploy.reporting.data.names import short_name, shown
 from deploy.reporting.data.operators import NamedOperator, OperatorSchedule
 from deploy.tflite import Model
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 _WEIGHTS_INPUT = 1
 """The input of TFLite's convolutions and fully connected layers that holds the weights."""

@@ -47,7 +47,7 @@ def write_report(build: BuildFolder, path: Path | None = None) -> Path:
 
 
 def preload(build: BuildFolder | None = None) -> None:
-    """Make ready what the report of a compiled build needs, while another process is waited for: 0.25 s (measured)."""
+    """Make ready what a compiled build's report needs, while another process is waited for: 0.25 s (measured)."""
     with contextlib.suppress(BadInputError, NotInstalledError):  # Writing the report will say so.
         javascript()
         template(_TEMPLATE)

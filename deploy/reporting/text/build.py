@@ -41,7 +41,7 @@ _PERFORMANCE = (
 def print_build(
     build: BuildFolder, console: Console, *, every_operator: bool = False, most_hints: int | None = None
 ) -> None:
-    """Print the report of a build folder: ten operators by cycles, or every one; ``most_hints`` is None for all."""
+    """Print the report of a build folder: ten operators by cycles, or all; ``most_hints`` is None for all."""
     document = build.document
     console.print(
         f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
