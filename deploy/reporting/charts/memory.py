@@ -102,19 +102,9 @@ def _map(memory: MemoryMap, key: str, place: str, highest: int = 0, cycles: int 
         }
         for tensor in memory.tensors
     ]
-    tooltip = [
-        {"field": field, "type": kind, **({"format": ",d"} if kind == "quantitative" else {})}
-        for field, kind in (
-            ("tensor", "nominal"),
-            ("kind", "nominal"),
-            ("written by", "nominal"),
-            ("bytes", "quantitative"),
-            ("low", "quantitative"),
-            ("from", "quantitative"),
-            ("end", "quantitative"),
-            ("steps", "nominal"),
-        )
-    ]
+    numbers = {field: {"type": "quantitative", "format": ",d"} for field in ("bytes", "low", "from", "end")}
+    told = ("tensor", "kind", "written by", *numbers, "steps")
+    tooltip = [{"field": field, **numbers.get(field, {"type": "nominal"})} for field in told]
     time = {"domain": [0, total], "nice": False}
     x = quantity("from", _time_title(memory.cpu_cycles), axis=_TIME_AXIS, scale=time)
     addresses = {"domain": [0, top], "nice": False}

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.build_folder import CompileDocument, OperatorRecord
+from deploy.build_folder import CompileDocument, Figure, OperatorRecord
 from deploy.reporting.data.build_documents import ACCURACY, BuildFigures
 from deploy.reporting.data.names import one_word
 from deploy.reporting.documents import (
@@ -66,24 +66,20 @@ def _row(name: str, builds: Sequence[BuildFigures]) -> FigureRow:
     better = direction(name)
     found = [build.figures.get(name) for build in builds]
     base = found[0].value if found[0] else None
-    cells = []
-    for i, figure in enumerate(found):
-        if figure is None:
-            cells.append(Cell())
-            continue
-        difference = figure.value - base if i and base is not None else None
-        cells.append(
-            Cell(
-                value=figure.value,
-                label=figure.label,
-                source=figure.source,
-                difference=difference,
-                percent=None if difference is None else _percent(difference, base or 0.0),
-                judgement=None if difference is None else _judgement(difference, better),
-            )
-        )
+    cells = tuple(_cell(figure, base if i else None, better) for i, figure in enumerate(found))
     unit = next(figure.unit for figure in found if figure)
-    return FigureRow(name=name, unit=unit, better=better, cells=tuple(cells))
+    return FigureRow(name=name, unit=unit, better=better, cells=cells)
+
+
+def _cell(figure: Figure | None, base: float | None, better: Direction) -> Cell:
+    if figure is None:
+        return Cell()
+    told = Cell(value=figure.value, label=figure.label, source=figure.source)
+    if base is None:
+        return told
+    difference = figure.value - base
+    judged = {"percent": _percent(difference, base), "judgement": _judgement(difference, better)}
+    return told.model_copy(update={"difference": difference, **judged})
 
 
 def _percent(difference: float, base: float) -> float | None:

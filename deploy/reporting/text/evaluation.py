@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation, Score
-from deploy.reporting.text.tables import column, numbers, table_of
+from deploy.reporting.text.tables import column, numbers, table_of, verdict_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,8 +57,6 @@ def print_accuracy(evaluation: EvaluationDocument, console: Console) -> None:
 
 def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
     """Print what only the target gets wrong, the notes, and the verdict where limits were asked for."""
-    from rich.text import Text
-
     wrong = ", ".join(f"{count} on {name}" for name, count in evaluation.wrong_only_on_target.items())
     console.print(f"wrong on target and right on the reference: {wrong}")
     for note in evaluation.notes:
@@ -67,8 +65,7 @@ def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
         console.print(f"no limits asked for: {evaluation.reason}")
         return
     colour = "green" if evaluation.verdict == "pass" else "red"
-    word = Text(f"verdict: {evaluation.verdict.upper()}", style=f"bold {colour}")
-    console.print(word, Text(f"- {evaluation.reason}"))
+    console.print(verdict_line(evaluation.verdict, colour, evaluation.reason))
 
 
 def _agreement(evaluation: EvaluationDocument) -> Table:

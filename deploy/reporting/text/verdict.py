@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
-from deploy.reporting.text.tables import figures_table, numbers, table_of
+from deploy.reporting.text.tables import figures_table, numbers, table_of, verdict_line
 
 
 def print_operators(operators: Sequence[OperatorResult], console: Console) -> None:
@@ -91,8 +90,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print()
     for line in verdict.log:
         console.print(f"    | {line}")
-    word = verdict.verdict.upper()
-    console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
+    console.print(verdict_line(verdict.verdict, _COLOURS[verdict.verdict], verdict.reason))
 
 
 def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
