@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 
 from deploy import __version__
-from deploy.corstone import elf, qemu
+from deploy.corstone import qemu
 from deploy.corstone.console import MODEL, Console, EndReason, StopRequest
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.files import is_folder
+from deploy.corstone.files import is_folder, read_segments
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.options import Options
 from deploy.corstone.parameters import absent_hardware
@@ -38,7 +38,7 @@ def simulate(options: Options, console: Console) -> int:
     if not options.applications:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
     for application in options.applications:
-        elf.read_segments(application)
+        read_segments(application)
     for warning in absent_hardware(options.values, options.parameters):
         console.report(f"Warning: {warning}")
     executable = qemu.locate_qemu()
