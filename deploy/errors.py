@@ -44,13 +44,7 @@ class NotInstalledError(DeployError):
 
 
 class TargetError(DeployError):
-    """The target (simulator, firmware, NPU) failed or gave no complete answer.
-
-    Args:
-        message: what went wrong.
-        hints: things to try.
-        log: the last lines the target wrote (UART, simulator), oldest first.
-    """
+    """The target (simulator, firmware, NPU) failed or gave no complete answer; ``log``: its last lines, oldest first."""
 
     exit_status = ExitStatus.TARGET_FAILED
 

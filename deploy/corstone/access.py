@@ -200,12 +200,7 @@ def _register_numbers() -> dict[int, int]:
 
 
 class RegisterBus:
-    """Emulates the instructions that touch the window.
-
-    Args:
-        device: the NPU's register file.
-        read_memory: reads the CPU's memory (address, size), to fetch the instruction.
-    """
+    """Emulates the instructions that touch the window; ``read_memory`` (address, size) fetches them."""
 
     def __init__(self, device: RegisterFile, read_memory: Callable[[int, int], bytes]) -> None:
         self._device = device
@@ -213,10 +208,7 @@ class RegisterBus:
         self.accesses = 0
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
-        """Carry out the instruction that the CPU stopped at.
-
-        Args:
-            registers: r0 to r15 and xPSR.
+        """Carry out the instruction that the CPU stopped at with r0 to r15 and xPSR.
 
         Returns:
             The registers that changed, by number; always with the program counter.

@@ -52,11 +52,7 @@ MODEL = "FVP_MPS3_Corstone_SSE_300"
 
 
 class Console:
-    """Writes to the standard output and standard error.
-
-    Args:
-        quiet: say nothing but what went wrong and what was asked for.
-    """
+    """Writes to the standard output and error; when quiet, only what went wrong and what was asked for."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet

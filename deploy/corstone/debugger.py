@@ -20,10 +20,7 @@ _RESUMING = (b"c", b"C", b"s", b"S", b"vCont;")
 
 
 class Debugger:
-    """The server side of a debugger's connection; one debugger at a time.
-
-    Args:
-        port: TCP port on the loopback interface.
+    """The server side of a debugger's connection, on a loopback port; one debugger at a time.
 
     Raises:
         BadInputError: the port is taken.

@@ -27,11 +27,7 @@ def packet(content: bytes) -> bytes:
 
 
 class GdbConnection:
-    """One connection to QEMU's gdbstub.
-
-    Args:
-        connection: a connected stream socket; it is switched to non-blocking.
-    """
+    """One connection to QEMU's gdbstub, by a stream socket that is switched to non-blocking."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)

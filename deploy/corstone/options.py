@@ -168,11 +168,7 @@ def family_of_name(program: str) -> str:
 
 
 def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
-    """Read the words after the program's name.
-
-    Args:
-        arguments: the words.
-        family: the NPU family when no option says otherwise.
+    """Read the words after the program's name; the NPU's family holds when no option says otherwise.
 
     Raises:
         BadInputError: an option, parameter or value that the model does not have.

@@ -67,11 +67,7 @@ def write_project(
 
 
 def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
-    """Configure and build a firmware project.
-
-    Args:
-        folder: of the project.
-        tflm: the TFLM build to link; None for what an earlier configuration said, or for none.
+    """Configure and build a firmware project, with a TFLM build or what an earlier configuration said.
 
     Returns:
         The ELF.

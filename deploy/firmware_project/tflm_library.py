@@ -59,11 +59,7 @@ class _Member:
 
 
 def examine(directory: Path, library: Path | None = None) -> TflmLibrary:
-    """Find and check a TFLM build.
-
-    Args:
-        directory: root of the TFLM tree, or a folder that holds archive and headers.
-        library: the archive, where there is more than one.
+    """Find and check a TFLM build in its tree's root, or in a folder with archive and headers.
 
     Raises:
         BadInputError: something is missing, or the library does not fit this target; says what is expected.

@@ -131,13 +131,7 @@ def run(
 def time_of(
     operation: Operation, architecture: Architecture, memories: MemorySystem | None = None
 ) -> OperationTime:
-    """Estimate the cycles of an operation that runs alone.
-
-    Args:
-        operation: from the decoded command stream.
-        architecture: the NPU.
-        memories: behind the regions; default: those of the NPU's default configuration.
-    """
+    """Estimate the cycles of an operation that runs alone, by default with the NPU's default memories."""
     design = architecture.design
     kind = architecture.instruction_set.kind_of(operation)
     return kind.time(operation, design, design.memories if memories is None else memories)

@@ -109,13 +109,7 @@ def _decoded(stream: bytes, architecture: Architecture) -> Program:
 
 
 class RegisterFile:
-    """The 4 KB register window.
-
-    Args:
-        architecture: which NPU it is.
-        memory: what the AXI ports reach.
-        report: called with one line for each run that failed.
-    """
+    """The 4 KB register window; ``report`` is called with one line for each run that failed."""
 
     def __init__(
         self,

@@ -40,12 +40,7 @@ class OutputAgreement(Document):
 
 
 def output_agreement(name: str, floats: NDArray[Any], quantized: NDArray[np.float64]) -> OutputAgreement:
-    """Compare one output.
-
-    Args:
-        name: of the output.
-        floats: what the float model gives, [samples, *shape].
-        quantized: what the quantized model gives, dequantized; same shape.
+    """Compare one output, [samples, *shape] on both sides, the quantized model's dequantized.
 
     Raises:
         ValueError: the shapes differ or there is nothing to compare.

@@ -47,10 +47,7 @@ class FloatModel:
     definition: Callable[[], bytes] = field(repr=False, default=bytes)
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one inference.
-
-        Args:
-            sample: per input an array of its shape and dtype.
+        """Run one inference: per input an array of its shape and dtype.
 
         Returns:
             Per output an array.

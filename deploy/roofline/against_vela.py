@@ -53,11 +53,6 @@ class AgainstVela:
 def compare(model: Model, npu: Npu, *, source: str) -> AgainstVela:
     """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
 
-    Args:
-        model: quantized, before Vela.
-        npu: Ethos-U55 or U65.
-        source: names the model in errors.
-
     Raises:
         BadInputError: the model cannot be estimated or compiled.
         NotInstalledError: Vela is missing.

@@ -90,13 +90,7 @@ def arena_offsets(model: Model) -> tuple[int, ...]:
 
 
 def arena_end(model: Model, offsets: Sequence[int], *, leave_out: Collection[int] = ()) -> int:
-    """Where the last tensor in the arena ends, in bytes.
-
-    Args:
-        model: compiled by Vela.
-        offsets: of its tensors.
-        leave_out: tensors that lie in a memory of their own.
-    """
+    """Where the last tensor in the arena ends, in bytes; those in a memory of their own are left out."""
     return max(
         (
             offsets[tensor.index] + tensor.nbytes

@@ -72,16 +72,11 @@ _CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}
 
 
 def finish(values: NDArray[np.int64], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
-    """Turn scaled results into OFM elements.
+    """Turn scaled results, int64 of any shape, into OFM elements.
 
     Without a table: 8 and 16 bits add the zero point, clamp to ACTIVATION_MIN/MAX and saturate; 32 bits ignore
     zero point and clamp, and saturate: the softmax of Vela's older compiler doubles 2**30 and counts on 2**31 - 1.
     (Source: measured against LiteRT's reference kernels.)
-
-    Args:
-        values: int64, scaled, any shape.
-        operation: gives OFM and activation.
-        memory: holds the tables.
 
     Returns:
         Array of the OFM's type and the shape of ``values``.
@@ -127,15 +122,10 @@ def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple
 
 
 def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
-    """The second half of :func:`finish`: look values up in a table in SHRAM.
+    """The second half of :func:`finish`: look up values, of :func:`element_dtype`'s type, in a table in SHRAM.
 
     Formats (measured): 8-bit output 256 x u8/s8; 32-bit output 256 x s32, both indexed from the lowest value;
     16-bit output 512 x (s16 base, s16 slope), interpolated over 7 fraction bits.
-
-    Args:
-        indices: of the type that :func:`element_dtype` names.
-        operation: gives OFM and activation.
-        memory: holds the tables.
 
     Returns:
         Array of the OFM's type and the shape of ``indices``.

@@ -100,11 +100,7 @@ class Memory:
         return first
 
     def table(self, offset: int, size: int) -> NDArray[np.uint8]:
-        """Bytes of the lookup tables, shape ``(size,)``.
-
-        Args:
-            offset: from the first table.
-            size: how many bytes.
+        """Bytes of the lookup tables, from an offset behind the first one on, shape ``(size,)``.
 
         Raises:
             StreamError: they reach beyond the tables.

@@ -57,11 +57,7 @@ class Command:
 
 
 def split(stream: NDArray[np.uint32], commands: CommandSet) -> Iterator[Command]:
-    """Split a command stream into commands, up to its end.
-
-    Args:
-        stream: uint32 words, as QBASE points at them (without the driver's payload header).
-        commands: of the NPU's instruction set.
+    """Split a command stream (without the driver's payload header) into commands, up to its end.
 
     Raises:
         UnsupportedError: a command number that the instruction set does not have.

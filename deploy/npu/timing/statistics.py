@@ -35,10 +35,6 @@ def traffic(operation: Operation, config: int | None = None) -> PortTraffic:
     """What an operation reads and writes, each byte once, by the port that its region is reached through.
 
     What stays inside the NPU (its SHRAM) passes no port.
-
-    Args:
-        operation: a decoded operation.
-        config: REGIONCFG; default :func:`deploy.npu.regions.region_config`.
     """
     config = region_config() if config is None else config
     return PortTraffic(_by_port(operation.reads, config), _by_port(operation.writes, config))

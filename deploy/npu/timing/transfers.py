@@ -43,12 +43,7 @@ def ifm_block(operation: BlockOperation, design: Design) -> Shape:
 
 
 def stored_elements(fm: FeatureMap, bricks: bool | None = None) -> int:
-    """Elements of a feature map as they are stored: bricks hold 16 channels.
-
-    Args:
-        fm: the feature map.
-        bricks: as if it were stored in bricks, or not; default as it is.
-    """
+    """Elements of a feature map as it is stored, or as if with bricks, which hold 16 channels, or without."""
     if fm.bricks if bricks is None else bricks:
         return fm.height * fm.width * ceil_divide(fm.depth, BRICK) * BRICK
     return fm.elements

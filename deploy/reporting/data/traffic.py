@@ -107,13 +107,7 @@ class RooflinePoint(NamedOperator):
 
 
 def roofs(rates: Mapping[str, float], peak: int, operators: Iterable[OperatorRow]) -> tuple[Roof, ...]:
-    """One roofline per memory that an operator with MACs moves bytes through.
-
-    Args:
-        rates: memory -> bytes per NPU cycle.
-        peak: MAC units of the NPU.
-        operators: with traffic.
-    """
+    """One roofline per memory, at its bytes per NPU cycle, that an operator with MACs moves bytes through."""
     rows = sorted((row for row in operators if row.cycles and row.macs), key=lambda row: -(row.cycles or 0))
     found = []
     for memory, rate in rates.items():
