@@ -44,7 +44,7 @@ class NotInstalledError(DeployError):
 
 
 class TargetError(DeployError):
-    """The target (simulator, firmware, NPU) failed or gave no complete answer; ``log``: its last lines, oldest first."""
+    """The target (simulator, firmware, NPU) failed or gave no complete answer; its last lines are the log."""
 
     exit_status = ExitStatus.TARGET_FAILED
 

@@ -42,11 +42,6 @@ class FirmwareTensor:
     labels: tuple[str, ...] = ()
 
     @property
-    def dtype_number(self) -> int:
-        """The dtype as the protocol writes it."""
-        return DTYPE_NUMBERS[self.record.dtype]
-
-    @property
     def scale(self) -> float:
         """Scale, 0 for a tensor that is not quantized."""
         return self.record.scales[0] if self.record.scales else 0.0
