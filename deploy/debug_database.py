@@ -46,17 +46,12 @@ class Scheduled:
     """An operation of the schedule.
 
     Attributes:
-        number: Vela's id.
-        name: Vela's, of its output.
         source: index of the operator of the source model that it stems from; None when Vela does not say.
         result: index of the source operator that its OFM is the (perhaps partial) result of, after what is fused
             into it; None when Vela does not say.
         step: its time in the schedule; None when unknown.
-        mac_cycles: of the MAC units.
-        output_cycles: of the output unit.
         memory_cycles: memory (see :data:`MEMORIES`) -> cycles.
         traffic: (memory, purpose, ``read`` or ``write``) -> bytes, where any are moved.
-        weight_bytes: encoded weights.
         ofm_shape: height, width and depth of its whole OFM (batch folded into height); None when unknown.
     """
 
@@ -80,8 +75,6 @@ class Allocation:
     """A tensor in memory.
 
     Attributes:
-        number: Vela's id.
-        name: of the tensor.
         memory: see :data:`MEMORIES`.
         usage: what it is for, in Vela's words.
         address: first byte, an offset into its region.

@@ -60,7 +60,6 @@ class Finding:
             than where it was tested.
         detail: version and place, or what is wrong.
         remedy: the command that installs it; empty when there is nothing to do.
-        needed_for: what it is for.
     """
 
     name: str

@@ -44,8 +44,6 @@ class Workers:
     """What runs jobs.
 
     Attributes:
-        executor: takes them.
-        slots: how many run side by side.
         where: for messages: ``2 local workers``.
         share: turns bytes that many jobs need into an argument that is sent to each worker once.
         check: called now and then during a wait; raises a TargetError when no answer can come any more.

@@ -23,8 +23,6 @@ class Fallback:
     """An operator that Vela leaves on the CPU, and why.
 
     Attributes:
-        operator: TFLite's name.
-        ofm: name of its output tensor.
         reason: Vela's words, its lines joined by ``; ``.
     """
 

@@ -42,7 +42,6 @@ class Instruction:
     """A decoded load or store.
 
     Attributes:
-        mnemonic: as in assembly.
         length: bytes of the instruction.
         load: whether it reads memory.
         size: bytes of each access.

@@ -29,14 +29,11 @@ def launcher_text(family: str, python: str) -> str:
 
 
 def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
-    """Write a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
+    """Write and return a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
 
     Args:
         folder: what the user calls the FVP's installation folder.
         python: interpreter to run; this one if None.
-
-    Returns:
-        The launchers.
 
     Raises:
         BadInputError: a file of that name is there and is not ours, the folder is on PATH (there Arm's own

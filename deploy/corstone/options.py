@@ -76,7 +76,6 @@ class UartOptions:
         shutdown_tag: stop when this text is sent; "" for none.
         port: first TCP port to try for the terminal; None if it does not listen.
         telnet: whether the terminal speaks telnet rather than raw bytes.
-        announce: whether the port is announced.
     """
 
     out_file: str
@@ -99,13 +98,10 @@ class Options:
     Attributes:
         family: the NPU family, ``U55`` or ``U65``.
         applications: ELF files to load; the first one boots.
-        data: raw files to load.
-        dumps: memory to write out at the end.
         time_limit_s: wall-clock seconds, None for no limit.
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
-        quiet: print only the program's output.
         show: ``version``, ``help`` or ``parameters`` when only that is asked for.
     """
 

@@ -40,8 +40,6 @@ class Parameter:
         description: what ``-l`` prints.
         choices: the values that are modelled; empty for all.
         absent: what is not there although a value asks for it; a warning, as most programs do without.
-        low: smallest integer allowed.
-        high: largest integer allowed.
     """
 
     name: str

@@ -25,10 +25,7 @@ from deploy.errors import BadInputError
 
 
 def simulate(options: Options, console: Console) -> int:
-    """Boot the application and run it to its end.
-
-    Returns:
-        The exit status.
+    """Boot the application and run it to its end; returns the exit status.
 
     Raises:
         BadInputError: an option or file cannot be used.

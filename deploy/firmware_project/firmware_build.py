@@ -51,9 +51,6 @@ def write_project(
         folder: where to; by default :func:`project_folder`.
         labels: class names per output.
 
-    Returns:
-        The network that was rendered.
-
     Raises:
         BadInputError: the model cannot run on this runtime, or the folder cannot be written.
     """
@@ -67,10 +64,7 @@ def write_project(
 
 
 def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
-    """Configure and build a firmware project, with a TFLM build or what an earlier configuration said.
-
-    Returns:
-        The ELF.
+    """Configure and build a firmware project, with a TFLM build or as configured earlier; returns the ELF.
 
     Raises:
         NotInstalledError: CMake or the compiler are missing.

@@ -33,7 +33,6 @@ class FirmwareTensor:
         record: name, shape, dtype, quantization and size.
         position: among the compiled model's inputs or outputs.
         arena_offset: where it lies in the arena, in bytes; -1 if Vela did not place it.
-        labels: class names, may be empty.
     """
 
     record: TensorRecord

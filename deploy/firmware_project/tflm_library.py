@@ -40,7 +40,6 @@ class TflmLibrary:
     """A TFLM build that can be linked.
 
     Attributes:
-        library: the archive.
         includes: header folders, in the order of search.
         definitions: what the application has to be compiled with to match the library.
         notes: what else was found in it, one sentence each.

@@ -23,7 +23,6 @@ class Release:
     """How parameters are named from a release on.
 
     Attributes:
-        since: the first release, ``(11, 14)``.
         macs: parameter -> value that chooses the NPU's multiply-accumulate units; ``{macs}`` stands for them.
         functional: parameter -> value for results without cycle accuracy; empty where there is no such mode.
     """
@@ -41,7 +40,6 @@ class Runner:
         subsystem: ``sse-300``: part of its folder's name.
         memory_modes: first letters of the names of Vela's memory modes that it is built for.
         arena: Vela's figure that its tensor arena has to hold.
-        arena_bytes: size of the arena.
         sram_bytes: SRAM for the NPU beside the arena; None where the arena itself is in SRAM.
     """
 
@@ -61,7 +59,6 @@ class Fvp:
         executables: file names, the FVP before the Arm Virtual Hardware build.
         roots: folders that installers use; ``~`` stands for the home folder.
         runner: Arm's prebuilt firmware for it.
-        terminals: numbers of the UARTs that have one.
         instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP.
         parameters: sent with every run.
         releases: newest first.

@@ -94,9 +94,6 @@ def execute(
         memories: behind the regions, on which the estimated cycles depend; default: those of the NPU's default
             system configuration and memory mode.
 
-    Returns:
-        What was executed.
-
     Raises:
         NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
             by the operations before it.

@@ -20,7 +20,6 @@ class OutputAgreement(Document):
     Attributes:
         mae: mean absolute error.
         rmse: root mean square error.
-        max_abs: largest absolute error.
         cosine: cosine similarity of all values (None when one side is all zero).
         top1_agreement: share of positions with the same arg max along the last dimension; None for outputs whose
             last dimension is 1.

@@ -59,7 +59,6 @@ class Dataset:
     """Checked samples.
 
     Attributes:
-        source: where they come from.
         arrays: per input [samples, *shape[1:]], of the input's dtype.
     """
 

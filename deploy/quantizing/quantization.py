@@ -67,7 +67,6 @@ class Quantized:
     """A quantized model and how it was made.
 
     Attributes:
-        model: the TFLite model.
         document: agreement, tensor table, versions.
         floating: the float model as a TFLite file; None where nothing was compared, or TFLite cannot hold it.
     """

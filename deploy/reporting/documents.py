@@ -126,7 +126,6 @@ class Comparison(Document):
     """What ``deploy report A B --format json`` prints.
 
     Attributes:
-        builds: the first is what the others are compared with.
         figures: every figure that any of them has.
         notes: what does not compare, one sentence each.
         rules: the outcome of ``--fail-on``; empty without rules.

@@ -18,8 +18,6 @@ class ComparedLayer:
     """One operator of the source model.
 
     Attributes:
-        operator: TFLite's name.
-        ours: estimated cycles.
         vela: cycles of everything that Vela made of it.
     """
 
@@ -35,8 +33,6 @@ class AgainstVela:
     Attributes:
         npu: ``U55-128`` and so on.
         layers: those that cost something in either view.
-        ours: estimated cycles of the network.
-        vela: Vela's.
     """
 
     npu: str

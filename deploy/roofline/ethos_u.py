@@ -28,7 +28,6 @@ class LayerEstimate:
     """One layer.
 
     Attributes:
-        layer: what was estimated.
         cycles: of the NPU.
         limited_by: ``MAC units``, ``output unit``, ``SRAM``, ``DRAM`` or ``flash``; ``nothing`` for a layer that
             costs nothing.

@@ -25,18 +25,14 @@ class Layer:
     """One operator of a quantized model.
 
     Attributes:
-        index: of the operator in the file.
         operator: TFLite's name, ``CONV_2D``.
         inputs: shapes of the inputs that are no constants.
         output: shape of the (first) output.
         window: kernel or pooling window and its stride; 1x1 without one.
-        macs: multiply-accumulates.
         weight_bytes: constants that are read: weights and biases as the file stores them, other constant operands.
         packed_bytes: the same as an Ethos-U stores them: weights compressed (their entropy, which Vela's encoder
             comes within a few per cent of), 10 bytes of bias and scale a channel.
         input_bytes: of the inputs that are no constants.
-        output_bytes: of all outputs.
-        element_bytes: of one element of the output.
         producers: indices of the operators that made ``inputs``, -1 for an input of the network.
         consumers: how many operators read the output, and one more if it is an output of the network.
     """

@@ -34,8 +34,6 @@ class Installed:
     """What an installation brought.
 
     Attributes:
-        executable: the model.
-        fvp: which one it is.
         version: its version line; or why it does not start on this computer.
         starts: whether it answered.
     """
@@ -52,10 +50,7 @@ def default_folder(installer: str) -> Path:
 
 
 def check_archive(archive: Path) -> str:
-    """Check that a file looks like Arm's download, before the user is asked anything.
-
-    Returns:
-        The installer's name.
+    """Check, before the user is asked anything, that a file looks like Arm's download; returns the installer's name.
 
     Raises:
         BadInputError: it cannot be read, is damaged, or holds no installer of a Corstone FVP.

@@ -40,11 +40,9 @@ class Simulator:
     """A simulator that can be started.
 
     Attributes:
-        command: the words that start it.
         kind: Arm's own FVP or the open one.
         version: its own first line for ``--version``.
         fvp: what it models, by the names of Arm's FVP.
-        in_container: whether it runs in a container.
     """
 
     command: tuple[str, ...]

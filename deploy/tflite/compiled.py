@@ -15,7 +15,6 @@ class NpuOperator:
     """An ``ethos-u`` operator (source: Vela 5.2.0's output, TFLM's kernel of that name).
 
     Attributes:
-        index: position in the file.
         payload: driver actions around the command stream, constant.
         constants: weights, biases and tables; without data where there are none.
         scratch: the arena.

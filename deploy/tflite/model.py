@@ -34,7 +34,6 @@ class Tensor:
 
     Attributes:
         index: position in the subgraph.
-        name: as stored in the file, not necessarily unique.
         shape: dimensions; empty for a scalar.
         dtype: NumPy name (``int8``), or TFLite's own name where NumPy has none (``STRING``).
         quantization: None for a tensor that is not quantized.
@@ -72,7 +71,6 @@ class Operator:
         index: position in execution order.
         code: the builtin's name (``CONV_2D``) or the custom code (``ethos-u``).
         inputs: tensors; -1 for an optional one that is left out.
-        outputs: tensors.
         is_custom: whether the code is a custom one.
     """
 

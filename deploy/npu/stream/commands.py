@@ -44,7 +44,6 @@ class Command:
     """One command of a stream.
 
     Attributes:
-        code: which command.
         parameter: upper half of the first word, unsigned 16 bit.
         payload: the second word, unsigned 32 bit; 0 for commands of one word.
         offset: byte offset of the first word in the stream.

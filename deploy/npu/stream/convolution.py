@@ -16,7 +16,6 @@ class ConvolutionOperation(BlockOperation):
     """A convolution.
 
     Attributes:
-        depthwise: NPU_OP_DEPTHWISE.
         cores: how many cores share the output channels (core k computes channels ``k::cores``).
         weights: weight stream of each core that has a channel to compute.
         scales: scale records of each such core.

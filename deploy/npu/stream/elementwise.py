@@ -45,11 +45,9 @@ class ElementwiseOperation(BlockOperation):
     """An elementwise operation.
 
     Attributes:
-        mode: what is computed.
         ifm2: second input with its broadcast extents (1 where it is repeated); None for a scalar or none.
         scalar: second operand when it is a constant, zero point already subtracted; else None.
         reversed_operands: the second input is the first operand.
-        operand_scaling: see :class:`OperandScaling`.
         operand_a: OPA_SCALE.
         operand_b: OPB_SCALE (multiplier only).
     """

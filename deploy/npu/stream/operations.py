@@ -48,7 +48,6 @@ class FeatureMap:
     """Where a feature map lies and how its numbers are to be read.
 
     Attributes:
-        region: region number.
         bases: offsets of the four tiles in the region, bytes.
         height0: rows in tile 0, the rest lies in tile 2.
         height1: rows in tile 1, the rest lies in tile 3.
@@ -144,10 +143,7 @@ class Activation:
     """What happens between scaling and storing.
 
     Attributes:
-        function: none, tanh, sigmoid or a table.
         slot: lookup table slot (256 bytes each) for Function.LUT.
-        minimum: ACTIVATION_MIN.
-        maximum: ACTIVATION_MAX.
         index_dtype: the type whose range limits the value before a table lookup.
     """
 

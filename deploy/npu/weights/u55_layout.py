@@ -30,16 +30,10 @@ class WeightLayout:
     Attributes:
         ofm_depth: output channels of this core.
         ifm_depth: input channels (1 for a depthwise convolution).
-        height: kernel rows.
-        width: kernel columns.
-        dilation_y: vertical dilation.
-        dilation_x: horizontal dilation.
         block_depth: OFM_BLK_DEPTH of this core.
         ofm_ublock: output channels that a core works on at once.
         ifm_ublock: input channels that it works on at once.
         ifm_bits: 8 or 16.
-        depthwise: depthwise convolution.
-        part_kernel_first: kernel elements before input channels.
     """
 
     ofm_depth: int

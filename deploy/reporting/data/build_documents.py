@@ -128,8 +128,6 @@ class BuildFigures:
     """A build as a comparison sees it: its figures.
 
     Attributes:
-        name: what the user called it.
-        document: its ``compile.json``.
         figures: name -> figure.
         inputs: name of a figure -> hash of the inputs that it was measured with, where it depends on any.
     """

@@ -24,7 +24,6 @@ class LiveTensor:
         start: first step of Vela's schedule in which it is live.
         end: last such step.
         address: first byte, an offset into the arena.
-        size: bytes.
     """
 
     name: str

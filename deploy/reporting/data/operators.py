@@ -35,7 +35,6 @@ class OperatorSchedule:
     Attributes:
         needs: resource (see :data:`LIMITS`) -> cycles.
         traffic: (memory, purpose, ``read`` or ``written``) -> bytes.
-        weights: encoded weights, bytes.
         steps: time index -> cycles of its operation then; zero for one on the CPU.
     """
 
@@ -78,7 +77,6 @@ class NamedOperator:
 
     Attributes:
         index: position in the source model.
-        type: TFLite's name.
         name: of its output tensor, shortened.
     """
 
