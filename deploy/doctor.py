@@ -87,7 +87,7 @@ def examine() -> list[Finding]:
         *_arm_fvps(),
         _docker(),
         _cross_compiler(),
-        _tflm(),
+        _package("tflite-micro", False, "--pre tflite-micro", "TFLM's kernels as second reference"),
     ]
 
 
@@ -225,20 +225,6 @@ def _cross_compiler() -> Finding:
 
 
 _ARM_GCC = "arm-none-eabi libnewlib-arm-none-eabi"
-
-
-def _tflm() -> Finding:
-    try:
-        version = importlib.metadata.version("tflite-micro")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            "tflite-micro",
-            "optional",
-            "not installed",
-            "pip install --pre tflite-micro",
-            "TFLM's kernels as second reference",
-        )
-    return Finding("tflite-micro", "ok", version, needed_for="second reference")
 
 
 def _first_line(command: list[str]) -> str | None:

@@ -173,12 +173,11 @@ def _connect(address: str) -> Any:
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise TargetError(
             f"--scheduler {address}: no Dask scheduler answers ({str(error).splitlines()[0][:200]})",
-            hints=["dask scheduler --host ADDRESS", f"it should run distributed {_dask_version()}"],
+            hints=[
+                "dask scheduler --host ADDRESS",
+                f"it should run distributed {importlib.metadata.version('distributed')}",
+            ],
         ) from error
-
-
-def _dask_version() -> str:
-    return importlib.metadata.version("distributed")
 
 
 def _cores(client: Any) -> dict[str, int]:

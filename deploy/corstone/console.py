@@ -78,7 +78,11 @@ class Console:
         figures, simulated_s = machine.figures, machine.cpu.ran_s
         runs = machine.npu.runs if machine.npu is not None else []
         done = [run.statistics for run in runs if run.statistics is not None]
-        npu = f"{MODEL}.ethosu"
+        npu, assumed = f"{MODEL}.ethosu", []
+        if machine.npu is not None:
+            # Firmware does not tell the NPU which memories the cycles are to be estimated with.
+            known = npus()[machine.npu.architecture.name]
+            assumed = [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
         rows = [
             ("Simulated time", f"{simulated_s:f}s"),
             ("User time", f"{sum(usage.ru_utime for usage in usages):f}s"),
@@ -90,7 +94,7 @@ class Console:
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),
             (f"{npu} MACs", f"{sum(item.macs for item in done)}"),
             (f"{npu} cycles (estimate)", f"{sum(item.cycles for item in done)}"),
-            *self._assumed(npu, machine),
+            *assumed,
             (f"{npu} register accesses", f"{figures.accesses} in {figures.access_s:f}s"),
             (f"{npu} model time", f"{figures.npu_s:f}s"),
         ]
@@ -99,14 +103,6 @@ class Console:
         for name, value in rows:
             print(f"{name:54}: {value}")
         print("-" * 79, flush=True)
-
-    @staticmethod
-    def _assumed(npu: str, machine: Machine) -> list[tuple[str, str]]:
-        """The memories that the cycles are estimated with: firmware does not tell the NPU which they are."""
-        if machine.npu is None:
-            return []
-        known = npus()[machine.npu.architecture.name]
-        return [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
 
 
 def report_error(error: DeployError) -> None:

@@ -6,6 +6,7 @@ a stub of the ethos-u kernel fails when tensors are allocated, a mismatch of TF_
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -86,12 +87,8 @@ def _find_archive(directory: Path, library: Path | None) -> Path:
         if not library.is_file():
             raise BadInputError(f"--tflm-library {library}: no such file", hints=[EXPECTED])
         return library.resolve()
-    found: list[Path] = []
-    for count, (folder, _, names) in enumerate(os.walk(directory)):
-        if ARCHIVE in names:
-            found.append((Path(folder) / ARCHIVE).resolve())
-        if count > _MAX_FOLDERS:
-            break
+    walked = itertools.islice(os.walk(directory), _MAX_FOLDERS)
+    found = [(Path(folder) / ARCHIVE).resolve() for folder, _, names in walked if ARCHIVE in names]
     if not found:
         raise BadInputError(f"--tflm {directory}: no {ARCHIVE} below it", hints=[EXPECTED])
     if len(found) > 1:
@@ -103,11 +100,7 @@ def _find_archive(directory: Path, library: Path | None) -> Path:
 
 
 def _find_headers(directory: Path, archive: Path) -> tuple[Path, ...]:
-    roots = [
-        directory.resolve(),
-        *(path / "include" for path in [directory.resolve()]),
-        *list(archive.parents)[:6],
-    ]
+    roots = [directory.resolve(), directory.resolve() / "include", *list(archive.parents)[:6]]
     root = next((path for path in roots if (path / _INTERPRETER).is_file()), None)
     if root is None:
         raise BadInputError(f"--tflm {directory}: {_INTERPRETER} is not in it", hints=[EXPECTED])

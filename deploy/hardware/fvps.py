@@ -203,9 +203,5 @@ def _runner(table: dict[str, Any]) -> Runner:
 
 def _release(entry: dict[str, Any], config_letter: str) -> Release:
     macs = {name: value.replace("{config_letter}", config_letter) for name, value in entry["macs"].items()}
-    return Release(_version(entry["since"]), macs, entry.get("functional", {}))
-
-
-def _version(text: str) -> Version:
-    major, minor = text.split(".")
-    return int(major), int(minor)
+    major, minor = map(int, entry["since"].split("."))
+    return Release((major, minor), macs, entry.get("functional", {}))

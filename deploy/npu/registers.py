@@ -155,7 +155,10 @@ class RegisterFile:
         """
         value &= _MASK
         if offset == CMD:
-            self._command(value)
+            if value & CMD_CLEAR_IRQ:
+                self._status &= ~STATUS_IRQ
+            if value & CMD_RUN:
+                self._run()
         elif offset == RESET:
             self._protection = value & 3
             self._reset()
@@ -193,12 +196,6 @@ class RegisterFile:
             CONFIG: self.architecture.config_word,
             **_IDENTIFICATION,
         }
-
-    def _command(self, value: int) -> None:
-        if value & CMD_CLEAR_IRQ:
-            self._status &= ~STATUS_IRQ
-        if value & CMD_RUN:
-            self._run()
 
     def _run(self) -> None:
         self._status &= ~(STATUS_BUS_ERROR | STATUS_PARSE_ERROR | STATUS_END)

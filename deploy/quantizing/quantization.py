@@ -116,6 +116,8 @@ def quantize(
         answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
         reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
+    if data.source == RANDOM_IMAGES:
+        notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
@@ -127,7 +129,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals) if kernels else (),
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *_data_notes(data), *warnings),
+            warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -137,12 +139,6 @@ def quantize(
         ),
         floating,
     )
-
-
-def _data_notes(data: Dataset) -> tuple[str, ...]:
-    if data.source != RANDOM_IMAGES:
-        return ()
-    return (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
 
 
 def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:

@@ -50,7 +50,7 @@ def default_folder(installer: str) -> Path:
 
 
 def check_archive(archive: Path) -> str:
-    """Check, before the user is asked anything, that a file looks like Arm's download; returns the installer's name.
+    """The installer's name in a file that looks like Arm's download; checked before the user is asked anything.
 
     Raises:
         BadInputError: it cannot be read, is damaged, or holds no installer of a Corstone FVP.

@@ -33,6 +33,8 @@ DOCKER_PREFIX = "docker:"
 _VERSION_TIMEOUT_S = 20
 _DOCKER_VERSION_TIMEOUT_S = 120
 _OPEN_MARK = "Open Corstone-300"
+# -P: a folder `deploy` in the working directory must not be taken for this package.
+_MODULE = (sys.executable, "-P", "-m")
 
 
 @dataclass(frozen=True)
@@ -92,17 +94,6 @@ def arm_candidates(fvp: Fvp) -> list[Path]:
     for root in fvp.search_roots():
         found += _in_folder(root, names)
     return list(dict.fromkeys(found))
-
-
-def open_command(npu: Npu) -> tuple[str, ...]:
-    """The words that start the open Corstone-300 of this installation."""
-    # -P: a folder `deploy` in the working directory must not be taken for this package.
-    return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
-
-
-def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
-    """The words that start an FVP in a container."""
-    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
 
 
 def find(npu: Npu, choice: str | None = None) -> Simulator:
@@ -176,7 +167,7 @@ def _open(npu: Npu, fvp: Fvp) -> Simulator:
             ],
         )
     find_qemu()
-    return Simulator(open_command(npu), "open", version_line(), fvp)
+    return Simulator((*_MODULE, "deploy.corstone", "--npu-family", npu.family), "open", version_line(), fvp)
 
 
 def _in_docker(image: str, fvp: Fvp) -> Simulator:
@@ -187,7 +178,8 @@ def _in_docker(image: str, fvp: Fvp) -> Simulator:
             f"--fvp {DOCKER_PREFIX}{image}: docker is not installed (not found on PATH)",
             hints=["install Docker, or use `--fvp open`"],
         )
-    found = identified(docker_command(image, fvp), fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
+    command = (*_MODULE, "deploy.simulators.fvp_docker", image, fvp.executables[0])
+    found = identified(command, fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
     return replace(found, in_container=True)
 
 
