@@ -116,7 +116,7 @@ def command_line(
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{MACHINE},memory-backend=ddr"]
-    size = memory_map.DDR.size
+    size = memory_map.DDR.open_size
     words += ["-object", f"memory-backend-file,id=ddr,size={size},mem-path={_escaped(channels.ddr)},share=on"]
     words += ["-kernel", str(applications[0])]
     for image in applications[1:]:

@@ -214,5 +214,5 @@ def _shared_memory() -> tuple[int, str]:
         import tempfile
 
         descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
-    os.ftruncate(descriptor, memory_map.DDR.size)
+    os.ftruncate(descriptor, memory_map.DDR.open_size)
     return descriptor, path

@@ -44,6 +44,16 @@ class BoardMemory:
     open_size: int
     open_pieces: int
 
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """Where it answers, Non-secure first; several blocks, each memory of its own, count as one flat one."""
+        return (self.nonsecure, self.secure) if self.blocks == 1 else (self.nonsecure,)
+
+    @property
+    def open_piece(self) -> int:
+        """Bytes of each of QEMU's pieces, which are mappings of their own."""
+        return self.open_size // self.open_pieces
+
 
 @dataclass(frozen=True)
 class NpuPort:
