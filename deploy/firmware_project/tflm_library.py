@@ -23,12 +23,7 @@ EXPECTED = (
 )
 _INTERPRETER = Path("tensorflow/lite/micro/micro_interpreter.h")
 _PROBES = {"flatbuffers": "include/flatbuffers/flatbuffers.h", "gemmlowp": "fixedpoint/fixedpoint.h"}
-_THIRD_PARTY = (
-    "tensorflow/lite/micro/tools/make/downloads",
-    "third_party",
-    "third_party_static",
-    "",
-)
+_THIRD_PARTY = ("tensorflow/lite/micro/tools/make/downloads", "third_party", "third_party_static", "")
 _MAX_FOLDERS = 20_000
 _TIMEOUT_S = 120
 _COMPATIBLE_CPUS = frozenset(["v8.1-M.mainline", "v8-M.mainline", "v8-M.baseline", "v7E-M", "v7", "v6S-M", "v6-M"])

@@ -63,9 +63,7 @@ class FloatModel:
 
         module = tf.Module()
         module.serve = tf.function(
-            lambda *tensors: dict(self.function(*tensors)),
-            input_signature=_specs(self.inputs),
-            autograph=False,
+            lambda *tensors: dict(self.function(*tensors)), input_signature=_specs(self.inputs), autograph=False
         )
         # Without gradients: nobody trains it again, and swish has one of its own that a frozen graph cannot save.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -119,8 +117,7 @@ def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
 
     structure = _keras_inputs(model, source)
     specs = _input_specs(
-        source,
-        [(tensor.name, tuple(tensor.shape), str(tensor.dtype)) for tensor in tf.nest.flatten(structure)],
+        source, [(tensor.name, tuple(tensor.shape), str(tensor.dtype)) for tensor in tf.nest.flatten(structure)]
     )
     names = list(getattr(model, "output_names", None) or [])
 
@@ -152,8 +149,7 @@ def freeze_saved_model(folder: Path, name: str) -> FloatModel:
     signature = signatures[key]
     keywords = signature.structured_input_signature[1]
     specs = _input_specs(
-        str(folder),
-        [(word, tuple(spec.shape), spec.dtype.name) for word, spec in sorted(keywords.items())],
+        str(folder), [(word, tuple(spec.shape), spec.dtype.name) for word, spec in sorted(keywords.items())]
     )
     words = sorted(keywords)
 

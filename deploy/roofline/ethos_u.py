@@ -56,10 +56,7 @@ class NetworkEstimate:
 
 
 def estimate(
-    layers: Sequence[Layer],
-    npu: Npu | str,
-    system_config: str | None = None,
-    memory_mode: str | None = None,
+    layers: Sequence[Layer], npu: Npu | str, system_config: str | None = None, memory_mode: str | None = None
 ) -> NetworkEstimate:
     """Estimate the cycles of a network.
 

@@ -161,8 +161,7 @@ def _run(installer: Path, work: Path, folder: Path) -> None:
     end = supervisor.run(command, work, timeout_s=_TIMEOUT_S)
     if end.timed_out or end.status != 0:
         raise TargetError(
-            f"Arm's installer {installer.name} {end.describe()}",
-            log=[line[:200] for line in end.last_lines(12)],
+            f"Arm's installer {installer.name} {end.describe()}", log=[line[:200] for line in end.last_lines(12)]
         )
 
 

@@ -61,10 +61,5 @@ def read_pooling(values: RegisterValues, command: Command, index: int) -> Poolin
             f"{mode.name} pooling gives {depth} channels", parameters={"ifm": ifm.depth, "ofm": ofm.depth}
         )
     return PoolingOperation(
-        **values.common(command, index, ofm),
-        ifm=ifm,
-        kernel=kernel,
-        padding=padding,
-        upscale=upscale,
-        mode=mode,
+        **values.common(command, index, ofm), ifm=ifm, kernel=kernel, padding=padding, upscale=upscale, mode=mode
     )

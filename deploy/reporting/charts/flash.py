@@ -54,10 +54,7 @@ def flash_compared(builds: SideBySide) -> Iterator[Chart]:
     letters, names = list(builds.reports), list(dict.fromkeys(str(value["part"]) for value in values))
     most = max(part.size for report in builds.reports.values() for part in report.flash.parts)
     spec, height = bars_of_builds(
-        values,
-        category("part", names, axis=_PARTS_AXIS),
-        quantity("bytes", None, axis=bytes_axis(most)),
-        letters,
+        values, category("part", names, axis=_PARTS_AXIS), quantity("bytes", None, axis=bytes_axis(most)), letters
     )
     summary = f"Parts of the compiled model files of {listed(letters)}."
     yield Chart("flash", "flash", summary, document(spec, height=height))

@@ -64,12 +64,7 @@ def memory_over_time(builds: SideBySide) -> Iterator[Chart]:
         addresses = {"domain": [0, most], "nice": False}
         spec = {
             "data": {"values": values},
-            "mark": {
-                "type": "line",
-                "interpolate": "step-after",
-                "strokeWidth": 1.6,
-                "tooltip": TOLD,
-            },
+            "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.6, "tooltip": TOLD},
             "encoding": {
                 "x": quantity("cycles", time, axis=_TIME_AXIS, scale={"nice": False}),
                 "y": quantity("bytes", f"highest {name} address in use", axis=bytes_axis(most), scale=addresses),
@@ -212,11 +207,7 @@ def _on_cpu(memory: MemoryMap) -> list[Spec]:
         {
             "data": {"values": values},
             "mark": {"type": "rect", "color": "#999999", "opacity": 0.35},
-            "encoding": {
-                "x": at("start"),
-                "x2": {"field": "stop"},
-                "tooltip": {"field": "on the CPU"},
-            },
+            "encoding": {"x": at("start"), "x2": {"field": "stop"}, "tooltip": {"field": "on the CPU"}},
         }
     ]
 

@@ -105,9 +105,7 @@ def _against_time(sweep: SweepDocument, name: str) -> Chart:
     )
     encoding: Spec = {
         "x": quantity(
-            "ms",
-            "inference time in ms (estimate)",
-            scale={"type": "log", "nice": False, "padding": 20},
+            "ms", "inference time in ms (estimate)", scale={"type": "log", "nice": False, "padding": 20}
         ),
         "y": quantity(
             "value",
@@ -144,10 +142,7 @@ def search_charts(result: SearchResult, candidates: Sequence[Candidate]) -> Iter
         "encoding": {
             "x": quantity("cycles", f"cycles of an inference on {result.settings.npu} (estimate)", scale=scale),
             "y": quantity(
-                "accuracy",
-                "accuracy after the short training (measured)",
-                axis={"format": ".1%"},
-                scale=scale,
+                "accuracy", "accuracy after the short training (measured)", axis={"format": ".1%"}, scale=scale
             ),
         },
         "layer": [

@@ -59,13 +59,7 @@ def _roofline(roof: Roof) -> Chart:
             {
                 "name": "operators",
                 "data": {"values": points},
-                "mark": {
-                    "type": "point",
-                    "filled": True,
-                    "size": 60,
-                    "opacity": 0.8,
-                    "tooltip": TOLD,
-                },
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.8, "tooltip": TOLD},
                 "encoding": {"x": x, "y": y, "color": limit_colour(point.limit for point in roof.points)},
             },
         ]

@@ -164,9 +164,5 @@ def build_figures(build: BuildFolder, name: str) -> BuildFigures:
 def _sizes(build: BuildFolder) -> Iterator[Figure]:
     for name, path in (("source_size", build.source), ("compiled_size", build.compiled)):
         yield Figure(
-            name=name,
-            value=path.stat().st_size,
-            unit="bytes",
-            label="measured",
-            source=f"size of {path.name}",
+            name=name, value=path.stat().st_size, unit="bytes", label="measured", source=f"size of {path.name}"
         )

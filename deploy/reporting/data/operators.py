@@ -12,12 +12,7 @@ from deploy.reporting.data.names import short_name, shown
 from deploy.tflite import Model
 
 MAC_UNITS, OUTPUT_UNIT = "MACs", "elementwise"
-MEMORIES = {
-    "Sram": "SRAM",
-    "Dram": "DRAM",
-    "OnChipFlash": "flash",
-    "OffChipFlash": "flash",
-}
+MEMORIES = {"Sram": "SRAM", "Dram": "DRAM", "OnChipFlash": "flash", "OffChipFlash": "flash"}
 """Vela's names of memories -> the report's."""
 
 LIMITS = (MAC_UNITS, OUTPUT_UNIT, "SRAM", "DRAM", "flash")

@@ -12,12 +12,7 @@ from dataclasses import dataclass
 from deploy.compiling.vela_reports import Cell
 from deploy.reporting.data.operators import NamedOperator, OperatorRow
 
-_COLUMNS = {
-    "sram": "SRAM",
-    "dram": "DRAM",
-    "on_chip_flash": "flash",
-    "off_chip_flash": "flash",
-}
+_COLUMNS = {"sram": "SRAM", "dram": "DRAM", "on_chip_flash": "flash", "off_chip_flash": "flash"}
 _PURPOSES = {
     "feature_map_read": "feature maps read",
     "feature_map_write": "feature maps written",

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deploy.advising.documents import AdviceDocument
-from deploy.build_folder import (
-    BuildFolder,
-    CompileDocument,
-    OperatorRecord,
-    TensorRecord,
-)
+from deploy.build_folder import BuildFolder, CompileDocument, OperatorRecord, TensorRecord
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.data.advice_rows import hint_row
