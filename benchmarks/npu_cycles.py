@@ -107,7 +107,7 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run)
         for source, npu in itertools.product(sources, options.npu):
             compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
             entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)

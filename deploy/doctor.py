@@ -17,6 +17,7 @@ from typing import Literal
 from deploy.errors import DeployError, NotInstalledError
 from deploy.hardware.fvps import Fvp, fvps
 from deploy.hardware.npus import npu_named
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
 
@@ -115,7 +116,7 @@ def _package(name: str, required: bool, requirement: str, purpose: str) -> Findi
 
 def _vela() -> Finding:
     remedy = "pip install --force-reinstall ethos-u-vela==5.2.0"
-    version = _first_line([sys.executable, "-m", "ethosu.vela", "--version"])
+    version = _first_line(module_command("ethosu.vela", "--version"))
     if version is None:
         return Finding("vela", "broken", "does not start", remedy, "compile")
     return Finding("vela", "ok", version, needed_for="compile")

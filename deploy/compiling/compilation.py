@@ -12,6 +12,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.compiling.fitting import limit_name, sram_limit
+from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
@@ -43,6 +44,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")
+    check_numbers(model, source)
     computing = float_operators(model)
     if computing:
         listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))

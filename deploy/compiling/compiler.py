@@ -13,7 +13,6 @@ from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import VelaLayer, parse_fallbacks, parse_layers
 from deploy.debug_database import DebugDatabase
-from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
 from deploy.tflite import Model, load
 
@@ -75,10 +74,10 @@ class Compiler:
     """Compiles models with Vela.
 
     Attributes:
-        run: what runs Vela's command: the supervisor, or a warm process.
+        run: what runs Vela's command: a process of its own, or a warm one.
     """
 
-    run: Run = supervisor.run
+    run: Run = vela.run
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None

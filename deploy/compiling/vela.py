@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.processes import supervisor
-from deploy.processes.supervisor import Run
+from deploy.processes.limits import GIB, Limits
+from deploy.processes.python import module_command
+from deploy.processes.supervisor import Ended, Run, Supervisor
 
 if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
@@ -24,7 +26,15 @@ TIMEOUT_S = 900.0
 MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
 """What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
 
+LIMITS = Limits(memory_bytes=2 * GIB)
+"""Sixteen times what Vela takes for MobileNetV2 (0.12 GB, measured); a damaged model can make it ask for more."""
+
 LOG_FILE = "vela.log"
+
+
+def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+    """Run Vela's command in a process of its own; see :meth:`deploy.processes.supervisor.Supervisor.run`."""
+    return Supervisor(limits=LIMITS).run(command, folder, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,7 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
         allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
     command = [
-        sys.executable,
-        "-m",
-        MODULE,
+        *module_command(MODULE),
         model,
         "--output-dir",
         output,
@@ -103,7 +111,7 @@ def compile_bytes(
     options: CompileOptions,
     *,
     source: str,
-    run: Run = supervisor.run,
+    run: Run = run,
     allocator: str | None = None,
 ) -> VelaOutput:
     """Compile a model.

@@ -154,7 +154,8 @@ def _moved(output: Path, folder: Path) -> bool:
 
 def _run(command: Sequence[str], what: str) -> None:
     try:
-        done = run(command, timeout_s=_BUILD_TIMEOUT_S)
+        # By its whole path: CMake takes a file of its name in the working folder for itself.
+        done = run([shutil.which(command[0]) or command[0], *command[1:]], timeout_s=_BUILD_TIMEOUT_S)
     except NotInstalledError as error:
         raise NotInstalledError(error.message, hints=[INSTALL_HINT]) from error
     if done.timed_out:

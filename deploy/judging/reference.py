@@ -95,12 +95,20 @@ class ReferenceKernels:
             for name, tensor in self._inputs.items():
                 self._interpreter.set_tensor(tensor.index, inputs[name])
             self._interpreter.invoke()
-            return {
+            outputs = {
                 name: np.array(self._interpreter.get_tensor(tensor.index))
                 for name, tensor in self._outputs.items()
             }
         except (RuntimeError, ValueError) as error:
             raise BadInputError(f"the reference kernels cannot run the model: {_first_line(error)}") from error
+        for name, tensor in self._outputs.items():
+            if outputs[name].shape != tensor.shape:
+                raise BadInputError(
+                    f"output {name}: the reference kernels make it {list(outputs[name].shape)}, "
+                    f"the model file says {list(tensor.shape)}",
+                    hints=["convert the model again, with a fixed input shape (batch 1)"],
+                )
+        return outputs
 
 
 def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]]) -> None:

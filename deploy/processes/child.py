@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from deploy.errors import NotInstalledError
 from deploy.processes.guard import GUARD
@@ -55,9 +58,9 @@ class Child:
             with held():
                 GUARD.expect()
                 try:
-                    # No preexec_fn: without it Python need not copy the process to start another.
+                    check_program(command[0], folder, environment)
                     self._process = subprocess.Popen(
-                        command,
+                        limits.around(command),
                         bufsize=0,
                         cwd=folder,
                         env=environment,
@@ -76,7 +79,6 @@ class Child:
             if self.pid:
                 self.end()
             raise
-        limits.apply_to(self.pid)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -147,3 +149,33 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
         raise ValueError("this stream of the child is no pipe")
     return stream
+
+
+def check_program(program: str | Path, folder: Path | None, environment: Mapping[str, str] | None) -> None:
+    """Check what can be known before a program is started; the shell that starts it could only print it.
+
+    Args:
+        program: a path, relative to ``folder``, or a name to look for on PATH.
+        folder: working folder; None for this process's.
+        environment: variables; None for this process's.
+
+    Raises:
+        OSError: there is no such program, it may not be executed, or it is neither a program nor a script.
+    """
+    path = Path(program)
+    if len(path.parts) > 1:
+        path = (folder or Path()) / path
+        path.stat()
+    else:
+        variables = os.environ if environment is None else environment
+        path = Path(shutil.which(program, path=os.pathsep.join(os.get_exec_path(variables))) or _none(program))
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with contextlib.suppress(PermissionError), path.open("rb") as file:  # a program may be executable and secret
+        head = file.read(64)
+        if sys.platform == "linux" and not (head[:2] == b"#!" or (head[:4] == b"\x7fELF" and len(head) == 64)):
+            raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+
+
+def _none(program: str | Path) -> NoReturn:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(program))

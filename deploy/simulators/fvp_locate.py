@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from deploy.hardware.fvps import (
     release_of,
 )
 from deploy.hardware.npus import Npu
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
@@ -33,8 +33,6 @@ DOCKER_PREFIX = "docker:"
 _VERSION_TIMEOUT_S = 20
 _DOCKER_VERSION_TIMEOUT_S = 120
 _OPEN_MARK = "Open Corstone-300"
-# -P: a folder `deploy` in the working directory must not be taken for this package.
-_MODULE = (sys.executable, "-P", "-m")
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,8 @@ def _open(npu: Npu, fvp: Fvp) -> Simulator:
             ],
         )
     find_qemu()
-    return Simulator((*_MODULE, "deploy.corstone", "--npu-family", npu.family), "open", version_line(), fvp)
+    command = module_command("deploy.corstone", "--npu-family", npu.family)
+    return Simulator(tuple(command), "open", version_line(), fvp)
 
 
 def _in_docker(image: str, fvp: Fvp) -> Simulator:
@@ -178,8 +177,8 @@ def _in_docker(image: str, fvp: Fvp) -> Simulator:
             f"--fvp {DOCKER_PREFIX}{image}: docker is not installed (not found on PATH)",
             hints=["install Docker, or use `--fvp open`"],
         )
-    command = (*_MODULE, "deploy.simulators.fvp_docker", image, fvp.executables[0])
-    found = identified(command, fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
+    command = module_command("deploy.simulators.fvp_docker", image, fvp.executables[0])
+    found = identified(tuple(command), fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
     return replace(found, in_container=True)
 
 

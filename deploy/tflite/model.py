@@ -39,6 +39,7 @@ class Tensor:
         quantization: None for a tensor that is not quantized.
         data: the constant content, or None for an activation. uint8, read-only.
         buffer: index of the flatbuffer buffer behind it.
+        is_variable: whether it keeps its content from one inference to the next (a state).
     """
 
     index: int
@@ -48,6 +49,7 @@ class Tensor:
     quantization: Quantization | None
     data: NDArray[np.uint8] | None = field(repr=False, compare=False)
     buffer: int = 0
+    is_variable: bool = False
 
     @property
     def elements(self) -> int:

@@ -174,6 +174,7 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
             quantization=_quantization(item.Quantization()),
             data=_buffer(root, item.Buffer()) if buffers else None,
             buffer=item.Buffer(),
+            is_variable=bool(item.IsVariable()),
         )
         if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
             raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")

@@ -381,7 +381,9 @@ def test_u65_gets_the_high_words_of_its_addresses(library: ctypes.CDLL) -> None:
     rig.init()
     assert rig.invoke() == 0
     assert rig.value_written(reg.BASEP0 + 12) == [rig.arena.ctypes.data >> 32]
-    assert rig.value_written(reg.QBASE1)[0] > 0 or rig.arena.ctypes.data < 1 << 32
+    (low,), (high,) = rig.value_written(reg.QBASE0), rig.value_written(reg.QBASE1)
+    payload = rig.memory.blocks[-1].ctypes.data
+    assert high << 32 | low == payload + 4 * (len(rig.actions()) - len(DMA))
 
 
 def test_the_driver_is_given_to_one_user_at_a_time(rig: Rig) -> None:
