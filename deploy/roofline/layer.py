@@ -105,7 +105,7 @@ def _layer(model: Model, operator: Operator, made: dict[int, int], used: Counter
     weights = next((tensor for tensor in constants if tensor.dtype == "int8"), None)
     if operator.code in _WEIGHTED and weights is not None:
         window = _kernel(operator.code, weights, window)
-        packed = packed_bytes(weights) + _SCALE_BYTES * _channels(outputs[0])
+        packed = packed_bytes(weights) + _SCALE_BYTES * _shape(outputs[0])[2]
     return Layer(
         index=operator.index,
         operator=operator.code,
@@ -133,16 +133,9 @@ def packed_bytes(weights: Tensor) -> int:
     return math.ceil(weights.data.size * float(-(shares * np.log2(shares)).sum()) / 8)
 
 
-def _channels(tensor: Tensor) -> int:
-    return tensor.shape[-1] if tensor.shape else 1
-
-
 def _shape(tensor: Tensor) -> Shape:
-    height = 1
     *rest, width, depth = (1, 1, *tensor.shape)
-    for dimension in rest:
-        height *= dimension
-    return height, width, depth
+    return math.prod(rest), width, depth
 
 
 def _kernel(code: str, weights: Tensor, window: Window) -> Window:
