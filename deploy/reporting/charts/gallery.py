@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from deploy.reporting.charts import cycles, figures, flash, graph, memory, outputs, roofline, traffic
+from deploy.reporting.charts import cycles, figures, graph, memory, outputs, roofline, sizes
 from deploy.reporting.charts.vega import Chart
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
@@ -17,10 +17,10 @@ BUILD: tuple[Callable[[Report], Iterator[Chart]], ...] = (
     cycles.limits,
     cycles.cycles,
     memory.memory_maps,
-    flash.flash,
-    flash.compression,
+    sizes.flash,
+    sizes.compression,
     roofline.rooflines,
-    traffic.traffic,
+    sizes.traffic,
     graph.graph,
     outputs.differences,
     outputs.confusions,
@@ -34,7 +34,7 @@ COMPARISON: tuple[Callable[[SideBySide], Iterator[Chart]], ...] = (
     cycles.cycles_compared,
     memory.memory_over_time,
     memory.memory_maps_compared,
-    flash.flash_compared,
-    traffic.traffic_compared,
+    sizes.flash_compared,
+    sizes.traffic_compared,
 )
 """Of the page of a comparison."""

@@ -6,9 +6,10 @@ fetched. (Observed in Vela 5.2.0; a test holds the allocations against the addre
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from deploy.debug_database import CONSTANT, WEIGHT_BUFFER, Allocation, DebugDatabase
 from deploy.reporting.data.names import short_name
@@ -98,22 +99,22 @@ _CPU_WIDTHS = 50
 _WRITABLE = ("SRAM", "DRAM")
 
 
-def memory_maps(
-    debug: DebugDatabase,
-    operators: Mapping[int, str],
-    cycles: Mapping[int, int],
-    on_cpu: Collection[int],
-    limits: Mapping[str, int | None],
-) -> tuple[MemoryMap, ...]:
-    """SRAM and DRAM over time; memories that hold nothing are left out.
+class Steps(NamedTuple):
+    """What runs in the steps of Vela's schedule.
 
-    Args:
-        debug: Vela's debug database.
+    Attributes:
         operators: step -> the operator that runs in it.
         cycles: step -> cycles that it takes; without any, every step counts as one.
         on_cpu: steps of operators on the CPU.
-        limits: memory -> bytes that the model may take.
     """
+
+    operators: dict[int, str]
+    cycles: dict[int, int]
+    on_cpu: set[int]
+
+
+def memory_maps(debug: DebugDatabase, steps: Steps, sram_limit: int | None) -> tuple[MemoryMap, ...]:
+    """SRAM, which may be limited to so many bytes, and DRAM over time; memories that hold nothing are left out."""
     by_memory: dict[str, dict[tuple[int, int, int, int], LiveTensor]] = {}
     for allocation in debug.allocations:
         memory = MEMORIES.get(allocation.memory)
@@ -123,32 +124,26 @@ def memory_maps(
             place = (tensor.start, tensor.end, tensor.address, tensor.size)
             by_memory.setdefault(memory, {}).setdefault(place, tensor)
     # All of them over the whole inference: maps below each other must have the same time.
-    steps = max((tensor.end + 1 for found in by_memory.values() for tensor in found.values()), default=0)
+    end = max((tensor.end + 1 for found in by_memory.values() for tensor in found.values()), default=0)
     return tuple(
-        _memory_map(memory, list(by_memory[memory].values()), steps, operators, cycles, on_cpu, limits.get(memory))
+        _memory_map(memory, list(by_memory[memory].values()), end, steps, sram_limit if memory == "SRAM" else None)
         for memory in _WRITABLE
         if memory in by_memory
     )
 
 
 def _memory_map(
-    memory: str,
-    tensors: Sequence[LiveTensor],
-    steps: int,
-    operators: Mapping[int, str],
-    cycles: Mapping[int, int],
-    on_cpu: Collection[int],
-    limit: int | None,
+    memory: str, tensors: Sequence[LiveTensor], end: int, steps: Steps, limit: int | None
 ) -> MemoryMap:
     highest = max(tensors, key=lambda tensor: (tensor.address + tensor.size, -tensor.start))
     peak = highest.address + highest.size
-    cpu_steps = tuple(sorted(step for step in on_cpu if step < steps))
-    nominal = max(sum(cycles.values()) // max(_CPU_WIDTHS, 5 * len(cpu_steps)), 1)
-    durations = [cycles.get(step, 0) if cycles else 1 for step in range(steps)]
+    cpu_steps = tuple(sorted(step for step in steps.on_cpu if step < end))
+    nominal = max(sum(steps.cycles.values()) // max(_CPU_WIDTHS, 5 * len(cpu_steps)), 1)
+    durations = [steps.cycles.get(step, 0) if steps.cycles else 1 for step in range(end)]
     for step in cpu_steps:
         durations[step] = nominal
     clock = tuple(accumulate(durations, initial=0))
-    busy = (step for step in range(highest.start, min(highest.end + 1, steps)) if durations[step])
+    busy = (step for step in range(highest.start, min(highest.end + 1, end)) if durations[step])
     peak_step = next(busy, highest.start)
     kept = sorted(sorted(tensors, key=lambda tensor: -tensor.size)[:MAX_TENSORS], key=lambda tensor: tensor.start)
     return MemoryMap(
@@ -158,7 +153,7 @@ def _memory_map(
         peak=peak,
         peak_step=peak_step,
         limit=limit,
-        operators=dict(operators),
+        operators=steps.operators,
         cpu_steps=cpu_steps,
         cpu_cycles=nominal if cpu_steps else 0,
     )

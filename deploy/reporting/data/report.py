@@ -26,7 +26,7 @@ from deploy.reporting.data.build_documents import (
 )
 from deploy.reporting.data.confusions import Confusion, confusions_of
 from deploy.reporting.data.flash import Flash, flash_of
-from deploy.reporting.data.memory_map import MemoryMap, memory_maps
+from deploy.reporting.data.memory_map import MemoryMap, Steps, memory_maps
 from deploy.reporting.data.names import shown
 from deploy.reporting.data.operator_graph import OperatorGraph, operator_graph
 from deploy.reporting.data.operators import MEMORIES, OperatorRow, OperatorSchedule, operator_rows, read_schedule
@@ -160,7 +160,7 @@ def collect_compilation(build: BuildFolder) -> Report:
     schedule = read_schedule(build.debug, memories)
     macs_per_cycle = npu_named(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
-    maps = memory_maps(build.debug, *_steps(operators, schedule), _limits(document))
+    maps = memory_maps(build.debug, _steps(operators, schedule), _sram_limit(document))
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
@@ -180,31 +180,26 @@ def collect_compilation(build: BuildFolder) -> Report:
     )
 
 
-def _steps(
-    operators: tuple[OperatorRow, ...], schedule: Mapping[int, OperatorSchedule]
-) -> tuple[dict[int, str], dict[int, int], set[int]]:
-    """Step of the schedule -> operator that runs in it, -> its cycles, and the steps of operators on the CPU."""
-    names: dict[int, str] = {}
-    cycles: dict[int, int] = {}
-    on_cpu: set[int] = set()
+def _steps(operators: tuple[OperatorRow, ...], schedule: Mapping[int, OperatorSchedule]) -> Steps:
+    found = Steps({}, {}, set())
     for row in operators:
         for step, taken in schedule.get(row.index, OperatorSchedule()).steps.items():
-            if taken or step not in names:
-                names[step] = f"{row.index} {row.type}"
-            cycles[step] = cycles.get(step, 0) + taken
+            if taken or step not in found.operators:
+                found.operators[step] = f"{row.index} {row.type}"
+            found.cycles[step] = found.cycles.get(step, 0) + taken
             if row.placement == "CPU":
-                on_cpu.add(step)
-    return names, cycles, on_cpu
+                found.on_cpu.add(step)
+    return found
 
 
-def _limits(document: CompileDocument) -> dict[str, int | None]:
-    """What SRAM may hold: the part that the memory mode gives to the NPU, else the board's; DRAM has no limit."""
+def _sram_limit(document: CompileDocument) -> int | None:
+    """What SRAM may hold: the part that the memory mode gives to the NPU, else the board's."""
     try:
         dedicated = installed_config().cache_bytes(document.memory_mode)
     except (NotInstalledError, KeyError):
         dedicated = None
     given = [size for size in (dedicated, document.sram_limit) if size]
-    return {"SRAM": min(given, default=None)}
+    return min(given, default=None)
 
 
 def _constants_in_sram(document: CompileDocument) -> bool:
