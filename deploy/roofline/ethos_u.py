@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
 from deploy.hardware.npus import Npu, families, modelled, npu_named
