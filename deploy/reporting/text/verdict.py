@@ -11,23 +11,20 @@ from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
-from deploy.reporting.text.tables import figures_table, numbers, table_of, verdict_line
+from deploy.reporting.text.tables import column, figures_table, numbers, table_of, verdict_line
 
 
 def print_operators(operators: Sequence[OperatorResult], console: Console) -> None:
     """A table of all operators, then the first that differs with its parameters and both values."""
     if not operators:
         return
-    table = Table(
-        title="Operators, each on the NPU's own inputs, against the reference",
-        title_justify="left",
-        title_style="bold",
+    table = table_of(
+        "Operators, each on the NPU's own inputs, against the reference",
+        *numbers(""),
+        column("operator", overflow="fold"),
+        *numbers("elements", "differ", "max LSB", no_wrap=True),
+        "cause",
     )
-    table.add_column("", justify="right")
-    table.add_column("operator", overflow="fold")
-    for column in ("elements", "differ", "max LSB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("cause")
     for result in operators:
         table.add_row(
             str(result.index),
