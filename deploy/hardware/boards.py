@@ -239,10 +239,7 @@ def hardware(board_id: str) -> Hardware:
         memories=tuple(memories.values()),
         npu=NpuPort(**table["npu"]),
         uart=BoardUart(**table["uart"]),
-        code=region("code"),
-        data=region("data"),
-        arena=region("arena"),
-        model=region("model"),
+        **{role: region(role) for role in ("code", "data", "arena", "model")},
         ranges=tuple(AllowedRange(**entry) for entry in table["firmware"]["ranges"]),
     )
 

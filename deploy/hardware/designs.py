@@ -155,14 +155,11 @@ def _designs() -> dict[str, Design]:
 
 
 def _read(table: dict[str, Any]) -> Design:
+    numbers = ("address_bits", "port_bytes", "cores", "shram_kb", "table_bytes")
     return Design(
         instruction_set=table["instruction_set"],
         id_word=table["id"],
-        address_bits=table["address_bits"],
-        port_bytes=table["port_bytes"],
-        cores=table["cores"],
-        shram_kb=table["shram_kb"],
-        table_bytes=table["table_bytes"],
+        **{name: table[name] for name in numbers},
         ofm_ublock=_three(table["ofm_ublock"]),
         ifm_ublock=_three(table["ifm_ublock"]),
         output=OutputRates(**table["output"]),

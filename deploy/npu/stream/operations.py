@@ -60,7 +60,7 @@ class FeatureMap:
     """
 
     region: int
-    bases: tuple[int, int, int, int]
+    bases: tuple[int, ...]
     height0: int
     height1: int
     width0: int

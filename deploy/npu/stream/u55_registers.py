@@ -108,12 +108,7 @@ class RegisterValues:
             )
         return FeatureMap(
             region=self.u16(cmd0("REGION"), 7),
-            bases=(
-                self.address(cmd1("BASE0")),
-                self.address(cmd1("BASE1")),
-                self.address(cmd1("BASE2")),
-                self.address(cmd1("BASE3")),
-            ),
+            bases=tuple(self.address(cmd1(f"BASE{tile}")) for tile in range(4)),
             height0=self.u16(cmd0("HEIGHT0_M1")) + 1,
             height1=self.u16(cmd0("HEIGHT1_M1")) + 1,
             width0=self.u16(cmd0("WIDTH0_M1")) + 1,
