@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.elf import read_segments
+from deploy.corstone.files import read_segments
 from deploy.errors import BadInputError
 
 
