@@ -26,6 +26,7 @@ def run_board(
     count: options.Count,
     tolerance: options.Tolerance,
     timeout: options.Timeout,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -48,5 +49,6 @@ def run_board(
         count=count,
         tolerance=tolerance,
         timeout_s=timeout,
+        locate=locate,
     )
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

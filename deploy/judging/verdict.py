@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.located import Located
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.origin import FirmwareRecord, Platform
 
@@ -70,6 +71,8 @@ class Verdict(Document):
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
         operators: per operator of the source model, compared on the NPU's own inputs; where it was asked for, and
             where outputs differ (then of the first differing inputs).
+        located: where the target first computed something else than the NPU model; None where that was not asked
+            for, or the two agree.
         explanations: why outputs differ, one sentence per cause.
         predictions: per input and output with classes.
         figures: every number, each labelled.
@@ -94,6 +97,7 @@ class Verdict(Document):
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
     operators: tuple[OperatorResult, ...] = ()
+    located: Located | None = None
     explanations: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()

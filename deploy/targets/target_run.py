@@ -18,6 +18,7 @@ from deploy.judging.run_figures import run_figures
 from deploy.judging.samples import Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
+from deploy.targets.locating_report import locate
 from deploy.targets.session import Session, TargetOptions
 
 _MADE_UP = 1
@@ -28,7 +29,13 @@ class RunOptions(TargetOptions, JudgeOptions):
     """What a user may choose about a run: the target, and what its answers are held to.
 
     One input is made up where none are given.
+
+    Attributes:
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
     """
+
+    locate: bool = False
 
 
 class TargetRun:
@@ -80,6 +87,7 @@ class TargetRun:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
                 on_answer(len(answers), len(samples))
+            located = locate(session, self._build, samples, judgement.answers) if self._options.locate else None
         opinion = judgement.opinion(judge)
         predictions = judgement.predictions(models, judge)
         figures = run_figures(
@@ -91,7 +99,9 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(opinion, session.origin, predictions=predictions, figures=figures)
+        return judgement.verdict(
+            opinion, session.origin, predictions=predictions, figures=figures, located=located
+        )
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

@@ -1,0 +1,55 @@
+"""The open Corstone-300 with an NPU that computes one operation wrong: ``wrong_npu.py STREAM:OFFSET[:BYTE] OPTIONS``.
+
+STREAM counts the command streams that run from 0 after a boot; ``*`` is any. After the operation that begins at
+OFFSET of the stream, one bit of a byte that it wrote is flipped, byte number BYTE of its result; ``all`` flips one of
+every transfer between memories.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from deploy.corstone import cli
+from deploy.npu import registers
+from deploy.npu.execution.feature_maps import views
+from deploy.npu.execution.memory import Memory
+from deploy.npu.program import Program, run
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.operations import BlockOperation, Operation
+
+stream, _, place = sys.argv.pop(1).partition(":")
+offset, _, byte = place.partition(":")
+streams = 0
+
+
+def flip(operation: Operation, memory: Memory) -> None:
+    if isinstance(operation, DmaOperation):
+        if operation.destination_region is not None:
+            where = operation.destination + int(byte or 0) % operation.length
+            memory.bytes(operation.destination_region, where, 1, write=True)[...] ^= 1
+    elif isinstance(operation, BlockOperation):
+        view = views(memory, operation.ofm)[0]
+        index = np.unravel_index(int(byte or 0) % view[0].size, view[0].shape)
+        view[(0, *index)] ^= np.array(1, view.dtype)
+
+
+def wrong(program: Program, regions: Any, cache: Any) -> None:
+    global streams
+    number, streams = streams, streams + 1
+
+    def observe(operation: Operation, memory: Memory) -> None:
+        if stream not in ("*", str(number)):
+            return
+        if offset == "all" and isinstance(operation, DmaOperation):
+            flip(operation, memory)
+        elif offset != "all" and operation.offset == int(offset):
+            flip(operation, memory)
+
+    run(program, regions, cache, observe)
+
+
+registers.run = wrong  # type: ignore[assignment]
+sys.exit(cli.main())
