@@ -131,7 +131,14 @@ class FirmwareLink:
         Raises:
             TargetError: the firmware cannot do that.
         """
-        self.request(Type.STOP_AFTER, protocol.stop_request(words), Type.STOP_REPLY, HELLO_TIMEOUT_S)
+        try:
+            self.request(Type.STOP_AFTER, protocol.stop_request(words), Type.STOP_REPLY, HELLO_TIMEOUT_S)
+        except TargetError as error:
+            raise TargetError(
+                f"the firmware cannot stop within the network: {error.message}",
+                hints=["`deploy firmware BUILD --build` renders and builds `npu` firmware that can"],
+                log=error.log,
+            ) from error
 
     def read(self, region: int, offset: int, size: int, timeout_s: float) -> bytes:
         """Bytes of one of the NPU's regions, as the last inference left them.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from written import Fault, WrongTarget
+from wrong_target import Fault, WrongTarget
 
 from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
