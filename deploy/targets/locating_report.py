@@ -27,6 +27,8 @@ from deploy.tflite.arena import arena_offsets
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.steps import InferenceSteps, Step
 
+_MOST_NAMED = 60
+
 
 def locate(
     session: Session, build: BuildFolder, samples: Sequence[Sample], answers: Sequence[Sample]
@@ -72,6 +74,11 @@ def _differs(answer: Sample, expected: Mapping[str, NDArray[Any]], number: int) 
     return any(array.tobytes() != expected[name][number].tobytes() for name, array in answer.items())
 
 
+def _short(name: str) -> str:
+    """Names of the converter's may list all that was fused."""
+    return name if len(name) <= _MOST_NAMED else f"{name[: _MOST_NAMED - 3]}..."
+
+
 class _Report:
     """Puts what was found into words."""
 
@@ -93,7 +100,7 @@ class _Report:
 
     def _input(self) -> Located:
         place = self._first_byte()
-        reason = f"before the first operation the target's memory holds another input {self._words(place)}"
+        reason = f"before the first operation the target's memory holds another input: {self._words(place)}"
         return Located(kind="input", reason=reason, **self._known, **place)
 
     def _cpu_operator(self, step: Step) -> Located:
@@ -119,7 +126,7 @@ class _Report:
         name = printable(model.tensors[operator.outputs[0]].name) if operator.outputs else ""
         reason = (
             f"the NPU is right up to operator {step.operator} of the compiled model ({operator.code}), which "
-            f"runs on the CPU and computes something else than LiteRT's kernel {self._words(place)}"
+            f"runs on the CPU and computes something else than LiteRT's kernel: {self._words(place)}"
         )
         known = {"operator_type": operator.code, "operator_name": name}
         return Located(kind="cpu operator", reason=reason, **known, **self._known, **place)
@@ -129,13 +136,13 @@ class _Report:
         place = self._of_operation(operation)
         source = self._source(operator, operation)
         unseen = self._unseen(operator, operation)
-        named = f" of {source['operator_type']} {source['operator_name']}" if source else ""
+        named = f" for {source['operator_type']} {_short(source['operator_name'])}" if source else ""
         reason = (
-            f"operation {operation.index} of {len(of_operator)} ({operation.command} at stream offset "
-            f"{operation.offset:#x}){named} is the first that differs from the NPU model {self._words(place)}"
+            f"operation {operation.index} of 0 to {len(of_operator) - 1}, {operation.command} at stream offset "
+            f"{operation.offset:#x}{named}, is the first that differs from the NPU model: {self._words(place)}"
         )
         if unseen:
-            reason += f"; operation {unseen[-1]} filled its table, which cannot be looked at"
+            reason += f"; its table was filled by operation {unseen[-1]}, in memory that cannot be looked at"
         return Located(
             kind="operation",
             reason=reason,
@@ -201,9 +208,9 @@ class _Report:
         where = f"region {place['region']} + {place['address']:#x}"
         if place["target_address"] is not None:
             where += f" ({place['target_address']:#010x})"
-        element = f"element {list(place['position'])} at {where}" if place["position"] else where
-        counted = f", {place['differing']} of {place['elements']} differ" if place["elements"] else ""
-        return f"({element} is {place['target']} on the target, {place['model']} in the model{counted})"
+        what = f"element {list(place['position'])}" if place["position"] else "the byte"
+        counted = f"; {place['differing']} of {place['elements']} elements differ" if place["elements"] else ""
+        return f"{what} at {where} is {place['target']} on the target and {place['model']} in the model{counted}"
 
     def _got(self, region: int) -> NDArray[np.uint8]:
         return self._found.got[region]

@@ -12,6 +12,7 @@ import pytest
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.firmware_project.firmware_build import npu_firmware
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.located import Located
@@ -20,6 +21,7 @@ from deploy.npu.stream.operations import BlockOperation
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import session as sessions
 from deploy.targets.locating_report import locate
+from deploy.targets.running_simulator import RunningSimulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.steps import InferenceSteps, Step
 
@@ -183,6 +185,21 @@ def test_run_fvp_says_it_in_words_and_in_the_document(
     assert (said["kind"], said["operation"]) == ("operation", step.operation.index)
     shown = capsys.readouterr().out
     assert f"located, in {said['runs']} runs: operation {step.operation.index} of " in shown
+
+
+@pytest.mark.usefixtures("toolchain")
+def test_run_board_finds_it_over_a_serial_port(one_operator: BuildFolder, tmp_path: Path) -> None:
+    step = steps_of(one_operator)[2]
+    assert step.operation is not None
+    npu = npu_named("U55-128")
+    command = (wrong_simulator(tmp_path, f"'*:{step.operation.offset}:{ELEMENT}'"),)
+    board = dataclasses.replace(find(npu, "open"), command=command)
+    document = tmp_path / "verdict.json"
+    with RunningSimulator(board, npu_firmware(one_operator), npu.macs, False, 120) as machine:
+        port = f"socket://127.0.0.1:{machine.terminal_port()}"
+        run(["run-board", str(one_operator.path), "--port", port, "--locate", "--json", str(document), "-q"])
+    said = json.loads(document.read_text())["located"]
+    assert (said["kind"], said["operation"]) == ("operation", step.operation.index)
 
 
 def test_nothing_is_run_again_where_the_target_is_right(one_operator: BuildFolder, tmp_path: Path) -> None:
