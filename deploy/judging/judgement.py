@@ -16,7 +16,6 @@ from deploy.judging.build_models import Models
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import Given, InputSet, inputs_of
 from deploy.judging.labels import Labels, load_labels
-from deploy.judging.located import Located
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
 from deploy.judging.origin import Origin
@@ -114,7 +113,6 @@ class Judgement:
         figures: tuple[Figure, ...],
         operators: tuple[OperatorResult, ...] = (),
         explanations: tuple[str, ...] = (),
-        located: Located | None = None,
     ) -> Verdict:
         """The document of a run that was answered whole.
 
@@ -125,7 +123,6 @@ class Judgement:
             figures: every number, each labelled.
             operators: compared one by one, where they were.
             explanations: why outputs differ.
-            located: where the target went another way than the NPU model, where that was looked for.
         """
         return Verdict(
             verdict="pass" if opinion.passed else "fail",
@@ -136,7 +133,6 @@ class Judgement:
             other_references=opinion.others,
             operators=operators,
             explanations=explanations,
-            located=located,
             predictions=tuple(predictions[:_MAX_PREDICTIONS]),
             figures=figures,
             **self._known(origin),

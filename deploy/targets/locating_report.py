@@ -36,7 +36,7 @@ def locate(
     """Find where a target goes wrong that did not answer as the NPU model does.
 
     Args:
-        session: within its context; its target is run again.
+        session: that ran; it is entered and its target run again.
         build: that ran.
         samples: the inputs.
         answers: outputs by name, an input each.
@@ -54,9 +54,10 @@ def locate(
             return None
         index = different[0]
         steps = InferenceSteps(model, npu, samples[index])
-        target = session.stoppable(samples[index])
-        with target:
-            found = first_difference(steps, target)
+        with session:
+            target = session.stoppable(samples[index])
+            with target:
+                found = first_difference(steps, target)
     except DeployError as error:
         reason = f"the difference could not be located: {error.message}"
         return Located(kind="nothing", reason=reason, input=index, runs=target.runs if target else 0)

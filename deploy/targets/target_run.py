@@ -6,7 +6,7 @@ session -> inputs -> machines start -> reference outputs meanwhile -> answers ->
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
@@ -15,10 +15,9 @@ from deploy.judging.answer import Answer
 from deploy.judging.build_models import read_models
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.run_figures import run_figures
-from deploy.judging.samples import Stacked, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
-from deploy.targets.locating_report import locate
 from deploy.targets.session import Session, TargetOptions
 
 _MADE_UP = 1
@@ -87,7 +86,6 @@ class TargetRun:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
                 on_answer(len(answers), len(samples))
-            located = locate(session, self._build, samples, judgement.answers) if self._options.locate else None
         opinion = judgement.opinion(judge)
         predictions = judgement.predictions(models, judge)
         figures = run_figures(
@@ -99,9 +97,14 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(
-            opinion, session.origin, predictions=predictions, figures=figures, located=located
-        )
+        verdict = judgement.verdict(opinion, session.origin, predictions=predictions, figures=figures)
+        return self._located(verdict, samples) if self._options.locate else verdict
+
+    def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
+        from deploy.targets.locating_report import locate
+
+        located = locate(self._session, self._build, samples, self._judgement.answers)
+        return verdict.model_copy(update={"located": located})
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

@@ -64,7 +64,7 @@ def located(
     samples = random_inputs(build.compiled_model, 1).samples
     with Session(build, TargetOptions(firmware=firmware)) as session:
         answers = [answer.outputs for answer in session.answers(samples)]
-        return locate(session, build, samples, answers)
+    return locate(session, build, samples, answers)
 
 
 def check(found: Located | None, build: BuildFolder, step: Step) -> None:

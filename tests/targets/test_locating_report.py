@@ -37,6 +37,12 @@ class FakeSession:
     def __init__(self, target: Callable[[Sample], Stoppable]) -> None:
         self.stoppable = target
 
+    def __enter__(self) -> FakeSession:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        return None
+
 
 def located(
     build: BuildFolder, fault: Fault, *, whole: bool = True, count: int = 3, differing: int = 1
