@@ -7,7 +7,7 @@ file; every one of them can be kept in the verb's table of ``deploy.toml``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from deploy.hardware.npus import listed
 from deploy.settings.declared import Declared, Shared, argument, declaration, option
@@ -163,12 +163,7 @@ def shared_options() -> tuple[Declared, ...]:
     """The options with a key at the top of ``deploy.toml``, in the order of this file."""
     found: dict[str, Declared] = {}
     for name, value in globals().items():
-        declared = _declared(name, value)
-        if declared is not None and declared.shared is not None:
+        if any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ())):
+            declared = declaration(name, value)
             found.setdefault(declared.key, declared)
     return tuple(found.values())
-
-
-def _declared(name: str, value: Any) -> Declared | None:
-    marked = any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ()))
-    return declaration(name, value) if marked else None

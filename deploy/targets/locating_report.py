@@ -23,7 +23,7 @@ from deploy.printable import printable
 from deploy.targets.locating import INPUTS, Found, first_difference
 from deploy.targets.session import Session
 from deploy.targets.stoppable import Stoppable
-from deploy.tflite.arena import arena_offsets
+from deploy.tflite.compiled import arena_offsets
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.steps import InferenceSteps, Step
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deploy.errors import TargetError
 from deploy.hardware.npu_events import event_title
 from deploy.targets.target_text import shown
-from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 VERSION = 1
 

@@ -14,19 +14,19 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.corstone.elf import Range, writable_ranges
+from deploy.corstone.files import Range, writable_ranges
 from deploy.errors import BadInputError, TargetError
 from deploy.files import private_folder
 from deploy.judging.samples import Sample
 from deploy.npu.errors import NpuError
 from deploy.npu.regions import ARENA, FAST
-from deploy.npu.stream.prefix import copying, cut
+from deploy.npu.stream.changed_payload import copying, cut
 from deploy.simulators.fvp_command import DumpFile
 from deploy.targets import runner_firmware
 from deploy.targets.runner_boot import RunnerBoots, read_bounded
 from deploy.targets.stoppable import Memories, Stop, Wanted
 from deploy.tflite import Model, load
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 from deploy.tflite.prefix import prefix
 
 _PIECE = 16

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
@@ -24,8 +24,7 @@ from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
-from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.npu_operators import NpuOperator, npu_operators
+from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 
 _ARENA_PADDING = 4096

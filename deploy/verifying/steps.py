@@ -23,8 +23,7 @@ from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.tflite import Model
-from deploy.tflite.arena import arena_offsets
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import arena_offsets, npu_operators
 from deploy.tflite.prefix import live_after
 from deploy.verifying.npu_inference import NpuInference
 

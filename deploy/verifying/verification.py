@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder, Figure
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.debug_database import DebugDatabase
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.files import write_text

@@ -17,7 +17,7 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.targets.locating import INPUTS, Found, first_difference
-from deploy.tflite.arena import arena_offsets
+from deploy.tflite.compiled import arena_offsets
 from deploy.verifying.steps import InferenceSteps, Step
 
 MULTIPLIER = 8

@@ -23,7 +23,7 @@ from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.targets.locating_report import locate
 from deploy.targets.stoppable import Stoppable
-from deploy.tflite.arena import arena_offsets
+from deploy.tflite.compiled import arena_offsets
 from deploy.verifying.host_session import HostSession
 
 

@@ -14,8 +14,7 @@ from deploy.judging.inputs import random_inputs
 from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation
-from deploy.tflite.arena import ARENA_METADATA, arena_offsets
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import ARENA_METADATA, arena_offsets, npu_operators
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.steps import NOBODY, InferenceSteps
 

@@ -1,13 +1,15 @@
-"""Prints a sweep as a table for the terminal, and writes it as CSV for spreadsheets."""
+"""Prints sweeps and searches as tables for the terminal, and writes sweeps as CSV for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from deploy.reporting.data import search_table
 from deploy.reporting.data.sweep_table import Column, columns, remarks
-from deploy.reporting.text.tables import table_of
+from deploy.reporting.text.tables import column, table_of
+from deploy.searching.documents import SearchResult
 from deploy.sweeping.documents import SweepDocument, SweepPoint
 from deploy.sweeping.pareto import ACCURACY
 
@@ -21,16 +23,18 @@ _FILES_ONLY = frozenset(["total_cycles"])
 def print_sweep(document: SweepDocument, console: Console) -> None:
     """Print the table, what is best in what, what was left out and what the figures are."""
     # Beside each other at 80 columns; the files hold all figures.
-    shown = [column for column in columns(document) if column.figure not in _FILES_ONLY]
-    shown = [column for column in shown if column.title != "reason"]
-    shown = [column for column in shown if not column.figure.startswith(f"{ACCURACY}_")]
+    shown = [
+        one
+        for one in columns(document)
+        if one.figure not in _FILES_ONLY and one.title != "reason" and not one.figure.startswith(f"{ACCURACY}_")
+    ]
     table = table_of(f"{document.model}: {len(document.points)} points, {PARETO_MARK} marks the Pareto-optimal")
     table.padding, table.collapse_padding = (0, 1), True
-    for column in shown:
-        wraps = column.title == "network"
-        table.add_column(column.title, justify="right" if column.figure else "left", no_wrap=not wraps)
+    for one in shown:
+        justify: Literal["left", "right"] = "right" if one.figure else "left"
+        table.add_column(one.title, justify=justify, no_wrap=one.title != "network")
     for point in document.points:
-        table.add_row(*(_marked(column, point) for column in shown))
+        table.add_row(*(_marked(one, point) for one in shown))
     console.print(table)
     for sentence in remarks(document):
         console.print(sentence)
@@ -66,3 +70,20 @@ def _cell(value: object) -> str:
     """Text of a cell; what a spreadsheet would take for a formula starts with a quote."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def print_search(result: SearchResult, console: Console) -> None:
+    """Print the front and the remarks."""
+    limit = result.settings.limit_cycles
+    within = f", at most {limit:,} cycles" if limit else ""
+    columns = (
+        column(heading, justify="right" if numeric else "left", no_wrap=True)
+        for heading, numeric in search_table.headings(result)
+    )
+    table = table_of(f"Pareto front on {result.settings.npu}{within}", *columns)
+    for entry in result.front:
+        table.add_row(*search_table.row(entry, result))
+    if result.front:
+        console.print(table)
+    for remark in search_table.remarks(result):
+        console.print(remark)

@@ -9,7 +9,7 @@ import pytest
 from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.tflite import NPU_OPERATOR, Model, Operator, Tensor
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 
 def model(*inputs: int) -> Model:

@@ -9,8 +9,8 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.program import decode, run
 from deploy.npu.regions import ARENA, CONSTANTS, FAST
+from deploy.npu.stream.changed_payload import ENDING, copying, cut, with_stream
 from deploy.npu.stream.payload import parse_payload
-from deploy.npu.stream.prefix import ENDING, copying, cut, with_stream
 
 CONFIG = [0x1, 0x1807, 0x10064001]
 # Two transfers of 16 bytes from region 0 to region 1, then stop.

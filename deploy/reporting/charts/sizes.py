@@ -1,20 +1,23 @@
-"""What the compiled model file is made of, and how far its weights are compressed."""
+"""Bytes: of the compiled file's parts, of weights before and after compression, and moved by an inference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from deploy.reporting.charts.compared import bars_of_builds, listed
 from deploy.reporting.charts.vega import (
     BAR,
     Chart,
+    at,
     bars,
+    bars_of_builds,
     bars_with_shares,
     bytes_axis,
     category,
     coloured,
     costliest,
     document,
+    listed,
     operators,
     quantity,
     told,
@@ -53,10 +56,7 @@ def flash_compared(builds: SideBySide) -> Iterator[Chart]:
     letters, names = list(builds.reports), list(dict.fromkeys(str(value["part"]) for value in values))
     most = max(part.size for report in builds.reports.values() for part in report.flash.parts)
     spec, height = bars_of_builds(
-        values,
-        category("part", names, axis=_PARTS_AXIS),
-        quantity("bytes", None, axis=bytes_axis(most)),
-        letters,
+        values, category("part", names, axis=_PARTS_AXIS), quantity("bytes", None, axis=bytes_axis(most)), letters
     )
     summary = f"Parts of the compiled model files of {listed(letters)}."
     yield Chart("flash", "flash", summary, document(spec, height=height))
@@ -77,3 +77,56 @@ def compression(report: Report) -> Iterator[Chart]:
     spec["transform"] = [{"fold": list(_WEIGHTS), "as": ["weights", "bytes"]}]
     summary = f"Weights of {len(rows)} operators before and after encoding."
     yield Chart("compression", "weights", summary, document(spec, height=200))
+
+
+_PURPOSES = {
+    "feature maps read": "#4477aa",
+    "feature maps written": "#66ccee",
+    "weights read": "#ccbb44",
+    "weights buffered": "#ee6677",
+    "scales and tables": "#999999",
+}
+
+
+def traffic(report: Report) -> Iterator[Chart]:
+    """Bytes per memory and purpose."""
+    moved = report.traffic
+    if not moved:
+        return
+    memories = list(dict.fromkeys(item.memory for item in moved))
+    most = max(sum(item.size for item in moved if item.memory == memory) for memory in memories)
+    purposes = coloured("purpose", _PURPOSES, (item.purpose for item in moved))
+    order = purposes["scale"]["domain"]
+    values = [
+        {"memory": item.memory, "purpose": item.purpose, "bytes": item.size, "order": order.index(item.purpose)}
+        for item in moved
+    ]
+    spec = bars(values, y=category("memory", memories), x=_axis(most), color=purposes, order=at("order"))
+    summary = "Bytes that an inference moves, per memory and purpose."
+    yield Chart("traffic", "bandwidth", summary, document(spec, height=42 * len(memories)))
+
+
+def traffic_compared(builds: SideBySide) -> Iterator[Chart]:
+    """Bytes per memory in each build."""
+    moved = {letter: report.traffic for letter, report in builds.reports.items()}
+    memories = list(dict.fromkeys(item.memory for build in moved.values() for item in build))
+    values: list[dict[str, Any]] = [
+        {
+            "memory": memory,
+            "build": letter,
+            "bytes": sum(item.size for item in build if item.memory == memory),
+            **{item.purpose: item.size for item in build if item.memory == memory},
+        }
+        for memory in memories
+        for letter, build in moved.items()
+    ]
+    if not values:
+        return
+    most = max(value["bytes"] for value in values)
+    spec, height = bars_of_builds(values, category("memory", memories), _axis(most), list(moved))
+    summary = f"Bytes that an inference moves in {listed(list(moved))}, per memory."
+    yield Chart("traffic", "bandwidth", summary, document(spec, height=height))
+
+
+def _axis(most: float) -> dict[str, Any]:
+    return quantity("bytes", "bytes per inference", axis=bytes_axis(most))

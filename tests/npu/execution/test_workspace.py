@@ -2,7 +2,7 @@ import numpy as np
 
 from deploy.npu import Architecture, WeightCache
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.weight_cache import PreparedWeights
+from deploy.npu.execution.workspace import PreparedWeights
 from deploy.npu.stream.operations import AddressRange
 from deploy.npu.weights.u55_layout import unpack
 
