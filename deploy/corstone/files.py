@@ -101,6 +101,7 @@ def _check_place(what: str, address: int, size: int) -> None:
         )
 
 
+_MAX_RANGE = 64 * 1024 * 1024
 _MAX_FILE_SIZE = 512 * 1024 * 1024
 _MAX_SEGMENTS = 1024
 _HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
@@ -108,6 +109,7 @@ _SEGMENT = struct.Struct("<IIIIIIII")
 _EM_ARM = 40
 _MACHINES = {3: "x86", 8: "MIPS", 62: "x86-64", 94: "Xtensa", 183: "AArch64 (64-bit Arm)", 243: "RISC-V"}
 _PT_LOAD = 1
+_WRITABLE = 2
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,42 @@ class Segment:
     size: int
 
 
+@dataclass(frozen=True)
+class Range:
+    """A range of memory."""
+
+    address: int
+    size: int
+
+
 def read_segments(path: Path) -> tuple[Segment, ...]:
     """Read and check what an application loads.
 
     Raises:
         BadInputError: not a readable 32-bit little-endian Arm executable, or it loads outside of the memories.
     """
+    table, size = _program_headers(path)
+    return _segments(path, table, size)
+
+
+def writable_ranges(path: Path) -> tuple[Range, ...]:
+    """The memory that an application writes to while it runs, what it never loads included; wherever it lies.
+
+    Raises:
+        BadInputError: not a readable 32-bit little-endian Arm executable, or it wants absurdly much memory.
+    """
+    table, _size = _program_headers(path)
+    found = []
+    for kind, _offset, virtual, _physical, _stored, in_memory, flags, _align in _SEGMENT.iter_unpack(table):
+        if kind == _PT_LOAD and flags & _WRITABLE and in_memory:
+            found.append(Range(virtual, in_memory))
+    if sum(place.size for place in found) > _MAX_RANGE:
+        raise BadInputError(f"{path}: it writes to more than {_MAX_RANGE} bytes of memory")
+    return tuple(found)
+
+
+def _program_headers(path: Path) -> tuple[bytes, int]:
+    """The table of program headers, and the size of the file."""
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -146,7 +178,7 @@ def read_segments(path: Path) -> tuple[Segment, ...]:
         raise BadInputError(f"{path}: {size} bytes is too large for an application (at most {_MAX_FILE_SIZE})")
     if entry_size != _SEGMENT.size or count > _MAX_SEGMENTS or len(table) < entry_size * count:
         raise BadInputError(f"{path}: broken ELF file: its program headers are cut off or of a wrong size")
-    return _segments(path, table, size)
+    return table[: entry_size * count], size
 
 
 def _check_header(path: Path, header: bytes) -> None:

@@ -159,6 +159,15 @@ Timing = Annotated[
     option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).", default=False),
     Shared("timing", example=False),
 ]
+Locate = Annotated[
+    bool,
+    option(
+        "--locate",
+        help="Where outputs differ from the NPU model's, run again to find the first operation that differs.",
+        default=False,
+    ),
+    Shared("locate", example=True),
+]
 
 # What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
 Quiet = Annotated[bool, option("--quiet", "-q", help="Print nothing but errors.", default=False)]

@@ -35,6 +35,9 @@ _MAX_ARENA_BYTES = 1 << 30
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
 
+CpuObserver = Callable[[int, NDArray[np.uint8]], None]
+"""Called after every operator on the CPU: its number in the file, the arenas ``(batch, bytes)``."""
+
 
 class NpuInference:
     """A compiled model, ready to run.
@@ -111,13 +114,17 @@ class NpuInference:
         return {name: array[0] for name, array in results.items()}
 
     def run_batch(
-        self, inputs: Mapping[str, NDArray[np.generic]], on_operation: Observer | None = None
+        self,
+        inputs: Mapping[str, NDArray[np.generic]],
+        on_operation: Observer | None = None,
+        on_cpu_operator: CpuObserver = lambda _index, _arena: None,
     ) -> dict[str, NDArray[np.generic]]:
         """Run several independent inferences side by side: faster than one after the other, the same results.
 
         Args:
             inputs: name -> array ``(batch, *shape)`` of the input tensor's shape and dtype.
             on_operation: called after every NPU operation.
+            on_cpu_operator: called after every operator on the CPU.
 
         Returns:
             Output name -> array ``(batch, *shape)``.
@@ -135,6 +142,7 @@ class NpuInference:
         for step in self._steps:
             if isinstance(step, CpuOperator):
                 _run_on_cpu(step, tensors)
+                on_cpu_operator(step.index, tensors.arena)
                 continue
             try:
                 program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)

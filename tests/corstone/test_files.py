@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.files import read_segments
+from deploy.corstone.files import Range, read_segments, writable_ranges
 from deploy.errors import BadInputError
 
 
@@ -31,6 +31,29 @@ def read(tmp_path, content):
 def test_the_segments_of_an_arm_executable_are_read(tmp_path):
     segments = read(tmp_path, elf_file((0, b"abcd"), (0x70000000, b"efghij")))
     assert [(s.load_address, s.size) for s in segments] == [(0, 4), (0x70000000, 6)]
+
+
+def program_headers(*headers):
+    """An ELF file whose program headers are (type, address, bytes in memory, flags); it holds nothing else."""
+    content = bytearray(elf_file(*[(0, b"")] * len(headers)))
+    for number, (kind, address, size, flags) in enumerate(headers):
+        struct.pack_into("<8I", content, 52 + 32 * number, kind, 0, address, 0, 0, size, flags, 4)
+    return bytes(content)
+
+
+def test_what_an_application_writes_to_is_told_by_its_flags_wherever_it_lies(tmp_path):
+    path = tmp_path / "program.axf"
+    path.write_bytes(
+        program_headers((1, 0, 100, 5), (1, 0x31000000, 0x200000, 6), (1, 0xF0000000, 8, 7), (6, 4, 4, 6))
+    )
+    assert writable_ranges(path) == (Range(0x31000000, 0x200000), Range(0xF0000000, 8))
+
+
+def test_an_application_that_wants_absurdly_much_memory_is_refused(tmp_path):
+    path = tmp_path / "program.axf"
+    path.write_bytes(program_headers(*[(1, 0, 0x1000000, 6)] * 5))
+    with pytest.raises(BadInputError, match="writes to more than"):
+        writable_ranges(path)
 
 
 @pytest.mark.parametrize(

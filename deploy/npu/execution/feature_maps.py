@@ -50,6 +50,15 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
         _move(_part(values, rows, columns, channels, view), view, fm)
 
 
+def views(memory: Memory, fm: FeatureMap) -> list[NDArray[np.generic]]:
+    """The strided views of the memory that make up a feature map, with the batch as their first dimension.
+
+    Raises:
+        MemoryAccessError: part of it lies outside its region.
+    """
+    return [view for _, view in _pieces(memory, fm, write=False)]
+
+
 def _part(
     array: NDArray[np.generic], rows: slice, columns: slice, channels: slice, view: NDArray[np.generic]
 ) -> NDArray[np.generic]:

@@ -84,6 +84,15 @@ class FeatureMap:
         """Size of all elements, without what lies between them."""
         return self.elements * self.dtype.itemsize
 
+    def address(self, y: int, x: int, c: int) -> int:
+        """Where an element lies in the region, in bytes (see :mod:`deploy.npu.execution.feature_maps`)."""
+        right, size = x >= self.width0, self.dtype.itemsize
+        split = self.height1 if right else self.height0
+        base = self.bases[right + 2 * (y >= split)]
+        y, x = y - split * (y >= split), x - self.width0 * right
+        channels = c // BRICK * self.stride_c + c % BRICK * size if self.bricks else c * size
+        return base + y * self.stride_y + x * self.stride_x + channels
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:

@@ -92,6 +92,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     print_operators(verdict.operators, console)
     for sentence in verdict.explanations:
         console.print(f"explanation: {sentence}")
+    if verdict.located:
+        console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
