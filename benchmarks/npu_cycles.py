@@ -38,7 +38,7 @@ from deploy.npu.stream.payload import parse_payload
 from deploy.npu.timing.statistics import Statistics
 from deploy.processes import warm
 from deploy.tflite import Model
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 QUANTILES = (10, 50, 90)
 

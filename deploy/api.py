@@ -69,6 +69,7 @@ class RunKeywords(TypedDict, total=False):
     timeout_s: float | None
     timing: bool
     scheduler: str | None
+    locate: bool
 
 
 @dataclass(frozen=True)
@@ -363,6 +364,7 @@ def target_run(
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
+    locate: bool = False,
 ) -> TargetRun:
     """What :func:`run` runs, for callers who want a document of its errors, too.
 
@@ -381,6 +383,8 @@ def target_run(
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.targets.simulated_target import RUNNER
@@ -400,6 +404,7 @@ def target_run(
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     return TargetRun(build, options)
 

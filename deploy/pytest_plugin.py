@@ -42,11 +42,7 @@ _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
 
 
 class OnTarget:
-    """A compiled model that can be run on a simulator.
-
-    Attributes:
-        build: its build folder.
-    """
+    """A compiled model that can be run on a simulator."""
 
     def __init__(self, build: BuildFolder, options: Mapping[str, Any]) -> None:
         self.build = build

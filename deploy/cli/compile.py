@@ -84,8 +84,7 @@ def compile_(
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import MiscompiledError
-    from deploy.reporting.text.advice import MOST_HINTS
-    from deploy.reporting.text.build import print_build
+    from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
     from deploy.zoo import model_source

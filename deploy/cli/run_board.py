@@ -27,6 +27,7 @@ def run_board(
     tolerance: options.Tolerance,
     accept_model_difference: options.AcceptModelDifference,
     timeout: options.Timeout,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -50,5 +51,6 @@ def run_board(
         tolerance=tolerance,
         accept_model_difference=accept_model_difference,
         timeout_s=timeout,
+        locate=locate,
     )
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

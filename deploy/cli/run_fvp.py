@@ -33,6 +33,7 @@ def run_fvp(
     accept_model_difference: options.AcceptModelDifference,
     timeout: options.Timeout,
     timing: options.Timing,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -64,6 +65,7 @@ def run_fvp(
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     status = run_and_report(run, opened, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
     if verbose and run.simulator:

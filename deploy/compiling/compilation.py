@@ -17,17 +17,11 @@ from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 
 class DoesNotFitError(BadInputError):
-    """A model that takes more SRAM than there is.
-
-    Args:
-        message: as always.
-        taken: bytes of SRAM that it takes.
-        hints: as always.
-    """
+    """A model that takes more SRAM than there is."""
 
     def __init__(self, message: str, *, taken: int, hints: Sequence[str] = ()) -> None:
         super().__init__(message, hints=hints)
@@ -36,10 +30,6 @@ class DoesNotFitError(BadInputError):
 
 def check_model(model: Model, source: str) -> tuple[str, ...]:
     """Check that a TFLite model is one to compile.
-
-    Args:
-        model: as read.
-        source: names it in errors.
 
     Returns:
         Warnings, one sentence each.

@@ -42,11 +42,9 @@ class VelaOutput:
     """What Vela wrote.
 
     Attributes:
-        model: the TFLite file with ``ethos-u`` operators.
         summary: the summary CSV's row.
         per_layer: text of the per-layer CSV.
         debug: text of the debug database.
-        log: standard output and error.
         files: name -> content of its reports and its log, to keep beside the model.
     """
 
@@ -83,24 +81,10 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
         output: a folder.
         allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
-    command = [
-        *module_command(MODULE),
-        model,
-        "--output-dir",
-        output,
-        "--accelerator-config",
-        options.npu.accelerator,
-        "--config",
-        CONFIG_FILE,
-        "--system-config",
-        options.system_config,
-        "--memory-mode",
-        options.memory_mode,
-        "--optimise",
-        options.optimise,
-        "--enable-debug-db",
-        "--verbose-performance",
-    ]
+    command = module_command(MODULE, model, "--enable-debug-db", "--verbose-performance")
+    command += ["--output-dir", output, "--accelerator-config", options.npu.accelerator, "--config", CONFIG_FILE]
+    command += ["--system-config", options.system_config, "--memory-mode", options.memory_mode]
+    command += ["--optimise", options.optimise]
     if options.sram_target is not None:
         command += ["--arena-cache-size", str(options.sram_target)]
     if allocator is not None:

@@ -93,7 +93,7 @@ class TargetComparison(Document):
     def sentences(self) -> tuple[str, ...]:
         """What people should know of it."""
         if self.left_out:
-            return (f"not compared with the NPU model: {self.left_out}",)
+            return (f"not compared: {self.left_out}",)
         if not any(output.mismatches for output in self.outputs):
             elements = sum(output.elements for output in self.outputs)
             return (f"all {elements} output elements equal the NPU model's",)

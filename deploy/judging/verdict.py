@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.origin import FirmwareRecord, Platform
@@ -76,6 +77,8 @@ class Verdict(Document):
         operator_check: what was compared operator by operator, where, and what was left out.
         operators: the operators that differ, of the first inputs with differing outputs where there are any; all
             where it was asked for. Each is compared on the NPU's own inputs.
+        located: where the target first computed something else than the NPU model; None where that was not asked
+            for, or the two agree.
         explanations: why outputs differ, one sentence per cause.
         predictions: per input and output with classes.
         figures: every number, each labelled.
@@ -103,6 +106,7 @@ class Verdict(Document):
     accepted: tuple[str, ...] = ()
     operator_check: OperatorCheck = Field(default_factory=OperatorCheck)
     operators: tuple[OperatorResult, ...] = ()
+    located: Located | None = None
     explanations: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from deploy.errors import NotInstalledError
-from deploy.processes import guard
-from deploy.processes.held_signals import held
+from deploy.processes.guard import GUARD
+from deploy.processes.interrupts import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 
 PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
 class Child:
-    """A running program; use as a context manager, which ends it and all that it started.
+    """A running program; use as a context manager, which ends it and all that it started. Its pid is its group's.
 
     Args:
         command: program and arguments.
@@ -34,10 +34,6 @@ class Child:
         stderr: as ``stdin``, or ``STDOUT``.
         inherited: descriptors that it gets besides these.
         polite: whether it is told to end, to clean up after itself, should this process be killed.
-
-    Attributes:
-        pid: its process number, which is its group's, too.
-        stdin: to write to, where it was a ``PIPE``; ``stdout`` and ``stderr`` to read from.
 
     Raises:
         NotInstalledError: it cannot be started; caused by the system's error.
@@ -60,7 +56,7 @@ class Child:
         self._over = False
         try:
             with held():
-                guard.expect()
+                GUARD.expect()
                 try:
                     check_program(command[0], folder, environment)
                     self._process = subprocess.Popen(
@@ -75,10 +71,10 @@ class Child:
                         start_new_session=True,
                     )
                 except OSError as error:
-                    guard.forget(None)
+                    GUARD.forget(None)
                     raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
                 self.pid = self._process.pid
-                guard.watch(self.pid, polite=polite)
+                GUARD.watch(self.pid, polite=polite)
         except BaseException:  # of a signal that was held, too
             if self.pid:
                 self.end()
@@ -135,7 +131,7 @@ class Child:
             self.kill()
             self._process.wait()
             self._over = True  # from here on its number may be another's
-            guard.forget(self.pid)
+            GUARD.forget(self.pid)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -96,9 +96,6 @@ def die_with_parent(parent: int) -> None:
     """In a fork: have the kernel kill it when its parent ends (Linux).
 
     The parent is the *thread* that made the fork: this is for threads that wait for its end.
-
-    Args:
-        parent: the parent's process number.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -161,11 +161,6 @@ class WarmPool:
 
     ``run`` takes the place of :func:`deploy.processes.supervisor.run` for ``python -m MODULE`` commands, from any
     number of threads.
-
-    Args:
-        module: as in :func:`start`.
-        imported: as in :func:`start`.
-        limits: as in :func:`start`.
     """
 
     def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:

@@ -7,7 +7,7 @@ file; every one of them can be kept in the verb's table of ``deploy.toml``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from deploy.hardware.npus import listed
 from deploy.settings.declared import Declared, Shared, argument, declaration, option
@@ -159,6 +159,15 @@ Timing = Annotated[
     option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).", default=False),
     Shared("timing", example=False),
 ]
+Locate = Annotated[
+    bool,
+    option(
+        "--locate",
+        help="Where outputs differ from the NPU model's, run again to find the first operation that differs.",
+        default=False,
+    ),
+    Shared("locate", example=True),
+]
 
 # What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
 Quiet = Annotated[bool, option("--quiet", "-q", help="Print nothing but errors.", default=False)]
@@ -174,12 +183,7 @@ def shared_options() -> tuple[Declared, ...]:
     """The options with a key at the top of ``deploy.toml``, in the order of this file."""
     found: dict[str, Declared] = {}
     for name, value in globals().items():
-        declared = _declared(name, value)
-        if declared is not None and declared.shared is not None:
+        if any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ())):
+            declared = declaration(name, value)
             found.setdefault(declared.key, declared)
     return tuple(found.values())
-
-
-def _declared(name: str, value: Any) -> Declared | None:
-    marked = any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ()))
-    return declaration(name, value) if marked else None

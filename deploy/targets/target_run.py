@@ -33,7 +33,13 @@ class RunOptions(TargetOptions, JudgeOptions):
     """What a user may choose about a run: the target, and what its answers are held to.
 
     One input is made up where none are given.
+
+    Attributes:
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
     """
+
+    locate: bool = False
 
 
 class TargetRun:
@@ -99,7 +105,7 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(
+        verdict = judgement.verdict(
             opinion,
             session.origin,
             predictions=predictions,
@@ -109,6 +115,7 @@ class TargetRun:
             operators=checked.differing,
             explanations=summarise(checked.results) if checked.check.unexplained else (),
         )
+        return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
         """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
@@ -118,6 +125,12 @@ class TargetRun:
         if model.session is None:
             return not_checked(self._build, model.left_out)
         return check_operators(self._build, models, samples, inference=model.session.inference)
+
+    def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
+        from deploy.targets.locating_report import locate
+
+        located = locate(self._session, self._build, samples, self._judgement.answers)
+        return verdict.model_copy(update={"located": located})
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

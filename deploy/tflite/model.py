@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +34,6 @@ class Tensor:
 
     Attributes:
         index: position in the subgraph.
-        name: as stored in the file, not necessarily unique.
         shape: dimensions; empty for a scalar.
         dtype: NumPy name (``int8``), or TFLite's own name where NumPy has none (``STRING``).
         quantization: None for a tensor that is not quantized.
@@ -73,7 +73,6 @@ class Operator:
         index: position in execution order.
         code: the builtin's name (``CONV_2D``) or the custom code (``ethos-u``).
         inputs: tensors; -1 for an optional one that is left out.
-        outputs: tensors.
         is_custom: whether the code is a custom one.
     """
 
@@ -103,9 +102,6 @@ class Model:
     """The first subgraph of a ``.tflite`` file, which is the one that runs.
 
     Attributes:
-        content: the file itself.
-        tensors: all tensors, by index.
-        operators: in execution order.
         inputs: tensor indices of the graph's inputs, in the file's order.
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.
@@ -154,3 +150,22 @@ def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict
         name = by_index.get(index) or tensors[index].name or f"tensor_{position}"
         names[index] = name if name not in names.values() else f"{name}#{position}"
     return names
+
+
+def float_operators(model: Model) -> dict[str, int]:
+    """Operators that compute in floating point, with how often each occurs.
+
+    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
+    """
+    return dict(
+        Counter(
+            operator.code
+            for operator in model.operators
+            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
+            and any(
+                model.tensors[index].dtype.startswith("float")
+                for index in (*operator.inputs, *operator.outputs)
+                if index >= 0
+            )
+        )
+    )

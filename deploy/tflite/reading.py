@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.generated import IDENTIFIER, names_of, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
 from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -61,9 +60,6 @@ def load(content: bytes, *, source: str = "model") -> Model:
 @contextlib.contextmanager
 def damage_named(source: str) -> Iterator[None]:
     """Work on what a file holds: whatever goes wrong there is the file's damage.
-
-    Args:
-        source: names the model in the error.
 
     Raises:
         BadInputError: an index, a shape or a length did not fit.

@@ -10,11 +10,7 @@ from deploy.tflite.model import Model, Operator
 
 
 class OperatorFiles:
-    """Writes files that hold one operator of a model each.
-
-    Args:
-        model: read by :func:`deploy.tflite.read`, which has checked it.
-    """
+    """Writes files that hold one operator of a model each."""
 
     def __init__(self, model: Model) -> None:
         self._model = model

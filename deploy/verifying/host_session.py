@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import deploy
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.answer import Answer
 from deploy.judging.oracles import MakeOracle

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
@@ -26,8 +26,7 @@ from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
-from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.npu_operators import NpuOperator, npu_operators
+from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 
 _ARENA_PADDING = 4096
@@ -35,6 +34,9 @@ _MAX_ARENA_BYTES = 1 << 30
 
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
+
+CpuObserver = Callable[[int, NDArray[np.uint8]], None]
+"""Called after every operator on the CPU: its number in the file, the arenas ``(batch, bytes)``."""
 
 
 class NpuInference:
@@ -112,13 +114,17 @@ class NpuInference:
         return {name: array[0] for name, array in results.items()}
 
     def run_batch(
-        self, inputs: Mapping[str, NDArray[np.generic]], on_operation: Observer | None = None
+        self,
+        inputs: Mapping[str, NDArray[np.generic]],
+        on_operation: Observer | None = None,
+        on_cpu_operator: CpuObserver = lambda _index, _arena: None,
     ) -> dict[str, NDArray[np.generic]]:
         """Run several independent inferences side by side: faster than one after the other, the same results.
 
         Args:
             inputs: name -> array ``(batch, *shape)`` of the input tensor's shape and dtype.
             on_operation: called after every NPU operation.
+            on_cpu_operator: called after every operator on the CPU.
 
         Returns:
             Output name -> array ``(batch, *shape)``.
@@ -136,6 +142,7 @@ class NpuInference:
         for step in self._steps:
             if isinstance(step, CpuOperator):
                 _run_on_cpu(step, tensors)
+                on_cpu_operator(step.index, tensors.arena)
                 continue
             try:
                 program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError, DeployError
 from deploy.files import write_text
 from deploy.hardware.npus import npu_named
