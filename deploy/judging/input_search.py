@@ -146,28 +146,34 @@ class _Pool:
 
     def choose(self, count: int) -> list[int]:
         """Greedily the inputs, beside the known ones, that add most to what is seen; the best first."""
-        if len(self.samples) <= self._known:
+        free = len(self.samples) - self._known
+        if free <= 0:
             return []
         levels = np.stack(self._levels)
         columns = np.arange(levels.shape[1])
         seen = np.zeros((levels.shape[1], LEVELS + 1), np.bool_)
         seen[:, LEVELS] = True  # where -1 lands: nothing to see
         answers: dict[str, set[bytes]] = {name: set() for name in self._answers}
-        chosen: list[int] = []
-        for step in range(self._known + count):
-            if step < self._known:
-                best = step
-            else:
-                free = [i for i in range(self._known, len(self.samples)) if i not in chosen]
-                if not free:
-                    break
-                new = ~seen[columns, levels[free]] @ self._weights
-                gains = new + [self._merit(i, answers) for i in free]
-                best = free[int(np.argmax(gains))]
-                chosen.append(best)
-            seen[columns, levels[best]] = True
+
+        def take(sample: int) -> None:
+            seen[columns, levels[sample]] = True
             for name, answer in self._answers.items():
-                answers[name].add(answer[best])
+                answers[name].add(answer[sample])
+
+        for sample in range(self._known):
+            take(sample)
+        chosen: list[int] = []
+        # What an input adds only gets less as others are taken: what it added earlier is a bound.
+        bounds = np.full(free, np.inf)
+        while len(chosen) < min(count, free):
+            best = int(np.argmax(bounds))
+            sample = self._known + best
+            new = self._weights[~seen[columns, levels[sample]]].sum()
+            bounds[best] = float(new) + self._merit(sample, answers)
+            if bounds[best] >= np.delete(bounds, best).max(initial=-np.inf):
+                chosen.append(sample)
+                take(sample)
+                bounds[best] = -np.inf
         return chosen
 
     def _merit(self, sample: int, answers: Mapping[str, set[bytes]]) -> float:

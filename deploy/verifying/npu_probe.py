@@ -1,4 +1,4 @@
-"""Chooses inputs by what the NPU model computes on the way: levels of the channels of inner feature maps."""
+"""Chooses inputs by what the NPU model computes on the way: levels of elements of inner feature maps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.verifying.host_session import HostSession
 
-_MOST_CHANNELS = 32
-_MOST_ROWS = 32
+_MOST_ELEMENTS = 256
 """Of a feature map, evenly spread: levels are for choosing inputs, not for judging what is computed."""
+
+_MOST_LEVELS = 8192
+"""Of all feature maps together."""
 
 
 class NpuProbe:
@@ -38,22 +40,23 @@ class NpuProbe:
         outputs, inner = [], []
         for first in range(0, count, batch):
             part = {name: array[first : first + batch] for name, array in inputs.items()}
-            levels = _ChannelLevels(min(batch, count - first))
+            levels = _Levels(min(batch, count - first))
             outputs.append(self._session.inference.run_batch(part, levels))
-            inner.append(np.concatenate(levels.found, axis=1))
+            found = np.concatenate(levels.found, axis=1)
+            inner.append(found[:, :: max(1, -(-found.shape[1] // _MOST_LEVELS))])
         return Response(
             {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}, np.concatenate(inner)
         )
 
 
-class _ChannelLevels:
+class _Levels:
     """An observer of a run.
 
     Args:
         batch: how many inputs run side by side.
 
     Attributes:
-        found: per NPU operation ``[batch, channels]``: by what power of two a channel is off its zero point.
+        found: per NPU operation ``[batch, elements]``, see :func:`_levels`.
     """
 
     def __init__(self, batch: int) -> None:
@@ -64,15 +67,15 @@ class _ChannelLevels:
         """Take the levels of what an operation has computed."""
         if not isinstance(operation, BlockOperation):
             return
-        rows, columns, channels = (
-            max(1, -(-size // most))
-            for size, most in zip(
-                (operation.ofm.height, operation.ofm.width, operation.ofm.depth),
-                (_MOST_ROWS, _MOST_ROWS, _MOST_CHANNELS),
-                strict=True,
-            )
-        )
-        values = read(memory, operation.ofm)[:, ::rows, ::columns, ::channels].astype(np.float32)
-        off = np.abs(values - operation.ofm.zero_point).mean(axis=(1, 2))
-        levels = np.clip(np.log2(1 + off), 0, LEVELS - 1).astype(np.int8)
+        values = read(memory, operation.ofm)
+        flat = values.reshape(len(values), -1)
+        places = np.linspace(0, flat.shape[1] - 1, min(_MOST_ELEMENTS, flat.shape[1])).astype(np.intp)
+        levels = _levels(flat[:, places].astype(np.int64) - operation.ofm.zero_point)
         self.found.append(np.repeat(levels, self._batch // len(levels), axis=0))
+
+
+def _levels(values: NDArray[np.int64]) -> NDArray[np.int8]:
+    """By sign and power of two; -1 for zero, behind which no weight of the next operator shows."""
+    half = LEVELS // 2
+    powers = np.minimum(np.log2(np.abs(values) + (values == 0)), half - 1).astype(np.int8)
+    return np.where(values == 0, np.int8(-1), np.where(values > 0, half + powers, half - 1 - powers)).astype(np.int8)
