@@ -6,6 +6,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compiler import Compiler
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
-    from deploy.judging.inputs import Given
+    from deploy.judging.inputs import Given, InputSet
     from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
@@ -47,6 +48,7 @@ class VerifyKeywords(TypedDict, total=False):
     count: int | None
     oracle: OracleChoice
     tolerance: float | None
+    require_evidence: bool
     layers: bool
     counters: Path | None
 
@@ -60,8 +62,10 @@ class RunKeywords(TypedDict, total=False):
     baud: int
     labels: Path | None
     count: int | None
+    seed: int | None
     jobs: int | None
     tolerance: float | None
+    require_evidence: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
@@ -145,6 +149,7 @@ def compile(  # noqa: A001 - the verb's name
     optimise: str | None = None,
     sram_limit: int | str | None = None,
     compiler: Compiler | None = None,
+    read_from: Path | None = None,
 ) -> BuildFolder:
     """Compile a model for an NPU and write its build folder, whole or not at all.
 
@@ -164,6 +169,8 @@ def compile(  # noqa: A001 - the verb's name
         optimise: ``Performance`` (None) or ``Size``.
         sram_limit: most SRAM that it may take, in bytes or as ``512K``; None for the board's.
         compiler: what runs Vela; None for a process of its own.
+        read_from: the file that a model was read from: calibration data that :func:`quantize` left beside it is
+            kept to test with, and inputs are made up where there is none.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -174,8 +181,10 @@ def compile(  # noqa: A001 - the verb's name
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import VELA
     from deploy.hardware.npus import npu_named
+    from deploy.judging.sample_file import samples_beside
     from deploy.quantizing.quantization import Quantized
     from deploy.tflite import read
+    from deploy.verifying.usual_inputs import chosen_samples
     from deploy.zoo.model_source import ModelKind, ModelSource
 
     options = (
@@ -195,19 +204,21 @@ def compile(  # noqa: A001 - the verb's name
         output = Path(output or default_folder(name, options))
         check_replaceable(output)
         again = f"deploy compile {source} --npu {options.npu.name}"
-        model = (
-            read(named.path)
-            if named.kind is ModelKind.TFLITE
-            else quantize(named, calibration, samples=samples, io=io, again=again)
-        )
+        if named.kind is ModelKind.TFLITE:
+            model, read_from = read(named.path), named.path
+        else:
+            model = quantize(named, calibration, samples=samples, io=io, again=again)
     extra: dict[str, bytes] = {}
     notes: tuple[str, ...] = ()
+    given: InputSet | None = None
     if isinstance(model, Quantized):
-        source, notes = model.document.model, model.document.warnings
+        source, notes, given = model.document.model, model.document.warnings, model.samples
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
+    elif read_from is not None:
+        given, notes = samples_beside(read_from, model)
     name = name or "model"
     return compile_model(
         model,
@@ -218,6 +229,7 @@ def compile(  # noqa: A001 - the verb's name
         extra=extra,
         notes=notes,
         compiler=compiler or VELA,
+        choose=functools.partial(chosen_samples, given=given),
     )
 
 
@@ -240,6 +252,7 @@ def verification(
     count: int | None = None,
     oracle: OracleChoice = "auto",
     tolerance: float | None = None,
+    require_evidence: bool = False,
     layers: bool = False,
     counters: Path | None = None,
 ) -> Verification:
@@ -248,11 +261,12 @@ def verification(
     Args:
         build: what :func:`compile` returns.
         inputs: ``.npz`` or ``.npy``; input name -> array ``[samples, *shape]`` of the model's dtype; the array
-            alone for a model with one input; None for made-up data.
+            alone for a model with one input; None for those that the build folder keeps.
         labels: ``.json`` with class names and true labels.
-        count: how many inputs; None for all that are given, or four made-up ones.
+        count: how many inputs; None for all that are given, or a few of the kept ones.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
         tolerance: largest difference that passes, in LSB; None for 1.
+        require_evidence: fail where the evidence is weak.
         layers: compare operator by operator, too.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
@@ -265,6 +279,7 @@ def verification(
         count=count,
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        require_evidence=require_evidence,
         layers=layers,
         counters=counters,
     )
@@ -304,8 +319,10 @@ def target_run(
     baud: int = 115200,
     labels: Path | None = None,
     count: int | None = None,
+    seed: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
+    require_evidence: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
@@ -314,15 +331,17 @@ def target_run(
 
     Args:
         build: what :func:`compile` returns.
-        inputs: as :func:`verification` takes them; None for one made-up input.
+        inputs: as :func:`verification` takes them; None for a kept one and one made up for this run alone.
         firmware: ``runner`` (Arm's prebuilt TFLM runner; None), ``npu`` or ``tflm`` (rendered), or an ELF's path.
         fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
         port: serial port of a board that runs the firmware already; no simulator is started then.
         baud: bits per second on that port.
         labels: ``.json`` with class names and true labels.
-        count: how many inputs; None for all that are given.
+        count: how many inputs; None for all that are given, or two.
+        seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
         tolerance: largest difference that passes, in LSB; None for 1.
+        require_evidence: fail where the evidence is weak.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
@@ -339,8 +358,10 @@ def target_run(
         inputs=inputs,
         labels=labels,
         count=count,
+        seed=seed,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        require_evidence=require_evidence,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,

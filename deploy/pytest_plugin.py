@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
 
 _COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
-_RUN = ("firmware", "fvp", "labels", "count", "jobs", "tolerance", "timeout_s", "timing")
+_RUN = (
+    "firmware",
+    "fvp",
+    "labels",
+    "count",
+    "seed",
+    "jobs",
+    "tolerance",
+    "require_evidence",
+    "timeout_s",
+    "timing",
+)
 _KNOWN = (*_COMPILE, *_RUN)
 _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
 
@@ -47,7 +58,7 @@ class OnTarget:
 
         Args:
             inputs: input name -> ``[samples, *shape]`` of the model's dtype; the array alone for a
-                model with one input; None for made-up data.
+                model with one input; None for the usual ones.
             options: as the marker's, for this run only.
 
         Raises:

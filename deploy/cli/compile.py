@@ -97,8 +97,10 @@ def compile_(
     if json is not None:
         check_writable(json)
     chosen: Model | Quantized
+    read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
-        chosen = quantized = tflite.read(source.path)
+        chosen, read_from = tflite.read(source.path), source.path
+        quantized = chosen
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
@@ -119,7 +121,9 @@ def compile_(
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
     compiler = Compiler(run)
     try:
-        opened = api.compile(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
+        opened = api.compile(
+            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+        )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     remember_build(folder, project.folder)

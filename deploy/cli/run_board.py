@@ -24,7 +24,9 @@ def run_board(
     inputs: options.Inputs,
     labels: options.Labels,
     count: options.Count,
+    seed: options.Seed,
     tolerance: options.Tolerance,
+    require_evidence: options.RequireEvidence,
     timeout: options.Timeout,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
@@ -46,7 +48,9 @@ def run_board(
         baud=baud,
         labels=labels,
         count=count,
+        seed=seed,
         tolerance=tolerance,
+        require_evidence=require_evidence,
         timeout_s=timeout,
     )
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

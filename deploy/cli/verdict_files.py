@@ -75,9 +75,10 @@ def run_and_report(
         raise
     _write(verdict, command, json, junit)
     if quiet:
+        from deploy.judging.verdict import headline
         from deploy.printable import printable
 
-        print(printable(f"verdict: {verdict.verdict.upper()} - {verdict.reason}"))
+        print(printable(f"verdict: {' - '.join(headline(verdict))}"))
     else:
         from deploy.reporting.text.verdict import print_verdict
 

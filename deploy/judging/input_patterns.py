@@ -20,7 +20,7 @@ Picture = NDArray[np.float64]
 """Numbers from 0 to 1, in the shape of an input."""
 
 _CELLS = (2, 3, 4, 6, 8, 12, 16)
-"""How many independent values a smooth picture has along an axis: correlation lengths from half of it downwards."""
+"""Independent values that a smooth picture has along an axis: correlation lengths from half of it downwards."""
 
 _MOST_WAVES = 6
 _NARROWEST = 6
@@ -211,11 +211,11 @@ def _stretched(picture: Picture, axis: int, size: int) -> Picture:
     where = np.linspace(0, there - 1, size)
     left = np.minimum(where.astype(np.intp), there - 2)
     part = (where - left).reshape([-1 if other == axis else 1 for other in range(picture.ndim)])
-    return np.take(picture, left, axis) * (1 - part) + np.take(picture, left + 1, axis) * part
+    found: Picture = np.take(picture, left, axis) * (1 - part) + np.take(picture, left + 1, axis) * part
+    return found
 
 
 def _filling(picture: Picture) -> Picture:
     """Shifted and scaled to the range from 0 to 1; all 0 where it has one value only."""
-    shifted = picture - picture.min(initial=np.inf)
-    largest = float(shifted.max(initial=0.0))
-    return shifted / largest if largest > 0 else shifted
+    shifted: Picture = picture - picture.min(initial=np.inf)
+    return shifted / max(float(shifted.max(initial=0.0)), np.finfo(np.float64).tiny)

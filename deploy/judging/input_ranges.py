@@ -37,8 +37,8 @@ class InputRange:
 def input_ranges(model: Model) -> dict[str, InputRange]:
     """The range of every input, by name, in the file's order.
 
-    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) are kept within what
-    is indexed. A float input has the range of the QUANTIZE behind it, and [-1, 1] where there is none.
+    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) are kept within
+    what is indexed. A float input has the range of the QUANTIZE behind it, and [-1, 1] where there is none.
 
     Args:
         model: the source model: what Vela puts in the place of its operators shows no indices any more.
@@ -74,7 +74,7 @@ def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
 
 
 def _indexed(model: Model, index: int, after: int = -1) -> int | None:
-    """How many rows the values of a tensor choose from, the fewest where there are several uses; None where none."""
+    """How many rows the values of a tensor choose from, of several uses the fewest; None where none."""
     found: list[int] = []
     for operator in model.operators[after + 1 :]:
         if index not in operator.inputs:

@@ -1,14 +1,16 @@
 """Chooses inputs with power: with which outputs, and what is computed on the way to them, vary.
 
 An input on which a network gives its usual answer, at the end of the range, shows hardly anything: most faults do
-not change it, and a target that always says the same passes. So many inputs are tried, and those are taken that show
-most of what was seen: distinct and unsaturated answers first, then levels of the channels of inner feature maps.
-What was taken is changed and tried again, so that rare answers are found from those that come near them.
+not change it, and a target that always says the same passes. So many inputs are tried, and those are taken that
+show most of what was seen: distinct and unsaturated answers first, then levels of elements of outputs and inner
+feature maps. What was taken is changed and tried again: rare answers are found from those that come near them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +25,17 @@ from deploy.judging.output_ends import OutputEnds
 from deploy.judging.samples import Sample, Stacked, stacked
 
 LEVELS = 16
-"""Levels that a channel of a feature map, or an element of an output, is told apart by."""
+"""Levels that elements are told apart by."""
 
 _MOST_ELEMENTS = 64
 """Elements of an output that are looked at one by one, evenly spread."""
 
 _ROUNDS = 4
+_PARENTS = 8
+"""Of what was chosen, the best, which are changed and tried again."""
+
+_ENOUGH = 4
+"""Distinct answers beside the usual extreme, after which an output does not count as stuck."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class Response:
 
     Attributes:
         outputs: output name -> ``[inputs, *shape]``.
-        inner: ``[inputs, channels]``, int8: level, below :data:`LEVELS`, of channels of feature maps on the way; no
-            channels where nothing is known of them.
+        inner: ``[inputs, elements]``, int8: level of some elements of feature maps on the way, below
+            :data:`LEVELS`, -1 for one that shows nothing; no elements where nothing is known of them.
     """
 
     outputs: Stacked
@@ -54,12 +61,26 @@ class Effort:
     """How much is tried.
 
     Attributes:
-        trials: how many inputs; twice as many where an output stays stuck.
-        limit_s: seconds after which no further ones are begun.
+        trials: how many inputs, at least those that are wanted; twice as many where an output has hardly any
+            answers between its ends.
+        limit_s: seconds after which no further ones are begun; without a limit the same seed finds the same.
     """
 
     trials: int
-    limit_s: float
+    limit_s: float = math.inf
+
+
+@dataclass(frozen=True)
+class Found:
+    """Inputs that were found.
+
+    Attributes:
+        samples: the most telling first.
+        made_up: how many of them were made up.
+    """
+
+    samples: tuple[Sample, ...]
+    made_up: int
 
 
 def search(
@@ -72,18 +93,20 @@ def search(
     effort: Effort,
     known: Sequence[Sample] = (),
     given: Sequence[Sample] = (),
-) -> list[Sample]:
-    """Find inputs that show much, the most telling first; the same ones for the same seed, time permitting.
+    parents: Sequence[Sample] = (),
+) -> Found:
+    """Find inputs that show much, the most telling first; the same ones for the same seed and effort.
 
     Args:
         ranges: of the model's inputs.
         ends: of its outputs.
         probe: runs inputs.
-        wanted: how many to find.
+        wanted: how many to find at most.
         seed: of the random numbers.
         effort: how much is tried.
-        known: inputs that are used anyhow: those that are found add to them, and are no copies of them.
-        given: inputs to choose from first; others are made up only while these leave an output stuck.
+        known: inputs that are used anyhow: those that are found add to them.
+        given: inputs to choose from; others are made up only where these leave an output stuck.
+        parents: further inputs that may be changed to make up others.
 
     Raises:
         DeployError: of the probe.
@@ -92,23 +115,24 @@ def search(
     pool = _Pool(ends, probe, len(known))
     pool.add([*known, *given])
     chosen = pool.choose(wanted)
-    tried, size, kinds = 0, max(2, effort.trials // _ROUNDS), itertools.count()
-    while tried < effort.trials * 2:
-        enough = len(chosen) == wanted and (given or tried >= effort.trials) and not pool.stuck(chosen)
-        if enough or (tried and len(chosen) == wanted and time.monotonic() > until):
+    trials = max(effort.trials, wanted)
+    tried, size, kinds = 0, max(2, -(-trials // _ROUNDS)), itertools.count()
+    while tried < trials * 2 and not (tried and time.monotonic() > until):
+        if not pool.stuck(chosen) and (given or tried >= trials):
             break
-        parents = [pool.samples[i] for i in (*range(len(known)), *chosen)]
+        best = [*known, *(pool.samples[i] for i in chosen[:_PARENTS]), *parents]
         new = []
         for number in range(size):
-            if number % 2 and parents:
-                one, two = (parents[int(generator.integers(len(parents)))] for _ in range(2))
+            if number % 2 and best:
+                one, two = (best[int(generator.integers(len(best)))] for _ in range(2))
                 new.append(changed(generator, ranges, one, two))
             else:
                 new.append(made_up(generator, ranges, next(kinds)))
         pool.add(new)
         tried += size
         chosen = pool.choose(wanted)
-    return [pool.samples[i] for i in chosen]
+    first_made = len(known) + len(given)
+    return Found(tuple(pool.samples[i] for i in chosen), sum(i >= first_made for i in chosen))
 
 
 class _Pool:
@@ -137,7 +161,7 @@ class _Pool:
         parts: list[NDArray[np.int8]] = []
         for name, ends in self._ends.items():
             values = response.outputs[name].reshape(len(samples), -1)
-            self._answers[name] += [row.tobytes() for row in values]
+            self._answers[name] += [hashlib.blake2b(row.tobytes()).digest() for row in values]
             self._telling[name] += [bool(told) for told in _telling(values, ends)]
             parts.append(output_levels(values, ends))
         parts.append(response.inner)
@@ -184,12 +208,12 @@ class _Pool:
         )
 
     def stuck(self, chosen: Sequence[int]) -> bool:
-        """Whether an output is the same for all inputs, or at the ends of its range throughout."""
+        """Whether an output has hardly any answers between the ends of its range."""
         used = (*range(self._known), *chosen)
+        wanted = min(_ENOUGH, len(used))
         return any(
-            len({self._answers[name][i] for i in used}) < min(2, len(used))
-            or not any(self._telling[name][i] for i in used)
-            for name in self._answers
+            len({answer[i] for i in used if self._telling[name][i]}) < wanted
+            for name, answer in self._answers.items()
         )
 
 
@@ -197,8 +221,7 @@ def _telling(values: NDArray[Any], ends: OutputEnds | None) -> NDArray[np.bool_]
     """Per input, whether any element lies between the ends."""
     if ends is None or values.shape[1] == 0:
         return np.ones(len(values), np.bool_)
-    found: NDArray[np.bool_] = ~ends.reached(values).all(axis=1)
-    return found
+    return np.asarray(~ends.reached(values).all(axis=1))
 
 
 def output_levels(values: NDArray[Any], ends: OutputEnds | None) -> NDArray[np.int8]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.evidence import Evidence
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.origin import FirmwareRecord, Platform
 
@@ -59,6 +60,7 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
         tolerance: largest difference that passes, in LSB.
@@ -85,6 +87,7 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    evidence: Evidence | None = None
     reference: str
     tolerance: float
     build: str
@@ -99,6 +102,12 @@ class Verdict(Document):
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+def headline(verdict: Verdict) -> tuple[str, str]:
+    """The verdict as people read it, and why: ``PASS, weak: ...`` where what a pass rests on is weak."""
+    word, weak = verdict.verdict.upper(), "; ".join(verdict.evidence.weak) if verdict.evidence else ""
+    return (f"{word}, weak: {weak}" if weak and verdict.verdict == "pass" else word), verdict.reason
 
 
 def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:

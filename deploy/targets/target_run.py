@@ -13,22 +13,31 @@ from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import read_models
+from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.run_figures import run_figures
 from deploy.judging.samples import Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.usual_inputs import inputs_with_fresh
+from deploy.verifying.varied_operators import operators_varied
 
-_MADE_UP = 1
+_USUAL = 2
+"""Inputs where none are given: with one alone, a target that always answers the same would pass."""
 
 
 @dataclass(frozen=True)
 class RunOptions(TargetOptions, JudgeOptions):
     """What a user may choose about a run: the target, and what its answers are held to.
 
-    One input is made up where none are given.
+    Without inputs, two are run, one of them made up for this run alone.
+
+    Attributes:
+        seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
     """
+
+    seed: int | None = None
 
 
 class TargetRun:
@@ -42,7 +51,7 @@ class TargetRun:
     def __init__(self, build: BuildFolder, options: RunOptions) -> None:
         self._build, self._options = build, options
         self._session = Session(build, options)
-        self._judgement = Judgement(build, options, made_up=_MADE_UP)
+        self._judgement = Judgement(build, options)
         self._started = time.monotonic()
 
     @property
@@ -70,12 +79,13 @@ class TargetRun:
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             models = read_models(self._build)
-            samples = judgement.begin(models)
+            samples = judgement.begin(models, self._usual_inputs)
             arriving = session.answers(samples)
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
+            varied = operators_varied(self._build, samples)
             for answer in arriving:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
@@ -91,7 +101,13 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(opinion, session.origin, predictions=predictions, figures=figures)
+        evidence = judgement.evidence(models, varied)
+        return judgement.verdict(
+            opinion, session.origin, predictions=predictions, figures=figures, evidence=evidence
+        )
+
+    def _usual_inputs(self, count: int | None) -> InputSet:
+        return inputs_with_fresh(self._build, count or _USUAL, self._options.seed)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

@@ -78,4 +78,5 @@ def _levels(values: NDArray[np.int64]) -> NDArray[np.int8]:
     """By sign and power of two; -1 for zero, behind which no weight of the next operator shows."""
     half = LEVELS // 2
     powers = np.minimum(np.log2(np.abs(values) + (values == 0)), half - 1).astype(np.int8)
-    return np.where(values == 0, np.int8(-1), np.where(values > 0, half + powers, half - 1 - powers)).astype(np.int8)
+    levels = np.where(values > 0, half + powers, half - 1 - powers)
+    return np.where(values == 0, -1, levels).astype(np.int8)

@@ -5,6 +5,7 @@ build folder -> inputs -> NPU model in batches -> oracles -> comparison -> opera
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,14 +30,15 @@ from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
+from deploy.verifying.usual_inputs import usual_inputs
+from deploy.verifying.varied_operators import VariedOperators
 
-_MADE_UP = 4
 _MAX_WALKED_INPUTS = 4
 
 
 @dataclass(frozen=True)
 class VerifyOptions(JudgeOptions):
-    """What a user may choose about a verification; four inputs are made up where none are given.
+    """What a user may choose about a verification; without inputs those are taken that the build folder keeps.
 
     Attributes:
         layers: compare every operator, even where all outputs agree.
@@ -59,7 +61,7 @@ class Verification:
         self._build = build
         self._options = options
         self._origin = host_origin(build.document.npu)
-        self._judgement = Judgement(build, options, made_up=_MADE_UP)
+        self._judgement = Judgement(build, options)
 
     def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
         """Run and judge.
@@ -74,9 +76,10 @@ class Verification:
         """
         judgement = self._judgement
         models = read_models(self._build)
-        samples = judgement.begin(models)
+        samples = judgement.begin(models, functools.partial(usual_inputs, self._build))
         judge = judgement.consult(models)
         session = self._session(models.compiled)
+        session.observer = varied = VariedOperators(self._build.debug)
         on_progress(0, len(samples))
         start = time.monotonic()
         for sample, answer in zip(samples, session.answers(samples), strict=True):
@@ -102,6 +105,7 @@ class Verification:
                     source=f"NPU model and {' and '.join(judge.names)} on this computer",
                 ),
             ),
+            evidence=judgement.evidence(models, varied.counts),
             operators=operators,
             explanations=explanations,
         )

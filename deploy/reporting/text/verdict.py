@@ -8,7 +8,7 @@ from rich.text import Text
 
 from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
-from deploy.judging.verdict import Verdict
+from deploy.judging.verdict import Verdict, headline
 from deploy.reporting.text.operators import print_operators
 from deploy.reporting.text.tables import figures_table, numbers, table_of
 
@@ -37,6 +37,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     print_operators(verdict.operators, console)
     for sentence in verdict.explanations:
         console.print(f"explanation: {sentence}")
+    if verdict.evidence:
+        console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
@@ -46,8 +48,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print()
     for line in verdict.log:
         console.print(f"    | {line}")
-    word = verdict.verdict.upper()
-    console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
+    word, reason = headline(verdict)
+    console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {reason}"))
 
 
 def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
