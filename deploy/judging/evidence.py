@@ -60,15 +60,11 @@ class Evidence(Document):
     @property
     def summary(self) -> str:
         """What was seen of the outputs, and of the operators on the way to them."""
-        parts = [
-            f"{output.name} gave {output.distinct} different answers"
-            + (
-                ""
-                if output.saturated_share is None
-                else f" ({output.saturated_share:.0%} at the ends of its range)"
-            )
-            for output in self.outputs
-        ]
+        parts = []
+        for output in self.outputs:
+            share = output.saturated_share
+            ends = "" if share is None else f" ({share:.0%} at the ends of its range)"
+            parts.append(f"{output.name} gave {output.distinct} different answers{ends}")
         if self.operators:
             parts.append(f"{self.operators_varied} of {self.operators} operators on the NPU varied")
         return ", ".join(parts)

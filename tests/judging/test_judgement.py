@@ -33,7 +33,7 @@ def build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_an_error_before_anything_was_read_leaves_a_document(build: BuildFolder) -> None:
-    judgement = Judgement(build, JudgeOptions(tolerance=2.0), made_up=1)
+    judgement = Judgement(build, JudgeOptions(tolerance=2.0))
     verdict = judgement.failed(NotInstalledError("no simulator"), Origin())
     assert (verdict.verdict, verdict.exit_status, verdict.reason) == ("error", 3, "no simulator")
     assert (verdict.inputs, verdict.inputs_requested, verdict.input_source) == (0, 0, "")
@@ -44,7 +44,7 @@ def test_an_error_before_anything_was_read_leaves_a_document(build: BuildFolder)
 
 
 def test_an_error_in_the_middle_says_what_was_asked_answered_and_last_heard(build: BuildFolder) -> None:
-    judgement = Judgement(build, JudgeOptions(count=3), made_up=1)
+    judgement = Judgement(build, JudgeOptions(count=3))
     models = read_models(build)
     samples = judgement.begin(models)
     judge = judgement.consult(models)
@@ -70,7 +70,7 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
     pixels = np.stack([sample[image][0] for sample in random_inputs(models.compiled, 2).samples])
     (tmp_path / "labels.json").write_text(json.dumps({name: {"true": [0, 1]}}))
     options = JudgeOptions(inputs=pixels, labels=tmp_path / "labels.json")
-    judgement = Judgement(build, options, made_up=1)
+    judgement = Judgement(build, options)
     samples = judgement.begin(models)
     judge = judgement.consult(models)
     judge.expect(samples)
@@ -89,7 +89,7 @@ def test_labels_for_an_output_that_there_is_not_are_refused_and_the_inputs_are_k
     build: BuildFolder, tmp_path: Path
 ) -> None:
     (tmp_path / "labels.json").write_text('{"colour": {"true": [0]}}')
-    judgement = Judgement(build, JudgeOptions(labels=tmp_path / "labels.json"), made_up=4)
+    judgement = Judgement(build, JudgeOptions(labels=tmp_path / "labels.json"))
     with pytest.raises(BadInputError, match="no output colour") as caught:
         judgement.begin(read_models(build))
     assert judgement.failed(caught.value, Origin()).inputs_requested == 4
