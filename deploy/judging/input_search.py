@@ -63,7 +63,8 @@ class Effort:
     Attributes:
         trials: how many inputs, at least those that are wanted; twice as many where an output has hardly any
             answers between its ends.
-        limit_s: seconds after which no further ones are begun; without a limit the same seed finds the same.
+        limit_s: seconds of this process's own time, whatever else the computer does, after which no further ones
+            are begun; without a limit the same seed finds the same.
     """
 
     trials: int
@@ -111,13 +112,13 @@ def search(
     Raises:
         DeployError: of the probe.
     """
-    until, generator = time.monotonic() + effort.limit_s, np.random.default_rng(seed)
+    until, generator = time.process_time() + effort.limit_s, np.random.default_rng(seed)
     pool = _Pool(ends, probe, len(known))
     pool.add([*known, *given])
     chosen = pool.choose(wanted)
     trials = max(effort.trials, wanted)
     tried, size, kinds = 0, max(2, -(-trials // _ROUNDS)), itertools.count()
-    while tried < trials * 2 and not (tried and time.monotonic() > until):
+    while tried < trials * 2 and not (tried and time.process_time() > until):
         if not pool.stuck(chosen) and (given or tried >= trials):
             break
         best = [*known, *(pool.samples[i] for i in chosen[:_PARENTS]), *parents]
