@@ -43,6 +43,9 @@ _SEARCH_S, _FRESH_S = 0.5, 0.1
 """About how long inputs are searched for, by the NPU model on a desktop computer."""
 
 _FEWEST_TRIALS, _MOST_TRIALS = 2, 128
+_WORTH_LOOKING = 4
+"""With fewer trials there is next to nothing to choose from."""
+
 _USUAL_MACS = 512_000_000
 """What the inputs of a verification cost together: about a second of the reference kernels."""
 
@@ -85,7 +88,7 @@ class Tested:
         """How many inputs a verification takes: as many as cost little time and room, at least four."""
         return max(_FEWEST, min(kept_count(self.source), _USUAL_MACS // max(self.macs, 1)))
 
-    def effort(self, seconds: float, limit_s: float) -> Effort:
+    def effort(self, seconds: float, limit_s: float = math.inf) -> Effort:
         """What the NPU model can try in about so much time; the constants are measured, roughly."""
         elements = sum(tensor.elements for tensor in self.source.input_tensors)
         each = 2e-4 + 5e-5 * len(self.operators) + 1e-9 * self.macs + 5e-8 * elements
@@ -97,6 +100,8 @@ def chosen_samples(
 ) -> tuple[bytes, SamplesRecord]:
     """Choose the test inputs of a build: content of the file, and what is to be known of it.
 
+    Of a large network, whose few trials would take longer than its compilation, they are not tried.
+
     Args:
         compiled: by Vela.
         limit_s: seconds after which no further inputs are tried.
@@ -106,7 +111,11 @@ def chosen_samples(
         BadInputError: the model is damaged.
     """
     tested = Tested(compiled.source, compiled.model, compiled.options.npu, compiled.placement.operators)
-    inputs = _searched(tested, tested.usual_count, given, limit_s)
+    wanted, seen = tested.usual_count, given.samples if given else ()
+    if tested.effort(_SEARCH_S).trials < _WORTH_LOOKING:
+        inputs = _source(_unlooked(tested, wanted, SEED, seen[:: max(1, len(seen) // wanted)]), given)
+    else:
+        inputs = _searched(tested, wanted, given, limit_s)
     content = samples_content(inputs.samples, tested.source, inputs.source)
     return content, SamplesRecord(count=len(inputs.samples), source=inputs.source, sha256=sha256_of_bytes(content))
 
@@ -166,22 +175,24 @@ def _kept(build: BuildFolder) -> InputSet | None:
 
 def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: float = math.inf) -> InputSet:
     """The best of what is given; made-up ones, too, where that is nothing or leaves outputs stuck."""
-    looked_at = max(wanted, tested.effort(_SEARCH_S, limit_s).trials)
+    looked_at = max(wanted, tested.effort(_SEARCH_S).trials)
     samples = given.samples[:looked_at] if given else ()
     found = _found(tested, wanted, seed=SEED, seconds=_SEARCH_S, limit_s=limit_s, given=samples)
-    return InputSet(found.samples, _source(given, found.made_up))
+    return _source(found, given)
 
 
 def _more(tested: Tested, wanted: int, kept: InputSet) -> InputSet:
     """All that are kept, and made-up ones."""
     found = _found(tested, wanted - len(kept.samples), seed=SEED, seconds=_SEARCH_S, known=kept.samples)
-    return InputSet((*kept.samples, *found.samples), _source(kept, len(found.samples)))
+    return _source(Found((*kept.samples, *found.samples), len(found.samples)), kept)
 
 
-def _source(given: InputSet | None, made_up: int) -> str:
+def _source(found: Found, given: InputSet | None) -> InputSet:
+    """What was found, and where it comes from."""
     if given is None:
-        return f"made up, seed {SEED}"
-    return f"{given.source} and {made_up} made up, seed {SEED}" if made_up else given.source
+        return InputSet(found.samples, f"made up, seed {SEED}")
+    more = f" and {found.made_up} made up, seed {SEED}" if found.made_up else ""
+    return InputSet(found.samples, f"{given.source}{more}")
 
 
 def _found(
@@ -212,7 +223,12 @@ def _found(
             )
         except DeployError:
             continue
-    found = unprobed(ranges, max(0, wanted - len(given)), seed)
+    return _unlooked(tested, wanted, seed, given)
+
+
+def _unlooked(tested: Tested, wanted: int, seed: int, given: Sequence[Sample]) -> Found:
+    """The first that are given, and made-up ones, without a look at what comes of them."""
+    found = unprobed(input_ranges(tested.source), max(0, wanted - len(given)), seed)
     return Found((*given[:wanted], *found), len(found))
 
 
