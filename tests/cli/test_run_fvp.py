@@ -103,7 +103,7 @@ def test_a_wrong_output_fails_with_exit_1_and_shows_the_mismatches(
         'python3 -c \'import sys; p=sys.argv[1]; d=bytearray(open(p,"rb").read()); d[0]^=0x40; '
         'open(p,"wb").write(d)\' "$f"; exit $status'
     )
-    words = ["run-fvp", str(built), "--fvp", wrapper(tmp_path, flip), "--json", "v.json"]
+    words = ["run-fvp", str(built), "--count", "1", "--fvp", wrapper(tmp_path, flip), "--json", "v.json"]
     assert run(words) == 1
     assert "verdict: FAIL" in capsys.readouterr().out
     document = json.loads((tmp_path / "v.json").read_text())
