@@ -7,6 +7,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from deploy.zoo.model_source import ModelSource
 
 DEFAULT_NPU = "U55-128"
+
+VERIFY_LEVELS = ("none", "quick")
+"""How much of a build is checked right after Vela."""
 
 HOST = "host"
 """The target that needs no machine: the NPU model on this computer."""
@@ -65,10 +69,12 @@ class RunKeywords(TypedDict, total=False):
     seed: int | None
     jobs: int | None
     tolerance: float | None
+    accept_model_difference: bool
     require_evidence: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
+    locate: bool
 
 
 @dataclass(frozen=True)
@@ -149,9 +155,9 @@ def compile(  # noqa: A001 - the verb's name
     optimise: str | None = None,
     sram_limit: int | str | None = None,
     compiler: Compiler | None = None,
-    read_from: Path | None = None,
+    verify: str = "quick",
 ) -> BuildFolder:
-    """Compile a model for an NPU and write its build folder, whole or not at all.
+    """Compile a model for an NPU, write its build folder, whole or not at all, and check what Vela made of it.
 
     Args:
         model: what :func:`quantize` takes or returns, a ``.tflite`` file, or a model that was read from one.
@@ -169,24 +175,26 @@ def compile(  # noqa: A001 - the verb's name
         optimise: ``Performance`` (None) or ``Size``.
         sram_limit: most SRAM that it may take, in bytes or as ``512K``; None for the board's.
         compiler: what runs Vela; None for a process of its own.
-        read_from: the file that a model was read from: calibration data that :func:`quantize` left beside it is
-            kept to test with, and inputs are made up where there is none.
+        verify: ``quick`` compares the operators with the reference kernels on the NPU model, as ``deploy compile``
+            does, for at most as long as Vela took; ``none`` does not. What was compared stands in the build
+            folder, see :func:`deploy.judging.verification_record.record_of`.
 
     Raises:
+        MiscompiledError: the build folder, which the error has, was written, and computes something else than the
+            model.
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
         NotInstalledError: Vela, or for a float model TensorFlow, is missing.
     """
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
-    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import VELA
+    from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.judging.sample_file import samples_beside
-    from deploy.quantizing.quantization import Quantized
+    from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
     from deploy.tflite import read
-    from deploy.verifying.usual_inputs import chosen_samples
     from deploy.zoo.model_source import ModelKind, ModelSource
 
+    if verify not in VERIFY_LEVELS:
+        raise BadInputError(f"verify={verify!r}: choose {' or '.join(VERIFY_LEVELS)}")
     options = (
         compile_options(
             npu_named(npu),
@@ -198,6 +206,7 @@ def compile(  # noqa: A001 - the verb's name
         if isinstance(npu, str)
         else npu
     )
+    read_from = None
     if isinstance(model, str | Path | ModelSource):
         named = _source(model, assignments)
         source, name = named.text, name or named.name
@@ -208,6 +217,55 @@ def compile(  # noqa: A001 - the verb's name
             model, read_from = read(named.path), named.path
         else:
             model = quantize(named, calibration, samples=samples, io=io, again=again)
+    began = time.monotonic()
+    build = write_build(
+        model, options, output=output, name=name, source=source, compiler=compiler, read_from=read_from
+    )
+    seconds = time.monotonic() - began
+    if verify == "none":
+        record = keep_record(build, not_checked(build, SKIPPED))
+    else:
+        from deploy.verifying.build_check import BuildCheck
+
+        record = BuildCheck(build, seconds).finish()
+    if record.faults:
+        raise MiscompiledError(build, record)
+    return build
+
+
+def write_build(
+    model: Model | Quantized,
+    options: CompileOptions,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    source: str = "the model",
+    compiler: Compiler | None = None,
+    read_from: Path | None = None,
+) -> BuildFolder:
+    """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
+
+    Args:
+        model: as :func:`compile` takes it.
+        options: what to compile for.
+        output: as :func:`compile` takes it.
+        name: as :func:`compile` takes it.
+        source: as :func:`compile` takes it.
+        compiler: what runs Vela; None for a process of its own.
+        read_from: the file that a model was read from: calibration data that ``quantize`` left beside it is kept
+            to test with; inputs are made up where there is none.
+
+    Raises:
+        BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
+        NotInstalledError: Vela is missing.
+    """
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.compiling.compilation import compile_model
+    from deploy.compiling.compiler import VELA
+    from deploy.judging.sample_file import samples_beside
+    from deploy.quantizing.quantization import Quantized
+    from deploy.verifying.usual_inputs import chosen_samples
+
     extra: dict[str, bytes] = {}
     notes: tuple[str, ...] = ()
     given: InputSet | None = None
@@ -265,9 +323,9 @@ def verification(
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the kept ones.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
-        tolerance: largest difference that passes, in LSB; None for 1.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
-        layers: compare operator by operator, too.
+        layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
@@ -322,10 +380,12 @@ def target_run(
     seed: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
+    accept_model_difference: bool = False,
     require_evidence: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
+    locate: bool = False,
 ) -> TargetRun:
     """What :func:`run` runs, for callers who want a document of its errors, too.
 
@@ -340,11 +400,14 @@ def target_run(
         count: how many inputs; None for all that are given, or two.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
-        tolerance: largest difference that passes, in LSB; None for 1.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
+        accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
         require_evidence: fail where the evidence is weak.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.targets.simulated_target import RUNNER
@@ -361,10 +424,12 @@ def target_run(
         seed=seed,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     return TargetRun(build, options)
 

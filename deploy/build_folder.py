@@ -8,6 +8,7 @@ Layout::
     BUILD/samples.npz         inputs to test with where none are named: calibration data, or searched for
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
+    BUILD/verification.json   VerificationRecord: the check of operators that compile made
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
@@ -37,6 +38,7 @@ SAMPLES = "samples.npz"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
+VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
@@ -75,10 +77,8 @@ class TensorRecord(Document):
     Attributes:
         name: the SignatureDef's name where there is one, else the tensor's; what users match by.
         tensor_name: the name in the file.
-        shape: dimensions.
         dtype: NumPy name.
         scales: quantization scales (empty for a tensor that is not quantized).
-        zero_points: as many as scales.
         bytes: size in memory.
     """
 
@@ -98,7 +98,6 @@ class OperatorRecord(Document):
         index: position in the source model's graph.
         type: TFLite's name, ``CONV_2D``.
         name: name of its first output tensor.
-        placement: where Vela put it.
         reason: why it stays on the CPU; None on the NPU.
         npu_cycles: Vela's estimate of its cycles, waits for memory included; they add up to the figure
             ``total_cycles``. None where Vela gives none: operators on the CPU, or folded away while compiling.
@@ -132,23 +131,17 @@ class CompileDocument(Document):
     """``compile.json``: everything later steps and reports need to know about a compilation.
 
     Attributes:
-        schema_version: of this document.
         model: name of the model, from its file name.
         npu: ``U55-128`` and so on.
-        accelerator: Vela's name for it.
         system_config: section of ``Arm/vela.ini``.
         memory_mode: section of ``Arm/vela.ini``.
-        optimise: Vela's strategy, ``Performance`` or ``Size``.
         source_sha256: of ``source.tflite``.
         compiled_sha256: of ``model_vela.tflite``.
-        inputs: in the compiled model's order.
-        outputs: in the compiled model's order.
         operators: in the source model's order.
         figures: every number, each labelled; see ``figure``.
         layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them; with the column
             ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
-        versions: tool name -> version.
         sram_limit: bytes of SRAM that the model was allowed to take; None where no board was known.
         samples: the test inputs beside the document; None where there are none.
     """
@@ -183,12 +176,7 @@ class CompileDocument(Document):
 
 
 class BuildFolder:
-    """An existing, checked build folder.
-
-    Attributes:
-        path: the folder.
-        document: its ``compile.json``.
-    """
+    """An existing, checked build folder."""
 
     def __init__(self, path: Path, document: CompileDocument) -> None:
         self.path = path

@@ -34,6 +34,7 @@ _RUN = (
     "seed",
     "jobs",
     "tolerance",
+    "accept_model_difference",
     "require_evidence",
     "timeout_s",
     "timing",
@@ -43,11 +44,7 @@ _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
 
 
 class OnTarget:
-    """A compiled model that can be run on a simulator.
-
-    Attributes:
-        build: its build folder.
-    """
+    """A compiled model that can be run on a simulator."""
 
     def __init__(self, build: BuildFolder, options: Mapping[str, Any]) -> None:
         self.build = build

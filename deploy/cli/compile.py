@@ -22,7 +22,11 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
 
-The build folder is replaced as a whole when all went well, and left alone otherwise.
+The build folder is replaced as a whole when Vela went through, and left alone otherwise.
+
+Then a few inputs run on the NPU model, and its operators are compared with the reference kernels, for at most as
+long as Vela took; what was left out is said. An operator that is miscompiled is named, with the way around where
+one is known, and the exit status is 1; the build folder is there all the same.
 """
 
 
@@ -38,6 +42,7 @@ def compile_(
     optimise: options.Optimise,
     sram_limit: options.SramLimit,
     advice: options.Advice,
+    verify: options.Verify,
     build: options.BuildOutput,
     json: Annotated[Path | None, option(help="Write compile.json here too.")],
     quiet: options.Quiet,
@@ -52,14 +57,17 @@ def compile_(
     import click
 
     from deploy.cli.advice import Advising, advice_level
+    from deploy.cli.checking import Checking, verify_level
     from deploy.cli.latency import load_report, starting_vela
 
-    context, advising = click.get_current_context(), Advising()
+    context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
+    context.call_on_close(checking.close)
     run = None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = context.with_resource(starting_vela(twin=advice != "none"))
+        checking.vela_starts()
 
     from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
@@ -73,8 +81,9 @@ def compile_(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
-    from deploy.reporting.text.advice import MOST_HINTS
-    from deploy.reporting.text.build import print_build
+    from deploy.judging.verification_record import MiscompiledError
+    from deploy.reporting.text.build import MOST_HINTS, print_build
+    from deploy.reporting.text.verification import print_verification
     from deploy.settings.last_build import remember_build
     from deploy.settings.project import Project
     from deploy.zoo import model_source
@@ -115,17 +124,21 @@ def compile_(
         )
         quantized = chosen.model
     load_report()
-    run = run or context.with_resource(starting_vela(twin=level is not None))
+    if run is None:
+        run = context.with_resource(starting_vela(twin=level is not None))
+        checking.vela_starts()
+    checking.prepare()
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
     compiler = Compiler(run)
     try:
-        opened = api.compile(
+        opened = api.write_build(
             chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
+    checking.begin(opened)
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
@@ -134,6 +147,11 @@ def compile_(
     if not quiet:
         console = stdout()
         print_build(opened, console, every_operator=verbose, most_hints=None if verbose else MOST_HINTS)
+    record = checking.finish()
+    if not quiet:
+        print_verification(record, console)
         if report is not None:
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")
+    if record.faults:
+        raise MiscompiledError(opened, record)

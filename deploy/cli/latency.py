@@ -29,7 +29,7 @@ def starting_vela(*, twin: bool = False) -> Iterator[Run]:
     from deploy.compiling import vela
     from deploy.processes.warm import WarmPool
 
-    pool = WarmPool(vela.MODULE, vela.IMPORTED)
+    pool = WarmPool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
     pool.start(twin=twin)
     try:
         yield pool.run

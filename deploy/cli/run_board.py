@@ -26,8 +26,10 @@ def run_board(
     count: options.Count,
     seed: options.Seed,
     tolerance: options.Tolerance,
+    accept_model_difference: options.AcceptModelDifference,
     require_evidence: options.RequireEvidence,
     timeout: options.Timeout,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -50,7 +52,9 @@ def run_board(
         count=count,
         seed=seed,
         tolerance=tolerance,
+        accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
         timeout_s=timeout,
+        locate=locate,
     )
     return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)

@@ -31,9 +31,11 @@ def run_fvp(
     jobs: options.Jobs,
     scheduler: options.Scheduler,
     tolerance: options.Tolerance,
+    accept_model_difference: options.AcceptModelDifference,
     require_evidence: options.RequireEvidence,
     timeout: options.Timeout,
     timing: options.Timing,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -62,10 +64,12 @@ def run_fvp(
         seed=seed,
         jobs=jobs,
         tolerance=tolerance,
+        accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     status = run_and_report(run, opened, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
     if verbose and run.simulator:

@@ -79,8 +79,8 @@ def search(
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.hardware.npus import npu_named
     from deploy.processes import warm
-    from deploy.reporting.pages.search import SEARCH_FILE, write_search
-    from deploy.reporting.text.search import print_search
+    from deploy.reporting.pages.pareto import SEARCH_FILE, write_search
+    from deploy.reporting.text.pareto import print_search
     from deploy.searching.documents import Settings
     from deploy.searching.finding import find
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of

@@ -83,8 +83,8 @@ def sweep(
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
-    from deploy.reporting.pages.sweep import check_format, write_sweep
-    from deploy.reporting.text.sweep import csv_text, print_sweep
+    from deploy.reporting.pages.pareto import check_format, write_sweep
+    from deploy.reporting.text.pareto import csv_text, print_sweep
     from deploy.settings.merging import typed
     from deploy.sweeping import axes
     from deploy.sweeping.accuracy import LabelledSource

@@ -75,10 +75,9 @@ def run_and_report(
         raise
     _write(verdict, command, json, junit)
     if quiet:
-        from deploy.judging.verdict import headline
         from deploy.printable import printable
 
-        print(printable(f"verdict: {' - '.join(headline(verdict))}"))
+        print(printable(f"verdict: {verdict.headline} - {verdict.reason}"))
     else:
         from deploy.reporting.text.verdict import print_verdict
 

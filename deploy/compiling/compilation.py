@@ -13,11 +13,12 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.compiling.fitting import limit_name, sram_limit
+from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
 """Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
@@ -27,13 +28,7 @@ _CHOOSING_S, _CHOOSING_SHARE = 2.0, 0.25
 
 
 class DoesNotFitError(BadInputError):
-    """A model that takes more SRAM than there is.
-
-    Args:
-        message: as always.
-        taken: bytes of SRAM that it takes.
-        hints: as always.
-    """
+    """A model that takes more SRAM than there is."""
 
     def __init__(self, message: str, *, taken: int, hints: Sequence[str] = ()) -> None:
         super().__init__(message, hints=hints)
@@ -42,10 +37,6 @@ class DoesNotFitError(BadInputError):
 
 def check_model(model: Model, source: str) -> tuple[str, ...]:
     """Check that a TFLite model is one to compile.
-
-    Args:
-        model: as read.
-        source: names it in errors.
 
     Returns:
         Warnings, one sentence each.
@@ -60,6 +51,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")
+    check_numbers(model, source)
     computing = float_operators(model)
     if computing:
         listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))

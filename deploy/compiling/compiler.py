@@ -10,24 +10,15 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
-from deploy.compiling.vela_figures import figures_of
-from deploy.compiling.vela_reports import VelaLayer, parse_fallbacks, parse_layers
+from deploy.compiling.vela_reports import VelaLayer, figures_of, parse_fallbacks, parse_layers
 from deploy.debug_database import DebugDatabase
-from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
 from deploy.tflite import Model, load
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """What Vela made of a model; each part is read when it is first asked for.
-
-    Attributes:
-        source: the model that was compiled.
-        options: what it was compiled for.
-        output: what Vela wrote.
-        name: of the source, in errors.
-    """
+    """What Vela made of a model; each part is read when it is first asked for."""
 
     source: Model
     options: CompileOptions
@@ -65,7 +56,7 @@ class Compiled:
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
-        """Cycles, memory and so on, see :mod:`deploy.compiling.vela_figures`."""
+        """Cycles, memory and so on, see :mod:`deploy.compiling.vela_reports`."""
         return figures_of(self.output.summary, self.placement.operators, self.options, f"Vela {vela.version()}")
 
     def figure(self, name: str) -> float:
@@ -82,10 +73,10 @@ class Compiler:
     """Compiles models with Vela.
 
     Attributes:
-        run: what runs Vela's command: the supervisor, or a warm process.
+        run: what runs Vela's command: a process of its own, or a warm one.
     """
 
-    run: Run = supervisor.run
+    run: Run = vela.run
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None

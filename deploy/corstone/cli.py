@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.corstone.console import Console, report_error
-from deploy.corstone.ending import StopRequest
+from deploy.corstone.console import Console, StopRequest, report_error
 from deploy.corstone.options import USAGE, family_of_name, parse_options
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, TargetError

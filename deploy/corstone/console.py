@@ -1,27 +1,58 @@
-"""What the simulator itself says, in the FVP's words where scripts look for them."""
+"""What the simulator itself says, in the FVP's words where scripts look for them; the ways in which it ends."""
 
 from __future__ import annotations
 
+import enum
 import resource
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, TargetError
 from deploy.hardware.npus import npus
 
 if TYPE_CHECKING:
-    from deploy.corstone.ending import Ending
     from deploy.corstone.machine import Machine
+
+
+class EndReason(enum.Enum):
+    """Why a simulation ended; limits with the words that the FVP has for them."""
+
+    SHUTDOWN = "shut down"
+    EXIT = "exit of the program"
+    WALL_TIME = "CPU time has been exceeded."
+    SIMULATED_TIME = "Simulated time has been exceeded."
+    CYCLES = "Cycle limit has been exceeded."
+    SIGNAL = "signal"
+
+    @property
+    def limit(self) -> bool:
+        """Whether it is a limit of the command line."""
+        return self in (EndReason.WALL_TIME, EndReason.SIMULATED_TIME, EndReason.CYCLES)
+
+
+class StopRequest(Exception):  # noqa: N818 - a request, not an error
+    """Raised by signal handlers to end the simulation from outside."""
+
+    def __init__(self, reason: EndReason, status: int) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a simulation ended."""
+
+    reason: EndReason
+    status: int = 0
+
 
 MODEL = "FVP_MPS3_Corstone_SSE_300"
 
 
 class Console:
-    """Writes to the standard output and standard error.
-
-    Args:
-        quiet: say nothing but what went wrong and what was asked for.
-    """
+    """Writes to the standard output and error; when quiet, only what went wrong and what was asked for."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -47,7 +78,11 @@ class Console:
         figures, simulated_s = machine.figures, machine.cpu.ran_s
         runs = machine.npu.runs if machine.npu is not None else []
         done = [run.statistics for run in runs if run.statistics is not None]
-        npu = f"{MODEL}.ethosu"
+        npu, assumed = f"{MODEL}.ethosu", []
+        if machine.npu is not None:
+            # Firmware does not tell the NPU which memories the cycles are to be estimated with.
+            known = npus()[machine.npu.architecture.name]
+            assumed = [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
         rows = [
             ("Simulated time", f"{simulated_s:f}s"),
             ("User time", f"{sum(usage.ru_utime for usage in usages):f}s"),
@@ -59,7 +94,7 @@ class Console:
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),
             (f"{npu} MACs", f"{sum(item.macs for item in done)}"),
             (f"{npu} cycles (estimate)", f"{sum(item.cycles for item in done)}"),
-            *self._assumed(npu, machine),
+            *assumed,
             (f"{npu} register accesses", f"{figures.accesses} in {figures.access_s:f}s"),
             (f"{npu} model time", f"{figures.npu_s:f}s"),
         ]
@@ -68,14 +103,6 @@ class Console:
         for name, value in rows:
             print(f"{name:54}: {value}")
         print("-" * 79, flush=True)
-
-    @staticmethod
-    def _assumed(npu: str, machine: Machine) -> list[tuple[str, str]]:
-        """The memories that the cycles are estimated with: firmware does not tell the NPU which they are."""
-        if machine.npu is None:
-            return []
-        known = npus()[machine.npu.architecture.name]
-        return [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
 
 
 def report_error(error: DeployError) -> None:

@@ -76,7 +76,6 @@ class UartOptions:
         shutdown_tag: stop when this text is sent; "" for none.
         port: first TCP port to try for the terminal; None if it does not listen.
         telnet: whether the terminal speaks telnet rather than raw bytes.
-        announce: whether the port is announced.
     """
 
     out_file: str
@@ -99,15 +98,10 @@ class Options:
     Attributes:
         family: the NPU family, ``U55`` or ``U65``.
         applications: ELF files to load; the first one boots.
-        values: parameters that were set, by name.
-        data: raw files to load.
-        dumps: memory to write out at the end.
         time_limit_s: wall-clock seconds, None for no limit.
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
-        stat: print statistics at the end.
-        quiet: print only the program's output.
         show: ``version``, ``help`` or ``parameters`` when only that is asked for.
     """
 
@@ -170,11 +164,7 @@ def family_of_name(program: str) -> str:
 
 
 def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
-    """Read the words after the program's name.
-
-    Args:
-        arguments: the words.
-        family: the NPU family when no option says otherwise.
+    """Read the words after the program's name; the NPU's family holds when no option says otherwise.
 
     Raises:
         BadInputError: an option, parameter or value that the model does not have.

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import FrameType
 
 from deploy import __version__
-from deploy.corstone import elf, qemu
-from deploy.corstone.console import MODEL, Console
+from deploy.corstone import qemu
+from deploy.corstone.console import MODEL, Console, EndReason, StopRequest
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.ending import EndReason, StopRequest
-from deploy.corstone.files import is_folder
+from deploy.corstone.files import is_folder, read_segments
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.options import Options
 from deploy.corstone.parameters import absent_hardware
@@ -26,10 +25,7 @@ from deploy.errors import BadInputError
 
 
 def simulate(options: Options, console: Console) -> int:
-    """Boot the application and run it to its end.
-
-    Returns:
-        The exit status.
+    """Boot the application and run it to its end; returns the exit status.
 
     Raises:
         BadInputError: an option or file cannot be used.
@@ -39,7 +35,7 @@ def simulate(options: Options, console: Console) -> int:
     if not options.applications:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
     for application in options.applications:
-        elf.read_segments(application)
+        read_segments(application)
     for warning in absent_hardware(options.values, options.parameters):
         console.report(f"Warning: {warning}")
     executable = qemu.locate_qemu()
@@ -93,7 +89,7 @@ def _connected_uarts(options: Options) -> list[int]:
 def _start_qemu(executable: Path, options: Options) -> QemuProcess:
     semihosting, folder = None, None
     if options.value("cpu0.semihosting-enable"):
-        semihosting = qemu.Semihosting(str(options.value("cpu0.semihosting-cmd_line")))
+        semihosting = str(options.value("cpu0.semihosting-cmd_line"))
         folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
         if not is_folder(folder):
             raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")

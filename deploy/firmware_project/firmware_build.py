@@ -51,9 +51,6 @@ def write_project(
         folder: where to; by default :func:`project_folder`.
         labels: class names per output.
 
-    Returns:
-        The network that was rendered.
-
     Raises:
         BadInputError: the model cannot run on this runtime, or the folder cannot be written.
     """
@@ -67,14 +64,7 @@ def write_project(
 
 
 def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
-    """Configure and build a firmware project.
-
-    Args:
-        folder: of the project.
-        tflm: the TFLM build to link; None for what an earlier configuration said, or for none.
-
-    Returns:
-        The ELF.
+    """Configure and build a firmware project, with a TFLM build or as configured earlier; returns the ELF.
 
     Raises:
         NotInstalledError: CMake or the compiler are missing.
@@ -105,10 +95,6 @@ def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
 
 def npu_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
-
-    Args:
-        build: an open build folder.
-        board: that it is to run on; the default one for None.
 
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator.
@@ -168,7 +154,8 @@ def _moved(output: Path, folder: Path) -> bool:
 
 def _run(command: Sequence[str], what: str) -> None:
     try:
-        done = run(command, timeout_s=_BUILD_TIMEOUT_S)
+        # By its whole path: CMake takes a file of its name in the working folder for itself.
+        done = run([shutil.which(command[0]) or command[0], *command[1:]], timeout_s=_BUILD_TIMEOUT_S)
     except NotInstalledError as error:
         raise NotInstalledError(error.message, hints=[INSTALL_HINT]) from error
     if done.timed_out:

@@ -17,13 +17,17 @@ from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import Given, InputSet, given_inputs
 from deploy.judging.labels import Labels, load_labels
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
+from deploy.judging.ruling import ruled
 from deploy.judging.samples import Sample
+from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
+from deploy.tflite.unwritten import unwritten_outputs
 
 _MAX_PREDICTIONS = 10_000
 
@@ -38,7 +42,9 @@ class JudgeOptions:
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
             TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
-        tolerance: largest difference that passes, in LSB.
+        tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
+        accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
+            differs from the NPU model.
         require_evidence: whether a verdict whose evidence is weak fails.
     """
 
@@ -47,6 +53,7 @@ class JudgeOptions:
     count: int | None = None
     oracle: OracleChoice = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
+    accept_model_difference: bool = False
     require_evidence: bool = False
 
 
@@ -67,6 +74,7 @@ class Judgement:
         self._panel = PANELS[options.oracle]
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
 
@@ -81,6 +89,7 @@ class Judgement:
             BadInputError: they do not fit the model.
         """
         options = self._options
+        self._unwritten = unwritten_outputs(models.compiled)
         given = given_inputs(options.inputs, models.compiled, options.count)
         self._inputs = usual(options.count) if given is None else given
         self._labels = load_labels(options.labels, models.source) if options.labels else {}
@@ -127,7 +136,9 @@ class Judgement:
         *,
         predictions: Sequence[Prediction],
         figures: tuple[Figure, ...],
-        evidence: Evidence | None = None,
+        evidence: Evidence,
+        check: OperatorCheck,
+        comparison: TargetComparison | None = None,
         operators: tuple[OperatorResult, ...] = (),
         explanations: tuple[str, ...] = (),
     ) -> Verdict:
@@ -139,23 +150,33 @@ class Judgement:
             predictions: of :meth:`predictions`; the document holds the first 10,000.
             figures: every number, each labelled.
             evidence: of :meth:`evidence`.
-            operators: compared one by one, where they were.
+            check: of the operators.
+            comparison: of the target with the NPU model; None where that is what answered.
+            operators: results of the check that are to be shown, those that fail it among them.
             explanations: why outputs differ.
         """
-        passed, reason = opinion.passed, opinion.reason
-        if passed and self._options.require_evidence and evidence is not None and evidence.weak:
-            passed = False
-            reason = f"the evidence is weak, which --require-evidence fails: {'; '.join(evidence.weak)} ({reason})"
+        ruling = ruled(
+            opinion,
+            comparison,
+            check,
+            operators,
+            accept_model_difference=self._options.accept_model_difference,
+            unwritten=self._unwritten,
+            weak=evidence.weak if self._options.require_evidence else (),
+        )
         return Verdict(
-            verdict="pass" if passed else "fail",
-            exit_status=0 if passed else 1,
-            reason=reason,
+            verdict="pass" if ruling.passed else "fail",
+            exit_status=0 if ruling.passed else 1,
+            reason=ruling.reason,
             evidence=evidence,
             reference=opinion.deciding.reference,
             outputs=opinion.deciding.outputs,
             other_references=opinion.others,
+            target_comparison=comparison,
+            accepted=ruling.accepted,
+            operator_check=check,
             operators=operators,
-            explanations=explanations,
+            explanations=(*self._unwritten, *explanations),
             predictions=tuple(predictions[:_MAX_PREDICTIONS]),
             figures=figures,
             **self._known(origin),

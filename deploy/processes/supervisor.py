@@ -71,11 +71,7 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        *,
-        polite: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
-        keep: Keep = KEEP_ALL_BUT_FLOODS,
+        self, *, polite: bool = False, limits: Limits = DEFAULT_LIMITS, keep: Keep = KEEP_ALL_BUT_FLOODS
     ) -> None:
         self._polite, self._limits, self._keep = polite, limits, keep
         self._running: set[Child] = set()

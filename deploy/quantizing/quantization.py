@@ -26,7 +26,7 @@ from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.tflite import Model, Tensor
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
@@ -41,19 +41,12 @@ class QuantizationDocument(Document):
     """What ``deploy quantize --json`` writes.
 
     Attributes:
-        schema_version: of this document.
         model: as the user named it.
         io: type of inputs and outputs.
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
-        agreement: per output.
         kernels: what ran the quantized model for it.
-        warnings: what a user should know, one sentence each.
-        inputs: of the quantized model.
-        outputs: of the quantized model.
-        sha256: of the quantized model.
-        versions: tool name -> version.
     """
 
     schema_version: int = QUANTIZE_SCHEMA_VERSION
@@ -76,7 +69,6 @@ class Quantized:
     """A quantized model and how it was made.
 
     Attributes:
-        model: the TFLite model.
         document: agreement, tensor table, versions.
         floating: the float model as a TFLite file; None where nothing was compared, or TFLite cannot hold it.
         samples: part of the calibration data, as the model's inputs take it, to test with; None where the data was
@@ -129,6 +121,8 @@ def quantize(
         answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
         reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
+    if data.source == RANDOM_IMAGES:
+        notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
@@ -140,7 +134,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals) if kernels else (),
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *_data_notes(data), *warnings),
+            warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -160,12 +154,6 @@ def _test_inputs(quantized: Model, data: Dataset) -> InputSet:
     return InputSet(
         tuple(quantized_inputs(quantized, sample) for sample in samples), f"calibration data {data.source}"
     )
-
-
-def _data_notes(data: Dataset) -> tuple[str, ...]:
-    if data.source != RANDOM_IMAGES:
-        return ()
-    return (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
 
 
 def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:

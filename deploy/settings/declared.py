@@ -57,10 +57,6 @@ class Declared:
     Attributes:
         key: in ``deploy.toml``: at the top for one that is shared, else in the verb's table.
         parameter: of the verb's function.
-        kind: of its value.
-        help: what it means.
-        minimum: smallest value; None for any.
-        maximum: largest value; None for any.
         shared: its mark; None for an option of this verb alone.
     """
 

@@ -58,11 +58,7 @@ def _found_in(folder: Path) -> dict[str, str]:
 
 
 def schema(verbs: Mapping[str, Iterable[Declared]]) -> dict[str, Any]:
-    """The JSON Schema of ``deploy.toml``.
-
-    Args:
-        verbs: verb (``run-fvp``, ``models build``) -> what it takes.
-    """
+    """The JSON Schema of ``deploy.toml``, from what each verb (``run-fvp``, ``models build``) takes."""
     document = _object(shared_options())
     tables: dict[str, Any] = {}
     for verb, options in verbs.items():

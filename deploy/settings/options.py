@@ -7,7 +7,7 @@ file; every one of them can be kept in the verb's table of ``deploy.toml``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from deploy.hardware.npus import listed
 from deploy.settings.declared import Declared, Shared, argument, declaration, option
@@ -78,6 +78,14 @@ Advice = Annotated[
     ),
     Shared("advice", example="quick", choices=("none", "quick", "full")),
 ]
+Verify = Annotated[
+    str | None,
+    option(
+        help="Whether operators are checked on the NPU model right after Vela: quick (default), on a few inputs "
+        "and never longer than Vela took; or none, which every later verdict says."
+    ),
+    Shared("verify", example="quick", choices=("none", "quick")),
+]
 BUILD = Shared("build", example="build/model-u55-128")
 Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
 Builds = Annotated[
@@ -144,8 +152,20 @@ Scheduler = Annotated[
 ]
 Tolerance = Annotated[
     float | None,
-    option(help="Largest difference that passes, in LSB; default 1.", min=0),
+    option(
+        help="Largest difference of quantized outputs from the reference, end to end, in LSB; default 1.",
+        min=0,
+    ),
     Shared("tolerance", example=1),
+]
+AcceptModelDifference = Annotated[
+    bool,
+    option(
+        "--accept-model-difference",
+        help="Let a target pass that keeps to the tolerance but differs from the NPU model; the document says so.",
+        default=False,
+    ),
+    Shared("accept_model_difference", example=False),
 ]
 Timeout = Annotated[
     float | None,
@@ -156,6 +176,15 @@ Timing = Annotated[
     bool,
     option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).", default=False),
     Shared("timing", example=False),
+]
+Locate = Annotated[
+    bool,
+    option(
+        "--locate",
+        help="Where outputs differ from the NPU model's, run again to find the first operation that differs.",
+        default=False,
+    ),
+    Shared("locate", example=True),
 ]
 
 # What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
@@ -172,12 +201,7 @@ def shared_options() -> tuple[Declared, ...]:
     """The options with a key at the top of ``deploy.toml``, in the order of this file."""
     found: dict[str, Declared] = {}
     for name, value in globals().items():
-        declared = _declared(name, value)
-        if declared is not None and declared.shared is not None:
+        if any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ())):
+            declared = declaration(name, value)
             found.setdefault(declared.key, declared)
     return tuple(found.values())
-
-
-def _declared(name: str, value: Any) -> Declared | None:
-    marked = any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ()))
-    return declaration(name, value) if marked else None

@@ -51,10 +51,7 @@ class Project:
 
 
 def find(start: Path | None = None) -> Project:
-    """Find the settings that hold in a folder: the nearest upward, as git and cargo do.
-
-    Args:
-        start: the folder; None for the working folder.
+    """Find the settings that hold in a folder (default: the working one): the nearest upward, as git and cargo do.
 
     Raises:
         BadInputError: a file is not TOML, or belongs to another user (settings may name programs to run).

@@ -80,7 +80,7 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        compiled = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run).compile(model, options)
+        compiled = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run).compile(model, options)
         return PointResult(
             compiled_sha256=sha256_of_bytes(compiled.output.model),
             figures=compiled.figures,

@@ -1,27 +1,32 @@
 """Runs a build on a target and judges what it answered: the pipeline behind ``deploy run-fvp`` and ``run-board``.
 
-session -> inputs -> machines start -> reference outputs meanwhile -> answers -> opinion -> verdict document
+session -> inputs -> machines start -> meanwhile on the host: reference outputs, NPU model, operators -> answers
+-> opinion, comparison with the NPU model -> verdict document
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.build_models import read_models
+from deploy.judging.build_models import Models, read_models
 from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.known_differences import summarise
 from deploy.judging.run_figures import run_figures
-from deploy.judging.samples import Stacked, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.model_answers import ModelAnswers
+from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
 from deploy.verifying.usual_inputs import inputs_with_fresh
-from deploy.verifying.varied_operators import operators_varied
+from deploy.verifying.varied_operators import VariedOperators
 
 _USUAL = 2
 """Inputs where none are given: with one alone, a target that always answers the same would pass."""
@@ -34,9 +39,12 @@ class RunOptions(TargetOptions, JudgeOptions):
     Without inputs, two are run, one of them made up for this run alone.
 
     Attributes:
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
     """
 
+    locate: bool = False
     seed: int | None = None
 
 
@@ -85,7 +93,12 @@ class TargetRun:
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
-            varied = operators_varied(self._build, samples)
+            model = ModelAnswers(models.source, models.compiled, npu_named(self._build.document.npu))
+            varied = VariedOperators(self._build.debug)
+            if model.session is not None:
+                model.session.observer = varied
+            model.expect(samples)
+            checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
@@ -101,10 +114,33 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        evidence = judgement.evidence(models, varied)
-        return judgement.verdict(
-            opinion, session.origin, predictions=predictions, figures=figures, evidence=evidence
+        verdict = judgement.verdict(
+            opinion,
+            session.origin,
+            predictions=predictions,
+            figures=figures,
+            evidence=judgement.evidence(models, varied.counts),
+            check=checked.check,
+            comparison=model.compared(judgement.answers, self._options.tolerance),
+            operators=checked.differing,
+            explanations=summarise(checked.results) if checked.check.unexplained else (),
         )
+        return self._located(verdict, samples) if self._options.locate else verdict
+
+    def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
+        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
+        recorded = checked_by_compile(self._build)
+        if recorded is not None:
+            return recorded
+        if model.session is None:
+            return not_checked(self._build, model.left_out)
+        return check_operators(self._build, models, samples, inference=model.session.inference)
+
+    def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
+        from deploy.targets.locating_report import locate
+
+        located = locate(self._session, self._build, samples, self._judgement.answers)
+        return verdict.model_copy(update={"located": located})
 
     def _usual_inputs(self, count: int | None) -> InputSet:
         return inputs_with_fresh(self._build, count or _USUAL, self._options.seed)

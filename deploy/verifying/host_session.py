@@ -9,10 +9,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 import deploy
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.answer import Answer
+from deploy.judging.oracles import MakeOracle
 from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference, Observer
@@ -29,6 +31,7 @@ class HostSession:
         model: read from a ``.tflite`` that Vela wrote.
         npu: that it was compiled for.
         memories: that counters are for; None for the NPU's default ones.
+        kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
         inference: what runs it.
@@ -41,8 +44,14 @@ class HostSession:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu: Npu, memories: MemorySystem | None = None) -> None:
-        self.inference = NpuInference(model, npu, memories)
+    def __init__(
+        self,
+        model: Model,
+        npu: Npu,
+        memories: MemorySystem | None = None,
+        kernels: MakeOracle = ReferenceKernels,
+    ) -> None:
+        self.inference = NpuInference(model, npu, memories, kernels)
         self.batch = batch_size(self.inference.arena_bytes)
         self.observer: Observer | None = None
         self.origin = host_origin(npu.name)

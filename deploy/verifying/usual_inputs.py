@@ -170,7 +170,7 @@ def _kept(build: BuildFolder) -> InputSet | None:
     if sha256_of_file(path) != record.sha256:
         raise BadInputError(f"{path}: not the file that compile.json describes", hints=again)
     kept = read_samples(path, build.source_model)
-    return InputSet(kept.samples, f"{SAMPLES} of the build folder ({kept.source})")
+    return InputSet(kept.samples, f"{kept.source}, kept in {SAMPLES}")
 
 
 def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: float = math.inf) -> InputSet:
@@ -190,7 +190,7 @@ def _more(tested: Tested, wanted: int, kept: InputSet) -> InputSet:
 def _source(found: Found, given: InputSet | None) -> InputSet:
     """What was found, and where it comes from."""
     if given is None:
-        return InputSet(found.samples, f"made up, seed {SEED}")
+        return InputSet(found.samples, f"made-up data, seed {SEED}")
     more = f" and {found.made_up} made up, seed {SEED}" if found.made_up else ""
     return InputSet(found.samples, f"{given.source}{more}")
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.build_folder import BuildFolder
 from deploy.debug_database import DebugDatabase
-from deploy.errors import DeployError
-from deploy.hardware.npus import npu_named
-from deploy.judging.samples import Sample, stacked
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BlockOperation, Operation
-from deploy.verifying.host_session import HostSession
-
-_MOST_INPUTS = 16
 
 _Place = tuple[int, int]
 """An operation of a command stream: number of its ``ethos-u`` operator, byte offset."""
@@ -59,32 +51,13 @@ class VariedOperators:
             self._first[place] = first[:0]
 
     @property
-    def counts(self) -> tuple[int, int]:
-        """How many operators varied, and how many there are on the NPU."""
+    def counts(self) -> tuple[int, int] | None:
+        """How many operators varied, and how many there are on the NPU; None before anything has run."""
+        if not self._varied:
+            return None
         operators: dict[object, bool] = {}
         for place, varied in self._varied.items():
             scheduled = self.database.commands.get(place)
             key = place if scheduled is None or scheduled.result is None else scheduled.result
             operators[key] = operators.get(key, False) or varied
         return sum(operators.values()), len(operators)
-
-
-def operators_varied(build: BuildFolder, samples: Sequence[Sample]) -> tuple[int, int] | None:
-    """How many operators of a build vary over inputs, and how many there are on the NPU.
-
-    Args:
-        build: an open build folder.
-        samples: the inputs; the first sixteen are looked at.
-
-    Returns:
-        None where the NPU model cannot run it.
-    """
-    varied = VariedOperators(build.debug)
-    try:
-        session = HostSession(build.compiled_model, npu_named(build.document.npu))
-        for first in range(0, min(len(samples), _MOST_INPUTS), session.batch):
-            last = min(first + session.batch, _MOST_INPUTS)
-            session.inference.run_batch(stacked(samples[first:last]), varied)
-    except DeployError:
-        return None
-    return varied.counts

@@ -18,6 +18,7 @@ from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import CompileDocument
 from deploy.evaluating.documents import EvaluationDocument
 from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import VerificationRecord
 from deploy.optimizing.documents import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
 from deploy.reporting.documents import Comparison
@@ -34,6 +35,7 @@ DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
         CompileDocument,
         "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` beside",
     ),
+    "verification": (VerificationRecord, "`compile`, as `verification.json` in the build folder"),
     "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
     "advice": (AdviceDocument, "`compile` and `report --advice`, as `advice.json` in the build folder"),
     "optimize": (OptimizeDocument, "`optimize --json`"),

@@ -15,8 +15,8 @@ from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.build_models import read_models
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
-from deploy.judging.verdict import headline
 
 ORIGIN = Origin(
     Platform(kind="open", executable="x", version="1", npu="U55-128"),
@@ -90,7 +90,9 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
     judge.expect(samples)
     judgement.answers += judge.expected
     predictions = judgement.predictions(models, judge)
-    verdict = judgement.verdict(judgement.opinion(judge), ORIGIN, predictions=predictions, figures=())
+    verdict = judgement.verdict(
+        judgement.opinion(judge), ORIGIN, predictions=predictions, figures=(), check=OperatorCheck()
+    )
     assert (verdict.verdict, verdict.exit_status, verdict.inputs) == ("pass", 0, 2)
     assert verdict.reason == "all 20 output elements equal the reference"
     assert [(p.input, p.true, p.target == p.reference) for p in verdict.predictions] == [
@@ -129,4 +131,4 @@ def test_weak_evidence_passes_in_words_and_fails_where_evidence_is_required(
         assert "there was one input only" in verdict.reason
     else:
         assert (verdict.verdict, verdict.exit_status) == ("pass", 0)
-        assert headline(verdict)[0] == "PASS, weak: there was one input only"
+        assert verdict.headline == "PASS, weak: there was one input only"

@@ -21,7 +21,7 @@ from deploy.judging.sample_file import beside
 from deploy.quantizing.quantization import quantize_values
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
-from deploy.verifying.varied_operators import operators_varied
+from deploy.verifying.varied_operators import VariedOperators
 
 STUCK = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")
 """Trained networks that answer uniform noise with one and the same end of their range."""
@@ -36,8 +36,9 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildFolder]:
 
 def seen(build: BuildFolder, inputs: InputSet) -> Evidence:
     session = HostSession(build.compiled_model, npu_named(build.document.npu))
+    session.observer = varied = VariedOperators(build.debug)
     answers = [answer.outputs for answer in session.answers(inputs.samples)]
-    return evidence_of(build.source_model, inputs, answers, operators_varied(build, inputs.samples))
+    return evidence_of(build.source_model, inputs, answers, varied.counts)
 
 
 @pytest.mark.parametrize("name", STUCK)
@@ -95,7 +96,7 @@ def test_samples_that_were_changed_are_refused_and_without_the_file_inputs_are_m
         usual_inputs(build)
     (build.path / SAMPLES).unlink()
     found = usual_inputs(build)
-    assert found.source == "made up, seed 0"
+    assert found.source == "made-up data, seed 0"
     assert found.sha256 == usual_inputs(build).sha256
     assert inputs_with_fresh(build, 2, 0).fresh == 1
 
@@ -143,7 +144,7 @@ def test_samples_of_a_model_that_was_replaced_are_not_used_and_the_build_says_so
     shutil.copy(mlperf_tiny["image_classification"], model)
     build = api.compile(model, output=tmp_path / "build")
     assert build.document.samples is not None
-    assert build.document.samples.source == "made up, seed 0"
+    assert build.document.samples.source == "made-up data, seed 0"
     assert any("net.samples.npz: holds samples for another model" in line for line in build.document.warnings)
 
 
@@ -188,9 +189,8 @@ def test_the_usual_inputs_of_a_verification_are_strong_evidence(
 def test_what_varied_is_counted_by_operators_of_the_source_model(built: Path) -> None:
     build = BuildFolder.open(built)
     sample = random_inputs(build.source_model, 1).samples[0]
-    same, various = operators_varied(build, [sample, sample]), operators_varied(build, usual_inputs(build).samples)
-    assert same is not None
-    assert various is not None
-    assert same[0] == 0
-    assert various == (same[1], same[1])
-    assert 0 < same[1] <= len(build.document.operators)
+    same, various = seen(build, InputSet((sample, sample), "")), seen(build, usual_inputs(build))
+    assert same.operators_varied == 0
+    assert various.operators_varied == various.operators == same.operators
+    assert same.operators is not None
+    assert 0 < same.operators <= len(build.document.operators)

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import tables
 from deploy.npu.execution.activation import clamped, finish
-from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.feature_maps import read, tiles, write
 from deploy.npu.execution.scaling import multiply_shift, rescale, round_half_away
-from deploy.npu.execution.tiling import tiles
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
 from deploy.npu.stream.operations import Function, Rounding, Scale

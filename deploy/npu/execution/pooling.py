@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import tables
 from deploy.npu.execution.activation import finish
-from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.feature_maps import read, tiles, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import rescale
-from deploy.npu.execution.tiling import tiles
 from deploy.npu.execution.windows import prepare, window_size
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.limits import MAX_TAPS

@@ -50,11 +50,7 @@ class Requantizer:
         self._repeated = self._plain and self._plain.repeated(self._repeat)
 
     def __call__(self, sums: NDArray[np.floating], memory: Memory) -> NDArray[np.generic]:
-        """Finish accumulators.
-
-        Args:
-            sums: ``(pixels, channels)``, exact integers, without bias.
-            memory: holds the lookup tables.
+        """Finish accumulators ``(pixels, channels)``: exact integers, without bias.
 
         Returns:
             OFM elements ``(pixels, channels)``.
