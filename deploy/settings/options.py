@@ -113,7 +113,11 @@ Fvp = Annotated[
     Shared("fvp", example="open", names_path=lambda text: "/" in text and not text.startswith("docker:")),
 ]
 INPUTS = Shared("inputs", example="test.npz")
-Inputs = Annotated[Path | None, option(help=".npz with an array per input; default: made-up data."), INPUTS]
+Inputs = Annotated[
+    Path | None,
+    option(help=".npz with an array per input; default: the build folder's (calibration data or made up)."),
+    INPUTS,
+]
 LabelledData = Annotated[
     str | None, option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."), INPUTS
 ]
@@ -124,6 +128,20 @@ Labels = Annotated[
 ]
 COUNT = Shared("count", example=16)
 Count = Annotated[int | None, option(help="How many inputs to run.", min=1), COUNT]
+RequireEvidence = Annotated[
+    bool,
+    option(
+        "--require-evidence",
+        help="Fail where the evidence is weak: one input only, or an output that never changes or leaves the ends "
+        "of its range.",
+        default=False,
+    ),
+    Shared("require_evidence", example=True),
+]
+Seed = Annotated[
+    int | None,
+    option(help="Make up the same inputs for this run as one before, which named this number.", min=0),
+]
 Jobs = Annotated[
     int | None, option(help="Machines side by side; default: one a core.", min=1), Shared("jobs", example=2)
 ]
