@@ -476,8 +476,8 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
-    from deploy.evaluating.limits import parse_limits
 
     options = EvaluateOptions(
         data=str(data),

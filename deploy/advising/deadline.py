@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.processes.supervisor import Ended, Run
+from deploy.processes.supervisor import Ended, RunCommand
 
 
 class Deadline:
@@ -18,7 +18,7 @@ class Deadline:
         seconds: from now.
     """
 
-    def __init__(self, run: Run, seconds: float) -> None:
+    def __init__(self, run: RunCommand, seconds: float) -> None:
         self._run, self._deadline = run, time.monotonic() + seconds
 
     @property

@@ -16,7 +16,7 @@ from deploy.compiling.compile_options import OPTIMISE, CompileOptions
 from deploy.compiling.compiler import Compiled, Compiler
 from deploy.compiling.vela_config import check_combination, installed_config
 from deploy.errors import BadInputError
-from deploy.optimizing.context import Context
+from deploy.optimizing.network_trials import NetworkTrials
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
 
@@ -91,7 +91,7 @@ def full_hints(
     """
     say("the network as it is")
     compiler = Compiler(limit.run)
-    context = Context(model, "the network", options, compiler)
+    context = NetworkTrials(model, "the network", options, compiler)
     before = context.compiled(model)
     present = network_costs(before.figures)
     hints: list[Hint] = []
@@ -152,7 +152,7 @@ def _hint(kind: Kind, title: str, action: str, outputs: Outputs, present: Costs,
     )
 
 
-def _rewritten(context: Context, before: Compiled, optimize: str) -> Iterator[Hint]:
+def _rewritten(context: NetworkTrials, before: Compiled, optimize: str) -> Iterator[Hint]:
     """What ``deploy optimize`` comes to where all outputs stay within its tolerance."""
     present = network_costs(before.figures)
     outcome = context.best(before, lambda rule, form: True)

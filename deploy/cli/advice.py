@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deploy.advising.quick import Candidates
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
-    from deploy.processes.supervisor import Run
+    from deploy.processes.supervisor import RunCommand
     from deploy.tflite import Model
     from deploy.zoo.model_source import ModelSource
 
@@ -56,7 +56,7 @@ class Advising:
         level: Level,
         *,
         target: str,
-        run: Run,
+        run: RunCommand,
         source: ModelSource | None = None,
     ) -> None:
         """Begin.

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating import sources
+from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
 from deploy.evaluating.classifiers import FloatClassifier, ReferenceClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
 from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.limits import AccuracyLimits, broken_limits
 from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder

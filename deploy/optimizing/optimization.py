@@ -20,8 +20,8 @@ from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
 from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
-from deploy.optimizing.context import Context, Outcome
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.optimizing.network_trials import NetworkTrials, Outcome
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.tflite import Model
@@ -72,7 +72,7 @@ def optimize(
     check_model(model, source)
     Graph(model)  # refuses what cannot be rewritten before any work
     say("compiling the model as it is")
-    context = Context(model, source, options, compiler)
+    context = NetworkTrials(model, source, options, compiler)
     before = context.compiled(model)
     say("running it on the kernels")
     original = Original(model, inputs.samples)
@@ -127,7 +127,7 @@ def optimize(
 
 
 def _within_tolerance(
-    context: Context, before: Compiled, original: Original, tolerance: float, *, exact: bool
+    context: NetworkTrials, before: Compiled, original: Original, tolerance: float, *, exact: bool
 ) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
     """The cheapest network whose outputs stay within the tolerance.
 

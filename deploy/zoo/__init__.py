@@ -11,8 +11,18 @@ whatever is named.
 
 from deploy.assignments import assignments_of
 from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
-from deploy.zoo.options import options, pretrained
-from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, import_layers, projects
+from deploy.zoo.project import (
+    Measured,
+    Pretrained,
+    Project,
+    as_json,
+    find,
+    function,
+    import_layers,
+    options,
+    pretrained,
+    projects,
+)
 
 __all__ = [
     "Measured",

@@ -15,8 +15,7 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError, DeployError
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo.networks import network
-from deploy.zoo.options import options
-from deploy.zoo.project import find, import_layers
+from deploy.zoo.project import find, import_layers, options
 
 _PROJECT_PREFIX = "models:"
 _LONGEST_NAME = 80

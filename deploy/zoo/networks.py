@@ -12,8 +12,7 @@ from deploy.assignments import assignments_of
 from deploy.errors import BadInputError
 from deploy.files import private_folder
 from deploy.zoo import weights as weight_files
-from deploy.zoo.options import options, pretrained
-from deploy.zoo.project import Project, find, function
+from deploy.zoo.project import Project, find, function, options, pretrained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +48,7 @@ def network(
 
     Args:
         name: of the project.
-        assignments: options, see :func:`deploy.zoo.options`.
+        assignments: options, see :func:`deploy.zoo.project`.
         trained: True for the weights that the project brings, False for random ones; None for the former where it
             brings some for these options, else the latter.
         weights: load this ``.weights.h5`` file instead.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.errors import BadInputError
 from deploy.zoo.networks import load_tensorflow, network
-from deploy.zoo.options import options
-from deploy.zoo.project import Project, find, function
+from deploy.zoo.project import Project, find, function, options
 
 if TYPE_CHECKING:
     from deploy.models.distillation.teacher import Distillation, Teacher

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.models.distillation.augmentation import Batch, Images, Mixture
+from deploy.models.distillation.augmentation import ImageBatch, Images, Mixture
 from deploy.models.distillation.losses import cross_entropy, distillation_loss
 from deploy.models.distillation.teacher import Distillation
 
@@ -203,7 +203,7 @@ def _feed(keras: Any, examples: Examples, heads: Mapping[str, int], recipe: Reci
                 head: np.eye(classes, dtype=np.float32)[examples.labels[head][chosen]]
                 for head, classes in heads.items()
             }
-            batch = recipe.augmentation(Batch(examples.images[chosen], plain), random)
+            batch = recipe.augmentation(ImageBatch(examples.images[chosen], plain), random)
             images = examples.floats(batch.images)
             if recipe.distillation is None:
                 return images, {head: label[:, None] for head, label in batch.labels.items()}

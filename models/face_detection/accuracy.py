@@ -32,7 +32,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class BoxAgreement:
     """Two answers to the same images.
 
     Attributes:
@@ -83,10 +83,10 @@ def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float
     )
 
 
-def agreement(first: Sequence[Faces], second: Sequence[Faces]) -> Agreement:
+def agreement(first: Sequence[Faces], second: Sequence[Faces]) -> BoxAgreement:
     """Match the detections of two answers image by image."""
     matched = [pair for one, two in zip(first, second, strict=True) for pair in pairs(one.boxes, two.boxes)]
-    return Agreement(
+    return BoxAgreement(
         first=sum(len(faces) for faces in first),
         second=sum(len(faces) for faces in second),
         matched=len(matched),

@@ -24,7 +24,7 @@ MOST_CANDIDATES: Final = 1000
 
 
 @dataclass(frozen=True)
-class Quantization:
+class OutputScales:
     """``value = scale * (integer - zero_point)``; the default leaves float outputs as they are."""
 
     scale: float = 1.0
@@ -52,7 +52,7 @@ class Faces:
 def detect(
     outputs: Mapping[str, NDArray[Any]],
     size: int,
-    quantization: Mapping[str, Quantization] | None = None,
+    quantization: Mapping[str, OutputScales] | None = None,
     *,
     min_score: float = MIN_SCORE,
     max_overlap: float = MAX_OVERLAP,
@@ -76,7 +76,7 @@ def detect(
         if name not in outputs or outputs[name].size != len(every) * numbers:
             found = outputs[name].shape if name in outputs else "nothing"
             raise BadInputError(f"output {name}: {found}, expected [{len(every)}, {numbers}] for {size} pixels")
-        how = (quantization or {}).get(name, Quantization())
+        how = (quantization or {}).get(name, OutputScales())
         values[name] = how.scale * (outputs[name].reshape(-1, numbers).astype(np.float64) - how.zero_point)
     scores = face_probability(values["classes"])
     order = np.argsort(-scores, kind="stable")[:MOST_CANDIDATES]

@@ -23,7 +23,7 @@ from deploy.build_folder import BuildFolder, Document, sha256_of_file
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
 from deploy.models.face_detection import accuracy, pictures
-from deploy.models.face_detection.detections import Faces, Quantization, detect
+from deploy.models.face_detection.detections import Faces, OutputScales, detect
 from deploy.models.face_detection.scene import Scene
 from deploy.quantizing.quantization import Quantized
 from deploy.zoo import card_results, outputs
@@ -127,7 +127,7 @@ class Detector:
         """Raw outputs of the compiled network on the NPU model."""
         return outputs.npu_outputs(self.build, images, batch=_BATCH)
 
-    def quantization(self) -> dict[str, Quantization]:
+    def quantization(self) -> dict[str, OutputScales]:
         """Scale and zero point of each output."""
         model = self.quantized.model
         return {name: _quantization(model.tensors[index]) for index, name in model.output_names().items()}
@@ -140,10 +140,10 @@ class Detector:
         return [detect(row, self.size, scales, min_score=min_score) for row in rows]
 
 
-def _quantization(tensor: tflite.Tensor) -> Quantization:
+def _quantization(tensor: tflite.Tensor) -> OutputScales:
     if tensor.quantization is None:
         raise BadInputError(f"output {tensor.name} is not quantized")
-    return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
+    return OutputScales(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
 
 
 def detector(name: str, folder: Path, size: int) -> Detector:

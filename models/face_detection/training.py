@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.models.face_detection.anchors import Floats, anchors
-from deploy.models.face_detection.matching import BACKGROUND, FACE, Targets, targets
+from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Targets, anchors, targets
 from deploy.models.face_detection.scene import Scene
 from deploy.zoo import weights as weight_files
 
@@ -19,7 +18,7 @@ Scenes = Callable[[int, int], Scene]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DetectorRecipe:
     """How to train.
 
     Attributes:
@@ -124,7 +123,7 @@ def train(
     Raises:
         NotInstalledError: TensorFlow, or what the scenes are made of, is missing.
     """
-    recipe = Recipe()
+    recipe = DetectorRecipe()
     recipe = replace(
         recipe,
         epochs=epochs or recipe.epochs,
@@ -161,7 +160,7 @@ def train(
     return model
 
 
-def _optimizer(recipe: Recipe, cycle: _Cycle, steps: int) -> Any:
+def _optimizer(recipe: DetectorRecipe, cycle: _Cycle, steps: int) -> Any:
     import keras
 
     warmup = max(1, steps // 20)
@@ -171,7 +170,7 @@ def _optimizer(recipe: Recipe, cycle: _Cycle, steps: int) -> Any:
     return keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
 
 
-def _examples(compose: Scenes, size: int, recipe: Recipe, cycle: int) -> _Examples:
+def _examples(compose: Scenes, size: int, recipe: DetectorRecipe, cycle: int) -> _Examples:
     first = recipe.seed * 1_000_000 + cycle * 10_000
     scenes = [compose(size, first + i) for i in range(recipe.scenes)]
     every = anchors(size)
@@ -204,7 +203,7 @@ def _batch(examples: _Examples, chosen: Any, random: np.random.Generator) -> tup
     )
 
 
-def _step(model: Any, optimizer: Any, recipe: Recipe, *, fixed: bool) -> Any:
+def _step(model: Any, optimizer: Any, recipe: DetectorRecipe, *, fixed: bool) -> Any:
     import tensorflow as tf
 
     @tf.function  # type: ignore[untyped-decorator]

@@ -16,7 +16,7 @@ from deploy.models.featherface_v1.results import NPU, FormFigures
 
 
 @dataclass(frozen=True)
-class Form:
+class DetectorForm:
     """Two ways to write the same function.
 
     Attributes:
@@ -32,7 +32,7 @@ class Form:
     used: tuple[str, Callable[..., Any] | None]
 
 
-def forms() -> Iterator[Form]:
+def forms() -> Iterator[DetectorForm]:
     """All that are compared; TensorFlow has to be imported already."""
     import keras
 
@@ -52,49 +52,49 @@ def forms() -> Iterator[Form]:
         anchors = [keras.layers.Reshape((x.shape[1] * x.shape[2] * x.shape[3] // 10, 10))(x) for x in levels]
         return heads.join(anchors, "joined")
 
-    yield Form(
+    yield DetectorForm(
         "mean over channels, 40x40x64",
         ((40, 40, 64),),
         ("MEAN", lambda x: keras.ops.mean(x, axis=-1, keepdims=True)),
         ("1x1 convolution with a fixed kernel", reductions.channel_mean),
     )
-    yield Form(
+    yield DetectorForm(
         "maximum over channels, 40x40x64",
         ((40, 40, 64),),
         ("REDUCE_MAX", lambda x: keras.ops.max(x, axis=-1, keepdims=True)),
         ("tree of MAXIMUM", reductions.channel_max),
     )
-    yield Form(
+    yield DetectorForm(
         "global average, 80x80x74",
         ((80, 80, 74),),
         ("MEAN", keras.layers.GlobalAveragePooling2D(keepdims=True)),
         ("columns, then rows", reductions.global_average),
     )
-    yield Form(
+    yield DetectorForm(
         "global maximum, 80x80x74",
         ((80, 80, 74),),
         ("one MAX_POOL_2D", keras.layers.MaxPooling2D(80)),
         ("columns, then rows", reductions.global_max),
     )
-    yield Form(
+    yield DetectorForm(
         "nearest neighbour x2, 40x40x74",
         ((40, 40, 74),),
         ("UpSampling2D", keras.layers.UpSampling2D(2)),
         ("RESIZE_NEAREST_NEIGHBOR", pyramid.upsample),
     )
-    yield Form(
+    yield DetectorForm(
         "landmarks of two levels behind each other, 80x80x20 and 40x40x20",
         ((80, 80, 20), (40, 40, 20)),
         ("concatenation of [A, 10]", joined),
         ("concatenation in rows of 16", joined_in_rows),
     )
-    yield Form(
+    yield DetectorForm(
         "channel shuffle, 80x80x74",
         ((80, 80, 74),),
         ("transpose of rank 3", lambda x: shuffle.channel_shuffle(x, 2)),
         ("none: the heads' kernels are in that order", None),
     )
-    yield Form(
+    yield DetectorForm(
         "sum of a deformable tap's nine products, 40x40x32",
         ((9, 1600, 32),),
         ("eight ADD", sum_of_slices),

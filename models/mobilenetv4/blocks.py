@@ -107,7 +107,7 @@ Block = Conv | FusedIB | UIB | MQA
 
 
 @dataclass(frozen=True)
-class Network:
+class BlockList:
     """A whole network.
 
     Attributes:
@@ -133,7 +133,7 @@ def round_channels(channels: float) -> int:
     return rounded + _DIVISOR if rounded < 0.9 * channels else rounded
 
 
-def scaled(network: Network, width: float) -> Network:
+def scaled(network: BlockList, width: float) -> BlockList:
     """The network with all channels multiplied by ``width``; below 1 the stem keeps its own."""
     stages = tuple(
         tuple(replace(block, channels=round_channels(block.channels * width)) for block in stage)
@@ -146,8 +146,8 @@ def scaled(network: Network, width: float) -> Network:
 _LAST = (Conv(1, 1, 960),)
 
 
-def _small() -> Network:
-    return Network(
+def _small() -> BlockList:
+    return BlockList(
         stem=32,
         size=224,
         stages=(
@@ -166,8 +166,8 @@ def _small() -> Network:
     )
 
 
-def _medium() -> Network:
-    return Network(
+def _medium() -> BlockList:
+    return BlockList(
         stem=32,
         size=256,
         stages=(
@@ -218,8 +218,8 @@ def _large_fourth() -> tuple[Block, ...]:
     )
 
 
-def _large() -> Network:
-    return Network(
+def _large() -> BlockList:
+    return BlockList(
         stem=24,
         size=384,
         stages=(
@@ -231,9 +231,9 @@ def _large() -> Network:
     )
 
 
-def _hybrid_medium() -> Network:
+def _hybrid_medium() -> BlockList:
     first, second = MQA(4, 64, 2, 160), MQA(4, 64, 1, 256)
-    return Network(
+    return BlockList(
         stem=32,
         size=256,
         layer_scale=1e-5,
@@ -276,10 +276,10 @@ def _hybrid_medium() -> Network:
     )
 
 
-def _hybrid_large() -> Network:
+def _hybrid_large() -> BlockList:
     third = (MQA(8, 48, 2, 192), UIB(5, 3, 1, 4, 192))
     fourth = (MQA(8, 64, 1, 512), UIB(5, 0, 1, 4, 512))
-    return Network(
+    return BlockList(
         stem=24,
         size=384,
         activation="gelu",
@@ -293,7 +293,7 @@ def _hybrid_large() -> Network:
     )
 
 
-NETWORKS: Final[Mapping[str, Network]] = MappingProxyType(
+NETWORKS: Final[Mapping[str, BlockList]] = MappingProxyType(
     {
         "conv-s": _small(),
         "conv-m": _medium(),

@@ -12,9 +12,9 @@ from deploy.models.mobilenetv4.blocks import (
     NETWORKS,
     UIB,
     Block,
+    BlockList,
     Conv,
     FusedIB,
-    Network,
     round_channels,
     scaled,
 )
@@ -68,7 +68,7 @@ class Options:
         _require(0 <= self.dropout < 1, f"dropout is {self.dropout}, must be at least 0 and below 1")
 
     @property
-    def network(self) -> Network:
+    def network(self) -> BlockList:
         """The blocks that these options name."""
         return scaled(NETWORKS[self.variant], self.width)
 
@@ -109,7 +109,7 @@ def build(options: Options | None = None) -> Any:
 
 
 def build_network(
-    network: Network,
+    network: BlockList,
     *,
     size: int,
     channels: int = 3,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
+from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, BlockList, Conv, FusedIB, round_channels
 
 
-def parameters(network: Network, *, channels: int = 3, classes: int = 1000) -> dict[str, int]:
+def parameters(network: BlockList, *, channels: int = 3, classes: int = 1000) -> dict[str, int]:
     """Trained parameters of every part, as publications count them: without the averages of batch normalization.
 
     Args:

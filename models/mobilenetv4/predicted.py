@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from deploy.models.mobilenetv4.attention import ROWS
-from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
+from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, BlockList, Conv, FusedIB, round_channels
 from deploy.roofline.layer import Layer, Shape
 from deploy.tflite.options import Window
 
@@ -17,7 +17,9 @@ _SCALE_BYTES = 10
 _POINT = Window(1, 1, 1, 1)
 
 
-def predicted_layers(network: Network, *, size: int, channels: int = 3, classes: int = 1000) -> tuple[Layer, ...]:
+def predicted_layers(
+    network: BlockList, *, size: int, channels: int = 3, classes: int = 1000
+) -> tuple[Layer, ...]:
     """The layers of a quantized network with uint8 input and output.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Final
 
 from deploy.build_folder import Document
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
+from deploy.models.mobilenetv4.blocks import UIB, BlockList
 from deploy.searching.problem import Stage
 from deploy.searching.space import Description, Genome, Space
 
@@ -71,7 +71,7 @@ class NetworkRecord(Document):
     features: int
 
     @classmethod
-    def of(cls, network: Network) -> NetworkRecord:
+    def of(cls, network: BlockList) -> NetworkRecord:
         """The record of a network."""
         stages = tuple(
             tuple(
@@ -90,13 +90,13 @@ class NetworkRecord(Document):
         )
         return cls(size=network.size, stem=network.stem, stages=stages, features=network.features)
 
-    def network(self) -> Network:
+    def network(self) -> BlockList:
         """The network of a record."""
         stages = tuple(
             tuple(UIB(one.start, one.middle, one.stride, one.expansion, one.channels) for one in stage)
             for stage in self.stages
         )
-        return Network(stem=self.stem, stages=stages, size=self.size, features=self.features)
+        return BlockList(stem=self.stem, stages=stages, size=self.size, features=self.features)
 
 
 def stages(size: int) -> tuple[Stage, Stage]:
@@ -111,12 +111,12 @@ def stages(size: int) -> tuple[Stage, Stage]:
     return Stage("widths", width_space(size)), Stage("blocks", lambda best: block_space(network_of(best)))
 
 
-def described(network: Network) -> Description:
+def described(network: BlockList) -> Description:
     """The network as a :class:`NetworkRecord` in JSON."""
     return NetworkRecord.of(network).model_dump(mode="json")
 
 
-def network_of(description: Description) -> Network:
+def network_of(description: Description) -> BlockList:
     """The network of a :class:`NetworkRecord` in JSON."""
     return NetworkRecord.model_validate(description).network()
 
@@ -140,7 +140,7 @@ def width_space(size: int) -> Space:
     return Space(tuple(len(choices) for choices in WIDTHS), True, network)
 
 
-def block_space(widths: Network) -> Space:
+def block_space(widths: BlockList) -> Space:
     """Stage 2: the depthwise convolutions of every block of a network of stage 1.
 
     A block that halves height and width has one at least. That network itself is known.
@@ -157,17 +157,17 @@ def block_space(widths: Network) -> Space:
     return Space(tuple(len(options) for options in choices), False, network, known=plain)
 
 
-def channels_of(network: Network) -> list[int]:
+def channels_of(network: BlockList) -> list[int]:
     """Channels of the stages."""
     return [stage[-1].channels for stage in network.stages]
 
 
-def widths_text(network: Network) -> str:
+def widths_text(network: BlockList) -> str:
     """``16-32-64``: channels of the stages."""
     return "-".join(str(channels) for channels in channels_of(network))
 
 
-def blocks_text(network: Network) -> str:
+def blocks_text(network: BlockList) -> str:
     """``-3 35/5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
     return "/".join(
         " ".join(f"{block.start or '-'}{block.middle or '-'}" for block in stage if isinstance(block, UIB))
@@ -175,7 +175,7 @@ def blocks_text(network: Network) -> str:
     )
 
 
-def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> Network:
+def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> BlockList:
     """``kernels``: one pair a block, over all stages."""
     remaining = iter(kernels)
     stages = []
@@ -183,4 +183,4 @@ def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> 
         first = size // SIZES[0] if i == 0 else 2
         strides = [first, *[1] * (BLOCKS - 1)]
         stages.append(tuple(UIB(*next(remaining), stride, _EXPANSION, width) for stride in strides))
-    return Network(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)
+    return BlockList(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)

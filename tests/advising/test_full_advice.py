@@ -13,7 +13,7 @@ from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
-from deploy.optimizing.context import Context
+from deploy.optimizing.network_trials import Context
 from deploy.processes.supervisor import run
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
+from deploy.models.mobilenetv4.blocks import UIB, BlockList
 from deploy.models.mobilenetv4.search_space import (
     SIZES,
     NetworkRecord,
@@ -19,11 +19,11 @@ from deploy.models.mobilenetv4.search_space import (
 from deploy.searching.space import Genome, Space
 
 
-def network(space: Space, genome: Genome) -> Network:
+def network(space: Space, genome: Genome) -> BlockList:
     return network_of(space.describe(genome))
 
 
-def blocks(network: Network) -> list[UIB]:
+def blocks(network: BlockList) -> list[UIB]:
     return [block for stage in network.stages for block in stage if isinstance(block, UIB)]
 
 

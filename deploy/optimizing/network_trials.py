@@ -40,7 +40,7 @@ class Outcome:
 
 
 @dataclass
-class Context:
+class NetworkTrials:
     """One model on one target: compiles, and remembers what trials said.
 
     Attributes:

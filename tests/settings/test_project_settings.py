@@ -8,12 +8,12 @@ import pytest
 
 from deploy.cli.main import _VERBS, command_line
 from deploy.errors import BadInputError
-from deploy.settings import project as project_module
+from deploy.settings import project_settings
 from deploy.settings.example import template
 from deploy.settings.last_build import last_build, remember_build
 from deploy.settings.merging import settle
 from deploy.settings.options import shared_options
-from deploy.settings.project import Project, find
+from deploy.settings.project_settings import ProjectSettings, find
 
 
 def kept(folder: Path, verb: str = "run-fvp") -> dict[str, Any]:
@@ -27,7 +27,7 @@ def values(folder: Path) -> dict[str, Any]:
 
 
 def test_a_folder_without_settings_gives_empty_ones(tmp_path: Path) -> None:
-    assert find(tmp_path) == Project(tmp_path)
+    assert find(tmp_path) == ProjectSettings(tmp_path)
 
 
 def test_deploy_toml_wins_over_pyproject(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_settings_of_another_user_are_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Path, "stat", owned)
     with pytest.raises(BadInputError, match="belongs to another user"):
         find(tmp_path)
-    monkeypatch.setenv(project_module.TRUST_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(project_settings.TRUST_VARIABLE, str(tmp_path))
     assert values(tmp_path) == {"fvp": "./evil"}
 
 
