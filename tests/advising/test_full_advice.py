@@ -13,7 +13,7 @@ from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
-from deploy.optimizing.network_trials import Context
+from deploy.optimizing.network_trials import NetworkTrials
 from deploy.processes.supervisor import run
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
@@ -33,7 +33,7 @@ def model() -> Model:
 
 
 def costs(model: Model, options: CompileOptions) -> Costs:
-    return network_costs(Context(model, "it", options).compiled(model).figures)
+    return network_costs(NetworkTrials(model, "it", options).compiled(model).figures)
 
 
 @pytest.fixture(scope="module")
