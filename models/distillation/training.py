@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from deploy.errors import BadInputError
 from deploy.models.distillation.augmentation import ImageBatch, Images, Mixture
 from deploy.models.distillation.losses import cross_entropy, distillation_loss
 from deploy.models.distillation.teacher import Distillation
+from deploy.quantizing.float_model import import_keras
+from deploy.zoo import weights as weight_files
 
 _TEACHER_IMAGES = 1_000
 _TEACHER_BATCH = 100
@@ -46,19 +49,6 @@ class Recipe:
     augmentation: Mixture = field(default_factory=lambda: Mixture({"shift": 1}))
     distillation: Distillation | None = None
 
-    def changed(
-        self,
-        *,
-        epochs: int | None = None,
-        seed: int | None = None,
-        augmentation: Mixture | None = None,
-        distillation: Distillation | None = None,
-    ) -> Recipe:
-        """The recipe with what was chosen; None keeps its own."""
-        given = {"epochs": epochs, "seed": seed, "augmentation": augmentation, "distillation": distillation}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -78,6 +68,44 @@ class Examples:
         """Stored images as the float network takes them: in [0, 1]."""
         values: NDArray[np.float32] = self.network_input(images).astype(np.float32) / np.float32(255)
         return values
+
+
+def trainer(
+    recipe: Recipe, default: Any, build: Callable[[Any], Any], examples: Callable[[Any, int | None], Examples]
+) -> Callable[..., Any]:
+    """What a classifier's project has for the role ``train``: trains a network, writes its weights, returns it.
+
+    Args:
+        recipe: how.
+        default: the options of the network that is trained where none are given.
+        build: (options) -> the network.
+        examples: (options, the first so many images or None for all) -> what to train with; raises a BadInputError
+            for options that the data does not fit.
+    """
+
+    def train(
+        weights: Path,
+        *,
+        options: Any = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        images: int | None = None,
+        augmentation: Mixture | None = None,
+        distillation: Distillation | None = None,
+        log: Callable[[str], None] = print,
+        advance: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Any:
+        given = {"epochs": epochs, "seed": seed, "augmentation": augmentation, "distillation": distillation}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        chosen, own = options or default, replace(recipe, **changes)
+        data = examples(chosen, images)
+        import_keras().utils.set_random_seed(own.seed)
+        model = build(chosen)
+        fit(model, data, own, log=log, advance=advance)
+        weight_files.save(model, weights)
+        return model
+
+    return train
 
 
 def fit(

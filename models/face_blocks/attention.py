@@ -28,7 +28,6 @@ class ChannelGate(Inlined):
         channels: of the input.
         hidden: channels between the two convolutions.
         bias: whether the convolutions have one.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, hidden: int, *, bias: bool, name: str) -> None:
@@ -47,9 +46,6 @@ class SpatialGate(Inlined):
     """How much of each position to keep: a 7x7 convolution over the channels' mean and maximum.
 
     98 weights and 2 of batch normalization, whatever the number of channels.
-
-    Args:
-        name: prefix of the parts' names.
     """
 
     def __init__(self, *, name: str) -> None:
@@ -77,7 +73,6 @@ class CBAM(Inlined):
     Args:
         channels: of the input.
         reduction_ratio: of the hidden layer; it has at least one channel.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, reduction_ratio: int = 16, *, name: str = "cbam") -> None:
@@ -100,7 +95,6 @@ class CBAM_Plus(Inlined):  # noqa: N801 - the documented name
         channels: of the input.
         reduction_ratio: of the hidden layer.
         share_weights: it has no gates of its own, each call brings them.
-        name: prefix of the parts' names.
     """
 
     def __init__(
@@ -139,7 +133,6 @@ class SharedCBAMManager(Inlined):
         channel_configs: module name -> channels.
         reduction_ratio: of the hidden layers, at least 4 channels each.
         share_channel_gates: modules of equal width share their channel gate; False gives each its own.
-        name: prefix of the parts' names.
     """
 
     def __init__(

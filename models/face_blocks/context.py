@@ -16,7 +16,6 @@ class ConvContext(Inlined):
 
     Args:
         channels: of input and output.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -39,7 +38,6 @@ class SSH(Inlined):
         channels: of input and output, a multiple of 4.
         groups: of every convolution; deformable ones have none.
         deformable: every convolution is a :class:`DeformableConv`.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, groups: int = 1, *, deformable: bool = False, name: str) -> None:
@@ -80,7 +78,6 @@ class DeformableConv(Inlined):
 
     Args:
         channels: of the output.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -144,7 +141,6 @@ class DeformableContext(DeformableConv):
 
     Args:
         channels: of input and output.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:

@@ -22,7 +22,6 @@ class SharedMultiHead(Inlined):
         in_channels: of the features.
         num_anchors: at every position.
         use_bias: 3,120 parameters with, 3,072 without, for 64 channels and 3 anchors.
-        name: prefix of the parts' names.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class TrunkedHead(Inlined):
     Args:
         in_channels: of the features, even.
         num_anchors: at every position.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, in_channels: int, num_anchors: int = 2, *, name: str) -> None:

@@ -12,7 +12,7 @@ class Inlined(keras.layers.Layer):  # type: ignore[misc]
 
     Called with tensors it is a Keras layer like any other. Called while a functional model is built it puts its
     parts into the model instead of itself: a model of Keras' own layers can be saved and loaded anywhere, and
-    Vela's reports name each part.
+    Vela's reports name each part. A layer's name is the prefix of its parts' names.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -66,7 +66,6 @@ class SeparableConv(Inlined):
     Args:
         channels: of input and output.
         bias: whether the pointwise convolution has one.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, bias: bool, name: str) -> None:
@@ -89,7 +88,6 @@ class BiFPN(Inlined):
     Args:
         channels: of all levels.
         layers: repetitions.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, layers: int, *, name: str = "bifpn") -> None:
@@ -119,7 +117,6 @@ class Lateral(Inlined):
     Args:
         channels: of the output.
         bias: whether the convolution has one.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, bias: bool, name: str) -> None:
@@ -176,7 +173,6 @@ class BiFPNLight(Inlined):
     Args:
         channels: of all levels.
         layers: repetitions.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, layers: int, *, name: str = "bifpn") -> None:

@@ -32,7 +32,6 @@ class ShuffleUnit(Inlined):
 
     Args:
         channels: of input and output, even.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:

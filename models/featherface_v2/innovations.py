@@ -91,7 +91,6 @@ class DynamicWeightSharing(Inlined):
 
     Args:
         channels: of the levels; two parameters each.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str = "sharing") -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.build_folder import Document
 from deploy.errors import BadInputError
 from deploy.models.mobilenetv4.blocks import UIB, BlockList
 from deploy.searching.problem import Stage
@@ -35,70 +34,6 @@ _EXPANSION = 4.0
 _PLAIN = (0, 3)
 
 
-class BlockRecord(Document):
-    """One universal inverted bottleneck.
-
-    Attributes:
-        kind: ``IB``, ``ConvNext``, ``ExtraDW`` or ``FFN``.
-        start: kernel of the depthwise convolution before the expansion, 0 for none.
-        middle: kernel of the one behind it, 0 for none.
-        stride: 1 or 2.
-        expansion: inner channels by input channels.
-        channels: of the output.
-    """
-
-    kind: str
-    start: int
-    middle: int
-    stride: int
-    expansion: float
-    channels: int
-
-
-class NetworkRecord(Document):
-    """A network as documents hold it; :meth:`network` gives what ``build_network`` takes.
-
-    Attributes:
-        size: height and width of the input in pixels.
-        stem: channels of the first convolution.
-        stages: blocks, stage by stage.
-        features: of the 1x1 layer between pooling and classifier.
-    """
-
-    size: int
-    stem: int
-    stages: tuple[tuple[BlockRecord, ...], ...]
-    features: int
-
-    @classmethod
-    def of(cls, network: BlockList) -> NetworkRecord:
-        """The record of a network."""
-        stages = tuple(
-            tuple(
-                BlockRecord(
-                    kind=block.kind,
-                    start=block.start,
-                    middle=block.middle,
-                    stride=block.stride,
-                    expansion=block.expansion,
-                    channels=block.channels,
-                )
-                for block in stage
-                if isinstance(block, UIB)
-            )
-            for stage in network.stages
-        )
-        return cls(size=network.size, stem=network.stem, stages=stages, features=network.features)
-
-    def network(self) -> BlockList:
-        """The network of a record."""
-        stages = tuple(
-            tuple(UIB(one.start, one.middle, one.stride, one.expansion, one.channels) for one in stage)
-            for stage in self.stages
-        )
-        return BlockList(stem=self.stem, stages=stages, size=self.size, features=self.features)
-
-
 def stages(size: int) -> tuple[Stage, Stage]:
     """Both stages.
 
@@ -112,13 +47,21 @@ def stages(size: int) -> tuple[Stage, Stage]:
 
 
 def described(network: BlockList) -> Description:
-    """The network as a :class:`NetworkRecord` in JSON."""
-    return NetworkRecord.of(network).model_dump(mode="json")
+    """The network in JSON: ``size``, ``stem``, ``stages`` of blocks with all their attributes, ``features``."""
+    stages = [
+        [{"kind": block.kind, **vars(block)} for block in stage if isinstance(block, UIB)]
+        for stage in network.stages
+    ]
+    return {"size": network.size, "stem": network.stem, "stages": stages, "features": network.features}
 
 
 def network_of(description: Description) -> BlockList:
-    """The network of a :class:`NetworkRecord` in JSON."""
-    return NetworkRecord.model_validate(description).network()
+    """The reverse of :func:`described`."""
+    stages = tuple(
+        tuple(UIB(**{name: value for name, value in block.items() if name != "kind"}) for block in stage)
+        for stage in description["stages"]
+    )
+    return BlockList(**{**description, "stages": stages})
 
 
 def width_space(size: int) -> Space:

@@ -93,7 +93,7 @@ def table(outcomes: Outcomes) -> str:
         "| network | learnt from | augmentation | seed | head | float | difference | uint8 | as the teacher |",
         "|---|---|---|---|---|---|---|---|---|",
         *(
-            f"| the teacher, {_words(outcomes.teacher)} | | | | {head} | {_accuracy(correct, images)} | | | |"
+            f"| the teacher, {words(outcomes.teacher)} | | | | {head} | {accuracy_text(correct, images)} | | | |"
             for head, correct in outcomes.teacher_correct.items()
         ),
         *(
@@ -110,12 +110,12 @@ def table(outcomes: Outcomes) -> str:
 def _row(outcomes: Outcomes, student: StudentOutcome, head: str, outcome: HeadOutcome) -> str:
     points, half = (100 * part for part in difference(outcome.gained, outcome.lost, outcomes.images))
     cells = (
-        _words(outcomes.student),
+        words(outcomes.student),
         student.arm,
         student.augmentation,
         str(student.seed),
         head,
-        _accuracy(outcome.float_correct, outcomes.images),
+        accuracy_text(outcome.float_correct, outcomes.images),
         "" if student.arm == LABELS else f"{points:+.2f} points ({points - half:+.2f} to {points + half:+.2f})",
         f"{100 * outcome.uint8_correct / outcomes.images:.2f} %",
         f"{100 * outcome.as_teacher / outcomes.images:.2f} %",
@@ -123,10 +123,12 @@ def _row(outcomes: Outcomes, student: StudentOutcome, head: str, outcome: HeadOu
     return f"| {' | '.join(cells)} |"
 
 
-def _words(options: tuple[str, ...]) -> str:
-    return ", ".join(option.replace("=", " ") for option in options)
+def words(options: tuple[str, ...]) -> str:
+    """``alpha 0.5``: options of a network in a table."""
+    return ", ".join(option.replace("=", " ") for option in options) or "default"
 
 
-def _accuracy(correct: int, count: int) -> str:
+def accuracy_text(correct: int, count: int) -> str:
+    """The share of what is right, and its 95 % confidence interval."""
     low, high = wilson_interval(correct, count)
     return f"{100 * correct / count:.2f} % ({100 * low:.2f} to {100 * high:.2f})"

@@ -9,7 +9,6 @@ resolution after it; and the preprocessing is exact, has no library version in i
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.files import write_text
 from deploy.models.datasets.fashion_mnist import GARMENTS, SIDE, Split, load_test, load_training
-from deploy.models.datasets.npz import write_npz
-from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME, Options
+from deploy.models.datasets.trial_data import write_trial_data
+from deploy.models.multihead_mobilenetv3.builder import Options
 
 KINDS: Final = ("Top", "Trousers", "Dress", "Footwear", "Bag")
 """Names of the second head's classes."""
@@ -115,11 +113,7 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
         head: {"classes": CLASS_NAMES[head], "true": [int(number) for number in numbers]}
         for head, numbers in labels.items()
     }
-    files = folder / "calibration.npz", folder / "test.npz", folder / "labels.json"
-    write_npz(files[0], {INPUT_NAME: calibration()})
-    write_npz(files[1], {INPUT_NAME: images})
-    write_text(files[2], json.dumps(document) + "\n")
-    return files
+    return write_trial_data(folder, calibration(), images, "labels.json", document)
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.float32]:

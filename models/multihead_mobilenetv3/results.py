@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from deploy.build_folder import Document, Label
-from deploy.judging.confidence import wilson_interval
-from deploy.models.multihead_mobilenetv3.distilled_results import Outcomes, table
+from deploy.models.multihead_mobilenetv3.distilled_results import Outcomes, accuracy_text, table, words
 from deploy.zoo.card_results import CardResults, npu_tables
 
 
@@ -36,7 +35,8 @@ class TargetResult(Document):
         npu: that it models or has.
         label: what the answers are.
         images: how many were classified.
-        exact: for how many of them every output element equals LiteRT's reference kernels.
+        exact: for how many of them every output element equals LiteRT's reference kernels; at least so many where
+            some differ, counted head by head.
         correct: head -> how many were classified right.
         float_correct: head -> how many of the same images the float network classifies right.
     """
@@ -121,24 +121,15 @@ def tables(results: Results) -> str:
 def _head_row(item: WeightsResult, head: HeadResult) -> str:
     points = 100 * (head.uint8_correct - head.float_correct) / head.images
     return (
-        f"| {_network(item)} | {head.head} | {head.classes} | {_accuracy(head.float_correct, head.images)} "
-        f"| {_accuracy(head.uint8_correct, head.images)} | {points:+.2f} points "
-        f"| {100 * head.same_class / head.images:.2f} % |"
+        f"| {words(item.options)} | {head.head} | {head.classes} "
+        f"| {accuracy_text(head.float_correct, head.images)} | {accuracy_text(head.uint8_correct, head.images)} "
+        f"| {points:+.2f} points | {100 * head.same_class / head.images:.2f} % |"
     )
 
 
 def _target_row(item: WeightsResult, target: TargetResult, head: str) -> str:
     points = 100 * (target.correct[head] - target.float_correct[head]) / target.images
     return (
-        f"| {_network(item)} | {target.target} | {target.npu} | {target.images:,} | {target.exact:,} | {head} "
-        f"| {_accuracy(target.correct[head], target.images)} | {points:+.2f} points |"
+        f"| {words(item.options)} | {target.target} | {target.npu} | {target.images:,} | {target.exact:,} "
+        f"| {head} | {accuracy_text(target.correct[head], target.images)} | {points:+.2f} points |"
     )
-
-
-def _network(item: WeightsResult) -> str:
-    return ", ".join(option.replace("=", " ") for option in item.options) or "default"
-
-
-def _accuracy(correct: int, count: int) -> str:
-    low, high = wilson_interval(correct, count)
-    return f"{100 * correct / count:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
