@@ -17,7 +17,7 @@ from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating import sources
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
-from deploy.evaluating.classifiers import FloatClassifier, ReferenceClassifier
+from deploy.evaluating.classifiers import FloatClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
@@ -30,7 +30,9 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.labels import load_labels
+from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import tool_versions
 from deploy.verifying.host_session import HostSession
@@ -107,7 +109,7 @@ class Evaluation:
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
         with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
-            reference = ReferenceClassifier(models.source)
+            reference = ReferenceKernels(models.source)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
@@ -258,14 +260,14 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> s
 def _said(
     batch: Batch,
     target: Answerer,
-    reference: ReferenceClassifier,
+    reference: ReferenceKernels,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
 ) -> dict[Contestant, Stacked]:
     """What every contestant says about a batch: raw outputs by name, those of the float model real."""
     arriving = target.answers(batch.samples)
     # Where the target is a machine, it boots meanwhile.
-    said: dict[Contestant, Stacked] = {"reference": reference.run(batch)}
+    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored)}
     if floats is not None:
         said["float"] = floats.run(batch)
     said["target"] = _collected(arriving, batch, answered)
