@@ -11,12 +11,7 @@ from deploy.processes.supervisor import Ended, RunCommand
 
 
 class Deadline:
-    """Runs commands until its time is over; a command that is too late has then taken too long.
-
-    Args:
-        run: what runs them.
-        seconds: from now.
-    """
+    """Runs commands until its time is over; a command that is too late has then taken too long."""
 
     def __init__(self, run: RunCommand, seconds: float) -> None:
         self._run, self._deadline = run, time.monotonic() + seconds

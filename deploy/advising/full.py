@@ -38,16 +38,7 @@ _FIGURES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to have the whole network, and how to say so.
-
-    Attributes:
-        kind: of the hint.
-        title: of the hint.
-        action: what to do.
-        outputs: what becomes of the network's outputs.
-        model: makes it.
-        options: what to compile for.
-    """
+    """One way to have the whole network, and how to say so."""
 
     kind: Kind
     title: str
@@ -73,14 +64,6 @@ def full_hints(
     say: Callable[[str], None],
 ) -> tuple[list[Hint], list[str]]:
     """Compile the network in every other way there is.
-
-    Args:
-        model: quantized.
-        found: of :func:`deploy.advising.quick.candidates`.
-        options: what it is compiled for.
-        optimize: the command that rewrites it.
-        limit: runs Vela's command as long as there is time.
-        say: told what is tried.
 
     Returns:
         The hints, also those that win nothing; and what could not be tried, one sentence each.
@@ -119,10 +102,6 @@ def full_hints(
 
 def reconciled(quick: Iterable[Hint], full: Iterable[Hint]) -> tuple[list[Hint], list[str]]:
     """Hints about operators alone that hold in the network, too, and all hints about the network.
-
-    Args:
-        quick: about operators alone.
-        full: about the whole network, also those that win nothing.
 
     Returns:
         The hints, and what was left out, one sentence each.

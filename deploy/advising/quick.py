@@ -37,13 +37,7 @@ _LEAST_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be worth a hint.
-
-    Attributes:
-        graph: that it was found in.
-        sites: that the rules of ``deploy optimize`` can write in another way.
-        suggestions: sites that only the user can change.
-    """
+    """What may be worth a hint."""
 
     graph: Graph
     sites: tuple[Site, ...]
@@ -74,12 +68,6 @@ def quick_hints(
     found: Candidates, options: CompileOptions, *, optimize: str, compiler: Compiler = VELA
 ) -> tuple[Hint, ...]:
     """Have Vela estimate every candidate, and make hints of those that win something.
-
-    Args:
-        found: what may be worth a hint.
-        options: what to compile for.
-        optimize: the command that rewrites the model.
-        compiler: compiles the trials.
 
     Raises:
         NotInstalledError: Vela is missing.

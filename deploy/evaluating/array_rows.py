@@ -59,10 +59,6 @@ class HeldRows:
 class ArrayRows:
     """An array in a file as :class:`Rows`.
 
-    Args:
-        stream: at the beginning of an ``.npy``.
-        where: names the array in errors.
-
     Raises:
         BadInputError: it is damaged, holds Python objects, is a single number, or is stored column by column.
     """

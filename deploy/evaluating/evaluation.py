@@ -73,13 +73,7 @@ class EvaluateOptions:
 
 
 class Evaluation:
-    """One evaluation of a build.
-
-    Args:
-        build: an open build folder.
-        options: what the user chose.
-        target: what runs the build; None for the NPU model on this host.
-    """
+    """One evaluation of a build."""
 
     def __init__(self, build: BuildFolder, options: EvaluateOptions, target: Answerer | None = None) -> None:
         self._build, self._options, self._target = build, options, target
@@ -88,9 +82,6 @@ class Evaluation:
 
     def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> EvaluationDocument:
         """Classify and count.
-
-        Args:
-            on_progress: called with (inputs done, total); total is what is known so far.
 
         Raises:
             BadInputError: build, data or options do not fit together.

@@ -39,14 +39,7 @@ class FloatNetwork(Protocol):
 
 @dataclass(frozen=True)
 class FloatFile:
-    """A float ``.tflite`` on LiteRT's optimised kernels, which differ from TensorFlow in the last bits only.
-
-    Attributes:
-        source: its name.
-        inputs: of the model.
-        outputs: of the model.
-        kernels: that run it.
-    """
+    """A float ``.tflite`` on LiteRT's optimised kernels, which differ from TensorFlow in the last bits only."""
 
     source: str
     inputs: tuple[InputSpec, ...]

@@ -81,10 +81,6 @@ class Request:
     def common_count(self, inputs: Mapping[str, int], labels: Mapping[str, NDArray[np.int64]]) -> int:
         """How many inputs are to be used.
 
-        Args:
-            inputs: name of an array -> how many samples it has.
-            labels: output name -> true classes.
-
         Raises:
             BadInputError: there are none, fewer than asked for, or not as many labels as inputs.
         """
@@ -148,12 +144,7 @@ def part_of(labels: Mapping[str, NDArray[np.int64]], first: int, count: int) -> 
 
 
 def class_numbers(values: NDArray[Any], head: Head, where: str) -> NDArray[np.int64]:
-    """Check true classes of a head.
-
-    Args:
-        values: ``[n]`` or ``[n, 1]``, integers.
-        head: they are for.
-        where: names them in errors.
+    """Check true classes of a head: integers ``[n]`` or ``[n, 1]``; ``where`` names them in errors.
 
     Returns:
         ``[n]``.

@@ -42,12 +42,7 @@ class Batch:
 
 
 class InputForms:
-    """How data has to look for the inputs of a model, and what is made of it.
-
-    Args:
-        model: quantized.
-        source: names the data in errors.
-    """
+    """How data has to look for the inputs of a model, and what is made of it."""
 
     def __init__(self, model: Model, source: str) -> None:
         self._source = source
@@ -60,9 +55,6 @@ class InputForms:
 
     def choose(self, arrays: Sequence[str]) -> dict[str, str]:
         """Which array feeds which input: by name; one input takes the only array that is left, whatever its name.
-
-        Args:
-            arrays: names of the arrays that hold no labels.
 
         Returns:
             Input name -> array name.
@@ -129,10 +121,6 @@ class InputForms:
 
 def real_inputs(model: Model, batch: Batch) -> dict[str, NDArray[np.float32]]:
     """The batch as a float model takes it: the data's own real values, else the integers dequantized.
-
-    Args:
-        model: quantized.
-        batch: for its inputs.
 
     Returns:
         Input name -> ``[n, *shape]`` float32.

@@ -18,10 +18,6 @@ from deploy.tflite import Model
 def load(request: Request, model: Model) -> LabelledData:
     """Open a labelled set for a model.
 
-    Args:
-        request: what is asked of it.
-        model: quantized; the source of a build folder.
-
     Raises:
         BadInputError: there is no such data, or it does not fit the model.
     """

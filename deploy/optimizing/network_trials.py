@@ -41,14 +41,7 @@ class Outcome:
 
 @dataclass
 class NetworkTrials:
-    """One model on one target: compiles, and remembers what trials said.
-
-    Attributes:
-        model: quantized.
-        source: names it in errors.
-        options: what to compile for.
-        compiler: compiles models.
-    """
+    """One model on one target: compiles, and remembers what trials said."""
 
     model: Model
     source: str
@@ -67,10 +60,6 @@ class NetworkTrials:
 
     def best(self, before: Compiled, allow: Allow) -> Outcome | None:
         """The cheapest network that rewrites lead to; None where none is cheaper than the model itself.
-
-        Args:
-            before: the model as it is.
-            allow: says which forms may be used.
 
         Raises:
             BadInputError: the model has several subgraphs.

@@ -30,12 +30,7 @@ from deploy.tflite.graph import Graph
 
 @dataclass(frozen=True)
 class Optimized:
-    """A rewritten model and what was found out about it.
-
-    Attributes:
-        model: the model; as it was where the verdict is not ``pass``.
-        document: what was changed, won and compared.
-    """
+    """A rewritten model, as it was where the verdict is not ``pass``, and what was found out about it."""
 
     model: Model
     document: OptimizeDocument

@@ -95,13 +95,6 @@ def changes(
 ) -> list[tuple[Site, Form, Change]]:
     """Of the sites those that have a cheaper form.
 
-    Args:
-        graph: that they were found in.
-        sites: from :func:`find`.
-        estimates: by the sites' signatures.
-        seen: costs that take the place of estimates.
-        allow: says which forms may be used.
-
     Returns:
         The site, its cheapest form, and what that is worth.
     """
@@ -147,14 +140,7 @@ def rewrite(
     seen: Mapping[Choice, Cost] | None = None,
     allow: Allow = lambda rule, form: True,
 ) -> Rewritten:
-    """Rewrite whatever gets cheaper, until nothing does.
-
-    Args:
-        graph: of a quantized model; it is changed.
-        estimate: says what sites cost.
-        seen: costs that take the place of estimates.
-        allow: says which forms may be used.
-    """
+    """Rewrite whatever gets cheaper, until nothing does."""
     made: list[Change] = []
     owners: dict[Node, tuple[int, ...]] = {}
     for _ in range(_MOST_PASSES):

@@ -96,12 +96,6 @@ def costs(
 ) -> dict[Hashable, SiteCosts]:
     """The costs of sites, by :func:`signature`.
 
-    Args:
-        graph: that they were found in.
-        sites: several of one signature are tried once.
-        options: what to compile for.
-        compiler: compiles the trials.
-
     Raises:
         NotInstalledError: Vela is missing.
     """

@@ -42,11 +42,6 @@ def find(model: str, assignments: Sequence[str], seed: int) -> Found:
 
     Executing a ``FILE.py:function`` runs code of whoever wrote it.
 
-    Args:
-        model: ``models:NAME`` or ``FILE.py:function``.
-        assignments: options of it, ``KEY=VALUE`` each.
-        seed: of the search.
-
     Raises:
         BadInputError: there is no such project, function or option; the project has no search, or the function
             returns something else than a :class:`Problem`.

@@ -59,12 +59,6 @@ def oracle_of(
 ) -> Callable[[Description], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
 
-    Args:
-        name: ``vela`` or ``roofline``.
-        npu: to estimate for.
-        found: what is searched.
-        cache: of Vela's estimates, by network, data, versions and NPU.
-
     Returns:
         Gives the figures of a network, ``total_cycles`` among them; raises a BadInputError for a network that
         cannot be quantized or compiled, or of which a part does not run on the NPU.

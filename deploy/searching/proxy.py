@@ -22,10 +22,6 @@ from deploy.zoo.networks import keras_file
 class Proxy:
     """Trains networks, all in the same way.
 
-    Args:
-        problem: what is searched.
-        seed: of weights, and of whatever else asks Keras for chance.
-
     Raises:
         NotInstalledError: TensorFlow is missing.
     """

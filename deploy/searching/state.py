@@ -30,11 +30,7 @@ _MAX_SETTINGS_BYTES = 1 << 20
 
 
 class SearchFolder:
-    """An open folder; no other process can open it at the same time.
-
-    Args:
-        path: of the folder; made if missing.
-        settings: of this search.
+    """An open folder, made if missing; no other process can open it at the same time.
 
     Raises:
         BadInputError: it cannot be written, another search runs in it, it holds a search with other settings, or a

@@ -40,12 +40,7 @@ class LabelledSource:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples for one job.
-
-    Attributes:
-        samples: for the quantized network.
-        true: output -> true class number of each sample.
-    """
+    """Samples for one job."""
 
     samples: tuple[Sample, ...]
     true: dict[str, list[int]]

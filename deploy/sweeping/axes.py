@@ -79,12 +79,7 @@ def targets(
 
 @dataclass(frozen=True)
 class Unusable:
-    """A network that the model's family does not have.
-
-    Attributes:
-        assignments: its options.
-        reason: one sentence.
-    """
+    """A network that the model's family does not have."""
 
     assignments: tuple[str, ...]
     reason: str

@@ -60,10 +60,6 @@ def versions() -> dict[str, str]:
 def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
     """Compile a network for one target.
 
-    Args:
-        content: the quantized model.
-        request: of :func:`request_of`.
-
     Returns:
         A :class:`PointResult`, or an error.
     """

@@ -27,14 +27,7 @@ _KIND = "network"
 
 @dataclass(frozen=True)
 class QuantizeOptions:
-    """How float networks are quantized.
-
-    Attributes:
-        calibration: as ``--calibration`` names it; None for a model project's own data.
-        samples: how many at most; None for a default.
-        io: ``uint8`` or ``int8``.
-        verbose: let TensorFlow print.
-    """
+    """How float networks are quantized."""
 
     calibration: str | None = None
     samples: int | None = None
@@ -44,14 +37,7 @@ class QuantizeOptions:
 
 @dataclass(frozen=True)
 class QuantizedNetwork:
-    """A network ready to compile.
-
-    Attributes:
-        source: as the user named it, with its options.
-        model: quantized.
-        sha256: of the model's bytes.
-        warnings: what a user should know, one sentence each.
-    """
+    """A network ready to compile."""
 
     source: ModelSource
     model: Model
@@ -80,11 +66,6 @@ def check(source: ModelSource, how: QuantizeOptions) -> None:
 
 def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> QuantizedNetwork:
     """The quantized form of a network, from the cache where it is known.
-
-    Args:
-        source: the network.
-        how: to quantize it.
-        cache: of earlier sweeps.
 
     Raises:
         BadInputError: it cannot be loaded or quantized, or the data does not fit.

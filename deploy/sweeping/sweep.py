@@ -68,15 +68,7 @@ class _Outcome:
 
 
 class Sweep:
-    """One sweep. Every result is kept in the cache as soon as it arrives.
-
-    Args:
-        plan: what to sweep over.
-        workers: what compiles.
-        cache: of earlier sweeps.
-        say: told what takes long.
-        on_progress: called with (jobs done, jobs known so far).
-    """
+    """One sweep. Every result is kept in the cache as soon as it arrives."""
 
     def __init__(
         self,

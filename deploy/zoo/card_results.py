@@ -131,12 +131,6 @@ def versions_line(results: CardResults) -> str:
 def into_card(card: str, measured: str, *, begin: str = BEGIN, end: str = END) -> str:
     """The card with what stands between two markers replaced.
 
-    Args:
-        card: text of ``README.md``.
-        measured: Markdown, without the markers.
-        begin: the marker before it.
-        end: the marker behind it.
-
     Raises:
         BadInputError: the card has lost its markers.
     """

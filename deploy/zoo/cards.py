@@ -44,13 +44,7 @@ _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
 def estimate(
     model: tflite.Model, options: CompileOptions, *, source: str, parts: Mapping[str, str] | None = None
 ) -> NpuFigures:
-    """Vela's estimate of a quantized network on one NPU.
-
-    Args:
-        model: quantized.
-        options: what to compile for.
-        source: names the network in errors.
-        parts: name -> regular expression that finds the layers of that part by Vela's name for them.
+    """Vela's estimate of a quantized network on one NPU; ``parts`` as :class:`~deploy.zoo.Measured` has them.
 
     Raises:
         BadInputError: Vela cannot compile it.

@@ -123,11 +123,6 @@ def keras_file(model: Any) -> bytes:
 def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
     """Write real data to try a network with: calibration, test inputs and labels.
 
-    Args:
-        name: of the project.
-        folder: where to; made if missing.
-        count: how many test inputs.
-
     Returns:
         The files written: ``calibration.npz``, ``test.npz``, ``labels.json``.
 

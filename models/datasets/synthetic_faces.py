@@ -68,10 +68,7 @@ class Material:
 
 @functools.cache
 def material(part: str) -> Material:
-    """Load what scikit-image brings.
-
-    Args:
-        part: ``train`` or ``test``.
+    """Load what scikit-image brings for a part, ``train`` or ``test``.
 
     Raises:
         NotInstalledError: scikit-image is missing.
@@ -91,12 +88,7 @@ def material(part: str) -> Material:
 
 
 def scene(part: str, size: int, seed: int) -> Scene:
-    """Compose an image; the same for the same arguments.
-
-    Args:
-        part: ``train`` or ``test``.
-        size: height and width in pixels.
-        seed: of everything random in it.
+    """Compose an image of a part, ``size`` pixels high and wide; the same for the same arguments.
 
     Raises:
         NotInstalledError: scikit-image is missing.

@@ -12,11 +12,7 @@ from deploy.models.face_blocks.inlined import Inlined
 
 
 class ConvContext(Inlined):
-    """3x3 convolution, batch normalization, ReLU.
-
-    Args:
-        channels: of input and output.
-    """
+    """3x3 convolution, batch normalization, ReLU."""
 
     def __init__(self, channels: int, *, name: str) -> None:
         super().__init__(name=name)
@@ -75,9 +71,6 @@ class DeformableConv(Inlined):
 
     The nine products of a tap are added by a fixed depthwise convolution, exactly and an order of magnitude
     faster than by elementwise additions.
-
-    Args:
-        channels: of the output.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -137,11 +130,7 @@ class DeformableConv(Inlined):
 
 
 class DeformableContext(DeformableConv):
-    """3x3 deformable convolution, batch normalization, ReLU.
-
-    Args:
-        channels: of input and output.
-    """
+    """3x3 deformable convolution, batch normalization, ReLU."""
 
     def __init__(self, channels: int, *, name: str) -> None:
         super().__init__(channels, name=name)

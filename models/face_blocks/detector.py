@@ -71,11 +71,6 @@ class DetectorOptions:
 def detector(options: DetectorOptions, answers: Callable[[Any], Iterable[tuple[Any, Any, Any]]], name: str) -> Any:
     """Build a detector on MobileNetV1 at a quarter of its width, untrained.
 
-    Args:
-        options: of the network.
-        answers: makes of the backbone's features what a head gives, level by level.
-        name: of the Keras model.
-
     Returns:
         A ``keras.Model``: input ``image`` float32 [N, size, size, 3] in [0, 1]; output dictionary ``classes``
         [N, A, 2] (logits: background, face), ``boxes`` [N, A, 4], ``landmarks`` [N, A, 10], float32. A is

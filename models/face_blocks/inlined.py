@@ -29,8 +29,5 @@ def trainable_parameters(layer: Any) -> int:
     """Parameters as the architecture documents count them.
 
     The moving averages of batch normalization and fixed kernels are not among them.
-
-    Args:
-        layer: a built ``keras.Model`` or layer.
     """
     return sum(int(weight.value.shape.num_elements()) for weight in layer.trainable_weights)

@@ -111,14 +111,7 @@ class DetectionResults(Document):
 
 @dataclass(frozen=True)
 class Detector:
-    """A trained network in its three forms.
-
-    Attributes:
-        network: the float one.
-        quantized: what the reference kernels run.
-        build: compiled.
-        size: of the input in pixels.
-    """
+    """A trained network in its three forms."""
 
     network: zoo.Network
     quantized: Quantized
@@ -156,13 +149,7 @@ def _quantization(tensor: tflite.Tensor) -> OutputScales:
 
 
 def detector(name: str, folder: Path, size: int) -> Detector:
-    """Build, quantize and compile a trained detector.
-
-    Args:
-        name: of the model project.
-        folder: for the build, must not exist.
-        size: of the input in pixels.
-    """
+    """Build, quantize and compile a trained detector."""
     network = zoo.network(name, [f"size={size}"], trained=True)
     quantized = quantize_network(network)
     build = deploy.compile(quantized, NPU, output=folder, name=name)
@@ -254,13 +241,7 @@ def into_card(card: str, results: DetectionResults) -> str:
 
 
 def write(name: str, scenes: Sequence[Scene], machine_images: int) -> None:
-    """Measure a project and write its files, in a checkout.
-
-    Args:
-        name: of the project.
-        scenes: to measure with, all of one size.
-        machine_images: how many of them to run on Corstone-300, too.
-    """
+    """Measure a project and write its files, in a checkout."""
     folder = Path(str(zoo.find(name).folder))
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as scratch:
         subject = detector(name, Path(scratch) / "build", len(scenes[0].image))

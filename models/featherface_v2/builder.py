@@ -53,9 +53,6 @@ class Options(DetectorOptions):
 def build(options: Options | None = None) -> Any:
     """Build the network, untrained: see :func:`~deploy.models.face_blocks.detector.detector`.
 
-    Args:
-        options: see :class:`Options`; None for the documented network.
-
     Raises:
         NotInstalledError: TensorFlow is missing.
     """

@@ -86,9 +86,6 @@ def _require(condition: bool, message: str) -> None:
 def build(options: Options | None = None) -> Any:
     """Build the network, untrained.
 
-    Args:
-        options: see :class:`Options`; None for Conv-S.
-
     Returns:
         A ``keras.Model``: input ``image`` float32 [N, size, size, channels] in [0, 1]; output dictionary
         ``logits`` -> float32 [N, classes]. Calibrated on [0, 1] the quantized input has scale 1/255 and zero
@@ -121,14 +118,6 @@ def build_network(
 
     Layers of stage i and block k have names that begin with ``stage{i}_block{k}``, both counted from 0; those of
     stem and head with ``stem`` and ``head``.
-
-    Args:
-        network: what to build.
-        size: height and width of the input in pixels.
-        channels: of the input.
-        classes: outputs.
-        dropout: before the classifier.
-        name: of the Keras model.
 
     Returns:
         A ``keras.Model`` as :func:`build` gives.

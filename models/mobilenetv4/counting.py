@@ -8,11 +8,6 @@ from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, BlockList, Conv, F
 def parameters(network: BlockList, *, channels: int = 3, classes: int = 1000) -> dict[str, int]:
     """Trained parameters of every part, as publications count them: without the averages of batch normalization.
 
-    Args:
-        network: the network.
-        channels: of the input.
-        classes: outputs.
-
     Returns:
         ``stem``, ``stage0`` and so on, ``head`` -> parameters.
     """

@@ -22,12 +22,6 @@ def predicted_layers(
 ) -> tuple[Layer, ...]:
     """The layers of a quantized network with uint8 input and output.
 
-    Args:
-        network: the network.
-        size: height and width of the input in pixels.
-        channels: of the input.
-        classes: outputs.
-
     Returns:
         What :func:`deploy.roofline.layers` finds in the converted network, but for the names and the compression
         of the weights.

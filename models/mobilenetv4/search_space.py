@@ -37,9 +37,6 @@ _PLAIN = (0, 3)
 def stages(size: int) -> tuple[Stage, Stage]:
     """Both stages.
 
-    Args:
-        size: of the input, one of ``SIZES``.
-
     Raises:
         BadInputError: another size.
     """
@@ -66,9 +63,6 @@ def network_of(description: Description) -> BlockList:
 
 def width_space(size: int) -> Space:
     """Stage 1: the channels of every stage.
-
-    Args:
-        size: of the input, one of ``SIZES``.
 
     Raises:
         BadInputError: another size.

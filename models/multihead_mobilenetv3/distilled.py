@@ -39,13 +39,7 @@ SEEDS: Final = (1, 2)
 
 @dataclass(frozen=True)
 class Arm:
-    """A way of training the student.
-
-    Attributes:
-        name: of it.
-        taught: by the teacher; by the labels alone otherwise.
-        augmentation: as ``--augment`` takes it.
-    """
+    """A way of training the student."""
 
     name: str
     taught: bool
@@ -69,13 +63,6 @@ def measure(
     log: Callable[[str], None] = print,
 ) -> Iterator[Outcomes]:
     """Train and measure, arm by arm.
-
-    Args:
-        epochs: of every training.
-        seeds: each trains every arm once.
-        training_images: the first so many; None for all.
-        test_images: the first so many.
-        log: receives what the trainings say.
 
     Yields:
         What is known, after every training.

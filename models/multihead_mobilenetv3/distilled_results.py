@@ -67,12 +67,7 @@ class Outcomes(Document):
 
 
 def difference(gained: int, lost: int, images: int) -> tuple[float, float]:
-    """How much more one of two classifiers gets right of the same images.
-
-    Args:
-        gained: images that it alone gets right.
-        lost: images that the other alone gets right.
-        images: all of them.
+    """How much more one of two classifiers gets right, which alone has ``gained`` right and the other ``lost``.
 
     Returns:
         The difference of the accuracies, and half of its 95 % confidence interval (paired samples, normal

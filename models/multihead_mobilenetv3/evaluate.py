@@ -30,11 +30,6 @@ def measure_weights(
 ) -> WeightsResult:
     """Everything that the card says about one weights file.
 
-    Args:
-        item: the project's entry.
-        images: the first so many test images.
-        machine_images: so many on Corstone-300; 0 leaves it out.
-
     Raises:
         NotInstalledError: TensorFlow, the data set or QEMU is missing.
         TargetError: there was no complete answer.
