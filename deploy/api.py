@@ -114,8 +114,8 @@ def quantize(
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.errors import BadInputError
-    from deploy.zoo.from_source import quantize_source
     from deploy.zoo.model_source import ModelKind
+    from deploy.zoo.quantized import quantize_source
 
     source = _source(model, assignments)
     if source.kind is ModelKind.TFLITE:

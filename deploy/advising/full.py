@@ -14,7 +14,7 @@ from deploy.build_folder import Figure
 from deploy.compiling import fitting, vela
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions
 from deploy.compiling.compiler import Compiled, Compiler
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.optimizing.network_trials import NetworkTrials
 from deploy.tflite import Model
@@ -184,7 +184,7 @@ def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, C
             words = f"--optimise {strategy}"
             yield f"Vela's strategy {strategy}", words, dataclasses.replace(options, optimise=strategy)
     for memory in installed_config().memories:
-        if memory != options.memory_mode and _goes(options, memory):
+        if memory != options.memory_mode and goes_together(options.npu, options.system_config, memory):
             words = f"--memory-mode {memory}"
             yield f"memory mode {memory}", words, dataclasses.replace(options, memory_mode=memory)
     for share in _ARENAS if present.sram_bytes else ():
@@ -192,11 +192,3 @@ def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, C
         if size:
             words = f"--sram-limit {size}K"
             yield f"an arena of {size} KiB", words, dataclasses.replace(options, sram_limit=size * 1024)
-
-
-def _goes(options: CompileOptions, memory: str) -> bool:
-    try:
-        check_combination(options.npu, options.system_config, memory)
-    except BadInputError:
-        return False
-    return True

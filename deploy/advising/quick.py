@@ -15,7 +15,7 @@ from deploy.advising.suggestion import Finder, Suggestion
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiler
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
 from deploy.rewriting.rewriting import Change
@@ -100,14 +100,10 @@ def _inside(options: CompileOptions) -> CompileOptions:
     A part of a trial has inputs and outputs of its own. Where those of a network lie in DRAM, inside the network
     they are kept in SRAM nevertheless, as far as they fit.
     """
-    config = installed_config()
-    if config.arena_memory(options.system_config, options.memory_mode) != "Dram":
-        return options
-    try:
-        check_combination(options.npu, options.system_config, _IN_SRAM)
-    except BadInputError:
-        return options
-    return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
+    in_dram = installed_config().arena_memory(options.system_config, options.memory_mode) == "Dram"
+    if in_dram and goes_together(options.npu, options.system_config, _IN_SRAM):
+        return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
+    return options
 
 
 def _gains(

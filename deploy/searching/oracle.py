@@ -27,8 +27,7 @@ from deploy.searching.finding import Found
 from deploy.searching.problem import Problem
 from deploy.searching.proxy import built
 from deploy.searching.space import Description
-from deploy.sweeping.cache import Cache, key_of
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import Cache, code_digest, key_of
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.zoo.networks import settle

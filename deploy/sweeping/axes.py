@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_options, parse_size
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.sweeping.documents import Skipped
@@ -139,15 +139,8 @@ def _sections(
         elif system is not None and system not in own:
             yield system, None  # a system of another NPU: named once, as what does not go together
         else:
-            yield from ((system, memory) for memory in config.memories if _goes(npu, system, memory))
-
-
-def _goes(npu: Npu, system: str | None, memory: str) -> bool:
-    try:
-        check_combination(npu, system or npu.system_config, memory)
-    except BadInputError:
-        return False
-    return True
+            named = system or npu.system_config
+            yield from ((system, memory) for memory in config.memories if goes_together(npu, named, memory))
 
 
 def _names(option: str, text: str | None, known: Mapping[str, Any]) -> list[str] | None:

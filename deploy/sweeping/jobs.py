@@ -21,7 +21,7 @@ from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
 from deploy.processes import warm
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import Model
 

@@ -25,9 +25,10 @@ from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
-from deploy.sweeping.networks import QuantizedNetwork, QuantizeOptions, check, quantized
+from deploy.sweeping.networks import QuantizedNetwork, QuantizeOptions, quantized
 from deploy.sweeping.pareto import mark_pareto, objectives
 from deploy.zoo.model_source import ModelSource
+from deploy.zoo.quantized import check
 
 LIMIT_S = 3600.0
 """Seconds within which some job must end: Vela itself may take a quarter of it, a shared cluster may be busy."""
@@ -96,7 +97,7 @@ class Sweep:
         versions = jobs.versions()
         for source in self._plan.sources:
             if isinstance(source, ModelSource):
-                check(source, self._plan.quantization)
+                check(source, self._plan.quantization.calibration, self._plan.quantization.io)
         self._on_progress(0, self._total)
         outcomes = [self._begin(source) for source in self._plan.sources]
         self._check_data(outcomes)

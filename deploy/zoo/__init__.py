@@ -2,10 +2,9 @@
 
 A model project is a package with a ``project.toml`` that says what it is and which of its functions do what; see
 :mod:`deploy.zoo.project`. Finding and listing reads these files only: no project is imported, NumPy and TensorFlow
-least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.quantized` quantizes one,
-:mod:`deploy.zoo.cards` measures one for its card.
+least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.cards` measures one for its card.
 
-:mod:`deploy.zoo.model_source` says what else a user may name as a model, :mod:`deploy.zoo.from_source` quantizes
+:mod:`deploy.zoo.model_source` says what else a user may name as a model, :mod:`deploy.zoo.quantized` quantizes
 whatever is named.
 """
 

@@ -19,7 +19,7 @@ from deploy.models.distillation.augmentation import ImageBatch, Images, Mixture
 from deploy.models.distillation.losses import cross_entropy, distillation_loss
 from deploy.models.distillation.teacher import Distillation
 from deploy.quantizing.float_model import import_keras
-from deploy.zoo import weights as weight_files
+from deploy.zoo.networks import save_weights
 
 _TEACHER_IMAGES = 1_000
 _TEACHER_BATCH = 100
@@ -102,7 +102,7 @@ def trainer(
         import_keras().utils.set_random_seed(own.seed)
         model = build(chosen)
         fit(model, data, own, log=log, advance=advance)
-        weight_files.save(model, weights)
+        save_weights(model, weights)
         return model
 
     return train

@@ -11,7 +11,7 @@ import numpy as np
 
 from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Targets, anchors, targets
 from deploy.models.face_detection.scene import Scene
-from deploy.zoo import weights as weight_files
+from deploy.zoo.networks import save_weights
 
 Scenes = Callable[[int, int], Scene]
 """(height and width in pixels, seed) -> a scene to train with, the same for the same arguments."""
@@ -156,7 +156,7 @@ def train(
             epoch += 1
             losses_text = f"classes {classes:.3f}, boxes {boxes:.3f}, landmarks {landmarks:.3f}"
             log(f"epoch {epoch}/{total // batches}: {losses_text}")
-    weight_files.save(model, weights)
+    save_weights(model, weights)
     return model
 
 
