@@ -16,12 +16,6 @@ from deploy.tflite import Model
 class FloatClassifier:
     """The float model that a build was quantized from.
 
-    Args:
-        model: to run.
-        quantized: the source of the build; inputs and outputs are matched by its names, a single one whatever its
-            name.
-        heads: names of the outputs that matter.
-
     Raises:
         BadInputError: the float model has other inputs or outputs.
     """

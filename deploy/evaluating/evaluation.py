@@ -49,18 +49,7 @@ _FIGURES: dict[Contestant, str] = {
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What a user may choose about an evaluation.
-
-    Attributes:
-        data: the labelled set.
-        labels: ``.json`` with class names and true labels.
-        output: the head that labels without a name are for.
-        model: the float model; None for the one that the build keeps.
-        count: how many inputs; None for all.
-        top_k: also count the true class among so many; None for not.
-        limits: what the target's accuracy is held to.
-        save_wrong: folder for inputs that only the target gets wrong.
-    """
+    """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
 
     data: str
     labels: Path | None = None

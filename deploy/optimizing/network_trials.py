@@ -26,13 +26,7 @@ _MOST_ROUNDS = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """A rewritten model and its compilation.
-
-    Attributes:
-        rewritten: the model and its changes.
-        compiled: what Vela makes of it.
-        worth: for every change what stood there before and what stands there now, in the network.
-    """
+    """A rewritten model, its compilation, and for every change what stood there before and what stands there now."""
 
     rewritten: Rewritten
     compiled: Compiled

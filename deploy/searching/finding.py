@@ -22,14 +22,7 @@ _SEED = "seed"
 
 @dataclass(frozen=True)
 class Found:
-    """What is searched, and how it was asked for.
-
-    Attributes:
-        model: ``models:NAME`` or ``FILE.py:function``.
-        options: all that its function was called with, the seed left out.
-        problem: what the function returned.
-        versions: of the user's file.
-    """
+    """What is searched, and how it was asked for: all options but the seed, and versions of the user's file."""
 
     model: str
     options: Mapping[str, Any]

@@ -24,14 +24,7 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class LabelledSource:
-    """Where labelled samples come from.
-
-    Attributes:
-        data: ``.npz`` or ``.npy`` with integers as the quantized network takes them or with real values, a folder
-            of images, or ``FILE.py:function``.
-        labels: ``.json`` with the true class numbers per output.
-        count: how many samples are used at most; None for all.
-    """
+    """Where labelled samples come from, as ``deploy sweep`` takes them; ``count`` None for all."""
 
     data: str
     labels: Path

@@ -26,14 +26,7 @@ def targets(
     strategies: str | None = None,
     sram_limit: str | int | None = None,
 ) -> tuple[tuple[CompileOptions, ...], tuple[Skipped, ...]]:
-    """Everything to compile a network for.
-
-    Args:
-        npus: names, separated by commas; ``all`` for those of Corstone-300.
-        systems: sections of Vela's configuration file, or ``all`` of the NPU; None for its default.
-        memories: the same for memory modes: ``all`` that go with NPU and system.
-        strategies: of Vela.
-        sram_limit: bytes of SRAM that there are.
+    """Everything to compile a network for; lists are separated by commas, ``all`` stands for what goes together.
 
     Returns:
         The combinations, and those that do not exist, with the reason.
@@ -89,11 +82,6 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
     """The networks to sweep over: every combination of the values of their options.
 
     Several values of an option are separated by commas, or by semicolons where a value itself holds commas.
-
-    Args:
-        text: MODEL of the command line.
-        assignments: ``KEY=V1,V2,...`` each.
-        sizes: the same as the assignment ``size=...``.
 
     Returns:
         The networks; in their place, those that cannot be, with the reason.

@@ -36,16 +36,7 @@ LIMIT_S = 3600.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to sweep over.
-
-    Attributes:
-        model: as the user named it.
-        sources: the networks.
-        targets: what each is compiled for.
-        skipped: combinations that do not exist.
-        quantization: how float networks are quantized.
-        data: labelled data; None for a sweep without accuracy.
-    """
+    """What to sweep over."""
 
     model: str
     sources: tuple[ModelSource | Unusable, ...]

@@ -50,17 +50,7 @@ def quantize_source(
     again: str = "deploy quantize MODEL",
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
-    """Load a float model and its calibration data, and quantize.
-
-    Args:
-        source: any kind but a TFLite file.
-        calibration: as a user names it; None for a model project's own, which no other model has.
-        samples: at most so many; None for the default.
-        io: ``uint8`` or ``int8``; None for the default.
-        verbose: let TensorFlow print.
-        compare: on how many samples float and quantized network are compared at most; None for a default.
-        again: the command to type, but for its calibration data.
-        advance: called with (samples compared, samples to compare).
+    """Load a float model and its calibration data, and quantize: see :func:`deploy.api.quantize`.
 
     Raises:
         BadInputError: model or data cannot be used.

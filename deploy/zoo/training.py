@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TeacherChoice:
-    """A teacher as the user names it; nothing is loaded yet.
-
-    Attributes:
-        model: ``.keras`` or ``.h5`` file, ``FILE.py:function``, or ``models:NAME`` with trained weights.
-        assignments: options of the latter two, ``KEY=VALUE`` each.
-        weights: of ``models:NAME``, a ``.weights.h5`` file; None for those that the project brings.
-        temperature: of the soft cross-entropy; None for the default of
-            :class:`deploy.models.distillation.teacher.Distillation`.
-        soft: share of the teacher in the loss; None for the default.
+    """A teacher as the user names it; nothing is loaded yet. None stands for the default.
 
     Raises:
         BadInputError: a temperature or share out of range.
@@ -108,19 +100,10 @@ def train(
     log: Callable[[str], None] = print,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Train a network by name, as its project says, and write the weights.
+    """Train a network by name and write the weights; None stands for what its project says.
 
-    Args:
-        name: of the project.
-        weights: the ``.weights.h5`` file to write.
-        assignments: options, see :func:`options`.
-        epochs: passes over the training data; None for the project's own number.
-        seed: of everything random; None for the project's own.
-        images: only the first so many training images (a trial run); None for all.
-        augment: augmentation sets and their shares, ``shift:2,crop:1``; None for the project's own.
-        teacher: to learn from; None for the labels alone.
-        log: receives one line an epoch.
-        advance: called with (steps done, steps in all).
+    ``images`` are the first so many (a trial run), ``augment`` is as ``shift:2,crop:1``. ``log`` receives one line
+    an epoch, ``advance`` is called with (steps done, steps in all).
 
     Raises:
         BadInputError: unknown name or option, a project without training, one whose training knows no teacher,

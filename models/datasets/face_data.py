@@ -50,10 +50,6 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
     [count, 128, 128, 3]; ``faces.json`` per test image the boxes (left, top, right, bottom) and landmarks as
     fractions of the image.
 
-    Args:
-        folder: where to; made if missing.
-        count: how many test images, 1 to 10,000.
-
     Returns:
         The three files.
 

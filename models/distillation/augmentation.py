@@ -201,12 +201,7 @@ def _mirrored(images: Images, random: np.random.Generator) -> Images:
 def _positions(
     size: int, share: NDArray[Any], random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Where along one side the pixels of a crop come from.
-
-    Args:
-        size: of the side in pixels.
-        share: of it that the crop keeps, [N].
-        random: where the place is drawn from.
+    """Where the pixels of crops come from, along a side of which they keep a share [N].
 
     Returns:
         The pixels before, int64 [N, size], and how far towards the next one, float64 [N, size].

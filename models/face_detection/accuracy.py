@@ -60,13 +60,7 @@ def pairs(first: Floats, second: Floats, least: float = FOUND_OVERLAP) -> list[t
 
 
 def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float = 0.5) -> Accuracy:
-    """Compare with the truth.
-
-    Args:
-        answers: per image, detected with a low threshold so that the curve is whole.
-        truth: per image the boxes [N, 4].
-        min_score: from which a detection counts for ``found`` and ``wrong``.
-    """
+    """Compare with the true boxes, [N, 4] an image; answers of low scores, too, make the curve whole."""
     rows = []
     for faces, boxes in zip(answers, truth, strict=True):
         hits = {i for i, _, _ in pairs(faces.boxes, boxes)}

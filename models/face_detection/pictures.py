@@ -23,14 +23,9 @@ def sheet(
     columns: int = 4,
     side: int = 192,
 ) -> Any:
-    """A sheet of images: the float network's boxes thin and white, the target's green with landmarks.
+    """A sheet of uint8 [H, W, 3] images: the float network's boxes thin and white, the target's green.
 
-    Args:
-        images: uint8 [H, W, 3] each.
-        floats: the float network's detections.
-        target: the target's.
-        columns: images in a row.
-        side: of an image on the sheet in pixels.
+    ``columns`` images stand in a row, each ``side`` pixels high and wide.
 
     Returns:
         A ``PIL.Image``.

@@ -17,14 +17,7 @@ from deploy.models.featherface_v1.results import NPU, FormFigures
 
 @dataclass(frozen=True)
 class DetectorForm:
-    """Two ways to write the same function.
-
-    Attributes:
-        what: is computed.
-        shapes: of the inputs, [H, W, C] each.
-        usual: name of the usual way, and a function of one tensor an input.
-        used: the same for the way used here; no function where nothing is left to compute.
-    """
+    """Two ways to write the same function of maps [H, W, C]; none where nothing is left to compute."""
 
     what: str
     shapes: tuple[tuple[int, int, int], ...]

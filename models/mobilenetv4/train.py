@@ -25,11 +25,7 @@ _MARGIN = 2
 
 
 def network_input(images: Images, size: int) -> Images:
-    """The network's input for stored images: a black margin, pixels repeated for the larger size, a channel.
-
-    Args:
-        images: uint8 [N, 28, 28].
-        size: one of ``SIZES``.
+    """The network's input for uint8 [N, 28, 28]: a black margin, pixels repeated for the larger size, a channel.
 
     Returns:
         uint8 [N, size, size, 1].

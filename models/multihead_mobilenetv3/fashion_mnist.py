@@ -65,10 +65,6 @@ def calibration_for(options: Options, *, count: int) -> NDArray[np.float32]:
 
     For another input than 56x56 the stored images are resized (bilinear), for RGB the gray value is repeated.
 
-    Args:
-        options: of the network.
-        count: so many are wanted; the demo network gets all of :func:`calibration` to choose from.
-
     Returns:
         float32 [N, size, size, channels] in [0, 1].
     """
@@ -94,10 +90,6 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
 
     ``calibration.npz`` holds ``image`` float32 [300, 56, 56, 1] in [0, 1]; ``test.npz`` ``image`` uint8
     [count, 56, 56, 1]; ``labels.json`` per head the class names and the true class of each test image.
-
-    Args:
-        folder: where to; made if missing.
-        count: how many test images, 1 to 10,000.
 
     Returns:
         The three files.
