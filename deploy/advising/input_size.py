@@ -27,7 +27,7 @@ def largest_input(
     seconds: float,
     say: Callable[[str], None],
 ) -> Hint | None:
-    """A hint about a larger input than ``size``, which takes so many bytes of SRAM; None where none was seen to fit.
+    """A hint about a larger input than ``size``, which takes so many bytes; None where none was seen to fit.
 
     Raises:
         NotInstalledError: Vela is missing.

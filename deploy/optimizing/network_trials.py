@@ -26,7 +26,7 @@ _MOST_ROUNDS = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """A rewritten model, its compilation, and for every change what stood there before and what stands there now."""
+    """A rewritten model, its compilation, and for every change what it cost before and what it costs now."""
 
     rewritten: Rewritten
     compiled: Compiled

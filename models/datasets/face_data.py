@@ -26,9 +26,9 @@ def training_scene(size: int, seed: int) -> Scene:
     return synthetic_faces.scene("train", size, seed)
 
 
-def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[Scene, ...]:
+def test_scenes(count: int) -> tuple[Scene, ...]:
     """The first test scenes, with faces and photographs that no training scene has."""
-    return tuple(synthetic_faces.scene("test", size, seed) for seed in range(count))
+    return tuple(synthetic_faces.scene("test", TRAINED_SIZE, seed) for seed in range(count))
 
 
 def calibration(size: int, count: int = CALIBRATION_SCENES) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.models.face_detection.anchors import Floats, overlaps
-from deploy.models.face_detection.detections import Faces
+from deploy.models.face_detection.detections import MIN_SCORE, Faces
 
 FOUND_OVERLAP = 0.5
 """Intersection over union from which a detection counts as a face's."""
@@ -48,18 +48,18 @@ class BoxAgreement:
     mean_overlap: float
 
 
-def pairs(first: Floats, second: Floats, least: float = FOUND_OVERLAP) -> list[tuple[int, int, float]]:
+def pairs(first: Floats, second: Floats) -> list[tuple[int, int, float]]:
     """Match boxes one to one, largest overlap first: (index in first, index in second, overlap)."""
     shared = overlaps(first, second)
     found = []
-    while shared.size and shared.max() >= least:
+    while shared.size and shared.max() >= FOUND_OVERLAP:
         i, j = np.unravel_index(shared.argmax(), shared.shape)
         found.append((int(i), int(j), float(shared[i, j])))
         shared[i, :] = shared[:, j] = -1
     return found
 
 
-def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float = 0.5) -> Accuracy:
+def accuracy(answers: Sequence[Faces], truth: Sequence[Floats]) -> Accuracy:
     """Compare with the true boxes, [N, 4] an image; answers of low scores, too, make the curve whole."""
     rows = []
     for faces, boxes in zip(answers, truth, strict=True):
@@ -68,7 +68,7 @@ def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float
     rows.sort(key=lambda row: -row[0])
     right = np.cumsum([hit for _, hit in rows])
     total = sum(len(boxes) for boxes in truth)
-    confident = [hit for score, hit in rows if score >= min_score]
+    confident = [hit for score, hit in rows if score >= MIN_SCORE]
     return Accuracy(
         faces=total,
         found=sum(confident),

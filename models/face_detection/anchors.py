@@ -8,7 +8,7 @@ anchor's size, logarithms of size ratios by 0.2, landmark offsets by 0.1 times t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,12 +37,11 @@ _LARGEST_LOG = 10.0
 """Bound on the exponent of a size: what a network answers may be anything."""
 
 
-def anchors(size: int, sizes: Mapping[int, Sequence[int]] = SIZES) -> Floats:
+def anchors(size: int) -> Floats:
     """All anchors of a square image.
 
     Args:
         size: height and width of the image in pixels, a multiple of the largest stride.
-        sizes: stride -> sides in pixels.
 
     Returns:
         float64 [A, 4]: centre x, centre y, width, height.
@@ -50,10 +49,10 @@ def anchors(size: int, sizes: Mapping[int, Sequence[int]] = SIZES) -> Floats:
     Raises:
         BadInputError: a size that the strides do not divide.
     """
-    if size <= 0 or any(size % stride for stride in sizes):
-        raise BadInputError(f"an image of {size} pixels: must be a multiple of {max(sizes)}")
+    if size <= 0 or any(size % stride for stride in SIZES):
+        raise BadInputError(f"an image of {size} pixels: must be a multiple of {max(SIZES)}")
     levels = []
-    for stride, sides in sizes.items():
+    for stride, sides in SIZES.items():
         centers = (np.arange(size // stride) + 0.5) * stride / size
         y, x, side = np.meshgrid(centers, centers, np.asarray(sides) / size, indexing="ij")
         levels.append(np.stack([x, y, side, side], axis=-1).reshape(-1, 4))

@@ -107,6 +107,40 @@ Block = Conv | FusedIB | UIB | MQA
 
 
 @dataclass(frozen=True)
+class Step:
+    """A convolution within a block, with batch normalization.
+
+    Attributes:
+        name: of it, below the block's.
+        kernel: height and width.
+        stride: in both directions.
+        channels: of the output; where it is depthwise, those of the input.
+        depthwise: whether it is.
+        linear: whether no activation follows.
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    channels: int
+    depthwise: bool = False
+    linear: bool = False
+
+
+def steps(block: Conv | FusedIB | UIB, depth: int) -> tuple[Step, ...]:
+    """The convolutions of a block that reads so many channels, in order."""
+    if isinstance(block, Conv):
+        return (Step("", block.kernel, block.stride, block.channels),)
+    inner = round_channels(depth * block.expansion)
+    project = Step("project", 1, 1, block.channels, linear=True)
+    if isinstance(block, FusedIB):
+        return Step("expand", block.kernel, block.stride, inner), project
+    start = Step("start", block.start, 1 if block.middle else block.stride, depth, depthwise=True, linear=True)
+    middle = Step("middle", block.middle, block.stride, inner, depthwise=True)
+    return tuple(step for step in (start, Step("expand", 1, 1, inner), middle, project) if step.kernel)
+
+
+@dataclass(frozen=True)
 class BlockList:
     """A whole network.
 

@@ -14,9 +14,9 @@ from deploy.models.mobilenetv4.blocks import (
     Block,
     BlockList,
     Conv,
-    FusedIB,
-    round_channels,
+    Step,
     scaled,
+    steps,
 )
 
 INPUT_NAME = "image"
@@ -130,12 +130,12 @@ def build_network(
     keras = import_keras()
     builder = _Builder(keras, network.activation, network.layer_scale)
     image = keras.Input((size, size, channels), name=INPUT_NAME)
-    x = builder.conv(image, "stem", network.stem, 3, 2)
+    x = builder.step(image, "stem", Step("stem", 3, 2, network.stem))
     for i, stage in enumerate(network.stages):
         for k, block in enumerate(stage):
             x = builder.block(x, f"stage{i}_block{k}", block)
     x = keras.layers.AveragePooling2D(x.shape[1:3], name="head_pool")(x)
-    x = builder.conv(x, "head_features", network.features, 1, 1)
+    x = builder.step(x, "head_features", Step("features", 1, 1, network.features))
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)
     # A 1x1 convolution instead of a dense layer: the same parameters and the same function, and the operator that
@@ -154,44 +154,27 @@ class _Builder:
 
     def block(self, x: Any, name: str, block: Block) -> Any:
         """One block of a stage."""
+        if isinstance(block, MQA):
+            return self._attention(x, name, block)
+        y = x
+        for step in steps(block, x.shape[-1]):
+            y = self.step(y, f"{name}_{step.name}" if step.name else name, step)
         if isinstance(block, Conv):
-            return self.conv(x, name, block.channels, block.kernel, block.stride)
-        if isinstance(block, FusedIB):
-            return self._fused(x, name, block)
-        if isinstance(block, UIB):
-            return self._uib(x, name, block)
-        return self._attention(x, name, block)
+            return y
+        return self._joined(x, self._scaled(y, name) if isinstance(block, UIB) else y, name, block.stride)
 
-    def conv(self, x: Any, name: str, channels: int, kernel: int, stride: int, *, linear: bool = False) -> Any:
+    def step(self, x: Any, name: str, step: Step) -> Any:
         """Convolution, batch normalization and activation."""
-        x = self._keras.layers.Conv2D(channels, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(x)
-        return self._normalized(x, name, linear=linear)
-
-    def _depthwise(self, x: Any, name: str, kernel: int, stride: int, *, linear: bool) -> Any:
-        layer = self._keras.layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_conv")
-        return self._normalized(layer(x), name, linear=linear)
+        how: dict[str, Any] = {"padding": "same", "use_bias": False, "name": f"{name}_conv"}
+        if step.depthwise:
+            layer = self._keras.layers.DepthwiseConv2D(step.kernel, step.stride, **how)
+        else:
+            layer = self._keras.layers.Conv2D(step.channels, step.kernel, step.stride, **how)
+        return self._normalized(layer(x), name, linear=step.linear)
 
     def _normalized(self, x: Any, name: str, *, linear: bool) -> Any:
         x = self._keras.layers.BatchNormalization(**_NORM, name=f"{name}_norm")(x)
         return x if linear else self._keras.layers.Activation(self._activation, name=f"{name}_act")(x)
-
-    def _fused(self, x: Any, name: str, block: FusedIB) -> Any:
-        inner = round_channels(x.shape[-1] * block.expansion)
-        y = self.conv(x, f"{name}_expand", inner, block.kernel, block.stride)
-        y = self.conv(y, f"{name}_project", block.channels, 1, 1, linear=True)
-        return self._joined(x, y, name, block.stride)
-
-    def _uib(self, x: Any, name: str, block: UIB) -> Any:
-        y = x
-        inner = round_channels(x.shape[-1] * block.expansion)
-        if block.start:
-            stride = 1 if block.middle else block.stride
-            y = self._depthwise(y, f"{name}_start", block.start, stride, linear=True)
-        y = self.conv(y, f"{name}_expand", inner, 1, 1)
-        if block.middle:
-            y = self._depthwise(y, f"{name}_middle", block.middle, block.stride, linear=False)
-        y = self.conv(y, f"{name}_project", block.channels, 1, 1, linear=True)
-        return self._joined(x, self._scaled(y, name), name, block.stride)
 
     def _attention(self, x: Any, name: str, block: MQA) -> Any:
         # Batch normalization that no convolution stands before would be a multiplication and an addition. Behind

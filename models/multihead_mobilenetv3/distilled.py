@@ -54,14 +54,7 @@ ARMS: Final = (
 """The shares of the last one are those of the document's data sets: 0.64, 1.28 and 1.3 billion images."""
 
 
-def measure(
-    *,
-    epochs: int = EPOCHS,
-    seeds: tuple[int, ...] = SEEDS,
-    training_images: int | None = None,
-    test_images: int = 10_000,
-    log: Callable[[str], None] = print,
-) -> Iterator[Outcomes]:
+def measure(log: Callable[[str], None]) -> Iterator[Outcomes]:
     """Train and measure, arm by arm.
 
     Yields:
@@ -70,13 +63,13 @@ def measure(
     Raises:
         NotInstalledError: TensorFlow or the data set is missing.
     """
-    pixels, labels = fashion_mnist.test_inputs(test_images)
+    pixels, labels = fashion_mnist.test_inputs()
     network = zoo.network(NAME, TEACHER, trained=True)
     teacher = Teacher(network.model, network.text)
     taught = _classified(network.model, pixels)
     outcomes = Outcomes(
-        images=test_images,
-        epochs=epochs,
+        images=len(pixels),
+        epochs=EPOCHS,
         teacher=TEACHER,
         student=STUDENT,
         teacher_correct={head: int((taught[head] == true).sum()) for head, true in labels.items()},
@@ -86,14 +79,13 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="deploy-distilled-") as folder:
         weights = Path(folder) / "student.weights.h5"
         # Labels before what is compared with them.
-        for seed, arm in itertools.product(seeds, ARMS):
+        for seed, arm in itertools.product(SEEDS, ARMS):
             log(f"{arm.name}, seed {seed}")
             train(
                 weights,
                 options=zoo.options(zoo.find(NAME), STUDENT),
-                epochs=epochs,
+                epochs=EPOCHS,
                 seed=seed,
-                images=training_images,
                 augmentation=mixture(arm.augmentation),
                 distillation=Distillation(teacher) if arm.taught else None,
                 log=log,
@@ -146,7 +138,7 @@ def _outcome(
 def main() -> None:
     """Measure, then write ``results.json`` and the card beside this file, anew after every training."""
     project = zoo.find(NAME)
-    for outcomes in measure(log=lambda line: print(line, flush=True)):
+    for outcomes in measure(lambda line: print(line, flush=True)):
         cards.write(project, cards.read(project).model_copy(update={"distillation": outcomes}))
 
 
