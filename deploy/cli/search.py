@@ -92,7 +92,7 @@ def search(
     from deploy.searching.documents import Settings
     from deploy.searching.finding import find
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
-    from deploy.searching.proxy import Proxy
+    from deploy.searching.proxy import proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
     from deploy.searching.state import CANDIDATES, SearchFolder
     from deploy.sweeping.cache import Cache, default_folder
@@ -106,7 +106,7 @@ def search(
     short = [f"{key}={value}" for key, value in given.items() if value is not None]
     found = find(model, [*(assignments or ()), *short], seed)
     estimate = oracle_of(name, target, found, Cache(default_folder()))
-    proxy = Proxy(found.problem, seed)
+    train = proxy(found.problem, seed)
     settings = Settings(
         model=found.model,
         options=dict(found.options),
@@ -127,7 +127,7 @@ def search(
                     settings,
                     budget,
                     estimate=estimate,
-                    train=proxy,
+                    train=train,
                     on_progress=bar.advance,
                 )
                 result = run.run()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.searching.documents import CYCLES, Candidate, ResultEntry, SearchResult, Settings
+from deploy.searching.documents import CYCLES, Candidate, ResultEntry, SearchResult, Settings, Tried
 from deploy.searching.evolution import Individual, best, front, propose
 from deploy.searching.problem import Problem
 from deploy.searching.space import Description, Genome, Space
@@ -133,12 +133,8 @@ def result_of(problem: Problem, settings: Settings, candidates: Sequence[Candida
         ),
         front=tuple(
             ResultEntry(
-                number=candidate.number,
-                stage=candidate.stage,
-                network=candidate.network,
-                columns=candidate.columns,
+                **{name: getattr(candidate, name) for name in Tried.model_fields},
                 parameters=candidate.parameters or 0,
-                figures=candidate.figures,
                 file=f"{NETWORKS}/{candidate.number}.keras",
             )
             for candidate in trained_front(candidates)
