@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.advising import borders
-from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
 from deploy.advising.quick import Candidates
 from deploy.build_folder import Figure
@@ -17,6 +19,7 @@ from deploy.compiling.compiler import Compiled, Compiler
 from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.optimizing.network_trials import NetworkTrials
+from deploy.processes.supervisor import Ended, RunCommand
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
 
@@ -34,6 +37,24 @@ _FIGURES = {
     "dram_bytes": "dram_peak",
     "flash_bytes": "flash",
 }
+
+
+class Deadline:
+    """Runs commands until its time is over; a command that is too late has then taken too long."""
+
+    def __init__(self, run: RunCommand, seconds: float) -> None:
+        self._run, self._deadline = run, time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds; 0 when the time is over."""
+        return max(self._deadline - time.monotonic(), 0)
+
+    def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run a command in a folder; see :func:`deploy.processes.supervisor.run`."""
+        if not self.left:
+            return Ended(-signal.SIGKILL, timed_out=True, output="")
+        return self._run(command, folder, timeout_s=min(timeout_s, self.left))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ parameters = 102335                 # of the default options
 input = "56x56x1"                   # of the default options: height x width x channels
 layers = ["mobilenetv4.layers"]     # modules in models/ with Keras layers of its own, the libraries' included
 
-[functions]                         # MODULE:NAME within the package; all but the first two are optional
+[functions]                         # MODULE:NAME within the package, .FOLDER.MODULE:NAME of a library beside it;
+                                    # all but the first two are optional
 options = "builder:Options"         # frozen dataclass; every field has a default
 build = "builder:build"             # (options) -> keras.Model
 train = "train:train"               # (weights path, *, options, epochs, seed, log, advance), and where it can:
@@ -165,7 +166,7 @@ def function(project: Project, role: str) -> Callable[..., Any]:
     if role not in project.functions:
         raise BadInputError(f"{project.name} has nothing for {role!r} (see its project.toml)")
     module, _, name = project.functions[role].partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(f"{project.package}.{module}"), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(f".{module}", project.package), name)
     return found
 
 

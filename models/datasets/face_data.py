@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError
 from deploy.models.datasets import synthetic_faces
 from deploy.models.datasets.trial_data import write_trial_data
-from deploy.models.face_detection.scene import Scene
+from deploy.models.face_detection.anchors import Scene
 
 TRAINED_SIZE: Final = 128
 """Height and width of the training scenes in pixels."""

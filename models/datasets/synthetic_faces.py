@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import NotInstalledError
-from deploy.models.face_detection.anchors import Floats
-from deploy.models.face_detection.scene import Scene
+from deploy.models.face_detection.anchors import Floats, Scene
 
 CROP: Final = 25
 """Height and width of the faces in pixels."""

@@ -121,6 +121,21 @@ def overlaps(first: Floats, second: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """One image and what is in it.
+
+    Attributes:
+        image: uint8 [size, size, 3].
+        boxes: left, top, right, bottom as fractions of the image, float64 [N, 4].
+        landmarks: x, y of five points, float64 [N, 5, 2].
+    """
+
+    image: NDArray[np.uint8]
+    boxes: Floats
+    landmarks: Floats
+
+
+@dataclass(frozen=True)
 class Targets:
     """What every anchor should answer.
 

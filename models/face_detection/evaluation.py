@@ -27,8 +27,8 @@ from deploy.judging.oracles import outputs_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Stacked
 from deploy.models.face_detection import accuracy, pictures
+from deploy.models.face_detection.anchors import Scene
 from deploy.models.face_detection.detections import Faces, OutputScales, detect
-from deploy.models.face_detection.scene import Scene
 from deploy.quantizing.quantization import Quantized
 from deploy.verifying.host_session import HostSession
 from deploy.zoo import card_results

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Targets, anchors, targets
-from deploy.models.face_detection.scene import Scene
+from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Scene, Targets, anchors, targets
 from deploy.zoo.networks import save_weights
 
 Scenes = Callable[[int, int], Scene]

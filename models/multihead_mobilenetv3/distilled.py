@@ -25,8 +25,8 @@ from deploy.models.distillation.augmentation import mixture
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
-from deploy.models.multihead_mobilenetv3.distilled_results import LABELS, HeadOutcome, Outcomes, StudentOutcome
 from deploy.models.multihead_mobilenetv3.evaluate import NAME
+from deploy.models.multihead_mobilenetv3.results import LABELS, HeadOutcome, Outcomes, StudentOutcome
 from deploy.models.multihead_mobilenetv3.train import train
 from deploy.zoo import cards
 from deploy.zoo.quantized import quantize_network

@@ -6,9 +6,8 @@ import pytest
 from advising.small_networks import SmallNetwork
 
 from deploy.advising import borders
-from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind
-from deploy.advising.full import full_hints, network_costs, reconciled
+from deploy.advising.full import Deadline, full_hints, network_costs, reconciled
 from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.compiling.compile_options import CompileOptions, compile_options
