@@ -194,36 +194,26 @@ def figures_of(
         "reference": reference,
         "float": "float model",
     }
-    figures = []
+    figures: list[Figure] = []
+
+    def add(name: str, value: float, label: Label, source: str) -> None:
+        figures.append(Figure(name=name, value=value, unit=SHARE, label=label, source=source))
+
     for output in outputs:
         for score in reversed(output.scores):
             label: Label = simulated if score.contestant == "target" else "measured"
             of = f"of {score.count} inputs of {data}"
             name, whose = f"{_FIGURES[score.contestant]}{output.name}", who[score.contestant]
-            source = f"{whose}: {score.correct} {of}, 95 % interval {score.low:.2%} to {score.high:.2%}"
-            figures.append(Figure(name=name, value=score.accuracy, unit=SHARE, label=label, source=source))
+            interval = f"95 % interval {score.low:.2%} to {score.high:.2%}"
+            add(name, score.accuracy, label, f"{whose}: {score.correct} {of}, {interval}")
             if score.top_k_correct is not None:
-                figures.append(
-                    Figure(
-                        name=f"top{output.top_k}_{name}",
-                        value=score.top_k_correct / score.count,
-                        unit=SHARE,
-                        label=label,
-                        source=f"{whose}: {score.top_k_correct} {of}",
-                    )
-                )
+                share = score.top_k_correct / score.count
+                add(f"top{output.top_k}_{name}", share, label, f"{whose}: {score.top_k_correct} {of}")
         for agreement in output.agreements:
             if (agreement.first, agreement.second) == ("reference", "target"):
                 count = output.scores[0].count
-                figures.append(
-                    Figure(
-                        name=f"agreement_{output.name}",
-                        value=agreement.same_class / count,
-                        unit=SHARE,
-                        label=simulated,
-                        source=f"same class on target and {reference}, {count} inputs of {data}",
-                    )
-                )
+                source = f"same class on target and {reference}, {count} inputs of {data}"
+                add(f"agreement_{output.name}", agreement.same_class / count, simulated, source)
     return tuple(figures)
 
 

@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import deploy
 from deploy.build_folder import sha256_of_bytes
-from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
@@ -116,7 +114,7 @@ def optimize(
         npu_outputs=npu_outputs,
         source_sha256=sha256_of_bytes(model.content),
         sha256=sha256_of_bytes(result.content),
-        versions={"deploy": deploy.__version__, "ethos-u-vela": vela.version(), **tool_versions()},
+        versions=tool_versions(),
     )
     return Optimized(result, document)
 
@@ -188,8 +186,8 @@ def _records(outcome: Outcome) -> tuple[RewriteRecord, ...]:
                 sites=len(group),
                 operators=group[0][0].operators,
                 names=tuple(entry[0].name for entry in group),
-                before=Estimate(cycles=before.cycles, cpu_operators=before.cpu_operators),
-                after=Estimate(cycles=after.cycles, cpu_operators=after.cpu_operators),
+                before=Estimate(**vars(before)),
+                after=Estimate(**vars(after)),
             )
         )
     return tuple(sorted(records, key=lambda record: record.after.cycles - record.before.cycles))

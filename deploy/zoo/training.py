@@ -13,8 +13,7 @@ from deploy.zoo.networks import load_tensorflow, network
 from deploy.zoo.project import Project, find, function, options
 
 if TYPE_CHECKING:
-    from deploy.models.distillation.teacher import Distillation, Teacher
-    from deploy.zoo.model_source import ModelSource
+    from deploy.models.distillation.teacher import Distillation
 
 
 @dataclass(frozen=True)
@@ -47,44 +46,34 @@ class TeacherChoice:
             NotInstalledError: TensorFlow is missing.
         """
         from deploy.chatter import silenced
-        from deploy.models.distillation.teacher import Distillation
+        from deploy.models.distillation.teacher import Distillation, Teacher
+        from deploy.zoo.model_source import ModelKind, keras_model, parse
 
+        try:
+            source = parse(self.model, self.assignments)
+        except BadInputError as error:
+            raise BadInputError(f"--teacher {self.model}: {error.message}", hints=error.hints) from error
+        named = source.kind is ModelKind.PROJECT
+        if self.weights is not None and not named:
+            raise BadInputError(f"--teacher-weights {self.weights}: goes with --teacher models:NAME")
+        if not named and source.kind not in {ModelKind.KERAS, ModelKind.FUNCTION}:
+            raise BadInputError(
+                f"--teacher {source.text}: a {source.kind.value} cannot teach",
+                hints=["a teacher is a Keras model: .keras, .h5, FILE.py:function, or models:NAME"],
+            )
         with silenced():
-            teacher = self._teacher()
+            load_tensorflow()
+            if named:
+                trained = None if self.weights else True
+                model = network(source.project, source.assignments, trained=trained, weights=self.weights).model
+            else:
+                model = keras_model(source)
+            teacher = Teacher(model, " ".join([source.text, *source.assignments]))
         return Distillation(teacher, **self._terms())
 
     def _terms(self) -> dict[str, float]:
         given = {"temperature": self.temperature, "soft": self.soft}
         return {name: value for name, value in given.items() if value is not None}
-
-    def _teacher(self) -> Teacher:
-        from deploy.models.distillation.teacher import Teacher
-        from deploy.zoo.model_source import ModelKind, keras_model
-
-        source = self._source()
-        name = " ".join([source.text, *source.assignments])
-        if source.kind is ModelKind.PROJECT:
-            trained = None if self.weights else True
-            return Teacher(
-                network(source.project, source.assignments, trained=trained, weights=self.weights).model, name
-            )
-        if self.weights is not None:
-            raise BadInputError(f"--teacher-weights {self.weights}: goes with --teacher models:NAME")
-        if source.kind not in {ModelKind.KERAS, ModelKind.FUNCTION}:
-            raise BadInputError(
-                f"--teacher {source.text}: a {source.kind.value} cannot teach",
-                hints=["a teacher is a Keras model: .keras, .h5, FILE.py:function, or models:NAME"],
-            )
-        load_tensorflow()
-        return Teacher(keras_model(source), name)
-
-    def _source(self) -> ModelSource:
-        from deploy.zoo.model_source import parse
-
-        try:
-            return parse(self.model, self.assignments)
-        except BadInputError as error:
-            raise BadInputError(f"--teacher {self.model}: {error.message}", hints=error.hints) from error
 
 
 def train(

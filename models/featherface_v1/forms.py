@@ -107,8 +107,7 @@ def measure() -> tuple[FormFigures, ...]:
     import_tensorflow()
     results = []
     for form in forms():
-        usual = _estimate(form.shapes, form.usual[1], form.what)
-        used = (0, 0) if form.used[1] is None else _estimate(form.shapes, form.used[1], form.what)
+        usual, used = (_estimate(form, function) for _, function in (form.usual, form.used))
         results.append(
             FormFigures(
                 what=form.what,
@@ -123,10 +122,10 @@ def measure() -> tuple[FormFigures, ...]:
     return tuple(results)
 
 
-def _estimate(
-    shapes: tuple[tuple[int, int, int], ...], function: Callable[..., Any], what: str
-) -> tuple[int, int]:
+def _estimate(form: DetectorForm, function: Callable[..., Any] | None) -> tuple[int, int]:
     """Cycles on the NPU, and operators on the CPU."""
+    if function is None:
+        return 0, 0
     import keras
 
     from deploy.chatter import silenced
@@ -135,10 +134,10 @@ def _estimate(
     from deploy.quantizing.quantization import quantize
 
     with silenced():
-        inputs = [keras.Input(shape, name=f"map{index}") for index, shape in enumerate(shapes)]
+        inputs = [keras.Input(shape, name=f"map{index}") for index, shape in enumerate(form.shapes)]
         model = keras.Model(inputs, {"result": function(*inputs)})
-        frozen = freeze_keras(model, what, "form")
+        frozen = freeze_keras(model, form.what, "form")
     quantized = quantize(frozen, dataset.random_images(frozen.inputs, 2), io="int8", compare=1)
-    layers = VELA.compile(quantized.model, compile_options(npu_named(NPU)), source=what).layers
+    layers = VELA.compile(quantized.model, compile_options(npu_named(NPU)), source=form.what).layers
     on_cpu = sum(layer.on_cpu for layer in layers)
     return sum(layer.number("Op Cycles") for layer in layers if not layer.on_cpu), on_cpu
