@@ -29,9 +29,10 @@ def border_conversions(graph: Graph) -> Iterator[Suggestion]:
 def conversions(graph: Graph) -> Iterator[Node]:
     """The operators that only change the type of an input to int8, read alone, or of an output from int8."""
     for node in graph.nodes:
+        if node.code != "QUANTIZE":
+            continue
         outer, inner = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
-        alone = outer.index in graph.inputs and graph.private(outer.index, node)
-        if node.code == "QUANTIZE" and alone and _same_values(outer, inner):
+        if outer.index in graph.inputs and graph.private(outer.index, node) and _same_values(outer, inner):
             yield node
     for node in graph.nodes:
         if node.code not in ("QUANTIZE", "DEQUANTIZE") or node.outputs[0] not in graph.outputs:
