@@ -34,7 +34,7 @@ from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
-from deploy.judging.versions import tool_versions
+from deploy.judging.versions import package_versions, tool_versions
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Evaluation:
         broken = broken_limits(self._options.limits, outputs)
         versions = {**self._build.document.versions, **tool_versions(), **origin.versions}
         if self._options.model is not None:
-            versions |= _float_versions()
+            versions |= package_versions("tensorflow", "keras")
         return EvaluationDocument(
             verdict="fail" if broken else "pass" if self._options.limits != AccuracyLimits() else None,
             exit_status=1 if broken else 0,
@@ -265,9 +265,3 @@ def _counting(on_progress: Callable[[int, int], None], done: int, data: Labelled
 def _flat(values: NDArray[Any]) -> NDArray[Any]:
     """``[n, classes]``."""
     return np.asarray(values).reshape(len(values), -1)
-
-
-def _float_versions() -> dict[str, str]:
-    import importlib.metadata
-
-    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras")}

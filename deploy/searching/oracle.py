@@ -7,7 +7,6 @@ depend a little on how well weights compress.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu
+from deploy.judging.versions import package_versions
 from deploy.processes import warm
 from deploy.quantizing import converter, dataset
 from deploy.quantizing.float_model import freeze_keras, import_keras
@@ -50,7 +50,7 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
 def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return package_versions("tensorflow", "keras", "numpy")
 
 
 def oracle_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
+from deploy.judging.versions import package_versions
 from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import import_tensorflow
@@ -128,13 +128,8 @@ def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
 
 def _deciding() -> dict[str, str]:
     """What decides a quantized network beside its definition and the data."""
-    found = {"deploy's code": code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")}
-    for package in ("tensorflow", "keras", "numpy"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = ""
-    return found
+    code = code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")
+    return {"deploy's code": code, **package_versions("tensorflow", "keras", "numpy")}
 
 
 def _digest(data: Dataset) -> str:

@@ -7,7 +7,6 @@ the card, and the tables between the card's markers; :func:`disagreement` is wha
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import sys
 from collections import Counter
@@ -24,6 +23,7 @@ from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
 from deploy.hardware.npus import modelled, npu_named
+from deploy.judging.versions import package_versions
 from deploy.zoo import Measured, Project
 from deploy.zoo.card_results import (
     CARD_FILE,
@@ -123,8 +123,7 @@ def measure(
                 npus=tuple(rows),
             )
         )
-    versions = {package: importlib.metadata.version(package) for package in _PACKAGES}
-    return CardResults(networks=tuple(networks), versions=versions)
+    return CardResults(networks=tuple(networks), versions=package_versions(*_PACKAGES))
 
 
 def _targets(wanted: Measured) -> list[CompileOptions]:
