@@ -208,5 +208,5 @@ def write_data(
     """Write real data for a model: calibration.npz, test.npz and labels.json."""
     from deploy import zoo
 
-    for file in zoo.function(zoo.find(name), "data")(output, count=count):
+    for file in zoo.write_data(name, output, count=count):
         print(file)

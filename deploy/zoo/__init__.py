@@ -9,7 +9,7 @@ whatever is named.
 """
 
 from deploy.assignments import assignments_of
-from deploy.zoo.networks import Network, build, keras_file, network, settle
+from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
 from deploy.zoo.project import (
     Measured,
     Pretrained,
@@ -40,4 +40,5 @@ __all__ = [
     "pretrained",
     "projects",
     "settle",
+    "write_data",
 ]

@@ -156,6 +156,25 @@ def save_weights(model: Any, path: Path) -> None:
             own.unlink(missing_ok=True)
 
 
+def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:
+    """Write real data to try a network with: calibration, test inputs and labels.
+
+    Args:
+        name: of the project.
+        folder: where to; made if missing.
+        count: how many test inputs.
+
+    Returns:
+        The files written: ``calibration.npz``, ``test.npz``, ``labels.json``.
+
+    Raises:
+        BadInputError: unknown name, or a project without data.
+        NotInstalledError: the data set is missing.
+    """
+    written: tuple[Path, ...] = function(find(name), "data")(folder, count=count)
+    return written
+
+
 def load_tensorflow() -> None:
     """Import TensorFlow, without what it prints.
 

@@ -59,7 +59,15 @@ _DESCRIPTOR = "project.toml"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Trained weights that a project brings, ``[[pretrained]]``."""
+    """Trained weights that a project brings.
+
+    Attributes:
+        weights: file name within the project.
+        what: what they were trained on.
+        licence: of that data.
+        options: the options they belong to, where these differ from the defaults.
+        any: options that they do not depend on.
+    """
 
     weights: str
     what: str = ""
@@ -70,7 +78,17 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Measured:
-    """A network of the family that the card gives figures for, ``[[measured]]``."""
+    """A network of the family that the card gives figures for.
+
+    Attributes:
+        title: of its table.
+        options: where they differ from the defaults.
+        npus: as ``--npu`` names them; empty for every NPU that Corstone-300 can have.
+        memory_mode: section of Vela's configuration file; None for the NPU's own.
+        optimise: Vela's strategy.
+        io: type of inputs and outputs.
+        parts: name -> regular expression that finds Vela's layers of that part by name.
+    """
 
     title: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -172,6 +190,10 @@ def function(project: Project, role: str) -> Callable[..., Any]:
 
 def options(project: Project, assignments: Sequence[str] = ()) -> Any:
     """The project's options with some of them set.
+
+    Args:
+        project: whose options.
+        assignments: ``KEY=VALUE`` each; a mapping is written ``heads=garment:10,kind:5``.
 
     Returns:
         An instance of the project's options dataclass.
