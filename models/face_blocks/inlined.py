@@ -23,11 +23,3 @@ class Inlined(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Any) -> None:
         """Nothing: each part builds itself when it is called."""
-
-
-def trainable_parameters(layer: Any) -> int:
-    """Parameters as the architecture documents count them.
-
-    The moving averages of batch normalization and fixed kernels are not among them.
-    """
-    return sum(int(weight.value.shape.num_elements()) for weight in layer.trainable_weights)
