@@ -19,7 +19,6 @@ from deploy.models.distillation.augmentation import ImageBatch, Images, Mixture
 from deploy.models.distillation.losses import cross_entropy, distillation_loss
 from deploy.models.distillation.teacher import Distillation
 from deploy.quantizing.float_model import import_keras
-from deploy.zoo.networks import save_weights
 
 _TEACHER_IMAGES = 1_000
 _TEACHER_BATCH = 100
@@ -71,7 +70,11 @@ class Examples:
 
 
 def trainer(
-    recipe: Recipe, default: Any, build: Callable[[Any], Any], examples: Callable[[Any, int | None], Examples]
+    recipe: Recipe,
+    default: Any,
+    build: Callable[[Any], Any],
+    examples: Callable[[Any, int | None], Examples],
+    save: Callable[[Any, Path], None],
 ) -> Callable[..., Any]:
     """What a classifier's project has for the role ``train``: trains a network, writes its weights, returns it.
 
@@ -81,6 +84,7 @@ def trainer(
         build: (options) -> the network.
         examples: (options, the first so many images or None for all) -> what to train with; raises a BadInputError
             for options that the data does not fit.
+        save: (network, file) -> nothing; writes the weights.
     """
 
     def train(
@@ -102,7 +106,7 @@ def trainer(
         import_keras().utils.set_random_seed(own.seed)
         model = build(chosen)
         fit(model, data, own, log=log, advance=advance)
-        save_weights(model, weights)
+        save(model, weights)
         return model
 
     return train

@@ -16,6 +16,7 @@ from deploy.models.datasets import fashion_mnist
 from deploy.models.distillation.augmentation import Images
 from deploy.models.distillation.training import Examples, Recipe, trainer
 from deploy.models.mobilenetv4.builder import OUTPUT_NAME, Options, build
+from deploy.zoo.networks import save_weights
 
 SIZES: Final = (32, 64)
 """Inputs that the images become without interpolation."""
@@ -56,4 +57,4 @@ def examples(options: Options, images: int | None) -> Examples:
     return Examples(split.images[:images], labels, lambda stored: network_input(stored, options.pixels))
 
 
-train = trainer(Recipe(), Options(size=SIZES[0], channels=1, classes=CLASSES), build, examples)
+train = trainer(Recipe(), Options(size=SIZES[0], channels=1, classes=CLASSES), build, examples, save_weights)

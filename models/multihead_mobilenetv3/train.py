@@ -12,6 +12,7 @@ from deploy.models.datasets.fashion_mnist import SIDE, load_training
 from deploy.models.distillation.training import Examples, Recipe, trainer
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
 from deploy.models.multihead_mobilenetv3.builder import Options, build
+from deploy.zoo.networks import save_weights
 
 
 def examples(options: Options, images: int | None) -> Examples:
@@ -38,5 +39,5 @@ def examples(options: Options, images: int | None) -> Examples:
     return Examples(split.images[:images], labels, fashion_mnist.network_input)
 
 
-train = trainer(Recipe(loss_weights={"garment": 1.0, "kind": 0.3}), Options(), build, examples)
+train = trainer(Recipe(loss_weights={"garment": 1.0, "kind": 0.3}), Options(), build, examples, save_weights)
 """How the weights of the card were trained."""
