@@ -27,18 +27,12 @@ Choice = tuple[str, Hashable, int | None]
 
 @dataclass(frozen=True)
 class Change:
-    """What was found at one site.
+    """What was found at one site: the operators that stand there, the tensor that they compute, the cheapest form.
 
     Attributes:
-        rule: kind of the site.
-        name: of the tensor that it computes.
-        operators: that stand there: their codes, in order.
-        form: the cheapest form.
         exact: whether that form computes the same integers by construction.
         before: what the site is expected to cost as it is.
         after: in that form.
-        choice: which form of which site.
-        nodes: the operators that stand there.
     """
 
     rule: str

@@ -108,15 +108,9 @@ Block = Conv | FusedIB | UIB | MQA
 
 @dataclass(frozen=True)
 class Step:
-    """A convolution within a block, with batch normalization.
+    """A convolution within a block, with batch normalization; a linear one has no activation behind it.
 
-    Attributes:
-        name: of it, below the block's.
-        kernel: height and width.
-        stride: in both directions.
-        channels: of the output; where it is depthwise, those of the input.
-        depthwise: whether it is.
-        linear: whether no activation follows.
+    ``channels`` are those of the output, of a depthwise one those of the input.
     """
 
     name: str

@@ -42,13 +42,9 @@ class _Convolution:
 
     Attributes:
         kernel: [out, rows, columns, in].
-        scales: of the kernel, one a channel out.
-        bias: one a channel out; None for zeros.
+        bias: None for zeros.
         stride: rows and columns.
-        activation: of the schema.
-        left: columns of padding on the left.
-        source: shape of the input.
-        result: shape of the output.
+        left: columns of padding.
     """
 
     kernel: NDArray[np.int8]
