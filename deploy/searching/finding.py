@@ -21,7 +21,7 @@ _SEED = "seed"
 
 
 @dataclass(frozen=True)
-class Found:
+class Searched:
     """What is searched, and how it was asked for: all options but the seed, and versions of the user's file."""
 
     model: str
@@ -30,7 +30,7 @@ class Found:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(model: str, assignments: Sequence[str], seed: int) -> Found:
+def find(model: str, assignments: Sequence[str], seed: int) -> Searched:
     """Find what is searched.
 
     Executing a ``FILE.py:function`` runs code of whoever wrote it.
@@ -52,7 +52,7 @@ def find(model: str, assignments: Sequence[str], seed: int) -> Found:
             )
         text = f"models:{project.name}"
         problem, options = _called(zoo.function(project, _ROLE), assignments, seed, text)
-        return Found(text, options, problem)
+        return Searched(text, options, problem)
     if source.kind is not ModelKind.FUNCTION:
         raise BadInputError(
             f"{model}: a {source.kind.value} cannot be searched", hints=["MODEL: models:NAME or FILE.py:function"]
@@ -62,7 +62,7 @@ def find(model: str, assignments: Sequence[str], seed: int) -> Found:
     with user_function.errors_reported(model):
         problem, options = _called(function, assignments, seed, model)
     file, _ = user_function.split(model)
-    return Found(model, options, _reported(model, problem), {file.name: sha256_of_file(file)})
+    return Searched(model, options, _reported(model, problem), {file.name: sha256_of_file(file)})
 
 
 def _called(

@@ -23,7 +23,7 @@ from deploy.quantizing import converter, dataset
 from deploy.quantizing.float_model import freeze_keras, import_keras
 from deploy.roofline import estimate, layers
 from deploy.searching.documents import CYCLES, OracleName
-from deploy.searching.finding import Found
+from deploy.searching.finding import Searched
 from deploy.searching.problem import Problem
 from deploy.searching.proxy import built
 from deploy.searching.space import Description
@@ -54,7 +54,7 @@ def _builders() -> dict[str, str]:
 
 
 def oracle_of(
-    name: OracleName, npu: Npu, found: Found, cache: Cache
+    name: OracleName, npu: Npu, found: Searched, cache: Cache
 ) -> Callable[[Description], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
 
@@ -82,7 +82,7 @@ def oracle_of(
 class VelaOracle:
     """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
 
-    def __init__(self, npu: Npu, found: Found, cache: Cache) -> None:
+    def __init__(self, npu: Npu, found: Searched, cache: Cache) -> None:
         self._problem, self._cache = found.problem, cache
         self._request = request_of(compile_options(npu))
         arrays = found.problem.samples.values()

@@ -107,7 +107,7 @@ Block = Conv | FusedIB | UIB | MQA
 
 
 @dataclass(frozen=True)
-class Step:
+class ConvStep:
     """A convolution within a block, with batch normalization; a linear one has no activation behind it.
 
     ``channels`` are those of the output, of a depthwise one those of the input.
@@ -121,17 +121,17 @@ class Step:
     linear: bool = False
 
 
-def steps(block: Conv | FusedIB | UIB, depth: int) -> tuple[Step, ...]:
+def conv_steps(block: Conv | FusedIB | UIB, depth: int) -> tuple[ConvStep, ...]:
     """The convolutions of a block that reads so many channels, in order."""
     if isinstance(block, Conv):
-        return (Step("", block.kernel, block.stride, block.channels),)
+        return (ConvStep("", block.kernel, block.stride, block.channels),)
     inner = round_channels(depth * block.expansion)
-    project = Step("project", 1, 1, block.channels, linear=True)
+    project = ConvStep("project", 1, 1, block.channels, linear=True)
     if isinstance(block, FusedIB):
-        return Step("expand", block.kernel, block.stride, inner), project
-    start = Step("start", block.start, 1 if block.middle else block.stride, depth, depthwise=True, linear=True)
-    middle = Step("middle", block.middle, block.stride, inner, depthwise=True)
-    return tuple(step for step in (start, Step("expand", 1, 1, inner), middle, project) if step.kernel)
+        return ConvStep("expand", block.kernel, block.stride, inner), project
+    start = ConvStep("start", block.start, 1 if block.middle else block.stride, depth, depthwise=True, linear=True)
+    middle = ConvStep("middle", block.middle, block.stride, inner, depthwise=True)
+    return tuple(step for step in (start, ConvStep("expand", 1, 1, inner), middle, project) if step.kernel)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from deploy.models.mobilenetv4.blocks import (
     Block,
     BlockList,
     Conv,
-    Step,
+    ConvStep,
+    conv_steps,
     scaled,
-    steps,
 )
 
 INPUT_NAME = "image"
@@ -130,12 +130,12 @@ def build_network(
     keras = import_keras()
     builder = _Builder(keras, network.activation, network.layer_scale)
     image = keras.Input((size, size, channels), name=INPUT_NAME)
-    x = builder.step(image, "stem", Step("stem", 3, 2, network.stem))
+    x = builder.step(image, "stem", ConvStep("stem", 3, 2, network.stem))
     for i, stage in enumerate(network.stages):
         for k, block in enumerate(stage):
             x = builder.block(x, f"stage{i}_block{k}", block)
     x = keras.layers.AveragePooling2D(x.shape[1:3], name="head_pool")(x)
-    x = builder.step(x, "head_features", Step("features", 1, 1, network.features))
+    x = builder.step(x, "head_features", ConvStep("features", 1, 1, network.features))
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)
     # A 1x1 convolution instead of a dense layer: the same parameters and the same function, and the operator that
@@ -157,13 +157,13 @@ class _Builder:
         if isinstance(block, MQA):
             return self._attention(x, name, block)
         y = x
-        for step in steps(block, x.shape[-1]):
+        for step in conv_steps(block, x.shape[-1]):
             y = self.step(y, f"{name}_{step.name}" if step.name else name, step)
         if isinstance(block, Conv):
             return y
         return self._joined(x, self._scaled(y, name) if isinstance(block, UIB) else y, name, block.stride)
 
-    def step(self, x: Any, name: str, step: Step) -> Any:
+    def step(self, x: Any, name: str, step: ConvStep) -> Any:
         """Convolution, batch normalization and activation."""
         how: dict[str, Any] = {"padding": "same", "use_bias": False, "name": f"{name}_conv"}
         if step.depthwise:

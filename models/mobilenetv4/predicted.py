@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from deploy.models.mobilenetv4.attention import ROWS
-from deploy.models.mobilenetv4.blocks import MQA, Block, BlockList, Conv, Step, steps
+from deploy.models.mobilenetv4.blocks import MQA, Block, BlockList, Conv, ConvStep, conv_steps
 from deploy.roofline.layer import Layer, Shape
 from deploy.tflite.options import Window
 
@@ -30,13 +30,13 @@ def predicted_layers(
         (size, size, channels), table=None if network.activation == "relu" else network.activation.upper()
     )
     graph.add("QUANTIZE", graph.shape)
-    graph.step(Step("stem", 3, 2, network.stem))
+    graph.step(ConvStep("stem", 3, 2, network.stem))
     for stage in network.stages:
         for block in stage:
             _block(graph, block)
     height, width, depth = graph.shape
     graph.add("AVERAGE_POOL_2D", (1, 1, depth), window=Window(height, width, height, width))
-    graph.step(Step("features", 1, 1, network.features))
+    graph.step(ConvStep("features", 1, 1, network.features))
     graph.linear(classes)
     graph.add("RESHAPE", graph.shape)
     graph.add("QUANTIZE", graph.shape)
@@ -91,7 +91,7 @@ class _Graph:
         """The layer that the next one reads."""
         return self.at, self.shape
 
-    def step(self, step: Step) -> None:
+    def step(self, step: ConvStep) -> None:
         """A convolution; its activation is part of it, or a table operator behind it."""
         height, width, depth = self.shape
         output = (-(-height // step.stride), -(-width // step.stride), step.channels)
@@ -108,7 +108,7 @@ class _Graph:
 
     def linear(self, channels: int) -> None:
         """A 1x1 convolution without activation."""
-        self.step(Step("", 1, 1, channels, linear=True))
+        self.step(ConvStep("", 1, 1, channels, linear=True))
 
     def back_to(self, place: tuple[int, Shape]) -> None:
         """Let the next layer read an earlier one."""
@@ -131,7 +131,7 @@ def _block(graph: _Graph, block: Block) -> None:
     if isinstance(block, MQA):
         _attention(graph, block)
     else:
-        for step in steps(block, graph.shape[2]):
+        for step in conv_steps(block, graph.shape[2]):
             graph.step(step)
     if not isinstance(block, Conv):
         graph.joined(start)
@@ -140,13 +140,13 @@ def _block(graph: _Graph, block: Block) -> None:
 def _attention(graph: _Graph, block: MQA) -> None:
     height, width, depth = graph.shape
     dimension = block.dimension
-    graph.step(Step("identity", 1, 1, depth, depthwise=True, linear=True))
+    graph.step(ConvStep("identity", 1, 1, depth, depthwise=True, linear=True))
     normalized = graph.place
 
     def shared() -> tuple[int, Shape]:
         graph.back_to(normalized)
         if block.kv_stride > 1:
-            graph.step(Step("down", 3, block.kv_stride, depth, depthwise=True, linear=True))
+            graph.step(ConvStep("down", 3, block.kv_stride, depth, depthwise=True, linear=True))
         graph.linear(dimension)
         graph.add("RESHAPE", (1, graph.shape[0] * graph.shape[1], dimension))
         return graph.place
