@@ -15,7 +15,7 @@ from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_reports import VelaLayer, figures_of, parse_fallbacks, parse_layers
 from deploy.debug_database import DebugDatabase
-from deploy.processes.supervisor import Ended, Run
+from deploy.processes.supervisor import Ended, RunCommand
 from deploy.tflite import Model, load
 
 
@@ -82,7 +82,7 @@ class Timed:
         seconds: that the last command took.
     """
 
-    def __init__(self, run: Run, began: float | None = None) -> None:
+    def __init__(self, run: RunCommand, began: float | None = None) -> None:
         self._run, self._began = run, began
         self.seconds = 0.0
 
@@ -102,7 +102,7 @@ class Compiler:
         run: what runs Vela's command: a process of its own, or a warm one.
     """
 
-    run: Run = vela.run
+    run: RunCommand = vela.run
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None
