@@ -6,7 +6,6 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +182,7 @@ def compile(  # noqa: A001 - the verb's name
     """
     from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import VELA, Compiler, Timed
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
@@ -213,15 +213,14 @@ def compile(  # noqa: A001 - the verb's name
             if named.kind is ModelKind.TFLITE
             else quantize(named, calibration, samples=samples, io=io, again=again)
         )
-    began = time.monotonic()
-    build = write_build(model, options, output=output, name=name, source=source, compiler=compiler)
-    seconds = time.monotonic() - began
+    vela = Timed((compiler or VELA).run)
+    build = write_build(model, options, output=output, name=name, source=source, compiler=Compiler(vela))
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
     else:
         from deploy.verifying.build_check import BuildCheck
 
-        record = BuildCheck(build, seconds).finish()
+        record = BuildCheck(build, vela.seconds).finish()
     if record.faults:
         raise MiscompiledError(build, record)
     return build

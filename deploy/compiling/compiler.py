@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
@@ -13,7 +16,7 @@ from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, VelaLayer, parse_fallbacks, parse_layers, summary_number
 from deploy.debug_database import DebugDatabase
-from deploy.processes.supervisor import Run
+from deploy.processes.supervisor import Ended, Run
 from deploy.tflite import Model, load
 
 _KIB = 1024
@@ -69,6 +72,29 @@ class Compiled:
             KeyError: there is none of that name.
         """
         return {figure.name: figure.value for figure in self.figures}[name]
+
+
+class Timed:
+    """Runs commands, and notes how long the last one took.
+
+    Args:
+        run: what runs them.
+        began: value of the monotonic clock at which the first one was started ahead; None where it was not.
+
+    Attributes:
+        seconds: that the last command took.
+    """
+
+    def __init__(self, run: Run, began: float | None = None) -> None:
+        self._run, self._began = run, began
+        self.seconds = 0.0
+
+    def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run a command in a folder and wait for its end."""
+        began, self._began = self._began or time.monotonic(), None
+        ended = self._run(command, folder, timeout_s=timeout_s)
+        self.seconds = time.monotonic() - began
+        return ended
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
     "verdict": (Verdict, "`run-fvp`, `run-board` and `verify` with `--json`, and in the build folder"),
     "compile": (
         CompileDocument,
-        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` beside",
+        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` and "
+        "`verification` beside",
     ),
     "verification": (VerificationRecord, "`compile`, as `verification.json` in the build folder"),
     "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
