@@ -7,7 +7,6 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +118,8 @@ def quantize(
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.errors import BadInputError
-    from deploy.zoo.from_source import quantize_source
     from deploy.zoo.model_source import ModelKind
+    from deploy.zoo.quantized import quantize_source
 
     source = _source(model, assignments)
     if source.kind is ModelKind.TFLITE:
@@ -187,6 +186,7 @@ def compile(  # noqa: A001 - the verb's name
     """
     from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import VELA, Compiler, Timed
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
@@ -217,17 +217,16 @@ def compile(  # noqa: A001 - the verb's name
             model, read_from = read(named.path), named.path
         else:
             model = quantize(named, calibration, samples=samples, io=io, again=again)
-    began = time.monotonic()
+    vela = Timed((compiler or VELA).run)
     build = write_build(
-        model, options, output=output, name=name, source=source, compiler=compiler, read_from=read_from
+        model, options, output=output, name=name, source=source, compiler=Compiler(vela), read_from=read_from
     )
-    seconds = time.monotonic() - began
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
     else:
         from deploy.verifying.build_check import BuildCheck
 
-        record = BuildCheck(build, seconds).finish()
+        record = BuildCheck(build, vela.seconds).finish()
     if record.faults:
         raise MiscompiledError(build, record)
     return build
@@ -501,8 +500,8 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
-    from deploy.evaluating.limits import parse_limits
 
     options = EvaluateOptions(
         data=str(data),

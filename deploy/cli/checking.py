@@ -11,7 +11,9 @@ from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
+    from deploy.compiling.compiler import Timed
     from deploy.judging.verification_record import VerificationRecord
+    from deploy.processes.supervisor import RunCommand
     from deploy.verifying.build_check import BuildCheck
 
 
@@ -37,12 +39,21 @@ class Checking:
 
     def __init__(self, level: str | None) -> None:
         self._level = level
+        self._began: float | None = None
+        self._vela: Timed | None = None
         self._loading: threading.Thread | None = None
         self._check: BuildCheck | None = None
 
     def vela_starts(self) -> None:
-        """Vela begins: its time is the most that the check may take."""
+        """Vela is started: its time is the most that the check may take."""
         self._began = time.monotonic()
+
+    def timing(self, run: RunCommand) -> RunCommand:
+        """What runs Vela for the build, and has its time noted."""
+        from deploy.compiling.compiler import Timed
+
+        self._vela = Timed(run, self._began)
+        return self._vela
 
     def prepare(self) -> None:
         """Import what the check needs, while Vela is waited for."""
@@ -59,12 +70,11 @@ class Checking:
         self._build = build
         if self._level is None:
             return
-        seconds = time.monotonic() - self._began
         from deploy.verifying.build_check import BuildCheck
 
         if self._loading is not None:
             self._loading.join()
-        self._check = BuildCheck(build, seconds)
+        self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0)
 
     def finish(self) -> VerificationRecord:
         """Wait for what the check found, which is kept in the build folder.

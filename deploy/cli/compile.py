@@ -53,6 +53,8 @@ def compile_(
     """Compile a model for an Ethos-U NPU and write the build folder that every later step reads.
 
     MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+
+    Exit status: 0 done, 1 an operator is miscompiled, 2 bad input, 3 something is not installed.
     """
     import click
 
@@ -83,12 +85,11 @@ def compile_(
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
-    from deploy.reporting.text.verification import print_verification
     from deploy.settings.last_build import remember_build
-    from deploy.settings.project import Project
+    from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
-    project = context.find_object(Project) or Project()
+    project = context.find_object(ProjectSettings) or ProjectSettings()
     level = advice_level(advice)
     source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128")
     text = source.text
@@ -131,7 +132,7 @@ def compile_(
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
-    compiler = Compiler(run)
+    compiler = Compiler(checking.timing(run))
     try:
         opened = api.write_build(
             chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
@@ -142,14 +143,12 @@ def compile_(
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
+    record = checking.finish()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:
         console = stdout()
         print_build(opened, console, every_operator=verbose, most_hints=None if verbose else MOST_HINTS)
-    record = checking.finish()
-    if not quiet:
-        print_verification(record, console)
         if report is not None:
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 import deploy
@@ -14,7 +16,7 @@ from deploy.tflite.unwritten import unwritten_outputs
 
 VERIFICATION_SCHEMA_VERSION = 1
 
-SKIPPED = "not checked: compiled with --verify none"
+SKIPPED = "all operators: compiled with --verify none"
 """What the record of a build says that the user did not want checked."""
 
 
@@ -28,6 +30,7 @@ class VerificationRecord(Document):
         operators: those that differ from the reference kernels, or that Vela miscompiled.
         unwritten: what is known of outputs that nothing in the compiled model writes, one sentence each.
         input_source: where the inputs come from.
+        in_time: whether nothing was left out because the time was up.
         seconds: how long it took.
         limit_s: how long it was allowed to take.
     """
@@ -38,6 +41,7 @@ class VerificationRecord(Document):
     operators: tuple[OperatorResult, ...] = ()
     unwritten: tuple[str, ...] = ()
     input_source: str = ""
+    in_time: bool = True
     seconds: float = 0.0
     limit_s: float = 0.0
 
@@ -80,14 +84,20 @@ def record_of(build: BuildFolder) -> VerificationRecord | None:
     return record if same and record.check.sha256 == build.document.compiled_sha256 else None
 
 
-def not_checked(build: BuildFolder, why: str) -> VerificationRecord:
-    """The record of a build whose operators were not checked.
+def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResult] = ()) -> VerificationRecord:
+    """The record of a build whose operators were not compared.
+
+    Args:
+        build: whose they are.
+        why: one sentence.
+        miscompiled: operators that are known to be wrong without a comparison.
 
     Raises:
         BadInputError: its compiled model is damaged.
     """
-    check = OperatorCheck(left_out=(why,), sha256=build.document.compiled_sha256)
-    return VerificationRecord(check=check, unwritten=unwritten_outputs(build.compiled_model))
+    check = OperatorCheck(left_out=(why,), unexplained=len(miscompiled), sha256=build.document.compiled_sha256)
+    unwritten = unwritten_outputs(build.compiled_model)
+    return VerificationRecord(check=check, operators=tuple(miscompiled), unwritten=unwritten)
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:

@@ -52,7 +52,7 @@ class Ended:
         return f"ended with status {self.status}"
 
 
-class Run(Protocol):
+class RunCommand(Protocol):
     """What runs a command: :func:`run`, or a pool of warm processes."""
 
     def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:

@@ -6,37 +6,40 @@ has everything imported; what it found is the record in the build folder.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 
-import ai_edge_litert.interpreter  # noqa: F401 - before the fork
-
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.inputs import InputSet
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
 from deploy.processes.forked import ForkedCall
 from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
+from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import MOST_INPUTS, check_operators
 from deploy.verifying.usual_inputs import usual_inputs
 
-_MACS_OF_MANY = 50e6
-"""Up to so many multiply-accumulates an inference, four inputs take little more time than one."""
+with contextlib.suppress(ImportError):  # before the fork; where it is missing, the check says so
+    import ai_edge_litert.interpreter  # noqa: F401
 
-_ENOUGH_S, _SHARE = 0.5, 0.4
+_MOST_MACS = 50e6
+"""Multiply-accumulates of all inputs together: of a large network one input is run."""
 
-_GRACE = 0.2
-"""Part of the time that is kept for the operator under way, and the record, once nothing more is begun."""
+_ENOUGH_S, _SHARE, _MOST = 0.5, 0.4, 0.85
+"""Seconds that suffice for a small network (measured); parts of Vela's time: for a large network, and at most."""
 
 
 def time_for(vela_s: float) -> float:
-    """Seconds that the check of a build may take, of which Vela took ``vela_s``: never more than that.
+    """Seconds after which the check of a build begins nothing more, where Vela took ``vela_s`` for it.
 
-    A small network is checked in half a second and less (measured); a large one gets a part of Vela's time, so
-    that ``compile`` does not take twice as long for it.
+    The rest of Vela's time is for what is under way then: it never takes longer than Vela. A large network gets a
+    smaller part, so that ``compile`` does not take twice as long for it.
     """
-    return min(vela_s, max(_ENOUGH_S, _SHARE * vela_s))
+    return min(_MOST * vela_s, max(_ENOUGH_S, _SHARE * vela_s))
 
 
 class BuildCheck:
@@ -48,12 +51,11 @@ class BuildCheck:
     """
 
     def __init__(self, build: BuildFolder, vela_s: float) -> None:
-        seconds = time_for(vela_s)
-        self._build, self._seconds = build, seconds
+        self._build, self._seconds = build, vela_s
         (build.path / VERIFICATION_DOCUMENT).unlink(missing_ok=True)
-        self._until = time.monotonic() + seconds
-        begun_until = self._until - _GRACE * seconds
-        self._child = ForkedCall(lambda: keep_record(build, check_build(build, begun_until)))
+        now = time.monotonic()
+        self._until, until = now + vela_s, now + time_for(vela_s)
+        self._child = ForkedCall(lambda: keep_record(build, check_build(build, until)))
 
     def finish(self) -> VerificationRecord:
         """Wait for its end.
@@ -71,7 +73,7 @@ class BuildCheck:
             why = f"the time of {self._seconds:.1f} s was up before the first operators had been compared"
         else:
             why = f"the kernels ended the check of operators ({name})" if name else why
-        return record_of(self._build) or keep_record(self._build, not_checked(self._build, why))
+        return record_of(self._build) or keep_record(self._build, _not_compared(self._build, why))
 
     def kill(self) -> None:
         """End it where it still runs."""
@@ -94,7 +96,7 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         inputs = _inputs(build)
         checked = check_operators(build, models, inputs.samples, limit_s=until - began)
     except DeployError as error:
-        return not_checked(build, error.message)
+        return _not_compared(build, error.message)
     check = checked.check
     if check.source == "this run":
         check = check.model_copy(update={"source": "compile"})
@@ -102,13 +104,24 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         check=check,
         operators=checked.differing,
         unwritten=unwritten_outputs(models.compiled),
+        in_time=checked.in_time,
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),
         limit_s=round(until - began, 3),
     )
 
 
+def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
+    """What is known without a comparison: the command stream alone tells most miscompilations."""
+    try:
+        programs = NpuInference(build.compiled_model, npu_named(build.document.npu)).programs()
+        operations = operations_of(programs, build.debug)
+        return not_checked(build, why, with_miscompilations((), build.source_model, operations))
+    except DeployError:
+        return not_checked(build, why)
+
+
 def _inputs(build: BuildFolder) -> InputSet:
     inputs, macs = usual_inputs(build), build.document.figure("macs")
-    several = macs is not None and macs.value <= _MACS_OF_MANY
-    return replace(inputs, samples=inputs.samples[: MOST_INPUTS if several else 1])
+    fitting = int(_MOST_MACS / max(macs.value if macs is not None else 0.0, 1.0))
+    return replace(inputs, samples=inputs.samples[: max(1, min(fitting, MOST_INPUTS))])

@@ -50,6 +50,7 @@ class Walk:
         compared: positions of the operators that these answer for, absorbed ones among them.
         left_out: what was not compared, and why: one sentence a reason.
         expected: what the reference says about these inputs, outputs by name; empty where it cannot run the model.
+        in_time: whether nothing was left out because the time was up.
     """
 
     inputs: int
@@ -57,6 +58,7 @@ class Walk:
     compared: frozenset[int]
     left_out: tuple[str, ...]
     expected: tuple[Sample, ...] = ()
+    in_time: bool = True
 
 
 def walk(
@@ -106,7 +108,9 @@ def walk(
             results.append(result)
     sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
     reference = () if whole is None else whole.expected
-    return Walk(batch, tuple(results), frozenset(compared), sentences, reference)
+    in_time = not left.get(_TOO_LATE)
+    in_time = not left.get(_TOO_LATE)
+    return Walk(batch, tuple(results), frozenset(compared), sentences, reference, in_time)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -26,8 +26,9 @@ from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
 
-_RUN_SHARE = 0.5
-"""Of a limited time, what the NPU model may take: operators that it has not reached then are not compared."""
+_REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
+"""About what the reference kernels take, for any network and by its size (measured), and the part of a limited
+time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
 
 MOST_INPUTS = 4
 """How many inputs operators are compared on; further ones are left out."""
@@ -42,12 +43,14 @@ class CheckedOperators:
         results: one an output of every operator that was compared, in the model's order.
         answers: what the NPU model answered to the check's inputs, outputs by name; empty where it was not run.
         expected: what LiteRT's reference kernels say about them; empty where they cannot run the whole model.
+        in_time: whether nothing was left out because the time was up.
     """
 
     check: OperatorCheck
     results: tuple[OperatorResult, ...]
     answers: tuple[Sample, ...] = ()
     expected: tuple[Sample, ...] = ()
+    in_time: bool = True
 
     @property
     def differing(self) -> tuple[OperatorResult, ...]:
@@ -93,22 +96,33 @@ def check_operators(
     part = stacked(samples[:MOST_INPUTS])
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    outputs = _outputs(inference, part, capture, observer, until=now + limit * _RUN_SHARE)
+    kept_s = min(_reference_s(build, len(samples[:MOST_INPUTS])), _REFERENCE_SHARE * limit)
+    outputs = _outputs(inference, part, capture, observer, until=now + limit - kept_s)
     found = walk(models.source, capture, part, outputs, until=now + limit)
     results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
     answers = tuple(unstacked(outputs, len(samples[:MOST_INPUTS]))) if outputs else ()
-    return CheckedOperators(_counted(build, found, results), results, answers, found.expected)
+    return CheckedOperators(_counted(build, found, results), results, answers, found.expected, found.in_time)
 
 
 def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
     """The check that ``compile`` made of this very build, or that its user did not want; None where it has none.
 
-    A check that ``compile`` could not make (it had no time, or its kernels ended it) can be made now.
+    A check that ``compile`` could not make, or not to its end (it had no time, or kernels ended it), can be made
+    now, unless it has found a fault.
     """
     record = record_of(build)
-    if record is None or (record.check.source == "none" and record.check.left_out != (SKIPPED,)):
+    if record is None:
         return None
-    return CheckedOperators(record.check, record.operators)
+    complete = record.check.source == "compile" and record.in_time
+    if complete or record.faults or record.check.left_out == (SKIPPED,):
+        return CheckedOperators(record.check, record.operators)
+    return None
+
+
+def _reference_s(build: BuildFolder, inputs: int) -> float:
+    """About how long the reference kernels take."""
+    macs = build.document.figure("macs")
+    return _REFERENCE_S + (macs.value if macs is not None else 0.0) * inputs / _REFERENCE_MACS_PER_S
 
 
 class _TimeUpError(Exception):

@@ -1,4 +1,4 @@
-"""Hostile models, from file to verdict: mutants give a verdict or one of our errors, and nothing takes above 2 GB."""
+"""Hostile models, from file to verdict: each gets a verdict or one of our errors, and none takes above 2 GB."""
 
 from __future__ import annotations
 

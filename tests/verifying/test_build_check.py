@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_a_check_that_takes_too_long_is_ended_in_time(build: BuildFolder, monkey
 
 
 def test_a_check_takes_no_longer_than_vela_and_a_part_of_its_time_for_large_networks() -> None:
-    assert [time_for(vela_s) for vela_s in (0.2, 0.5, 1.0, 20.0)] == [0.2, 0.5, 0.5, 8.0]
+    assert [time_for(vela_s) for vela_s in (0.2, 1.0, 20.0)] == pytest.approx([0.17, 0.5, 8.0])
 
 
 def test_what_the_time_did_not_suffice_for_is_left_out_by_name(build: BuildFolder) -> None:
@@ -78,7 +79,7 @@ def test_an_old_record_does_not_stand_for_a_check_that_failed(
 
 
 def test_a_later_run_takes_over_what_compile_checked_and_what_its_user_did_not_want_checked(
-    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+    build: BuildFolder,
 ) -> None:
     record = BuildCheck(build, SECONDS).finish()
     found = checked_by_compile(build)
@@ -88,9 +89,16 @@ def test_a_later_run_takes_over_what_compile_checked_and_what_its_user_did_not_w
     found = checked_by_compile(build)
     assert found is not None
     assert (found.check.source, found.check.left_out) == ("none", (SKIPPED,))
+
+
+def test_a_later_run_makes_a_check_that_compile_could_not_make_or_not_to_its_end(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_record(build, check_build(build, time.monotonic()))
+    assert checked_by_compile(build) is None
     monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
     BuildCheck(build, SECONDS).finish()
-    assert checked_by_compile(build) is None, "what was not checked can be checked now"
+    assert checked_by_compile(build) is None
 
 
 def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
@@ -100,3 +108,12 @@ def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, P
     check = check_build(build, time.monotonic() + SECONDS).check
     assert check.source == "none"
     assert "U85-256 has no functional model" in check.left_out[0]
+
+
+def test_missing_kernels_are_said_and_what_the_commands_tell_is_told_all_the_same(
+    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    record = check_build(build, time.monotonic() + SECONDS)
+    assert (record.check.source, record.faults) == ("none", ())
+    assert "need ai-edge-litert" in record.check.left_out[0]

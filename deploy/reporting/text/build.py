@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import BuildFolder, CompileDocument, OperatorRecord, TensorRecord
+from deploy.judging.verification_record import record_of
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.data.advice_rows import hint_row
@@ -63,10 +64,14 @@ def print_build(
     for warning in document.warnings:
         if warning not in said:
             console.print(f"note: {warning}")
+    record = record_of(build)
+    if record is not None:
+        for sentence in (*record.check.sentences, *record.faults):
+            console.print(f"operators: {sentence}")
 
 
 def build_json(build: BuildFolder) -> str:
-    """A build as JSON: ``compile.json``, with the advice under ``advice`` where there is any.
+    """A build as JSON: ``compile.json``, with ``advice`` and ``verification`` beside, where there are any.
 
     Raises:
         BadInputError: the advice is damaged.
@@ -75,6 +80,9 @@ def build_json(build: BuildFolder) -> str:
     advice = read_advice(build)
     if advice is not None:
         document["advice"] = advice.model_dump(mode="json")
+    record = record_of(build)
+    if record is not None:
+        document["verification"] = record.model_dump(mode="json")
     return printable_json(json.dumps(document, indent=2))
 
 
