@@ -5,6 +5,7 @@ Layout::
     BUILD/source.tflite       the quantized model that was compiled: the reference for every verdict
     BUILD/model_vela.tflite   Vela's output: what the target runs
     BUILD/compile.json        CompileDocument below
+    BUILD/samples.npz         inputs to test with where none are named: calibration data, or searched for
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
     BUILD/verification.json   VerificationRecord: the check of operators that compile made
@@ -33,6 +34,7 @@ COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"
 COMPILED_MODEL = "model_vela.tflite"
 COMPILE_DOCUMENT = "compile.json"
+SAMPLES = "samples.npz"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
@@ -111,6 +113,20 @@ class OperatorRecord(Document):
     macs: _Count | None = None
 
 
+class SamplesRecord(Document):
+    """The test inputs that a build folder keeps.
+
+    Attributes:
+        count: how many.
+        source: where they come from, in words.
+        sha256: of the file.
+    """
+
+    count: _Count
+    source: str
+    sha256: str
+
+
 class CompileDocument(Document):
     """``compile.json``: everything later steps and reports need to know about a compilation.
 
@@ -127,6 +143,7 @@ class CompileDocument(Document):
             ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
         sram_limit: bytes of SRAM that the model was allowed to take; None where no board was known.
+        samples: the test inputs beside the document; None where there are none.
     """
 
     schema_version: int = COMPILE_SCHEMA_VERSION
@@ -146,6 +163,7 @@ class CompileDocument(Document):
     warnings: tuple[str, ...] = ()
     versions: dict[str, str]
     sram_limit: _Count | None = None
+    samples: SamplesRecord | None = None
 
     def figure(self, name: str) -> Figure | None:
         """The figure of that name, or None."""

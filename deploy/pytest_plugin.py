@@ -31,9 +31,11 @@ _RUN = (
     "fvp",
     "labels",
     "count",
+    "seed",
     "jobs",
     "tolerance",
     "accept_model_difference",
+    "require_evidence",
     "timeout_s",
     "timing",
 )
@@ -53,7 +55,7 @@ class OnTarget:
 
         Args:
             inputs: input name -> ``[samples, *shape]`` of the model's dtype; the array alone for a
-                model with one input; None for made-up data.
+                model with one input; None for the usual ones.
             options: as the marker's, for this run only.
 
         Raises:

@@ -86,10 +86,10 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
-    from deploy.settings.project import Project
+    from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
-    project = context.find_object(Project) or Project()
+    project = context.find_object(ProjectSettings) or ProjectSettings()
     level = advice_level(advice)
     source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128")
     text = source.text
@@ -107,8 +107,10 @@ def compile_(
     if json is not None:
         check_writable(json)
     chosen: Model | Quantized
+    read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
-        chosen = quantized = tflite.read(source.path)
+        chosen, read_from = tflite.read(source.path), source.path
+        quantized = chosen
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
@@ -132,7 +134,9 @@ def compile_(
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
     compiler = Compiler(checking.timing(run))
     try:
-        opened = api.write_build(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
+        opened = api.write_build(
+            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+        )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     checking.begin(opened)

@@ -10,7 +10,7 @@ from deploy.settings.declared import option
 
 VERIFY_EPILOG = """Examples:
 
-    deploy verify                                   the build that `compile` wrote last, four made-up inputs
+    deploy verify                                   the build that `compile` wrote last, its own inputs
 
     deploy verify build/demo --inputs test.npz --count 1000 --json verdict.json
 
@@ -44,6 +44,7 @@ def verify(
         ),
     ],
     tolerance: options.Tolerance,
+    require_evidence: options.RequireEvidence,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -78,6 +79,7 @@ def verify(
         count=count,
         oracle=oracle,  # type: ignore[arg-type]  # checked above
         tolerance=tolerance,
+        require_evidence=require_evidence,
         layers=layers,
         counters=counters,
     )

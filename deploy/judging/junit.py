@@ -47,7 +47,7 @@ def junit_xml(verdict: Verdict, command: str) -> str:
     elif verdict.verdict == "error":
         ElementTree.SubElement(whole, "skipped", message="there was no complete answer to judge")
     else:
-        ElementTree.SubElement(whole, "system-out").text = _text(verdict.reason)
+        ElementTree.SubElement(whole, "system-out").text = _text(f"{verdict.headline} - {verdict.reason}")
     counts = {
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("testcase/failure")),
@@ -96,6 +96,14 @@ def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
         "tolerance": f"{verdict.tolerance:g} LSB",
         "model_sha256": verdict.model_sha256,
     }
+    if verdict.evidence:
+        evidence = verdict.evidence
+        pairs["input_source"] = evidence.input_source
+        pairs["evidence"] = "; ".join(evidence.weak) or "strong"
+        for seen in evidence.outputs:
+            pairs[f"evidence.{seen.name}"] = f"{seen.distinct} distinct answers to {seen.inputs} inputs"
+        if evidence.operators is not None:
+            pairs["evidence.operators"] = f"{evidence.operators_varied} of {evidence.operators} varied"
     if verdict.platform:
         pairs["platform"] = f"{verdict.platform.kind}: {verdict.platform.version}"
     if verdict.firmware:

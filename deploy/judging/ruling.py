@@ -17,6 +17,9 @@ from deploy.judging.target_comparison import TargetComparison
 ACCEPT = "--accept-model-difference"
 """The option that lets a target pass that differs from the NPU model within the tolerance of the reference."""
 
+REQUIRE = "--require-evidence"
+"""The option that fails a verdict whose evidence is weak."""
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -41,6 +44,7 @@ def ruled(
     *,
     accept_model_difference: bool,
     unwritten: Sequence[str] = (),
+    weak: Sequence[str] = (),
 ) -> Ruling:
     """Decide.
 
@@ -52,6 +56,7 @@ def ruled(
         accept_model_difference: whether a target may differ from the NPU model within the tolerance.
         unwritten: outputs that nothing in the compiled model writes, one sentence each: what was compared there
             was in memory by chance.
+        weak: why the evidence is weak, where that is to fail a verdict.
     """
     failures, accepted = [*unwritten], list[str]()
     if not opinion.passed:
@@ -67,6 +72,8 @@ def ruled(
             failures.append(f"the target differs from the NPU model, too ({said})")
     if check.unexplained:
         failures.append(_operators(check, operators))
+    if weak and not failures:
+        failures.append(f"the evidence is weak, which {REQUIRE} fails: {', '.join(weak)} ({opinion.reason})")
     if failures:
         return Ruling(False, "; ".join(failures), tuple(accepted))
     reason = "; ".join((opinion.reason, *(f"{sentence}, accepted by {ACCEPT}" for sentence in accepted)))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.evidence import Evidence
 from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
@@ -62,6 +63,7 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
         tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
@@ -94,6 +96,7 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    evidence: Evidence | None = None
     reference: str
     tolerance: float
     build: str
@@ -112,6 +115,12 @@ class Verdict(Document):
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """The verdict as people read it: ``PASS``, or ``PASS, weak: ...`` where what a pass rests on is weak."""
+        weak = "; ".join(self.evidence.weak) if self.evidence and self.verdict == "pass" else ""
+        return f"{self.verdict.upper()}, weak: {weak}" if weak else self.verdict.upper()
 
 
 def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:

@@ -17,8 +17,10 @@ from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
+from deploy.judging.inputs import InputSet
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
@@ -69,11 +71,14 @@ class Quantized:
     Attributes:
         document: agreement, tensor table, versions.
         floating: the float model as a TFLite file; None where nothing was compared, or TFLite cannot hold it.
+        samples: part of the calibration data, as the model's inputs take it, to test with; None where the data was
+            random.
     """
 
     model: Model
     document: QuantizationDocument
     floating: bytes | None = None
+    samples: InputSet | None = None
 
 
 def quantize(
@@ -138,6 +143,16 @@ def quantize(
             },
         ),
         floating,
+        None if data.source == RANDOM_IMAGES else _test_inputs(quantized, data),
+    )
+
+
+def _test_inputs(quantized: Model, data: Dataset) -> InputSet:
+    """As many of the samples as are worth keeping, evenly spread: data is often sorted by class."""
+    places = np.unique(np.linspace(0, len(data) - 1, kept_count(quantized)).astype(int))
+    samples = ({name: array[i : i + 1] for name, array in data.arrays.items()} for i in places)
+    return InputSet(
+        tuple(quantized_inputs(quantized, sample) for sample in samples), f"calibration data {data.source}"
     )
 
 

@@ -17,7 +17,7 @@ from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.tflite import Model
-from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.npu_inference import NpuInference, Observer
 
 _MAX_BATCH = 64
 _BATCH_BYTES = 16 * 1024 * 1024
@@ -36,6 +36,7 @@ class HostSession:
     Attributes:
         inference: what runs it.
         batch: how many inferences run side by side, by the size of their arenas.
+        observer: called after every NPU operation; None for none.
         origin: the NPU model of this package.
 
     Raises:
@@ -52,6 +53,7 @@ class HostSession:
     ) -> None:
         self.inference = NpuInference(model, npu, memories, kernels)
         self.batch = batch_size(self.inference.arena_bytes)
+        self.observer: Observer | None = None
         self.origin = host_origin(npu.name)
 
     def __enter__(self) -> HostSession:
@@ -70,7 +72,7 @@ class HostSession:
         for first in range(0, len(samples), self.batch):
             part = samples[first : first + self.batch]
             started = time.monotonic()
-            outputs = unstacked(self.inference.run_batch(stacked(part)), len(part))
+            outputs = unstacked(self.inference.run_batch(stacked(part), self.observer), len(part))
             wall_s = (time.monotonic() - started) / len(part)
             for output in outputs:
                 yield Answer(output, {}, wall_s)

@@ -24,7 +24,7 @@ from deploy.npu.stream.operations import Operation
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
-from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.npu_inference import NpuInference, Observer
 
 _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
 """About what the reference kernels take, for any network and by its size (measured), and the part of a limited
@@ -64,6 +64,7 @@ def check_operators(
     samples: Sequence[Sample],
     *,
     inference: NpuInference | None = None,
+    observer: Observer | None = None,
     limit_s: float | None = None,
 ) -> CheckedOperators:
     """Compare the NPU model with the oracles operator by operator.
@@ -73,6 +74,7 @@ def check_operators(
         models: of that build.
         samples: inputs, at least one; the first four are used.
         inference: that has the compiled model before it; None makes one.
+        observer: sees the NPU's operations, too.
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
             ``check.left_out``. None for no limit.
 
@@ -95,7 +97,7 @@ def check_operators(
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
     kept_s = min(_reference_s(build, len(samples[:MOST_INPUTS])), _REFERENCE_SHARE * limit)
-    outputs = _outputs(inference, part, capture, until=now + limit - kept_s)
+    outputs = _outputs(inference, part, capture, observer, until=now + limit - kept_s)
     found = walk(models.source, capture, part, outputs, until=now + limit)
     results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
     answers = tuple(unstacked(outputs, len(samples[:MOST_INPUTS]))) if outputs else ()
@@ -127,11 +129,15 @@ class _TimeUpError(Exception):
     """Nothing further is to be begun."""
 
 
-def _outputs(inference: NpuInference, inputs: Stacked, capture: LayerCapture, *, until: float) -> Stacked:
+def _outputs(
+    inference: NpuInference, inputs: Stacked, capture: LayerCapture, observer: Observer | None, *, until: float
+) -> Stacked:
     """Outputs of the NPU model, whose operations are captured; none where the time was up before the end."""
 
     def observe(operator: int, operation: Operation, memory: Memory) -> None:
         capture(operator, operation, memory)
+        if observer is not None:
+            observer(operator, operation, memory)
         if time.monotonic() > until:
             raise _TimeUpError
 

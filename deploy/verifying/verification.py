@@ -8,6 +8,7 @@ where the test inputs do not show it behind it.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,13 +30,13 @@ from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
 from deploy.verifying.operator_check import MOST_INPUTS, CheckedOperators, check_operators, debug_database
-
-_MADE_UP = 4
+from deploy.verifying.usual_inputs import usual_inputs
+from deploy.verifying.varied_operators import VariedOperators
 
 
 @dataclass(frozen=True)
 class VerifyOptions(JudgeOptions):
-    """What a user may choose about a verification; four inputs are made up where none are given.
+    """What a user may choose about a verification; without inputs those are taken that the build folder keeps.
 
     Attributes:
         layers: show every operator, not only those that differ.
@@ -58,7 +59,7 @@ class Verification:
         self._build = build
         self._options = options
         self._origin = host_origin(build.document.npu)
-        self._judgement = Judgement(build, options, made_up=_MADE_UP)
+        self._judgement = Judgement(build, options)
 
     def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
         """Run and judge.
@@ -73,12 +74,15 @@ class Verification:
         """
         judgement = self._judgement
         models = read_models(self._build)
-        samples = judgement.begin(models)
+        samples = judgement.begin(models, functools.partial(usual_inputs, self._build))
         judge = judgement.consult(models)
         session = self._session(models.compiled)
+        session.observer = varied = VariedOperators(self._build.debug)
         on_progress(0, len(samples))
         start = time.monotonic()
-        checked = check_operators(self._build, models, samples[:MOST_INPUTS], inference=session.inference)
+        checked = check_operators(
+            self._build, models, samples[:MOST_INPUTS], inference=session.inference, observer=varied
+        )
         if checked.check.source == "none" and self._options.layers:
             raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
         # What the check has run already is not run again.
@@ -109,6 +113,7 @@ class Verification:
                     source=f"NPU model and {' and '.join(judge.names)} on this computer",
                 ),
             ),
+            evidence=judgement.evidence(models, varied.counts),
             check=checked.check,
             operators=checked.results if self._options.layers else checked.differing,
             explanations=explanations,

@@ -65,7 +65,7 @@ def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
         console.print(f"no limits asked for: {evaluation.reason}")
         return
     colour = "green" if evaluation.verdict == "pass" else "red"
-    console.print(verdict_line(evaluation.verdict, colour, evaluation.reason))
+    console.print(verdict_line(evaluation.verdict.upper(), colour, evaluation.reason))
 
 
 def _agreement(evaluation: EvaluationDocument) -> Table:

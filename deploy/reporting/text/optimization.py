@@ -43,7 +43,7 @@ def print_optimization(document: OptimizeDocument, console: Console) -> None:
         console.print(outputs_table(title, document.npu_outputs))
     elif document.outputs:
         console.print(f"not run on an NPU model: there is none of {document.npu}")
-    console.print(verdict_line(document.verdict, _COLOURS[document.verdict], document.reason))
+    console.print(verdict_line(document.verdict.upper(), _COLOURS[document.verdict], document.reason))
 
 
 def _rewrites(document: OptimizeDocument) -> Table:

@@ -37,7 +37,7 @@ def verdict_line(verdict: str, colour: str, reason: str) -> Text:
     """``verdict: PASS - reason``, the last line of what is judged."""
     from rich.text import Text
 
-    return Text.assemble((f"verdict: {verdict.upper()}", f"bold {colour}"), f" - {reason}")
+    return Text.assemble((f"verdict: {verdict}", f"bold {colour}"), f" - {reason}")
 
 
 def figures_table(title: str, figures: Sequence[Figure]) -> Table:

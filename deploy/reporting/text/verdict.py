@@ -94,6 +94,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(f"explanation: {sentence}")
     if verdict.located:
         console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
+    if verdict.evidence:
+        console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
@@ -103,7 +105,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print()
     for line in verdict.log:
         console.print(f"    | {line}")
-    console.print(verdict_line(verdict.verdict, _COLOURS[verdict.verdict], verdict.reason))
+    console.print(verdict_line(verdict.headline, _COLOURS[verdict.verdict], verdict.reason))
 
 
 def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
