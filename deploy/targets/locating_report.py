@@ -20,7 +20,7 @@ from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Operation
 from deploy.printable import printable
-from deploy.targets.locating import INPUTS, Found, first_difference
+from deploy.targets.locating import INPUTS, FaultyStep, first_difference
 from deploy.targets.session import Session
 from deploy.targets.stoppable import Stoppable
 from deploy.tflite.compiled import arena_offsets
@@ -89,7 +89,7 @@ class _Report:
         self,
         build: BuildFolder,
         steps: InferenceSteps,
-        found: Found,
+        found: FaultyStep,
         target: Stoppable,
         kernels: str,
         known: dict[str, Any],
