@@ -94,6 +94,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(f"explanation: {sentence}")
     if verdict.located:
         console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
+    elif verdict.target_comparison and verdict.target_comparison.differing:
+        console.print("the target differs from the NPU model: --locate finds the first operation that does")
     if verdict.evidence:
         console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
