@@ -25,7 +25,7 @@ from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.model_answers import ModelAnswers
 from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
-from deploy.verifying.usual_inputs import inputs_with_fresh
+from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
 _USUAL = 2
@@ -128,13 +128,15 @@ class TargetRun:
         return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
+        """The operators: as `compile` found them; where it left no record, on the run's inputs and more."""
         recorded = checked_by_compile(self._build)
         if recorded is not None:
             return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
-        return check_operators(self._build, models, samples, inference=model.session.inference)
+        return check_operators(
+            self._build, models, (*samples, *usual_inputs(self._build).samples), inference=model.session.inference
+        )
 
     def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
         from deploy.targets.locating_report import locate

@@ -20,12 +20,13 @@ from deploy.processes.forked import ForkedCall
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.operator_check import MOST_INPUTS, check_operators
+from deploy.verifying.operator_check import check_operators
 from deploy.verifying.usual_inputs import usual_inputs
 
 with contextlib.suppress(ImportError):  # before the fork; where it is missing, the check says so
     import ai_edge_litert.interpreter  # noqa: F401
 
+_MOST_INPUTS = 4
 _MOST_MACS = 50e6
 """Multiply-accumulates of all inputs together: of a large network one input is run."""
 
@@ -124,4 +125,4 @@ def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
 def _inputs(build: BuildFolder) -> InputSet:
     inputs, macs = usual_inputs(build), build.document.figure("macs")
     fitting = int(_MOST_MACS / max(macs.value if macs is not None else 0.0, 1.0))
-    return replace(inputs, samples=inputs.samples[: max(1, min(fitting, MOST_INPUTS))])
+    return replace(inputs, samples=inputs.samples[: max(1, min(fitting, _MOST_INPUTS))])
