@@ -1,4 +1,8 @@
-"""Writing files whole: to a temporary name beside the target, then renamed; never half-written."""
+"""Writing files whole: to a temporary name beside the target, then renamed; never half-written.
+
+What is no file on a disk (:mod:`deploy.streams`) is written to as it is. A link stays, and what it points to is
+written.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy import streams
 from deploy.errors import BadInputError
 
 _PREFIX = "deploy-"
@@ -22,27 +27,41 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; on success rename it to ``path``, on failure remove it.
+    """Yield a temporary path; on success it takes the place of ``path``, on failure nothing has changed.
 
-    The file has the permissions of any new file.
+    The file has the permissions of any new file. A link's target is replaced; what is no file is written to.
 
     Raises:
         BadInputError: the folder cannot be written (the message names it), or the temporary file.
+        BrokenPipeError: it is standard output, and its reader has gone.
     """
 
     def refused(error: OSError) -> BadInputError:
         return BadInputError(f"{path}: cannot be written: {error.strerror}")
 
+    if streams.is_stream(path):
+        with private_folder("stream") as folder:
+            whole = folder / "whole"
+            whole.touch()
+            yield whole
+            try:
+                streams.pour(whole, path)
+            except OSError as error:
+                if isinstance(error, BrokenPipeError) and streams.descriptor(path) == 1:
+                    raise
+                raise refused(error) from error
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}"
+        target = _behind_links(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}"
         # The kernel applies the umask; to ask for it is to change it, for all threads.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise refused(error) from error
     try:
         yield temporary
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         if not _concerns(error, temporary):
             raise
@@ -50,6 +69,20 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _behind_links(path: Path) -> Path:
+    """What a link points to, whether it is there or not; any other path is returned as it is.
+
+    Raises:
+        OSError: links go in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return target
 
 
 def _concerns(error: OSError, place: Path) -> bool:
@@ -66,12 +99,29 @@ def check_writable(path: Path) -> None:
     Raises:
         BadInputError: it is a folder, or its folder cannot be written.
     """
+    if streams.is_stream(path) and os.access(path, os.W_OK):
+        return
+    try:
+        path = _behind_links(path)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be written: {error.strerror}") from error
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         reason = "it is a folder" if path.is_dir() else f"{folder} is not a folder that can be written"
         raise BadInputError(f"{path}: cannot be written: {reason}")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file; never waits for one that has no end.
+
+    Raises:
+        BadInputError: it is a FIFO, a device or a socket.
+        OSError: it cannot be read.
+    """
+    streams.check_readable_file(path)
+    return path.read_bytes()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -105,6 +155,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         return BadInputError(f"{path}: the folder cannot be written: {error.strerror}")
 
     try:
+        path = _behind_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
     except OSError as error:

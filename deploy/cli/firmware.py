@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 FIRMWARE_EPILOG = """Examples:
 
@@ -31,7 +31,9 @@ def firmware(
     board: options.Board,
     labels: options.Labels,
     output: Annotated[
-        Path | None, option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
+        Path | None,
+        option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME."),
+        Writes("folder"),
     ],
     compile_it: Annotated[
         bool, option("--build", help="Build it with CMake and arm-none-eabi-gcc.", default=False)

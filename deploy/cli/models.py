@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.settings.declared import Writes
+
 models_app = typer.Typer(
     help="List, build, train and feed the networks that come with deploy, and show their cards.",
     no_args_is_help=True,
@@ -76,7 +78,9 @@ def show_card(
 def build_model(
     name: _Name,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help=".keras file to write; default: build/NAME.keras.")
+        Path | None,
+        typer.Option("--output", "-o", help=".keras file to write; default: build/NAME.keras."),
+        Writes("file"),
     ] = None,
     settings: _Set = None,
     trained: Annotated[
@@ -116,6 +120,7 @@ def train_model(
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help=".weights.h5 file to write; default: build/NAME.weights.h5."),
+        Writes("file"),
     ] = None,
     settings: _Set = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
@@ -199,7 +204,9 @@ def train_model(
 @models_app.command("data")
 def write_data(
     name: _Name,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("build"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to."), Writes("folder")] = Path(
+        "build"
+    ),
     count: Annotated[int, typer.Option(min=1, help="How many test inputs.")] = 200,
 ) -> None:
     """Write real data for a model: calibration.npz, test.npz and labels.json."""

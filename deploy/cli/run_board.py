@@ -49,4 +49,4 @@ def run_board(
         tolerance=tolerance,
         timeout_s=timeout,
     )
-    return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)
+    return run_and_report(run, opened, "run-board", "running on the board", quiet=quiet)

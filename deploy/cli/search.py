@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.settings import options
+from deploy.settings.declared import Writes
 
 SEARCH_EPILOG = """Examples:
 
@@ -65,7 +66,7 @@ def search(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the search, the weights and the order of images.")] = 1,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder of the search, and of its result.")
+        Path, typer.Option("-o", "--output", help="Folder of the search, and of its result."), Writes("folder")
     ] = Path("build/search"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> int:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+Written = Literal["file", "document", "verdict", "folder", "replaced folder"]
 Kind = Literal["text", "path", "whole number", "number", "switch", "list of texts"]
 _KINDS: Mapping[Any, Kind] = {
     str: "text",
@@ -51,6 +52,19 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Writes:
+    """Marks an option that names what its verb writes.
+
+    Attributes:
+        what: ``file``; ``document``, a file that says what an earlier call found, as long as it lies there;
+            ``verdict``, a document that says ``error`` until there is a verdict; ``folder``; or
+            ``replaced folder``, of which nothing stays.
+    """
+
+    what: Written
+
+
+@dataclass(frozen=True)
 class Declared:
     """An option or argument of a verb.
 
@@ -62,6 +76,7 @@ class Declared:
         minimum: smallest value; None for any.
         maximum: largest value; None for any.
         shared: its mark; None for an option of this verb alone.
+        writes: what it names to be written; None for what is read, or no path.
     """
 
     key: str
@@ -71,6 +86,7 @@ class Declared:
     minimum: float | None = None
     maximum: float | None = None
     shared: Shared | None = None
+    writes: Written | None = None
 
     def is_path(self, text: str) -> bool:
         """Whether a text names a file or folder."""
@@ -106,6 +122,7 @@ def declaration(parameter: str, annotated: Any) -> Declared:
     base, *marks = typing.get_args(annotated) if typing.get_origin(annotated) is Annotated else (annotated,)
     info = next((mark for mark in marks if isinstance(mark, OptionInfo | ArgumentInfo)), None)
     shared = next((mark for mark in marks if isinstance(mark, Shared)), None)
+    writes = next((mark.what for mark in marks if isinstance(mark, Writes)), None)
     return Declared(
         key=shared.key if shared else _long_name(parameter, info),
         parameter=parameter,
@@ -114,6 +131,7 @@ def declaration(parameter: str, annotated: Any) -> Declared:
         minimum=info.min if info else None,
         maximum=info.max if info else None,
         shared=shared,
+        writes=writes,
     )
 
 

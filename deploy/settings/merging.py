@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -21,7 +22,13 @@ from deploy.settings.values import check_keys, checked
 _TYPED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-def settle(command: click.Command, project: Project, verbs: Mapping[str, Any]) -> dict[str, Any]:
+Around = Callable[[Mapping[str, Declared], dict[str, Any]], AbstractContextManager[None]]
+"""What happens around a verb: it gets parameter -> declaration, and parameter -> value, which it may change."""
+
+
+def settle(
+    command: click.Command, project: Project, verbs: Mapping[str, Any], around: Around | None = None
+) -> dict[str, Any]:
     """Prepare a command line for the settings of a project.
 
     Every verb gets its environment variables and, for every switch, a way to switch it off again.
@@ -30,6 +37,7 @@ def settle(command: click.Command, project: Project, verbs: Mapping[str, Any]) -
         command: the group of all verbs, or of the one that is called.
         project: where it is called.
         verbs: all that there are: a settings file may have a table for each.
+        around: entered when a verb's options are known, left when it has ended.
 
     Returns:
         The ``default_map`` to call it with.
@@ -42,7 +50,7 @@ def settle(command: click.Command, project: Project, verbs: Mapping[str, Any]) -
     for table in project.tables:
         check_keys(table.values, [*known, VERBS], table.source)
         check_keys((name.partition(" ")[0] for name in table.tables), verbs, f"{table.source} [{VERBS}]")
-    return _below(command, project, "")
+    return _below(command, project, "", around)
 
 
 def typed(parameter: str) -> bool:
@@ -50,13 +58,15 @@ def typed(parameter: str) -> bool:
     return click.get_current_context().get_parameter_source(parameter) in _TYPED
 
 
-def _below(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+def _below(command: click.Command, project: Project, name: str, around: Around | None) -> dict[str, Any]:
     if not isinstance(command, click.Group):
-        return _verb(command, project, name)
-    return {verb: _below(each, project, f"{name} {verb}".strip()) for verb, each in command.commands.items()}
+        return _verb(command, project, name, around)
+    return {
+        verb: _below(each, project, f"{name} {verb}".strip(), around) for verb, each in command.commands.items()
+    }
 
 
-def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+def _verb(command: click.Command, project: Project, name: str, around: Around | None) -> dict[str, Any]:
     function = getattr(command.callback, "__wrapped__", command.callback)
     if function is None:
         return {}
@@ -74,7 +84,7 @@ def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]
         if declared.key in kept:
             value = kept[declared.key]
             values[declared.parameter] = [value] if parameter.nargs == -1 else value
-    command.callback = _dropping(command, by_parameter)
+    command.callback = _dropping(command, by_parameter, around)
     return values
 
 
@@ -105,7 +115,9 @@ def _kept(options: tuple[Declared, ...], project: Project, verb: str) -> dict[st
     return found
 
 
-def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> Callable[..., Any] | None:
+def _dropping(
+    command: click.Command, by_parameter: Mapping[str, Declared], around: Around | None
+) -> Callable[..., Any] | None:
     """The verb, called without kept values that belong to another option's kept value when that one was typed."""
     callback = command.callback
     owners = {each.key: each for each in by_parameter.values()}
@@ -114,7 +126,7 @@ def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> C
         for each in by_parameter.values()
         if each.shared is not None and each.shared.belongs_to in owners
     ]
-    if not belonging or callback is None:
+    if callback is None:
         return callback
 
     @functools.wraps(callback)
@@ -126,6 +138,7 @@ def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> C
             from_file = context.get_parameter_source(each.parameter) is ParameterSource.DEFAULT_MAP
             if typed and applies and from_file:
                 values[each.parameter] = None
-        return callback(**values)
+        with around(by_parameter, values) if around is not None else nullcontext():
+            return callback(**values)
 
     return call
