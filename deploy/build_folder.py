@@ -10,6 +10,8 @@ Layout::
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
+    BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them
+    BUILD/cache/              what `run-fvp` builds for itself
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
 
@@ -36,6 +38,8 @@ QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
 VELA_FOLDER = "vela"
+FIRMWARE_PREFIX = "firmware-"
+CACHE_FOLDER = "cache"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 """Largest JSON document that is read."""

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deploy import streams
@@ -144,8 +144,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, keep: Callable[[Path], bool] = lambda _: False) -> Iterator[Path]:
     """Yield a new folder beside ``path``; on success it takes its place, on failure nothing has changed.
+
+    Args:
+        path: the folder; a link's target is replaced.
+        keep: whether an entry of the old folder stays, unless the new one has one of that name.
 
     Raises:
         BadInputError: the folder cannot be written.
@@ -172,6 +176,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(path)
             raise
+        for entry in old.iterdir() if old.exists() else ():
+            if keep(entry) and not os.path.lexists(path / entry.name):
+                entry.rename(path / entry.name)
     except OSError as error:
         if not _concerns(error, temporary):
             raise

@@ -38,9 +38,18 @@ def firmware(
     compile_it: Annotated[
         bool, option("--build", help="Build it with CMake and arm-none-eabi-gcc.", default=False)
     ],
+    only: Annotated[
+        str | None, option(help="model: write the network's files alone, beside a project of your own.")
+    ],
+    force: Annotated[
+        bool,
+        option("--force", help="Overwrite files that you edited, or that are not from deploy.", default=False),
+    ],
     quiet: Annotated[bool, option("--quiet", "-q", help="Print errors only.", default=False)],
 ) -> int:
     """Render a self-contained firmware project: C headers of the model, sources, linker script, CMake, README.
+
+    A file that was edited since it was rendered, or that is not from deploy, is named and not overwritten.
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
@@ -54,6 +63,8 @@ def firmware(
     from deploy.printable import printable
     from deploy.tflite import read
 
+    if only not in (None, "model"):
+        raise BadInputError(f"--only {only}: known is model")
     opened = open_build(build)
     if runtime == "tflm" and compile_it and tflm is None:
         raise BadInputError("--runtime tflm --build needs --tflm DIR", hints=[EXPECTED])
@@ -64,7 +75,15 @@ def firmware(
     chosen = firmware_board(board)
     folder = output or project_folder(opened, runtime, chosen)
     classes = {name: each.classes for name, each in named.items()}
-    network = write_project(opened, runtime, board=chosen, folder=folder, labels=classes)
+    network = write_project(
+        opened,
+        runtime,
+        board=chosen,
+        folder=folder,
+        labels=classes,
+        only_model=only is not None,
+        force=force,
+    )
     elf = build_project(folder, library) if compile_it else None
     if quiet:
         return 0
