@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.placement import Placement, placement_of
+from deploy.compiling.safe_names import SafeNames
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_figures import figures_of
 from deploy.compiling.vela_reports import VelaLayer, parse_fallbacks, parse_layers
 from deploy.debug_database import DebugDatabase
 from deploy.processes import supervisor
 from deploy.processes.supervisor import Run
-from deploy.tflite import Model, load
+from deploy.tflite import Model, damage_named, load
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,14 @@ class Compiled:
         options: what it was compiled for.
         output: what Vela wrote.
         name: of the source, in errors.
+        names: what tensors were called while Vela worked: in its reports they still are.
     """
 
     source: Model
     options: CompileOptions
     output: VelaOutput
     name: str
+    names: SafeNames = field(default_factory=SafeNames)
 
     @cached_property
     def model(self) -> Model:
@@ -56,7 +59,8 @@ class Compiled:
     @cached_property
     def placement(self) -> Placement:
         """Where every operator of the source model runs."""
-        return placement_of(self.source, self.model, self.layers, parse_fallbacks(self.output.log))
+        told = (replace(each, ofm=self.names.name(each.ofm)) for each in parse_fallbacks(self.output.log))
+        return placement_of(self.source, self.model, self.layers, told)
 
     @property
     def cpu_operators(self) -> tuple[OperatorRecord, ...]:
@@ -102,8 +106,12 @@ class Compiler:
             BadInputError: Vela refuses the model, crashes, does not end in time, or writes no result.
             NotInstalledError: Vela is missing.
         """
-        output = vela.compile_bytes(model.content, options, source=source, run=self.run, allocator=allocator)
-        return Compiled(model, options, output, source)
+        names = SafeNames.of(model)
+        content = names.hidden(model.content)
+        output = vela.compile_bytes(content, options, source=source, run=self.run, allocator=allocator)
+        with damage_named(f"{source} (compiled)"):
+            output = replace(output, model=names.restored(output.model))
+        return Compiled(model, options, output, source, names)
 
 
 VELA = Compiler()

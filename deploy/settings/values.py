@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared, Kind
+
+_LONGEST_QUOTE = 200
+_LARGEST = 1e18
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
     "text": (str,),
@@ -48,11 +52,22 @@ def checked(declared: Declared, value: Any, source: str, folder: Path) -> Any:
     problem = _problem(declared, value)
     if problem is not None:
         raise BadInputError(
-            f"{source}: `{declared.key}` = {value!r}: {problem}", hints=[f"`{declared.key}`: {declared.help}"]
+            f"{source}: `{declared.key}` = {_quoted(value)}: {problem}",
+            hints=[f"`{declared.key}`: {declared.help}"],
         )
     if isinstance(value, str) and declared.is_path(value):
         return str(folder / Path(value).expanduser())
     return str(value) if declared.kind == "text" else value
+
+
+def _quoted(value: Any) -> str:
+    """A value as it stands in the file, unless it is a whole structure or longer than a line."""
+    if isinstance(value, dict):
+        return "{...}"
+    if isinstance(value, list) and any(isinstance(each, list | dict) for each in value):
+        return "[...]"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
 
 
 def _problem(declared: Declared, value: Any) -> str | None:
@@ -70,6 +85,10 @@ def _problem(declared: Declared, value: Any) -> str | None:
         return "must not be empty" if not value else None
     if declared.kind == "switch" or numbers:
         return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if abs(value) > _LARGEST:
+        return "is too large"
     if declared.minimum is not None and not value >= declared.minimum:
         return f"must be at least {declared.minimum}"
     if declared.maximum is not None and not value <= declared.maximum:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
+from deploy.streams import check_readable_file
 from deploy.tflite.dtypes import DTYPE_NUMBERS
 from deploy.tflite.generated import IDENTIFIER, names_of, schema
 from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
@@ -33,6 +34,7 @@ def read(path: Path) -> Model:
     Raises:
         BadInputError: the file is missing, too large, truncated or not a TFLite model.
     """
+    check_readable_file(path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.judging.operator_result import OperatorResult
+from deploy.reporting.data.names import LONGEST_NAME, shown
 
 
 def print_operators(operators: Sequence[OperatorResult], console: Console) -> None:
@@ -40,7 +41,9 @@ def print_operators(operators: Sequence[OperatorResult], console: Console) -> No
 
 
 def _print_difference(result: OperatorResult, console: Console) -> None:
-    console.print(f"First operator that differs: {result.index} {result.type}, output {result.name}")
+    console.print(
+        f"First operator that differs: {result.index} {result.type}, output {shown(result.name, LONGEST_NAME)}"
+    )
     if result.first is not None:
         console.print(
             f"  input {result.first.input}, element {list(result.first.position)}: "

@@ -9,6 +9,7 @@ from rich.text import Text
 from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.verdict import Verdict
+from deploy.reporting.data.names import LONGEST_NAME, shown
 from deploy.reporting.text.operators import print_operators
 from deploy.reporting.text.tables import figures_table, numbers, table_of
 
@@ -56,7 +57,7 @@ def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
     table = table_of(title, "output", *figures)
     for output in outputs:
         table.add_row(
-            output.name,
+            shown(output.name, LONGEST_NAME),
             str(output.elements),
             str(output.mismatches),
             "not a number" if output.max_lsb is None else f"{output.max_lsb:g}",
