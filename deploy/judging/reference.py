@@ -87,7 +87,8 @@ class ReferenceKernels:
             One array per output, by name, of its shape and dtype.
 
         Raises:
-            BadInputError: an input is missing, unknown, or has another shape or dtype; or LiteRT fails to run.
+            BadInputError: an input is missing, unknown, or has another shape or dtype; LiteRT fails to run; or
+                an output is not what the model says of it.
         """
         check_inputs(self._inputs, inputs)
         try:
@@ -95,12 +96,30 @@ class ReferenceKernels:
             for name, tensor in self._inputs.items():
                 self._interpreter.set_tensor(tensor.index, inputs[name])
             self._interpreter.invoke()
-            return {
+            found = {
                 name: np.array(self._interpreter.get_tensor(tensor.index))
                 for name, tensor in self._outputs.items()
             }
         except (RuntimeError, ValueError) as error:
             raise BadInputError(f"the reference kernels cannot run the model: {_first_line(error)}") from error
+        _check_outputs(self._outputs, found)
+        return found
+
+
+def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, NDArray[Any]]) -> None:
+    """Check that what was computed is what the file says of its outputs: LiteRT goes by the weights.
+
+    Raises:
+        BadInputError: the file contradicts itself.
+    """
+    for name, tensor in expected.items():
+        array = outputs[name]
+        if (array.dtype.name, array.shape) != (tensor.dtype, tensor.shape):
+            raise BadInputError(
+                f"output {name}: the reference kernels compute {array.dtype}{list(array.shape)}, "
+                f"the model says that it is {tensor.dtype}{list(tensor.shape)}",
+                hints=["the model contradicts itself: convert it again"],
+            )
 
 
 def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]]) -> None:

@@ -183,6 +183,9 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
         )
         if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
             raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")
+        # As LiteRT sees it; what NumPy has no type for (int4) has 0 bytes here.
+        if tensor.data is not None and tensor.nbytes not in (0, tensor.data.size) and item.Sparsity() is None:
+            raise ValueError(f"constant {i} of {tensor.nbytes} bytes holds {tensor.data.size}")
         tensors.append(tensor)
     return tuple(tensors)
 
