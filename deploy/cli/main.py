@@ -195,6 +195,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
             return _nobody_reads()
         if error.code == 128 + signal.SIGTERM:
+            print("deploy: ended by SIGTERM", file=sys.stderr)
             documents.ended("ended by SIGTERM", 128 + signal.SIGTERM)
             raise
         return failed(_defect(error))

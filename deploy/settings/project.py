@@ -20,7 +20,7 @@ VERBS = "verb"
 """The table of tables of verbs: ``[verb.run-fvp]``. Some verbs are called as keys are."""
 
 _MAX_BYTES = 1 << 20
-_ENDLESS_KEY = re.compile(r"(?:[A-Za-z0-9_-]+\.){50}")
+_ENDLESS_KEY = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]++\.){50}")
 """A key of so many parts takes the parser minutes."""
 
 TRUST_VARIABLE = "DEPLOY_TRUST"
