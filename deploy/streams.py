@@ -94,7 +94,7 @@ def _opened(path: Path) -> int:
         try:
             opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError as error:
-            if error.errno != errno.ENXIO:
+            if error.errno != errno.ENXIO or not path.is_fifo():
                 raise
             if time.monotonic() > deadline:
                 raise BadInputError(f"{path}: cannot be written: nobody reads it") from error

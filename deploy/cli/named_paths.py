@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,8 @@ def looked_after(
     for parameter, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInputError(f"{_shown(parameter)} {value}: must be a finite number")
+        if isinstance(value, str) and "\0" in value:
+            raise BadInputError(f"{_shown(parameter)}: no text with a NUL character can be used")
     with contextlib.ExitStack() as stack:
         for parameter, value in values.items():
             if value == _STANDARD_OUTPUT and _writes(options, parameter) in ("document", "verdict"):
@@ -90,7 +93,7 @@ def _read(options: Mapping[str, Declared], parameter: str, value: Any) -> list[P
     texts = [str(each) for each in (value if isinstance(value, list | tuple) else [value]) if each is not None]
     if declared.kind not in ("path", "text"):
         return []
-    return [split(text)[0] if is_reference(text) else Path(text) for text in texts if "\0" not in text]
+    return [split(text)[0] if is_reference(text) else Path(text) for text in texts]
 
 
 def _check_apart(option: str, kind: str | None, path: Path, read: Sequence[tuple[str, Path]]) -> None:
@@ -99,24 +102,28 @@ def _check_apart(option: str, kind: str | None, path: Path, read: Sequence[tuple
     Raises:
         BadInputError: it would.
     """
-    if is_stream(path) or not path.exists():
+    if is_stream(path) or not os.path.exists(path):
         return
     for parameter, source in read:
         if _same(path, source):
-            if kind == "folder" or source.is_dir():
+            if kind == "folder" or os.path.isdir(source):
                 continue
             raise BadInputError(
                 f"{option} {path}: is the file that {_shown(parameter)} reads, and would be overwritten",
                 hints=["name another file"],
             )
-        inside = kind == "replaced folder" and source.exists() and source.resolve().is_relative_to(path.resolve())
-        if inside and source.name not in _OWN_FILES and not source.is_dir():
+        inside = (
+            kind == "replaced folder"
+            and _is_file(source)
+            and _behind_links(source).is_relative_to(_behind_links(path))
+        )
+        if inside and source.name not in _OWN_FILES:
             raise BadInputError(
                 f"{option} {path}: is replaced as a whole, with {source} in it, which is read",
                 hints=[f"name another folder, or move {source}"],
             )
-    whole = path.resolve()
-    if path.is_file() and whole.name in _OWN_FILES and (whole.parent / "compile.json").is_file():
+    whole = _behind_links(path)
+    if _is_file(path) and whole.name in _OWN_FILES and (whole.parent / "compile.json").is_file():
         raise BadInputError(
             f"{option} {path}: is a file of a build folder, and would be overwritten", hints=["name another file"]
         )
@@ -130,11 +137,24 @@ def _check_different(written: Mapping[str, Path]) -> None:
     """
     seen: dict[Path, str] = {}
     for parameter, path in written.items():
-        place = STANDARD_OUTPUT if path == STANDARD_OUTPUT else path.resolve()
+        place = STANDARD_OUTPUT if path == STANDARD_OUTPUT else _behind_links(path)
         if place in seen and (place == STANDARD_OUTPUT or not is_stream(path)):
             shown = _STANDARD_OUTPUT if place == STANDARD_OUTPUT else path
             raise BadInputError(f"{_shown(parameter)} {shown}: {_shown(seen[place])} is written there, too")
         seen[place] = parameter
+
+
+def _is_file(path: Path) -> bool:
+    """Also for a path that is no path at all: whoever reads or writes it says so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _behind_links(path: Path) -> Path:
+    """The path without links and dots; links may go in a circle, which is told when it is written to."""
+    return Path(os.path.realpath(path))
 
 
 def _same(one: Path, other: Path) -> bool:

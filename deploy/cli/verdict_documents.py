@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ _META = "deploy.verdict_documents"
 _STANDS_FOR = "-"
 _UNFINISHED = "the command did not come to its end"
 _HEAD_BYTES = 4096
+_SUITE = b'<testsuite name="deploy '
 
 
 class VerdictDocuments:
@@ -106,17 +108,26 @@ def current() -> VerdictDocuments:
 
 def is_old_document(path: Path) -> bool:
     """Whether a file holds a document that a verb wrote."""
+    head = _head(path)
+    return (head.startswith(b"{") and b'"schema_version"' in head) or _SUITE in head
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES).lstrip()
+            return stream.read(_HEAD_BYTES).lstrip()
     except OSError:
-        return False
-    return (head.startswith(b"{") and b'"schema_version"' in head) or b'<testsuite name="deploy' in head
+        return b""
 
 
 def _may_be_taken(path: Path) -> bool:
-    """Whether nothing is lost when a document is written there although the call was not understood."""
-    return is_stream(path) or not path.exists() or (path.is_file() and is_old_document(path))
+    """Whether nothing is lost when a verdict is written there although the call was not understood."""
+    return is_stream(path) or not os.path.lexists(path) or _is_old_verdict(path)
+
+
+def _is_old_verdict(path: Path) -> bool:
+    head = _head(path)
+    return (head.startswith(b"{") and b'"verdict"' in head and b'"exit_status"' in head) or _SUITE in head
 
 
 def _named(words: Sequence[str], option: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ DAMAGE = (
     OverflowError,
     MemoryError,
     RuntimeError,  # encrypted, or packed in a way that Python does not know
+    SyntaxError,
+    tokenize.TokenError,
     struct.error,
     zipfile.BadZipFile,
     zlib.error,

@@ -346,6 +346,8 @@ class Sandbox:
 
 
 def _digest(path: Path) -> str:
+    if path.is_fifo():
+        return "a FIFO"
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -42,7 +42,7 @@ def test_names_are_unique_and_there_are_enough() -> None:
 
 def test_every_message_is_compared() -> None:
     """What is killed outright says nothing; what it leaves is looked at."""
-    assert [fault.name for fault in FAULTS if not any(fault.says) and not fault.killed] == []
+    assert [fault.name for fault in FAULTS if not (fault.says and all(fault.says)) and not fault.killed] == []
 
 
 def test_no_fault_may_end_in_success() -> None:

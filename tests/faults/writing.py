@@ -262,10 +262,9 @@ for text, name, says, prepare in (
         prepare=prepare,
     )
 refused(
-    "the model goes to a device that is full",
-    [*QUANTIZE, "-o", "/dev/full"],
-    "No space left on device",
-    tensorflow=True,
+    "compile writes its document on a full device",
+    [*COMPILE, "--advice", "none", "--json", "/dev/full"],
+    "/dev/full: cannot be written: No space left on device",
 )
 refused("run-fvp writes its verdict on a full device", [*RUN, "--json", "/dev/full"], "No space left on device")
 
