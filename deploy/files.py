@@ -19,6 +19,7 @@ from pathlib import Path
 
 from deploy import streams
 from deploy.errors import BadInputError
+from deploy.printable import readable
 
 _PREFIX = "deploy-"
 _OWNER_FILE = ".owner"
@@ -130,7 +131,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         BadInputError: it cannot be written.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, readable(text).encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -102,11 +102,11 @@ def _check_apart(option: str, kind: str | None, path: Path, read: Sequence[tuple
     Raises:
         BadInputError: it would.
     """
-    if is_stream(path) or not os.path.exists(path):
+    if is_stream(path) or not os.path.lexists(path):
         return
     for parameter, source in read:
         if _same(path, source):
-            if kind == "folder" or os.path.isdir(source):
+            if kind == "folder" or source.is_dir():
                 continue
             raise BadInputError(
                 f"{option} {path}: is the file that {_shown(parameter)} reads, and would be overwritten",

@@ -305,7 +305,6 @@ def one_output_less(model: Any) -> None:
 def weights_for_more_outputs(model: Any) -> None:
     """The reference computes five numbers where the model says that there are four."""
     graph = model.subgraphs[0]
-    operator = next(each for each in graph.operators if len(each.inputs) == 3 and each.inputs[1] != 5)
     weights = next(
         graph.tensors[each.inputs[1]]
         for each in graph.operators
