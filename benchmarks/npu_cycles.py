@@ -38,7 +38,7 @@ from deploy.npu.stream.payload import parse_payload
 from deploy.npu.timing.statistics import Statistics
 from deploy.processes import warm
 from deploy.tflite import Model
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 QUANTILES = (10, 50, 90)
 
@@ -107,7 +107,7 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run)
         for source, npu in itertools.product(sources, options.npu):
             compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
             entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)

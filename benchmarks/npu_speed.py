@@ -29,7 +29,7 @@ from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu.execution.weight_cache import PreparedWeights, WeightCache
+from deploy.npu.execution.workspace import PreparedWeights, WeightCache
 from deploy.verifying.npu_inference import NpuInference
 
 

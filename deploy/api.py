@@ -6,6 +6,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compiler import Compiler
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
-    from deploy.judging.inputs import Given
+    from deploy.judging.inputs import Given, InputSet
     from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from deploy.zoo.model_source import ModelSource
 
 DEFAULT_NPU = "U55-128"
+
+VERIFY_LEVELS = ("none", "quick")
+"""How much of a build is checked right after Vela."""
 
 HOST = "host"
 """The target that needs no machine: the NPU model on this computer."""
@@ -47,6 +51,7 @@ class VerifyKeywords(TypedDict, total=False):
     count: int | None
     oracle: OracleChoice
     tolerance: float | None
+    require_evidence: bool
     layers: bool
     counters: Path | None
 
@@ -60,11 +65,15 @@ class RunKeywords(TypedDict, total=False):
     baud: int
     labels: Path | None
     count: int | None
+    seed: int | None
     jobs: int | None
     tolerance: float | None
+    accept_model_difference: bool
+    require_evidence: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
+    locate: bool
 
 
 @dataclass(frozen=True)
@@ -109,8 +118,8 @@ def quantize(
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.errors import BadInputError
-    from deploy.zoo.from_source import quantize_source
     from deploy.zoo.model_source import ModelKind
+    from deploy.zoo.quantized import quantize_source
 
     source = _source(model, assignments)
     if source.kind is ModelKind.TFLITE:
@@ -145,8 +154,9 @@ def compile(  # noqa: A001 - the verb's name
     optimise: str | None = None,
     sram_limit: int | str | None = None,
     compiler: Compiler | None = None,
+    verify: str = "quick",
 ) -> BuildFolder:
-    """Compile a model for an NPU and write its build folder, whole or not at all.
+    """Compile a model for an NPU, write its build folder, whole or not at all, and check what Vela made of it.
 
     Args:
         model: what :func:`quantize` takes or returns, a ``.tflite`` file, or a model that was read from one.
@@ -164,20 +174,27 @@ def compile(  # noqa: A001 - the verb's name
         optimise: ``Performance`` (None) or ``Size``.
         sram_limit: most SRAM that it may take, in bytes or as ``512K``; None for the board's.
         compiler: what runs Vela; None for a process of its own.
+        verify: ``quick`` compares the operators with the reference kernels on the NPU model, as ``deploy compile``
+            does, for at most as long as Vela took; ``none`` does not. What was compared stands in the build
+            folder, see :func:`deploy.judging.verification_record.record_of`.
 
     Raises:
+        MiscompiledError: the build folder, which the error has, was written, and computes something else than the
+            model.
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
         NotInstalledError: Vela, or for a float model TensorFlow, is missing.
     """
-    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
-    from deploy.compiling.compilation import check_replaceable, compile_model
+    from deploy.compiling.compilation import check_replaceable
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import VELA
+    from deploy.compiling.compiler import VELA, Compiler, Timed
+    from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.quantizing.quantization import Quantized
+    from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
     from deploy.tflite import read
     from deploy.zoo.model_source import ModelKind, ModelSource
 
+    if verify not in VERIFY_LEVELS:
+        raise BadInputError(f"verify={verify!r}: choose {' or '.join(VERIFY_LEVELS)}")
     options = (
         compile_options(
             npu_named(npu),
@@ -189,25 +206,76 @@ def compile(  # noqa: A001 - the verb's name
         if isinstance(npu, str)
         else npu
     )
+    read_from = None
     if isinstance(model, str | Path | ModelSource):
         named = _source(model, assignments)
         source, name = named.text, name or named.name
         output = Path(output or default_folder(name, options))
         check_replaceable(output)
         again = f"deploy compile {source} --npu {options.npu.name}"
-        model = (
-            read(named.path)
-            if named.kind is ModelKind.TFLITE
-            else quantize(named, calibration, samples=samples, io=io, again=again)
-        )
+        if named.kind is ModelKind.TFLITE:
+            model, read_from = read(named.path), named.path
+        else:
+            model = quantize(named, calibration, samples=samples, io=io, again=again)
+    vela = Timed((compiler or VELA).run)
+    build = write_build(
+        model, options, output=output, name=name, source=source, compiler=Compiler(vela), read_from=read_from
+    )
+    if verify == "none":
+        record = keep_record(build, not_checked(build, SKIPPED))
+    else:
+        from deploy.verifying.build_check import BuildCheck
+
+        record = BuildCheck(build, vela.seconds).finish()
+    if record.faults:
+        raise MiscompiledError(build, record)
+    return build
+
+
+def write_build(
+    model: Model | Quantized,
+    options: CompileOptions,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    source: str = "the model",
+    compiler: Compiler | None = None,
+    read_from: Path | None = None,
+) -> BuildFolder:
+    """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
+
+    Args:
+        model: as :func:`compile` takes it.
+        options: what to compile for.
+        output: as :func:`compile` takes it.
+        name: as :func:`compile` takes it.
+        source: as :func:`compile` takes it.
+        compiler: what runs Vela; None for a process of its own.
+        read_from: the file that a model was read from: calibration data that ``quantize`` left beside it is kept
+            to test with; inputs are made up where there is none.
+
+    Raises:
+        BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
+        NotInstalledError: Vela is missing.
+    """
+    from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
+    from deploy.compiling.compilation import compile_model
+    from deploy.compiling.compiler import VELA
+    from deploy.judging.sample_file import samples_beside
+    from deploy.quantizing.quantization import Quantized
+    from deploy.verifying.usual_inputs import chosen_samples
+
     extra: dict[str, bytes] = {}
     notes: tuple[str, ...] = ()
+    given: InputSet | None = None
     if isinstance(model, Quantized):
-        source, notes = model.document.model, model.document.warnings
+        source, notes, given = model.document.model, model.document.warnings, model.samples
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
+    elif read_from is not None:
+        given, notes = samples_beside(read_from, model)
     name = name or "model"
     return compile_model(
         model,
@@ -218,6 +286,7 @@ def compile(  # noqa: A001 - the verb's name
         extra=extra,
         notes=notes,
         compiler=compiler or VELA,
+        choose=functools.partial(chosen_samples, given=given),
     )
 
 
@@ -240,6 +309,7 @@ def verification(
     count: int | None = None,
     oracle: OracleChoice = "auto",
     tolerance: float | None = None,
+    require_evidence: bool = False,
     layers: bool = False,
     counters: Path | None = None,
 ) -> Verification:
@@ -248,12 +318,13 @@ def verification(
     Args:
         build: what :func:`compile` returns.
         inputs: ``.npz`` or ``.npy``; input name -> array ``[samples, *shape]`` of the model's dtype; the array
-            alone for a model with one input; None for made-up data.
+            alone for a model with one input; None for those that the build folder keeps.
         labels: ``.json`` with class names and true labels.
-        count: how many inputs; None for all that are given, or four made-up ones.
+        count: how many inputs; None for all that are given, or a few of the kept ones.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
-        tolerance: largest difference that passes, in LSB; None for 1.
-        layers: compare operator by operator, too.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
+        require_evidence: fail where the evidence is weak.
+        layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
@@ -265,6 +336,7 @@ def verification(
         count=count,
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        require_evidence=require_evidence,
         layers=layers,
         counters=counters,
     )
@@ -304,28 +376,37 @@ def target_run(
     baud: int = 115200,
     labels: Path | None = None,
     count: int | None = None,
+    seed: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
+    accept_model_difference: bool = False,
+    require_evidence: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
+    locate: bool = False,
 ) -> TargetRun:
     """What :func:`run` runs, for callers who want a document of its errors, too.
 
     Args:
         build: what :func:`compile` returns.
-        inputs: as :func:`verification` takes them; None for one made-up input.
+        inputs: as :func:`verification` takes them; None for a kept one and one made up for this run alone.
         firmware: ``runner`` (Arm's prebuilt TFLM runner; None), ``npu`` or ``tflm`` (rendered), or an ELF's path.
         fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
         port: serial port of a board that runs the firmware already; no simulator is started then.
         baud: bits per second on that port.
         labels: ``.json`` with class names and true labels.
-        count: how many inputs; None for all that are given.
+        count: how many inputs; None for all that are given, or two.
+        seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
-        tolerance: largest difference that passes, in LSB; None for 1.
+        tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
+        accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
+        require_evidence: fail where the evidence is weak.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
     """
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.targets.simulated_target import RUNNER
@@ -339,11 +420,15 @@ def target_run(
         inputs=inputs,
         labels=labels,
         count=count,
+        seed=seed,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
+        accept_model_difference=accept_model_difference,
+        require_evidence=require_evidence,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     return TargetRun(build, options)
 
@@ -415,8 +500,8 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
-    from deploy.evaluating.limits import parse_limits
 
     options = EvaluateOptions(
         data=str(data),

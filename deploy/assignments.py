@@ -24,11 +24,6 @@ def keywords_of(function: Callable[..., Any], assignments: Sequence[str], owner:
     A value is read as the type of the parameter's default, else of its annotation (``int``, ``float``, ``bool``,
     ``str``), else taken as text.
 
-    Args:
-        function: to be called.
-        assignments: ``KEY=VALUE`` each.
-        owner: names the function in messages.
-
     Raises:
         BadInputError: the function has no such parameter (its parameters are named), or a value is of the wrong
             kind.

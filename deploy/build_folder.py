@@ -5,8 +5,10 @@ Layout::
     BUILD/source.tflite       the quantized model that was compiled: the reference for every verdict
     BUILD/model_vela.tflite   Vela's output: what the target runs
     BUILD/compile.json        CompileDocument below
+    BUILD/samples.npz         inputs to test with where none are named: calibration data, or searched for
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
+    BUILD/verification.json   VerificationRecord: the check of operators that compile made
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
@@ -37,9 +39,11 @@ COMPILE_SCHEMA_VERSION = 1
 SOURCE_MODEL = "source.tflite"
 COMPILED_MODEL = "model_vela.tflite"
 COMPILE_DOCUMENT = "compile.json"
+SAMPLES = "samples.npz"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
+VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 FIRMWARE_PREFIX = "firmware-"
 CACHE_FOLDER = "cache"
@@ -95,10 +99,8 @@ class TensorRecord(Document):
     Attributes:
         name: the SignatureDef's name where there is one, else the tensor's; what users match by.
         tensor_name: the name in the file.
-        shape: dimensions.
         dtype: NumPy name.
         scales: quantization scales (empty for a tensor that is not quantized).
-        zero_points: as many as scales.
         bytes: size in memory.
     """
 
@@ -118,7 +120,6 @@ class OperatorRecord(Document):
         index: position in the source model's graph.
         type: TFLite's name, ``CONV_2D``.
         name: name of its first output tensor.
-        placement: where Vela put it.
         reason: why it stays on the CPU; None on the NPU.
         npu_cycles: Vela's estimate of its cycles, waits for memory included; they add up to the figure
             ``total_cycles``. None where Vela gives none: operators on the CPU, or folded away while compiling.
@@ -134,28 +135,37 @@ class OperatorRecord(Document):
     macs: _Count | None = None
 
 
+class SamplesRecord(Document):
+    """The test inputs that a build folder keeps.
+
+    Attributes:
+        count: how many.
+        source: where they come from, in words.
+        sha256: of the file.
+    """
+
+    count: _Count
+    source: str
+    sha256: str
+
+
 class CompileDocument(Document):
     """``compile.json``: everything later steps and reports need to know about a compilation.
 
     Attributes:
-        schema_version: of this document.
         model: name of the model, from its file name.
         npu: ``U55-128`` and so on.
-        accelerator: Vela's name for it.
         system_config: section of ``Arm/vela.ini``.
         memory_mode: section of ``Arm/vela.ini``.
-        optimise: Vela's strategy, ``Performance`` or ``Size``.
         source_sha256: of ``source.tflite``.
         compiled_sha256: of ``model_vela.tflite``.
-        inputs: in the compiled model's order.
-        outputs: in the compiled model's order.
         operators: in the source model's order.
         figures: every number, each labelled; see ``figure``.
         layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them; with the column
             ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
-        versions: tool name -> version.
         sram_limit: bytes of SRAM that the model was allowed to take; None where no board was known.
+        samples: the test inputs beside the document; None where there are none.
     """
 
     schema_version: int = COMPILE_SCHEMA_VERSION
@@ -175,6 +185,7 @@ class CompileDocument(Document):
     warnings: tuple[str, ...] = ()
     versions: dict[str, str]
     sram_limit: _Count | None = None
+    samples: SamplesRecord | None = None
 
     def figure(self, name: str) -> Figure | None:
         """The figure of that name, or None."""
@@ -187,12 +198,7 @@ class CompileDocument(Document):
 
 
 class BuildFolder:
-    """An existing, checked build folder.
-
-    Attributes:
-        path: the folder.
-        document: its ``compile.json``.
-    """
+    """An existing, checked build folder."""
 
     def __init__(self, path: Path, document: CompileDocument) -> None:
         self.path = path

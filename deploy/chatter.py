@@ -22,9 +22,6 @@ def silenced(*, verbose: bool = False) -> Iterator[None]:
 
     TensorFlow's converter writes from C++, so replacing ``sys.stdout`` is not enough. When the block fails with
     anything but an error of our own (which says what is wrong by itself), the last lines held back are printed.
-
-    Args:
-        verbose: hold nothing back.
     """
     if verbose:
         yield

@@ -46,19 +46,12 @@ class Scheduled:
     """An operation of the schedule.
 
     Attributes:
-        number: Vela's id.
-        name: Vela's, of its output.
         source: index of the operator of the source model that it stems from; None when Vela does not say.
         result: index of the source operator that its OFM is the (perhaps partial) result of, after what is fused
             into it; None when Vela does not say.
         step: its time in the schedule; None when unknown.
-        cycles: of the whole operation.
-        macs: multiply-accumulates.
-        mac_cycles: of the MAC units.
-        output_cycles: of the output unit.
         memory_cycles: memory (see :data:`MEMORIES`) -> cycles.
         traffic: (memory, purpose, ``read`` or ``write``) -> bytes, where any are moved.
-        weight_bytes: encoded weights.
         ofm_shape: height, width and depth of its whole OFM (batch folded into height); None when unknown.
     """
 
@@ -82,8 +75,6 @@ class Allocation:
     """A tensor in memory.
 
     Attributes:
-        number: Vela's id.
-        name: of the tensor.
         memory: see :data:`MEMORIES`.
         usage: what it is for, in Vela's words.
         address: first byte, an offset into its region.
@@ -109,10 +100,6 @@ class DebugDatabase:
 
     Cells that are no numbers count as 0, rows that make no sense are left out: Vela does not escape quotes in
     names. It is false where it has no tables.
-
-    Args:
-        text: of the file.
-        name: names it in errors.
     """
 
     def __init__(self, text: str, name: str = "debug database") -> None:
@@ -214,11 +201,7 @@ class DebugDatabase:
         return tuple(found)
 
     def located(self, source: Model) -> dict[int, Allocation]:
-        """Where tensors of the source model lie: index -> the one place where a tensor is kept.
-
-        Args:
-            source: the model that was compiled.
-        """
+        """Where tensors of the source model lie: index -> the one place where a tensor is kept."""
         by_name: dict[str, list[int]] = {}
         for tensor in source.tensors:
             by_name.setdefault(tensor.name, []).append(tensor.index)
@@ -249,9 +232,6 @@ class DebugDatabase:
 
 def read_debug_database(path: Path) -> DebugDatabase:
     """Read the database.
-
-    Args:
-        path: Vela's ``*_debug.xml``.
 
     Raises:
         BadInputError: the file is missing, no file, or too large.

@@ -8,15 +8,46 @@ import platform
 import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from typing import Literal
 
 from deploy.errors import DeployError, NotInstalledError
 from deploy.hardware.fvps import Fvp, fvps
 from deploy.hardware.npus import npu_named
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
-from deploy.tried import combinations
+
+
+@dataclass(frozen=True)
+class Together:
+    """Versions with which every test passed, to two numbers: ``3.11``."""
+
+    system: str
+    python: str
+    numpy: str
+    qemu: str
+
+    def holds(self, versions: Mapping[str, str]) -> bool:
+        """Whether versions found (``{"qemu": "7.2.22"}``) are these; one that is not given may be any."""
+        return all(_short(version) == getattr(self, name) for name, version in versions.items())
+
+    def __str__(self) -> str:
+        return f"Python {self.python}, NumPy {self.numpy}, QEMU {self.qemu} ({self.system})"
+
+
+def combinations() -> tuple[Together, ...]:
+    """All that were tried, from ``tried.toml``."""
+    text = resources.files("deploy").joinpath("tried.toml").read_text(encoding="utf-8")
+    return tuple(Together(**row) for row in tomllib.loads(text)["together"])
+
+
+def _short(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
 
 State = Literal["ok", "missing", "broken", "optional", "untried"]
 
@@ -26,12 +57,10 @@ class Finding:
     """One thing looked for.
 
     Attributes:
-        name: of the thing.
         state: ``optional`` means missing, but the main job runs without it; ``untried`` that it may do otherwise
             than where it was tested.
         detail: version and place, or what is wrong.
         remedy: the command that installs it; empty when there is nothing to do.
-        needed_for: what it is for.
     """
 
     name: str
@@ -59,7 +88,7 @@ def examine() -> list[Finding]:
         *_arm_fvps(),
         _docker(),
         _cross_compiler(),
-        _tflm(),
+        _package("tflite-micro", False, "--pre tflite-micro", "TFLM's kernels as second reference"),
     ]
 
 
@@ -87,7 +116,7 @@ def _package(name: str, required: bool, requirement: str, purpose: str) -> Findi
 
 def _vela() -> Finding:
     remedy = "pip install --force-reinstall ethos-u-vela==5.2.0"
-    version = _first_line([sys.executable, "-m", "ethosu.vela", "--version"])
+    version = _first_line(module_command("ethosu.vela", "--version"))
     if version is None:
         return Finding("vela", "broken", "does not start", remedy, "compile")
     return Finding("vela", "ok", version, needed_for="compile")
@@ -197,20 +226,6 @@ def _cross_compiler() -> Finding:
 
 
 _ARM_GCC = "arm-none-eabi libnewlib-arm-none-eabi"
-
-
-def _tflm() -> Finding:
-    try:
-        version = importlib.metadata.version("tflite-micro")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            "tflite-micro",
-            "optional",
-            "not installed",
-            "pip install --pre tflite-micro",
-            "TFLM's kernels as second reference",
-        )
-    return Finding("tflite-micro", "ok", version, needed_for="second reference")
 
 
 def _first_line(command: list[str]) -> str | None:

@@ -21,12 +21,7 @@ class ExitStatus(IntEnum):
 
 
 class DeployError(Exception):
-    """Root of all errors that ``deploy`` reports to its user.
-
-    Args:
-        message: what is wrong, naming the file or option concerned.
-        hints: things to try, one sentence each, printed below the message.
-    """
+    """Root of all errors that ``deploy`` reports to its user."""
 
     exit_status: ExitStatus = ExitStatus.TARGET_FAILED
 
@@ -49,13 +44,7 @@ class NotInstalledError(DeployError):
 
 
 class TargetError(DeployError):
-    """The target (simulator, firmware, NPU) failed or gave no complete answer.
-
-    Args:
-        message: what went wrong.
-        hints: things to try.
-        log: the last lines the target wrote (UART, simulator), oldest first.
-    """
+    """The target (simulator, firmware, NPU) failed or gave no complete answer; its last lines are the log."""
 
     exit_status = ExitStatus.TARGET_FAILED
 

@@ -44,8 +44,6 @@ class Workers:
     """What runs jobs.
 
     Attributes:
-        executor: takes them.
-        slots: how many run side by side.
         where: for messages: ``2 local workers``.
         share: turns bytes that many jobs need into an argument that is sent to each worker once.
         check: called now and then during a wait; raises a TargetError when no answer can come any more.
@@ -175,12 +173,11 @@ def _connect(address: str) -> Any:
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise TargetError(
             f"--scheduler {address}: no Dask scheduler answers ({str(error).splitlines()[0][:200]})",
-            hints=["dask scheduler --host ADDRESS", f"it should run distributed {_dask_version()}"],
+            hints=[
+                "dask scheduler --host ADDRESS",
+                f"it should run distributed {importlib.metadata.version('distributed')}",
+            ],
         ) from error
-
-
-def _dask_version() -> str:
-    return importlib.metadata.version("distributed")
 
 
 def _cores(client: Any) -> dict[str, int]:

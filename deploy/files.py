@@ -52,21 +52,16 @@ def replacing(path: Path) -> Iterator[Path]:
                     raise
                 raise refused(error) from error
         return
-    try:
+    with _told(refused):
         target = _behind_links(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}"
         # The kernel applies the umask; to ask for it is to change it, for all threads.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise refused(error) from error
     try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        if not _concerns(error, temporary):
-            raise
-        raise refused(error) from error
+        with _told(refused, temporary):
+            yield temporary
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -84,6 +79,17 @@ def _behind_links(path: Path) -> Path:
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     return target
+
+
+@contextlib.contextmanager
+def _told(refused: Callable[[OSError], BadInputError], place: Path | None = None) -> Iterator[None]:
+    """Tell the system's errors in our words; where there is a place, only those that are about it."""
+    try:
+        yield
+    except OSError as error:
+        if place is not None and not _concerns(error, place):
+            raise
+        raise refused(error) from error
 
 
 def _concerns(error: OSError, place: Path) -> bool:
@@ -159,31 +165,26 @@ def replacing_folder(path: Path, keep: Callable[[Path], bool] = lambda _: False)
     def refused(error: OSError) -> BadInputError:
         return BadInputError(f"{path}: the folder cannot be written: {error.strerror}")
 
-    try:
+    with _told(refused):
         path = _behind_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
-    except OSError as error:
-        raise refused(error) from error
     fresh, old = temporary / "new", temporary / "old"
     try:
-        fresh.mkdir()
-        yield fresh
-        if path.exists():
-            path.rename(old)
-        try:
-            fresh.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-        for entry in old.iterdir() if old.exists() else ():
-            if keep(entry) and not os.path.lexists(path / entry.name):
-                entry.rename(path / entry.name)
-    except OSError as error:
-        if not _concerns(error, temporary):
-            raise
-        raise refused(error) from error
+        with _told(refused, temporary):
+            fresh.mkdir()
+            yield fresh
+            if path.exists():
+                path.rename(old)
+            try:
+                fresh.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
+            for entry in old.iterdir() if old.exists() else ():
+                if keep(entry) and not os.path.lexists(path / entry.name):
+                    entry.rename(path / entry.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -194,9 +195,6 @@ def private_folder(purpose: str) -> Iterator[Path]:
 
     Nothing can remove it when this process is killed outright; the next one that makes such a folder does. A
     locked file in it says that it is in use: the lock goes with the process that holds it, whatever ends that.
-
-    Args:
-        purpose: part of its name.
 
     Raises:
         BadInputError: the system's temporary folder is full or cannot be written.
@@ -210,16 +208,10 @@ def private_folder(purpose: str) -> Iterator[Path]:
 
     _remove_abandoned()
     with contextlib.ExitStack() as stack:
-        try:
+        with _told(refused):
             folder = _locked_folder(purpose, stack)
-        except OSError as error:
-            raise refused(error) from error
-        try:
+        with _told(refused, folder):
             yield folder
-        except OSError as error:
-            if not _concerns(error, folder):
-                raise
-            raise refused(error) from error
 
 
 def _locked_folder(purpose: str, stack: contextlib.ExitStack) -> Path:

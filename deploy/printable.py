@@ -17,13 +17,7 @@ _RAW_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u20
 
 
 def printable(text: str, *, keep: str = _LAYOUT, mark: str = "?") -> str:
-    """The text with a mark for each character that steers a terminal.
-
-    Args:
-        text: anything.
-        keep: control characters that stay.
-        mark: what stands in their place.
-    """
+    """The text with a mark for each character that steers a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c in keep or unicodedata.category(c) not in _UNSAFE else mark for c in text)

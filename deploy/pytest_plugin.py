@@ -26,17 +26,25 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
 
 _COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
-_RUN = ("firmware", "fvp", "labels", "count", "jobs", "tolerance", "timeout_s", "timing")
+_RUN = (
+    "firmware",
+    "fvp",
+    "labels",
+    "count",
+    "seed",
+    "jobs",
+    "tolerance",
+    "accept_model_difference",
+    "require_evidence",
+    "timeout_s",
+    "timing",
+)
 _KNOWN = (*_COMPILE, *_RUN)
 _CACHE = pytest.StashKey[dict[str, "BuildFolder"]]()
 
 
 class OnTarget:
-    """A compiled model that can be run on a simulator.
-
-    Attributes:
-        build: its build folder.
-    """
+    """A compiled model that can be run on a simulator."""
 
     def __init__(self, build: BuildFolder, options: Mapping[str, Any]) -> None:
         self.build = build
@@ -47,7 +55,7 @@ class OnTarget:
 
         Args:
             inputs: input name -> ``[samples, *shape]`` of the model's dtype; the array alone for a
-                model with one input; None for made-up data.
+                model with one input; None for the usual ones.
             options: as the marker's, for this run only.
 
         Raises:

@@ -33,10 +33,6 @@ def call(reference: str, assignments: Sequence[str] = ()) -> Any:
     The file's folder is appended to the import path, so the file may import what lies beside it, but nothing
     there can take the place of an installed package.
 
-    Args:
-        reference: ``FILE.py:function``.
-        assignments: ``KEY=VALUE`` each, see :func:`deploy.assignments.keywords_of`.
-
     Returns:
         What the function returns. If that is a generator, its code has not run yet: iterate inside
         :func:`errors_reported`.

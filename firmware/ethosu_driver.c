@@ -1,5 +1,7 @@
 #include "ethosu_driver.h"
 
+#include <string.h>
+
 #include "ethosu_registers.h"
 #include "ethosu_system.h"
 
@@ -11,6 +13,9 @@ enum {
 };
 enum { MAX_BASE_ADDRESSES = 8, ALIGNMENT = 16, RESET_TIMEOUT_MS = 200 };
 enum { QUEUE_ON_PORT_1 = 2 };
+
+/* Commands: wait for all operations, wait for all transfers, stop (with the parameter that the compiler writes). */
+static const uint32_t stop_commands[ETHOSU_STOP_WORDS] = { 0x00000012, 0x00000011, 0xFFFF0000 };
 
 /* 64-byte bursts, normal non-cacheable memory, 32 reads and 16 writes outstanding: what both products can do. */
 #define AXI_LIMIT (0u | 2u << 4 | 31u << 16 | 15u << 24)
@@ -69,6 +74,7 @@ int ethosu_init(struct ethosu_driver *driver, void *base_address, const void *fa
         .privileged = privilege_enable != 0,
         .region_config = ETHOSU_REGIONCFG_DEFAULT,
         .timeout_ms = ETHOSU_TIMEOUT_MS_DEFAULT,
+        .kept_words = UINT32_MAX,
     };
     registered = driver;
     driver->id = get(driver, ETHOSU_ID);
@@ -224,6 +230,30 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     return result;
 }
 
+void ethosu_stop_after(struct ethosu_driver *driver, uint32_t words, uint32_t *buffer, size_t buffer_words)
+{
+    driver->kept_words = words;
+    driver->part = buffer;
+    driver->part_words = buffer_words;
+}
+
+/* Puts the beginning of a stream that is to be run in the place of all of it. */
+static int shorten(struct ethosu_driver *driver, const uint32_t **stream, uint32_t *bytes)
+{
+    size_t words = driver->kept_words;
+    if (words >= *bytes / 4) {
+        return 0;
+    }
+    if (driver->part == NULL || driver->part_words < ETHOSU_STOP_WORDS || words > driver->part_words - ETHOSU_STOP_WORDS) {
+        return fail(driver, ETHOSU_ERROR_ADDRESS, (uint32_t)driver->part_words, (uint32_t)words);
+    }
+    memcpy(driver->part, *stream, 4 * words);
+    memcpy(driver->part + words, stop_commands, sizeof stop_commands);
+    *stream = driver->part;
+    *bytes = (uint32_t)(4 * (words + ETHOSU_STOP_WORDS));
+    return 0;
+}
+
 /* Walks through the driver actions of a payload to its command stream. There is one: what a second would mean is open,
  * and the compiler writes none. The whole payload is looked at before any of it runs. */
 static int find_stream(struct ethosu_driver *driver, const void *payload, size_t bytes, const uint32_t **stream,
@@ -310,7 +340,8 @@ int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, 
     }
     const uint32_t *stream;
     uint32_t stream_bytes;
-    if (find_stream(driver, custom_data_ptr, (size_t)custom_data_size, &stream, &stream_bytes) != 0) {
+    if (find_stream(driver, custom_data_ptr, (size_t)custom_data_size, &stream, &stream_bytes) != 0
+        || shorten(driver, &stream, &stream_bytes) != 0) {
         return -1;
     }
     return run_stream(driver, stream, stream_bytes, base, base_addr_size, num_base_addr, user_arg);

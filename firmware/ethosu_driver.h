@@ -55,6 +55,9 @@ struct ethosu_driver {
     bool reserved;
     uint32_t region_config;
     uint32_t timeout_ms;
+    uint32_t kept_words;      /* of a command stream, see ethosu_stop_after */
+    uint32_t *part;
+    size_t part_words;
     volatile bool done;       /* set by the interrupt handler */
     volatile uint32_t status; /* as the interrupt handler saw it */
     struct ethosu_failure failure;
@@ -84,6 +87,12 @@ int ethosu_invoke_v3(struct ethosu_driver *driver, const void *custom_data_ptr, 
 
 /* Whether the NPU is the one that a payload was compiled for; needs no inference. 0 if it is, -1 if not. */
 int ethosu_check_payload(struct ethosu_driver *driver, const void *payload, size_t bytes);
+
+/* From now on runs only the first words of a command stream, whole commands, copied into a buffer: what the operations
+ * among them leave in memory can be looked at then. UINT32_MAX: whole streams again.
+ * buffer: aligned to 16 bytes and valid until then; has to have room for the words and ETHOSU_STOP_WORDS more. */
+#define ETHOSU_STOP_WORDS 3u
+void ethosu_stop_after(struct ethosu_driver *driver, uint32_t words, uint32_t *buffer, size_t buffer_words);
 
 /* What the last call that returned -1 failed from. */
 const struct ethosu_failure *ethosu_last_failure(const struct ethosu_driver *driver);

@@ -43,6 +43,11 @@ int ethosu_platform_check_payload(const void *payload, size_t bytes)
     return ethosu_check_payload(&driver_state, payload, bytes);
 }
 
+void ethosu_platform_stop_after(uint32_t words, uint32_t *buffer, size_t buffer_words)
+{
+    ethosu_stop_after(&driver_state, words, buffer, buffer_words);
+}
+
 void NPU_Handler(void);
 void NPU_Handler(void)
 {

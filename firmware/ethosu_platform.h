@@ -25,6 +25,10 @@ void ethosu_platform_forget_problem(void);
 /* Whether a payload was compiled for this NPU. 0 if so, or if the driver cannot tell beforehand; else -1. */
 int ethosu_platform_check_payload(const void *payload, size_t bytes);
 
+/* From now on runs only the first words of a command stream, in a buffer that stays valid; UINT32_MAX: all of them.
+ * This project's driver only. */
+void ethosu_platform_stop_after(uint32_t words, uint32_t *buffer, size_t buffer_words);
+
 #ifdef __cplusplus
 }
 #endif

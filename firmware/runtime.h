@@ -2,6 +2,7 @@
 #ifndef RUNTIME_H
 #define RUNTIME_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "npu_counters.h"
@@ -28,6 +29,14 @@ const void *runtime_output(unsigned number);
 
 /* Runs the network once. NULL on success, else why not: a text that stays valid until the next call. */
 const char *runtime_infer(struct runtime_report *report);
+
+/* In the next inference, and in that one alone, the NPU stops after so many words of its command stream; RUNTIME_WHOLE:
+ * it does not. NULL on success, else why not: a text that stays valid. */
+#define RUNTIME_WHOLE UINT32_MAX
+const char *runtime_stop_after(uint32_t words);
+
+/* Memory that the NPU writes to, by the number of its region. NULL and 0 bytes where there is none to be shown. */
+const void *runtime_memory(unsigned region, size_t *bytes);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,14 @@
 /* Runs a network that is a single ethos-u operator: the driver and an arena are all it takes. */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "ethosu_driver.h"
 #include "ethosu_platform.h"
 #include "network.h"
 #include "runtime.h"
+
+/* Regions of Vela's command stream, besides its read-only data. */
+enum { REGION_ARENA = 1, REGION_FAST = 2 };
 
 static struct message problem;
 
@@ -14,6 +18,10 @@ static uint8_t fast_memory[NETWORK_FAST_MEMORY_BYTES] __attribute__((aligned(16)
 #else
 static uint8_t *const fast_memory = NULL;
 #endif
+
+/* Room for any beginning of the command stream and for what stops the NPU behind it. */
+static uint32_t part[NETWORK_COMMANDS_BYTES / 4 + ETHOSU_STOP_WORDS]
+    __attribute__((aligned(16), section(".protocol_buffer")));
 
 enum runtime_kind runtime_kind(void)
 {
@@ -48,6 +56,22 @@ const void *runtime_output(unsigned number)
     return arena + network_outputs[number].arena_offset;
 }
 
+const char *runtime_stop_after(uint32_t words)
+{
+    if (words != RUNTIME_WHOLE && words > NETWORK_COMMANDS_BYTES / 4) {
+        return "the command stream is shorter than that";
+    }
+    ethosu_platform_stop_after(words, part, sizeof part / sizeof part[0]);
+    return NULL;
+}
+
+const void *runtime_memory(unsigned region, size_t *bytes)
+{
+    bool shown = region == REGION_ARENA || (region == REGION_FAST && NETWORK_FAST_MEMORY_BYTES > 0);
+    *bytes = !shown ? 0 : region == REGION_ARENA ? sizeof arena : NETWORK_FAST_MEMORY_BYTES;
+    return !shown ? NULL : region == REGION_ARENA ? arena : fast_memory;
+}
+
 const char *runtime_infer(struct runtime_report *report)
 {
     /* Regions of Vela's command stream: read-only data, arena, fast memory (part of the arena if there is none). */
@@ -61,6 +85,7 @@ const char *runtime_infer(struct runtime_report *report)
     struct ethosu_driver *reserved = ethosu_reserve_driver();
     int result = ethosu_invoke_v3(reserved, network_commands, (int)NETWORK_COMMANDS_BYTES, base, bytes, 3, NULL);
     ethosu_release_driver(reserved);
+    ethosu_platform_stop_after(RUNTIME_WHOLE, NULL, 0);
     if (result != 0) {
         return driver_problem();
     }

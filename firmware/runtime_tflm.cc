@@ -99,6 +99,18 @@ const void *runtime_output(unsigned number)
     return interpreter->output(network_outputs[number].position)->data.raw;
 }
 
+const char *runtime_stop_after(uint32_t words)
+{
+    return words == RUNTIME_WHOLE ? nullptr : "TFLM's interpreter does not stop within a network";
+}
+
+const void *runtime_memory(unsigned region, size_t *bytes)
+{
+    (void)region;
+    *bytes = 0;
+    return nullptr;
+}
+
 const char *runtime_infer(struct runtime_report *report)
 {
     npu_counters_clear();

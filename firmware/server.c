@@ -162,11 +162,47 @@ static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
     }
 }
 
+static uint32_t request_u32(unsigned number)
+{
+    const uint8_t *bytes = request + 4 * number;
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* Words of the command stream u32, after which the NPU stops in the next inference; UINT32_MAX: it does not. */
+static void stop_after(uint8_t sequence, uint32_t length)
+{
+    const char *problem = length == 4 ? runtime_stop_after(request_u32(0)) : "a number of words was expected";
+    if (problem != NULL) {
+        notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, problem);
+        return;
+    }
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, TYPE_STOP_REPLY, sequence, 0);
+    frame_end(&writer);
+}
+
+/* Region u32, offset in it u32, bytes u32. The reply is the bytes. */
+static void read_memory(uint8_t sequence, uint32_t length)
+{
+    size_t size = 0;
+    const uint8_t *memory = length == 12 ? runtime_memory(request_u32(0), &size) : NULL;
+    uint32_t offset = request_u32(1), bytes = request_u32(2);
+    if (memory == NULL || offset > size || bytes > size - offset) {
+        notice_error(sequence, PROTOCOL_SIZE, "there is no such memory to be read");
+        return;
+    }
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, TYPE_MEMORY, sequence, bytes);
+    frame_write(&writer, memory + offset, bytes);
+    frame_end(&writer);
+}
+
 static void hello(uint8_t sequence, uint32_t length)
 {
     if (length < 2 || (request[0] | request[1] << 8) != PROTOCOL_VERSION) {
         notice_error(sequence, PROTOCOL_VERSION_DIFFERS, "this firmware speaks version 1 of the protocol");
     } else {
+        (void)runtime_stop_after(RUNTIME_WHOLE); /* what an earlier conversation asked for is over */
         greet(sequence);
     }
 }
@@ -189,6 +225,12 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         break;
     case TYPE_INFER_PACKED:
         infer(sequence, unpacked, unpack(request, length));
+        break;
+    case TYPE_STOP_AFTER:
+        stop_after(sequence, length);
+        break;
+    case TYPE_READ:
+        read_memory(sequence, length);
         break;
     case TYPE_BYE:
         bye(sequence);

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chained_network import chained_build
 from hypothesis import HealthCheck, settings
 from made_once import made_once
 
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 
 # How fast examples are drawn depends on what else this computer does: it is no finding.
@@ -101,3 +103,21 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def one_operator(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """Many operations of one ``ethos-u`` operator for U55-128."""
+    return chained_build(tmp_path_factory, "U55-128", cpu=False)
+
+
+@pytest.fixture(scope="session")
+def several_operators(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """Three ``ethos-u`` operators for U55-128 with two operators on the CPU between them."""
+    return chained_build(tmp_path_factory, "U55-128", cpu=True)
+
+
+@pytest.fixture(scope="session")
+def dedicated_memory(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """One ``ethos-u`` operator for U65-256 with a memory of its own, which transfers fill."""
+    return chained_build(tmp_path_factory, "U65-256", cpu=False)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tflite_writer import GraphWriter, schema
 
 import deploy
 from deploy.errors import BadInputError
+from deploy.judging.verification_record import SKIPPED, MiscompiledError, keep_record, not_checked
 from deploy.tflite import read
+from deploy.verifying.build_check import BuildCheck
 
 
 def test_importing_deploy_imports_nothing_behind_it() -> None:
@@ -57,6 +61,34 @@ def test_a_run_gives_the_raw_answers_and_what_they_are_worth(built: Path) -> Non
         "garment": ((2, 1, 4), np.uint8),
         "kind": ((2, 1, 4), np.uint8),
     }
+
+
+@pytest.mark.system
+def test_a_run_says_what_compile_checked_or_that_nobody_wanted_it_checked(built: Path, tmp_path: Path) -> None:
+    build = deploy.open_build(shutil.copytree(built, tmp_path / "build"))
+    images = np.random.default_rng(2).integers(0, 256, (1, 16, 16, 1), np.uint8)
+    record = BuildCheck(build, 120.0).finish()
+    check = deploy.run(build, {"image": images}, fvp="open").verdict.operator_check
+    assert (check, check.source) == (record.check, "compile")
+    keep_record(build, not_checked(build, SKIPPED))
+    check = deploy.run(build, {"image": images}, fvp="open").verdict.operator_check
+    assert (check.source, check.left_out) == ("none", (SKIPPED,))
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_model_that_vela_miscompiles_raises_an_error_that_has_the_build() -> None:
+    writer = GraphWriter()
+    x, y = writer.tensor("x", [1, 8, 8, 4], "int8", 0.05), writer.tensor("y", [1, 4], "int8", 2.0)
+    axes = writer.tensor("axes", [2], "int32", data=np.int32([1, 2]))
+    writer.operator("SUM", [x, axes], [y], schema.ReducerOptionsT())
+    Path("sum.tflite").write_bytes(writer.finish({"x": x}, {"y": y}))
+    with pytest.raises(MiscompiledError, match=r"SUM .* is miscompiled") as caught:
+        deploy.compile("sum.tflite")
+    assert caught.value.exit_status == 1
+    assert deploy.open_build("build/sum-u55-128").document == caught.value.build.document
+    assert deploy.compile("sum.tflite", verify="none").document == caught.value.build.document
+    with pytest.raises(BadInputError, match="choose none or quick"):
+        deploy.compile("sum.tflite", verify="all")
 
 
 def test_an_evaluation_counts_and_a_broken_limit_is_no_error(built: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deploy import doctor
 from deploy.cli.main import run
-from deploy.tried import Together, combinations
+from deploy.doctor import Together, combinations
 
 
 def found() -> dict[str, doctor.Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.tried import Together, combinations
+from deploy.doctor import Together, combinations
 
 ROOT = Path(__file__).parent.parent
 DEBIAN = Together("Debian", python="3.11", numpy="2.4", qemu="7.2")

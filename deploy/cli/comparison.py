@@ -38,7 +38,7 @@ def compare_builds(
     from deploy.cli.console import stdout
     from deploy.errors import ExitStatus
     from deploy.printable import printable, printable_json
-    from deploy.reporting.data.build_figures import build_figures
+    from deploy.reporting.data.build_documents import build_figures
     from deploy.reporting.data.comparing import compare
     from deploy.reporting.data.rules import apply_rules, parse_rules
     from deploy.reporting.text.comparison import print_comparison, print_outcomes
@@ -55,7 +55,7 @@ def compare_builds(
         for outcome in broken:
             print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
     elif format_ == "html":
-        from deploy.reporting.data.collecting import collect
+        from deploy.reporting.data.report import collect
         from deploy.reporting.pages.comparison import COMPARISON_FILE, check_count, write_comparison
 
         check_count(len(opened))

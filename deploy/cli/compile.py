@@ -22,7 +22,11 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
 
-The build folder is replaced as a whole when all went well, and left alone otherwise.
+The build folder is replaced as a whole when Vela went through, and left alone otherwise.
+
+Then a few inputs run on the NPU model, and its operators are compared with the reference kernels, for at most as
+long as Vela took; what was left out is said. An operator that is miscompiled is named, with the way around where
+one is known, and the exit status is 1; the build folder is there all the same.
 """
 
 
@@ -38,6 +42,7 @@ def compile_(
     optimise: options.Optimise,
     sram_limit: options.SramLimit,
     advice: options.Advice,
+    verify: options.Verify,
     build: options.BuildOutput,
     json: Annotated[
         Path | None, option(help="Write compile.json here too; - is standard output."), Writes("document")
@@ -50,18 +55,23 @@ def compile_(
     """Compile a model for an Ethos-U NPU and write the build folder that every later step reads.
 
     MODEL is a .tflite, .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+
+    Exit status: 0 done, 1 an operator is miscompiled, 2 bad input, 3 something is not installed.
     """
     import click
 
     from deploy.cli.advice import Advising, advice_level
+    from deploy.cli.checking import Checking, verify_level
     from deploy.cli.latency import load_report, starting_vela
 
-    context, advising = click.get_current_context(), Advising()
+    context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
+    context.call_on_close(checking.close)
     run = None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = context.with_resource(starting_vela(twin=advice != "none"))
+        checking.vela_starts()
 
     from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
@@ -75,13 +85,13 @@ def compile_(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
-    from deploy.reporting.text.advice import MOST_HINTS
-    from deploy.reporting.text.build import print_build
+    from deploy.judging.verification_record import MiscompiledError
+    from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
-    from deploy.settings.project import Project
+    from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
-    project = context.find_object(Project) or Project()
+    project = context.find_object(ProjectSettings) or ProjectSettings()
     level = advice_level(advice)
     source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128")
     text = source.text
@@ -99,8 +109,10 @@ def compile_(
     if json is not None:
         check_writable(json)
     chosen: Model | Quantized
+    read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
-        chosen = quantized = tflite.read(source.path)
+        chosen, read_from = tflite.read(source.path), source.path
+        quantized = chosen
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
@@ -115,18 +127,25 @@ def compile_(
         )
         quantized = chosen.model
     load_report()
-    run = run or context.with_resource(starting_vela(twin=level is not None))
+    if run is None:
+        run = context.with_resource(starting_vela(twin=level is not None))
+        checking.vela_starts()
+    checking.prepare()
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)
-    compiler = Compiler(run)
+    compiler = Compiler(checking.timing(run))
     try:
-        opened = api.compile(chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler)
+        opened = api.write_build(
+            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+        )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
+    checking.begin(opened)
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
+    record = checking.finish()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:
@@ -135,3 +154,5 @@ def compile_(
         if report is not None:
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")
+    if record.faults:
+        raise MiscompiledError(opened, record)

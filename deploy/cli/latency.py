@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
-    from deploy.processes.supervisor import Run
+    from deploy.processes.supervisor import RunCommand
 
 
 @contextlib.contextmanager
-def starting_vela(*, twin: bool = False) -> Iterator[Run]:
+def starting_vela(*, twin: bool = False) -> Iterator[RunCommand]:
     """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
 
     Args:
@@ -29,7 +29,7 @@ def starting_vela(*, twin: bool = False) -> Iterator[Run]:
     from deploy.compiling import vela
     from deploy.processes.warm import WarmPool
 
-    pool = WarmPool(vela.MODULE, vela.IMPORTED)
+    pool = WarmPool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
     pool.start(twin=twin)
     try:
         yield pool.run

@@ -25,12 +25,13 @@ from deploy.processes.interrupts import interrupt_answered
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
-from deploy.settings.project import Project, find
+from deploy.settings.project_settings import ProjectSettings, find
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
 
 _INTERRUPTED = 128 + signal.SIGINT
+_HELP = ["-h", "--help"]
 
 
 def _print_version(wanted: bool) -> None:
@@ -72,7 +73,8 @@ def command_line(first: str | None = None) -> click.Command:
     """The command line with all its verbs, or with the one that is called: each takes 3 ms to build (measured).
 
     Args:
-        first: the first word of the call; all verbs are there unless it is one of them.
+        first: the first word of the call; all verbs are there unless it is one of them. Where it asks for help,
+            they are there by name and meaning only: their options take most of the time and are not shown.
     """
     app = typer.Typer(
         name="deploy",
@@ -81,24 +83,31 @@ def command_line(first: str | None = None) -> click.Command:
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": _HELP},
     )
     app.callback()(_root)
     for verb in [first] if first in _VERBS else _VERBS:
         file, name, epilog = _VERBS[verb]
         module = importlib.import_module(f"deploy.cli.{file}")
-        if isinstance(getattr(module, name), typer.Typer):
-            app.add_typer(getattr(module, name), name=verb)
+        called = getattr(module, name)
+        if isinstance(called, typer.Typer):
+            app.add_typer(called, name=verb)
+        elif first in _HELP:
+            app.command(verb, help=called.__doc__)(_nothing)
         else:
-            app.command(verb, epilog=epilog and getattr(module, epilog))(getattr(module, name))
+            app.command(verb, epilog=epilog and getattr(module, epilog))(called)
     return typer.main.get_command(app)
+
+
+def _nothing() -> None:
+    """Stands for a verb of which only the meaning is shown."""
 
 
 def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
     command = command_line(words[0] if words else None)
-    project, kept = Project(), {}
-    if words and words[0] in _VERBS and words[0] != "init" and not {"--help", "-h"} & {*words}:
+    project, kept = ProjectSettings(), {}
+    if words and words[0] in _VERBS and words[0] != "init" and not {*_HELP} & {*words}:
         project = find()
         kept = settle(command, project, _VERBS, lambda options, values: looked_after(options, values, documents))
     return command.main(args=words, standalone_mode=False, default_map=kept, obj=project)

@@ -26,7 +26,17 @@ _STANDARD_OUTPUT = "-"
 _DEVICES = frozenset({"port"})
 """Options that name a device."""
 
-_OWN_FILES = frozenset({"source.tflite", "model_vela.tflite", "compile.json", "quantize.json", "float.tflite"})
+_OWN_FILES = frozenset(
+    {
+        "compile.json",
+        "float.tflite",
+        "model_vela.tflite",
+        "quantize.json",
+        "samples.npz",
+        "source.tflite",
+        "verification.json",
+    }
+)
 """What a build folder is made of: the verbs that compile write it, nothing else."""
 
 

@@ -40,7 +40,7 @@ def quantize(
     MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
     """
     from deploy.cli.console import stdout
-    from deploy.cli.quantizing import chosen_model, quantize_source
+    from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.reporting.text.build import agreement_table
 
@@ -58,6 +58,7 @@ def quantize(
         verbose=verbose,
     )
     write_bytes(target, result.model.content)
+    kept = keep_samples(target, result)
     if json is not None:
         write_text(json, result.document.model_dump_json(indent=2) + "\n")
     if not quiet:
@@ -70,3 +71,5 @@ def quantize(
             f"{target}: {len(result.model.content):,} bytes, int8 inside, {document.io} inputs and outputs, "
             f"calibrated with {document.calibration_samples} samples of {document.calibration}"
         )
+        if kept is not None:
+            console.print(f"{kept}: samples of them, which builds of this model are tested with")

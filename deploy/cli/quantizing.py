@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.quantizing.quantization import Quantized
     from deploy.zoo.model_source import ModelSource
 
@@ -46,3 +49,29 @@ def quantize_source(
         return api.quantize(
             source, calibration, samples=samples, io=io, verbose=verbose, again=again, progress=bar.advance
         )
+
+
+def keep_samples(target: Path, result: Quantized) -> Path | None:
+    """Write calibration samples beside a quantized model, for ``compile`` to find; nothing where there are none.
+
+    Args:
+        target: the model's file.
+        result: what was quantized.
+
+    Returns:
+        The file; None where none was written: there are no samples, or something else lies there, which is said.
+
+    Raises:
+        BadInputError: it cannot be written.
+    """
+    from deploy.files import write_bytes
+    from deploy.judging.sample_file import beside, holds_samples, samples_content
+
+    file = beside(target)
+    if result.samples is None:
+        return None
+    if file.exists() and not holds_samples(file):
+        print(f"note: {file}: not a file of deploy, so it stays; no samples are kept", file=sys.stderr)
+        return None
+    write_bytes(file, samples_content(result.samples.samples, result.model, result.samples.source))
+    return file

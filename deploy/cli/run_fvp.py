@@ -10,7 +10,7 @@ from deploy.settings.declared import option
 
 EPILOG = """Examples:
 
-    deploy run-fvp                                  the build that `compile` wrote last, one made-up input
+    deploy run-fvp                                  the build that `compile` wrote last, two inputs
 
     deploy run-fvp build/demo --inputs test.npz --count 16 --json verdict.json
 
@@ -27,11 +27,15 @@ def run_fvp(
     inputs: options.Inputs,
     labels: options.Labels,
     count: options.Count,
+    seed: options.Seed,
     jobs: options.Jobs,
     scheduler: options.Scheduler,
     tolerance: options.Tolerance,
+    accept_model_difference: options.AcceptModelDifference,
+    require_evidence: options.RequireEvidence,
     timeout: options.Timeout,
     timing: options.Timing,
+    locate: options.Locate,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -57,11 +61,15 @@ def run_fvp(
         fvp=fvp,
         labels=labels,
         count=count,
+        seed=seed,
         jobs=jobs,
         tolerance=tolerance,
+        accept_model_difference=accept_model_difference,
+        require_evidence=require_evidence,
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,
+        locate=locate,
     )
     status = run_and_report(run, opened, "run-fvp", "running on target", quiet=quiet)
     if verbose and run.simulator:

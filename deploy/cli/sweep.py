@@ -8,7 +8,7 @@ from typing import Annotated
 
 from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
-from deploy.settings.declared import Writes, option
+from deploy.settings.declared import NamesPath, Writes, option
 
 SWEEP_EPILOG = """Examples:
 
@@ -57,6 +57,7 @@ def sweep(
     data: Annotated[
         str | None,
         option(help="Measure accuracy: .npz, .npy, a folder of images, or FILE.py:function; with --labels."),
+        NamesPath(),
     ],
     labels: Annotated[Path | None, option(help=".json with the true labels of the data.")],
     count: Annotated[int | None, option(help="Samples of the data to use; default: all.", min=1)],
@@ -92,8 +93,8 @@ def sweep(
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
-    from deploy.reporting.pages.sweep import check_format, write_sweep
-    from deploy.reporting.text.sweep import csv_text, print_sweep
+    from deploy.reporting.pages.pareto import check_format, write_sweep
+    from deploy.reporting.text.pareto import csv_text, print_sweep
     from deploy.settings.merging import typed
     from deploy.sweeping import axes
     from deploy.sweeping.accuracy import LabelledSource

@@ -71,7 +71,7 @@ def run_and_report(
     if quiet:
         from deploy.printable import printable
 
-        print(printable(f"verdict: {verdict.verdict.upper()} - {verdict.reason}"))
+        print(printable(f"verdict: {verdict.headline} - {verdict.reason}"))
     else:
         from deploy.reporting.text.verdict import print_verdict
 

@@ -10,11 +10,11 @@ from deploy.settings.declared import Writes, option
 
 VERIFY_EPILOG = """Examples:
 
-    deploy verify                                   the build that `compile` wrote last, four made-up inputs
+    deploy verify                                   the build that `compile` wrote last, its own inputs
 
     deploy verify build/demo --inputs test.npz --count 1000 --json verdict.json
 
-    deploy verify build/demo --layers               operator by operator, names the first that differs
+    deploy verify build/demo --layers               lists all operators, with what they are held to
 
     deploy verify build/demo --counters npu.csv     what every NPU operation computed and moved
 """
@@ -28,7 +28,7 @@ def verify(
     layers: Annotated[
         bool,
         option(
-            "--layers", help="Compare operator by operator (the first four inputs that differ).", default=False
+            "--layers", help="List every operator, not only those that differ (up to four inputs).", default=False
         ),
     ],
     counters: Annotated[
@@ -45,13 +45,15 @@ def verify(
         ),
     ],
     tolerance: options.Tolerance,
+    require_evidence: options.RequireEvidence,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
 ) -> int:
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
 
-    Where outputs differ, each operator is compared on its own, and known causes are named.
+    Each operator is compared on its own, too, on up to four inputs: one that equals no oracle and has no known
+    cause fails, whatever the outputs say.
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
     """
@@ -78,6 +80,7 @@ def verify(
         count=count,
         oracle=oracle,  # type: ignore[arg-type]  # checked above
         tolerance=tolerance,
+        require_evidence=require_evidence,
         layers=layers,
         counters=counters,
     )

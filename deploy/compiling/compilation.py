@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import deploy
 from deploy import build_folder as folder_layout
-from deploy.build_folder import BuildFolder, CompileDocument, sha256_of_bytes, tensor_records
+from deploy.build_folder import BuildFolder, CompileDocument, SamplesRecord, sha256_of_bytes, tensor_records
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
 from deploy.compiling.fitting import limit_name, sram_limit
+from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
+
+ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
+"""Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
+
+_CHOOSING_S, _CHOOSING_SHARE = 2.0, 0.25
+"""Choosing test inputs ends after so many seconds, or so much of Vela's time where that is more."""
 
 
 class DoesNotFitError(BadInputError):
-    """A model that takes more SRAM than there is.
-
-    Args:
-        message: as always.
-        taken: bytes of SRAM that it takes.
-        hints: as always.
-    """
+    """A model that takes more SRAM than there is."""
 
     def __init__(self, message: str, *, taken: int, hints: Sequence[str] = ()) -> None:
         super().__init__(message, hints=hints)
@@ -35,10 +37,6 @@ class DoesNotFitError(BadInputError):
 
 def check_model(model: Model, source: str) -> tuple[str, ...]:
     """Check that a TFLite model is one to compile.
-
-    Args:
-        model: as read.
-        source: names it in errors.
 
     Returns:
         Warnings, one sentence each.
@@ -53,6 +51,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")
+    check_numbers(model, source)
     computing = float_operators(model)
     if computing:
         listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
@@ -78,6 +77,7 @@ def compile_model(
     extra: dict[str, bytes] | None = None,
     notes: tuple[str, ...] = (),
     compiler: Compiler = VELA,
+    choose: ChooseSamples | None = None,
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 
@@ -91,6 +91,7 @@ def compile_model(
         extra: further files for the folder, name -> content.
         notes: further warnings for the document.
         compiler: what compiles it.
+        choose: chooses the test inputs that the folder keeps; None for none.
 
     Raises:
         BadInputError: the model cannot be compiled, or the folder cannot be written.
@@ -99,17 +100,24 @@ def compile_model(
     """
     warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
+    began = time.monotonic()
     compiled = compiler.compile(model, options, source=source)
+    vela_s = time.monotonic() - began
     _check_names(compiled)
     document = _document(compiled, name, warnings)
     _check_sram(compiled)
+    files = dict(extra or {})
+    if choose is not None:
+        content, record = choose(compiled, max(_CHOOSING_S, _CHOOSING_SHARE * vela_s))
+        files[folder_layout.SAMPLES] = content
+        document = document.model_copy(update={"samples": record})
     with replacing_folder(build, keep=_is_firmware_project) as folder:
         (folder / folder_layout.SOURCE_MODEL).write_bytes(model.content)
         (folder / folder_layout.COMPILED_MODEL).write_bytes(compiled.output.model)
         (folder / folder_layout.VELA_FOLDER).mkdir()
         for file, content in compiled.output.files.items():
             (folder / folder_layout.VELA_FOLDER / file).write_bytes(content)
-        for file, content in (extra or {}).items():
+        for file, content in files.items():
             (folder / file).write_bytes(content)
         (folder / folder_layout.COMPILE_DOCUMENT).write_text(
             document.model_dump_json(indent=2) + "\n", encoding="utf-8"

@@ -19,7 +19,6 @@ class CompileOptions:
     """What to compile for, complete and checked.
 
     Attributes:
-        npu: the NPU.
         system_config: section of ``Arm/vela.ini``.
         memory_mode: section of ``Arm/vela.ini``.
         optimise: ``Performance`` or ``Size``.

@@ -28,13 +28,7 @@ _OTHER_FAMILY = "U65-256"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to compile the model that was tried.
-
-    Attributes:
-        words: the options to type.
-        sram_bytes: what it takes.
-        fits: whether that is little enough.
-    """
+    """One way to compile the model that was tried."""
 
     words: str
     sram_bytes: int

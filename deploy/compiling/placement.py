@@ -15,12 +15,7 @@ _NO_REASON = "Vela gives no reason"
 
 @dataclass(frozen=True)
 class Placement:
-    """The operator table.
-
-    Attributes:
-        operators: in the source model's order.
-        warnings: what does not add up, one sentence each.
-    """
+    """The operator table."""
 
     operators: tuple[OperatorRecord, ...]
     warnings: tuple[str, ...]

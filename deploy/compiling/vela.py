@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.compiling.vela_config import CONFIG_FILE
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.processes import supervisor
-from deploy.processes.supervisor import Run
+from deploy.processes.limits import GIB, Limits
+from deploy.processes.python import module_command
+from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 
 if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
@@ -24,7 +26,15 @@ TIMEOUT_S = 900.0
 MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
 """What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
 
+LIMITS = Limits(memory_bytes=2 * GIB)
+"""Sixteen times what Vela takes for MobileNetV2 (0.12 GB, measured); a damaged model can make it ask for more."""
+
 LOG_FILE = "vela.log"
+
+
+def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+    """Run Vela's command in a process of its own; see :meth:`deploy.processes.supervisor.Supervisor.run`."""
+    return Supervisor(limits=LIMITS).run(command, folder, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True)
@@ -32,11 +42,9 @@ class VelaOutput:
     """What Vela wrote.
 
     Attributes:
-        model: the TFLite file with ``ethos-u`` operators.
         summary: the summary CSV's row.
         per_layer: text of the per-layer CSV.
         debug: text of the debug database.
-        log: standard output and error.
         files: name -> content of its reports and its log, to keep beside the model.
     """
 
@@ -73,26 +81,10 @@ def command_line(options: CompileOptions, model: str, output: str, *, allocator:
         output: a folder.
         allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
     """
-    command = [
-        sys.executable,
-        "-m",
-        MODULE,
-        model,
-        "--output-dir",
-        output,
-        "--accelerator-config",
-        options.npu.accelerator,
-        "--config",
-        CONFIG_FILE,
-        "--system-config",
-        options.system_config,
-        "--memory-mode",
-        options.memory_mode,
-        "--optimise",
-        options.optimise,
-        "--enable-debug-db",
-        "--verbose-performance",
-    ]
+    command = module_command(MODULE, model, "--enable-debug-db", "--verbose-performance")
+    command += ["--output-dir", output, "--accelerator-config", options.npu.accelerator, "--config", CONFIG_FILE]
+    command += ["--system-config", options.system_config, "--memory-mode", options.memory_mode]
+    command += ["--optimise", options.optimise]
     if options.sram_target is not None:
         command += ["--arena-cache-size", str(options.sram_target)]
     if allocator is not None:
@@ -105,7 +97,7 @@ def compile_bytes(
     options: CompileOptions,
     *,
     source: str,
-    run: Run = supervisor.run,
+    run: RunCommand = run,
     allocator: str | None = None,
 ) -> VelaOutput:
     """Compile a model.

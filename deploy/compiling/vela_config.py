@@ -1,4 +1,4 @@
-"""Vela's configuration file: which system configurations and memory modes exist, and which go together."""
+"""Vela's configuration file: its system configurations and memory modes, which go together, and their memories."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
 from deploy.hardware.npus import Npu
 
 CONFIG_FILE = "Arm/vela.ini"
@@ -18,12 +19,7 @@ _SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."
 
 @dataclass(frozen=True)
 class VelaConfig:
-    """The sections of ``Arm/vela.ini``, inheritance resolved.
-
-    Attributes:
-        systems: name -> options of a ``System_Config`` section.
-        memories: name -> options of a ``Memory_Mode`` section.
-    """
+    """The sections of ``Arm/vela.ini``, inheritance resolved."""
 
     systems: dict[str, dict[str, str]]
     memories: dict[str, dict[str, str]]
@@ -89,11 +85,6 @@ def _sections(parser: configparser.ConfigParser, prefix: str) -> dict[str, dict[
 def check_combination(npu: Npu, system: str, memory: str) -> None:
     """Check names and combination before Vela runs; Vela's own refusals are tracebacks.
 
-    Args:
-        npu: the NPU.
-        system: ``--system-config``.
-        memory: ``--memory-mode``.
-
     Raises:
         BadInputError: a name does not exist or belongs to another NPU, or the arena would be read-only.
         NotInstalledError: Vela is missing.
@@ -118,6 +109,15 @@ def check_combination(npu: Npu, system: str, memory: str) -> None:
         )
 
 
+def goes_together(npu: Npu, system: str, memory: str) -> bool:
+    """Whether :func:`check_combination` accepts them."""
+    try:
+        check_combination(npu, system, memory)
+    except BadInputError:
+        return False
+    return True
+
+
 def _writable(config: VelaConfig, system: str, memory: str) -> bool:
     return config.arena_memory(system, memory) in ("Sram", "Dram")
 
@@ -126,3 +126,42 @@ def _unknown(option: str, name: str, known: list[str]) -> BadInputError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return BadInputError(f"{option} {name}: there is no such section", hints=[f"{hint}known: {', '.join(known)}"])
+
+
+_LABELS = {"Sram": "SRAM", "Dram": "DRAM", "OffChipFlash": "flash", "OnChipFlash": "flash"}
+
+
+def memory_system(npu: Npu, system_config: str, memory_mode: str) -> MemorySystem:
+    """The memories of a configuration.
+
+    Raises:
+        BadInputError: names that do not exist or do not go together, or an NPU that is not modelled.
+        NotInstalledError: Vela, whose configuration file is read, is missing.
+    """
+    design = design_of(npu)
+    if design is None:
+        raise BadInputError(f"the memories behind an Ethos-{npu.name} are not modelled")
+    check_combination(npu, system_config, memory_mode)
+    config = installed_config()
+    system, port_bytes = config.systems[system_config], design.port_bytes
+
+    def timing(memory: str) -> MemoryTiming:
+        def number(option: str) -> float:
+            return float(system[f"{memory.lower()}_{option}"])
+
+        return MemoryTiming(
+            _LABELS.get(memory, memory),
+            port_bytes * number("clock_scale"),
+            int(number("burst_length")),
+            int(number("read_latency")),
+            int(number("write_latency")),
+        )
+
+    arena = timing(config.arena_memory(system_config, memory_mode))
+    fast = timing(config.cache_memory(system_config, memory_mode))
+    return MemorySystem(
+        timing(config.weight_memory(system_config, memory_mode)),
+        arena,
+        fast,
+        0 if fast == arena else config.cache_bytes(memory_mode) or 0,
+    )

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,6 @@ class Fallback:
     """An operator that Vela leaves on the CPU, and why.
 
     Attributes:
-        operator: TFLite's name.
-        ofm: name of its output tensor.
         reason: Vela's words, its lines joined by ``; ``.
     """
 
@@ -112,3 +110,9 @@ def _cell(value: str | None) -> Cell:
             return float(text)
         except ValueError:
             return text
+
+
+def summary_number(summary: Mapping[str, Cell], column: str) -> float:
+    """A number of the summary; 0 for none."""
+    value = summary.get(column, 0)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,4 +1,4 @@
-"""Decodes the load or store that the CPU stopped at, and what it does to the registers.
+"""Carries out the load or store in the NPU's register window that the CPU stopped at.
 
 QEMU stops before the access with the program counter at the instruction, so the instruction is carried out here:
 every integer load and store of Armv8.1-M (single, pair, multiple, acquire/release, with write-back). Reported as
@@ -11,8 +11,15 @@ three encodings of LDR and STR; so these are decoded here, and most simulations 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.corstone import memory_map
+from deploy.errors import TargetError
+
+if TYPE_CHECKING:
+    from deploy.npu.registers import RegisterFile
 
 _MASK = 0xFFFFFFFF
 _SP = 13
@@ -35,7 +42,6 @@ class Instruction:
     """A decoded load or store.
 
     Attributes:
-        mnemonic: as in assembly.
         length: bytes of the instruction.
         load: whether it reads memory.
         size: bytes of each access.
@@ -190,3 +196,68 @@ def _register_numbers() -> dict[int, int]:
 
     names = [*(f"R{number}" for number in range(13)), "SP", "LR", "PC"]
     return {getattr(arm, f"ARM_REG_{name}"): number for number, name in enumerate(names)}
+
+
+class RegisterBus:
+    """Emulates the instructions that touch the window; ``read_memory`` (address, size) fetches them."""
+
+    def __init__(self, device: RegisterFile, read_memory: Callable[[int, int], bytes]) -> None:
+        self._device = device
+        self._read_memory = read_memory
+        self.accesses = 0
+
+    def execute(self, registers: Sequence[int]) -> dict[int, int]:
+        """Carry out the instruction that the CPU stopped at with r0 to r15 and xPSR.
+
+        Returns:
+            The registers that changed, by number; always with the program counter.
+
+        Raises:
+            TargetError: an instruction that is not modelled for device registers.
+        """
+        code = self._read_memory(registers[PC], 4)
+        instruction = decode(code)
+        if instruction is None:
+            raise TargetError(
+                f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches the NPU's registers "
+                "in a way that is not modelled: only integer loads and stores are"
+            )
+        changed = self._transfer(instruction, registers)
+        changed[PC] = registers[PC] + instruction.length
+        status = advanced_xpsr(registers[XPSR])
+        if status != registers[XPSR]:
+            changed[XPSR] = status
+        return changed
+
+    def _transfer(self, instruction: Instruction, registers: Sequence[int]) -> dict[int, int]:
+        changed: dict[int, int] = {}
+        for number, address in zip(instruction.registers, instruction.addresses(registers), strict=True):
+            self.accesses += 1
+            if instruction.load:
+                changed[number] = instruction.loaded(self._load(address, instruction))
+            else:
+                self._store(address, instruction.size, registers[number])
+        if instruction.write_back:
+            changed[instruction.base] = (registers[instruction.base] + instruction.write_back) & 0xFFFFFFFF
+        return changed
+
+    def _load(self, address: int, instruction: Instruction) -> int:
+        offset = _window_offset(address)
+        return self._device.read(offset & ~3) >> (8 * (offset & 3))
+
+    def _store(self, address: int, size: int, value: int) -> None:
+        offset = _window_offset(address)
+        if size == 4:
+            self._device.write(offset & ~3, value)
+            return
+        shift = 8 * (offset & 3)
+        mask = ((1 << 8 * size) - 1) << shift
+        whole = (self._device.read(offset & ~3) & ~mask) | (value << shift & mask)
+        self._device.write(offset & ~3, whole & 0xFFFFFFFF)
+
+
+def _window_offset(address: int) -> int:
+    for window in memory_map.NPU_WINDOWS:
+        if window <= address < window + memory_map.NPU_WINDOW_SIZE:
+            return address - window
+    raise TargetError(f"an access that began in the NPU's registers leaves them at 0x{address:08x}")

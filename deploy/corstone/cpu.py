@@ -17,11 +17,7 @@ _GDB_XPSR = 25
 
 
 class Cpu:
-    """A CPU that stands still at first.
-
-    Args:
-        gdb: the connection.
-    """
+    """A CPU that stands still at first."""
 
     def __init__(self, gdb: GdbConnection) -> None:
         self.gdb = gdb
@@ -74,12 +70,7 @@ class Cpu:
                 raise TargetError("QEMU refused to change the CPU's registers")
 
     def resume(self, changed: Mapping[int, int], how: bytes = b"c") -> None:
-        """Change registers and run, all in one write.
-
-        Args:
-            changed: values by register number.
-            how: the packet that lets the CPU run.
-        """
+        """Change registers, by number, and run with a packet of gdb, all in one write."""
         self.running = True
         self._running_since = time.monotonic()
         self.gdb.send(*map(_write_packet, changed.items()), how)

@@ -6,37 +6,29 @@ The debugger talks to this stand-in for QEMU's gdbstub: its packets are passed o
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
 
 from deploy.corstone.gdb_remote import INTERRUPT, packet
+from deploy.corstone.terminal import accepted, listener
 from deploy.errors import BadInputError
 
-_HOST = "127.0.0.1"
 _MAX_PACKET = 64 * 1024
 _WRITE_TIMEOUT_S = 5.0
 _RESUMING = (b"c", b"C", b"s", b"S", b"vCont;")
 
 
 class Debugger:
-    """The server side of a debugger's connection; one debugger at a time.
-
-    Args:
-        port: TCP port on the loopback interface.
+    """The server side of a debugger's connection, on a loopback port; one debugger at a time.
 
     Raises:
         BadInputError: the port is taken.
     """
 
     def __init__(self, port: int) -> None:
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((_HOST, port))
-            self._listener.listen(1)
+            self._listener = listener(port)
         except OSError as error:
-            self._listener.close()
             raise BadInputError(f"--gdb {port}: {error.strerror}") from error
         self._client: socket.socket | None = None
         self._received = bytearray()
@@ -53,11 +45,8 @@ class Debugger:
 
     def accept(self) -> None:
         """Take the debugger that is waiting."""
-        with contextlib.suppress(OSError):
-            self._client, _ = self._listener.accept()
-            self._client.setblocking(False)
-            self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._received.clear()
+        self._client = accepted(self._listener)
+        self._received.clear()
 
     def wait(self) -> None:
         """Wait until a debugger connects."""

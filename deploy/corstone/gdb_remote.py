@@ -27,11 +27,7 @@ def packet(content: bytes) -> bytes:
 
 
 class GdbConnection:
-    """One connection to QEMU's gdbstub.
-
-    Args:
-        connection: a connected stream socket; it is switched to non-blocking.
-    """
+    """One connection to QEMU's gdbstub, by a stream socket that is switched to non-blocking."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -51,10 +47,7 @@ class GdbConnection:
             TargetError: no reply in time.
         """
         self._write(packet(content))
-        deadline = time.monotonic() + timeout_s
-        while (reply := self.poll()) is None:
-            self._wait_readable(deadline, content)
-        return reply
+        return self.wait(timeout_s, content)
 
     def send(self, *contents: bytes) -> None:
         """Send packets in one write; all but the last are answered by ``OK``, which is checked when it arrives.
@@ -85,8 +78,8 @@ class GdbConnection:
             return content
         return None
 
-    def wait(self, timeout_s: float) -> bytes:
-        """Wait for the next reply.
+    def wait(self, timeout_s: float, asked: bytes = b"wait") -> bytes:
+        """Wait for the next reply; what was asked for names it in errors.
 
         Raises:
             ConnectionLostError: QEMU is gone.
@@ -94,14 +87,11 @@ class GdbConnection:
         """
         deadline = time.monotonic() + timeout_s
         while (reply := self.poll()) is None:
-            self._wait_readable(deadline, b"wait")
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TargetError(f"QEMU does not answer (gdb packet {asked[:40]!r})")
+            select.select([self._socket], [], [], remaining)
         return reply
-
-    def _wait_readable(self, deadline: float, content: bytes) -> None:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise TargetError(f"QEMU does not answer (gdb packet {content[:40]!r})")
-        select.select([self._socket], [], [], remaining)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -23,25 +23,17 @@ def launcher_name(family: str) -> str:
 
 
 def launcher_text(family: str, python: str) -> str:
-    """A launcher: a shell script, so that it works wherever it is copied to.
-
-    Args:
-        family: ``U55`` or ``U65``.
-        python: the interpreter that this package is installed for.
-    """
+    """A launcher: a shell script, so that it works wherever it is copied to."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     return f'#!/bin/sh\n{_MARK}\nexec {shlex.quote(python)} -P -m deploy.corstone --npu-family {family} "$@"\n'
 
 
 def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
-    """Write a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
+    """Write and return a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
 
     Args:
         folder: what the user calls the FVP's installation folder.
         python: interpreter to run; this one if None.
-
-    Returns:
-        The launchers.
 
     Raises:
         BadInputError: a file of that name is there and is not ours, the folder is on PATH (there Arm's own

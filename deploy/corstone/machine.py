@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
+from deploy.corstone.access import RegisterBus
+from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
-from deploy.corstone.ending import Ending, EndReason, StopRequest
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
 from deploy.corstone.memory import GuestMemory
-from deploy.corstone.options import Options
+from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
 if TYPE_CHECKING:
-    from deploy.corstone.bus import RegisterBus
     from deploy.npu.registers import RegisterFile
 
 _EXIT_TIMEOUT_S = 2.0
@@ -50,7 +50,6 @@ class Figures:
 
 def machine_imports() -> None:
     """Import what the first access to the NPU needs; a second caller waits for the first."""
-    from deploy.corstone import bus  # noqa: F401
     from deploy.npu import registers  # noqa: F401
 
 
@@ -67,7 +66,7 @@ class Machine:
 
     def __init__(
         self,
-        options: Options,
+        options: MachineOptions,
         qemu: QemuProcess,
         uarts: Sequence[Uart],
         report: Callable[[str], None],
@@ -129,7 +128,6 @@ class Machine:
 
     def _build_npu(self) -> None:
         machine_imports()
-        from deploy.corstone.bus import RegisterBus
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 

@@ -10,28 +10,19 @@ from __future__ import annotations
 import mmap
 import os
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
-from deploy.corstone.memory_map import DDR, MEMORY_MAP, MemoryBlock
+from deploy.corstone.memory_map import DDR, MEMORY_MAP
 from deploy.corstone.qtest import QtestConnection, write_line
 from deploy.errors import TargetError
+from deploy.hardware.boards import BoardMemory
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _MAGIC_SIZE = 16
-
-
-class ByteStore(Protocol):
-    """Somewhere to read and write bytes of a memory block, by offset."""
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Read bytes."""
-
-    def write(self, offset: int, content: bytes) -> None:
-        """Write bytes."""
 
 
 class SharedStore:
@@ -65,10 +56,7 @@ class ProcessStore:
 
     def read(self, offset: int, size: int) -> bytes:
         """Read bytes."""
-        pieces = []
-        for host, _, count in self._pieces(offset, size):
-            pieces.append(os.pread(self._descriptor, count, host))
-        return b"".join(pieces)
+        return b"".join(os.pread(self._descriptor, count, host) for host, _, count in self._pieces(offset, size))
 
     def write(self, offset: int, content: bytes) -> None:
         """Write bytes."""
@@ -115,13 +103,13 @@ class GuestMemory:
 
     def __init__(self, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False) -> None:
         self._descriptor = -1
-        self._ddr = SharedStore(ddr_file, DDR.size)
-        self._stores: dict[str, ByteStore] = {DDR.name: self._ddr}
+        self._ddr = SharedStore(ddr_file, DDR.open_size)
+        self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {DDR.name: self._ddr}
         small = [block for block in MEMORY_MAP if block is not DDR]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
         for block in small:
             if hosts is not None:
-                self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.chip_size)
+                self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.open_piece)
             else:
                 # The secure alias: the machine starts secure, and the other one may be blocked.
                 self._stores[block.name] = QtestStore(qtest, block.bases[-1])
@@ -164,7 +152,7 @@ class GuestMemory:
         if block is DDR:
             return np.frombuffer(self._ddr.mapping, dtype=np.uint8, offset=offset)
         if block.name not in self._staged:
-            content = self._stores[block.name].read(0, block.size)
+            content = self._stores[block.name].read(0, block.open_size)
             self._staged[block.name] = (np.frombuffer(bytearray(content), dtype=np.uint8), content)
         return self._staged[block.name][0][offset:]
 
@@ -189,15 +177,15 @@ class GuestMemory:
             self._descriptor = -1
 
     def _host_addresses(
-        self, blocks: list[MemoryBlock], qtest: QtestConnection, pid: int
+        self, blocks: list[BoardMemory], qtest: QtestConnection, pid: int
     ) -> dict[str, tuple[int, ...]] | None:
         """Find where QEMU keeps each piece of each block: a random value is written, found and removed."""
         if sys.platform != "linux":
             return None
         chips = [
-            (block, index, block.bases[-1] + (index + 1) * block.chip_size - _MAGIC_SIZE)
+            (block, index, block.bases[-1] + (index + 1) * block.open_piece - _MAGIC_SIZE)
             for block in blocks
-            for index in range(block.size // block.chip_size)
+            for index in range(block.open_size // block.open_piece)
         ]
         magics = [os.urandom(_MAGIC_SIZE) for _ in chips]
         places = [(address, _MAGIC_SIZE) for _, _, address in chips]
@@ -207,7 +195,7 @@ class GuestMemory:
             return None
         before = qtest.exchange(places)
         qtest.request(*(write_line(address, magic) for (address, _), magic in zip(places, magics, strict=True)))
-        found = self._search({block.chip_size for block in blocks}, set(magics), pid)
+        found = self._search({block.open_piece for block in blocks}, set(magics), pid)
         if not (len(found) == len(magics) and self._restored(found, magics, before, chips, qtest)):
             # Not all found, or somebody (a sandbox) lets us look but not write: do it the portable way.
             qtest.request(*(write_line(address, old) for (address, _), old in zip(places, before, strict=True)))
@@ -223,13 +211,13 @@ class GuestMemory:
         found: dict[bytes, int],
         magics: list[bytes],
         before: list[bytes],
-        chips: list[tuple[MemoryBlock, int, int]],
+        chips: list[tuple[BoardMemory, int, int]],
         qtest: QtestConnection,
     ) -> bool:
         """Put back what the random values replaced, the direct way; returns whether the CPU sees it."""
         try:
             for (block, _, _), magic, old in zip(chips, magics, before, strict=True):
-                os.pwrite(self._descriptor, old, found[magic] + block.chip_size - _MAGIC_SIZE)
+                os.pwrite(self._descriptor, old, found[magic] + block.open_piece - _MAGIC_SIZE)
         except OSError:
             return False
         return qtest.exchange([(address, _MAGIC_SIZE) for _, _, address in chips]) == before
@@ -250,7 +238,7 @@ class GuestMemory:
         return found
 
 
-def _located(address: int, size: int) -> tuple[MemoryBlock, int]:
+def _located(address: int, size: int) -> tuple[BoardMemory, int]:
     place = memory_map.locate(address, max(size, 1))
     if place is None:
         raise TargetError(f"no memory at 0x{address:08x} ({size} bytes)")

@@ -40,8 +40,6 @@ class Parameter:
         description: what ``-l`` prints.
         choices: the values that are modelled; empty for all.
         absent: what is not there although a value asks for it; a warning, as most programs do without.
-        low: smallest integer allowed.
-        high: largest integer allowed.
     """
 
     name: str
@@ -86,10 +84,10 @@ def parameter_table(family: str) -> Mapping[str, Parameter]:
         Parameter("cpu0.semihosting-enable", False, "Semihosting (BKPT 0xAB)"),
         Parameter("cpu0.semihosting-cmd_line", "", "Command line that semihosting reports"),
         Parameter("cpu0.semihosting-cwd", "", "Working folder of semihosting's files"),
-        Parameter("cpu0.semihosting-prefix", False, _NO_EFFECT),
-        Parameter("cpu0.semihosting-stderr_istty", False, _NO_EFFECT),
-        Parameter("cpu0.semihosting-stdin_istty", False, _NO_EFFECT),
-        Parameter("cpu0.semihosting-stdout_istty", False, _NO_EFFECT),
+        *(
+            Parameter(f"cpu0.semihosting-{name}", False, _NO_EFFECT)
+            for name in ("prefix", "stderr_istty", "stdin_istty", "stdout_istty")
+        ),
         Parameter("core_clk.mul", HARDWARE.cpu.fvp_clock_hz, _NO_EFFECT + " but for the simulated time of --stat"),
         Parameter("idau.NUM_IDAU_REGION", 0, _NO_EFFECT),
         Parameter("mps3_board.DISABLE_GATING", False, _NO_EFFECT),
@@ -242,6 +240,4 @@ def _integer(parameter: Parameter, text: str) -> int:
 
 
 def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
-    return text
+    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"" else text

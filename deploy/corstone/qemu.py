@@ -26,12 +26,7 @@ INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu
 
 @dataclass(frozen=True)
 class Qemu:
-    """An installed QEMU that can be the open Corstone-300.
-
-    Attributes:
-        path: the executable.
-        version: like ``7.2.22``.
-    """
+    """An installed QEMU that can be the open Corstone-300."""
 
     path: Path
     version: str
@@ -112,24 +107,16 @@ class Channels:
     ddr: str
 
 
-@dataclass(frozen=True)
-class Semihosting:
-    """Semihosting as the parameters ask for it.
-
-    Attributes:
-        command_line: what the program sees as its command line.
-    """
-
-    command_line: str
-
-
 def command_line(
-    qemu: Path, applications: Sequence[Path], channels: Channels, semihosting: Semihosting | None = None
+    qemu: Path, applications: Sequence[Path], channels: Channels, semihosting: str | None = None
 ) -> list[str]:
-    """The words that start QEMU, stopped before the first instruction."""
+    """The words that start QEMU, stopped before the first instruction.
+
+    ``semihosting`` is the command line that the program sees by it; None without semihosting.
+    """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{MACHINE},memory-backend=ddr"]
-    size = memory_map.DDR.size
+    size = memory_map.DDR.open_size
     words += ["-object", f"memory-backend-file,id=ddr,size={size},mem-path={_escaped(channels.ddr)},share=on"]
     words += ["-kernel", str(applications[0])]
     for image in applications[1:]:
@@ -149,7 +136,7 @@ def command_line(
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
     if semihosting is not None:
         words += ["-chardev", "stdio,id=semihosting,signal=off"]
-        arguments = "".join(f",arg={_escaped(argument)}" for argument in semihosting.command_line.split())
+        arguments = "".join(f",arg={_escaped(argument)}" for argument in semihosting.split())
         words += ["-semihosting-config", f"enable=on,target=native,chardev=semihosting{arguments}"]
     return words
 

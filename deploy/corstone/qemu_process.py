@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.corstone import memory_map
-from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, Semihosting, check_version, command_line
+from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, check_version, command_line
 from deploy.errors import NotInstalledError, TargetError
 from deploy.processes.child import PIPE, Child
 from deploy.processes.limits import GIB, Limits
@@ -35,7 +35,7 @@ class QemuProcess:
         qemu: the executable.
         applications: ELF files; the first boots.
         uarts: numbers of the UARTs to connect besides UART0.
-        semihosting: semihosting options, None for off.
+        semihosting: command line that the program sees by semihosting; None for off.
         working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
 
     Raises:
@@ -48,14 +48,14 @@ class QemuProcess:
         applications: Sequence[Path],
         *,
         uarts: Sequence[int] = (),
-        semihosting: Semihosting | None = None,
+        semihosting: str | None = None,
         working_folder: Path | None = None,
     ) -> None:
         self._messages = bytearray()
         with contextlib.ExitStack() as theirs:
             ours: dict[str, socket.socket] = {}
             inherited: dict[str, int] = {}
-            sockets = ([0] if semihosting else []) + [number for number in uarts if number]
+            sockets = ([0] if semihosting is not None else []) + [number for number in uarts if number]
             for name in ["gdb", "qmp", "qtest", *(f"uart{number}" for number in sockets)]:
                 ours[name], other = socket.socketpair()
                 inherited[name] = theirs.enter_context(other).fileno()
@@ -214,5 +214,5 @@ def _shared_memory() -> tuple[int, str]:
         import tempfile
 
         descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
-    os.ftruncate(descriptor, memory_map.DDR.size)
+    os.ftruncate(descriptor, memory_map.DDR.open_size)
     return descriptor, path

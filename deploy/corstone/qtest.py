@@ -14,11 +14,7 @@ _CHUNK = 256 * 1024
 
 
 class QtestConnection:
-    """One connection to QEMU's qtest server.
-
-    Args:
-        connection: a connected stream socket.
-    """
+    """One connection to QEMU's qtest server."""
 
     def __init__(self, connection: socket.socket) -> None:
         connection.settimeout(10.0)

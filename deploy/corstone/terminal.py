@@ -73,10 +73,7 @@ class Terminal:
     def receive(self) -> bytes:
         """Accept a client if one is waiting; returns what the client typed."""
         if self._client is None:
-            with contextlib.suppress(OSError):
-                self._client, _ = self._listener.accept()
-                self._client.setblocking(False)
-                self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._client = accepted(self._listener)
             self.flush()
             return b""
         try:
@@ -144,16 +141,37 @@ def _command_length(data: bytes) -> int | None:
     return 2
 
 
+def listener(port: int) -> socket.socket:
+    """A socket for one client on a port of the loopback interface.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    waiting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        waiting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        waiting.bind((_HOST, port))
+        waiting.listen(1)
+    except OSError:
+        waiting.close()
+        raise
+    return waiting
+
+
+def accepted(waiting: socket.socket) -> socket.socket | None:
+    """The client that is waiting; None if it is gone again."""
+    with contextlib.suppress(OSError):
+        client, _ = waiting.accept()
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client
+    return None
+
+
 def _listen(first_port: int) -> socket.socket:
     for port in range(first_port, min(first_port + _PORTS_TO_TRY, 65536)):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((_HOST, port))
-            listener.listen(1)
-            listener.setblocking(False)
-        except OSError:
-            listener.close()
-            continue
-        return listener
+        with contextlib.suppress(OSError):
+            found = listener(port)
+            found.setblocking(False)
+            return found
     raise BadInputError(f"no free TCP port for a terminal from {first_port} on")

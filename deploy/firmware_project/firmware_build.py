@@ -64,9 +64,6 @@ def write_project(
         only_model: write the network's files alone.
         force: overwrite files that were edited since they were rendered, or are not deploy's.
 
-    Returns:
-        The network that was rendered.
-
     Raises:
         BadInputError: the model cannot run on this runtime, a file there was edited or is not deploy's, or the
             folder cannot be written.
@@ -81,14 +78,7 @@ def write_project(
 
 
 def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
-    """Configure and build a firmware project.
-
-    Args:
-        folder: of the project.
-        tflm: the TFLM build to link; None for what an earlier configuration said, or for none.
-
-    Returns:
-        The ELF.
+    """Configure and build a firmware project, with a TFLM build or as configured earlier; returns the ELF.
 
     Raises:
         NotInstalledError: CMake or the compiler are missing.
@@ -122,10 +112,6 @@ def npu_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
 
     It is built apart from the project that ``deploy firmware`` writes, which its user may have edited.
-
-    Args:
-        build: an open build folder.
-        board: that it is to run on; the default one for None.
 
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator.
@@ -183,7 +169,8 @@ def _moved(output: Path, folder: Path) -> bool:
 
 def _run(command: Sequence[str], what: str) -> None:
     try:
-        done = run(command, timeout_s=_BUILD_TIMEOUT_S)
+        # By its whole path: CMake takes a file of its name in the working folder for itself.
+        done = run([shutil.which(command[0]) or command[0], *command[1:]], timeout_s=_BUILD_TIMEOUT_S)
     except NotInstalledError as error:
         raise NotInstalledError(error.message, hints=[INSTALL_HINT]) from error
     if done.timed_out:

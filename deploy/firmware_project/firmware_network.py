@@ -16,9 +16,8 @@ from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.printable import printable
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
@@ -37,18 +36,12 @@ class FirmwareTensor:
         record: name, shape, dtype, quantization and size.
         position: among the compiled model's inputs or outputs.
         arena_offset: where it lies in the arena, in bytes; -1 if Vela did not place it.
-        labels: class names, may be empty.
     """
 
     record: TensorRecord
     position: int
     arena_offset: int
     labels: tuple[str, ...] = ()
-
-    @property
-    def dtype_number(self) -> int:
-        """The dtype as the protocol writes it."""
-        return DTYPE_NUMBERS[self.record.dtype]
 
     @property
     def scale(self) -> float:
@@ -66,16 +59,9 @@ class FirmwareNetwork:
     """A compiled network for a board, ready to be written as C.
 
     Attributes:
-        board: that it is to run on.
-        hardware: what is where on it.
-        name: of the model.
-        npu: ``U55-128`` and so on.
         memory_mode: Vela's.
         sha256: of the compiled ``.tflite``, in hex.
-        inputs: in the compiled model's order.
-        outputs: in the compiled model's order.
         operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``).
-        model: the compiled ``.tflite``.
         commands: payload of the ethos-u operator (driver actions, command stream); empty unless it is the only
             operator.
         weights: its read-only data; empty unless it is the only operator.
@@ -142,11 +128,6 @@ def read_network(
     build: BuildFolder, labels: dict[str, tuple[str, ...]] | None = None, board: Board | None = None
 ) -> FirmwareNetwork:
     """Read what firmware needs from a build folder.
-
-    Args:
-        build: an open build folder.
-        labels: class names per output.
-        board: that it is to run on; the default one for None.
 
     Raises:
         BadInputError: the compiled model has nothing for the NPU, is damaged, or does not fit the board (another

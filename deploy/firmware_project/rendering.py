@@ -16,7 +16,7 @@ from deploy.firmware_project import c_identifiers
 from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
 from deploy.hardware.sizes import short
 from deploy.tflite import NPU_OPERATOR
-from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,45 +25,21 @@ RUNTIMES = ("npu", "tflm")
 BAUD = 115200
 STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
 
-_COMMON_SOURCES = (
-    "cpu.c",
-    "crc32.c",
-    "fault.c",
-    "frame.c",
-    "main.c",
-    "message.c",
-    "notice.c",
-    "npu_counters.c",
-    "server.c",
-    "startup.c",
-)
 DRIVER_SOURCES = ("ethosu_driver.c", "ethosu_message.c", "ethosu_platform.c", "ethosu_system.c")
 # In their place where Arm's driver is linked, which only TFLM's kernel asks for.
 ARM_DRIVER_SOURCES = ("ethosu_platform_arm.c", "ethosu_system_arm.c")
-_RUNTIME_SOURCES = {
+_APART = {
     "npu": ("runtime_npu.c",),
-    "tflm": ("debug_text.c", "newlib_stubs.c", "runtime_tflm.cc"),
+    "tflm": (
+        *ARM_DRIVER_SOURCES,
+        "ethosu_system_arm.h",
+        "debug_text.c",
+        "debug_text.h",
+        "newlib_stubs.c",
+        "runtime_tflm.cc",
+    ),
 }
-_HEADERS = (
-    "cpu.h",
-    "crc32.h",
-    "ethosu_driver.h",
-    "ethosu_message.h",
-    "ethosu_platform.h",
-    "ethosu_registers.h",
-    "ethosu_system.h",
-    "fault.h",
-    "firmware.h",
-    "frame.h",
-    "message.h",
-    "notice.h",
-    "npu_counters.h",
-    "protocol.h",
-    "runtime.h",
-    "server.h",
-    "uart.h",
-)
-_TFLM_HEADERS = ("debug_text.h", "ethosu_system_arm.h")
+"""What of the sources is one runtime's alone."""
 _TEMPLATES = (
     "model/network.h",
     "model/network_tensors.h",
@@ -77,10 +53,6 @@ _TEMPLATES = (
 
 def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
     """Render a whole firmware project.
-
-    Args:
-        network: what it shall run.
-        runtime: ``npu`` or ``tflm``.
 
     Returns:
         Path in the project folder -> content.
@@ -147,7 +119,9 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
 
     arena_bytes = network.arena_bytes(runtime)
     used_bytes = network.planned_bytes if runtime == "tflm" else network.scratch_bytes
-    own_driver = DRIVER_SOURCES if runtime == "npu" else ()  # with TFLM CMake asks which driver it shall be
+    # With TFLM CMake asks which driver it shall be.
+    drivers = () if runtime == "npu" else (*DRIVER_SOURCES, *ARM_DRIVER_SOURCES)
+    sources = [name for name in _source_files(runtime) if not name.endswith(".h") and name not in drivers]
     dtypes = sorted({t.record.dtype for t in (*network.inputs, *network.outputs)}, key=DTYPE_NUMBERS.__getitem__)
     hardware = network.hardware
     npu_memories = sorted({hardware.arena, hardware.model}, key=lambda region: region.base)
@@ -174,16 +148,17 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
         "baud": BAUD,
         "stack_bytes": STACK_BYTES[runtime],
-        "sources": sorted(("board.c", "uart.c", *_COMMON_SOURCES, *_RUNTIME_SOURCES[runtime], *own_driver)),
+        "sources": sorted(("board.c", "uart.c", *sources)),
         "driver_sources": DRIVER_SOURCES,
         "arm_driver_sources": ARM_DRIVER_SOURCES,
     }
 
 
-def _source_files(runtime: str) -> tuple[str, ...]:
-    """Names of the C sources and headers of a project that are the same for every network."""
-    names = (*_COMMON_SOURCES, *DRIVER_SOURCES, *_RUNTIME_SOURCES[runtime], *_HEADERS)
-    return (*names, *ARM_DRIVER_SOURCES, *_TFLM_HEADERS) if runtime == "tflm" else names
+def _source_files(runtime: str) -> list[str]:
+    """Names of the C sources and headers of a project that are the same for every board and network."""
+    left_out = {name for other, names in _APART.items() if other != runtime for name in names}
+    found = (path.name for path in files("deploy.firmware").iterdir() if not path.name.startswith("uart_"))
+    return sorted(name for name in found if name.endswith((".c", ".cc", ".h")) and name not in left_out)
 
 
 def _build_id(project: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ a stub of the ethos-u kernel fails when tensors are allocated, a mismatch of TF_
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -22,12 +23,7 @@ EXPECTED = (
 )
 _INTERPRETER = Path("tensorflow/lite/micro/micro_interpreter.h")
 _PROBES = {"flatbuffers": "include/flatbuffers/flatbuffers.h", "gemmlowp": "fixedpoint/fixedpoint.h"}
-_THIRD_PARTY = (
-    "tensorflow/lite/micro/tools/make/downloads",
-    "third_party",
-    "third_party_static",
-    "",
-)
+_THIRD_PARTY = ("tensorflow/lite/micro/tools/make/downloads", "third_party", "third_party_static", "")
 _MAX_FOLDERS = 20_000
 _TIMEOUT_S = 120
 _COMPATIBLE_CPUS = frozenset(["v8.1-M.mainline", "v8-M.mainline", "v8-M.baseline", "v7E-M", "v7", "v6S-M", "v6-M"])
@@ -40,7 +36,6 @@ class TflmLibrary:
     """A TFLM build that can be linked.
 
     Attributes:
-        library: the archive.
         includes: header folders, in the order of search.
         definitions: what the application has to be compiled with to match the library.
         notes: what else was found in it, one sentence each.
@@ -59,11 +54,7 @@ class _Member:
 
 
 def examine(directory: Path, library: Path | None = None) -> TflmLibrary:
-    """Find and check a TFLM build.
-
-    Args:
-        directory: root of the TFLM tree, or a folder that holds archive and headers.
-        library: the archive, where there is more than one.
+    """Find and check a TFLM build in its tree's root, or in a folder with archive and headers.
 
     Raises:
         BadInputError: something is missing, or the library does not fit this target; says what is expected.
@@ -91,12 +82,8 @@ def _find_archive(directory: Path, library: Path | None) -> Path:
         if not library.is_file():
             raise BadInputError(f"--tflm-library {library}: no such file", hints=[EXPECTED])
         return library.resolve()
-    found: list[Path] = []
-    for count, (folder, _, names) in enumerate(os.walk(directory)):
-        if ARCHIVE in names:
-            found.append((Path(folder) / ARCHIVE).resolve())
-        if count > _MAX_FOLDERS:
-            break
+    walked = itertools.islice(os.walk(directory), _MAX_FOLDERS)
+    found = [(Path(folder) / ARCHIVE).resolve() for folder, _, names in walked if ARCHIVE in names]
     if not found:
         raise BadInputError(f"--tflm {directory}: no {ARCHIVE} below it", hints=[EXPECTED])
     if len(found) > 1:
@@ -108,11 +95,7 @@ def _find_archive(directory: Path, library: Path | None) -> Path:
 
 
 def _find_headers(directory: Path, archive: Path) -> tuple[Path, ...]:
-    roots = [
-        directory.resolve(),
-        *(path / "include" for path in [directory.resolve()]),
-        *list(archive.parents)[:6],
-    ]
+    roots = [directory.resolve(), directory.resolve() / "include", *list(archive.parents)[:6]]
     root = next((path for path in roots if (path / _INTERPRETER).is_file()), None)
     if root is None:
         raise BadInputError(f"--tflm {directory}: {_INTERPRETER} is not in it", hints=[EXPECTED])

@@ -44,14 +44,22 @@ class BoardMemory:
     open_size: int
     open_pieces: int
 
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """Where it answers, Non-secure first; several blocks, each memory of its own, count as one flat one."""
+        return (self.nonsecure, self.secure) if self.blocks == 1 else (self.nonsecure,)
+
+    @property
+    def open_piece(self) -> int:
+        """Bytes of each of QEMU's pieces, which are mappings of their own."""
+        return self.open_size // self.open_pieces
+
 
 @dataclass(frozen=True)
 class NpuPort:
     """Where the CPU finds the NPU.
 
     Attributes:
-        nonsecure: address of its registers.
-        secure: the alias.
         interrupt: number of its external interrupt.
     """
 
@@ -81,8 +89,6 @@ class BoardUart:
 
     Attributes:
         kind: name of its driver, as in ``firmware/uart_KIND.c``.
-        nonsecure: address of its registers.
-        secure: the alias.
         receive_interrupt: number of the external interrupt for a byte that has come.
         clock_hz: Hz, which the baud rate is divided from.
     """
@@ -96,13 +102,7 @@ class BoardUart:
 
 @dataclass(frozen=True)
 class Region:
-    """A memory by the address that firmware uses.
-
-    Attributes:
-        memory: its name.
-        base: address.
-        size: bytes.
-    """
+    """A memory by the address that firmware uses."""
 
     memory: str
     base: int
@@ -114,9 +114,7 @@ class AllowedRange:
     """Addresses that the processor may touch, but not execute.
 
     Attributes:
-        first: address.
         last: address, inclusive.
-        kind: what is there.
         holds: the same in words.
     """
 
@@ -132,9 +130,6 @@ class Hardware:
 
     Attributes:
         platform: the board in a few words, ``MPS3, AN547``.
-        cpu: the processor.
-        memories: all of them.
-        npu: where the NPU is.
         uart: that firmware speaks on.
         code: memory for vectors, code and constants.
         data: for variables and stack.
@@ -244,10 +239,7 @@ def hardware(board_id: str) -> Hardware:
         memories=tuple(memories.values()),
         npu=NpuPort(**table["npu"]),
         uart=BoardUart(**table["uart"]),
-        code=region("code"),
-        data=region("data"),
-        arena=region("arena"),
-        model=region("model"),
+        **{role: region(role) for role in ("code", "data", "arena", "model")},
         ranges=tuple(AllowedRange(**entry) for entry in table["firmware"]["ranges"]),
     )
 

@@ -1,4 +1,4 @@
-"""How the NPUs are built that the NPU model executes, read from ``npus.toml``."""
+"""How the NPUs are built that the NPU model executes, and the memories behind their ports; from ``npus.toml``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.hardware.memories import MemorySystem, MemoryTiming
 from deploy.hardware.npus import Npu, npu_tables
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTiming:
+    """One memory as the NPU sees it; two of equal timing and name are taken for one and the same.
+
+    Attributes:
+        name: ``SRAM``, ``DRAM`` or ``flash``.
+        bytes_per_cycle: bandwidth, in NPU cycles: the port's width times the memory's clock scale.
+        burst: bytes of the longest burst.
+    """
+
+    name: str
+    bytes_per_cycle: float
+    burst: int
+    read_latency: int
+    write_latency: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySystem:
+    """Which memory holds what.
+
+    Attributes:
+        constants: weights, scales and tables (region 0).
+        arena: inputs and outputs of the network, and feature maps where no SRAM is dedicated to them (region 1).
+        fast: feature maps (region 2); the same as ``arena`` without a dedicated SRAM.
+        fast_bytes: size of the dedicated SRAM, 0 without one.
+    """
+
+    constants: MemoryTiming
+    arena: MemoryTiming
+    fast: MemoryTiming
+    fast_bytes: int = 0
+
 
 Three = tuple[int, int, int]
 
@@ -79,7 +113,6 @@ class Design:
     """How an NPU is built, as far as the NPU model and the roofline have to know it.
 
     Attributes:
-        instruction_set: the family whose command streams it executes.
         id_word: ID register.
         address_bits: of its ports.
         port_bytes: width of an AXI port.
@@ -88,9 +121,6 @@ class Design:
         table_bytes: lookup tables, at the end of each core's SHRAM.
         ofm_ublock: unit of work: height, width, depth.
         ifm_ublock: what is read for it: height, width, depth.
-        output: rates of the output unit.
-        mac_units: waits of the MAC units.
-        roofline: what is fitted.
         memories: of the default system configuration in the default memory mode.
     """
 
@@ -125,14 +155,11 @@ def _designs() -> dict[str, Design]:
 
 
 def _read(table: dict[str, Any]) -> Design:
+    numbers = ("address_bits", "port_bytes", "cores", "shram_kb", "table_bytes")
     return Design(
         instruction_set=table["instruction_set"],
         id_word=table["id"],
-        address_bits=table["address_bits"],
-        port_bytes=table["port_bytes"],
-        cores=table["cores"],
-        shram_kb=table["shram_kb"],
-        table_bytes=table["table_bytes"],
+        **{name: table[name] for name in numbers},
         ofm_ublock=_three(table["ofm_ublock"]),
         ifm_ublock=_three(table["ifm_ublock"]),
         output=OutputRates(**table["output"]),

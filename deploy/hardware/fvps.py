@@ -23,7 +23,6 @@ class Release:
     """How parameters are named from a release on.
 
     Attributes:
-        since: the first release, ``(11, 14)``.
         macs: parameter -> value that chooses the NPU's multiply-accumulate units; ``{macs}`` stands for them.
         functional: parameter -> value for results without cycle accuracy; empty where there is no such mode.
     """
@@ -41,7 +40,6 @@ class Runner:
         subsystem: ``sse-300``: part of its folder's name.
         memory_modes: first letters of the names of Vela's memory modes that it is built for.
         arena: Vela's figure that its tensor arena has to hold.
-        arena_bytes: size of the arena.
         sram_bytes: SRAM for the NPU beside the arena; None where the arena itself is in SRAM.
     """
 
@@ -57,12 +55,10 @@ class Fvp:
     """Arm's FVP of a board with an NPU of one family.
 
     Attributes:
-        board: what it models.
         npu_family: ``U55``, ``U65`` or ``U85``.
         executables: file names, the FVP before the Arm Virtual Hardware build.
         roots: folders that installers use; ``~`` stands for the home folder.
         runner: Arm's prebuilt firmware for it.
-        terminals: numbers of the UARTs that have one.
         instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP.
         parameters: sent with every run.
         releases: newest first.
@@ -207,9 +203,5 @@ def _runner(table: dict[str, Any]) -> Runner:
 
 def _release(entry: dict[str, Any], config_letter: str) -> Release:
     macs = {name: value.replace("{config_letter}", config_letter) for name, value in entry["macs"].items()}
-    return Release(_version(entry["since"]), macs, entry.get("functional", {}))
-
-
-def _version(text: str) -> Version:
-    major, minor = text.split(".")
-    return int(major), int(minor)
+    major, minor = map(int, entry["since"].split("."))
+    return Release((major, minor), macs, entry.get("functional", {}))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import Document
-from deploy.judging.differences import LsbBin, WorstInput, lsb_differences, lsb_histogram, worst_inputs
+from deploy.judging.differences import LsbBin, WorstInput, distances, lsb_differences, lsb_histogram, worst_inputs
 from deploy.tflite import Model, Tensor
 
 
@@ -25,7 +25,10 @@ class OutputComparison(Document):
         elements: elements compared, over all inputs.
         mismatches: elements that differ at all.
         max_lsb: largest difference in units of the output's last place; for a float output in units of the
-            scale of the tensor that feeds its DEQUANTIZE. None when the target's output is not a number.
+            scale of the tensor that feeds its DEQUANTIZE; where ``exact``, of the numbers themselves. None when
+            the target's output is not a number.
+        exact: whether nothing but equality counts as agreement: class indices, counts, booleans, and floats that
+            no quantized tensor feeds have no last place that a rounding could change.
         mismatched_inputs: indices of the inputs with a difference (at most 100 are kept).
         top1_agreement: share of inputs with the same arg max; None for outputs without classes.
         mae: mean absolute error of the dequantized values.
@@ -40,6 +43,7 @@ class OutputComparison(Document):
     elements: int
     mismatches: int
     max_lsb: float | None
+    exact: bool = False
     mismatched_inputs: tuple[int, ...] = ()
     top1_agreement: float | None = None
     mae: float | None = None
@@ -50,8 +54,17 @@ class OutputComparison(Document):
     worst_inputs: tuple[WorstInput, ...] = ()
 
     def within(self, tolerance: float) -> bool:
-        """Whether every element is within ``tolerance`` LSB of the reference."""
+        """Whether every element is within ``tolerance`` LSB of the reference; equal, where only that counts."""
+        if self.exact:
+            return self.mismatches == 0
         return self.max_lsb is not None and self.max_lsb <= tolerance
+
+    @property
+    def largest(self) -> str:
+        """The largest difference in words."""
+        if self.max_lsb is None:
+            return "something that is no number"
+        return f"{self.max_lsb:g}, where nothing but equality counts" if self.exact else f"{self.max_lsb:g} LSB"
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,8 @@ class OutputScale:
     Attributes:
         scale: of the output itself.
         zero_point: of the output itself.
-        lsb: the size of one unit in the last place, in the output's own stored units.
+        lsb: the size of one unit in the last place, in the output's own stored units; 0 where there is no such
+            unit, and outputs are equal or wrong.
     """
 
     scale: float
@@ -72,19 +86,21 @@ class OutputScale:
 def output_scale(model: Model, tensor: Tensor) -> OutputScale:
     """How to read ``tensor``, an output of the quantized model ``model``.
 
-    For a float output the unit in the last place is the scale of the tensor that feeds its DEQUANTIZE; a float
-    output of anything else has no such unit and must be equal to the last bit (lsb 0).
+    For a float output the unit in the last place is the scale of the tensor that feeds its DEQUANTIZE. A float
+    output of anything else has no such unit and must be equal to the last bit (lsb 0), and so must booleans, and
+    integers that are no quantized numbers: class indices, counts.
     """
-    if np.dtype(tensor.dtype).kind != "f":
+    kind = np.dtype(tensor.dtype).kind
+    if kind != "f":
         quantization = tensor.quantization
-        if quantization is None:
-            return OutputScale(1.0, 0, 1.0)
+        if quantization is None or kind == "b":
+            return OutputScale(1.0, 0, 0.0)
         return OutputScale(quantization.scales[0], quantization.zero_points[0], 1.0)
     for operator in model.operators:
         if tensor.index in operator.outputs and operator.code == "DEQUANTIZE":
-            feeding = model.tensors[operator.inputs[0]].quantization
-            if feeding is not None:
-                return OutputScale(1.0, 0, feeding.scales[0])
+            feeding = model.tensors[operator.inputs[0]]
+            if feeding.quantization is not None and np.dtype(feeding.dtype).kind in "iu":
+                return OutputScale(1.0, 0, feeding.quantization.scales[0])
     return OutputScale(1.0, 0, 0.0)
 
 
@@ -120,6 +136,7 @@ def compare_output(
         elements=int(target.size),
         mismatches=int(different.sum()),
         max_lsb=_max_lsb(target, reference, scale),
+        exact=scale.lsb == 0.0,
         mismatched_inputs=tuple(int(index) for index in inputs[:100]),
         top1_agreement=_top1(target, reference),
         lsb_histogram=() if differences is None else lsb_histogram(differences),
@@ -153,10 +170,12 @@ def _max_lsb(target: NDArray[Any], reference: NDArray[Any], scale: OutputScale) 
     if target.size == 0 or np.array_equal(target, reference):
         return 0.0
     if target.dtype.kind != "f":
-        return float(np.abs(target.astype(np.int64) - reference.astype(np.int64)).max())
+        return float(distances(target, reference).max())
     largest = np.abs(target.astype(np.float64) - reference.astype(np.float64)).max()
-    if not np.isfinite(largest) or scale.lsb == 0.0:
+    if not np.isfinite(largest):
         return None
+    if scale.lsb == 0.0:
+        return float(largest)
     # The division of two float32 numbers that are whole multiples of the scale is off by some 1e-7.
     return round(float(largest / scale.lsb), 3)
 

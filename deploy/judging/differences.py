@@ -43,15 +43,35 @@ class WorstInput(Document):
     max_lsb: float
 
 
+def distances(target: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.uint64]:
+    """How far integers or booleans of the same type are apart, exactly: no type of up to 64 bits overflows.
+
+    Args:
+        target: of any shape.
+        reference: of the same shape and dtype.
+
+    Returns:
+        uint64 of that shape.
+    """
+    # Modulo 2**64 the difference of the larger and the smaller one is right, whatever their signs.
+    ours, theirs = target.astype(np.uint64), reference.astype(np.uint64)
+    return np.where(target >= reference, ours - theirs, theirs - ours)
+
+
 def lsb_differences(
     target: NDArray[Any], reference: NDArray[Any], lsb: float
 ) -> NDArray[np.float64] | NDArray[np.int64] | None:
-    """Target minus reference in LSB, of the arrays' shape: int64 for integers, rounded to 1/1000 for floats.
+    """Target minus reference in LSB, of the arrays' shape.
 
-    None where there is no such unit: a difference is no number, or floats differ without a unit (``lsb`` 0).
+    int64 for integers of up to 32 bits; float64 for longer ones, whose differences may need 65 bits, and for
+    floats, rounded to 1/1000. None where there is no such unit: a difference is no number, or floats differ
+    without a unit (``lsb`` 0).
     """
     if target.dtype.kind != "f":
-        return target.astype(np.int64) - reference.astype(np.int64)
+        if target.dtype.itemsize < 8:
+            return target.astype(np.int64) - reference.astype(np.int64)
+        away = distances(target, reference).astype(np.float64)
+        return np.where(target >= reference, away, -away)
     difference = target.astype(np.float64) - reference.astype(np.float64)
     if not np.isfinite(difference).all() or (lsb == 0.0 and difference.any()):
         return None

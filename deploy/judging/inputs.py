@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
+from deploy.judging.input_patterns import uniform
+from deploy.judging.input_ranges import input_ranges
 from deploy.judging.samples import Sample, SampleDigest
 from deploy.streams import check_readable_file
 from deploy.tflite import Model, Tensor
@@ -52,31 +55,35 @@ class InputSet:
     Attributes:
         samples: per sample, one array per input of the model, of exactly its shape and dtype.
         source: where they come from, for the verdict.
-        sha256: over names, dtypes, shapes and bytes of all samples.
+        fresh: how many of them, the last ones, were made up for this run alone.
+        seed: that repeats those; None where there are none.
     """
 
     samples: tuple[Sample, ...]
     source: str
-    sha256: str
+    fresh: int = 0
+    seed: int | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over names, dtypes, shapes and bytes of all samples."""
+        return SampleDigest().add(self.samples).hexdigest()
 
 
-def inputs_of(given: Given, model: Model, count: int | None, *, made_up: int) -> InputSet:
-    """The inputs of a run, whatever form they come in.
+def given_inputs(given: Given, model: Model, count: int | None) -> InputSet | None:
+    """The inputs that a user gives, whatever form they come in; None where none are given.
 
     Args:
-        given: by the user; None for made-up inputs.
+        given: by the user.
         model: that takes them.
-        count: how many; None for all there are, or as many as are made up.
-        made_up: how many inputs are made up where no number is asked for.
+        count: how many; None for all there are.
 
     Raises:
         BadInputError: as :func:`load_inputs`.
     """
     if given is None:
-        return random_inputs(model, count or made_up)
-    if isinstance(given, Path):
-        return load_inputs(given, model, count)
-    return array_inputs(given, model, count)
+        return None
+    return load_inputs(given, model, count) if isinstance(given, Path) else array_inputs(given, model, count)
 
 
 def load_inputs(path: Path, model: Model, count: int | None = None) -> InputSet:
@@ -126,17 +133,21 @@ def array_inputs(
     if count is not None and count > total:
         raise BadInputError(f"--count {count}: {source} holds {total} samples", hints=[f"--count {total}"])
     samples = tuple({name: split[name][i] for name in tensors} for i in range(count or total))
-    return InputSet(samples, source, SampleDigest().add(samples).hexdigest())
+    return InputSet(samples, source)
 
 
 def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
-    """Make up samples: uniform over what each input can represent, the same for the same model and seed."""
+    """Make up samples: uniform over what each input can represent, the same for the same model and seed.
+
+    Args:
+        model: the source model.
+        count: how many.
+        seed: of the random numbers.
+    """
     generator = np.random.default_rng(seed)
-    tensors = named_inputs(model)
-    samples = tuple(
-        {name: _random(generator, tensor, model) for name, tensor in tensors.items()} for _ in range(count)
-    )
-    return InputSet(samples, f"random, uniform, seed {seed}", SampleDigest().add(samples).hexdigest())
+    ranges = input_ranges(model)
+    samples = tuple({name: uniform(generator, each) for name, each in ranges.items()} for _ in range(count))
+    return InputSet(samples, f"random, uniform, seed {seed}")
 
 
 def named_inputs(model: Model) -> dict[str, Tensor]:
@@ -195,26 +206,3 @@ def _split(source: str, name: str, array: NDArray[Any], tensor: Tensor) -> list[
         f"{source}: array {name} has shape {list(array.shape)}, {expected}",
         hints=[f"[samples, {', '.join(map(str, shape[1:]))}]" if shape else "[samples]"],
     )
-
-
-def _random(generator: np.random.Generator, tensor: Tensor, model: Model) -> NDArray[Any]:
-    dtype = np.dtype(tensor.dtype)
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return generator.integers(limits.min, limits.max, tensor.shape, dtype=dtype, endpoint=True)
-    if dtype.kind == "b":
-        return generator.integers(0, 2, tensor.shape).astype(dtype)
-    low, high = _float_range(tensor, model)
-    return generator.uniform(low, high, tensor.shape).astype(dtype)
-
-
-def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
-    """What the QUANTIZE behind a float input can represent; [-1, 1] where there is none."""
-    for operator in model.operators:
-        if operator.code == "QUANTIZE" and tensor.index in operator.inputs:
-            output = model.tensors[operator.outputs[0]]
-            if output.quantization is not None and np.dtype(output.dtype).kind in "iu":
-                limits = np.iinfo(np.dtype(output.dtype))
-                scale, zero_point = output.quantization.scales[0], output.quantization.zero_points[0]
-                return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
-    return -1.0, 1.0

@@ -5,7 +5,7 @@ inputs and labels -> what the oracles expect -> answers -> opinion -> prediction
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,21 @@ from typing import Any
 from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import DeployError, TargetError
 from deploy.judging.build_models import Models
+from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.float_outputs import float_outputs
-from deploy.judging.inputs import Given, InputSet, inputs_of
+from deploy.judging.inputs import Given, InputSet, given_inputs
 from deploy.judging.labels import Labels, load_labels
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
+from deploy.judging.ruling import ruled
 from deploy.judging.samples import Sample
+from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
+from deploy.tflite.unwritten import unwritten_outputs
 
 _MAX_PREDICTIONS = 10_000
 
@@ -32,12 +37,15 @@ class JudgeOptions:
     """What a user may choose about a judgement; None stands for the documented default.
 
     Attributes:
-        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for made-up ones.
+        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for the usual ones.
         labels: ``.json`` with class names and true labels.
-        count: how many inputs; None for all that are given, or a few made-up ones.
+        count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
             TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
-        tolerance: largest difference that passes, in LSB.
+        tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
+        accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
+            differs from the NPU model.
+        require_evidence: whether a verdict whose evidence is weak fails.
     """
 
     inputs: Given = None
@@ -45,6 +53,8 @@ class JudgeOptions:
     count: int | None = None
     oracle: OracleChoice = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
+    accept_model_difference: bool = False
+    require_evidence: bool = False
 
 
 class Judgement:
@@ -53,29 +63,35 @@ class Judgement:
     Args:
         build: that is judged.
         options: what the user chose.
-        made_up: how many inputs are made up where none are given and no number is asked for.
 
     Attributes:
         answers: outputs by name, per input so far; whoever runs the build adds to them.
         reference: what the verdict rests on, as far as it is known.
     """
 
-    def __init__(self, build: BuildFolder, options: JudgeOptions, *, made_up: int) -> None:
-        self._build, self._options, self._made_up = build, options, made_up
+    def __init__(self, build: BuildFolder, options: JudgeOptions) -> None:
+        self._build, self._options = build, options
         self._panel = PANELS[options.oracle]
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
 
-    def begin(self, models: Models) -> tuple[Sample, ...]:
+    def begin(self, models: Models, usual: Callable[[int | None], InputSet]) -> tuple[Sample, ...]:
         """Read inputs and labels; returns the samples to run.
+
+        Args:
+            models: of the build.
+            usual: gives the inputs where the user gives none: as many as are asked for, or as are usual.
 
         Raises:
             BadInputError: they do not fit the model.
         """
         options = self._options
-        self._inputs = inputs_of(options.inputs, models.compiled, options.count, made_up=self._made_up)
+        self._unwritten = unwritten_outputs(models.compiled)
+        given = given_inputs(options.inputs, models.compiled, options.count)
+        self._inputs = usual(options.count) if given is None else given
         self._labels = load_labels(options.labels, models.source) if options.labels else {}
         return self._inputs.samples
 
@@ -104,6 +120,15 @@ class Judgement:
         floats = float_outputs(self._build.float_model, models.source, samples)
         return all_predictions(models.source, self.answers, judge.expected, self._labels, floats)
 
+    def evidence(self, models: Models, varied: tuple[int, int] | None) -> Evidence:
+        """What the answers are worth as evidence.
+
+        Args:
+            models: of the build.
+            varied: how many operators on the NPU varied, and how many there are; None where that is not known.
+        """
+        return evidence_of(models.source, self._inputs or InputSet((), ""), self.answers, varied)
+
     def verdict(
         self,
         opinion: Opinion,
@@ -111,6 +136,9 @@ class Judgement:
         *,
         predictions: Sequence[Prediction],
         figures: tuple[Figure, ...],
+        evidence: Evidence,
+        check: OperatorCheck,
+        comparison: TargetComparison | None = None,
         operators: tuple[OperatorResult, ...] = (),
         explanations: tuple[str, ...] = (),
     ) -> Verdict:
@@ -121,18 +149,34 @@ class Judgement:
             origin: where the answers come from.
             predictions: of :meth:`predictions`; the document holds the first 10,000.
             figures: every number, each labelled.
-            operators: compared one by one, where they were.
+            evidence: of :meth:`evidence`.
+            check: of the operators.
+            comparison: of the target with the NPU model; None where that is what answered.
+            operators: results of the check that are to be shown, those that fail it among them.
             explanations: why outputs differ.
         """
+        ruling = ruled(
+            opinion,
+            comparison,
+            check,
+            operators,
+            accept_model_difference=self._options.accept_model_difference,
+            unwritten=self._unwritten,
+            weak=evidence.weak if self._options.require_evidence else (),
+        )
         return Verdict(
-            verdict="pass" if opinion.passed else "fail",
-            exit_status=0 if opinion.passed else 1,
-            reason=opinion.reason,
+            verdict="pass" if ruling.passed else "fail",
+            exit_status=0 if ruling.passed else 1,
+            reason=ruling.reason,
+            evidence=evidence,
             reference=opinion.deciding.reference,
             outputs=opinion.deciding.outputs,
             other_references=opinion.others,
+            target_comparison=comparison,
+            accepted=ruling.accepted,
+            operator_check=check,
             operators=operators,
-            explanations=explanations,
+            explanations=(*self._unwritten, *explanations),
             predictions=tuple(predictions[:_MAX_PREDICTIONS]),
             figures=figures,
             **self._known(origin),

@@ -1,4 +1,7 @@
-"""A verdict as JUnit XML, which CI systems show as test results: one test for the answer, one for each output."""
+"""A verdict as JUnit XML, which CI systems show as test results.
+
+One test for the answer, one for each output, one each for the NPU model and the operators, one for the verdict.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ def junit_xml(verdict: Verdict, command: str) -> str:
     """The document.
 
     The test ``complete answer`` is an error where there was none (exit status 2, 3 or 4); the test of an
-    output is a failure where it is beyond the tolerance. Figures and versions are properties.
+    output is a failure where it is beyond the tolerance, that of the NPU model where a target differs from it,
+    that of the operators where one fails. Figures and versions are properties.
 
     Args:
         verdict: of a run or a verification.
@@ -36,13 +40,14 @@ def junit_xml(verdict: Verdict, command: str) -> str:
             ElementTree.SubElement(case, "system-out").text = _text(said)
         else:
             _problem(case, "failure", said, "\n".join((verdict.reason, *verdict.explanations)))
+    _compared(suite, classname, verdict)
     whole = ElementTree.SubElement(suite, "testcase", classname=classname, name="verdict")
     if verdict.verdict == "fail":
         _problem(whole, "failure", verdict.reason, "\n".join(verdict.explanations))
     elif verdict.verdict == "error":
         ElementTree.SubElement(whole, "skipped", message="there was no complete answer to judge")
     else:
-        ElementTree.SubElement(whole, "system-out").text = _text(verdict.reason)
+        ElementTree.SubElement(whole, "system-out").text = _text(f"{verdict.headline} - {verdict.reason}")
     counts = {
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("testcase/failure")),
@@ -58,6 +63,29 @@ def junit_xml(verdict: Verdict, command: str) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
+def _compared(suite: ElementTree.Element, classname: str, verdict: Verdict) -> None:
+    """A test for the comparison with the NPU model, and one for the operators; skipped where there was none."""
+    comparison, check = verdict.target_comparison, verdict.operator_check
+    if comparison is not None:
+        case = ElementTree.SubElement(suite, "testcase", classname=classname, name="NPU model")
+        said = "\n".join(comparison.sentences)
+        if comparison.left_out:
+            ElementTree.SubElement(case, "skipped", message=_text(said))
+        elif comparison.differing and not verdict.accepted:
+            _problem(case, "failure", said, verdict.reason)
+        else:
+            ElementTree.SubElement(case, "system-out").text = _text("\n".join((said, *verdict.accepted)))
+    if check.sentences:
+        case = ElementTree.SubElement(suite, "testcase", classname=classname, name="operators")
+        said = "\n".join(check.sentences)
+        if check.unexplained:
+            _problem(case, "failure", check.sentences[0], "\n".join((verdict.reason, *verdict.explanations)))
+        elif check.source == "none":
+            ElementTree.SubElement(case, "skipped", message=_text(said))
+        else:
+            ElementTree.SubElement(case, "system-out").text = _text(said)
+
+
 def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
     pairs = {
         "verdict": verdict.verdict,
@@ -68,6 +96,14 @@ def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
         "tolerance": f"{verdict.tolerance:g} LSB",
         "model_sha256": verdict.model_sha256,
     }
+    if verdict.evidence:
+        evidence = verdict.evidence
+        pairs["input_source"] = evidence.input_source
+        pairs["evidence"] = "; ".join(evidence.weak) or "strong"
+        for seen in evidence.outputs:
+            pairs[f"evidence.{seen.name}"] = f"{seen.distinct} distinct answers to {seen.inputs} inputs"
+        if evidence.operators is not None:
+            pairs["evidence.operators"] = f"{evidence.operators_varied} of {evidence.operators} varied"
     if verdict.platform:
         pairs["platform"] = f"{verdict.platform.kind}: {verdict.platform.version}"
     if verdict.firmware:
@@ -82,8 +118,9 @@ def _properties(suite: ElementTree.Element, verdict: Verdict) -> None:
 
 
 def _described(output: OutputComparison, reference: str) -> str:
-    worst = "something that is no number" if output.max_lsb is None else f"{output.max_lsb:g} LSB"
-    return f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {worst}"
+    return (
+        f"{output.mismatches} of {output.elements} elements differ from {reference}, at most by {output.largest}"
+    )
 
 
 def _problem(case: ElementTree.Element, kind: str, message: str, text: str) -> None:

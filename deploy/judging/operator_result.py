@@ -21,6 +21,23 @@ class FirstDifference(Document):
     reference: float
 
 
+class Miscompilation(Document):
+    """What Vela is known to have done to an operator.
+
+    Attributes:
+        name: of the kind, short.
+        what: one sentence, with the operator's type.
+        way_around: a form of the network that Vela compiles right.
+    """
+
+    name: str
+    what: str
+    way_around: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; way around: {self.way_around}"
+
+
 class OperatorResult(Document):
     """One operator of the source model, compared on the NPU's own inputs.
 
@@ -32,11 +49,15 @@ class OperatorResult(Document):
         absorbs: earlier operators without a result of their own, as ``index type``.
         elements: elements compared, over all inputs.
         mismatches: elements that differ.
-        max_lsb: largest difference.
+        max_lsb: largest difference, in steps of the tensor's own integers; in its own unit where it is a float
+            tensor that is not quantized.
         first: the first difference; None when there is none.
         operations: the NPU operations that compute it and their parameters (of a failing operator, at most 4).
-        agrees_with: other kernels that compute what the NPU computes, where the reference does not.
-        cause: why a difference is no fault of the NPU; None when there is no difference, or none is known.
+        agrees_with: other kernels that compute what the NPU computes, where the reference does not; not asked
+            where the NPU's own arithmetic is known and computes it.
+        cause: why a difference is no fault of the NPU or its command stream; None when there is no difference, or
+            none is known.
+        miscompiled: what Vela is known to have done to it: such an operator fails, even where its output agrees.
     """
 
     index: int
@@ -51,8 +72,9 @@ class OperatorResult(Document):
     operations: tuple[str, ...] = ()
     agrees_with: tuple[str, ...] = ()
     cause: str | None = None
+    miscompiled: Miscompilation | None = None
 
     @property
     def explained(self) -> bool:
-        """Whether there is no difference, or a known cause for it."""
-        return self.mismatches == 0 or self.cause is not None
+        """Whether there is no difference, or a known cause for it, and Vela compiled the operator right."""
+        return self.miscompiled is None and (self.mismatches == 0 or self.cause is not None)

@@ -99,14 +99,19 @@ class Judge:
         """What the first oracle says, per sample so far."""
         return self._expected[0]
 
-    def expect(self, samples: Sequence[Sample]) -> None:
+    def expect(self, samples: Sequence[Sample], reference: Sequence[Sample] = ()) -> None:
         """Ask about further samples; the answers to them may come later.
+
+        Args:
+            samples: to ask about.
+            reference: what LiteRT's reference kernels say about them, where that is known already.
 
         Raises:
             BadInputError: a sample does not fit the model, or the model cannot be run after all.
         """
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
-            outputs += [oracle.run(sample) for sample in samples]
+            known = oracle.name == ReferenceKernels.name and len(reference) == len(samples)
+            outputs.extend(reference if known else (oracle.run(sample) for sample in samples))
         self._samples += samples
 
     def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:

@@ -40,6 +40,8 @@ class ReferenceKernels:
 
     Args:
         model: a model without custom operators (the source of a build folder, not Vela's output).
+        prepared: whether LiteRT has prepared it before, perhaps as part of a larger one: then it is not tried in
+            a process of its own first.
 
     Attributes:
         name: ``LiteRT BUILTIN_REF``, for reports, or what took its place.
@@ -53,8 +55,10 @@ class ReferenceKernels:
     name = "LiteRT BUILTIN_REF"
     resolver = "BUILTIN_REF"
     """Member of LiteRT's ``OpResolverType``."""
+    keeps_tensors = False
+    """Whether inner tensors stay to be read after an inference."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, prepared: bool = False) -> None:
         custom = sorted({operator.code for operator in model.operators if operator.is_custom})
         if custom:
             raise BadInputError(
@@ -65,12 +69,15 @@ class ReferenceKernels:
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         try:
-            self._interpreter = _interpreter(model.content, self.resolver)
+            self._interpreter = self._made(model.content, self.resolver, prepared=prepared)
         except _NoKernelError as error:
             if self.resolver == _OPTIMISED:
                 raise
-            self._interpreter = _interpreter(model.content, _OPTIMISED)
+            self._interpreter = self._made(model.content, _OPTIMISED, prepared=prepared)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
+
+    def _made(self, content: bytes, resolver: str, *, prepared: bool) -> Any:
+        return _interpreter(content, resolver, keep=self.keeps_tensors, prepared=prepared)
 
     @property
     def title(self) -> str:
@@ -96,30 +103,38 @@ class ReferenceKernels:
             for name, tensor in self._inputs.items():
                 self._interpreter.set_tensor(tensor.index, inputs[name])
             self._interpreter.invoke()
-            found = {
+            outputs = {
                 name: np.array(self._interpreter.get_tensor(tensor.index))
                 for name, tensor in self._outputs.items()
             }
         except (RuntimeError, ValueError) as error:
             raise BadInputError(f"the reference kernels cannot run the model: {_first_line(error)}") from error
-        _check_outputs(self._outputs, found)
-        return found
+        for name, tensor in self._outputs.items():
+            if outputs[name].shape != tensor.shape:
+                raise BadInputError(
+                    f"output {name}: the reference kernels make it {list(outputs[name].shape)}, "
+                    f"the model file says {list(tensor.shape)}",
+                    hints=["convert the model again, with a fixed input shape (batch 1)"],
+                )
+        return outputs
 
 
-def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, NDArray[Any]]) -> None:
-    """Check that what was computed is what the file says of its outputs: LiteRT goes by the weights.
+class InnerTensors(ReferenceKernels):
+    """The reference kernels, with every tensor of the model to be read after an inference."""
 
-    Raises:
-        BadInputError: the file contradicts itself.
-    """
-    for name, tensor in expected.items():
-        array = outputs[name]
-        if (array.dtype.name, array.shape) != (tensor.dtype, tensor.shape):
-            raise BadInputError(
-                f"output {name}: the reference kernels compute {array.dtype}{list(array.shape)}, "
-                f"the model says that it is {tensor.dtype}{list(tensor.shape)}",
-                hints=["the model contradicts itself: convert it again"],
-            )
+    keeps_tensors = True
+
+    @property
+    def are_reference(self) -> bool:
+        """Whether no other kernels took the reference kernels' place."""
+        return self.name == ReferenceKernels.name
+
+    def tensor(self, index: int) -> NDArray[Any] | None:
+        """A copy of what the last inference left in a tensor; None where LiteRT keeps none."""
+        try:
+            return np.array(self._interpreter.get_tensor(index))
+        except ValueError:
+            return None
 
 
 def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]]) -> None:
@@ -155,29 +170,31 @@ def _version() -> str:
         return "unknown"
 
 
-def _interpreter(content: bytes, resolver: str) -> Any:
+def _interpreter(content: bytes, resolver: str, *, keep: bool, prepared: bool) -> Any:
     try:
         import ai_edge_litert.interpreter  # noqa: F401 - before the fork, so that the child only uses it
     except ImportError as error:
         raise NotInstalledError(
             f"the reference kernels need ai-edge-litert ({error})", hints=["pip install ai-edge-litert==2.3.0"]
         ) from error
-    _refuse_what_aborts(content, resolver)
+    if not prepared:
+        _refuse_what_aborts(content, resolver)
     try:
-        return _allocated(content, resolver)
+        return _allocated(content, resolver, keep=keep)
     except (RuntimeError, ValueError) as error:
         message = f"LiteRT cannot load the model: {_first_line(error)}"
         missing = _NO_KERNEL.search(str(error))
         raise _NoKernelError(message, missing[1]) if missing else BadInputError(message) from error
 
 
-def _allocated(content: bytes, resolver: str) -> Any:
+def _allocated(content: bytes, resolver: str, *, keep: bool = False) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
         model_content=content,
         experimental_op_resolver_type=OpResolverType[resolver],
         num_threads=1,
+        experimental_preserve_all_tensors=keep,
     )
     interpreter.allocate_tensors()
     return interpreter

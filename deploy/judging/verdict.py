@@ -8,8 +8,12 @@ from pydantic import Field
 
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.evidence import Evidence
+from deploy.judging.located import Located
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.origin import FirmwareRecord, Platform
+from deploy.judging.target_comparison import TargetComparison
 
 VERDICT_SCHEMA_VERSION = 1
 
@@ -59,17 +63,24 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
-        tolerance: largest difference that passes, in LSB.
+        tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
         build: the build folder.
         model_sha256: of the compiled model that ran.
         platform: what ran it; None when no simulator could be found.
         firmware: what was booted; None when there was none.
         outputs: the comparison with ``reference``, per output.
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
-        operators: per operator of the source model, compared on the NPU's own inputs; where it was asked for, and
-            where outputs differ (then of the first differing inputs).
+        target_comparison: the target against the NPU model; None where the NPU model itself answered, and where
+            there was no complete answer.
+        accepted: differences that an option let pass, one sentence each.
+        operator_check: what was compared operator by operator, where, and what was left out.
+        operators: the operators that differ, of the first inputs with differing outputs where there are any; all
+            where it was asked for. Each is compared on the NPU's own inputs.
+        located: where the target first computed something else than the NPU model; None where that was not asked
+            for, or the two agree.
         explanations: why outputs differ, one sentence per cause.
         predictions: per input and output with classes.
         figures: every number, each labelled.
@@ -85,6 +96,7 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    evidence: Evidence | None = None
     reference: str
     tolerance: float
     build: str
@@ -93,12 +105,22 @@ class Verdict(Document):
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
+    target_comparison: TargetComparison | None = None
+    accepted: tuple[str, ...] = ()
+    operator_check: OperatorCheck = Field(default_factory=OperatorCheck)
     operators: tuple[OperatorResult, ...] = ()
+    located: Located | None = None
     explanations: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """The verdict as people read it: ``PASS``, or ``PASS, weak: ...`` where what a pass rests on is weak."""
+        weak = "; ".join(self.evidence.weak) if self.evidence and self.verdict == "pass" else ""
+        return f"{self.verdict.upper()}, weak: {weak}" if weak else self.verdict.upper()
 
 
 def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:
@@ -111,7 +133,7 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     outside = [output for output in outputs if not output.within(tolerance)]
     if outside:
         named = ", ".join(
-            f"{output.name} differs by {_lsb(output.max_lsb)} in {output.mismatches} of {output.elements}"
+            f"{output.name} differs by {output.largest} in {output.mismatches} of {output.elements}"
             for output in outside
         )
         return False, f"beyond the tolerance of {tolerance:g} LSB: {named}"
@@ -121,15 +143,15 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
         return True, f"all {elements} output elements equal the reference"
     worst = max(output.max_lsb or 0.0 for output in outputs)
     return True, (
-        f"{mismatches} of {elements} output elements differ, by at most {_lsb(worst)} "
-        f"(tolerance {tolerance:g} LSB)"
+        f"{mismatches} of {elements} output elements differ, by at most {worst:g} LSB "
+        f"(end-to-end tolerance {tolerance:g} LSB)"
     )
 
 
 def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
     """Why a verdict passes on ``second`` though ``first`` differs beyond the tolerance."""
     differing = ", ".join(
-        f"{output.name} by up to {output.max_lsb or 0:g} LSB in {output.mismatches} of {output.elements}"
+        f"{output.name} by up to {output.largest} in {output.mismatches} of {output.elements}"
         for output in first.outputs
         if output.mismatches
     )
@@ -138,7 +160,3 @@ def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:
         f"the target {same} {second.reference}, the microcontroller's own kernels; "
         f"{first.reference} rounds otherwise: {differing}"
     )
-
-
-def _lsb(value: float | None) -> str:
-    return "something that is no number" if value is None else f"{value:g} LSB"

@@ -6,7 +6,7 @@ compute it refuses with an :class:`UnsupportedError`.
 
 from deploy.npu.architecture import Architecture, architecture_of
 from deploy.npu.errors import MemoryAccessError, NpuError, StreamError, UnsupportedError, WeightStreamError
-from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.execution.workspace import WeightCache
 from deploy.npu.program import execute
 from deploy.npu.stream.payload import Payload, parse_payload
 from deploy.npu.timing.statistics import OperationRecord, Statistics

@@ -18,11 +18,6 @@ _INSTRUCTION_SETS = {"U55": U55}
 class Architecture:
     """One NPU configuration.
 
-    Attributes:
-        family: ``U55`` or ``U65``.
-        macs: 8-bit multiply-accumulate units, all cores together.
-        design: how it is built.
-
     Raises:
         UnsupportedError: there is no such NPU, or the model does not cover it (U85).
     """

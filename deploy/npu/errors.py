@@ -68,8 +68,6 @@ class MemoryAccessError(NpuError):
 
     Attributes:
         region: region number; None is the internal SHRAM.
-        address: first byte of the access, as an offset into the region.
-        size: bytes from there on.
     """
 
     def __init__(self, reason: str, *, region: int | None, address: int, size: int) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from deploy.hardware.designs import Design
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import Design, MemorySystem
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
@@ -34,10 +33,7 @@ class Kind(Generic[AnyOperation]):
     What it counts and moves, an operation says itself (:class:`deploy.npu.stream.operations.Operation`).
 
     Attributes:
-        operation: the class of its operations.
-        commands: the commands that start one.
         read: called with the registers, the command and the operation's number; gives the operation.
-        execute: computes it.
         time: estimates it, called with the operation, the NPU and the memories behind it.
     """
 
@@ -53,10 +49,7 @@ class InstructionSet:
     """What a family's command streams are written in.
 
     Attributes:
-        commands: how a stream is split.
         registers: makes the registers, none of them set, of an NPU.
-        kinds: the operations.
-        stop: the command that ends a stream.
         ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
             Every other command sets a register.
     """

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.parallel import one_blas_thread
-from deploy.npu.execution.weight_cache import WeightCache
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.stream.commands import split
 from deploy.npu.stream.operations import Operation
-from deploy.npu.timing.counters import traffic
 from deploy.npu.timing.cycles import OperationTime
-from deploy.npu.timing.statistics import OperationRecord, Statistics
+from deploy.npu.timing.statistics import OperationRecord, Statistics, traffic
 
 Observer = Callable[[Operation, Memory], None]
 """Called after every operation with what it was and the memory as it left it."""
@@ -27,14 +25,7 @@ Observer = Callable[[Operation, Memory], None]
 
 @dataclass(frozen=True)
 class Program:
-    """A decoded command stream.
-
-    Attributes:
-        architecture: the NPU that it was decoded for.
-        operations: in execution order.
-        stopped: whether the stream ended with its stop command.
-        words: how many words were consumed.
-    """
+    """A decoded command stream."""
 
     architecture: Architecture
     operations: tuple[Operation, ...]
@@ -54,10 +45,6 @@ class Program:
 
 def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
     """Decode a command stream up to its stop command or its end.
-
-    Args:
-        stream: uint32 words.
-        architecture: the NPU that executes it.
 
     Raises:
         StreamError: malformed, or a register has a value that makes no sense.
@@ -107,9 +94,6 @@ def execute(
         memories: behind the regions, on which the estimated cycles depend; default: those of the NPU's default
             system configuration and memory mode.
 
-    Returns:
-        What was executed.
-
     Raises:
         NpuError: a subclass says what is wrong, in which command, at which offset. Memory may have been written
             by the operations before it.
@@ -144,13 +128,7 @@ def run(
 def time_of(
     operation: Operation, architecture: Architecture, memories: MemorySystem | None = None
 ) -> OperationTime:
-    """Estimate the cycles of an operation that runs alone.
-
-    Args:
-        operation: from the decoded command stream.
-        architecture: the NPU.
-        memories: behind the regions; default: those of the NPU's default configuration.
-    """
+    """Estimate the cycles of an operation that runs alone, by default with the NPU's default memories."""
     design = architecture.design
     kind = architecture.instruction_set.kind_of(operation)
     return kind.time(operation, design, design.memories if memories is None else memories)

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
-from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.execution.workspace import WeightCache
 from deploy.npu.program import Program, decode, run
-from deploy.npu.timing.counters import event_counts
-from deploy.npu.timing.statistics import Statistics
+from deploy.npu.timing.statistics import Statistics, event_counts
 
 _MASK = 0xFFFFFFFF
 
@@ -42,17 +41,12 @@ BASEP15 = 0x0BC
 PMCR = 0x180
 PMCNTENSET = 0x184
 PMCNTENCLR = 0x188
-PMOVSSET = 0x18C
-PMOVSCLR = 0x190
-PMINTSET = 0x194
-PMINTCLR = 0x198
 PMCCNTR_LO = 0x1A0
 PMCCNTR_HI = 0x1A4
 PMCCNTR_CFG = 0x1A8
 PMEVCNTR0 = 0x300
 PMEVTYPER0 = 0x380
 
-STATUS_RUNNING = 1 << 0
 STATUS_IRQ = 1 << 1
 STATUS_BUS_ERROR = 1 << 2
 STATUS_PARSE_ERROR = 1 << 4
@@ -110,17 +104,7 @@ def _decoded(stream: bytes, architecture: Architecture) -> Program:
 
 
 class RegisterFile:
-    """The 4 KB register window.
-
-    Args:
-        architecture: which NPU it is.
-        memory: what the AXI ports reach.
-        report: called with one line for each run that failed.
-
-    Attributes:
-        architecture: which NPU it is.
-        runs: that have ended, in order.
-    """
+    """The 4 KB register window; ``report`` is called with one line for each run that failed."""
 
     def __init__(
         self,
@@ -171,7 +155,10 @@ class RegisterFile:
         """
         value &= _MASK
         if offset == CMD:
-            self._command(value)
+            if value & CMD_CLEAR_IRQ:
+                self._status &= ~STATUS_IRQ
+            if value & CMD_RUN:
+                self._run()
         elif offset == RESET:
             self._protection = value & 3
             self._reset()
@@ -209,12 +196,6 @@ class RegisterFile:
             CONFIG: self.architecture.config_word,
             **_IDENTIFICATION,
         }
-
-    def _command(self, value: int) -> None:
-        if value & CMD_CLEAR_IRQ:
-            self._status &= ~STATUS_IRQ
-        if value & CMD_RUN:
-            self._run()
 
     def _run(self) -> None:
         self._status &= ~(STATUS_BUS_ERROR | STATUS_PARSE_ERROR | STATUS_END)

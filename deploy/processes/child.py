@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from deploy.errors import NotInstalledError
-from deploy.processes import guard
-from deploy.processes.held_signals import held
+from deploy.processes.guard import GUARD
+from deploy.processes.interrupts import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 
 PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
 class Child:
-    """A running program; use as a context manager, which ends it and all that it started.
+    """A running program; use as a context manager, which ends it and all that it started. Its pid is its group's.
 
     Args:
         command: program and arguments.
@@ -31,10 +34,6 @@ class Child:
         stderr: as ``stdin``, or ``STDOUT``.
         inherited: descriptors that it gets besides these.
         polite: whether it is told to end, to clean up after itself, should this process be killed.
-
-    Attributes:
-        pid: its process number, which is its group's, too.
-        stdin: to write to, where it was a ``PIPE``; ``stdout`` and ``stderr`` to read from.
 
     Raises:
         NotInstalledError: it cannot be started; caused by the system's error.
@@ -57,11 +56,11 @@ class Child:
         self._over = False
         try:
             with held():
-                guard.expect()
+                GUARD.expect()
                 try:
-                    # No preexec_fn: without it Python need not copy the process to start another.
+                    check_program(command[0], folder, environment)
                     self._process = subprocess.Popen(
-                        command,
+                        limits.around(command),
                         bufsize=0,
                         cwd=folder,
                         env=environment,
@@ -72,15 +71,14 @@ class Child:
                         start_new_session=True,
                     )
                 except OSError as error:
-                    guard.forget(None)
+                    GUARD.forget(None)
                     raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
                 self.pid = self._process.pid
-                guard.watch(self.pid, polite=polite)
+                GUARD.watch(self.pid, polite=polite)
         except BaseException:  # of a signal that was held, too
             if self.pid:
                 self.end()
             raise
-        limits.apply_to(self.pid)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -133,7 +131,7 @@ class Child:
             self.kill()
             self._process.wait()
             self._over = True  # from here on its number may be another's
-            guard.forget(self.pid)
+            GUARD.forget(self.pid)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -151,3 +149,33 @@ def _open(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
         raise ValueError("this stream of the child is no pipe")
     return stream
+
+
+def check_program(program: str | Path, folder: Path | None, environment: Mapping[str, str] | None) -> None:
+    """Check what can be known before a program is started; the shell that starts it could only print it.
+
+    Args:
+        program: a path, relative to ``folder``, or a name to look for on PATH.
+        folder: working folder; None for this process's.
+        environment: variables; None for this process's.
+
+    Raises:
+        OSError: there is no such program, it may not be executed, or it is neither a program nor a script.
+    """
+    path = Path(program)
+    if len(path.parts) > 1:
+        path = (folder or Path()) / path
+        path.stat()
+    else:
+        variables = os.environ if environment is None else environment
+        path = Path(shutil.which(program, path=os.pathsep.join(os.get_exec_path(variables))) or _none(program))
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with contextlib.suppress(PermissionError), path.open("rb") as file:  # a program may be executable and secret
+        head = file.read(64)
+        if sys.platform == "linux" and not (head[:2] == b"#!" or (head[:4] == b"\x7fELF" and len(head) == 64)):
+            raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+
+
+def _none(program: str | Path) -> NoReturn:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(program))

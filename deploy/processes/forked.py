@@ -16,11 +16,70 @@ from deploy.processes.limits import DEFAULT_LIMITS
 _PR_SET_PDEATHSIG = 1
 
 
+class ForkedCall:
+    """A call in a forked child, which prints nothing and leaves no core file; what it returns is dropped.
+
+    The thread that makes it has to live as long: with it the child ends (Linux).
+
+    Args:
+        call: is begun at once.
+    """
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        parent = os.getpid()
+        self._status: int | None = None
+        self._child = os.fork()
+        if self._child == 0:
+            with contextlib.suppress(BaseException):
+                faulthandler.disable()
+                DEFAULT_LIMITS.apply()
+                die_with_parent(parent)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 1)
+                os.dup2(nowhere, 2)
+                call()
+            os._exit(0)
+
+    def fatal_signal(self, *, until: float) -> str | None:
+        """Wait for its end.
+
+        Args:
+            until: value of the monotonic clock at which the child is killed.
+
+        Returns:
+            The name of the signal that ended it (``SIGABRT``), or None when the call returned or raised.
+
+        Raises:
+            TimeoutError: it did not end in time.
+        """
+        pause = 0.001
+        while not self._ended():
+            if time.monotonic() > until:
+                self.kill()
+                raise TimeoutError
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        status = self._status or 0
+        return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
+
+    def kill(self) -> None:
+        """End it, if it has not ended yet."""
+        if not self._ended():
+            os.kill(self._child, signal.SIGKILL)
+            _, self._status = os.waitpid(self._child, 0)
+
+    def _ended(self) -> bool:
+        if self._status is None:
+            ended, status = os.waitpid(self._child, os.WNOHANG)
+            self._status = status if ended else None
+        return self._status is not None
+
+
 def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
     """How a call ends the process that makes it.
 
     Args:
-        call: made in a child that prints nothing and leaves no core file; what it returns or raises is dropped.
+        call: made in a child, see :class:`ForkedCall`.
         timeout_s: after this many seconds the child is killed.
 
     Returns:
@@ -29,37 +88,14 @@ def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
     Raises:
         TimeoutError: the call did not end in time.
     """
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            faulthandler.disable()
-            DEFAULT_LIMITS.apply()
-            die_with_parent(parent)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            call()
-        os._exit(0)
     deadline = time.monotonic() + timeout_s
-    pause = 0.001
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            raise TimeoutError
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-    return signal.Signals(os.WTERMSIG(ended[1])).name if os.WIFSIGNALED(ended[1]) else None
+    return ForkedCall(call).fatal_signal(until=deadline)
 
 
 def die_with_parent(parent: int) -> None:
     """In a fork: have the kernel kill it when its parent ends (Linux).
 
     The parent is the *thread* that made the fork: this is for threads that wait for its end.
-
-    Args:
-        parent: the parent's process number.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

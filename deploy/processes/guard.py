@@ -37,7 +37,7 @@ esac
 """
 
 
-class _Guard:
+class Guard:
     """The shell of one process, which is there while children are."""
 
     def __init__(self) -> None:
@@ -50,17 +50,26 @@ class _Guard:
         self._expected = 0
 
     def expect(self) -> None:
+        """A child is about to be started: :meth:`watch` it then, and :meth:`forget` it in the end."""
         with self._lock:
             self._expected += 1
             with contextlib.suppress(OSError):  # a system without a shell has no guard
                 self._shell = self._shell or _start_shell()
 
-    def watch(self, child: int, entry: str) -> None:
+    def watch(self, child: int, *, polite: bool) -> None:
+        """Have a child ended when this process ends without :meth:`forget`.
+
+        Args:
+            child: its process number, which is its group's, too.
+            polite: send it ``SIGTERM``, and kill its group 5 s later; otherwise kill its group at once.
+        """
+        entry = f"{'tell' if polite else 'kill'}:{child}"
         with self._lock:
             self._children[child] = entry
             self._write(f"+ {entry}\n")
 
     def forget(self, child: int | None) -> None:
+        """A child has ended, with its group; None for one that was expected and could not be started."""
         with self._lock:
             if child is not None:
                 self._write(f"- {self._children.pop(child)}\n")
@@ -108,26 +117,6 @@ def _start_shell() -> subprocess.Popen[bytes]:
     )
 
 
-_guard = _Guard()
-atexit.register(_guard.close)
-os.register_at_fork(after_in_child=_guard.drop)
-
-
-def expect() -> None:
-    """A child is about to be started: :func:`watch` it then, and :func:`forget` it in the end."""
-    _guard.expect()
-
-
-def watch(child: int, *, polite: bool) -> None:
-    """Have a child ended when this process ends without :func:`forget`.
-
-    Args:
-        child: its process number, which is its group's, too.
-        polite: send it ``SIGTERM``, and kill its group 5 s later; otherwise kill its group at once.
-    """
-    _guard.watch(child, f"{'tell' if polite else 'kill'}:{child}")
-
-
-def forget(child: int | None) -> None:
-    """A child has ended, with its group; None for one that was expected and could not be started."""
-    _guard.forget(child)
+GUARD = Guard()
+atexit.register(GUARD.close)
+os.register_at_fork(after_in_child=GUARD.drop)

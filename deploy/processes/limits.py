@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 GIB = 1024**3
 FILE_BYTES = 2 * GIB
@@ -21,6 +21,10 @@ def computer_memory() -> int:
 MEMORY_BYTES = max(4 * GIB, computer_memory() * 3 // 4)
 """Private memory of a child: what it needs grows with the model, so a user's computer is the bound. A child that
 wants more fails by itself, before the computer swaps or the kernel picks a victim."""
+
+
+_ULIMIT = {resource.RLIMIT_DATA: ("d", 1024), resource.RLIMIT_FSIZE: ("f", 512), resource.RLIMIT_CORE: ("c", 512)}
+"""The shell's letter and unit of each bound, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,21 @@ class Limits:
         for which, bounds in self._bounds():
             resource.setrlimit(which, bounds)
 
-    def apply_to(self, child: int) -> None:
-        """Bound a child that has just been started (Linux).
+    def around(self, command: Sequence[str | Path]) -> list[str | Path]:
+        """A command that starts the given one with these bounds.
 
-        From outside, for that the child need not run any code of ours: see :mod:`deploy.processes.guard`. What it
-        does in the moment before is not bounded, and what it starts in that moment stays so.
-
-        Args:
-            child: its process number.
+        The shell bounds itself and becomes the program, so there is no moment without. A function of Python's in
+        the fork (``preexec_fn``) would copy this process for every start, and wait for its threads of NumPy.
         """
-        if sys.platform == "linux":
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # ended already; runs as another user
-                for which, bounds in self._bounds():
-                    resource.prlimit(child, which, bounds)
+        units = {
+            resource.RLIMIT_DATA: ("d", 1024),
+            resource.RLIMIT_FSIZE: ("f", 512),
+            resource.RLIMIT_CORE: ("c", 1),
+        }
+        bounds = (
+            f"ulimit -S -{units[which][0]} {soft // units[which][1]}; " for which, (soft, _) in self._bounds()
+        )
+        return ["/bin/sh", "-c", f'{"".join(bounds)}exec "$@"', "sh", *command]
 
     def _bounds(self) -> list[tuple[int, tuple[int, int]]]:
         wanted = {
@@ -70,7 +76,7 @@ class Limits:
 
 
 def _tighter(wanted: int, soft: int, hard: int) -> tuple[int, int]:
-    return (wanted if soft == resource.RLIM_INFINITY else min(wanted, soft)), hard
+    return min([wanted, *(bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY)]), hard
 
 
 DEFAULT_LIMITS = Limits()

@@ -29,11 +29,7 @@ KEEP_ALL_BUT_FLOODS = Keep()
 
 
 class Kept:
-    """What is kept of one output.
-
-    Args:
-        keep: how much.
-    """
+    """What is kept of one output."""
 
     def __init__(self, keep: Keep) -> None:
         self._keep = keep

@@ -52,7 +52,7 @@ class Ended:
         return f"ended with status {self.status}"
 
 
-class Run(Protocol):
+class RunCommand(Protocol):
     """What runs a command: :func:`run`, or a pool of warm processes."""
 
     def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
@@ -71,11 +71,7 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        *,
-        polite: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
-        keep: Keep = KEEP_ALL_BUT_FLOODS,
+        self, *, polite: bool = False, limits: Limits = DEFAULT_LIMITS, keep: Keep = KEEP_ALL_BUT_FLOODS
     ) -> None:
         self._polite, self._limits, self._keep = polite, limits, keep
         self._running: set[Child] = set()

@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,8 +25,10 @@ from pathlib import Path
 
 from deploy.processes import supervisor
 from deploy.processes.child import Child
+from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Kept, collect, readable
-from deploy.processes.supervisor import Ended
+from deploy.processes.python import module_command
+from deploy.processes.supervisor import Ended, Supervisor
 
 _SERVER = "deploy.processes.warm_server"
 _MAX_LINE_BYTES = 1 << 20
@@ -112,7 +113,7 @@ class WarmProcess:
 class _Server:
     """The program behind a warm process and its other half."""
 
-    def __init__(self, module: str, imported: str, halves: int) -> None:
+    def __init__(self, module: str, imported: str, halves: int, limits: Limits) -> None:
         # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         pairs = [socket.socketpair() for _ in range(halves)]
@@ -121,8 +122,9 @@ class _Server:
             for _, their in pairs:
                 stack.enter_context(their)
             self.child = Child(
-                [sys.executable, "-m", _SERVER, module, imported, *map(str, theirs)],
+                module_command(_SERVER, module, imported, *map(str, theirs)),
                 environment={**supervisor.own_environment(), **threads},
+                limits=limits,
                 inherited=theirs,
             )
         self.halves = tuple(WarmProcess(self, our) for our, _ in pairs)
@@ -137,18 +139,21 @@ class _Server:
                 self.child.end()
 
 
-def start(module: str, imported: str, *, halves: int = 1) -> tuple[WarmProcess, ...]:
+def start(
+    module: str, imported: str, *, halves: int = 1, limits: Limits = DEFAULT_LIMITS
+) -> tuple[WarmProcess, ...]:
     """Start warm processes, which import the module meanwhile.
 
     Args:
         module: run as ``python -m MODULE``.
         imported: the module that its ``__main__`` needs; imported once.
         halves: 1, or 2 for two that run side by side, for the processor time of one import.
+        limits: bounds of each run's memory and files.
 
     Raises:
         NotInstalledError: Python itself cannot be started.
     """
-    return _Server(module, imported, halves).halves
+    return _Server(module, imported, halves, limits).halves
 
 
 class WarmPool:
@@ -156,14 +161,11 @@ class WarmPool:
 
     ``run`` takes the place of :func:`deploy.processes.supervisor.run` for ``python -m MODULE`` commands, from any
     number of threads.
-
-    Args:
-        module: as in :func:`start`.
-        imported: as in :func:`start`.
     """
 
-    def __init__(self, module: str, imported: str) -> None:
-        self._module, self._imported = module, imported
+    def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._module, self._imported, self._limits = module, imported, limits
+        self._cold = Supervisor(limits=limits).run
         self._lock = threading.Lock()
         self._idle: list[WarmProcess] = []
         self._all: set[WarmProcess] = set()
@@ -175,10 +177,11 @@ class WarmPool:
         Raises:
             NotInstalledError: the command cannot be started.
         """
-        if list(command[:3]) != [sys.executable, "-m", self._module]:
-            return supervisor.run(command, folder, timeout_s=timeout_s)
+        words = module_command(self._module)
+        if list(command[: len(words)]) != words:
+            return self._cold(command, folder, timeout_s=timeout_s)
         process = self._take()
-        ended = process.run(command[3:], folder, timeout_s=timeout_s)
+        ended = process.run(command[len(words) :], folder, timeout_s=timeout_s)
         if ended is not None and not ended.timed_out:
             with self._lock:
                 if not self._closed:
@@ -187,7 +190,7 @@ class WarmPool:
         self._drop(process)
         if ended is None and not self._closed:
             # It was killed, or cannot import the module: the command on its own says which.
-            return supervisor.run(command, folder, timeout_s=timeout_s)
+            return self._cold(command, folder, timeout_s=timeout_s)
         return ended or Ended(-signal.SIGKILL, False, "")
 
     def start(self, *, twin: bool = False) -> None:
@@ -196,7 +199,7 @@ class WarmPool:
         Args:
             twin: start two, for the processor time of one import.
         """
-        halves = start(self._module, self._imported, halves=2 if twin else 1)
+        halves = start(self._module, self._imported, halves=2 if twin else 1, limits=self._limits)
         with self._lock:
             self._all.update(halves)
             self._idle += reversed(halves)
@@ -213,7 +216,7 @@ class WarmPool:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-            (process,) = start(self._module, self._imported)
+            (process,) = start(self._module, self._imported, limits=self._limits)
             self._all.add(process)
             return process
 
@@ -227,13 +230,13 @@ _pools: dict[tuple[str, str], WarmPool] = {}
 _pools_lock = threading.Lock()
 
 
-def pool(module: str, imported: str) -> WarmPool:
+def pool(module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> WarmPool:
     """This process's pool for a module; its warm processes end with this process, or by :func:`close_pools`.
 
     Jobs of a worker share it, on a cluster, too, where nobody can hand them what runs their command.
     """
     with _pools_lock:
-        return _pools.setdefault((module, imported), WarmPool(module, imported))
+        return _pools.setdefault((module, imported), WarmPool(module, imported, limits))
 
 
 def close_pools() -> None:

@@ -18,11 +18,8 @@ class OutputAgreement(Document):
     """One output, float model against quantized model, over all samples.
 
     Attributes:
-        name: of the output.
-        elements: elements compared.
         mae: mean absolute error.
         rmse: root mean square error.
-        max_abs: largest absolute error.
         cosine: cosine similarity of all values (None when one side is all zero).
         top1_agreement: share of positions with the same arg max along the last dimension; None for outputs whose
             last dimension is 1.
@@ -42,12 +39,7 @@ class OutputAgreement(Document):
 
 
 def output_agreement(name: str, floats: NDArray[Any], quantized: NDArray[np.float64]) -> OutputAgreement:
-    """Compare one output.
-
-    Args:
-        name: of the output.
-        floats: what the float model gives, [samples, *shape].
-        quantized: what the quantized model gives, dequantized; same shape.
+    """Compare one output, [samples, *shape] on both sides, the quantized model's dequantized.
 
     Raises:
         ValueError: the shapes differ or there is nothing to compare.

@@ -29,7 +29,8 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.files import private_folder
 from deploy.processes import supervisor
-from deploy.processes.supervisor import Run
+from deploy.processes.python import module_command
+from deploy.processes.supervisor import RunCommand
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
 
@@ -65,7 +66,7 @@ def convert(
     *,
     floating: bool = False,
     verbose: bool = False,
-    run: Run = supervisor.run,
+    run: RunCommand = supervisor.run,
 ) -> Conversion:
     """Convert a float model with calibration data.
 
@@ -85,7 +86,7 @@ def convert(
             model.save(folder / MODEL)
         samples: dict[str, Any] = {spec.name: data.arrays[spec.name] for spec in model.inputs}
         np.savez(folder / SAMPLES, **samples)
-        command = [sys.executable, "-m", MODULE, str(folder), io]
+        command = module_command(MODULE, str(folder), io)
         command += [FLOAT] if floating else []
         ended = run(command, folder, timeout_s=TIMEOUT_S)
         if verbose:

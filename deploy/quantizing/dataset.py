@@ -59,7 +59,6 @@ class Dataset:
     """Checked samples.
 
     Attributes:
-        source: where they come from.
         arrays: per input [samples, *shape[1:]], of the input's dtype.
     """
 
@@ -127,10 +126,6 @@ def random_images(specs: Sequence[InputSpec], samples: int) -> Dataset:
     """Uniform noise in [0, 1], for time and memory where accuracy does not matter. The same every time.
 
     Both ends of the range occur, so that a quantized uint8 input gets scale 1/255 and zero point 0.
-
-    Args:
-        specs: the model's inputs.
-        samples: how many.
 
     Raises:
         BadInputError: an input is not float.

@@ -32,7 +32,6 @@ class FloatModel:
 
     Attributes:
         source: what the user typed, for messages.
-        name: short name.
         inputs: names, shapes (batch of 1 included) and dtypes.
         outputs: names, in no particular order.
         function: takes one tensor per input in order, returns a dictionary of tensors by output name.
@@ -48,10 +47,7 @@ class FloatModel:
     definition: Callable[[], bytes] = field(repr=False, default=bytes)
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one inference.
-
-        Args:
-            sample: per input an array of its shape and dtype.
+        """Run one inference: per input an array of its shape and dtype.
 
         Returns:
             Per output an array.
@@ -67,9 +63,7 @@ class FloatModel:
 
         module = tf.Module()
         module.serve = tf.function(
-            lambda *tensors: dict(self.function(*tensors)),
-            input_signature=_specs(self.inputs),
-            autograph=False,
+            lambda *tensors: dict(self.function(*tensors)), input_signature=_specs(self.inputs), autograph=False
         )
         # Without gradients: nobody trains it again, and swish has one of its own that a frozen graph cannot save.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -116,11 +110,6 @@ def import_keras() -> Any:
 def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     """Freeze a Keras model.
 
-    Args:
-        model: ``keras.Model`` (functional or a built sequential one).
-        source: for messages.
-        name: short name.
-
     Raises:
         BadInputError: its inputs are not defined or not of fixed shape.
     """
@@ -128,8 +117,7 @@ def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
 
     structure = _keras_inputs(model, source)
     specs = _input_specs(
-        source,
-        [(tensor.name, tuple(tensor.shape), str(tensor.dtype)) for tensor in tf.nest.flatten(structure)],
+        source, [(tensor.name, tuple(tensor.shape), str(tensor.dtype)) for tensor in tf.nest.flatten(structure)]
     )
     names = list(getattr(model, "output_names", None) or [])
 
@@ -161,8 +149,7 @@ def freeze_saved_model(folder: Path, name: str) -> FloatModel:
     signature = signatures[key]
     keywords = signature.structured_input_signature[1]
     specs = _input_specs(
-        str(folder),
-        [(word, tuple(spec.shape), spec.dtype.name) for word, spec in sorted(keywords.items())],
+        str(folder), [(word, tuple(spec.shape), spec.dtype.name) for word, spec in sorted(keywords.items())]
     )
     words = sorted(keywords)
 

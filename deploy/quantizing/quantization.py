@@ -17,14 +17,16 @@ from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
+from deploy.judging.inputs import InputSet
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.tflite import Model, Tensor
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
@@ -39,19 +41,12 @@ class QuantizationDocument(Document):
     """What ``deploy quantize --json`` writes.
 
     Attributes:
-        schema_version: of this document.
         model: as the user named it.
         io: type of inputs and outputs.
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
-        agreement: per output.
         kernels: what ran the quantized model for it.
-        warnings: what a user should know, one sentence each.
-        inputs: of the quantized model.
-        outputs: of the quantized model.
-        sha256: of the quantized model.
-        versions: tool name -> version.
     """
 
     schema_version: int = QUANTIZE_SCHEMA_VERSION
@@ -74,14 +69,16 @@ class Quantized:
     """A quantized model and how it was made.
 
     Attributes:
-        model: the TFLite model.
         document: agreement, tensor table, versions.
         floating: the float model as a TFLite file; None where nothing was compared, or TFLite cannot hold it.
+        samples: part of the calibration data, as the model's inputs take it, to test with; None where the data was
+            random.
     """
 
     model: Model
     document: QuantizationDocument
     floating: bytes | None = None
+    samples: InputSet | None = None
 
 
 def quantize(
@@ -124,6 +121,8 @@ def quantize(
         answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
         reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
+    if data.source == RANDOM_IMAGES:
+        notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
@@ -135,7 +134,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals) if kernels else (),
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *_data_notes(data), *warnings),
+            warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -144,13 +143,17 @@ def quantize(
             },
         ),
         floating,
+        None if data.source == RANDOM_IMAGES else _test_inputs(quantized, data),
     )
 
 
-def _data_notes(data: Dataset) -> tuple[str, ...]:
-    if data.source != RANDOM_IMAGES:
-        return ()
-    return (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
+def _test_inputs(quantized: Model, data: Dataset) -> InputSet:
+    """As many of the samples as are worth keeping, evenly spread: data is often sorted by class."""
+    places = np.unique(np.linspace(0, len(data) - 1, kept_count(quantized)).astype(int))
+    samples = ({name: array[i : i + 1] for name, array in data.arrays.items()} for i in places)
+    return InputSet(
+        tuple(quantized_inputs(quantized, sample) for sample in samples), f"calibration data {data.source}"
+    )
 
 
 def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:

@@ -39,8 +39,6 @@ class FigureRow(Document):
     Attributes:
         name: as in the documents: ``total_cycles``.
         unit: of its values; ``1`` is a share of one.
-        better: which way is better.
-        cells: one per build, in their order.
     """
 
     name: str
@@ -83,12 +81,6 @@ class ComparedBuild(Document):
 
     Attributes:
         letter: what tables call it: A is the one that all others are compared with.
-        build: its folder.
-        model: name of the model.
-        npu: what it was compiled for.
-        system_config: Vela's.
-        memory_mode: Vela's.
-        optimise: Vela's.
         operators: what became of the first build's operators; empty for the first one.
     """
 
@@ -116,13 +108,7 @@ class RuleOutcome(Document):
     """A rule applied to one figure of one build.
 
     Attributes:
-        rule: as it was typed.
-        figure: name of the figure.
-        build: letter of the build that is held to it.
-        base: value of the first build.
         limit: what the value must not exceed, or not fall below.
-        value: of this build.
-        holds: whether it does.
         sentence: the same in words.
     """
 
@@ -140,8 +126,6 @@ class Comparison(Document):
     """What ``deploy report A B --format json`` prints.
 
     Attributes:
-        schema_version: of this document.
-        builds: the first is what the others are compared with.
         figures: every figure that any of them has.
         notes: what does not compare, one sentence each.
         rules: the outcome of ``--fail-on``; empty without rules.

@@ -9,13 +9,4 @@ from deploy.roofline.ethos_u import LayerEstimate, NetworkEstimate, estimate
 from deploy.roofline.layer import Layer, layers
 from deploy.roofline.plain import layer_time, model_time, sweep
 
-__all__ = [
-    "Layer",
-    "LayerEstimate",
-    "NetworkEstimate",
-    "estimate",
-    "layer_time",
-    "layers",
-    "model_time",
-    "sweep",
-]
+__all__ = ["Layer", "LayerEstimate", "NetworkEstimate", "estimate", "layer_time", "layers", "model_time", "sweep"]

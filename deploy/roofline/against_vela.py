@@ -18,8 +18,6 @@ class ComparedLayer:
     """One operator of the source model.
 
     Attributes:
-        operator: TFLite's name.
-        ours: estimated cycles.
         vela: cycles of everything that Vela made of it.
     """
 
@@ -35,8 +33,6 @@ class AgainstVela:
     Attributes:
         npu: ``U55-128`` and so on.
         layers: those that cost something in either view.
-        ours: estimated cycles of the network.
-        vela: Vela's.
     """
 
     npu: str
@@ -52,11 +48,6 @@ class AgainstVela:
 
 def compare(model: Model, npu: Npu, *, source: str) -> AgainstVela:
     """Estimate a quantized model and compile it with Vela, for the NPU's default configuration.
-
-    Args:
-        model: quantized, before Vela.
-        npu: Ethos-U55 or U65.
-        source: names the model in errors.
 
     Raises:
         BadInputError: the model cannot be estimated or compiled.

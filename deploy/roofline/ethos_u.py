@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.designs import design_of
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
 from deploy.hardware.npus import Npu, families, modelled, npu_named
 from deploy.roofline.layer import Layer
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding
@@ -29,7 +28,6 @@ class LayerEstimate:
     """One layer.
 
     Attributes:
-        layer: what was estimated.
         cycles: of the NPU.
         limited_by: ``MAC units``, ``output unit``, ``SRAM``, ``DRAM`` or ``flash``; ``nothing`` for a layer that
             costs nothing.
@@ -44,14 +42,7 @@ class LayerEstimate:
 
 @dataclass(frozen=True)
 class NetworkEstimate:
-    """A network on an NPU.
-
-    Attributes:
-        npu: the NPU.
-        system_config: section of ``Arm/vela.ini``.
-        memory_mode: section of ``Arm/vela.ini``.
-        layers: in execution order.
-    """
+    """A network on an NPU."""
 
     npu: Npu
     system_config: str
@@ -65,10 +56,7 @@ class NetworkEstimate:
 
 
 def estimate(
-    layers: Sequence[Layer],
-    npu: Npu | str,
-    system_config: str | None = None,
-    memory_mode: str | None = None,
+    layers: Sequence[Layer], npu: Npu | str, system_config: str | None = None, memory_mode: str | None = None
 ) -> NetworkEstimate:
     """Estimate the cycles of a network.
 

@@ -25,19 +25,14 @@ class Layer:
     """One operator of a quantized model.
 
     Attributes:
-        index: of the operator in the file.
         operator: TFLite's name, ``CONV_2D``.
-        name: of the output tensor.
         inputs: shapes of the inputs that are no constants.
         output: shape of the (first) output.
         window: kernel or pooling window and its stride; 1x1 without one.
-        macs: multiply-accumulates.
         weight_bytes: constants that are read: weights and biases as the file stores them, other constant operands.
         packed_bytes: the same as an Ethos-U stores them: weights compressed (their entropy, which Vela's encoder
             comes within a few per cent of), 10 bytes of bias and scale a channel.
         input_bytes: of the inputs that are no constants.
-        output_bytes: of all outputs.
-        element_bytes: of one element of the output.
         producers: indices of the operators that made ``inputs``, -1 for an input of the network.
         consumers: how many operators read the output, and one more if it is an output of the network.
     """
@@ -69,12 +64,9 @@ class Layer:
 
 
 def layers(model: Model) -> tuple[Layer, ...]:
-    """The layers of a quantized model in execution order.
+    """The layers of a quantized model, before Vela, in execution order.
 
     QUANTIZE and DEQUANTIZE between float and integer are left out: they run on the CPU.
-
-    Args:
-        model: before Vela.
 
     Raises:
         BadInputError: the model was compiled by Vela, holds float feature maps, or an operator without an output.
@@ -113,7 +105,7 @@ def _layer(model: Model, operator: Operator, made: dict[int, int], used: Counter
     weights = next((tensor for tensor in constants if tensor.dtype == "int8"), None)
     if operator.code in _WEIGHTED and weights is not None:
         window = _kernel(operator.code, weights, window)
-        packed = packed_bytes(weights) + _SCALE_BYTES * _channels(outputs[0])
+        packed = packed_bytes(weights) + _SCALE_BYTES * _shape(outputs[0])[2]
     return Layer(
         index=operator.index,
         operator=operator.code,
@@ -133,11 +125,7 @@ def _layer(model: Model, operator: Operator, made: dict[int, int], used: Counter
 
 
 def packed_bytes(weights: Tensor) -> int:
-    """Size of weights compressed to the entropy of their values.
-
-    Args:
-        weights: int8, constant.
-    """
+    """Size of constant int8 weights compressed to the entropy of their values."""
     if weights.data is None or not weights.data.size:
         return 0
     counts = np.bincount(weights.data, minlength=256)
@@ -145,16 +133,9 @@ def packed_bytes(weights: Tensor) -> int:
     return math.ceil(weights.data.size * float(-(shares * np.log2(shares)).sum()) / 8)
 
 
-def _channels(tensor: Tensor) -> int:
-    return tensor.shape[-1] if tensor.shape else 1
-
-
 def _shape(tensor: Tensor) -> Shape:
-    height = 1
     *rest, width, depth = (1, 1, *tensor.shape)
-    for dimension in rest:
-        height *= dimension
-    return height, width, depth
+    return math.prod(rest), width, depth
 
 
 def _kernel(code: str, weights: Tensor, window: Window) -> Window:

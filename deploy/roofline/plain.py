@@ -18,12 +18,7 @@ RIDGE_POINTS = tuple(range(0, 501, 25))
 
 
 def layer_time(layer: Layer, peak_macs: float, bandwidth: float) -> float:
-    """Time of one layer.
-
-    Args:
-        layer: from :func:`deploy.roofline.layer.layers`.
-        peak_macs: multiply-accumulates by unit of time (cycle, second).
-        bandwidth: bytes by unit of time.
+    """Time of one layer at so many MACs and bytes by unit of time (cycle, second).
 
     Raises:
         BadInputError: a rate is not positive.
@@ -41,14 +36,10 @@ def model_time(layers: Iterable[Layer], peak_macs: float, bandwidth: float) -> f
 
 
 def sweep(layers: Sequence[Layer], ridge_points: Iterable[float] = RIDGE_POINTS) -> dict[float, float]:
-    """Time of a network on machines that differ in their ridge point.
+    """Time of a network on machines that differ in their ridge point, in MACs a byte.
 
     The unit is the time of one multiply-accumulate at the peak, so that at ridge point 0 (unlimited bandwidth) the
     result is the number of multiply-accumulates.
-
-    Args:
-        layers: of the network.
-        ridge_points: MACs a byte.
 
     Returns:
         Ridge point -> time.

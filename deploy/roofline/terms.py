@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.hardware.designs import Design
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import Design, MemorySystem, MemoryTiming
 from deploy.npu.stream.operations import BRICK
+from deploy.npu.timing.transfers import ceil_divide
 from deploy.roofline.layer import Layer
 
 FREE: Final = frozenset(
@@ -63,12 +63,7 @@ _NARROW_RUN = 8
 
 @dataclass(frozen=True)
 class Riding:
-    """Lookup tables that another operator applies to its output.
-
-    Attributes:
-        riders: indices of the table operators.
-        carriers: indices of the operators that apply them.
-    """
+    """Lookup tables that another operator applies to its output."""
 
     riders: frozenset[int]
     carriers: frozenset[int]
@@ -103,11 +98,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of one NPU.
-
-    Attributes:
-        design: how it is built.
-    """
+    """The terms of one NPU."""
 
     design: Design
 
@@ -120,21 +111,21 @@ class Terms:
         """
         height, width, depth = self.design.ofm_ublock
         rows, columns, channels = layer.output
-        units = _ceil(rows, height) * _ceil(columns, width)
+        units = ceil_divide(rows, height) * ceil_divide(columns, width)
         # Weights arrive one unit's depth at a time: fewer units than that in a plane leave the others waiting.
         across = max(units, depth)
-        deep = _ceil(channels, depth)
+        deep = ceil_divide(channels, depth)
         taps = layer.window.height * layer.window.width
         cores = self.design.cores
         if layer.operator in _CONVOLUTIONS:
             depth_in = layer.inputs[0][2] if layer.inputs else 1
-            steps = min(taps * _ceil(depth_in, 32), _ceil(taps, 4) * _ceil(depth_in, 8))
+            steps = min(taps * ceil_divide(depth_in, 32), ceil_divide(taps, 4) * ceil_divide(depth_in, 8))
             return 4 * across * deep * steps / cores
         if layer.operator == "DEPTHWISE_CONV_2D":
-            return 4 * across * deep * _ceil(taps, 4) / cores
+            return 4 * across * deep * ceil_divide(taps, 4) / cores
         if layer.operator == "MEAN":
             # A depthwise convolution over the whole plane; one unit of work has to wait for itself.
-            steps = _ceil(layer.inputs[0][0] * layer.inputs[0][1], 4)
+            steps = ceil_divide(layer.inputs[0][0] * layer.inputs[0][1], 4)
             return (4 * depth + 2) * deep * steps / cores
         if layer.operator in _POOLS or layer.operator == "RESIZE_NEAREST_NEIGHBOR":
             return max(taps, 4) * units * deep * self.design.mac_units.pooling[0] / cores
@@ -160,7 +151,7 @@ class Terms:
         rows, columns, channels = layer.output
         if layer.operator in ELEMENTWISE and not around.linear:
             # Element-wise operators work through whole bricks of 16 channels.
-            channels = _ceil(channels, BRICK) * BRICK
+            channels = ceil_divide(channels, BRICK) * BRICK
         return rows * columns * channels * rate
 
     def read_bytes(self, layer: Layer, port: MemoryTiming, around: Surroundings) -> float:
@@ -204,7 +195,3 @@ class Terms:
                 if depth < _NARROW_RUN:
                     start += min(size, room * depth // _NARROW_RUN) * waste
         return start
-
-
-def _ceil(value: int, by: int) -> int:
-    return -(-value // by)

@@ -35,8 +35,6 @@ class Shared:
         example: a value, for the file that ``deploy init`` writes.
         choices: the texts that it takes; empty for any.
         sizes: whether a whole number does as well as a text.
-        names_path: whether a text is a path, which is relative to the file that it stands in. None for the type's
-            own answer.
         belongs_to: key of the option without which a kept value means nothing: where that one is typed, the kept
             value of this one is not used.
         belongs_if: restricts that to some texts of the other.
@@ -46,7 +44,6 @@ class Shared:
     example: Any
     choices: tuple[str, ...] = ()
     sizes: bool = False
-    names_path: Callable[[str], bool] | None = None
     belongs_to: str | None = None
     belongs_if: Callable[[str], bool] | None = None
 
@@ -65,18 +62,26 @@ class Writes:
 
 
 @dataclass(frozen=True)
+class NamesPath:
+    """Marks an option whose text may name a file or folder: kept, it is relative to the file that it stands in.
+
+    Attributes:
+        test: whether a text does.
+    """
+
+    test: Callable[[str], bool] = lambda text: True
+
+
+@dataclass(frozen=True)
 class Declared:
     """An option or argument of a verb.
 
     Attributes:
         key: in ``deploy.toml``: at the top for one that is shared, else in the verb's table.
         parameter: of the verb's function.
-        kind: of its value.
-        help: what it means.
-        minimum: smallest value; None for any.
-        maximum: largest value; None for any.
         shared: its mark; None for an option of this verb alone.
         writes: what it names to be written; None for what is read, or no path.
+        is_path: whether a text names a file or folder.
     """
 
     key: str
@@ -87,12 +92,7 @@ class Declared:
     maximum: float | None = None
     shared: Shared | None = None
     writes: Written | None = None
-
-    def is_path(self, text: str) -> bool:
-        """Whether a text names a file or folder."""
-        if self.shared is not None and self.shared.names_path is not None:
-            return self.shared.names_path(text)
-        return self.kind == "path"
+    is_path: Callable[[str], bool] = lambda text: False
 
 
 def option(*names: str, help: str, default: Any = None, **more: Any) -> Any:  # noqa: A002 - typer's name for it
@@ -123,15 +123,18 @@ def declaration(parameter: str, annotated: Any) -> Declared:
     info = next((mark for mark in marks if isinstance(mark, OptionInfo | ArgumentInfo)), None)
     shared = next((mark for mark in marks if isinstance(mark, Shared)), None)
     writes = next((mark.what for mark in marks if isinstance(mark, Writes)), None)
+    kind = _kind(base)
+    path = next((mark for mark in marks if isinstance(mark, NamesPath)), NamesPath(lambda text: kind == "path"))
     return Declared(
         key=shared.key if shared else _long_name(parameter, info),
         parameter=parameter,
-        kind=_kind(base),
+        kind=kind,
         help=(info.help or "").strip() if info else "",
         minimum=info.min if info else None,
         maximum=info.max if info else None,
         shared=shared,
         writes=writes,
+        is_path=path.test,
     )
 
 

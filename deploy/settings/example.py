@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.settings.declared import Declared, Kind
 from deploy.settings.options import shared_options
-from deploy.settings.project import VERBS
+from deploy.settings.project_settings import VERBS
 
 _JSON_TYPES: Mapping[Kind, Any] = {
     "text": {"type": "string"},
@@ -58,11 +58,7 @@ def _found_in(folder: Path) -> dict[str, str]:
 
 
 def schema(verbs: Mapping[str, Iterable[Declared]]) -> dict[str, Any]:
-    """The JSON Schema of ``deploy.toml``.
-
-    Args:
-        verbs: verb (``run-fvp``, ``models build``) -> what it takes.
-    """
+    """The JSON Schema of ``deploy.toml``, from what each verb (``run-fvp``, ``models build``) takes."""
     document = _object(shared_options())
     tables: dict[str, Any] = {}
     for verb, options in verbs.items():

@@ -16,12 +16,7 @@ _LAST_BUILD = FOLDER / ".last-build.json"
 
 
 def remember_build(path: Path, project: Path) -> None:
-    """Note which build folder was written last in a project; relative to it, so that a project can move.
-
-    Args:
-        path: the build folder.
-        project: the project's folder.
-    """
+    """Note which build folder was written last in a project; relative to it, so that a project can move."""
     relative = os.path.relpath(path.resolve(), project.resolve())
     write_text(project / _LAST_BUILD, json.dumps({"build": relative}) + "\n")
 

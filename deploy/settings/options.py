@@ -7,19 +7,23 @@ file; every one of them can be kept in the verb's table of ``deploy.toml``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from deploy.hardware.npus import listed
-from deploy.settings.declared import Declared, Shared, Writes, argument, declaration, option
+from deploy.settings.declared import Declared, NamesPath, Shared, Writes, argument, declaration, option
 
 
 def _network(text: str) -> bool:
     return text.startswith("models:")
 
 
-MODEL = Shared("model", example="model.keras", names_path=lambda text: not _network(text))
+MODEL = Shared("model", example="model.keras")
+MODEL_PATH = NamesPath(lambda text: not _network(text))
 Model = Annotated[
-    str | None, argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME."), MODEL
+    str | None,
+    argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME."),
+    MODEL,
+    MODEL_PATH,
 ]
 SET = Shared("set", example=["size=96"], belongs_to="model")
 Set = Annotated[
@@ -37,10 +41,10 @@ Calibration = Annotated[
     Shared(
         "calibration",
         example="calibration.npz",
-        names_path=lambda text: text != "random",
         belongs_to="model",
         belongs_if=_network,  # a network that is named brings its own
     ),
+    NamesPath(lambda text: text != "random"),
 ]
 Samples = Annotated[
     int | None, option(help="Samples to calibrate with; default 200.", min=1), Shared("samples", example=200)
@@ -78,6 +82,14 @@ Advice = Annotated[
     ),
     Shared("advice", example="quick", choices=("none", "quick", "full")),
 ]
+Verify = Annotated[
+    str | None,
+    option(
+        help="Whether operators are checked on the NPU model right after Vela: quick (default), on a few inputs "
+        "and never longer than Vela took; or none, which every later verdict says."
+    ),
+    Shared("verify", example="quick", choices=("none", "quick")),
+]
 BUILD = Shared("build", example="build/model-u55-128")
 Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
 Builds = Annotated[
@@ -99,18 +111,28 @@ Board = Annotated[
 Firmware = Annotated[
     str | None,
     option(help="What to boot: runner (Arm's prebuilt TFLM runner; default), npu, tflm, or FILE.elf."),
-    Shared("firmware", example="runner", names_path=lambda text: text not in ("runner", "npu", "tflm")),
+    Shared("firmware", example="runner"),
+    NamesPath(lambda text: text not in ("runner", "npu", "tflm")),
 ]
+# A word alone may be the name of a program on the PATH.
+FVP_PATH = NamesPath(lambda text: "/" in text and not text.startswith("docker:"))
 Fvp = Annotated[
     str | None,
     option(help="Path of Arm's FVP, docker:IMAGE, or open. Default: Arm's where installed, else open."),
-    # A word alone may be the name of a program on the PATH.
-    Shared("fvp", example="open", names_path=lambda text: "/" in text and not text.startswith("docker:")),
+    Shared("fvp", example="open"),
+    FVP_PATH,
 ]
 INPUTS = Shared("inputs", example="test.npz")
-Inputs = Annotated[Path | None, option(help=".npz with an array per input; default: made-up data."), INPUTS]
+Inputs = Annotated[
+    Path | None,
+    option(help=".npz with an array per input; default: the build folder's (calibration data or made up)."),
+    INPUTS,
+]
 LabelledData = Annotated[
-    str | None, option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."), INPUTS
+    str | None,
+    option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."),
+    INPUTS,
+    NamesPath(),
 ]
 Labels = Annotated[
     Path | None,
@@ -119,6 +141,20 @@ Labels = Annotated[
 ]
 COUNT = Shared("count", example=16)
 Count = Annotated[int | None, option(help="How many inputs to run.", min=1), COUNT]
+RequireEvidence = Annotated[
+    bool,
+    option(
+        "--require-evidence",
+        help="Fail where the evidence is weak: one input only, or an output that never changes or leaves the ends "
+        "of its range.",
+        default=False,
+    ),
+    Shared("require_evidence", example=True),
+]
+Seed = Annotated[
+    int | None,
+    option(help="Make up the same inputs for this run as one before, which named this number.", min=0),
+]
 Jobs = Annotated[
     int | None, option(help="Machines side by side; default: one a core.", min=1), Shared("jobs", example=2)
 ]
@@ -129,8 +165,20 @@ Scheduler = Annotated[
 ]
 Tolerance = Annotated[
     float | None,
-    option(help="Largest difference that passes, in LSB; default 1.", min=0),
+    option(
+        help="Largest difference of quantized outputs from the reference, end to end, in LSB; default 1.",
+        min=0,
+    ),
     Shared("tolerance", example=1),
+]
+AcceptModelDifference = Annotated[
+    bool,
+    option(
+        "--accept-model-difference",
+        help="Let a target pass that keeps to the tolerance but differs from the NPU model; the document says so.",
+        default=False,
+    ),
+    Shared("accept_model_difference", example=False),
 ]
 Timeout = Annotated[
     float | None,
@@ -141,6 +189,15 @@ Timing = Annotated[
     bool,
     option("--timing", help="Have Arm's FVP count the NPU's cycles (much slower than --fast).", default=False),
     Shared("timing", example=False),
+]
+Locate = Annotated[
+    bool,
+    option(
+        "--locate",
+        help="Where outputs differ from the NPU model's, run again to find the first operation that differs.",
+        default=False,
+    ),
+    Shared("locate", example=True),
 ]
 
 # What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
@@ -165,12 +222,7 @@ def shared_options() -> tuple[Declared, ...]:
     """The options with a key at the top of ``deploy.toml``, in the order of this file."""
     found: dict[str, Declared] = {}
     for name, value in globals().items():
-        declared = _declared(name, value)
-        if declared is not None and declared.shared is not None:
+        if any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ())):
+            declared = declaration(name, value)
             found.setdefault(declared.key, declared)
     return tuple(found.values())
-
-
-def _declared(name: str, value: Any) -> Declared | None:
-    marked = any(isinstance(mark, Shared) for mark in getattr(value, "__metadata__", ()))
-    return declaration(name, value) if marked else None

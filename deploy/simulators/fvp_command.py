@@ -34,13 +34,9 @@ class FvpRun:
     """One run of an FVP.
 
     Attributes:
-        firmware: ELF file to boot.
-        macs: the NPU's multiply-accumulate units.
         timing: whether the NPU's cycles matter; without, the model runs functionally, which is much faster.
         uart_file: where UART0's output goes; None with a terminal.
         terminal_port: first TCP port to try for UART0's terminal (raw bytes, both directions); None for none.
-        data: raw files to load.
-        dumps: memory to write out at the end.
         time_limit_s: wall-clock seconds after which the model stops by itself.
         shutdown_on_eot: stop when the firmware sends EOT (0x04) on UART0.
     """

@@ -30,9 +30,6 @@ _WRITTEN = re.compile(r"(?:^|\.)uart\d\.out_file=(.+)$")
 def mounts(words: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Which files of an FVP's command line are read, and which folders are written.
 
-    Args:
-        words: the FVP's arguments.
-
     Returns:
         Files to show read-only, and folders to show writable.
     """
@@ -51,13 +48,7 @@ def mounts(words: Sequence[str]) -> tuple[list[Path], list[Path]]:
 
 
 def container_command(image: str, words: Sequence[str], cid_file: Path) -> list[str]:
-    """The ``docker run`` for an FVP's command line (its executable first). Pure but for resolving links.
-
-    Args:
-        image: of the container.
-        words: executable and arguments.
-        cid_file: where Docker writes the container's identifier.
-    """
+    """The ``docker run`` for an FVP's command line (its executable first). Pure but for resolving links."""
     reads, writes = mounts(words)
     command = ["docker", "run", "--rm", "--init", f"--cidfile={cid_file}", "--network=none"]
     command += ["--platform=linux/amd64", "--cap-drop=ALL", "--security-opt=no-new-privileges"]

@@ -34,8 +34,6 @@ class Installed:
     """What an installation brought.
 
     Attributes:
-        executable: the model.
-        fvp: which one it is.
         version: its version line; or why it does not start on this computer.
         starts: whether it answered.
     """
@@ -52,10 +50,7 @@ def default_folder(installer: str) -> Path:
 
 
 def check_archive(archive: Path) -> str:
-    """Check that a file looks like Arm's download, before the user is asked anything.
-
-    Returns:
-        The installer's name.
+    """The installer's name in a file that looks like Arm's download; checked before the user is asked anything.
 
     Raises:
         BadInputError: it cannot be read, is damaged, or holds no installer of a Corstone FVP.
@@ -166,8 +161,7 @@ def _run(installer: Path, work: Path, folder: Path) -> None:
     end = supervisor.run(command, work, timeout_s=_TIMEOUT_S)
     if end.timed_out or end.status != 0:
         raise TargetError(
-            f"Arm's installer {installer.name} {end.describe()}",
-            log=[line[:200] for line in end.last_lines(12)],
+            f"Arm's installer {installer.name} {end.describe()}", log=[line[:200] for line in end.last_lines(12)]
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from deploy.hardware.fvps import (
     release_of,
 )
 from deploy.hardware.npus import Npu
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
@@ -40,11 +40,9 @@ class Simulator:
     """A simulator that can be started.
 
     Attributes:
-        command: the words that start it.
         kind: Arm's own FVP or the open one.
         version: its own first line for ``--version``.
         fvp: what it models, by the names of Arm's FVP.
-        in_container: whether it runs in a container.
     """
 
     command: tuple[str, ...]
@@ -94,17 +92,6 @@ def arm_candidates(fvp: Fvp) -> list[Path]:
     for root in fvp.search_roots():
         found += _in_folder(root, names)
     return list(dict.fromkeys(found))
-
-
-def open_command(npu: Npu) -> tuple[str, ...]:
-    """The words that start the open Corstone-300 of this installation."""
-    # -P: a folder `deploy` in the working directory must not be taken for this package.
-    return (sys.executable, "-P", "-m", "deploy.corstone", "--npu-family", npu.family)
-
-
-def docker_command(image: str, fvp: Fvp) -> tuple[str, ...]:
-    """The words that start an FVP in a container."""
-    return (sys.executable, "-P", "-m", "deploy.simulators.fvp_docker", image, fvp.executables[0])
 
 
 def find(npu: Npu, choice: str | None = None) -> Simulator:
@@ -178,7 +165,8 @@ def _open(npu: Npu, fvp: Fvp) -> Simulator:
             ],
         )
     find_qemu()
-    return Simulator(open_command(npu), "open", version_line(), fvp)
+    command = module_command("deploy.corstone", "--npu-family", npu.family)
+    return Simulator(tuple(command), "open", version_line(), fvp)
 
 
 def _in_docker(image: str, fvp: Fvp) -> Simulator:
@@ -189,7 +177,8 @@ def _in_docker(image: str, fvp: Fvp) -> Simulator:
             f"--fvp {DOCKER_PREFIX}{image}: docker is not installed (not found on PATH)",
             hints=["install Docker, or use `--fvp open`"],
         )
-    found = identified(docker_command(image, fvp), fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
+    command = module_command("deploy.simulators.fvp_docker", image, fvp.executables[0])
+    found = identified(tuple(command), fvp, timeout_s=_DOCKER_VERSION_TIMEOUT_S)
     return replace(found, in_container=True)
 
 

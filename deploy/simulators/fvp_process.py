@@ -14,7 +14,5 @@ _FILE_BYTES = 4 * GIB
 def simulators() -> Supervisor:
     """What runs simulators: one that is told to end cleans up after itself, and only its last words matter."""
     return Supervisor(
-        polite=True,
-        limits=Limits(file_bytes=_FILE_BYTES),
-        keep=Keep(first_bytes=0, last_bytes=_KEPT_BYTES),
+        polite=True, limits=Limits(file_bytes=_FILE_BYTES), keep=Keep(first_bytes=0, last_bytes=_KEPT_BYTES)
     )

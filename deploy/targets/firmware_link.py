@@ -140,6 +140,32 @@ class FirmwareLink:
         reply = self.request(kind, sent, Type.RESULT, timeout_s)
         return protocol.parse_result(reply, self.hello.outputs)
 
+    def stop_after(self, words: int) -> None:
+        """Have the NPU stop, in the next inference, after so many words of its command stream.
+
+        Raises:
+            TargetError: the firmware cannot do that.
+        """
+        try:
+            self.request(Type.STOP_AFTER, protocol.stop_request(words), Type.STOP_REPLY, _GREET_S)
+        except TargetError as error:
+            raise TargetError(
+                f"the firmware cannot stop within the network: {error.message}",
+                hints=["`deploy firmware BUILD --build` renders and builds `npu` firmware that can"],
+                log=error.log,
+            ) from error
+
+    def read(self, region: int, offset: int, size: int, timeout_s: float) -> bytes:
+        """Bytes of one of the NPU's regions, as the last inference left them.
+
+        Raises:
+            TargetError: no whole answer, or the firmware has no such memory.
+        """
+        answer = self.request(Type.READ, protocol.read_request(region, offset, size), Type.MEMORY, timeout_s)
+        if len(answer) != size:
+            raise self._error(f"the target sent {len(answer)} bytes of memory, {size} were asked for")
+        return answer
+
     def request(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
         """Send a request and return the payload of its reply.
 

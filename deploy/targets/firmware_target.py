@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,9 +65,19 @@ class BoardTarget:
         Raises:
             TargetError: an answer did not arrive whole; names the input.
         """
+        with self.connected() as link:
+            yield from converse(link, samples, self._expectations, self._timeout_s)
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[FirmwareLink]:
+        """Reach the firmware, and check that it is the right one.
+
+        Raises:
+            TargetError: it does not answer, or is another one.
+        """
         with FirmwareLink(self._port, self._baud) as link:
             self._expectations.check_hello(link.greet(self._timeout_s))
-            yield from converse(link, samples, self._expectations, self._timeout_s)
+            yield link
 
     def close(self) -> None:
         """Nothing outlives the conversation."""
@@ -107,13 +118,26 @@ class FirmwareTarget:
         Raises:
             TargetError: an answer did not arrive whole; names the input.
         """
-        limit_s = min(START_TIMEOUT_S + self._timeout_s * (len(samples) + 1), _DAY_S)
+        with self.connected(len(samples)) as link:
+            yield from converse(link, samples, self._expectations, self._timeout_s)
+
+    @contextlib.contextmanager
+    def connected(self, inferences: int) -> Iterator[FirmwareLink]:
+        """Boot, reach the firmware, and check that it is the right one; the machine ends with the context.
+
+        Args:
+            inferences: how many have to fit into its time.
+
+        Raises:
+            TargetError: it does not answer, or is another one.
+        """
+        limit_s = min(START_TIMEOUT_S + self._timeout_s * (inferences + 1), _DAY_S)
         with RunningSimulator(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
             try:
                 port = f"socket://127.0.0.1:{machine.terminal_port()}"
                 with FirmwareLink(port, waiting=machine.check_alive, broken=machine.explain_end) as link:
                     self._expectations.check_hello(link.greet(self._timeout_s))
-                    yield from converse(link, samples, self._expectations, self._timeout_s)
+                    yield link
             except TargetError as error:
                 raise TargetError(
                     error.message, hints=error.hints, log=(*error.log, *machine.last_lines())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deploy.errors import TargetError
 from deploy.hardware.npu_events import event_title
 from deploy.targets.target_text import shown
-from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 VERSION = 1
 
@@ -36,9 +36,13 @@ class Type(IntEnum):
     INFER = 0x02
     BYE = 0x03
     INFER_PACKED = 0x04
+    STOP_AFTER = 0x05
+    READ = 0x06
     HELLO_REPLY = 0x81
     RESULT = 0x82
     BYE_REPLY = 0x83
+    STOP_REPLY = 0x85
+    MEMORY = 0x86
     LOG = 0x90
     ERROR = 0xEE
 
@@ -153,6 +157,16 @@ def packed(content: bytes) -> bytes:
 def hello_request() -> bytes:
     """Payload of HELLO."""
     return struct.pack("<H", VERSION)
+
+
+def stop_request(words: int) -> bytes:
+    """Payload of STOP_AFTER: words of the command stream that the NPU works on in the next inference."""
+    return struct.pack("<I", words)
+
+
+def read_request(region: int, offset: int, size: int) -> bytes:
+    """Payload of READ: bytes of a region of the NPU's."""
+    return struct.pack("<3I", region, offset, size)
 
 
 class _Cursor:

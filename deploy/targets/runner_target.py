@@ -6,7 +6,6 @@ of memory that nobody wrote, and no answer.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -21,18 +20,14 @@ from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample
-from deploy.processes.supervisor import Ended
-from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_line
-from deploy.simulators.fvp_locate import Simulator, environment
-from deploy.simulators.fvp_process import simulators
+from deploy.simulators.fvp_command import DataFile, DumpFile
+from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware as runner
-from deploy.targets.target_text import last_lines
+from deploy.targets.runner_boot import RunnerBoots, read_bounded
 from deploy.tflite import Tensor
 
-_GRACE_S = 15
 _TELLING_BYTES = 8
 """Fewer random bytes than these could by chance be an honest answer; against the reference they fail anyway."""
-_MAX_UART_BYTES = 8 * 1024 * 1024
 
 
 class RunnerTarget:
@@ -63,16 +58,11 @@ class RunnerTarget:
         npu_expected: bool,
         timeout_s: float,
     ) -> None:
-        self._simulator = simulator
-        self._firmware = firmware
+        self._boots = RunnerBoots(simulator, firmware, macs, timing, timeout_s)
         self._model = model
-        self._macs = macs
-        self._timing = timing
         self._inputs = dict(inputs)
         self._outputs = dict(outputs)
         self._npu_expected = npu_expected
-        self._timeout_s = timeout_s
-        self._processes = simulators()
         self._pool: ThreadPoolExecutor | None = None
 
     def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
@@ -93,7 +83,7 @@ class RunnerTarget:
         """End all machines and wait until they are gone."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            self._processes.cancel()
+            self._boots.processes.cancel()
             self._pool.shutdown()
 
     def _answer(self, index: int, sample: Sample) -> Answer:
@@ -106,71 +96,25 @@ class RunnerTarget:
     def _boot(self, folder: Path, sample: Sample) -> Answer:
         size = sum(tensor.nbytes for tensor in self._outputs.values())
         untouched = secrets.token_bytes(size)
-        uart, dump, run = self._prepare(folder, sample, untouched)
-        simulator = self._simulator
-        words = command_line(simulator.command, run, simulator.fvp, simulator.release)
+        preload, dump = folder / "preload.bin", folder / "outputs.bin"
+        preload.write_bytes(untouched)
         started = time.monotonic()
-        end = self._processes.run(
-            words,
-            timeout_s=self._timeout_s + _GRACE_S,
-            environment=environment(simulator.command[0]),
+        boot = self._boots.boot(
+            folder,
+            self._model,
+            b"".join(_bytes(sample[name]) for name in self._inputs),
+            data=[DataFile(preload, runner.OUTPUT_ADDRESS)],
+            dumps=[DumpFile(dump, runner.OUTPUT_ADDRESS, size)],
         )
         wall_s = time.monotonic() - started
-        sent = _read_bounded(uart, _MAX_UART_BYTES)
-        self._check_end(end, sent)
-        report = runner.read_report(sent, expected_bytes=size, npu_expected=self._npu_expected)
-        raw = _read_bounded(dump, size + 1)
+        report = runner.read_report(boot.sent, expected_bytes=size, npu_expected=self._npu_expected)
+        raw = read_bounded(dump, size + 1)
         if len(raw) != size:
             what = f"has {len(raw)}" if dump.exists() else "was not written; it should have"
-            raise TargetError(f"the memory dump {what} bytes, the outputs are {size} bytes", log=_log(sent, end))
+            raise TargetError(f"the memory dump {what} bytes, the outputs are {size} bytes", log=boot.log)
         if raw == untouched and size >= _TELLING_BYTES:
-            raise TargetError("the memory of the outputs still holds what it held before", log=_log(sent, end))
+            raise TargetError("the memory of the outputs still holds what it held before", log=boot.log)
         return Answer(_unpack(raw, self._outputs), report.counters, wall_s)
-
-    def _prepare(self, folder: Path, sample: Sample, untouched: bytes) -> tuple[Path, Path, FvpRun]:
-        """Lay out the files under short plain names: a user's may hold @ or commas, which the FVP splits at."""
-        model, firmware, inputs, preload = (
-            folder / name for name in ("model.tflite", "firmware.elf", "inputs.bin", "preload.bin")
-        )
-        model.symlink_to(self._model.resolve())
-        firmware.symlink_to(self._firmware.resolve())
-        inputs.write_bytes(b"".join(_bytes(sample[name]) for name in self._inputs))
-        preload.write_bytes(untouched)
-        uart, dump = folder / "uart0.log", folder / "outputs.bin"
-        run = FvpRun(
-            firmware=firmware,
-            macs=self._macs,
-            timing=self._timing,
-            uart_file=uart,
-            data=(
-                DataFile(model, runner.MODEL_ADDRESS),
-                DataFile(inputs, runner.INPUT_ADDRESS),
-                DataFile(preload, runner.OUTPUT_ADDRESS),
-            ),
-            dumps=(DumpFile(dump, runner.OUTPUT_ADDRESS, len(untouched)),),
-            time_limit_s=max(1, round(self._timeout_s)),
-        )
-        return uart, dump, run
-
-    def _check_end(self, end: Ended, sent: bytes) -> None:
-        log = _log(sent, end)
-        limit = next((line.strip() for line in end.output.splitlines() if "Reason:" in line), None)
-        if end.timed_out or (limit and b"\x04" not in sent):
-            raise TargetError(
-                f"no answer within {self._timeout_s:g} s: the firmware never sent its end of transmission (EOT)",
-                log=log,
-                hints=["`--timeout SECONDS` allows more"],
-            )
-        if end.status < 0:
-            raise TargetError(f"the simulator was killed by signal {-end.status}", log=log)
-        if end.status != 0:
-            raise TargetError(f"the simulator ended with exit status {end.status}", log=log)
-
-
-def _log(sent: bytes, end: Ended) -> tuple[str, ...]:
-    """The last UART lines, and below them the simulator's own."""
-    uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
-    return (*uart, *(f"[simulator] {line}" for line in last_lines(end.output, 4)))
 
 
 def _bytes(array: NDArray[Any]) -> bytes:
@@ -185,9 +129,3 @@ def _unpack(raw: bytes, outputs: Mapping[str, Tensor]) -> dict[str, NDArray[Any]
         arrays[name] = part.reshape(tensor.shape)
         offset += tensor.nbytes
     return arrays
-
-
-def _read_bounded(path: Path, limit: int) -> bytes:
-    with contextlib.suppress(OSError), path.open("rb") as stream:
-        return stream.read(limit)
-    return b""

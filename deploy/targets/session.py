@@ -6,10 +6,12 @@ It knows nothing of references, labels or verdicts: what the answers are worth i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.hardware.fvps import common
@@ -21,6 +23,10 @@ from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.firmware_choice import Firmware, choose_firmware
 from deploy.targets.simulated_target import RUNNER, Target, simulated_target
+from deploy.targets.stoppable import Stoppable
+
+if TYPE_CHECKING:
+    from deploy.targets.firmware_target import BoardTarget
 
 _BATCH = 64
 
@@ -129,6 +135,34 @@ class Session:
         jobs = min(self._options.jobs or os.cpu_count() or 1, len(samples))
         return self._target.answers(tuple(samples), jobs)
 
+    def stoppable(self, sample: Sample) -> Stoppable:
+        """The target with one input, to be stopped early. What :meth:`answers` started is ended.
+
+        Simulators run on this computer, those of a cluster as well.
+        """
+        if self._ready is None:
+            raise RuntimeError("a target is stopped within the session's context")
+        self._end_target()
+        ready, timing, timeout_s = self._ready, self._options.timing, self._timeout_s()
+        if ready.firmware is None or ready.simulator is None:
+            from deploy.targets.stoppable_firmware import StoppableFirmware
+
+            return StoppableFirmware(self._board(ready).connected, sample, timeout_s)
+        simulator, path, macs = ready.simulator, ready.firmware.path, ready.npu.macs
+        if ready.firmware.kind == RUNNER:
+            from deploy.targets.runner_boot import RunnerBoots
+            from deploy.targets.stoppable_runner import StoppableRunner
+
+            boots = RunnerBoots(simulator, path, macs, timing, timeout_s)
+            return StoppableRunner(boots, ready.models.compiled, sample)
+        from deploy.targets.expectations import Expectations
+        from deploy.targets.firmware_target import FirmwareTarget
+        from deploy.targets.stoppable_firmware import MOST_RUNS, StoppableFirmware
+
+        expected = Expectations.of(ready.models.compiled)
+        target = FirmwareTarget(simulator, path, expected, macs=macs, timing=timing, timeout_s=timeout_s)
+        return StoppableFirmware(functools.partial(target.connected, MOST_RUNS), sample, timeout_s)
+
     def _end_target(self) -> None:
         if self._target is not None:
             self._target.close()
@@ -154,11 +188,7 @@ class Session:
     def _new_target(self, ready: _Ready) -> Target:
         options, timeout_s = self._options, self._timeout_s()
         if ready.firmware is None or ready.simulator is None:
-            from deploy.targets.expectations import Expectations
-            from deploy.targets.firmware_target import BoardTarget
-
-            expectations = Expectations.of(ready.models.compiled)
-            return BoardTarget(options.port or "", expectations, baud=options.baud, timeout_s=timeout_s)
+            return self._board(ready)
         kind, path = ready.firmware.kind, ready.firmware.path
         if options.scheduler is not None:
             from deploy.targets.cluster_target import Boot, ClusterTarget
@@ -175,6 +205,13 @@ class Session:
             timing=options.timing,
             timeout_s=timeout_s,
         )
+
+    def _board(self, ready: _Ready) -> BoardTarget:
+        from deploy.targets.expectations import Expectations
+        from deploy.targets.firmware_target import BoardTarget
+
+        expectations, port = Expectations.of(ready.models.compiled), self._options.port or ""
+        return BoardTarget(port, expectations, baud=self._options.baud, timeout_s=self._timeout_s())
 
     def _timeout_s(self) -> float:
         """What the user chose, else a limit that grows with Vela's estimate."""

@@ -1,34 +1,51 @@
 """Runs a build on a target and judges what it answered: the pipeline behind ``deploy run-fvp`` and ``run-board``.
 
-session -> inputs -> machines start -> reference outputs meanwhile -> answers -> opinion -> verdict document
+session -> inputs -> machines start -> meanwhile on the host: reference outputs, NPU model, operators -> answers
+-> opinion, comparison with the NPU model -> verdict document
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
-from deploy.judging.build_models import read_models
+from deploy.judging.build_models import Models, read_models
+from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.known_differences import summarise
 from deploy.judging.run_figures import run_figures
-from deploy.judging.samples import Stacked, stacked
+from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.model_answers import ModelAnswers
+from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
+from deploy.verifying.usual_inputs import inputs_with_fresh
+from deploy.verifying.varied_operators import VariedOperators
 
-_MADE_UP = 1
+_USUAL = 2
+"""Inputs where none are given: with one alone, a target that always answers the same would pass."""
 
 
 @dataclass(frozen=True)
 class RunOptions(TargetOptions, JudgeOptions):
     """What a user may choose about a run: the target, and what its answers are held to.
 
-    One input is made up where none are given.
+    Without inputs, two are run, one of them made up for this run alone.
+
+    Attributes:
+        locate: where outputs differ from the NPU model's, run the target again to find the first operation that
+            differs.
+        seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
     """
+
+    locate: bool = False
+    seed: int | None = None
 
 
 class TargetRun:
@@ -42,7 +59,7 @@ class TargetRun:
     def __init__(self, build: BuildFolder, options: RunOptions) -> None:
         self._build, self._options = build, options
         self._session = Session(build, options)
-        self._judgement = Judgement(build, options, made_up=_MADE_UP)
+        self._judgement = Judgement(build, options)
         self._started = time.monotonic()
 
     @property
@@ -70,12 +87,18 @@ class TargetRun:
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             models = read_models(self._build)
-            samples = judgement.begin(models)
+            samples = judgement.begin(models, self._usual_inputs)
             arriving = session.answers(samples)
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
+            model = ModelAnswers(models.source, models.compiled, npu_named(self._build.document.npu))
+            varied = VariedOperators(self._build.debug)
+            if model.session is not None:
+                model.session.observer = varied
+            model.expect(samples)
+            checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
                 judgement.answers.append(answer.outputs)
@@ -91,7 +114,36 @@ class TargetRun:
             elapsed_s=time.monotonic() - self._started,
             where=f"the workers of {self._options.scheduler}" if self._options.scheduler else "this computer",
         )
-        return judgement.verdict(opinion, session.origin, predictions=predictions, figures=figures)
+        verdict = judgement.verdict(
+            opinion,
+            session.origin,
+            predictions=predictions,
+            figures=figures,
+            evidence=judgement.evidence(models, varied.counts),
+            check=checked.check,
+            comparison=model.compared(judgement.answers, self._options.tolerance),
+            operators=checked.differing,
+            explanations=summarise(checked.results) if checked.check.unexplained else (),
+        )
+        return self._located(verdict, samples) if self._options.locate else verdict
+
+    def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
+        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
+        recorded = checked_by_compile(self._build)
+        if recorded is not None:
+            return recorded
+        if model.session is None:
+            return not_checked(self._build, model.left_out)
+        return check_operators(self._build, models, samples, inference=model.session.inference)
+
+    def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
+        from deploy.targets.locating_report import locate
+
+        located = locate(self._session, self._build, samples, self._judgement.answers)
+        return verdict.model_copy(update={"located": located})
+
+    def _usual_inputs(self, count: int | None) -> InputSet:
+        return inputs_with_fresh(self._build, count or _USUAL, self._options.seed)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

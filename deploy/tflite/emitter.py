@@ -21,10 +21,6 @@ class Emitter:
 
     Every method takes tensor indices and, as ``out``, the tensor to write; None for a new one, which is quantized
     as the (first) input where nothing else is said.
-
-    Args:
-        graph: gets the new tensors.
-        name: prefix of their names.
     """
 
     def __init__(self, graph: Graph, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Final
 
 from deploy.errors import NotInstalledError
 
@@ -27,3 +27,20 @@ def names_of(enum: str) -> dict[int, str]:
     """Number -> name of the members of an enumeration."""
     values = vars(getattr(schema(), enum))
     return {value: name for name, value in values.items() if not name.startswith("_")}
+
+
+DTYPE_NUMBERS: Final = {
+    "float32": 0,
+    "float16": 1,
+    "int32": 2,
+    "uint8": 3,
+    "int64": 4,
+    "bool": 6,
+    "int16": 7,
+    "int8": 9,
+    "float64": 10,
+    "uint64": 12,
+    "uint32": 15,
+    "uint16": 16,
+}
+"""NumPy's name of a type -> its number; types that NumPy does not have are left out."""

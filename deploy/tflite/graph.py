@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, schema
 from deploy.tflite.model import Model, Quantization, Tensor
 from deploy.tflite.reading import damage_named, load
 
@@ -31,9 +30,7 @@ class Node:
     Attributes:
         code: TFLite's name, ``CONV_2D``, or the custom code.
         inputs: tensors; -1 for an optional one that is left out.
-        outputs: tensors.
         options: the schema's options object (``Conv2DOptionsT``), or None.
-        version: of the operator.
         custom: whether the code is a custom one.
         record: as read, for what is not named here; None for a new operator.
     """
@@ -126,7 +123,7 @@ class Graph:
         quantization: Quantization | None = None,
         data: NDArray[Any] | None = None,
     ) -> int:
-        """Add a tensor.
+        """Add a tensor; returns its index.
 
         Args:
             name: need not be unique.
@@ -134,9 +131,6 @@ class Graph:
             dtype: NumPy name.
             quantization: None for a tensor that is not quantized.
             data: content of a constant, of that shape and dtype; None for an activation.
-
-        Returns:
-            Its index.
         """
         content = None
         if data is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,12 +34,12 @@ class Tensor:
 
     Attributes:
         index: position in the subgraph.
-        name: as stored in the file, not necessarily unique.
         shape: dimensions; empty for a scalar.
         dtype: NumPy name (``int8``), or TFLite's own name where NumPy has none (``STRING``).
         quantization: None for a tensor that is not quantized.
         data: the constant content, or None for an activation. uint8, read-only.
         buffer: index of the flatbuffer buffer behind it.
+        is_variable: whether it keeps its content from one inference to the next (a state).
     """
 
     index: int
@@ -48,6 +49,7 @@ class Tensor:
     quantization: Quantization | None
     data: NDArray[np.uint8] | None = field(repr=False, compare=False)
     buffer: int = 0
+    is_variable: bool = False
 
     @property
     def elements(self) -> int:
@@ -71,7 +73,6 @@ class Operator:
         index: position in execution order.
         code: the builtin's name (``CONV_2D``) or the custom code (``ethos-u``).
         inputs: tensors; -1 for an optional one that is left out.
-        outputs: tensors.
         is_custom: whether the code is a custom one.
     """
 
@@ -101,9 +102,6 @@ class Model:
     """The first subgraph of a ``.tflite`` file, which is the one that runs.
 
     Attributes:
-        content: the file itself.
-        tensors: all tensors, by index.
-        operators: in execution order.
         inputs: tensor indices of the graph's inputs, in the file's order.
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.
@@ -131,9 +129,10 @@ class Model:
         return tuple(self.tensors[index] for index in self.outputs)
 
     def activations(self, operator: Operator) -> tuple[Tensor, ...]:
-        """The inputs of an operator that are no constants, each once."""
+        """The inputs of an operator that are neither constants nor its own state, each once."""
         present = dict.fromkeys(index for index in operator.inputs if index >= 0)
-        return tuple(self.tensors[index] for index in present if self.tensors[index].data is None)
+        tensors = (self.tensors[index] for index in present)
+        return tuple(tensor for tensor in tensors if tensor.data is None and not tensor.is_variable)
 
     def output_names(self) -> dict[int, str]:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
@@ -151,3 +150,22 @@ def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict
         name = by_index.get(index) or tensors[index].name or f"tensor_{position}"
         names[index] = name if name not in names.values() else f"{name}#{position}"
     return names
+
+
+def float_operators(model: Model) -> dict[str, int]:
+    """Operators that compute in floating point, with how often each occurs.
+
+    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
+    """
+    return dict(
+        Counter(
+            operator.code
+            for operator in model.operators
+            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
+            and any(
+                model.tensors[index].dtype.startswith("float")
+                for index in (*operator.inputs, *operator.outputs)
+                if index >= 0
+            )
+        )
+    )

@@ -15,14 +15,7 @@ _WINDOWED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAG
 
 @dataclass(frozen=True)
 class Window:
-    """A kernel or pooling window.
-
-    Attributes:
-        height: in elements.
-        width: in elements.
-        stride_y: vertical step.
-        stride_x: horizontal step.
-    """
+    """A kernel or pooling window."""
 
     height: int
     width: int

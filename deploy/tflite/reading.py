@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.streams import check_readable_file
-from deploy.tflite.dtypes import DTYPE_NUMBERS
-from deploy.tflite.generated import IDENTIFIER, names_of, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
 from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -63,9 +62,6 @@ def load(content: bytes, *, source: str = "model") -> Model:
 @contextlib.contextmanager
 def damage_named(source: str) -> Iterator[None]:
     """Work on what a file holds: whatever goes wrong there is the file's damage.
-
-    Args:
-        source: names the model in the error.
 
     Raises:
         BadInputError: an index, a shape or a length did not fit.
@@ -180,6 +176,7 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
             quantization=_quantization(item.Quantization()),
             data=_buffer(root, item.Buffer()) if buffers else None,
             buffer=item.Buffer(),
+            is_variable=bool(item.IsVariable()),
         )
         if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
             raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")

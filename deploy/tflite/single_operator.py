@@ -10,11 +10,7 @@ from deploy.tflite.model import Model, Operator
 
 
 class OperatorFiles:
-    """Writes files that hold one operator of a model each.
-
-    Args:
-        model: read by :func:`deploy.tflite.read`, which has checked it.
-    """
+    """Writes files that hold one operator of a model each."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -31,11 +27,14 @@ class OperatorFiles:
 
         whole, graph = self._whole, copy.copy(self._whole.subgraphs[0])
         tensors: dict[int, int] = {}
-        for index in (*operator.inputs, *operator.outputs):
+        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        # Those of an LSTM hold no data, only how its inner numbers are quantized.
+        inner = [] if single.intermediates is None else [int(index) for index in single.intermediates]
+        for index in (*operator.inputs, *operator.outputs, *inner):
             if index >= 0:
                 tensors.setdefault(index, len(tensors))
         graph.tensors = [whole.subgraphs[0].tensors[index] for index in tensors]
-        single = copy.copy(whole.subgraphs[0].operators[operator.index])
+        single.intermediates = [tensors[index] for index in inner]
         single.inputs = [tensors.get(index, -1) for index in operator.inputs]
         single.outputs = [tensors[index] for index in operator.outputs]
         graph.operators = [single]
@@ -44,6 +43,9 @@ class OperatorFiles:
         result = copy.copy(whole)
         result.subgraphs = [graph, *whole.subgraphs[1:]]
         result.buffers = self._buffers(result.subgraphs)
+        if len(result.subgraphs) == 1:
+            # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.
+            result.operatorCodes, single.opcodeIndex = [whole.operatorCodes[single.opcodeIndex]], 0
         result.signatureDefs, result.metadata, result.metadataBuffer = [], [], []
         builder = flatbuffers.Builder(1024)
         builder.Finish(result.Pack(builder), IDENTIFIER)

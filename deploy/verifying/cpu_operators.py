@@ -6,15 +6,17 @@ write the same places in the arena (:mod:`deploy.verifying.npu_inference`), with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy import tflite
+from deploy.chatter import silenced
 from deploy.errors import BadInputError, TargetError
-from deploy.judging.oracles import Oracle
+from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
@@ -47,7 +49,7 @@ class CpuOperator:
         operator: Operator,
         model: Model,
         content: bytes,
-        kernels: Callable[[Model], Oracle] = ReferenceKernels,
+        kernels: MakeOracle = ReferenceKernels,
     ) -> None:
         self.index = operator.index
         self.code = operator.code
@@ -88,8 +90,15 @@ class CpuOperator:
         return outputs
 
 
-def cpu_operators(model: Model, custom_code: str) -> dict[int, CpuOperator]:
+def cpu_operators(
+    model: Model, custom_code: str, kernels: MakeOracle = ReferenceKernels
+) -> dict[int, CpuOperator]:
     """All operators of a compiled model that are not the custom operator ``custom_code``, by their position.
+
+    Args:
+        model: that Vela wrote.
+        custom_code: of the operators to leave out.
+        kernels: what runs them; LiteRT's reference kernels where these cannot.
 
     Raises:
         BadInputError: one cannot run on the host: no reference kernel, or it keeps state between operators.
@@ -107,11 +116,14 @@ def cpu_operators(model: Model, custom_code: str) -> dict[int, CpuOperator]:
     files = OperatorFiles(model)
     found = {}
     for operator in left:
-        found[operator.index] = _runnable(operator, model, files.content(operator))
+        found[operator.index] = _runnable(operator, model, files.content(operator), kernels)
     return found
 
 
-def _runnable(operator: Operator, model: Model, content: bytes) -> CpuOperator:
+def _runnable(operator: Operator, model: Model, content: bytes, kernels: MakeOracle) -> CpuOperator:
+    if kernels is not ReferenceKernels:
+        with contextlib.suppress(BadInputError), silenced():  # TFLM says on standard error what it cannot run
+            return CpuOperator(operator, model, content, kernels)
     try:
         return CpuOperator(operator, model, content)
     except BadInputError as error:

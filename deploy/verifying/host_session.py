@@ -9,13 +9,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 import deploy
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.answer import Answer
+from deploy.judging.oracles import MakeOracle
 from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.tflite import Model
-from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.npu_inference import NpuInference, Observer
 
 _MAX_BATCH = 64
 _BATCH_BYTES = 16 * 1024 * 1024
@@ -29,10 +31,12 @@ class HostSession:
         model: read from a ``.tflite`` that Vela wrote.
         npu: that it was compiled for.
         memories: that counters are for; None for the NPU's default ones.
+        kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
         inference: what runs it.
         batch: how many inferences run side by side, by the size of their arenas.
+        observer: called after every NPU operation; None for none.
         origin: the NPU model of this package.
 
     Raises:
@@ -40,9 +44,16 @@ class HostSession:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu: Npu, memories: MemorySystem | None = None) -> None:
-        self.inference = NpuInference(model, npu, memories)
+    def __init__(
+        self,
+        model: Model,
+        npu: Npu,
+        memories: MemorySystem | None = None,
+        kernels: MakeOracle = ReferenceKernels,
+    ) -> None:
+        self.inference = NpuInference(model, npu, memories, kernels)
         self.batch = batch_size(self.inference.arena_bytes)
+        self.observer: Observer | None = None
         self.origin = host_origin(npu.name)
 
     def __enter__(self) -> HostSession:
@@ -61,7 +72,7 @@ class HostSession:
         for first in range(0, len(samples), self.batch):
             part = samples[first : first + self.batch]
             started = time.monotonic()
-            outputs = unstacked(self.inference.run_batch(stacked(part)), len(part))
+            outputs = unstacked(self.inference.run_batch(stacked(part), self.observer), len(part))
             wall_s = (time.monotonic() - started) / len(part)
             for output in outputs:
                 yield Answer(output, {}, wall_s)

@@ -71,8 +71,11 @@ class LayerCapture:
 
     def _take(self, scheduled: Scheduled, region: int, memory: Memory) -> None:
         operator = self.source.operators[scheduled.result or 0]
+        computed = self.operations[scheduled.result or 0][-1].ofm.dtype
         for index in operator.outputs:
             tensor = self.source.tensors[index]
+            if {computed.name, tensor.dtype} == {"int8", "uint8"}:  # a QUANTIZE behind it is part of it
+                continue
             taken = self._from_memory(tensor, scheduled, region, memory)
             if taken is None and len(operator.outputs) == 1:
                 taken = self._from_stripes(tensor, scheduled)

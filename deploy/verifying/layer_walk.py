@@ -1,113 +1,195 @@
-"""Compares the NPU with the reference operator by operator, each on what the NPU itself computed before it.
+"""Compares the NPU with the oracles operator by operator, each on what the NPU itself computed before it.
 
-A difference in one layer makes every later layer differ, too. So the walk starts each operator from the tensors
-that the NPU had there: what differs behind it is that operator's own doing. Operators whose result never lies in
-memory (padding that a convolution absorbs, a concatenation that costs nothing) are computed by the reference, and
-the next operator with a result answers for them.
+A difference in one layer makes every later layer differ, too. So each operator starts from the tensors that the
+NPU had there: what differs behind it is that operator's own doing. Operators whose result never lies in memory
+(padding that a convolution absorbs, a convolution in front of a lookup table) form a group with the next operator
+that has one, and that one answers for them.
+
+The reference runs the whole model once an input and keeps its inner tensors: where a group's inputs are the same
+on both sides, what the reference has behind it is what the group must compute. Only behind a difference do groups
+run on their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.chatter import silenced
-from deploy.errors import BadInputError, DeployError, TargetError
-from deploy.judging.known_differences import Evidence, alternatives, explain
+from deploy.errors import BadInputError, DeployError
+from deploy.judging.differences import distances
+from deploy.judging.known_differences import Evidence, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
-from deploy.judging.reference import ReferenceKernels
-from deploy.npu.stream.operations import BlockOperation
-from deploy.tflite import Model, Operator, Tensor
-from deploy.tflite.single_operator import OperatorFiles
-from deploy.verifying.cpu_operators import CpuOperator
+from deploy.judging.reference import InnerTensors
+from deploy.judging.samples import Sample, Stacked, unstacked
+from deploy.tflite import Model
+from deploy.verifying.group_kernels import GroupKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
-from deploy.verifying.operator_limits import overflow, unread_elements
+from deploy.verifying.operator_groups import Group, groups, named
+from deploy.verifying.operator_limits import overflow, saturated
 
 _MAX_DESCRIBED = 4
+_MAX_NAMED = 8
+_NOT_SEEN = "neither their results nor those of operators behind them lie in memory"
+_TOO_LATE = "the time limit was reached before"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk found.
+
+    Attributes:
+        inputs: how many inputs were compared.
+        results: one an output of every operator that was compared, in the model's order.
+        compared: positions of the operators that these answer for, absorbed ones among them.
+        left_out: what was not compared, and why: one sentence a reason.
+        expected: what the reference says about these inputs, outputs by name; empty where it cannot run the model.
+        in_time: whether nothing was left out because the time was up.
+    """
+
+    inputs: int
+    results: tuple[OperatorResult, ...]
+    compared: frozenset[int]
+    left_out: tuple[str, ...]
+    expected: tuple[Sample, ...] = ()
+    in_time: bool = True
 
 
 def walk(
-    source: Model,
-    capture: LayerCapture,
-    inputs: Mapping[str, NDArray[Any]],
-    outputs: Mapping[str, NDArray[Any]],
-    on_operator: Callable[[int, int], None] = lambda _done, _total: None,
-) -> tuple[OperatorResult, ...]:
+    source: Model, capture: LayerCapture, inputs: Stacked, outputs: Stacked, *, until: float = math.inf
+) -> Walk:
     """Walk through all operators.
 
     Args:
         source: the model that was compiled.
         capture: what the NPU computed.
         inputs: name -> ``(batch, *shape)``, what it computed from.
-        outputs: name -> ``(batch, *shape)``, its outputs.
-        on_operator: called with (done, total).
-
-    Returns:
-        One result per operator that has one, in the model's order.
+        outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
+        until: time (of ``time.monotonic``) after which nothing further is begun.
 
     Raises:
-        BadInputError: the reference kernels lack an operator.
         NotInstalledError: LiteRT is missing.
     """
-    taken = dict(capture.tensors)
     # The compiled model's outputs are known wherever the last operator ran, be it on the CPU.
-    taken |= {index: outputs[name] for index, name in source.output_names().items()}
-    values: dict[int, NDArray[Any]] = {index: inputs[name] for index, name in source.input_names().items()}
-    files, results = OperatorFiles(source), []
-    pending: dict[int, list[str]] = {}
-    last_use = {index: operator.index for operator in source.operators for index in operator.inputs}
-    for operator in source.operators:
-        batch = len(next(iter(values.values())))
-        computed = _reference(operator, source, files, values, batch)
-        absorbed = [text for index in operator.inputs for text in pending.get(index, [])]
-        for index in operator.outputs:
-            tensor = source.tensors[index]
-            if index not in taken:
-                values[index] = computed[index]
-                pending[index] = [*absorbed, f"{operator.index} {operator.code}"]
-                continue
-            result = _compare(operator, tensor, taken[index], computed[index], tuple(dict.fromkeys(absorbed)))
-            if result.mismatches:
-                done = capture.operations.get(operator.index, [])
-                result = _judged(result, operator, source, files, values, taken[index], done)
-            results.append(result)
-            values[index] = taken[index]
-        for index in operator.inputs:
-            if last_use.get(index) == operator.index and len(values) > 1:
-                values.pop(index, None)
-        on_operator(operator.index + 1, len(source.operators))
-    return tuple(results)
-
-
-def _reference(
-    operator: Operator, source: Model, files: OperatorFiles, values: Mapping[int, NDArray[Any]], batch: int
-) -> dict[int, NDArray[Any]]:
-    """What LiteRT's reference kernel computes; where there is none (ELU), what another one does."""
-    content, refusals = files.content(operator), []
-    for kernels in (ReferenceKernels, *alternatives().values()):
+    known: dict[int, NDArray[Any]] = {
+        **{index: inputs[name] for index, name in source.input_names().items()},
+        **capture.tensors,
+        **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
+    }
+    whole = _whole_reference(source, inputs, known, until)
+    batch = len(next(iter(inputs.values()))) if whole is None else whole.inputs
+    known = {index: array[:batch] for index, array in known.items()}
+    found, unseen = groups(source, known)
+    kernels = GroupKernels(source, batch, prepared=whole is not None)
+    results: list[OperatorResult] = []
+    compared: set[int] = set()
+    left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
+    for group in found:
+        expected = whole.behind(group, known) if whole is not None else None
+        if batch == 0 or (expected is None and time.monotonic() > until):
+            left.setdefault(_TOO_LATE, []).append(named(group.last))
+            continue
         try:
-            with silenced():
-                return _run(CpuOperator(operator, source, content, kernels), values, batch)
-        except (BadInputError, TargetError) as error:
-            refusals.append(error)
-    raise refusals[0]
+            expected = kernels.reference(group, known) if expected is None else expected
+        except DeployError as error:
+            left.setdefault(error.message, []).append(named(group.last))
+            continue
+        compared |= {operator.index for operator in group.operators}
+        for index in group.outputs:
+            result = _compare(source, group, index, known[index], expected[index])
+            if result.mismatches:
+                result = _judged(result, source, group, index, kernels, known, expected[index], capture)
+            results.append(result)
+    sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
+    reference = () if whole is None else whole.expected
+    in_time = not left.get(_TOO_LATE)
+    in_time = not left.get(_TOO_LATE)
+    return Walk(batch, tuple(results), frozenset(compared), sentences, reference, in_time)
 
 
-def _run(operator: CpuOperator, values: Mapping[int, NDArray[Any]], batch: int) -> dict[int, NDArray[Any]]:
-    runs = [
-        operator.run({tensor.index: values[tensor.index][i] for tensor in operator.inputs}) for i in range(batch)
-    ]
-    return {tensor.index: np.stack([run[tensor.index] for run in runs]) for tensor in operator.outputs}
+def _listed(names: Sequence[str]) -> str:
+    """The first names of operators, and how many there are beside these."""
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """The whole model on the reference kernels, beside what is known of the NPU.
+
+    Attributes:
+        inputs: how many inputs were run.
+        same: tensors with the same values on both sides.
+        other: what the reference has, of tensors where it has something else.
+        expected: its outputs by name, an input each.
+    """
+
+    inputs: int
+    same: frozenset[int]
+    other: Values
+    expected: tuple[Sample, ...]
+
+    def behind(self, group: Group, known: Values) -> dict[int, NDArray[Any]] | None:
+        """What a group must compute; None where it starts from something else, or the reference kept nothing."""
+        if not self.same.issuperset(group.inputs):
+            return None
+        if not all(index in self.same or index in self.other for index in group.outputs):
+            return None
+        return {index: known[index] if index in self.same else self.other[index] for index in group.outputs}
+
+
+def _whole_reference(source: Model, inputs: Stacked, known: Values, until: float) -> _Whole | None:
+    """None where the reference kernels cannot run the model, or lack one for an operator."""
+    try:
+        kernels = InnerTensors(source)
+        if not kernels.are_reference:
+            return None
+        other: dict[int, dict[int, NDArray[Any]]] = {}
+        expected: list[Sample] = []
+        lost: set[int] = set()
+        done = 0
+        for sample in unstacked(inputs, len(next(iter(inputs.values())))):
+            if time.monotonic() > until:
+                break
+            expected.append(kernels.run(sample))
+            for index, array in known.items():
+                theirs = kernels.tensor(index)
+                if theirs is None or theirs.size != array[done].size:
+                    lost.add(index)
+                elif _differing(array[done], theirs.reshape(array[done].shape)).any():
+                    other.setdefault(index, {})[done] = theirs.reshape(array[done].shape)
+            done += 1
+    except BadInputError:
+        return None
+    whole: dict[int, NDArray[Any]] = {}
+    for index, arrays in other.items():
+        whole[index] = known[index][:done].copy()
+        for i, array in arrays.items():
+            whole[index][i] = array
+    differing = set(whole) | lost
+    kept = {index: array for index, array in whole.items() if index not in lost}
+    return _Whole(done, frozenset(known) - differing, kept, tuple(expected))
+
+
+def _differing(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where two arrays differ; what is no number on both sides does not."""
+    different: NDArray[np.bool_] = first != second
+    if first.dtype.kind == "f":
+        different &= ~(np.isnan(first) & np.isnan(second))
+    return different
 
 
 def _compare(
-    operator: Operator, tensor: Tensor, npu: NDArray[Any], reference: NDArray[Any], absorbs: tuple[str, ...]
+    source: Model, group: Group, index: int, npu: NDArray[Any], reference: NDArray[Any]
 ) -> OperatorResult:
-    different = npu != reference
+    tensor = source.tensors[index]
+    different = _differing(npu, reference)
     mismatches = int(different.sum())
     first = None
     largest = 0.0
@@ -116,16 +198,17 @@ def _compare(
         first = FirstDifference(
             input=where[0], position=where[1:], npu=float(npu[where]), reference=float(reference[where])
         )
-        unit = 1.0
-        if np.dtype(tensor.dtype).kind == "f" and tensor.quantization:
-            unit = tensor.quantization.scales[0]
-        largest = float(np.abs(npu.astype(np.float64) - reference.astype(np.float64)).max()) / unit
+        if npu.dtype.kind == "f":
+            unit = tensor.quantization.scales[0] if tensor.quantization else 1.0
+            largest = float(np.abs(npu.astype(np.float64) - reference.astype(np.float64)).max()) / unit
+        else:
+            largest = float(distances(npu, reference).max())
     return OperatorResult(
-        index=operator.index,
-        type=operator.code,
+        index=group.last.index,
+        type=group.last.code,
         name=tensor.name,
         dtype=tensor.dtype,
-        absorbs=absorbs,
+        absorbs=group.absorbed,
         elements=int(npu.size),
         mismatches=mismatches,
         max_lsb=largest,
@@ -135,35 +218,42 @@ def _compare(
 
 def _judged(
     result: OperatorResult,
-    operator: Operator,
     source: Model,
-    files: OperatorFiles,
-    values: Mapping[int, NDArray[Any]],
-    npu: NDArray[Any],
-    operations: list[BlockOperation],
+    group: Group,
+    index: int,
+    kernels: GroupKernels,
+    known: Mapping[int, NDArray[Any]],
+    reference: NDArray[Any],
+    capture: LayerCapture,
 ) -> OperatorResult:
     """Add what is known about a difference: who agrees with the NPU, and why."""
-    agreeing = []
-    for name, kernels in alternatives().items():
-        try:
-            with silenced():  # TFLM says on standard error what it cannot run
-                other = _run(CpuOperator(operator, source, files.content(operator), kernels), values, len(npu))
-        except DeployError:
-            continue
-        if any(np.array_equal(array, npu) for array in other.values()):
-            agreeing.append(name)
-    shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
-    if len(operations) > _MAX_DESCRIBED:
-        shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
+    npu, operator = known[index], group.last
+    operations = capture.operations.get(operator.index, [])
+    cause, agreeing = None, list[str]()
+    try:
+        witnessed = kernels.witness(group, known)
+    except DeployError:
+        witnessed = None
+    if witnessed is not None and not _differing(npu, witnessed[1][index]).any():
+        cause = witnessed[0]
+    else:
+        for name, outputs in kernels.others(group, known):
+            if not _differing(npu, outputs[index]).any():
+                agreeing.append(name)
     evidence = Evidence(
         code=result.type,
         dtype=result.dtype,
-        max_lsb=result.max_lsb,
-        share=result.mismatches / result.elements,
         agreeing=tuple(agreeing),
-        unread=unread_elements(operator, source, operations),
         overflow=overflow(operator, source),
+        saturated=npu.dtype.kind in "iu" and saturated(npu[_differing(npu, reference)], source.tensors[index]),
     )
+    shown = [describe(operation) for operation in operations[:_MAX_DESCRIBED]]
+    if len(operations) > _MAX_DESCRIBED:
+        shown.append(f"and {len(operations) - _MAX_DESCRIBED} more")
     return result.model_copy(
-        update={"agrees_with": tuple(agreeing), "operations": tuple(shown), "cause": explain(evidence)}
+        update={
+            "agrees_with": tuple(agreeing),
+            "operations": tuple(shown),
+            "cause": cause or explain(evidence),
+        }
     )

@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from deploy import npu
 from deploy.errors import BadInputError, TargetError
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
+from deploy.judging.oracles import MakeOracle
+from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
-from deploy.tflite.arena import arena_end, arena_offsets
-from deploy.tflite.npu_operators import NpuOperator, npu_operators
+from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 
 _ARENA_PADDING = 4096
@@ -33,6 +34,9 @@ _MAX_ARENA_BYTES = 1 << 30
 
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
+
+CpuObserver = Callable[[int, NDArray[np.uint8]], None]
+"""Called after every operator on the CPU: its number in the file, the arenas ``(batch, bytes)``."""
 
 
 class NpuInference:
@@ -43,6 +47,7 @@ class NpuInference:
         npu_config: the NPU to model; must be the one that the model was compiled for.
         memories: behind its ports, on which the estimated cycles of the counters depend; default: those of the
             NPU's default system configuration and memory mode.
+        kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
         counters: of the last run, one per ``ethos-u`` operator, in their order.
@@ -54,19 +59,37 @@ class NpuInference:
         NotInstalledError: there are operators left on the CPU and LiteRT is missing.
     """
 
-    def __init__(self, model: Model, npu_config: Npu, memories: MemorySystem | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        npu_config: Npu,
+        memories: MemorySystem | None = None,
+        kernels: MakeOracle = ReferenceKernels,
+    ) -> None:
         self._model = model
         self._memories = memories
         self._architecture = _architecture(npu_config)
         if not model.operators:
             raise BadInputError("the model has no operators")
         self._offsets = arena_offsets(model)
-        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR)}
+        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
         steps |= {operator.index: _Segment(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
+
+    def programs(self) -> tuple[Program, ...]:
+        """The decoded command streams of the ``ethos-u`` operators, in their order.
+
+        Raises:
+            TargetError: the NPU model refuses one.
+        """
+        try:
+            segments = [step for step in self._steps if isinstance(step, _Segment)]
+            return tuple(segment.program(self._architecture) for segment in segments)
+        except npu.NpuError as error:
+            raise TargetError(f"the NPU model stopped: {error}") from error
 
     @property
     def statistics(self) -> npu.Statistics:
@@ -91,13 +114,17 @@ class NpuInference:
         return {name: array[0] for name, array in results.items()}
 
     def run_batch(
-        self, inputs: Mapping[str, NDArray[np.generic]], on_operation: Observer | None = None
+        self,
+        inputs: Mapping[str, NDArray[np.generic]],
+        on_operation: Observer | None = None,
+        on_cpu_operator: CpuObserver = lambda _index, _arena: None,
     ) -> dict[str, NDArray[np.generic]]:
         """Run several independent inferences side by side: faster than one after the other, the same results.
 
         Args:
             inputs: name -> array ``(batch, *shape)`` of the input tensor's shape and dtype.
             on_operation: called after every NPU operation.
+            on_cpu_operator: called after every operator on the CPU.
 
         Returns:
             Output name -> array ``(batch, *shape)``.
@@ -115,6 +142,7 @@ class NpuInference:
         for step in self._steps:
             if isinstance(step, CpuOperator):
                 _run_on_cpu(step, tensors)
+                on_cpu_operator(step.index, tensors.arena)
                 continue
             try:
                 program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
@@ -195,6 +223,12 @@ class _Segment:
         self.dedicated = operator.has_fast_memory
         self._fast_bytes = operator.fast.nbytes
 
+    def program(self, architecture: npu.Architecture) -> Program:
+        """The command stream, decoded once."""
+        if self._program is None:
+            self._program = decode(self._stream, architecture)
+        return self._program
+
     def execute(
         self,
         arena: NDArray[np.uint8],
@@ -204,8 +238,7 @@ class _Segment:
         on_operation: Observer | None,
     ) -> Program:
         """Run it on a batch of arenas; returns what was run."""
-        if self._program is None:
-            self._program = decode(self._stream, architecture)
+        program = self.program(architecture)
         base = max(offsets[self._scratch], 0)
         scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
         regions = {CONSTANTS: self._constants, ARENA: scratch, FAST: scratch}
@@ -214,10 +247,10 @@ class _Segment:
         observer = None
         if on_operation is not None:
             observer = functools.partial(on_operation, self._index)
-        run_program(self._program, regions, cache, observer)
+        run_program(program, regions, cache, observer)
         if base:
             arena[:, base:] = scratch
-        return self._program
+        return program
 
 
 def _architecture(npu_config: Npu) -> npu.Architecture:

@@ -1,37 +1,18 @@
-"""What goes wrong outside the NPU: streams that leave out input, numbers that LiteRT's kernels cannot hold."""
+"""What goes wrong outside the NPU: numbers that LiteRT's kernels cannot hold."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite import Model, Operator, Tensor
 
 _WEIGHTED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
 _INT32 = float(2**31)
-
-
-def unread_elements(operator: Operator, source: Model, operations: Sequence[BlockOperation]) -> tuple[int, int]:
-    """Elements of the first input that the operations never read, and how many it has.
-
-    Args:
-        operator: of the source model.
-        source: that model.
-        operations: the NPU operations that compute it; with none, nothing counts as unread.
-    """
-    elements = source.tensors[operator.inputs[0]].elements
-    if not operations:
-        return 0, elements
-    first = operations[0].ifm
-    read = sum(
-        operation.ifm.elements
-        for operation in operations
-        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
-    )
-    return max(elements - read, 0), elements
 
 
 def overflow(operator: Operator, source: Model) -> float:
@@ -55,6 +36,18 @@ def overflow(operator: Operator, source: Model) -> float:
     if operator.code in _WEIGHTED and weights is not None and output.dtype in ("int8", "uint8"):
         return _shifted(_span(tensors[0]) * _magnitude(operator, weights), [tensors[0], weights], output)
     return 0.0
+
+
+def saturated(values: NDArray[Any], tensor: Tensor) -> bool:
+    """Whether all values lie at an end of what a tensor can hold: of its type, or of a RELU in front of it.
+
+    Args:
+        values: elements of it.
+        tensor: of the source model.
+    """
+    limits = np.iinfo(np.dtype(tensor.dtype))
+    ends = [limits.min, limits.max, *(tensor.quantization.zero_points if tensor.quantization else ())]
+    return bool(np.isin(values, ends).all())
 
 
 def _magnitude(operator: Operator, weights: Tensor) -> float:

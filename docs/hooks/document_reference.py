@@ -18,6 +18,7 @@ from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import CompileDocument
 from deploy.evaluating.documents import EvaluationDocument
 from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import VerificationRecord
 from deploy.optimizing.documents import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
 from deploy.reporting.documents import Comparison
@@ -25,15 +26,17 @@ from deploy.searching.documents import Candidate, SearchResult
 from deploy.settings.declared import Declared, declared_by
 from deploy.settings.example import schema, template
 from deploy.settings.options import shared_options
-from deploy.settings.project import TRUST_VARIABLE, VERBS
+from deploy.settings.project_settings import TRUST_VARIABLE, VERBS
 from deploy.sweeping.documents import SweepDocument
 
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
     "verdict": (Verdict, "`run-fvp`, `run-board` and `verify` with `--json`, and in the build folder"),
     "compile": (
         CompileDocument,
-        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` beside",
+        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` and "
+        "`verification` beside",
     ),
+    "verification": (VerificationRecord, "`compile`, as `verification.json` in the build folder"),
     "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
     "advice": (AdviceDocument, "`compile` and `report --advice`, as `advice.json` in the build folder"),
     "optimize": (OptimizeDocument, "`optimize --json`"),

@@ -50,6 +50,7 @@ def test_compile_prints_and_keeps_hints_and_report_shows_them(
     assert run(["report", "out", "--format", "json"]) == 0
     shown = json.loads(capfd.readouterr().out)
     assert AdviceDocument.model_validate(shown.pop("advice")) == advice
+    assert shown.pop("verification") == json.loads(Path("out/verification.json").read_text())
     assert shown == json.loads(Path("out/compile.json").read_text())
 
 

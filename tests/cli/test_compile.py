@@ -1,16 +1,20 @@
 """deploy compile: complete commands, defaults, and the exit status and message of every fault."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.judging.verification_record import SKIPPED, VerificationRecord, record_of
 from deploy.models.datasets.fashion_mnist import FOLDER as FASHION_MNIST
+from deploy.verifying import build_check
 
 
 def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(
@@ -26,6 +30,105 @@ def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(
     assert captured.err == ""
     assert run(["report", "--quiet"]) == 0
     assert "SRAM peak" in capfd.readouterr().out
+
+
+def miscompiled() -> bytes:
+    """A sum over height and width, of which Vela computes one."""
+    writer = GraphWriter()
+    x = writer.tensor("x", [1, 16, 16, 8], "int8", 0.05)
+    y = writer.tensor("y", [1, 8], "int8", 5.0)
+    axes = writer.tensor("axes", [2], "int32", data=np.int32([1, 2]))
+    writer.operator("SUM", [x, axes], [y], schema.ReducerOptionsT())
+    return writer.finish({"x": x}, {"y": y})
+
+
+def without_producer() -> bytes:
+    """A network with an output that is a constant: zeros, as memory happens to be."""
+    writer = GraphWriter()
+    x = writer.tensor("x", [1, 16], "int8", 0.1)
+    y = writer.tensor("y", [1, 16], "int8", 0.1)
+    reserved = writer.tensor("reserved", [1, 16], "int8", 0.1, data=np.zeros((1, 16), np.int8))
+    writer.operator("ABS", [x], [y], schema.AbsOptionsT())
+    return writer.finish({"x": x}, {"y": y, "reserved": reserved})
+
+
+def record_in(folder: Path) -> VerificationRecord:
+    record = record_of(BuildFolder.open(folder))
+    assert record is not None
+    return record
+
+
+def test_operators_are_compared_and_what_was_compared_is_kept_and_said(
+    in_folder: Path, mlperf_tiny: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Vela's time, which is the limit, is next to nothing beside what a busy computer does.
+    words = ["compile", str(mlperf_tiny["keyword_spotting"]), "--npu", "U55-64", "-o", "out"]
+    assert run(words) == 0
+    record = record_in(Path("out"))
+    said = capfd.readouterr().out
+    assert record.faults == ()
+    if record.check.source == "compile":
+        assert f"operators: {record.check.operators} compared, each on the NPU's own values" in said
+    for sentence in record.check.left_out:
+        assert sentence in said
+
+
+def test_a_miscompiled_operator_is_named_with_its_way_around_status_1_and_the_folder_is_there(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("sum.tflite").write_bytes(miscompiled())
+    assert run(["compile", "sum.tflite", "--npu", "U55-128"]) == 1
+    [fault] = record_in(Path("build/sum-u55-128")).faults
+    captured = capfd.readouterr()
+    assert f"operators: {fault}" in captured.out
+    assert "build folder: build/sum-u55-128" in captured.out
+    assert "deploy: error: sum on U55-128: operator 0 SUM (y) is miscompiled" in captured.err
+    assert "way around: sum over one axis after another" in captured.err
+    assert "the build folder build/sum-u55-128 was written all the same" in captured.err
+    assert run(["report", "--quiet"]) == 0, "it is remembered as the build compiled last"
+
+
+def test_an_output_that_nothing_writes_is_named_whatever_memory_holds(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("zero.tflite").write_bytes(without_producer())
+    for verify in ("quick", "none"):
+        assert run(["compile", "zero.tflite", "--npu", "U55-128", "-o", "out", "-q", "--verify", verify]) == 1
+        assert "output reserved: nothing in the compiled model writes it" in capfd.readouterr().err
+    # Zeros are what the model says, and what an empty memory holds.
+    assert run(["verify", "out", "--json", "verdict.json"]) == 1
+    document = json.loads(Path("verdict.json").read_text())
+    assert document["reason"].startswith("output reserved: nothing in the compiled model writes it")
+    assert all(output["mismatches"] == 0 for output in document["outputs"])
+
+
+def test_without_verification_nothing_is_compared_and_the_record_says_so(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("sum.tflite").write_bytes(miscompiled())
+    assert run(["compile", "sum.tflite", "--npu", "U55-128", "-o", "out", "--verify", "none"]) == 0
+    assert "operators: not compared: all operators: compiled with --verify none" in capfd.readouterr().out
+    Path("deploy.toml").write_text('verify = "none"\n')
+    assert run(["compile", "sum.tflite", "--npu", "U55-128", "-o", "other", "-q"]) == 0
+    for folder in (Path("out"), Path("other")):
+        check = record_in(folder).check
+        assert (check.source, check.left_out) == ("none", (SKIPPED,))
+
+
+def test_a_check_that_its_kernels_end_does_not_end_compile(
+    in_folder: Path,
+    mlperf_tiny: dict[str, Path],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
+    said = "operators: not compared: the kernels ended the check of operators (SIGABRT)"
+    assert run(["compile", str(mlperf_tiny["anomaly_detection"]), "--npu", "U55-128", "-o", "out"]) == 0
+    assert said in capfd.readouterr().out
+    # What the command stream tells is told all the same.
+    Path("sum.tflite").write_bytes(miscompiled())
+    assert run(["compile", "sum.tflite", "--npu", "U55-128", "-o", "out"]) == 1
+    assert said in capfd.readouterr().out
 
 
 @pytest.mark.tensorflow
@@ -171,6 +274,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["ad.tflite", "--npu", "U55-128", "--memory-mode", "Dedicated_Sram"], "cannot be written"),
         (["ad.tflite", "--npu", "U55-128", "--system-config", "Fast"], "--system-config Fast: there is no such"),
         (["ad.tflite", "--npu", "U55-128", "--optimise", "Fun"], "--optimise Fun: choose Performance or Size"),
+        (["ad.tflite", "--npu", "U55-128", "--verify", "all"], "--verify all: choose none or quick"),
         (["ad.tflite", "--npu", "U55-128", "--sram-limit", "lots"], "--sram-limit lots: not a size"),
         (["ad.tflite", "--npu", "U55-128", "--sram-limit", "1K"], "more than --sram-limit of 1024 bytes"),
         (["gone.tflite", "--npu", "U55-128"], "gone.tflite: no such model"),

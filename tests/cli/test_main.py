@@ -23,6 +23,16 @@ def test_help_imports_nothing_heavy() -> None:
         assert verb in done.stdout
 
 
+def test_help_alone_says_what_the_whole_command_line_says(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for words in (["--help"], ["-h"], []):  # without a word, all verbs are there with their options
+        run(words)
+        printed = capsys.readouterr()
+        shown.append((printed.out + printed.err).strip())
+    assert shown[0] == shown[1] == shown[2]
+    assert "quantize" in shown[0]
+
+
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"deploy {__version__}\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from deploy import debug_database, tflite
 from deploy.compiling import compiler as pipeline
 from deploy.compiling.compile_options import compile_options
-from deploy.compiling.compiler import VELA, Compiled
+from deploy.compiling.compiler import VELA, Compiled, Timed
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import Ended
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,15 @@ def test_what_cannot_be_compiled_is_named(mlperf_tiny: dict[str, Path]) -> None:
     )
     with pytest.raises(BadInputError, match=r"^it\.tflite: Vela "):
         VELA.compile(damaged, compile_options(npu_named("U55-128")), source="it.tflite")
+
+
+def test_the_time_of_a_command_is_noted_and_counts_from_where_it_was_started_ahead() -> None:
+    def run(_command: Sequence[str], _folder: Path, *, timeout_s: float) -> Ended:
+        time.sleep(timeout_s)
+        return Ended(0, False, "")
+
+    ahead = Timed(run, time.monotonic() - 10)
+    assert ahead([], Path(), timeout_s=0.01).status == 0
+    assert 10 < ahead.seconds < 15
+    ahead([], Path(), timeout_s=0.01)
+    assert 0.01 <= ahead.seconds < 5

@@ -22,7 +22,7 @@ def options(npu: str, limit: int | None = None) -> CompileOptions:
 
 def test_the_command_line_names_everything_and_never_show_cpu_operations() -> None:
     words = command_line(options("U65-512", 1000), "m.tflite", "out")
-    assert words[:3] == [sys.executable, "-m", "ethosu.vela"]
+    assert words[:4] == [sys.executable, "-P", "-m", "ethosu.vela"]
     text = " ".join(words)
     assert "--accelerator-config ethos-u65-512 --config Arm/vela.ini" in text
     assert "--system-config Ethos_U65_High_End --memory-mode Dedicated_Sram_384KB --optimise Performance" in text

@@ -42,9 +42,9 @@ class Row:
         network: name.
         npu: ``U55-128`` and so on.
         memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
-        status: ``exact`` (equals one of the oracles), ``explained`` (all operators that differ have known causes),
-            ``unexplained``, ``cpu only`` (Vela leaves all of it on the CPU), ``uncompiled`` (Vela refuses the
-            network), ``no oracle`` or ``error``.
+        status: ``exact`` (equals an oracle), ``explained`` (it does not, but all operators that differ have
+            known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela
+            leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
@@ -207,11 +207,11 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
         outputs = NpuInference(model, npu).run_batch(inputs, capture)
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
-        if row.status == "unexplained":
-            results = walk(network.model, capture, inputs, outputs)
+        results = walk(network.model, capture, inputs, outputs).results
+        if row.status == "unexplained" or not all(result.explained for result in results):
             row.reason = "; ".join(summarise(results))
-            if results and all(result.explained for result in results):
-                row.status = "explained" if any(result.mismatches for result in results) else "unexplained"
+            known = all(result.explained for result in results) and any(result.mismatches for result in results)
+            row.status = "explained" if known else "unexplained"
         if row.status == "exact" and all(operator.code != "ethos-u" for operator in model.operators):
             row.status = "cpu only"
         return row
@@ -251,4 +251,4 @@ def walk_exact(network: Network, npu: Npu, mode: str) -> Iterator[OperatorResult
         capture = LayerCapture(network.model, read_debug_database(debug))
         inputs = stacked(network.samples)
         outputs = NpuInference(tflite.read(compiled), npu).run_batch(inputs, capture)
-        yield from walk(network.model, capture, inputs, outputs)
+        yield from walk(network.model, capture, inputs, outputs).results

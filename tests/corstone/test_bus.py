@@ -2,8 +2,7 @@ import struct
 
 import pytest
 
-from deploy.corstone.access import PC, XPSR
-from deploy.corstone.bus import RegisterBus
+from deploy.corstone.access import PC, XPSR, RegisterBus
 from deploy.errors import TargetError
 
 

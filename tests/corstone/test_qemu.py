@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.corstone.qemu import Channels, Semihosting, check_version, command_line, find_qemu, locate_qemu
+from deploy.corstone.qemu import Channels, check_version, command_line, find_qemu, locate_qemu
 from deploy.errors import NotInstalledError
 
 CHANNELS = Channels(3, 4, 5, {1: 6, 5: 7}, "/proc/self/fd/9")
@@ -28,14 +28,14 @@ def test_uarts_are_connected_by_their_number_and_the_others_lead_nowhere():
 
 def test_semihosting_takes_the_standard_output_and_uart0_a_socket():
     channels = Channels(3, 4, 5, {0: 8}, "/proc/self/fd/9")
-    text = " ".join(command_line(Path("qemu"), [Path("a")], channels, Semihosting("")))
+    text = " ".join(command_line(Path("qemu"), [Path("a")], channels, ""))
     assert "socket,id=uart0,fd=8" in text
     assert "stdio,id=semihosting" in text
     assert "stdio,id=uart0" not in text
 
 
 def test_commas_in_names_do_not_become_options():
-    words = command_line(Path("qemu"), [Path("a.axf"), Path("b,x=y.axf")], CHANNELS, Semihosting("run a,b"))
+    words = command_line(Path("qemu"), [Path("a.axf"), Path("b,x=y.axf")], CHANNELS, "run a,b")
     assert "loader,file=b,,x=y.axf" in words
     assert words[-1] == "enable=on,target=native,chardev=semihosting,arg=run,arg=a,,b"
 

@@ -18,10 +18,10 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from deploy.corstone import qemu, qemu_process
-from deploy.processes import guard
+from deploy.processes.guard import GUARD
 process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[1])])
 process.wait_ready()
-print(process.pid, guard._guard._shell.pid, flush=True)
+print(process.pid, GUARD._shell.pid, flush=True)
 if sys.argv[2] == "end":
     process.end()
 else:

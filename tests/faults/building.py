@@ -290,6 +290,18 @@ def _(s: Sandbox) -> list[str]:
     return put_vela(s, "import time; time.sleep(300)")
 
 
+@compile_("Vela miscompiles an operator", 1, "operator 0 SUM (y) is miscompiled", "way around: sum over one axis")
+def _(s: Sandbox) -> list[str]:
+    from tflite_writer import GraphWriter, schema
+
+    writer = GraphWriter()
+    x, y = writer.tensor("x", [1, 8, 8, 4], "int8", 0.05), writer.tensor("y", [1, 4], "int8", 2.0)
+    axes = writer.tensor("axes", [2], "int32", data=np.int32([1, 2]))
+    writer.operator("SUM", [x, axes], [y], schema.ReducerOptionsT())
+    (s.folder / "sum.tflite").write_bytes(writer.finish({"x": x}, {"y": y}))
+    return ["compile", "sum.tflite", "--npu", "U55-128", "-q"]
+
+
 @compile_("the build folder holds something else", 2, "build/tiny")
 def _(s: Sandbox) -> list[str]:
     for path in s.build.iterdir():

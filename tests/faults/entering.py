@@ -344,7 +344,7 @@ for text, file, change, says in (
         "the reference computes outputs of another shape",
         "source.tflite",
         weights_for_more_outputs,
-        "the reference kernels compute uint8[1, 5], the model says that it is uint8[1, 4]",
+        "the reference kernels make it [1, 5], the model file says [1, 4]",
     ),
     ("a constant of another size", "source.tflite", a_constant_of_another_size, "of 32 bytes holds 340"),
 ):

@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from deploy.targets import runner_target
+from deploy.targets import runner_boot
 
 from .building import command_stream_at, cut, forged
 from .sandbox import FVP_NAME, Sandbox
@@ -27,7 +27,7 @@ def simulated(
     """A fault of the simulator: a script instead of it."""
 
     def inject(s: Sandbox) -> list[str]:
-        s.patch(runner_target, "_GRACE_S", 1)
+        s.patch(runner_boot, "_GRACE_S", 1)
         return [*RUN, "--fvp", str(s.fvp(body)), *words]
 
     run.add(what, status, *says, inject=inject, **options)

@@ -10,6 +10,7 @@ static uint8_t output[1 << 20];
 static size_t output_bytes;
 static uint8_t inputs[NETWORK_INPUT_BYTES];
 static uint8_t outputs[NETWORK_OUTPUT_BYTES];
+static uint32_t stopped_after = RUNTIME_WHOLE;
 static const char *start_problem;
 static const char *infer_problem;
 
@@ -77,6 +78,23 @@ void *runtime_input(unsigned number)
 const void *runtime_output(unsigned number)
 {
     return outputs + place(network_outputs, number);
+}
+
+const char *runtime_stop_after(uint32_t words)
+{
+    stopped_after = words;
+    return words == 7 ? "not there" : NULL;
+}
+
+uint32_t harness_stopped_after(void)
+{
+    return stopped_after;
+}
+
+const void *runtime_memory(unsigned region, size_t *bytes)
+{
+    *bytes = region == 1 ? sizeof outputs : 0;
+    return region == 1 ? outputs : NULL;
 }
 
 const char *runtime_infer(struct runtime_report *report)

@@ -168,6 +168,51 @@ def test_a_command_stream_runs_to_its_end(rig: Rig) -> None:
     assert rig.message == "NPU: no error"
 
 
+# Another 16 bytes to the end of the arena.
+TWO = [*DMA[:-1], 0x4031, 240, 0x4032, 16, 0x10, 0xFFFF0000]
+
+
+def stop_after(rig: Rig, words: int, room: int = 64) -> np.ndarray:
+    part = rig.memory.new(4 * room)
+    rig.c.ethosu_stop_after.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t]
+    rig.c.ethosu_stop_after(rig.c.harness_driver(), words, part.ctypes.data, room)
+    return part
+
+
+def test_a_stream_can_be_stopped_after_an_operation(rig: Rig) -> None:
+    rig.init()
+    part = stop_after(rig, len(DMA) - 1)
+    rig.cleaned.clear()
+    assert rig.invoke(rig.actions(TWO)) == 0
+    assert rig.arena[16:48].tolist() == list(range(32))
+    assert not rig.arena[240:].any()
+    # What it runs ends with its stop, so that the NPU sees the end of its queue; and it reaches memory.
+    assert rig.value_written(reg.QSIZE) == [4 * (len(DMA) - 1 + 3)]
+    assert (part.ctypes.data, 4 * (len(DMA) - 1 + 3)) in rig.cleaned
+    assert part.view("<u4")[len(DMA) - 1 :][:3].tolist() == [0x12, 0x11, 0xFFFF0000]
+
+
+def test_nothing_of_a_stream_can_be_run_and_all_of_it(rig: Rig) -> None:
+    rig.init()
+    stop_after(rig, 0)
+    assert rig.invoke(rig.actions(TWO)) == 0
+    assert not rig.arena.any()
+    for words in (len(TWO), 1000, 0xFFFFFFFF):
+        rig.arena[:] = 0
+        stop_after(rig, words)
+        assert rig.invoke(rig.actions(TWO)) == 0
+        assert rig.arena[240:].any()
+
+
+@pytest.mark.parametrize("room", [0, 2, len(DMA) + 1])
+def test_a_part_that_has_no_room_is_refused(rig: Rig, room: int) -> None:
+    rig.init()
+    stop_after(rig, len(DMA) - 1, room)
+    rig.written.clear()
+    assert rig.invoke(rig.actions(TWO)) == -1
+    assert reg.CMD not in [offset for offset, _ in rig.written]
+
+
 def test_every_run_begins_with_a_reset_and_ends_with_clock_and_power_given_back(rig: Rig) -> None:
     rig.init()
     rig.written.clear()
@@ -381,7 +426,9 @@ def test_u65_gets_the_high_words_of_its_addresses(library: ctypes.CDLL) -> None:
     rig.init()
     assert rig.invoke() == 0
     assert rig.value_written(reg.BASEP0 + 12) == [rig.arena.ctypes.data >> 32]
-    assert rig.value_written(reg.QBASE1)[0] > 0 or rig.arena.ctypes.data < 1 << 32
+    (low,), (high,) = rig.value_written(reg.QBASE0), rig.value_written(reg.QBASE1)
+    payload = rig.memory.blocks[-1].ctypes.data
+    assert high << 32 | low == payload + 4 * (len(rig.actions()) - len(DMA))
 
 
 def test_the_driver_is_given_to_one_user_at_a_time(rig: Rig) -> None:

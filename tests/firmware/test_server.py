@@ -173,6 +173,73 @@ def test_an_unknown_request_and_another_version_are_refused(c_server: CServer) -
             link.request(Type.LOG, b"", Type.RESULT, 2)
 
 
+def test_the_npu_can_be_told_where_to_stop(c_server: CServer, server_library: ctypes.CDLL) -> None:
+    server_library.harness_stopped_after.restype = ctypes.c_uint32
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        assert server_library.harness_stopped_after() == 0xFFFFFFFF
+        link.stop_after(123_456)
+        assert server_library.harness_stopped_after() == 123_456
+        link.greet()  # a new conversation knows nothing of it
+        assert server_library.harness_stopped_after() == 0xFFFFFFFF
+
+
+def test_a_stop_that_cannot_be_is_refused_in_words(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        with pytest.raises(TargetError, match="cannot stop within the network: the target says: not there"):
+            link.stop_after(7)
+        with pytest.raises(TargetError, match="a number of words was expected"):
+            link.request(Type.STOP_AFTER, b"\x01\x00", Type.STOP_REPLY, 2)
+
+
+def test_memory_of_the_npu_can_be_read(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        link.infer({"image": IMAGE}, 3)
+        assert link.read(1, 0, 176, 3) == computed(IMAGE)
+        assert link.read(1, 170, 6, 3) == computed(IMAGE)[170:]
+        assert link.read(1, 176, 0, 3) == b""
+
+
+@pytest.mark.parametrize(
+    ("region", "offset", "size"),
+    [
+        (1, 0, 177),
+        (1, 176, 1),
+        (1, 177, 0),
+        (1, 0xFFFFFFFF, 2),
+        (1, 2, 0xFFFFFFFF),
+        (0, 0, 1),
+        (2, 0, 1),
+        (9, 0, 0),
+    ],
+)
+def test_memory_outside_of_what_there_is_is_not_read(
+    c_server: CServer, region: int, offset: int, size: int
+) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        with pytest.raises(TargetError, match="there is no such memory to be read"):
+            link.read(region, offset, size, 3)
+
+
+def test_a_reading_request_of_another_size_is_refused(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        with pytest.raises(TargetError, match="there is no such memory to be read"):
+            link.request(Type.READ, bytes([1, 0, 0, 0]), Type.MEMORY, 2)
+
+
+def test_a_target_that_sends_too_little_memory_is_not_believed(c_server: CServer) -> None:
+    with FirmwareLink(c_server.port) as link:
+        link.greet()
+        sequence = link._sequence % 255 + 1
+        c_server.to_host = lambda _data: encode(Type.MEMORY, sequence, b"12")
+        with pytest.raises(TargetError, match="sent 2 bytes of memory, 10 were asked for"):
+            link.read(1, 0, 10, 3)
+
+
 def test_what_the_runtime_fails_from_reaches_the_user(c_server: CServer, expectations: Expectations) -> None:
     c_server.problems(at_inference="NPU: bus error on AXI port 1")
     error = failure(c_server, expectations)

@@ -11,7 +11,7 @@ from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.chatter import silenced
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import Design, design_of
 from deploy.hardware.npus import families, listed, modelled, npu_named, npus

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.judging.comparison import OutputScale, compare_output, dequantize, softmax
+from deploy.judging.comparison import OutputScale, compare_output, dequantize, output_scale, softmax
+from deploy.judging.differences import distances, lsb_differences
+from deploy.tflite import Model, Quantization, Tensor
 
 INT = OutputScale(0.5, -3, 1.0)
 
@@ -84,3 +86,48 @@ def test_softmax_sums_to_one_and_keeps_the_order(logits: list[float]) -> None:
     result = softmax(np.array([logits]))
     assert result.sum() == pytest.approx(1.0)
     assert result.argmax() == np.array(logits).argmax() or np.isclose(result.max(), result[0, np.argmax(logits)])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "quantized", "exact"),
+    [
+        ("int32", False, True),
+        ("int64", False, True),
+        ("uint64", False, True),
+        ("bool", False, True),
+        ("bool", True, True),
+        ("int8", True, False),
+        ("int16", True, False),
+        ("int32", True, False),
+        ("float32", False, True),
+    ],
+)
+def test_only_quantized_numbers_have_a_last_place(dtype: str, quantized: bool, exact: bool) -> None:
+    tensor = Tensor(0, "y", (1, 4), dtype, Quantization((0.5,), (0,)) if quantized else None, None)
+    model = Model(b"", (tensor,), (), (), (0,), None, {})
+    reference = np.zeros((2, 4), dtype)
+    target = reference.copy()
+    target[1, 2] = 1
+    result = compare_output("y", target, reference, output_scale(model, tensor))
+    assert (result.exact, result.max_lsb, result.mismatches) == (exact, 1.0, 1)
+    assert result.within(1) is not exact
+    assert not result.within(0)
+    assert ("equality" in result.largest) is exact
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
+def test_the_ends_of_every_integer_type_are_as_far_apart_as_they_are(dtype: str) -> None:
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    target, reference = np.array([[low, high, 0]], dtype), np.array([[high, low, 0]], dtype)
+    result = compare_output("y", target, reference, INT)
+    assert (result.mismatches, result.max_lsb) == (2, float(int(high) - int(low)))
+    assert not result.within(100)
+    differences = lsb_differences(target, reference, 1.0)
+    assert differences is not None
+    assert differences.tolist() == [[-float(int(high) - int(low)), float(int(high) - int(low)), 0.0]]
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
+def test_distances_of_long_integers_are_those_of_pythons(first: int, second: int) -> None:
+    found = distances(np.array([first], np.int64), np.array([second], np.int64))
+    assert int(found[0]) == abs(first - second)

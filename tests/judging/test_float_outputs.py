@@ -12,7 +12,7 @@ from deploy.chatter import silenced
 from deploy.cli.main import run
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import random_inputs
-from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.report import collect
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
-from deploy.judging.inputs import inputs_of, load_inputs, random_inputs, read_arrays
+from deploy.judging.inputs import given_inputs, load_inputs, random_inputs, read_arrays
 from deploy.tflite import Model, Quantization, Tensor
 
 
@@ -110,9 +110,11 @@ def test_made_up_inputs_are_reproducible_and_cover_the_range() -> None:
 
 def test_arrays_in_memory_are_the_same_inputs_as_the_file_that_holds_them(tmp_path: Path) -> None:
     data = np.random.default_rng(2).integers(0, 256, (3, 4, 4, 1), dtype=np.uint8)
-    from_file = inputs_of(saved(tmp_path, in0=data), model(), 2, made_up=1)
+    from_file = given_inputs(saved(tmp_path, in0=data), model(), 2)
+    assert from_file is not None
     for given in ({"in0": data}, {"whatever": data}, data, {"in0": np.asfortranarray(data)}):
-        found = inputs_of(given, model(), 2, made_up=1)
+        found = given_inputs(given, model(), 2)
+        assert found is not None
         assert found.sha256 == from_file.sha256
         assert [sample["in0"].shape for sample in found.samples] == [(1, 4, 4, 1)] * 2
         assert found.source == "arrays in memory"
@@ -121,11 +123,10 @@ def test_arrays_in_memory_are_the_same_inputs_as_the_file_that_holds_them(tmp_pa
 
 def test_arrays_in_memory_that_do_not_fit_are_refused_by_name() -> None:
     with pytest.raises(BadInputError, match=r"arrays in memory: array in0 is int8, the model takes uint8"):
-        inputs_of({"in0": np.zeros((1, 4, 4, 1), np.int8)}, model(), None, made_up=1)
+        given_inputs({"in0": np.zeros((1, 4, 4, 1), np.int8)}, model(), None)
     with pytest.raises(BadInputError, match=r"--count 3: arrays in memory holds 2 samples"):
-        inputs_of(np.zeros((2, 4, 4, 1), np.uint8), model(), 3, made_up=1)
+        given_inputs(np.zeros((2, 4, 4, 1), np.uint8), model(), 3)
 
 
-def test_without_inputs_as_many_are_made_up_as_are_asked_for_or_usual() -> None:
-    assert len(inputs_of(None, model(), None, made_up=4).samples) == 4
-    assert len(inputs_of(None, model(), 2, made_up=4).samples) == 2
+def test_nothing_given_is_no_inputs() -> None:
+    assert given_inputs(None, model(), 4) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.build_models import read_models
-from deploy.judging.inputs import random_inputs
+from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.judgement import Judgement, JudgeOptions
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
 
 ORIGIN = Origin(
@@ -32,8 +34,18 @@ def build(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     return BuildFolder.open(folder)
 
 
+@pytest.fixture(scope="module")
+def usual(build: BuildFolder) -> Callable[[int | None], InputSet]:
+    """Four inputs, where no number is asked for."""
+
+    def inputs(count: int | None) -> InputSet:
+        return InputSet(random_inputs(build.source_model, count or 4).samples, "the usual ones")
+
+    return inputs
+
+
 def test_an_error_before_anything_was_read_leaves_a_document(build: BuildFolder) -> None:
-    judgement = Judgement(build, JudgeOptions(tolerance=2.0), made_up=1)
+    judgement = Judgement(build, JudgeOptions(tolerance=2.0))
     verdict = judgement.failed(NotInstalledError("no simulator"), Origin())
     assert (verdict.verdict, verdict.exit_status, verdict.reason) == ("error", 3, "no simulator")
     assert (verdict.inputs, verdict.inputs_requested, verdict.input_source) == (0, 0, "")
@@ -43,16 +55,18 @@ def test_an_error_before_anything_was_read_leaves_a_document(build: BuildFolder)
     assert {"deploy", "ethos-u-vela", "ai-edge-litert"} <= set(verdict.versions)
 
 
-def test_an_error_in_the_middle_says_what_was_asked_answered_and_last_heard(build: BuildFolder) -> None:
-    judgement = Judgement(build, JudgeOptions(count=3), made_up=1)
+def test_an_error_in_the_middle_says_what_was_asked_answered_and_last_heard(
+    build: BuildFolder, usual: Callable[[int | None], InputSet]
+) -> None:
+    judgement = Judgement(build, JudgeOptions(count=3))
     models = read_models(build)
-    samples = judgement.begin(models)
+    samples = judgement.begin(models, usual)
     judge = judgement.consult(models)
     judge.expect(samples)
     judgement.answers.append(judge.expected[0])
     verdict = judgement.failed(TargetError("killed", log=["last words"]), ORIGIN)
     assert (verdict.inputs, verdict.inputs_requested, verdict.exit_status) == (1, 3, 4)
-    assert verdict.input_source == "random, uniform, seed 0"
+    assert verdict.input_source == "the usual ones"
     assert verdict.log == ("last words",)
     assert (verdict.platform, verdict.firmware) == (ORIGIN.platform, ORIGIN.firmware)
     assert verdict.versions["qemu"] == "7.2"
@@ -62,7 +76,7 @@ def test_an_error_in_the_middle_says_what_was_asked_answered_and_last_heard(buil
 
 
 def test_answers_that_are_the_references_pass_with_predictions_and_labels(
-    build: BuildFolder, tmp_path: Path
+    build: BuildFolder, usual: Callable[[int | None], InputSet], tmp_path: Path
 ) -> None:
     models = read_models(build)
     [name] = models.outputs
@@ -70,13 +84,15 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
     pixels = np.stack([sample[image][0] for sample in random_inputs(models.compiled, 2).samples])
     (tmp_path / "labels.json").write_text(json.dumps({name: {"true": [0, 1]}}))
     options = JudgeOptions(inputs=pixels, labels=tmp_path / "labels.json")
-    judgement = Judgement(build, options, made_up=1)
-    samples = judgement.begin(models)
+    judgement = Judgement(build, options)
+    samples = judgement.begin(models, usual)
     judge = judgement.consult(models)
     judge.expect(samples)
     judgement.answers += judge.expected
     predictions = judgement.predictions(models, judge)
-    verdict = judgement.verdict(judgement.opinion(judge), ORIGIN, predictions=predictions, figures=())
+    verdict = judgement.verdict(
+        judgement.opinion(judge), ORIGIN, predictions=predictions, figures=(), check=OperatorCheck()
+    )
     assert (verdict.verdict, verdict.exit_status, verdict.inputs) == ("pass", 0, 2)
     assert verdict.reason == "all 20 output elements equal the reference"
     assert [(p.input, p.true, p.target == p.reference) for p in verdict.predictions] == [
@@ -86,10 +102,33 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
 
 
 def test_labels_for_an_output_that_there_is_not_are_refused_and_the_inputs_are_known(
-    build: BuildFolder, tmp_path: Path
+    build: BuildFolder, usual: Callable[[int | None], InputSet], tmp_path: Path
 ) -> None:
     (tmp_path / "labels.json").write_text('{"colour": {"true": [0]}}')
-    judgement = Judgement(build, JudgeOptions(labels=tmp_path / "labels.json"), made_up=4)
+    judgement = Judgement(build, JudgeOptions(labels=tmp_path / "labels.json"))
     with pytest.raises(BadInputError, match="no output colour") as caught:
-        judgement.begin(read_models(build))
+        judgement.begin(read_models(build), usual)
     assert judgement.failed(caught.value, Origin()).inputs_requested == 4
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_weak_evidence_passes_in_words_and_fails_where_evidence_is_required(
+    build: BuildFolder, usual: Callable[[int | None], InputSet], *, required: bool
+) -> None:
+    models = read_models(build)
+    judgement = Judgement(build, JudgeOptions(count=1, require_evidence=required))
+    samples = judgement.begin(models, usual)
+    judge = judgement.consult(models)
+    judge.expect(samples)
+    judgement.answers += judge.expected
+    evidence = judgement.evidence(models, (2, 3))
+    verdict = judgement.verdict(judgement.opinion(judge), ORIGIN, predictions=(), figures=(), evidence=evidence)
+    assert verdict.evidence is not None
+    assert verdict.evidence.weak == ("there was one input only",)
+    if required:
+        assert (verdict.verdict, verdict.exit_status) == ("fail", 1)
+        assert "--require-evidence" in verdict.reason
+        assert "there was one input only" in verdict.reason
+    else:
+        assert (verdict.verdict, verdict.exit_status) == ("pass", 0)
+        assert verdict.headline == "PASS, weak: there was one input only"

@@ -9,7 +9,9 @@ from deploy.build_folder import Figure
 from deploy.cli.main import run
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.junit import junit_xml
+from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.origin import Platform
+from deploy.judging.target_comparison import OutputOfTarget, TargetComparison
 from deploy.judging.verdict import Verdict
 
 
@@ -75,10 +77,11 @@ def test_whatever_a_target_says_the_document_stays_xml(text: str) -> None:
 
 @pytest.mark.system
 def test_run_fvp_and_verify_write_it_beside_the_json(built: Path, in_folder: Path) -> None:
-    for verb in (["run-fvp", "--fvp", "open"], ["verify"]):
+    # The answer, two outputs, the operators, the verdict; and of a target whether it equals the NPU model.
+    for verb, cases in ((["run-fvp", "--fvp", "open"], "6"), (["verify"], "5")):
         assert run([*verb, str(built), "--count", "1", "--junit", "v.xml", "--json", "v.json", "-q"]) == 0
         root = ElementTree.parse(in_folder / "v.xml").getroot()  # noqa: S314
-        assert counts(root[0]) == ("4", "0", "0", "0")
+        assert counts(root[0]) == (cases, "0", "0", "0")
         assert root[0].find("properties/property[@name='version.ethos-u-vela']") is not None
 
 
@@ -94,3 +97,42 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_run(
     (in_folder / "folder.xml").mkdir()
     assert run(["verify", str(built), "--junit", "folder.xml"]) == 2
     assert "folder.xml: cannot be written: it is a folder" in capsys.readouterr().err
+
+
+def test_the_npu_model_and_the_operators_have_a_test_each() -> None:
+    agreeing = OutputOfTarget(name="kind", elements=12, mismatches=0, max_lsb=0, agrees=True)
+    checked = OperatorCheck(inputs=4, operators=9, source="this run")
+    good = suite(verdict(target_comparison=TargetComparison(outputs=(agreeing,)), operator_check=checked))
+    assert counts(good) == ("5", "0", "0", "0")
+    differing = agreeing.model_copy(update={"mismatches": 2, "max_lsb": 1.0, "agrees": False})
+    wrong = checked.model_copy(update={"unexplained": 1})
+    reason = "one of the two is wrong"
+    bad = suite(
+        verdict(
+            verdict="fail",
+            exit_status=1,
+            reason=reason,
+            target_comparison=TargetComparison(outputs=(differing,)),
+            operator_check=wrong,
+        )
+    )
+    assert counts(bad) == ("5", "3", "0", "0")
+    for name in ("NPU model", "operators"):
+        failure = bad.find(f"testcase[@name='{name}']/failure")
+        assert failure is not None and failure.text == reason
+
+
+def test_what_was_not_compared_is_skipped_and_what_was_accepted_is_said() -> None:
+    element = suite(
+        verdict(
+            target_comparison=TargetComparison(left_out="no functional model"),
+            operator_check=OperatorCheck(left_out=("all operators: no functional model",)),
+        )
+    )
+    assert counts(element) == ("5", "0", "0", "2")
+    differing = OutputOfTarget(name="kind", elements=12, mismatches=2, max_lsb=1.0, agrees=False)
+    accepted = "the target differs from the NPU model"
+    passed = suite(verdict(target_comparison=TargetComparison(outputs=(differing,)), accepted=(accepted,)))
+    assert counts(passed) == ("4", "0", "0", "0")
+    said = passed.find("testcase[@name='NPU model']/system-out")
+    assert said is not None and said.text is not None and accepted in said.text

@@ -44,6 +44,33 @@ def test_a_child_gets_the_descriptors_that_it_inherits_and_no_others() -> None:
         os.close(end)
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        (b"\x7fELF broken", 0o755, "Exec format error"),
+        (b"echo hello", 0o755, "Exec format error"),
+        (b"#!/bin/sh\nexit 7\n", 0o644, "Permission denied"),
+    ],
+)
+def test_what_is_no_program_is_not_started(tmp_path: Path, content: bytes, mode: int, says: str) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(content)
+    program.chmod(mode)
+    with pytest.raises(NotInstalledError, match=f"program: cannot be started: {says}"):
+        Child([program])
+
+
+def test_a_program_is_looked_for_in_its_working_folder_and_on_its_path(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "seven"
+    program.write_bytes(b"#!/bin/sh\nexit 7\n")
+    program.chmod(0o755)
+    with Child(["bin/seven"], folder=tmp_path) as child:
+        assert child.wait(20) == 7
+    with Child(["seven"], environment={"PATH": f"{tmp_path / 'bin'}:/bin:/usr/bin"}) as child:
+        assert child.wait(20) == 7
+
+
 def test_a_program_that_cannot_be_started_is_not_installed() -> None:
     before = children()
     with pytest.raises(NotInstalledError, match="/nonexistent: cannot be started: No such file") as caught:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from processes.child_programs import assert_gone, number_in, says_its_number
 
-from deploy.processes.forked import fatal_signal
+from deploy.processes.forked import ForkedCall, fatal_signal
 
 
 def test_a_call_that_aborts_is_named_by_its_signal_and_one_that_raises_is_not() -> None:
@@ -33,3 +33,13 @@ def test_a_call_ends_when_deploy_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert_gone(tried)
+
+
+def test_a_call_can_be_left_running_waited_for_and_killed(tmp_path: Path) -> None:
+    call = ForkedCall((tmp_path / "done").touch)
+    assert call.fatal_signal(until=time.monotonic() + 10) is None
+    assert (tmp_path / "done").exists()
+    call.kill()
+    waiting = ForkedCall(lambda: time.sleep(60))
+    waiting.kill()
+    assert waiting.fatal_signal(until=time.monotonic()) == "SIGKILL"

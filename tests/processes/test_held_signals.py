@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from processes.child_programs import assert_gone, children, python
 
-from deploy.processes import guard, supervisor
+from deploy.processes import supervisor
 from deploy.processes.child import Child
-from deploy.processes.held_signals import held
+from deploy.processes.guard import GUARD
+from deploy.processes.interrupts import held
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def test_a_child_that_a_signal_finds_half_started_is_ended(monkeypatch: pytest.M
         os.kill(os.getpid(), signal.SIGTERM)
         original(child, polite=polite)
 
-    original = guard.watch
-    monkeypatch.setattr(guard, "watch", watch)
+    original = GUARD.watch
+    monkeypatch.setattr(GUARD, "watch", watch)
     for start in (lambda: Child(["sleep", "60"]), lambda: supervisor.run(["sleep", "60"], timeout_s=60)):
         with pytest.raises(InterruptedError):
             start()

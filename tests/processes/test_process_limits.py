@@ -42,7 +42,7 @@ def test_every_command_is_bounded_by_the_computers_memory() -> None:
     said = supervisor.run(
         python("import resource; print(*resource.getrlimit(resource.RLIMIT_DATA))"), timeout_s=30
     )
-    assert int(said.output.split()[0]) == MEMORY_BYTES
+    assert int(said.output.split()[0]) == MEMORY_BYTES // 1024 * 1024
     assert max(computer_memory(), 4 << 30) >= MEMORY_BYTES
 
 
@@ -58,9 +58,7 @@ def test_a_tighter_bound_of_the_users_stays(tmp_path: Path) -> None:
 
 def test_a_file_that_grows_without_bound_is_cut_off(tmp_path: Path) -> None:
     limited = Supervisor(limits=Limits(file_bytes=100_000))
-    # The limits come from outside, a moment after the start: on a busy computer that is time for a large file.
-    bounded = "import resource\nwhile resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100_000: pass\n"
-    grow = python(f"{bounded}f = open('huge', 'w')\nwhile True: f.write('x' * 10000)")
+    grow = python("f = open('huge', 'w')\nwhile True: f.write('x' * 10000)")
     ended = limited.run(grow, tmp_path, timeout_s=30)
     assert ended.status != 0
     assert not ended.timed_out

@@ -11,6 +11,7 @@ import pytest
 from processes.child_programs import assert_gone, number_in
 
 from deploy.processes import supervisor, warm
+from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended
 from deploy.processes.warm import WarmPool
 
@@ -59,7 +60,7 @@ def folder(tmp_path: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("words", [["a", "b c"], ["three"], ["raise"], ["abort"]])
 def test_a_warm_run_ends_and_says_what_the_command_does(tool: str, tmp_path: Path, words: list[str]) -> None:
-    command = [sys.executable, "-m", tool, *words]
+    command = module_command(tool, *words)
     work = folder(tmp_path, "work")
     cold = supervisor.run(command, work, timeout_s=30)
     pool = WarmPool(tool, f"{tool}.tool")
@@ -78,12 +79,12 @@ def test_a_run_that_takes_too_long_is_killed_and_the_next_one_works(tool: str, t
     pool = WarmPool(tool, f"{tool}.tool")
     work = folder(tmp_path, "work")
     try:
-        ended = pool.run([sys.executable, "-m", tool, "sleep"], work, timeout_s=2)
+        ended = pool.run(module_command(tool, "sleep"), work, timeout_s=2)
         assert ended.timed_out
         assert ended.describe() == "took too long"
         assert "sleeps" in ended.output
         assert_gone(number_in(work / "number"))
-        assert pool.run([sys.executable, "-m", tool, "three"], work, timeout_s=30).status == 3
+        assert pool.run(module_command(tool, "three"), work, timeout_s=30).status == 3
     finally:
         pool.close()
 
@@ -92,11 +93,11 @@ def test_a_killed_warm_process_costs_time_and_nothing_else(tool: str, tmp_path: 
     pool = WarmPool(tool, f"{tool}.tool")
     work = folder(tmp_path, "work")
     try:
-        assert pool.run([sys.executable, "-m", tool], work, timeout_s=30).status == 0
+        assert pool.run(module_command(tool), work, timeout_s=30).status == 0
         (process,) = pool._all
         process._server.child.kill()
         process._server.child.wait(10)
-        assert pool.run([sys.executable, "-m", tool, "three"], work, timeout_s=30).status == 3
+        assert pool.run(module_command(tool, "three"), work, timeout_s=30).status == 3
     finally:
         pool.close()
 
@@ -106,7 +107,7 @@ def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: P
     work = folder(tmp_path, "work")
     ended: list[Ended] = []
     thread = threading.Thread(
-        target=lambda: ended.append(pool.run([sys.executable, "-m", tool, "sleep"], work, timeout_s=60))
+        target=lambda: ended.append(pool.run(module_command(tool, "sleep"), work, timeout_s=60))
     )
     thread.start()
     child = number_in(work / "number")
@@ -122,14 +123,14 @@ def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_p
     works = [folder(tmp_path, name) for name in ("one", "two", "three")]
     ended: list[Ended] = []
     asleep = threading.Thread(
-        target=lambda: ended.append(pool.run([sys.executable, "-m", tool, "sleep"], works[0], timeout_s=60))
+        target=lambda: ended.append(pool.run(module_command(tool, "sleep"), works[0], timeout_s=60))
     )
     asleep.start()
     child = number_in(works[0] / "number")
     try:
-        assert pool.run([sys.executable, "-m", tool, "three"], works[1], timeout_s=30).status == 3
+        assert pool.run(module_command(tool, "three"), works[1], timeout_s=30).status == 3
         assert len(pool._all) == 2, "no third process was needed"
-        assert pool.run([sys.executable, "-m", tool, "sleep"], works[1], timeout_s=1).timed_out
+        assert pool.run(module_command(tool, "sleep"), works[1], timeout_s=1).timed_out
         assert asleep.is_alive()
     finally:
         pool.close()
@@ -165,7 +166,7 @@ def test_nothing_outlives_a_killed_parent(tool: str, tmp_path: Path) -> None:
 
 def test_a_module_that_cannot_be_imported_fails_as_the_command_does(tmp_path: Path) -> None:
     pool = WarmPool("nosuchmodule", "nosuchmodule.main")
-    ended = pool.run([sys.executable, "-m", "nosuchmodule"], folder(tmp_path, "work"), timeout_s=30)
+    ended = pool.run(module_command("nosuchmodule"), folder(tmp_path, "work"), timeout_s=30)
     assert ended.status == 1
     assert "No module named nosuchmodule" in ended.output
     (process,) = warm.start("nosuchmodule", "nosuchmodule")
@@ -175,7 +176,7 @@ def test_a_module_that_cannot_be_imported_fails_as_the_command_does(tmp_path: Pa
 
 
 def test_a_warm_run_is_bounded_as_the_command_is(tool: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", tool, "flood", "eat"]
+    command = module_command(tool, "flood", "eat")
     work = folder(tmp_path, "work")
     cold = supervisor.run(command, work, timeout_s=60)
     pool = WarmPool(tool, f"{tool}.tool")
@@ -191,7 +192,7 @@ def test_a_warm_run_is_bounded_as_the_command_is(tool: str, tmp_path: Path) -> N
 def test_a_warm_process_outlives_the_thread_that_started_it(tool: str, tmp_path: Path) -> None:
     pool = WarmPool(tool, f"{tool}.tool")
     work = folder(tmp_path, "work")
-    command = [sys.executable, "-m", tool]
+    command = module_command(tool)
     try:
         thread = threading.Thread(target=pool.run, args=(command, work), kwargs={"timeout_s": 30})
         thread.start()

@@ -11,7 +11,7 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset
 from deploy.quantizing.quantization import Quantized, quantize, quantize_values, quantized_inputs
 from deploy.tflite import Quantization, Tensor
-from deploy.tflite.float_operators import float_operators
+from deploy.tflite.model import float_operators
 from deploy.zoo import model_source
 
 MODELS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.build_folder import CompileDocument, Figure, Label, OperatorRecord
-from deploy.reporting.data.build_figures import BuildFigures
+from deploy.reporting.data.build_documents import BuildFigures
 
 
 def operator(

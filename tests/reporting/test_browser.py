@@ -4,7 +4,7 @@ import pytest
 from reporting.conftest import Browser
 
 from deploy.build_folder import BuildFolder
-from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.report import collect
 from deploy.reporting.pages.build import write_report
 
 pytestmark = pytest.mark.browser

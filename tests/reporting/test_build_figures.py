@@ -9,8 +9,7 @@ import pytest
 from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError
 from deploy.judging.verdict import Verdict
-from deploy.reporting.data.build_documents import verdict_path
-from deploy.reporting.data.build_figures import build_figures
+from deploy.reporting.data.build_documents import build_figures, verdict_path
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from deploy.build_folder import BuildFolder
 from deploy.cli import html_report
 from deploy.cli.main import run
 from deploy.reporting.charts import library
-from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.report import collect
 from deploy.reporting.pages.build import render
 from deploy.reporting.pages.page import content_policy, script_json
 
@@ -144,11 +144,10 @@ def test_a_network_of_a_thousand_operators_keeps_the_page_below_two_megabytes(re
     from dataclasses import replace
 
     from deploy.reporting.data.flash import CompressedWeights
-    from deploy.reporting.data.live_tensors import MAX_TENSORS
-    from deploy.reporting.data.memory_map import LiveTensor
+    from deploy.reporting.data.memory_map import MAX_TENSORS, LiveTensor
     from deploy.reporting.data.names import NAME_LENGTH
     from deploy.reporting.data.operator_graph import MAX_OPERATORS, Edge, GraphRow, OperatorGraph
-    from deploy.reporting.data.roofs import MAX_POINTS, RooflinePoint
+    from deploy.reporting.data.traffic import MAX_POINTS, RooflinePoint
 
     report, many, name = collect(residual), range(1000), "n" * NAME_LENGTH
     row = report.operators[0]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from deploy.compiling.compilation import compile_model
 from deploy.compiling.compile_options import compile_options
 from deploy.figures import format_figure
 from deploy.hardware.npus import npu_named
+from deploy.judging.verification_record import keep_record, not_checked
 from deploy.quantizing.agreement import OutputAgreement
-from deploy.reporting.text.build import agreement_table, print_build
+from deploy.reporting.text.build import agreement_table, build_json, print_build
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,14 @@ def test_the_report_shows_labelled_figures_placement_and_reasons(build: BuildFol
     assert "15 operators on the NPU, 2 on the CPU" in text
     assert "Unsupported opType" in text
     assert "10 of 17" in text
+
+
+def test_what_compile_checked_stands_in_text_and_json(build: BuildFolder, tmp_path: Path) -> None:
+    copy = BuildFolder.open(shutil.copytree(build.path, tmp_path / "build"))
+    assert "verification" not in json.loads(build_json(copy))
+    kept = keep_record(copy, not_checked(copy, "nobody wanted it"))
+    assert "operators: not compared: nobody wanted it" in text_of(copy)
+    assert json.loads(build_json(copy))["verification"] == json.loads(kept.model_dump_json())
 
 
 def test_tables_stay_within_80_columns(build: BuildFolder) -> None:

@@ -13,11 +13,10 @@ from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.reporting.charts.cycles import MOST_PAIRS, pair_label
 from deploy.reporting.charts.library import javascript
-from deploy.reporting.data.build_figures import build_figures
-from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.build_documents import build_figures
 from deploy.reporting.data.comparing import compare
 from deploy.reporting.data.memory_map import LiveTensor
-from deploy.reporting.data.report import Report
+from deploy.reporting.data.report import Report, collect
 from deploy.reporting.data.rules import apply_rules, parse_rules
 from deploy.reporting.data.side_by_side import pairs
 from deploy.reporting.documents import Comparison

@@ -10,10 +10,9 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.program import decode
 from deploy.npu.stream.operations import BlockOperation, FeatureMap
 from deploy.npu.stream.payload import parse_payload
-from deploy.reporting.data.collecting import collect
-from deploy.reporting.data.live_tensors import memory_maps
-from deploy.reporting.data.memory_map import LiveTensor, MemoryMap
-from deploy.tflite.npu_operators import npu_operators
+from deploy.reporting.data.memory_map import LiveTensor, MemoryMap, Steps, memory_maps
+from deploy.reporting.data.report import collect
+from deploy.tflite.compiled import npu_operators
 
 
 @pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
@@ -93,10 +92,10 @@ def test_rows_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
     ]
     head = "id,data_type,memory,usage,start_time,end_time,start_address,end_address,size,format,name"
     text = f'<table name="tensors">\n<![CDATA[\n{head}\n' + "\n".join(rows) + "\n]]></table>"
-    (memory,) = memory_maps(DebugDatabase(text), {}, {}, (), {})
+    (memory,) = memory_maps(DebugDatabase(text), Steps({}, {}, set()), None)
     assert [tensor.name for tensor in memory.tensors] == ["good"]
     assert (memory.peak, memory.clock) == (16, (0, 1, 2, 3, 4))
-    assert memory_maps(DebugDatabase(""), {}, {}, (), {}) == ()
+    assert memory_maps(DebugDatabase(""), Steps({}, {}, set()), None) == ()
 
 
 def test_an_operator_on_the_cpu_has_a_width_so_that_a_peak_of_its_own_is_seen(partly_on_cpu: BuildFolder) -> None:

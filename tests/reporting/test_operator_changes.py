@@ -2,7 +2,7 @@
 
 from reporting.compile_documents import document, operator
 
-from deploy.reporting.data.operator_changes import operator_changes
+from deploy.reporting.data.comparing import operator_changes
 
 
 def test_the_same_model_is_matched_by_index_and_only_differences_are_told() -> None:

@@ -8,8 +8,8 @@ from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.reporting.charts.graph import _graph
 from deploy.reporting.data import operator_graph as module
-from deploy.reporting.data.collecting import collect
 from deploy.reporting.data.operator_graph import _in_lanes, operator_graph
+from deploy.reporting.data.report import collect
 
 
 def test_the_graph_has_every_operator_and_every_tensor_between_them(residual: BuildFolder) -> None:

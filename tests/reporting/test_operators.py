@@ -5,9 +5,8 @@ import pytest
 from deploy.build_folder import BuildFolder
 from deploy.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
-from deploy.reporting.data.collecting import collect
-from deploy.reporting.data.operators import limit_of
-from deploy.reporting.data.schedule import MEMORIES, read_schedule
+from deploy.reporting.data.operators import MEMORIES, limit_of, read_schedule
+from deploy.reporting.data.report import collect
 
 BUILDS = pytest.mark.parametrize("name", ["residual", "partly_on_cpu"])
 

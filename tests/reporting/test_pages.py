@@ -21,15 +21,13 @@ from deploy.evaluating.documents import EvaluationDocument, OutputEvaluation, Sc
 from deploy.judging.verdict import Platform, Verdict
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.vega import Chart
-from deploy.reporting.data.build_documents import verdict_path
-from deploy.reporting.data.build_figures import build_figures
-from deploy.reporting.data.collecting import collect
+from deploy.reporting.data.build_documents import build_figures, verdict_path
 from deploy.reporting.data.comparing import compare
+from deploy.reporting.data.report import collect
 from deploy.reporting.data.rules import apply_rules, parse_rules
 from deploy.reporting.pages import build as build_page
 from deploy.reporting.pages import comparison as comparison_page
-from deploy.reporting.pages import search as search_page
-from deploy.reporting.pages import sweep as sweep_page
+from deploy.reporting.pages import pareto as pareto_page
 from deploy.reporting.pages.page import content_policy
 from deploy.searching.documents import SearchResult
 from deploy.searching.state import SearchFolder
@@ -160,7 +158,7 @@ def sweep_of(networks: Iterable[str]) -> SweepDocument:
 @pytest.fixture(scope="module")
 def sweep_rendering() -> Rendering:
     hostile = poisoned(sweep_of(("small", "large")), keep=KNOWN_WORDS)
-    return Rendering(lambda library: sweep_page.render(hostile, library), sweep_page, "charts")
+    return Rendering(lambda library: pareto_page.render_sweep(hostile, library), pareto_page, "sweep_charts")
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +170,9 @@ def search_rendering(tmp_path_factory: pytest.TempPathFactory) -> Rendering:
     versioned = result.settings.model_copy(update={"versions": {"deploy": "1"}})
     hostile = poisoned(result.model_copy(update={"settings": versioned}), keep=KNOWN_WORDS - {"npu"})
     tried = poisoned(tuple(candidates), keep=KNOWN_WORDS)
-    return Rendering(lambda library: search_page.render(hostile, tried, library), search_page, "charts")
+    return Rendering(
+        lambda library: pareto_page.render_search(hostile, tried, library), pareto_page, "search_charts"
+    )
 
 
 @pytest.fixture(params=PAGES)
@@ -214,7 +214,7 @@ def test_a_chart_may_stand_in_every_section_of_a_page(
     def draw(*_subject: object) -> list[Chart]:
         return made
 
-    monkeypatch.setattr(rendering.module, rendering.charts, draw if rendering.charts == "charts" else (draw,))
+    monkeypatch.setattr(rendering.module, rendering.charts, (draw,) if rendering.charts.isupper() else draw)
     bodies = dict(re.findall(r'<section id="([\w-]+)">(.*?)</section>', rendering.render(LIBRARY), re.DOTALL))
     assert [name for name in sections if f'data-chart="new-{name}"' not in bodies[str(name)]] == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import tflite, zoo
-from deploy.compiling.memory_system import memory_system
+from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.npus import modelled, npu_named
 from deploy.roofline.against_vela import compare

@@ -9,9 +9,9 @@ from rich.console import Console
 from search_script import Cheap, search, settings
 
 from deploy.reporting.charts import library
-from deploy.reporting.charts.search import charts
-from deploy.reporting.pages.search import render
-from deploy.reporting.text.search import print_search
+from deploy.reporting.charts.pareto import search_charts
+from deploy.reporting.pages.pareto import render_search
+from deploy.reporting.text.pareto import print_search
 from deploy.searching.documents import Candidate, SearchResult
 from deploy.searching.state import SearchFolder
 
@@ -30,7 +30,7 @@ def printed(result: SearchResult) -> str:
 
 def test_every_trained_candidate_is_a_point_and_the_front_is_marked(tmp_path: Path) -> None:
     result, candidates = found(tmp_path)
-    (chart,) = charts(result, candidates)
+    (chart,) = search_charts(result, candidates)
     spec = chart.spec
     points = spec["data"]["values"]
     assert len(points) == sum(candidate.status == "trained" for candidate in candidates)
@@ -43,10 +43,10 @@ def test_every_trained_candidate_is_a_point_and_the_front_is_marked(tmp_path: Pa
 def test_the_chart_is_drawn_and_the_page_asks_nothing_of_a_network(tmp_path: Path) -> None:
     pytest.importorskip("vl_convert")
     result, candidates = found(tmp_path)
-    (chart,) = charts(result, candidates)
+    (chart,) = search_charts(result, candidates)
     drawn = library.svg({**chart.spec, "width": 400})
     assert drawn.count('aria-roledescription="point"') >= len(result.front)
-    page = render(result, candidates, library.javascript())
+    page = render_search(result, candidates, library.javascript())
     head, _, rest = page.partition('<script type="application/json" id="charts">')
     assert "http" not in head.replace("http-equiv", "")
     assert set(json.loads(rest.partition("</script>")[0])) == {"pareto"}

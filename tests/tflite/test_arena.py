@@ -14,8 +14,7 @@ from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.tflite import Model, Tensor
-from deploy.tflite.arena import ARENA_METADATA, arena_end, arena_offsets
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import ARENA_METADATA, arena_end, arena_offsets, npu_operators
 
 
 def model(*, subgraphs: tuple[int, ...] = (2,), count: int = 2, offsets: tuple[int, ...] = (0, 16)) -> Model:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deploy import tflite
 from deploy.errors import BadInputError
-from deploy.tflite.dtypes import DTYPE_NUMBERS
+from deploy.tflite.generated import DTYPE_NUMBERS
 
 
 def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:

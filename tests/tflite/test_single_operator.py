@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.tflite import read
+from tflite_writer import GraphWriter
+
+from deploy.judging.reference import ReferenceKernels
+from deploy.tflite import load, read
 from deploy.tflite.single_operator import OperatorFiles
 
 
@@ -15,3 +18,15 @@ def test_the_file_of_one_operator_holds_no_other_operators_weights(mlperf_tiny: 
     weights = model.tensors[dense.inputs[1]].nbytes
     assert weights < len(content) < weights + 4096
     assert len(content) < len(model.content) / 4
+
+
+def test_an_operator_has_the_reference_kernels_whatever_else_the_model_needs() -> None:
+    writer = GraphWriter()
+    x = writer.tensor("x", [1, 8], "float32")
+    y, z = (writer.tensor(name, [1, 8], "float32") for name in "yz")
+    writer.operator("ELU", [x], [y])  # LiteRT has no reference kernel for it
+    writer.operator("RELU", [y], [z])
+    model = load(writer.finish({"x": x}, {"z": z}), source="written")
+    relu = load(OperatorFiles(model).content(model.operators[1]), source="relu")
+    assert ReferenceKernels(relu).name == ReferenceKernels.name
+    assert ReferenceKernels(model).name != ReferenceKernels.name

@@ -279,3 +279,71 @@ def test_a_batch_computes_what_single_inferences_compute(keyword_spotting: Path)
         alone = inference.run(sample)
         for name, array in outputs.items():
             np.testing.assert_array_equal(array, alone[name])
+
+
+def small_defect(build: Path, target: Path, number: int) -> Path:
+    """A copy of a build in which one channel of a convolution has another bias: a few steps, no more."""
+    constants = constants_of(build)
+    place = bias_of(build, number)
+    bias = int.from_bytes(constants[place : place + 5], "little", signed=True)
+    return planted(build, target, place, (bias + 500).to_bytes(5, "little", signed=True))
+
+
+def constants_of(build: Path) -> bytes:
+    model = read(build / COMPILED_MODEL)
+    npu_operator = next(operator for operator in model.operators if operator.code == "ethos-u")
+    data = model.tensors[npu_operator.inputs[1]].data
+    assert data is not None
+    return data.tobytes()
+
+
+def test_an_operator_that_is_wrong_fails_though_every_output_is_within_the_tolerance(
+    keyword_spotting: Path, tmp_path: Path
+) -> None:
+    broken = small_defect(keyword_spotting, tmp_path / "broken", 4)
+    for tolerance in (1.0, 255.0):
+        verdict = verify(broken, tolerance=tolerance)
+        if tolerance == 255.0:
+            assert all(output.within(tolerance) for output in verdict.outputs)
+        assert (verdict.verdict, verdict.exit_status) == ("fail", 1)
+        assert "operator 4 DEPTHWISE_CONV_2D" in verdict.reason
+        assert "equals no oracle" in verdict.reason
+        assert (verdict.operator_check.unexplained, verdict.operator_check.source) == (1, "this run")
+        [found] = [result for result in verdict.operators if not result.explained]
+        assert found.index == 4
+
+
+def test_every_operator_is_compared_by_default_and_the_document_says_on_how_many_inputs(
+    keyword_spotting: Path,
+) -> None:
+    verdict = verify(keyword_spotting, count=7)
+    check = verdict.operator_check
+    model = BuildFolder.open(keyword_spotting).source_model
+    assert (check.inputs, check.operators, check.unexplained) == (4, len(model.operators), 0)
+    assert (check.left_out, check.source) == ((), "this run")
+    assert verdict.target_comparison is None
+    assert len(verdict.predictions) == 7
+
+
+def test_without_a_debug_database_the_operators_are_named_as_left_out(
+    keyword_spotting: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(keyword_spotting, bare)
+    for path in (bare / "vela").glob("*_debug.xml"):
+        path.unlink()
+    verdict = verify(bare, count=2)
+    assert (verdict.verdict, verdict.inputs) == ("pass", 2)
+    assert verdict.operator_check.source == "none"
+    assert "debug database is missing" in verdict.operator_check.left_out[0]
+
+
+def test_operators_that_are_wrong_on_later_inputs_only_are_found_on_those(
+    keyword_spotting: Path, tmp_path: Path
+) -> None:
+    broken = planted(
+        keyword_spotting, tmp_path / "broken", bias_of(keyword_spotting, 4), (1 << 17).to_bytes(5, "little")
+    )
+    verdict = verify(broken, count=6)
+    assert verdict.verdict == "fail"
+    assert [result.index for result in verdict.operators if not result.explained] == [4]

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.parallel import for_each
-from deploy.npu.execution.weight_cache import PreparedWeights
 from deploy.npu.execution.windows import prepare, window_size, windows
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import PreparedWeights, Workspace
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import Padding, Upscale
 from deploy.npu.weights.unpacked import Unpack
@@ -33,11 +32,6 @@ _WORTH_SHARING = 1 << 25
 
 def convolve(operation: ConvolutionOperation, workspace: Workspace, *, unpack: Unpack) -> None:
     """Execute a convolution.
-
-    Args:
-        operation: what to compute.
-        workspace: memory and decoded weights.
-        unpack: the order and the records that the instruction set packs weights and scales in.
 
     Raises:
         MemoryAccessError: a feature map or stream lies outside its region.

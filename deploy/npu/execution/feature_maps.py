@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import MAX_ELEMENTS, STEP_ELEMENTS
 from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.limits import MAX_ELEMENTS
 from deploy.npu.stream.operations import BRICK, FeatureMap
 
 
@@ -48,6 +48,15 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
     # All pieces are checked before the first one is written.
     for (rows, columns, channels), view in list(_pieces(memory, fm, write=True)):
         _move(_part(values, rows, columns, channels, view), view, fm)
+
+
+def views(memory: Memory, fm: FeatureMap) -> list[NDArray[np.generic]]:
+    """The strided views of the memory that make up a feature map, with the batch as their first dimension.
+
+    Raises:
+        MemoryAccessError: part of it lies outside its region.
+    """
+    return [view for _, view in _pieces(memory, fm, write=False)]
 
 
 def _part(
@@ -86,60 +95,31 @@ def _pieces(
         )
     for rows, columns, base in _tiles(fm):
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        if not fm.bricks:
-            size = fm.dtype.itemsize
-            yield (
-                (rows, columns, slice(0, fm.depth)),
-                memory.strided(
-                    fm.region,
-                    base,
-                    (height, width, fm.depth),
-                    (fm.stride_y, fm.stride_x, size),
-                    fm.dtype,
-                    write=write,
-                ),
+        for channels, offset, inner, strides in _runs(fm):
+            view = memory.strided(
+                fm.region,
+                base + offset,
+                (height, width, *inner),
+                (fm.stride_y, fm.stride_x, *strides),
+                fm.dtype,
+                write=write,
             )
-            continue
-        yield from _bricks(memory, fm, rows, columns, base, write)
+            yield (rows, columns, channels), view
 
 
-def _bricks(
-    memory: Memory, fm: FeatureMap, rows: slice, columns: slice, base: int, write: bool
-) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
-    height, width = rows.stop - rows.start, columns.stop - columns.start
+def _runs(fm: FeatureMap) -> Iterator[tuple[slice, int, tuple[int, ...], tuple[int, ...]]]:
+    """Channels that one view holds: which, offset of the first one, and the view's inner extents and strides."""
     size = fm.dtype.itemsize
-    whole = fm.depth // BRICK
-    strides = (fm.stride_y, fm.stride_x)
+    if not fm.bricks:
+        yield slice(0, fm.depth), 0, (fm.depth,), (size,)
+        return
+    whole, rest = divmod(fm.depth, BRICK)
     if whole > 1:
-        yield (
-            (rows, columns, slice(0, whole * BRICK)),
-            memory.strided(
-                fm.region,
-                base,
-                (height, width, whole, BRICK),
-                (*strides, fm.stride_c, size),
-                fm.dtype,
-                write=write,
-            ),
-        )
+        yield slice(0, whole * BRICK), 0, (whole, BRICK), (fm.stride_c, size)
     elif whole == 1:
-        yield (
-            (rows, columns, slice(0, BRICK)),
-            memory.strided(fm.region, base, (height, width, BRICK), (*strides, size), fm.dtype, write=write),
-        )
-    rest = fm.depth % BRICK
+        yield slice(0, BRICK), 0, (BRICK,), (size,)
     if rest:
-        yield (
-            (rows, columns, slice(whole * BRICK, fm.depth)),
-            memory.strided(
-                fm.region,
-                base + whole * fm.stride_c,
-                (height, width, rest),
-                (*strides, size),
-                fm.dtype,
-                write=write,
-            ),
-        )
+        yield slice(whole * BRICK, fm.depth), whole * fm.stride_c, (rest,), (size,)
 
 
 def _tiles(fm: FeatureMap) -> Iterator[tuple[slice, slice, int]]:
@@ -155,3 +135,13 @@ def _tiles(fm: FeatureMap) -> Iterator[tuple[slice, slice, int]]:
         yield slice(0, middle), columns, upper
         if middle < fm.height:
             yield slice(middle, fm.height), columns, lower
+
+
+def tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Parts of a ``(batch, height, width, depth)`` array: some rows of one item, or several whole items."""
+    batch, height, width, depth = shape
+    rows = max(1, STEP_ELEMENTS // (width * depth))
+    items = max(1, rows // height)
+    for item in range(0, batch, items):
+        for top in range(0, height, rows):
+            yield slice(item, item + items), slice(top, top + rows)

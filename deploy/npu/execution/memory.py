@@ -27,10 +27,6 @@ class Memory:
         defined: turns tracking on: region number -> ranges ``(start, stop)`` that hold data at the start. Reading
             anything else before it was written is an error. Regions that are not named hold nothing.
 
-    Attributes:
-        batch: how many memories run side by side.
-        design: of the NPU.
-
     Raises:
         StreamError: a region that is no such array, or batches of different size.
     """
@@ -104,11 +100,7 @@ class Memory:
         return first
 
     def table(self, offset: int, size: int) -> NDArray[np.uint8]:
-        """Bytes of the lookup tables, shape ``(size,)``.
-
-        Args:
-            offset: from the first table.
-            size: how many bytes.
+        """Bytes of the lookup tables, from an offset behind the first one on, shape ``(size,)``.
 
         Raises:
             StreamError: they reach beyond the tables.

@@ -1,21 +1,149 @@
-"""What operations are computed in: the memory that they address, and what is remembered between runs."""
+"""What operations are computed in: the memory that they address, and decoded weights, remembered between runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.bounds import MAX_MACS, MAX_TAPS
+from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.weight_cache import WeightCache
+from deploy.npu.execution.requantization import Requantizer
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.weights.unpacked import ChannelScales, Unpack, Unpacked
+
+_MOST_PER_BYTE = 64
+_PROBE = 64
+"""Bytes of each stream that become part of its key."""
+_MOST_OPERATIONS = 1 << 14
+"""Operations that are remembered together with what was found for them."""
+
+
+@dataclass(frozen=True)
+class PreparedWeights:
+    """Weights and scales of one convolution, ready to compute with.
+
+    Attributes:
+        matrix: float32 or float64. Convolution ``(kernel height * width * ifm depth, ofm depth)``,
+            depthwise ``(kernel height, width, depth)``.
+        largest: magnitude that no accumulator exceeds, bias included.
+        scales: bias and scale per channel.
+    """
+
+    matrix: NDArray[np.floating]
+    largest: int
+    scales: ChannelScales
+    _requantizers: dict[tuple[object, ...], Requantizer] = field(default_factory=dict, repr=False, compare=False)
+
+    def requantizer(self, operation: ConvolutionOperation) -> Requantizer:
+        """The output stage of a convolution with these scales; made once."""
+        ofm = operation.ofm
+        key = (ofm.dtype, ofm.zero_point, operation.activation, operation.rounding)
+        if key not in self._requantizers:
+            self._requantizers[key] = Requantizer(operation, self.scales, self.matrix.dtype, self.largest)
+        return self._requantizers[key]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    content: tuple[bytes, ...]
+    prepared: PreparedWeights
+
+    def holds(self, parts: tuple[NDArray[np.uint8], ...]) -> bool:
+        """Whether it was made from these very bytes."""
+        return all(mine == part.tobytes() for mine, part in zip(self.content, parts, strict=True))
+
+    @property
+    def nbytes(self) -> int:
+        return self.prepared.matrix.nbytes + sum(map(len, self.content))
+
+
+class WeightCache:
+    """Decoded weights by content: a changed byte in memory or another layout is another entry.
+
+    Args:
+        limit_bytes: bytes to keep, decoded and encoded; the oldest entries go first.
+    """
+
+    def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
+        self._limit = limit_bytes
+        self._size = 0
+        self._entries: dict[tuple[object, ...], list[_Entry]] = {}
+        self._last: dict[int, tuple[ConvolutionOperation, _Entry]] = {}
+
+    def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> PreparedWeights:
+        """The weights of a convolution, decoded now or earlier.
+
+        Raises:
+            MemoryAccessError: a stream lies outside its region.
+            WeightStreamError: a stream does not decode to what the operation needs.
+        """
+        streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
+        records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
+        parts = (*streams, *records)
+        # What counts is that all bytes are the same; the operation and the key only narrow the search.
+        known = self._last.get(id(operation))
+        if known is not None and known[0] is operation and known[1].holds(parts):
+            return known[1].prepared
+        _check_size(operation, streams)
+        shape = (operation.kernel, operation.ofm.depth, operation.ifm.depth, operation.ifm.dtype)
+        order = (memory.design, operation.depthwise, operation.cores, operation.block[2])
+        key = (*shape, *order, *(part.size for part in parts), *(part[:_PROBE].tobytes() for part in parts))
+        for entry in self._entries.get(key, ()):
+            if entry.holds(parts):
+                break
+        else:
+            prepared = _prepare(operation, unpack(operation, memory.design, streams, records))
+            entry = _Entry(tuple(part.tobytes() for part in parts), prepared)
+            self._add(key, entry)
+        if len(self._last) >= _MOST_OPERATIONS:
+            self._last.clear()
+        self._last[id(operation)] = operation, entry
+        return entry.prepared
+
+    def _add(self, key: tuple[object, ...], entry: _Entry) -> None:
+        self._entries.setdefault(key, []).append(entry)
+        self._size += entry.nbytes
+        while self._size > self._limit and len(self._entries) > 1:
+            oldest = next(iter(self._entries))
+            self._size -= sum(old.nbytes for old in self._entries.pop(oldest))
+            self._last.clear()
+
+
+def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]]) -> None:
+    kernel, ofm = operation.kernel, operation.ofm
+    depth = 1 if operation.depthwise else operation.ifm.depth
+    weights = ofm.depth * kernel.height * kernel.width * depth
+    # A byte of the stream stands for 64 zeros at most, which bounds what has to be allocated.
+    available = sum(stream.size for stream in streams)
+    if weights > _MOST_PER_BYTE * available:
+        raise WeightStreamError(
+            f"weight streams of {available} bytes cannot hold the {weights} weights of the operation"
+        )
+    if ofm.height * ofm.width * weights > (MAX_TAPS if operation.depthwise else MAX_MACS):
+        raise UnsupportedError("a convolution of this size", parameters={"kernel": kernel})
+
+
+def _prepare(operation: ConvolutionOperation, unpacked: Unpacked) -> PreparedWeights:
+    weights, scales, depth = unpacked.weights, unpacked.scales, operation.ofm.depth
+    largest_sum = int(np.abs(weights.reshape(depth, -1).astype(np.int64)).sum(axis=1).max())
+    # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64). The zero
+    # point is one of the IFM's values, so their difference spans its type.
+    span = 255 if operation.ifm.dtype.itemsize == 1 else 1 << 33
+    largest = largest_sum * span + int(np.abs(scales.bias).max())
+    dtype = np.float32 if largest < 1 << 24 else np.float64
+    if operation.depthwise:
+        matrix = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
+    else:
+        matrix = np.ascontiguousarray(weights.reshape(depth, -1).T.astype(dtype))
+    return PreparedWeights(matrix, largest, scales)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Handed to every operation.
-
-    Attributes:
-        memory: regions and SHRAM.
-        weights: decoded weights.
-    """
+    """Handed to every operation."""
 
     memory: Memory
     weights: WeightCache = field(default_factory=WeightCache)

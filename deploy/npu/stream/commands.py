@@ -21,13 +21,7 @@ _RESERVED = 0xBC00
 
 
 class CommandSet:
-    """The commands of an instruction set.
-
-    Args:
-        one_word: commands of one word.
-        two_words: commands with a payload.
-        parameter_exists: whether a command has the bits of a parameter.
-    """
+    """The commands of an instruction set."""
 
     def __init__(
         self,
@@ -50,7 +44,6 @@ class Command:
     """One command of a stream.
 
     Attributes:
-        code: which command.
         parameter: upper half of the first word, unsigned 16 bit.
         payload: the second word, unsigned 32 bit; 0 for commands of one word.
         offset: byte offset of the first word in the stream.
@@ -63,11 +56,7 @@ class Command:
 
 
 def split(stream: NDArray[np.uint32], commands: CommandSet) -> Iterator[Command]:
-    """Split a command stream into commands, up to its end.
-
-    Args:
-        stream: uint32 words, as QBASE points at them (without the driver's payload header).
-        commands: of the NPU's instruction set.
+    """Split a command stream (without the driver's payload header) into commands, up to its end.
 
     Raises:
         UnsupportedError: a command number that the instruction set does not have.

@@ -16,7 +16,6 @@ class ConvolutionOperation(BlockOperation):
     """A convolution.
 
     Attributes:
-        depthwise: NPU_OP_DEPTHWISE.
         cores: how many cores share the output channels (core k computes channels ``k::cores``).
         weights: weight stream of each core that has a channel to compute.
         scales: scale records of each such core.
@@ -68,15 +67,8 @@ def read_convolution(values: RegisterValues, command: Command, index: int) -> Co
     # A core without a channel to compute has no streams (measured: Vela leaves its registers alone).
     working = min(values.cores(), ofm.depth)
     return ConvolutionOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
+        **values.common(command, index, ofm),
         ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=None,
-        block=values.block(),
         kernel=kernel,
         padding=padding,
         upscale=upscale,

@@ -45,11 +45,9 @@ class ElementwiseOperation(BlockOperation):
     """An elementwise operation.
 
     Attributes:
-        mode: what is computed.
         ifm2: second input with its broadcast extents (1 where it is repeated); None for a scalar or none.
         scalar: second operand when it is a constant, zero point already subtracted; else None.
         reversed_operands: the second input is the first operand.
-        operand_scaling: see :class:`OperandScaling`.
         operand_a: OPA_SCALE.
         operand_b: OPB_SCALE (multiplier only).
     """
@@ -121,15 +119,8 @@ def read_elementwise(values: RegisterValues, command: Command, index: int) -> El
         if operand_scaling is OperandScaling.BOTH_16:
             operand_b = values.scale(Cmd1.NPU_SET_OPB_SCALE).multiplier
     return ElementwiseOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
+        **values.common(command, index, ofm),
         ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=values.ofm_scale(),
-        block=values.block(),
         kernel=POINT,
         padding=NO_PADDING,
         upscale=Upscale.NONE,

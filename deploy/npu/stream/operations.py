@@ -48,24 +48,19 @@ class FeatureMap:
     """Where a feature map lies and how its numbers are to be read.
 
     Attributes:
-        region: region number.
         bases: offsets of the four tiles in the region, bytes.
         height0: rows in tile 0, the rest lies in tile 2.
         height1: rows in tile 1, the rest lies in tile 3.
         width0: columns in tiles 0 and 2, the rest lies in tiles 1 and 3.
-        height: rows.
-        width: columns.
-        depth: channels.
         stride_y: bytes from row to row.
         stride_x: bytes from column to column.
         stride_c: bytes from brick to brick (NHCWB16 only).
         zero_point: subtracted from an input, added to an output.
-        dtype: element type.
         bricks: NHCWB16 (bricks of 16 channels) instead of NHWC.
     """
 
     region: int
-    bases: tuple[int, int, int, int]
+    bases: tuple[int, ...]
     height0: int
     height1: int
     width0: int
@@ -88,6 +83,15 @@ class FeatureMap:
     def nbytes(self) -> int:
         """Size of all elements, without what lies between them."""
         return self.elements * self.dtype.itemsize
+
+    def address(self, y: int, x: int, c: int) -> int:
+        """Where an element lies in the region, in bytes (see :mod:`deploy.npu.execution.feature_maps`)."""
+        right, size = x >= self.width0, self.dtype.itemsize
+        split = self.height1 if right else self.height0
+        base = self.bases[right + 2 * (y >= split)]
+        y, x = y - split * (y >= split), x - self.width0 * right
+        channels = c // BRICK * self.stride_c + c % BRICK * size if self.bricks else c * size
+        return base + y * self.stride_y + x * self.stride_x + channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +152,7 @@ class Activation:
     """What happens between scaling and storing.
 
     Attributes:
-        function: none, tanh, sigmoid or a table.
         slot: lookup table slot (256 bytes each) for Function.LUT.
-        minimum: ACTIVATION_MIN.
-        maximum: ACTIVATION_MAX.
         index_dtype: the type whose range limits the value before a table lookup.
     """
 
@@ -223,10 +224,7 @@ class BlockOperation(Operation):
     """What all operations that produce an OFM, block by block, have.
 
     Attributes:
-        ifm: first input.
-        ofm: output.
         activation: function, clamp and table.
-        rounding: how results are rounded.
         scale: OFM_SCALE where OFM_PRECISION selects it, else None.
         block: OFM block height, width, depth.
         kernel: geometry of the window that an output is computed from; :data:`POINT` without one.

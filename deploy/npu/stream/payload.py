@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from deploy.npu.errors import StreamError, UnsupportedError
 
-_OPTIMIZER_CONFIG, _COMMAND_STREAM, _NOP = 1, 2, 5
+_OPTIMIZER_CONFIG, COMMAND_STREAM, NOP = 1, 2, 5
+"""Tags of driver actions."""
 _COP2_HEADER_BYTES = 16
 _METADATA = int.from_bytes(b"VEUM", "little")
 _LOCAL_ADDRESSING = 2
@@ -72,7 +73,7 @@ def _driver_actions(words: NDArray[np.uint32]) -> Payload:
     while position < words.size:
         word = int(words[position])
         tag = word & 0xFF
-        if tag == _COMMAND_STREAM:
+        if tag == COMMAND_STREAM:
             if stream is not None:
                 raise UnsupportedError(
                     "a second command stream in one payload", command="driver action 2", offset=4 * position
@@ -95,7 +96,7 @@ def _driver_actions(words: NDArray[np.uint32]) -> Payload:
                 raise UnsupportedError("a payload for two NPUs", command="driver action 1", offset=4 * position)
             config_word, id_word = found
             position += 3
-        elif tag == _NOP:
+        elif tag == NOP:
             position += 1
         else:
             raise UnsupportedError("unknown driver action", command=f"driver action {tag}", offset=4 * position)

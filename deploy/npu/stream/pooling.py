@@ -21,11 +21,7 @@ class PoolingMode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PoolingOperation(BlockOperation):
-    """A pooling.
-
-    Attributes:
-        mode: what is computed.
-    """
+    """A pooling."""
 
     mode: PoolingMode
 
@@ -65,17 +61,5 @@ def read_pooling(values: RegisterValues, command: Command, index: int) -> Poolin
             f"{mode.name} pooling gives {depth} channels", parameters={"ifm": ifm.depth, "ofm": ofm.depth}
         )
     return PoolingOperation(
-        index=index,
-        command=command.code.name,
-        offset=command.offset,
-        ifm=ifm,
-        ofm=ofm,
-        activation=values.activation(ofm),
-        rounding=values.rounding(),
-        scale=values.ofm_scale(),
-        block=values.block(),
-        kernel=kernel,
-        padding=padding,
-        upscale=upscale,
-        mode=mode,
+        **values.common(command, index, ofm), ifm=ifm, kernel=kernel, padding=padding, upscale=upscale, mode=mode
     )

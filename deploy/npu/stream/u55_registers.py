@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from deploy.hardware.designs import Design
+from deploy.npu.bounds import MAX_KERNEL
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.limits import MAX_KERNEL
 from deploy.npu.stream.commands import Command
 from deploy.npu.stream.operations import (
     Activation,
@@ -41,11 +42,7 @@ _CLIP_RANGES: dict[int, np.dtype[np.generic]] = {2: np.dtype("u1"), 3: np.dtype(
 
 
 class RegisterValues:
-    """The register values at one point of the stream.
-
-    Args:
-        design: of the NPU that executes it.
-    """
+    """The register values at one point of the stream."""
 
     def __init__(self, design: Design) -> None:
         self._design = design
@@ -111,12 +108,7 @@ class RegisterValues:
             )
         return FeatureMap(
             region=self.u16(cmd0("REGION"), 7),
-            bases=(
-                self.address(cmd1("BASE0")),
-                self.address(cmd1("BASE1")),
-                self.address(cmd1("BASE2")),
-                self.address(cmd1("BASE3")),
-            ),
+            bases=tuple(self.address(cmd1(f"BASE{tile}")) for tile in range(4)),
             height0=self.u16(cmd0("HEIGHT0_M1")) + 1,
             height1=self.u16(cmd0("HEIGHT1_M1")) + 1,
             width0=self.u16(cmd0("WIDTH0_M1")) + 1,
@@ -245,6 +237,19 @@ class RegisterValues:
             maximum=maximum,
             index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
         )
+
+    def common(self, command: Command, index: int, ofm: FeatureMap) -> dict[str, Any]:
+        """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
+        return {
+            "index": index,
+            "command": command.code.name,
+            "offset": command.offset,
+            "ofm": ofm,
+            "activation": self.activation(ofm),
+            "rounding": self.rounding(),
+            "scale": self.ofm_scale(),
+            "block": self.block(),
+        }
 
     def block(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM block."""

@@ -30,29 +30,26 @@ from itertools import product
 
 import numpy as np
 
-from deploy.hardware.designs import Design
-from deploy.hardware.memories import MemorySystem
+from deploy.hardware.designs import Design, MemorySystem
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, Function
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
-from deploy.npu.timing.block_geometry import (
+from deploy.npu.timing.transfers import (
     Shape,
     blocks_along,
-    ceil_divide,
-    ifm_block_depth,
-    kernel_parts,
-    smaller,
-    stored_elements,
-)
-from deploy.npu.timing.transfers import (
     busiest_memory,
+    ceil_divide,
     dma_cycles,
     first_and_last,
+    ifm_block_depth,
+    kernel_parts,
     memory_of,
     moved_by_block,
     moved_by_element,
+    smaller,
+    stored_elements,
 )
 
 

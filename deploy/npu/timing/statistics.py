@@ -1,16 +1,64 @@
-"""What an execution did: operations, MACs, bytes moved, and an estimate of the time it would take.
+"""What an execution did: operations, MACs, bytes through the AXI ports, counters, and an estimate of its time.
 
 The estimate itself is :mod:`deploy.npu.timing.cycles`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
+from math import ceil
 from operator import add
 
+from deploy.hardware.npu_events import NpuEvent
+from deploy.npu.regions import port_of, region_config
 from deploy.npu.stream.dma import DMA
-from deploy.npu.timing.counters import PortTraffic
+from deploy.npu.stream.operations import Access, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class PortTraffic:
+    """Bytes that move through each of the two AXI ports, 0 and 1."""
+
+    read: tuple[int, int] = (0, 0)
+    written: tuple[int, int] = (0, 0)
+
+    def __add__(self, other: PortTraffic) -> PortTraffic:
+        return PortTraffic(
+            (self.read[0] + other.read[0], self.read[1] + other.read[1]),
+            (self.written[0] + other.written[0], self.written[1] + other.written[1]),
+        )
+
+
+def traffic(operation: Operation, config: int | None = None) -> PortTraffic:
+    """What an operation reads and writes, each byte once, by the port that its region is reached through.
+
+    What stays inside the NPU (its SHRAM) passes no port.
+    """
+    config = region_config() if config is None else config
+    return PortTraffic(_by_port(operation.reads, config), _by_port(operation.writes, config))
+
+
+def event_counts(port_bytes: int, cycles: int, moved: PortTraffic) -> dict[int, int]:
+    """The amount that each counter grows by in one run, by event; events that are not listed do not grow."""
+    return {
+        NpuEvent.CYCLE: cycles,
+        NpuEvent.NPU_ACTIVE: cycles,
+        NpuEvent.MAC_ACTIVE: cycles,
+        NpuEvent.AXI0_RD_DATA_BEAT_RECEIVED: ceil(moved.read[0] / port_bytes),
+        NpuEvent.AXI0_WR_DATA_BEAT_WRITTEN: ceil(moved.written[0] / port_bytes),
+        NpuEvent.AXI1_RD_DATA_BEAT_RECEIVED: ceil(moved.read[1] / port_bytes),
+        NpuEvent.AXI1_WR_DATA_BEAT_WRITTEN: ceil(moved.written[1] / port_bytes),
+    }
+
+
+def _by_port(accesses: Iterable[Access], config: int) -> tuple[int, int]:
+    ports = [0, 0]
+    for region, size in accesses:
+        if region is not None:
+            ports[port_of(region, config)] += size
+    return ports[0], ports[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +70,6 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
-        cycles: an ESTIMATE for the operation alone, see :mod:`deploy.npu.timing.cycles`.
     """
 
     kind: str
@@ -31,25 +78,10 @@ class OperationRecord:
     moved: PortTraffic
     cycles: int
 
-    @property
-    def bytes_read(self) -> int:
-        """Bytes read through both ports."""
-        return sum(self.moved.read)
-
-    @property
-    def bytes_written(self) -> int:
-        """Bytes written through both ports."""
-        return sum(self.moved.written)
-
 
 @dataclass
 class Statistics:
-    """Counters of one execution; counts are exact, ``cycles`` is an estimate.
-
-    Attributes:
-        records: one per operation, in order.
-        stopped: whether the stream ended with NPU_OP_STOP.
-    """
+    """Counters of one execution; counts are exact, ``cycles`` is an estimate."""
 
     records: list[OperationRecord] = field(default_factory=list)
     stopped: bool = False
@@ -60,11 +92,6 @@ class Statistics:
         return sum(record.kind != DMA for record in self.records)
 
     @property
-    def dma_operations(self) -> int:
-        """DMA transfers executed."""
-        return sum(record.kind == DMA for record in self.records)
-
-    @property
     def macs(self) -> int:
         """Multiply-accumulates."""
         return sum(record.macs for record in self.records)
@@ -73,16 +100,6 @@ class Statistics:
     def moved(self) -> PortTraffic:
         """Bytes through each AXI port."""
         return reduce(add, (record.moved for record in self.records), PortTraffic())
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes read through both ports."""
-        return sum(self.moved.read)
-
-    @property
-    def bytes_written(self) -> int:
-        """Bytes written through both ports."""
-        return sum(self.moved.written)
 
     @property
     def cycles(self) -> int:

@@ -102,11 +102,7 @@ class _Walk:
 
 
 def decompress(data: bytes, limit: int) -> NDArray[np.int16]:
-    """Decompress a weight stream.
-
-    Args:
-        data: the stream with its padding.
-        limit: most values to produce.
+    """Decompress a weight stream, with its padding, into at most ``limit`` values.
 
     Returns:
         int16 values in stream order.

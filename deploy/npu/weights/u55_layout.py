@@ -30,16 +30,10 @@ class WeightLayout:
     Attributes:
         ofm_depth: output channels of this core.
         ifm_depth: input channels (1 for a depthwise convolution).
-        height: kernel rows.
-        width: kernel columns.
-        dilation_y: vertical dilation.
-        dilation_x: horizontal dilation.
         block_depth: OFM_BLK_DEPTH of this core.
         ofm_ublock: output channels that a core works on at once.
         ifm_ublock: input channels that it works on at once.
         ifm_bits: 8 or 16.
-        depthwise: depthwise convolution.
-        part_kernel_first: kernel elements before input channels.
     """
 
     ofm_depth: int
@@ -127,14 +121,10 @@ def stream_length(layout: WeightLayout) -> int:
 
 
 def arrange(values: NDArray[np.int16], layout: WeightLayout) -> NDArray[np.int16]:
-    """Put decompressed values into a tensor.
+    """Put decompressed values, int16 and :func:`stream_length` of them, into a tensor.
 
     Order, outer to inner: OFM block, IFM block, sub-kernel (8x8 elements, less with dilation), IFM ublock
     (part-kernel-first only), OFM ublock, kernel element, IFM ublock (depth-first only), OFM channel, IFM channel.
-
-    Args:
-        values: int16, :func:`stream_length` of them.
-        layout: the order.
 
     Returns:
         int16 ``(ofm_depth, height, width, ifm_depth)``.
@@ -181,11 +171,7 @@ def decode_weights(stream: bytes, layout: WeightLayout) -> NDArray[np.int16]:
 
 
 def decode_scales(records: NDArray[np.uint8], channels: int) -> ChannelScales:
-    """Decode scale records: bias s40, multiplier u32, shift u6 (10 bytes a channel).
-
-    Args:
-        records: uint8, at least ``10 * channels`` bytes.
-        channels: how many records to take.
+    """Decode scale records, uint8: bias s40, multiplier u32, shift u6 (10 bytes a channel).
 
     Raises:
         WeightStreamError: there are not enough records.

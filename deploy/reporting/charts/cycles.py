@@ -1,15 +1,98 @@
-"""Cycles of the operators: of a build, and side by side with those of another."""
+"""Cycles of the operators, and what limits them: of a build, and of several side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from deploy.reporting.charts.compared import build_colour, judged_bars
-from deploy.reporting.charts.limits import limit_colour
-from deploy.reporting.charts.vega import Chart, bars, costliest, document, operators, quantity, told
-from deploy.reporting.data.operators import OperatorRow
+from deploy.reporting.charts.vega import (
+    BAR,
+    Chart,
+    Spec,
+    bars,
+    bars_with_shares,
+    build_colour,
+    category,
+    coloured,
+    costliest,
+    document,
+    judged_bars,
+    listed,
+    operators,
+    quantity,
+    told,
+)
+from deploy.reporting.data.operators import UNKNOWN, OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import Pair, Side, SideBySide
+
+# Paul Tol's bright scheme: distinct for colour-blind readers, too.
+LIMIT_COLOURS = {
+    "MACs": "#4477aa",
+    "elementwise": "#ccbb44",
+    "SRAM": "#228833",
+    "DRAM": "#aa3377",
+    "flash": "#ee6677",
+    UNKNOWN: "#999999",
+}
+"""What limits an operator -> its colour, in the order of the legend."""
+
+
+def limit_colour(present: Iterable[str]) -> Spec:
+    """Colour by what limits an operator."""
+    return coloured("limit", LIMIT_COLOURS, present)
+
+
+def limits(report: Report) -> Iterator[Chart]:
+    """How many cycles go to operators that are limited by what."""
+    cycles = _cycles(report.operators)
+    if not cycles:
+        return
+    total = sum(cycles.values())
+    counts = Counter(row.limited_by for row in report.operators if row.cycles)
+    values = [
+        {"limit": limit, "cycles": taken, "share": taken / total, "operators": counts[limit]}
+        for limit, taken in cycles.most_common()
+    ]
+    spec = bars_with_shares(
+        values,
+        {"mark": BAR, "encoding": {"color": {**limit_colour(cycles), "legend": None}}},
+        category("limit", [str(value["limit"]) for value in values]),
+        quantity("cycles", "cycles of the operators that this limits", axis={"format": "~s", "tickCount": 5}),
+    )
+    shares = ", ".join(f"{limit} {taken / total:.0%}" for limit, taken in cycles.most_common())
+    summary = f"Share of the cycles by what limits the operator: {shares}."
+    yield Chart("limits", "time", summary, document(spec, height=28 * len(values)))
+
+
+def limits_compared(builds: SideBySide) -> Iterator[Chart]:
+    """The same, of each build."""
+    values = [
+        {"build": letter, "limit": limit, "cycles": cycles}
+        for letter, report in builds.reports.items()
+        for limit, cycles in _cycles(report.operators).items()
+    ]
+    if not values:
+        return
+    letters = list(builds.reports)
+    spec = bars(
+        values,
+        y=category("build", letters),
+        x=quantity("cycles", "cycles, by what limits the operators", axis={"format": "~s", "tickCount": 6}),
+        color=limit_colour(str(value["limit"]) for value in values),
+    )
+    summary = f"Cycles of {listed(letters)} by what limits the operators."
+    yield Chart("limits", "time", summary, document(spec, height=32 * len(letters)))
+
+
+def _cycles(operators: Sequence[OperatorRow]) -> Counter[str]:
+    """What limits operators -> the cycles of those that it limits."""
+    sums: Counter[str] = Counter()
+    for row in operators:
+        if row.cycles:
+            sums[row.limited_by] += row.cycles
+    return sums
+
 
 MOST_PAIRS = 150
 """Most operators of a chart that sets two builds side by side."""
@@ -25,7 +108,7 @@ _CYCLES = quantity("cycles", "cycles", axis={"format": "~s"})
 
 def cycles(report: Report) -> Iterator[Chart]:
     """Cycles per operator in execution order."""
-    rows = costliest(report.operators, _cycles)
+    rows = costliest(report.operators, _cycles_of)
     if not rows:
         return
     values = [
@@ -38,7 +121,7 @@ def cycles(report: Report) -> Iterator[Chart]:
         y=_CYCLES,
         color=limit_colour(row.limited_by for row in rows),
     )
-    longest = max(rows, key=_cycles)
+    longest = max(rows, key=_cycles_of)
     summary = f"Cycles of {len(rows)} operators; operator {longest.index} {longest.type} takes most."
     yield Chart("cycles", "time", summary, document(spec, height=240))
 
@@ -87,7 +170,7 @@ def _beside(side: Side, most: int) -> Iterator[Chart]:
 def changes(builds: SideBySide) -> Iterator[Chart]:
     """The operators whose cycles differ most from A, the largest difference first."""
     for side in builds.others:
-        differing = [(pair, _cycles(pair[1]) - _cycles(pair[0])) for pair in side.pairs]
+        differing = [(pair, _cycles_of(pair[1]) - _cycles_of(pair[0])) for pair in side.pairs]
         changed = sorted((item for item in differing if item[1]), key=lambda item: -abs(item[1]))[:_MOST_CHANGES]
         if changed and side.build.slower:
             yield _differences(side.letter, changed)
@@ -128,9 +211,9 @@ def pair_label(pair: Pair) -> str:
     return "/".join("-" if row is None else str(row.index) for row in pair)
 
 
-def _cycles(row: OperatorRow | None) -> int:
+def _cycles_of(row: OperatorRow | None) -> int:
     return (row.cycles or 0) if row is not None else 0
 
 
 def _most(pair: Pair) -> int:
-    return max(map(_cycles, pair))
+    return max(map(_cycles_of, pair))

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.figures import title_of
-from deploy.reporting.charts.compared import judged_bars
-from deploy.reporting.charts.vega import Chart, document, quantity
+from deploy.reporting.charts.vega import Chart, document, judged_bars, quantity
 from deploy.reporting.data.difference_words import judged_words
 from deploy.reporting.data.side_by_side import SideBySide
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from deploy.reporting.charts import cycles, figures, flash, graph, limits, memory, outputs, roofline, traffic
+from deploy.reporting.charts import cycles, figures, graph, memory, outputs, roofline, sizes
 from deploy.reporting.charts.vega import Chart
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
 
 BUILD: tuple[Callable[[Report], Iterator[Chart]], ...] = (
-    limits.limits,
+    cycles.limits,
     cycles.cycles,
     memory.memory_maps,
-    flash.flash,
-    flash.compression,
+    sizes.flash,
+    sizes.compression,
     roofline.rooflines,
-    traffic.traffic,
+    sizes.traffic,
     graph.graph,
     outputs.differences,
     outputs.confusions,
@@ -30,11 +30,11 @@ BUILD: tuple[Callable[[Report], Iterator[Chart]], ...] = (
 COMPARISON: tuple[Callable[[SideBySide], Iterator[Chart]], ...] = (
     figures.ratios,
     cycles.changes,
-    limits.limits_compared,
+    cycles.limits_compared,
     cycles.cycles_compared,
     memory.memory_over_time,
     memory.memory_maps_compared,
-    flash.flash_compared,
-    traffic.traffic_compared,
+    sizes.flash_compared,
+    sizes.traffic_compared,
 )
 """Of the page of a comparison."""

@@ -31,12 +31,7 @@ def _graph(graph: OperatorGraph) -> Chart:
     edges: Spec = {
         "data": {"values": [corner for i, edge in enumerate(graph.edges) for corner in _corners(i, edge)]},
         "mark": {"type": "line", "color": "#999999", "strokeWidth": 1.2, "tooltip": None},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "detail": {"field": "edge", "type": "nominal"},
-            "order": at("order"),
-        },
+        "encoding": {"x": x, "y": y, "detail": {"field": "edge", "type": "nominal"}, "order": at("order")},
     }
     values = [
         {"x": 0, "y": node.row, "kind": node.kind, "text": node.text, "output": node.name} for node in graph.nodes

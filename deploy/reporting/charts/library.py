@@ -28,9 +28,6 @@ _VEGA_LITE = "v6.1"
 def installed_version(what: str = "the HTML report") -> str:
     """Version of the package.
 
-    Args:
-        what: needs it.
-
     Raises:
         NotInstalledError: it is missing.
     """

@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deploy.figures import format_bytes
-from deploy.reporting.charts.compared import build_colour
-from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, at, bytes_axis, coloured, document, quantity
+from deploy.reporting.charts.vega import (
+    TEXT,
+    TOLD,
+    Chart,
+    Spec,
+    at,
+    build_colour,
+    bytes_axis,
+    coloured,
+    document,
+    quantity,
+)
 from deploy.reporting.data.memory_map import MemoryMap
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import SideBySide
@@ -54,12 +64,7 @@ def memory_over_time(builds: SideBySide) -> Iterator[Chart]:
         addresses = {"domain": [0, most], "nice": False}
         spec = {
             "data": {"values": values},
-            "mark": {
-                "type": "line",
-                "interpolate": "step-after",
-                "strokeWidth": 1.6,
-                "tooltip": TOLD,
-            },
+            "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.6, "tooltip": TOLD},
             "encoding": {
                 "x": quantity("cycles", time, axis=_TIME_AXIS, scale={"nice": False}),
                 "y": quantity("bytes", f"highest {name} address in use", axis=bytes_axis(most), scale=addresses),
@@ -92,19 +97,9 @@ def _map(memory: MemoryMap, key: str, place: str, highest: int = 0, cycles: int 
         }
         for tensor in memory.tensors
     ]
-    tooltip = [
-        {"field": field, "type": kind, **({"format": ",d"} if kind == "quantitative" else {})}
-        for field, kind in (
-            ("tensor", "nominal"),
-            ("kind", "nominal"),
-            ("written by", "nominal"),
-            ("bytes", "quantitative"),
-            ("low", "quantitative"),
-            ("from", "quantitative"),
-            ("end", "quantitative"),
-            ("steps", "nominal"),
-        )
-    ]
+    numbers = {field: {"type": "quantitative", "format": ",d"} for field in ("bytes", "low", "from", "end")}
+    told = ("tensor", "kind", "written by", *numbers, "steps")
+    tooltip = [{"field": field, **numbers.get(field, {"type": "nominal"})} for field in told]
     time = {"domain": [0, total], "nice": False}
     x = quantity("from", _time_title(memory.cpu_cycles), axis=_TIME_AXIS, scale=time)
     addresses = {"domain": [0, top], "nice": False}
@@ -212,11 +207,7 @@ def _on_cpu(memory: MemoryMap) -> list[Spec]:
         {
             "data": {"values": values},
             "mark": {"type": "rect", "color": "#999999", "opacity": 0.35},
-            "encoding": {
-                "x": at("start"),
-                "x2": {"field": "stop"},
-                "tooltip": {"field": "on the CPU"},
-            },
+            "encoding": {"x": at("start"), "x2": {"field": "stop"}, "tooltip": {"field": "on the CPU"}},
         }
     ]
 

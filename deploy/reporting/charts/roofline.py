@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from deploy.figures import number
-from deploy.reporting.charts.limits import limit_colour
+from deploy.reporting.charts.cycles import limit_colour
 from deploy.reporting.charts.vega import TEXT, TOLD, Chart, Spec, document, quantity, told
 from deploy.reporting.data.report import Report
-from deploy.reporting.data.roofs import Roof
+from deploy.reporting.data.traffic import Roof
 
 
 def rooflines(report: Report) -> Iterator[Chart]:
@@ -59,13 +59,7 @@ def _roofline(roof: Roof) -> Chart:
             {
                 "name": "operators",
                 "data": {"values": points},
-                "mark": {
-                    "type": "point",
-                    "filled": True,
-                    "size": 60,
-                    "opacity": 0.8,
-                    "tooltip": TOLD,
-                },
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.8, "tooltip": TOLD},
                 "encoding": {"x": x, "y": y, "color": limit_colour(point.limit for point in roof.points)},
             },
         ]

@@ -23,7 +23,6 @@ class HintFigure:
     """One figure of a hint.
 
     Attributes:
-        name: ``cycles``.
         present: as the model is, for people.
         changed: after the change.
         saved: how much smaller it gets, with its sign for people: ``-1,200``.
@@ -42,10 +41,7 @@ class HintRow:
     """A hint.
 
     Attributes:
-        title: what it is about, and where.
-        action: what to do.
         outputs: what becomes of the network's outputs, a sentence's part.
-        figures: those that apply.
         hint: as it is kept.
     """
 

@@ -1,7 +1,9 @@
-"""The documents of a build folder beside ``compile.json``: quantization, verdicts, evaluation, advice, Vela's."""
+"""The documents of a build folder beside ``compile.json``, and the figures of all of them in one place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +16,8 @@ from deploy.build_folder import (
     QUANTIZE_DOCUMENT,
     VELA_FOLDER,
     BuildFolder,
+    CompileDocument,
+    Figure,
     document_text,
 )
 from deploy.errors import BadInputError
@@ -110,3 +114,55 @@ def _read(path: Path, kind: type[_Kind], again: str) -> _Kind | None:
     if found != known:
         raise BadInputError(f"{path}: schema version {found}, this deploy reads {known}", hints=[again])
     return document
+
+
+ACCURACY = "accuracy_"
+"""How the names of accuracy figures begin; the name of the output follows."""
+
+MEASURED_ON_TARGET = "target_npu_active_cycles"
+"""The figure that a run's counters give."""
+
+
+@dataclass(frozen=True)
+class BuildFigures:
+    """A build as a comparison sees it: its figures.
+
+    Attributes:
+        figures: name -> figure.
+        inputs: name of a figure -> hash of the inputs that it was measured with, where it depends on any.
+    """
+
+    name: str
+    document: CompileDocument
+    figures: dict[str, Figure]
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+def build_figures(build: BuildFolder, name: str) -> BuildFigures:
+    """Collect the figures of a build folder.
+
+    Accuracy is that of the evaluation where there is one, else of the verdict on most labelled inputs.
+
+    Raises:
+        BadInputError: a document of the folder is damaged.
+    """
+    figures = {figure.name: figure for figure in (*build.document.figures, *_sizes(build))}
+    inputs: dict[str, str] = {}
+    for verdict in sorted(read_verdicts(build).values(), key=lambda verdict: verdict.inputs):
+        for figure in verdict.figures:
+            if figure.name.startswith(ACCURACY) or figure.name == MEASURED_ON_TARGET:
+                figures[figure.name] = figure
+                if figure.name.startswith(ACCURACY):
+                    inputs[figure.name] = verdict.input_sha256
+    evaluation = read_evaluation(build)
+    if evaluation is not None:
+        for figure in evaluation.figures:
+            figures[figure.name], inputs[figure.name] = figure, evaluation.input_sha256
+    return BuildFigures(name, build.document, figures, inputs)
+
+
+def _sizes(build: BuildFolder) -> Iterator[Figure]:
+    for name, path in (("source_size", build.source), ("compiled_size", build.compiled)):
+        yield Figure(
+            name=name, value=path.stat().st_size, unit="bytes", label="measured", source=f"size of {path.name}"
+        )

@@ -23,7 +23,6 @@ class Confusion:
     Attributes:
         output: its name.
         against: what the rows are: ``true label``, ``float model`` or ``quantized reference``.
-        labels: rows and columns.
         counts: (row label, label on target) -> inputs.
         left_out: inputs whose labels are beyond the most that are shown.
     """

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.reporting.data.names import short_name, shown
-from deploy.reporting.data.operators import NamedOperator
-from deploy.reporting.data.schedule import OperatorSchedule
+from deploy.reporting.data.operators import NamedOperator, OperatorSchedule
 from deploy.tflite import Model
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 _WEIGHTS_INPUT = 1
 """The input of TFLite's convolutions and fully connected layers that holds the weights."""
@@ -39,12 +38,7 @@ class CompressedWeights(NamedOperator):
 
 @dataclass(frozen=True)
 class Flash:
-    """What the compiled model holds.
-
-    Attributes:
-        parts: of the file; they add up to its size.
-        weights: per operator; empty where Vela's database does not say.
-    """
+    """What the compiled model holds."""
 
     parts: tuple[FlashPart, ...]
     weights: tuple[CompressedWeights, ...]
@@ -56,13 +50,7 @@ class Flash:
 
 
 def flash_of(source: Model, compiled: Model, schedule: Mapping[int, OperatorSchedule]) -> Flash:
-    """Take the compiled model apart.
-
-    Args:
-        source: the model that was compiled.
-        compiled: Vela's output.
-        schedule: what Vela scheduled for each operator; without it weights and other constants are one part.
-    """
+    """Take the compiled model apart; without a schedule weights and other constants are one part."""
     on_npu = npu_operators(compiled)
     streams = {operator.payload.index for operator in on_npu}
     constants = {operator.constants.index for operator in on_npu}

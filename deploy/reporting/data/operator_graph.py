@@ -34,13 +34,7 @@ class GraphRow:
 
 @dataclass(frozen=True)
 class OperatorGraph:
-    """The graph, one row an operator.
-
-    Attributes:
-        nodes: by row.
-        edges: between rows.
-        left_out: operators beyond the most that are drawn.
-    """
+    """The graph, one row an operator."""
 
     nodes: tuple[GraphRow, ...]
     edges: tuple[Edge, ...]
@@ -48,12 +42,7 @@ class OperatorGraph:
 
 
 def operator_graph(source: Model, operators: tuple[OperatorRow, ...]) -> OperatorGraph:
-    """Lay the source model out from top to bottom.
-
-    Args:
-        source: the model that was compiled.
-        operators: its rows, in its order.
-    """
+    """Lay the source model out from top to bottom."""
     drawn = source.operators[:MAX_OPERATORS]
     rows = {row.index: row for row in operators}
     names = source.input_names()

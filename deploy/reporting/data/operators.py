@@ -1,14 +1,66 @@
-"""The operator table of the report: cycles, and what limits each operator."""
+"""The operators of the report: what Vela scheduled for each, its cycles, and what limits it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.build_folder import CompileDocument
+from deploy.debug_database import DebugDatabase
 from deploy.reporting.data.names import short_name, shown
-from deploy.reporting.data.schedule import LIMITS, OperatorSchedule
 from deploy.tflite import Model
+
+MAC_UNITS, OUTPUT_UNIT = "MACs", "elementwise"
+MEMORIES = {"Sram": "SRAM", "Dram": "DRAM", "OnChipFlash": "flash", "OffChipFlash": "flash"}
+"""Vela's names of memories -> the report's."""
+
+LIMITS = (MAC_UNITS, OUTPUT_UNIT, "SRAM", "DRAM", "flash")
+"""What can limit an operator, in the order of the charts' legends."""
+
+PURPOSES = {"FeatureMap": "feature maps", "Weights": "weights", "Scales": "scales", "Lut": "tables"}
+
+WAYS = {"read": "read", "write": "written"}
+
+
+@dataclass
+class OperatorSchedule:
+    """What Vela scheduled for one operator of the source model, all its operations together.
+
+    Attributes:
+        needs: resource (see :data:`LIMITS`) -> cycles.
+        traffic: (memory, purpose, ``read`` or ``written``) -> bytes.
+        steps: time index -> cycles of its operation then; zero for one on the CPU.
+    """
+
+    needs: Counter[str] = field(default_factory=Counter)
+    traffic: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    weights: int = 0
+    steps: Counter[int] = field(default_factory=Counter)
+
+
+def read_schedule(debug: DebugDatabase, memories: dict[str, str]) -> dict[int, OperatorSchedule]:
+    """Read the schedule.
+
+    Returns:
+        Index of the operator in the source model -> what is scheduled for it.
+    """
+    found: dict[int, OperatorSchedule] = {}
+    for operation in debug.operations:
+        if operation.source is None:
+            continue
+        schedule = found.setdefault(operation.source, OperatorSchedule())
+        schedule.needs[MAC_UNITS] += operation.mac_cycles
+        schedule.needs[OUTPUT_UNIT] += operation.output_cycles
+        for memory, cycles in operation.memory_cycles.items():
+            schedule.needs[memories[memory]] += cycles
+        for (memory, purpose, way), size in operation.traffic.items():
+            schedule.traffic[memories[memory], PURPOSES[purpose], WAYS[way]] += size
+        schedule.weights += operation.weight_bytes
+        if operation.step is not None:
+            schedule.steps[operation.step] += operation.cycles
+    return found
+
 
 UNKNOWN = "unknown"
 """Stands where Vela does not say what limits an operator."""
@@ -20,7 +72,6 @@ class NamedOperator:
 
     Attributes:
         index: position in the source model.
-        type: TFLite's name.
         name: of its output tensor, shortened.
     """
 
@@ -35,7 +86,6 @@ class OperatorRow(NamedOperator):
 
     Attributes:
         shape: of its output, ``1x56x56x24``.
-        placement: NPU or CPU.
         reason: why it stays on the CPU; None on the NPU.
         cycles: Vela's estimate; None where it gives none.
         macs: multiply-accumulates; None where Vela gives none.
@@ -64,14 +114,7 @@ class OperatorRow(NamedOperator):
 def operator_rows(
     document: CompileDocument, source: Model, schedule: Mapping[int, OperatorSchedule], macs_per_cycle: int
 ) -> tuple[OperatorRow, ...]:
-    """One row an operator of the source model, in its order.
-
-    Args:
-        document: of the build.
-        source: the model that was compiled.
-        schedule: what Vela scheduled for each operator; may be empty.
-        macs_per_cycle: MAC units of the NPU.
-    """
+    """One row an operator of the source model, in its order."""
     rows = []
     for record in document.operators:
         scheduled = schedule.get(record.index, OperatorSchedule())

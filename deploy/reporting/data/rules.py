@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from deploy.errors import BadInputError
 from deploy.figures import SHARE, title_of
-from deploy.reporting.data.build_figures import ACCURACY
+from deploy.reporting.data.build_documents import ACCURACY
 from deploy.reporting.data.comparing import direction
 from deploy.reporting.documents import Comparison, FigureRow, RuleOutcome
 
@@ -47,10 +47,8 @@ class Rule:
     """A rule.
 
     Attributes:
-        text: as it was typed.
         figure: as it was typed: an alias, a figure's name, or ``accuracy``.
         amount: signed, in percent or in the figure's unit.
-        percent: whether in percent.
         suffix: ``K``, ``M`` or nothing.
     """
 
@@ -105,7 +103,7 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
     if rule.figure == ALL_ACCURACIES:
         rows = [row for row in comparison.figures if row.name.startswith(ACCURACY)]
         if not rows:
-            raise BadInputError(f"{OPTION} {rule.text}: no build has an accuracy", hints=_how_to_get(ACCURACY, ""))
+            raise _refused(rule, "no build has an accuracy", *_how_to_get(ACCURACY, ""))
     else:
         row = comparison.row(ALIASES.get(rule.figure, rule.figure))
         if row is None:
@@ -114,10 +112,7 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
     for row in rows:
         for build, cell in zip(comparison.builds, row.cells, strict=True):
             if cell.value is None:
-                raise BadInputError(
-                    f"{OPTION} {rule.text}: {build.build} has no {row.name}",
-                    hints=_how_to_get(row.name, build.build),
-                )
+                raise _refused(rule, f"{build.build} has no {row.name}", *_how_to_get(row.name, build.build))
         _check_amount(rule, row)
     return rows
 
@@ -125,14 +120,12 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
 def _unknown(rule: Rule, comparison: Comparison) -> BadInputError:
     known = [*ALIASES, ALL_ACCURACIES, *(row.name for row in comparison.figures)]
     if rule.figure.startswith(ACCURACY) and not any(row.name.startswith(ACCURACY) for row in comparison.figures):
-        return BadInputError(f"{OPTION} {rule.text}: no build has {rule.figure}", hints=_how_to_get(ACCURACY, ""))
+        return _refused(rule, f"no build has {rule.figure}", *_how_to_get(ACCURACY, ""))
     if rule.figure in _AFTER_A_RUN:
-        return BadInputError(
-            f"{OPTION} {rule.text}: no build has {rule.figure}", hints=_how_to_get(rule.figure, "BUILD")
-        )
+        return _refused(rule, f"no build has {rule.figure}", *_how_to_get(rule.figure, "BUILD"))
     near = difflib.get_close_matches(rule.figure, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"figures: {', '.join(dict.fromkeys(known))}"
-    return BadInputError(f"{OPTION} {rule.text}: there is no figure {rule.figure}", hints=[hint])
+    return _refused(rule, f"there is no figure {rule.figure}", hint)
 
 
 def _how_to_get(name: str, build: str) -> list[str]:
@@ -145,18 +138,17 @@ def _how_to_get(name: str, build: str) -> list[str]:
 
 def _check_amount(rule: Rule, row: FigureRow) -> None:
     if row.better == "neither":
-        raise BadInputError(f"{OPTION} {rule.text}: of {row.name} neither more nor less is better")
+        raise _refused(rule, f"of {row.name} neither more nor less is better")
     if rule.suffix and not row.unit.startswith("bytes"):
-        raise BadInputError(f"{OPTION} {rule.text}: {rule.suffix} goes with sizes, {row.name} is in {_unit(row)}")
+        unit = "percentage points" if row.unit == SHARE else row.unit
+        raise _refused(rule, f"{rule.suffix} goes with sizes, {row.name} is in {unit}")
     if rule.percent and row.unit == SHARE:
-        raise BadInputError(
-            f"{OPTION} {rule.text}: {row.name} is a share, of which percent are ambiguous",
-            hints=[f"{rule.text.removesuffix('%')}: that many percentage points"],
-        )
+        points = f"{rule.text.removesuffix('%')}: that many percentage points"
+        raise _refused(rule, f"{row.name} is a share, of which percent are ambiguous", points)
 
 
-def _unit(row: FigureRow) -> str:
-    return "percentage points" if row.unit == SHARE else row.unit
+def _refused(rule: Rule, why: str, *hints: str) -> BadInputError:
+    return BadInputError(f"{OPTION} {rule.text}: {why}", hints=hints)
 
 
 def _outcome(rule: Rule, row: FigureRow, comparison: Comparison, index: int) -> RuleOutcome:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.reporting.data import difference_words
+from deploy.reporting.data.comparing import matched_operators
 from deploy.reporting.data.memory_map import MemoryMap
-from deploy.reporting.data.operator_changes import matched_operators
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.documents import ComparedBuild, Comparison, FigureRow
@@ -21,9 +21,7 @@ class Side:
     """One build of the page.
 
     Attributes:
-        index: its position.
         build: what it is, and what became of the first build's operators.
-        report: what its own report shows.
         pairs: its operators beside those of the first build, in execution order; empty for the first.
         tally: how many figures are better and worse than the first build's.
     """
@@ -75,12 +73,7 @@ class SideBySide:
 
 
 def side_by_side(comparison: Comparison, reports: Sequence[Report]) -> SideBySide:
-    """Put builds side by side.
-
-    Args:
-        comparison: of two builds or more.
-        reports: of the same builds.
-    """
+    """Put builds side by side."""
     rows = tuple(difference_words.rows_shown(comparison))
     sides = tuple(
         Side(

@@ -25,13 +25,7 @@ _MOST_SOURCES = 12
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table.
-
-    Attributes:
-        title: its heading.
-        text: what it says of a point.
-        figure: name of the figure that it shows; empty for text.
-    """
+    """A column of the table."""
 
     title: str
     text: Callable[[SweepPoint], str]

@@ -8,14 +8,13 @@ from pathlib import Path
 from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
+from deploy.reporting.charts.cycles import LIMIT_COLOURS
 from deploy.reporting.charts.gallery import BUILD
 from deploy.reporting.charts.library import javascript
-from deploy.reporting.charts.limits import LIMIT_COLOURS
 from deploy.reporting.charts.outputs import MOST_OUTPUTS
 from deploy.reporting.data.advice_rows import hint_row
-from deploy.reporting.data.build_figures import ACCURACY, MEASURED_ON_TARGET
-from deploy.reporting.data.collecting import collect, collect_compilation
-from deploy.reporting.data.report import Report
+from deploy.reporting.data.build_documents import ACCURACY, MEASURED_ON_TARGET
+from deploy.reporting.data.report import Report, collect, collect_compilation
 from deploy.reporting.pages.page import page, template
 
 REPORT_FILE = "report.html"
@@ -35,11 +34,7 @@ _SUMMARY = (
 
 
 def write_report(build: BuildFolder, path: Path | None = None) -> Path:
-    """Write the report of a build and return where it is.
-
-    Args:
-        build: opened.
-        path: file to write; default ``report.html`` in the build folder.
+    """Write the report of a build, by default as ``report.html`` in its folder, and return where it is.
 
     Raises:
         BadInputError: the folder holds damaged files, or the report cannot be written.
@@ -52,11 +47,7 @@ def write_report(build: BuildFolder, path: Path | None = None) -> Path:
 
 
 def preload(build: BuildFolder | None = None) -> None:
-    """Make ready what a report needs, while another process is waited for: 0.25 s of work (measured).
-
-    Args:
-        build: one that is compiled already.
-    """
+    """Make ready what a compiled build's report needs, while another process is waited for: 0.25 s (measured)."""
     with contextlib.suppress(BadInputError, NotInstalledError):  # Writing the report will say so.
         javascript()
         template(_TEMPLATE)
@@ -65,12 +56,7 @@ def preload(build: BuildFolder | None = None) -> None:
 
 
 def render(report: Report, library: str) -> str:
-    """The page.
-
-    Args:
-        report: what it shows.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     return page(
         _TEMPLATE,
         (chart for draw in BUILD for chart in draw(report)),

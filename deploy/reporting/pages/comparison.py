@@ -7,11 +7,11 @@ from pathlib import Path
 
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.reporting.charts.compared import BUILD_COLOURS
 from deploy.reporting.charts.gallery import COMPARISON
 from deploy.reporting.charts.library import javascript
+from deploy.reporting.charts.vega import BUILD_COLOURS
 from deploy.reporting.data import difference_words
-from deploy.reporting.data.build_figures import ACCURACY
+from deploy.reporting.data.build_documents import ACCURACY
 from deploy.reporting.data.report import Report
 from deploy.reporting.data.side_by_side import side_by_side
 from deploy.reporting.documents import Comparison
@@ -32,11 +32,6 @@ _TILES = ("inference_time", "total_cycles", "sram_peak", "dram_peak", "flash", "
 
 def write_comparison(comparison: Comparison, reports: Sequence[Report], path: Path) -> Path:
     """Write the page and return where it is.
-
-    Args:
-        comparison: with the outcome of its rules.
-        reports: of the same builds.
-        path: file to write.
 
     Raises:
         BadInputError: more builds than a page holds, or it cannot be written.
@@ -61,13 +56,7 @@ def check_count(builds: int) -> None:
 
 
 def render(comparison: Comparison, reports: Sequence[Report], library: str) -> str:
-    """The page.
-
-    Args:
-        comparison: of two builds or more.
-        reports: of the same builds.
-        library: JavaScript that defines ``window.vegaEmbed``.
-    """
+    """The page."""
     builds = side_by_side(comparison, reports)
     versions = dict.fromkeys(name for report in reports for name in report.document.versions)
     return page(

@@ -6,17 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deploy.build_folder import (
-    BuildFolder,
-    CompileDocument,
-    OperatorRecord,
-    TensorRecord,
-)
+from deploy.advising.documents import AdviceDocument
+from deploy.build_folder import BuildFolder, CompileDocument, OperatorRecord, TensorRecord
+from deploy.judging.verification_record import record_of
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
+from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
 from deploy.reporting.data.names import LONGEST_NAME, one_word, shown
-from deploy.reporting.text.advice import print_advice
 from deploy.reporting.text.evaluation import print_accuracy
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of
 
@@ -40,14 +37,7 @@ _PERFORMANCE = (
 def print_build(
     build: BuildFolder, console: Console, *, every_operator: bool = False, most_hints: int | None = None
 ) -> None:
-    """Print the report of a build folder.
-
-    Args:
-        build: opened.
-        console: to print on.
-        every_operator: all operators by cycles instead of the first ten.
-        most_hints: how many hints; None for all.
-    """
+    """Print the report of a build folder: ten operators by cycles, or all; ``most_hints`` is None for all."""
     document = build.document
     console.print(
         f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
@@ -74,10 +64,14 @@ def print_build(
     for warning in document.warnings:
         if warning not in said:
             console.print(f"note: {warning}")
+    record = record_of(build)
+    if record is not None:
+        for sentence in (*record.check.sentences, *record.faults):
+            console.print(f"operators: {sentence}")
 
 
 def build_json(build: BuildFolder) -> str:
-    """A build as JSON: ``compile.json``, with the advice under ``advice`` where there is any.
+    """A build as JSON: ``compile.json``, with ``advice`` and ``verification`` beside, where there are any.
 
     Raises:
         BadInputError: the advice is damaged.
@@ -86,6 +80,9 @@ def build_json(build: BuildFolder) -> str:
     advice = read_advice(build)
     if advice is not None:
         document["advice"] = advice.model_dump(mode="json")
+    record = record_of(build)
+    if record is not None:
+        document["verification"] = record.model_dump(mode="json")
     return printable_json(json.dumps(document, indent=2))
 
 
@@ -101,12 +98,7 @@ def print_figures(document: CompileDocument, console: Console) -> None:
 
 
 def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table:
-    """Float model against quantized model, one row per output.
-
-    Args:
-        agreement: per output.
-        samples: how many samples were compared.
-    """
+    """Float model against quantized model, one row per output."""
     table = table_of(
         f"Float against quantized model, {samples} samples",
         column("output", overflow="fold"),
@@ -197,3 +189,36 @@ def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
             str(operator.index), operator.type, shown(one_word(operator.name), LONGEST_NAME), operator.reason or ""
         )
     return table
+
+
+MOST_HINTS = 8
+"""That ``deploy compile`` prints."""
+
+
+def print_advice(advice: AdviceDocument, console: Console, *, most: int | None = None) -> None:
+    """Print hints by what they save, at most so many; None for all."""
+    hints = advice.hints[:most]
+    if hints:
+        table = table_of(
+            f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)}",
+            column("what, and what to do", overflow="fold"),
+            column("figure", no_wrap=True),
+            *numbers("now", "then", no_wrap=True),
+        )
+        for hint in hints:
+            row = hint_row(hint)
+            table.add_row(
+                f"{shown(row.title, 300)}: {shown(row.action, 300)}; {row.outputs}",
+                "\n".join(figure.name for figure in row.figures),
+                "\n".join(figure.present for figure in row.figures),
+                "\n".join(figure.changed for figure in row.figures),
+            )
+        console.print(table)
+        sources = "; ".join(dict.fromkeys(hint.source for hint in hints))
+        console.print(f"Source: {shown(sources, 300)}. What several hints save does not add up.")
+        if len(hints) < len(advice.hints):
+            console.print(f"{len(advice.hints) - len(hints)} more: `deploy report`, or --verbose.")
+    elif advice.level == "full":
+        console.print("Advice: nothing was found that would make it cheaper.")
+    for note in advice.notes:
+        console.print(f"note: advice: {shown(note, 400)}")

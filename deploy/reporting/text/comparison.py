@@ -37,13 +37,7 @@ _COLOURS: dict[Judgement, str] = {"better": "green", "worse": "red", "same": "di
 
 
 def print_comparison(comparison: Comparison, console: Console, *, every_operator: bool = False) -> None:
-    """Print figures, operators and notes.
-
-    Args:
-        comparison: of two or more builds.
-        console: to print on.
-        every_operator: all operators whose cycles changed instead of the first ten.
-    """
+    """Print figures, operators (of those whose cycles changed ten, or every one) and notes."""
     for build in comparison.builds:
         console.print(
             f"{build.letter}  {build.build}: {build.model} on {build.npu}, {build.system_config}, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation, Score
-from deploy.reporting.text.tables import column, numbers, table_of
+from deploy.reporting.text.tables import column, numbers, table_of, verdict_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,13 +18,7 @@ _WHO: dict[Contestant, str] = {"float": "float model", "reference": "reference",
 
 
 def print_evaluation(evaluation: EvaluationDocument, console: Console, *, every_class: bool = False) -> None:
-    """Print accuracy, agreement and classes, and at last the outcome.
-
-    Args:
-        evaluation: done.
-        console: to print on.
-        every_class: all classes, however many.
-    """
+    """Print accuracy, agreement and classes, and at last the outcome."""
     platform, firmware = evaluation.platform, evaluation.firmware
     booted = f"firmware {firmware.kind}" if firmware else "on this host, no firmware"
     console.print(f"target: {platform.version or platform.executable}, Ethos-{platform.npu}, {booted}")
@@ -63,8 +57,6 @@ def print_accuracy(evaluation: EvaluationDocument, console: Console) -> None:
 
 def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
     """Print what only the target gets wrong, the notes, and the verdict where limits were asked for."""
-    from rich.text import Text
-
     wrong = ", ".join(f"{count} on {name}" for name, count in evaluation.wrong_only_on_target.items())
     console.print(f"wrong on target and right on the reference: {wrong}")
     for note in evaluation.notes:
@@ -73,8 +65,7 @@ def print_outcome(evaluation: EvaluationDocument, console: Console) -> None:
         console.print(f"no limits asked for: {evaluation.reason}")
         return
     colour = "green" if evaluation.verdict == "pass" else "red"
-    word = Text(f"verdict: {evaluation.verdict.upper()}", style=f"bold {colour}")
-    console.print(word, Text(f"- {evaluation.reason}"))
+    console.print(verdict_line(evaluation.verdict.upper(), colour, evaluation.reason))
 
 
 def _agreement(evaluation: EvaluationDocument) -> Table:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from deploy.build_folder import Figure
 from deploy.figures import format_figure, sources_of, title_of
 from deploy.optimizing.documents import Estimate, OptimizeDocument
-from deploy.reporting.text.tables import column, numbers, table_of
+from deploy.reporting.text.tables import column, numbers, table_of, verdict_line
 from deploy.reporting.text.verdict import outputs_table
 
 _COLOURS = {"pass": "green", "fail": "red", "unchanged": "yellow"}
@@ -44,10 +43,7 @@ def print_optimization(document: OptimizeDocument, console: Console) -> None:
         console.print(outputs_table(title, document.npu_outputs))
     elif document.outputs:
         console.print(f"not run on an NPU model: there is none of {document.npu}")
-    word = document.verdict.upper()
-    console.print(
-        Text(f"verdict: {word}", style=f"bold {_COLOURS[document.verdict]}"), Text(f"- {document.reason}")
-    )
+    console.print(verdict_line(document.verdict.upper(), _COLOURS[document.verdict], document.reason))
 
 
 def _rewrites(document: OptimizeDocument) -> Table:

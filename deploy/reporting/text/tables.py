@@ -10,6 +10,7 @@ from deploy.figures import format_figure, title_of
 
 if TYPE_CHECKING:
     from rich.table import Column, Table
+    from rich.text import Text
 
 
 def table_of(title: str, *columns: Column | str) -> Table:
@@ -30,6 +31,13 @@ def column(heading: str, **options: Any) -> Column:
 def numbers(*headings: str, **options: Any) -> list[Column]:
     """Columns of numbers."""
     return [column(heading, justify="right", **options) for heading in headings]
+
+
+def verdict_line(verdict: str, colour: str, reason: str) -> Text:
+    """``verdict: PASS - reason``, the last line of what is judged."""
+    from rich.text import Text
+
+    return Text.assemble((f"verdict: {verdict}", f"bold {colour}"), f" - {reason}")
 
 
 def figures_table(title: str, figures: Sequence[Figure]) -> Table:

@@ -1,17 +1,69 @@
-"""Prints a verdict for people: what ran, each output's integers, labels, figures, and the deciding sentence."""
+"""Prints a verdict for people: what ran, integers, operators, labels, figures, and the deciding sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
+from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
 from deploy.reporting.data.names import LONGEST_NAME, shown
-from deploy.reporting.text.operators import print_operators
-from deploy.reporting.text.tables import figures_table, numbers, table_of
+from deploy.reporting.text.tables import column, figures_table, numbers, table_of, verdict_line
+
+
+def print_operators(operators: Sequence[OperatorResult], console: Console) -> None:
+    """A table of all operators, then the first that differs with its parameters and both values."""
+    if not operators:
+        return
+    table = table_of(
+        "Operators, each on the NPU's own inputs, against the reference",
+        *numbers(""),
+        column("operator", overflow="fold"),
+        *numbers("elements", "differ", "max LSB", no_wrap=True),
+        "cause",
+    )
+    for result in operators:
+        table.add_row(
+            str(result.index),
+            " + ".join((result.type, *result.absorbs)),
+            str(result.elements),
+            str(result.mismatches),
+            f"{result.max_lsb:g}",
+            _cause(result),
+        )
+    console.print(table)
+    first = next((result for result in operators if result.mismatches and not result.explained), None)
+    first = first or next((result for result in operators if result.mismatches), None)
+    if first is not None:
+        _print_difference(first, console)
+
+
+def _cause(result: OperatorResult) -> str:
+    if result.miscompiled is not None:
+        return "MISCOMPILED"
+    if result.mismatches == 0:
+        return ""
+    return "known" if result.cause else "UNKNOWN"
+
+
+def _print_difference(result: OperatorResult, console: Console) -> None:
+    known = "" if result.explained else ", without a known cause"
+    name = shown(result.name, LONGEST_NAME)
+    console.print(f"First operator that differs: {result.index} {result.type}, output {name}{known}")
+    if result.first is not None:
+        console.print(
+            f"  input {result.first.input}, element {list(result.first.position)}: "
+            f"NPU {result.first.npu:g}, reference {result.first.reference:g}"
+        )
+    for operation in result.operations:
+        console.print(f"  {operation}")
+    if result.agrees_with:
+        console.print(f"  the NPU agrees exactly with {' and '.join(result.agrees_with)}")
+
 
 _COLOURS = {"pass": "green", "fail": "red", "error": "red"}
 _PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
@@ -35,9 +87,17 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    for sentence in verdict.target_comparison.sentences if verdict.target_comparison else ():
+        console.print(f"NPU model: {sentence}")
+    for sentence in verdict.operator_check.sentences:
+        console.print(f"operators: {sentence}")
     print_operators(verdict.operators, console)
     for sentence in verdict.explanations:
         console.print(f"explanation: {sentence}")
+    if verdict.located:
+        console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
+    if verdict.evidence:
+        console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
         console.print(_predictions_table(verdict))
     if verdict.figures:
@@ -47,8 +107,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print()
     for line in verdict.log:
         console.print(f"    | {line}")
-    word = verdict.verdict.upper()
-    console.print(Text(f"verdict: {word}", style=f"bold {_COLOURS[verdict.verdict]}"), Text(f"- {verdict.reason}"))
+    console.print(verdict_line(verdict.headline, _COLOURS[verdict.verdict], verdict.reason))
 
 
 def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from deploy.npu import Architecture, StreamError, UnsupportedError
-from deploy.npu.execution.activation import finish
-from deploy.npu.execution.curves import sigmoid, tanh
+from deploy.npu.execution.activation import finish, sigmoid, tanh
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Function
 

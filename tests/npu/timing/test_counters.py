@@ -3,7 +3,7 @@ import numpy as np
 from deploy.hardware.npu_events import NpuEvent
 from deploy.npu.architecture import Architecture
 from deploy.npu.program import decode
-from deploy.npu.timing.counters import PortTraffic, event_counts, traffic
+from deploy.npu.timing.statistics import PortTraffic, event_counts, traffic
 
 READ_0, READ_1 = NpuEvent.AXI0_RD_DATA_BEAT_RECEIVED, NpuEvent.AXI1_RD_DATA_BEAT_RECEIVED
 WRITTEN_0 = NpuEvent.AXI0_WR_DATA_BEAT_WRITTEN

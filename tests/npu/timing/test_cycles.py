@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.hardware.memories import MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming
 from deploy.npu import Architecture
 from deploy.npu.program import time_of
 from deploy.npu.stream.dma import DmaOperation

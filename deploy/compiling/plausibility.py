@@ -1,0 +1,109 @@
+"""Checks the numbers of a model before anything computes with them.
+
+Vela and the kernels trust a file: with one bias zero point of 10^14 Vela takes all memory of a computer, with a
+dilation of 10^9 it computes for hours. A model that a converter wrote never fails here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from deploy.errors import BadInputError
+from deploy.tflite import Model, Operator, Tensor
+from deploy.tflite.options import options_of
+
+_MOST_STEP = 65_536
+_STEPS = ("strideH", "strideW", "filterHeight", "filterWidth", "dilationHFactor", "dilationWFactor")
+_BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+"""Operators with a bias, and which of their inputs it is."""
+
+
+def check_numbers(model: Model, source: str) -> None:
+    """Check quantization, shapes and windows.
+
+    Args:
+        model: as read.
+        source: names it in errors.
+
+    Raises:
+        BadInputError: naming the first number that no converter writes.
+    """
+    for what in _faults(model):
+        raise BadInputError(
+            f"{source}: {what}", hints=["the file may be damaged: convert the model again, or copy it again"]
+        )
+
+
+def _place(operator: Operator) -> str:
+    return f"operator {operator.index} ({operator.code})"
+
+
+def _named(tensor: Tensor) -> str:
+    return f"tensor {tensor.index} ({tensor.name[:100]!r})"
+
+
+def _faults(model: Model) -> Iterator[str]:
+    for tensor in model.tensors:
+        yield from _tensor_faults(tensor)
+    written = set(model.inputs)
+    for operator in model.operators:
+        for tensor in (model.tensors[index] for index in operator.inputs if index >= 0):
+            held = tensor.data is not None or tensor.is_variable or tensor.nbytes == 0
+            if not held and tensor.index not in written:
+                yield f"{_place(operator)}: its input {tensor.name[:100]!r} is written by no operator before it"
+        written.update(operator.outputs)
+    for tensor in (model.tensors[index] for index in written):
+        if 0 in tensor.shape:
+            yield f"{_named(tensor)} has no elements: its shape is {list(tensor.shape)}"
+    for operator in model.operators:
+        yield from (f"{_place(operator)}: {what}" for what in _operator_faults(model, operator))
+
+
+def _tensor_faults(tensor: Tensor) -> Iterator[str]:
+    name = _named(tensor)
+    if tensor.quantization is None:
+        return
+    for scale in tensor.quantization.scales:
+        if not (math.isfinite(scale) and scale >= 0):
+            yield f"{name} has the scale {scale}"
+    if tensor.dtype.startswith(("int", "uint")):
+        limits = np.iinfo(tensor.dtype)
+        for zero_point in tensor.quantization.zero_points:
+            if not limits.min <= zero_point <= limits.max:
+                yield f"{name} has the zero point {zero_point}, beyond the range of {tensor.dtype}"
+
+
+def _operator_faults(model: Model, operator: Operator) -> Iterator[str]:
+    position = _BIASED.get(operator.code)
+    if position is not None and position < len(operator.inputs) and operator.inputs[position] >= 0:
+        bias = model.tensors[operator.inputs[position]]
+        if bias.quantization is not None and any(bias.quantization.zero_points):
+            yield f"its bias has the zero point {next(filter(None, bias.quantization.zero_points))}, it must be 0"
+    yield from _shape_faults(model, operator)
+    options = options_of(model, operator)
+    for field in _STEPS:
+        step = getattr(options, field, 1)
+        if not 1 <= step <= _MOST_STEP:
+            yield f"its {field} is {step}"
+
+
+def _shape_faults(model: Model, operator: Operator) -> Iterator[str]:
+    """Operators that say in a constant how large their output is, and in their output's shape."""
+    if operator.code not in ("TILE", "PAD", "PADV2", "MIRROR_PAD") or len(operator.inputs) < 2:
+        return
+    ifm, constant = (model.tensors[index] for index in operator.inputs[:2])
+    ofm = model.tensors[operator.outputs[0]]
+    if constant.data is None or constant.dtype not in ("int32", "int64"):
+        return
+    numbers = constant.data.view(constant.dtype).astype(object)
+    if operator.code == "TILE":
+        fits = len(numbers) == len(ifm.shape)
+        made = tuple(size * times for size, times in zip(ifm.shape, numbers, strict=False))
+    else:
+        fits = len(numbers) == 2 * len(ifm.shape) and min(numbers) >= 0
+        made = tuple(size + sum(numbers[2 * i : 2 * i + 2]) for i, size in enumerate(ifm.shape))
+    if not fits or made != ofm.shape:
+        yield f"{list(numbers)} makes {list(made)} of {list(ifm.shape)}, its output is {list(ofm.shape)}"

@@ -1,0 +1,270 @@
+"""The FVP's command line as data: a pure function from words to typed options, with the FVP's refusals."""
+
+from __future__ import annotations
+
+import getopt
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.corstone.file_arguments import DataLoad, Dump, parse_data, parse_dump, without_instance
+from deploy.corstone.parameters import FAMILIES, TERMINALS, Parameter, Value, check_parameters, parameter_table
+from deploy.errors import BadInputError
+
+USAGE = """\
+usage: {program} [OPTIONS] [APPLICATION]
+
+  -a, --application [cpu0=]ELF       application to boot (repeat it to load further images)
+  -C, --parameter NAME=VALUE         set a parameter
+  -f, --config-file FILE             parameters from a file, one a line, # begins a comment
+  -l, --list-params                  list the parameters and exit
+      --data [cpu0=]FILE@[Memory:]ADDRESS
+                                     load a raw file
+      --dump [cpu0=]FILE@[Memory:]ADDRESS,SIZE
+                                     write memory to a file when the model shuts down
+  -T, --timelimit S                  end after S seconds of wall time
+      --cpulimit S                   the same
+      --simlimit S                   end after S simulated seconds (an estimate here)
+      --cyclelimit N                 end after N CPU cycles (an estimate here)
+      --stat                         print statistics at the end
+  -q, --quiet                        print nothing but the program's output
+      --version                      print the version and exit
+  -h, --help                         print this and exit
+own options:
+      --npu-family U55|U65           the NPU (default: from the name that this was called by, else U55)
+      --gdb PORT                     let a debugger attach to the CPU on that loopback port
+
+Exit status: 0 ended by the program, EOT, shutdown_tag or a limit (as on the FVP: whatever the program did);
+2 bad option or file; 3 QEMU missing or too old; 4 QEMU died or the CPU cannot go on; 130, 143 ended by a signal.
+"""
+
+_SHORT = "a:C:f:lqT:hPM:Q:"
+_LONG = (
+    "application=",
+    "parameter=",
+    "config-file=",
+    "list-params",
+    "data=",
+    "dump=",
+    "timelimit=",
+    "cpulimit=",
+    "simlimit=",
+    "cyclelimit=",
+    "stat",
+    "quiet",
+    "version",
+    "help",
+    "npu-family=",
+    "gdb=",
+    "quantum=",
+    "min-sync-latency=",
+)
+_LONG_NAMES = {"-a": "--application", "-C": "--parameter", "-f": "--config-file", "-l": "--list-params"}
+_LONG_NAMES |= {"-q": "--quiet", "-T": "--timelimit", "-h": "--help"}
+_MAX_CONFIG_FILE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class UartOptions:
+    """What the parameters say about one UART (of 0, 1, 2, 5).
+
+    Attributes:
+        out_file: ``-`` for the standard output, a file, or "" for none.
+        shutdown_on_eot: stop when EOT (0x04) is sent.
+        shutdown_tag: stop when this text is sent; "" for none.
+        port: first TCP port to try for the terminal; None if it does not listen.
+        telnet: whether the terminal speaks telnet rather than raw bytes.
+    """
+
+    out_file: str
+    shutdown_on_eot: bool
+    shutdown_tag: str
+    port: int | None
+    telnet: bool
+    announce: bool
+
+    @property
+    def ends(self) -> bool:
+        """Whether its output can end the simulation."""
+        return self.shutdown_on_eot or bool(self.shutdown_tag)
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Everything the command line says.
+
+    Attributes:
+        family: the NPU family, ``U55`` or ``U65``.
+        applications: ELF files to load; the first one boots.
+        time_limit_s: wall-clock seconds, None for no limit.
+        simulated_limit_s: simulated seconds, None for no limit.
+        cycle_limit: CPU cycles, None for no limit.
+        gdb_port: TCP port for a user's debugger.
+        show: ``version``, ``help`` or ``parameters`` when only that is asked for.
+    """
+
+    family: str
+    applications: tuple[Path, ...] = ()
+    values: dict[str, Value] = field(default_factory=dict)
+    data: tuple[DataLoad, ...] = ()
+    dumps: tuple[Dump, ...] = ()
+    time_limit_s: float | None = None
+    simulated_limit_s: float | None = None
+    cycle_limit: int | None = None
+    gdb_port: int | None = None
+    stat: bool = False
+    quiet: bool = False
+    show: str | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameter table of this model."""
+        return parameter_table(self.family)
+
+    def value(self, name: str) -> Value:
+        """A parameter's value, set or default."""
+        return self.values.get(name, self.parameters[name].default)
+
+    @property
+    def macs(self) -> int:
+        """The NPU's multiply-accumulate units."""
+        config = str(self.values.get("ethosu.config", ""))
+        if config and "ethosu.num_macs" not in self.values:
+            return int(config[1:])
+        return int(self.value("ethosu.num_macs"))
+
+    def uart(self, number: int) -> UartOptions:
+        """What is said about one UART."""
+        uart, terminal = f"mps3_board.uart{number}", f"mps3_board.telnetterminal{number}"
+        out_file = str(self.value(f"{uart}.out_file"))
+        # The FVP listens even without its telnet client. Here a terminal that nobody asked for stays closed:
+        # the client is off and the output goes elsewhere, or it is one of the others that programs hardly use.
+        asked = any(f"{terminal}.{name}" in self.values for name in ("start_port", "mode"))
+        listens = bool(self.value(f"{terminal}.start_telnet")) or asked or (number == 0 and not out_file)
+        return UartOptions(
+            out_file,
+            bool(self.value(f"{uart}.shutdown_on_eot")),
+            str(self.value(f"{uart}.shutdown_tag")),
+            int(self.value(f"{terminal}.start_port")) if listens else None,
+            self.value(f"{terminal}.mode") == "telnet",
+            not self.quiet and not self.value(f"{terminal}.quiet"),
+        )
+
+    @property
+    def uarts(self) -> dict[int, UartOptions]:
+        """The UARTs that have a terminal, by number."""
+        return {number: self.uart(number) for number in TERMINALS}
+
+
+def family_of_name(program: str) -> str:
+    """The NPU family that the name of the executable asks for."""
+    return "U65" if "ethos-u65" in Path(program).name.lower() else "U55"
+
+
+def parse_options(arguments: Sequence[str], *, family: str = "U55") -> MachineOptions:
+    """Read the words after the program's name; the NPU's family holds when no option says otherwise.
+
+    Raises:
+        BadInputError: an option, parameter or value that the model does not have.
+    """
+    try:
+        pairs, positional = getopt.gnu_getopt(list(arguments), _SHORT, list(_LONG))
+    except getopt.GetoptError as error:
+        raise BadInputError(f"{error}", hints=["--help lists the options"]) from None
+    named = [(_LONG_NAMES.get(option, option), value) for option, value in pairs]
+    single = dict(named)
+    family = _family(single.get("--npu-family", family))
+    for option, shown in (("--help", "help"), ("--version", "version"), ("--list-params", "parameters")):
+        if option in single:
+            return MachineOptions(family, show=shown)
+    assignments: list[tuple[str, str]] = []
+    for option, value in named:
+        if option == "--parameter":
+            assignments.append(_assignment(value, "-C"))
+        elif option == "--config-file":
+            assignments += read_config_file(Path(value))
+    applications = [Path(without_instance(value)) for option, value in named if option == "--application"]
+    applications += [Path(word) for word in positional]
+    wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
+    return MachineOptions(
+        family=family,
+        applications=tuple(applications),
+        values=check_parameters(assignments, parameter_table(family)),
+        data=tuple(parse_data(value) for option, value in named if option == "--data"),
+        dumps=tuple(parse_dump(value) for option, value in named if option == "--dump"),
+        time_limit_s=min(wall, default=None),
+        simulated_limit_s=_seconds("--simlimit", single["--simlimit"]) if "--simlimit" in single else None,
+        cycle_limit=_number("--cyclelimit", single["--cyclelimit"]) if "--cyclelimit" in single else None,
+        gdb_port=_port(single["--gdb"]) if "--gdb" in single else None,
+        stat="--stat" in single,
+        quiet="--quiet" in single,
+    )
+
+
+def read_config_file(path: Path) -> list[tuple[str, str]]:
+    """Read a parameter file: one ``name=value`` a line, ``#`` begins a comment, blank lines do not count.
+
+    Raises:
+        BadInputError: unreadable, too large, or a line that is no assignment.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_CONFIG_FILE + 1)
+    except OSError as error:
+        raise BadInputError(f"-f {path}: cannot be read: {error.strerror}") from error
+    if len(content) > _MAX_CONFIG_FILE:
+        raise BadInputError(f"-f {path}: too large for a parameter file")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadInputError(f"-f {path}: not a text file") from None
+    assignments = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        # The listing of -l is a parameter file too: its comments stand behind a space.
+        stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if stripped:
+            assignments.append(_assignment(stripped, f"-f {path}, line {number}"))
+    return assignments
+
+
+def _family(text: str) -> str:
+    family = text.strip().upper().removeprefix("ETHOS-")
+    if family not in FAMILIES:
+        raise BadInputError(f"--npu-family {text}: there is {' and '.join(FAMILIES)}")
+    return family
+
+
+def _assignment(text: str, origin: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise BadInputError(f"{origin}: '{text}' is not of the form instance.parameter=value")
+    return name.strip(), value.strip()
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadInputError(f"{option} {text}: not a number of seconds above 0")
+    return seconds
+
+
+def _number(option: str, text: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise BadInputError(f"{option} {text}: not a whole number above 0")
+    return number
+
+
+def _port(text: str) -> int:
+    port = _number("--gdb", text)
+    if port > 65535:
+        raise BadInputError(f"--gdb {text}: not a TCP port")
+    return port

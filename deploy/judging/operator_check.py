@@ -1,0 +1,45 @@
+"""What a check of operators amounts to, as it stands in verdict documents and in the build folder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from deploy.build_folder import Document
+
+
+class OperatorCheck(Document):
+    """Operators of the source model compared one by one, each on the NPU's own inputs.
+
+    Attributes:
+        inputs: how many inputs they were compared on.
+        operators: how many were compared, those that a later one absorbs among them.
+        differing: how many of these differ from the reference kernels.
+        unexplained: how many of these equal no oracle as a whole, and have no known cause. One is enough to fail.
+        left_out: what was not compared, and why: one sentence each.
+        source: where it was checked: in the run that the document is about, when the build was compiled, or not at
+            all.
+        sha256: of the compiled model.
+    """
+
+    inputs: int = 0
+    operators: int = 0
+    differing: int = 0
+    unexplained: int = 0
+    left_out: tuple[str, ...] = ()
+    source: Literal["this run", "compile", "none"] = "none"
+    sha256: str = ""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What people should know of it; nothing where nothing was checked or left out."""
+        left = tuple(f"not compared: {sentence}" for sentence in self.left_out)
+        if self.source == "none":
+            return left
+        known = self.differing - self.unexplained
+        found = ["all equal" if not self.differing and not self.unexplained else ""]
+        found += [f"{known} differ by a known cause" if known > 0 else ""]
+        found += [f"{self.unexplained} fail" if self.unexplained else ""]
+        when = ", when the build was compiled" if self.source == "compile" else ""
+        inputs = f"{self.inputs} input{'' if self.inputs == 1 else 's'}"
+        said = ", ".join(filter(None, found))
+        return (f"{self.operators} compared, each on the NPU's own values, {inputs}{when}: {said}", *left)

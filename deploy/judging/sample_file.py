@@ -1,0 +1,117 @@
+"""Samples in a file: an ``.npz`` with an array per input, bound to the model that they were made for.
+
+A build folder keeps its test inputs so, and ``quantize`` leaves calibration data beside the model that it writes.
+The arrays stand in the model's order; their names are for people, who may pass the file as ``--inputs``. Where
+they come from and the model's hash stand in the archive's comment.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deploy.build_folder import sha256_of_bytes
+from deploy.errors import BadInputError
+from deploy.judging.inputs import InputSet, array_inputs, named_inputs, read_arrays
+from deploy.judging.samples import Sample, stacked
+from deploy.tflite import Model
+
+MOST_SAMPLES = 64
+"""Most that are kept: what more of them would show is hardly anything new (measured on trained networks)."""
+
+_MOST_BYTES = 8 * 1024 * 1024
+_PLAIN = re.compile(r"[\w.:;-]{1,100}")
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def kept_count(model: Model) -> int:
+    """How many samples of a model's inputs are worth their bytes; at least one."""
+    size = sum(tensor.nbytes for tensor in named_inputs(model).values())
+    return max(1, min(MOST_SAMPLES, _MOST_BYTES // max(size, 1)))
+
+
+def beside(path: Path) -> Path:
+    """Where the samples of the quantized model in a file lie: ``model.samples.npz`` for ``model.tflite``."""
+    return path.with_name(f"{path.stem}.samples.npz")
+
+
+def samples_beside(path: Path, model: Model) -> tuple[InputSet | None, tuple[str, ...]]:
+    """The samples beside a quantized model, and notes, one sentence each, where they are not used.
+
+    Args:
+        path: of the model.
+        model: that is in it.
+    """
+    file = beside(path)
+    if not file.is_file():
+        return None, ()
+    try:
+        return read_samples(file, model), ()
+    except BadInputError as error:
+        return None, (f"{error.message}; test inputs are made up instead",)
+
+
+def samples_content(samples: Sequence[Sample], model: Model, source: str) -> bytes:
+    """The file.
+
+    Args:
+        samples: at least one, arrays by input name.
+        model: the source model.
+        source: where they come from.
+    """
+    arrays, stream = stacked(samples), io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, name in enumerate(named_inputs(model)):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, arrays[name], allow_pickle=False)
+            shown = name if _PLAIN.fullmatch(name) else f"input_{number}"
+            entry = zipfile.ZipInfo(f"{shown}.npy", _DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content.getvalue())
+        about = {"model_sha256": sha256_of_bytes(model.content), "source": source[:1000]}
+        archive.comment = json.dumps(about).encode()
+    return stream.getvalue()
+
+
+def read_samples(path: Path, model: Model) -> InputSet:
+    """Read such a file.
+
+    Args:
+        path: of it.
+        model: the source model.
+
+    Raises:
+        BadInputError: it cannot be used, or was made for another model.
+    """
+    arrays, about = read_arrays(path), _about(path)
+    if about is None:
+        raise BadInputError(f"{path}: does not say which model its samples are for")
+    made_for, source = about
+    if made_for != sha256_of_bytes(model.content):
+        raise BadInputError(f"{path}: holds samples for another model")
+    names = named_inputs(model)
+    if len(arrays) != len(names):
+        raise BadInputError(f"{path}: {len(arrays)} arrays for the {len(names)} inputs of the model")
+    found = array_inputs(dict(zip(names, arrays.values(), strict=True)), model, source=str(path))
+    return InputSet(found.samples, source)
+
+
+def holds_samples(path: Path) -> bool:
+    """Whether a file is one of these, for whatever model."""
+    return _about(path) is not None
+
+
+def _about(path: Path) -> tuple[str, str] | None:
+    """Hash of the model that the samples are for, and where they come from; None for another file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.comment)
+        return str(about["model_sha256"]), str(about["source"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None

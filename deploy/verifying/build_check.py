@@ -1,0 +1,127 @@
+"""Checks a build's operators right after it was compiled: in a process of its own, and in bounded time.
+
+Kernels of LiteRT that end their process (some do) must not take ``compile`` along. The process is a fork, which
+has everything imported; what it found is the record in the build folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+
+from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
+from deploy.errors import DeployError
+from deploy.hardware.npus import npu_named
+from deploy.judging.build_models import read_models
+from deploy.judging.inputs import InputSet
+from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
+from deploy.processes.forked import ForkedCall
+from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
+from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.operator_check import MOST_INPUTS, check_operators
+from deploy.verifying.usual_inputs import usual_inputs
+
+with contextlib.suppress(ImportError):  # before the fork; where it is missing, the check says so
+    import ai_edge_litert.interpreter  # noqa: F401
+
+_MOST_MACS = 50e6
+"""Multiply-accumulates of all inputs together: of a large network one input is run."""
+
+_ENOUGH_S, _SHARE, _MOST = 0.5, 0.4, 0.85
+"""Seconds that suffice for a small network (measured); parts of Vela's time: for a large network, and at most."""
+
+
+def time_for(vela_s: float) -> float:
+    """Seconds after which the check of a build begins nothing more, where Vela took ``vela_s`` for it.
+
+    The rest of Vela's time is for what is under way then: it never takes longer than Vela. A large network gets a
+    smaller part, so that ``compile`` does not take twice as long for it.
+    """
+    return min(_MOST * vela_s, max(_ENOUGH_S, _SHARE * vela_s))
+
+
+class BuildCheck:
+    """A check of a build's operators, under way; the thread that begins it has to wait for it, or kill it.
+
+    Args:
+        build: as it was just written.
+        vela_s: seconds that Vela took.
+    """
+
+    def __init__(self, build: BuildFolder, vela_s: float) -> None:
+        self._build, self._seconds = build, vela_s
+        (build.path / VERIFICATION_DOCUMENT).unlink(missing_ok=True)
+        now = time.monotonic()
+        self._until, until = now + vela_s, now + time_for(vela_s)
+        self._child = ForkedCall(lambda: keep_record(build, check_build(build, until)))
+
+    def finish(self) -> VerificationRecord:
+        """Wait for its end.
+
+        Returns:
+            What was found, and is kept in the folder; where nothing was compared, ``check.left_out`` says why.
+
+        Raises:
+            BadInputError: the folder cannot be written.
+        """
+        why = "the check of operators left no record"
+        try:
+            name = self._child.fatal_signal(until=self._until)
+        except TimeoutError:
+            why = f"the time of {self._seconds:.1f} s was up before the first operators had been compared"
+        else:
+            why = f"the kernels ended the check of operators ({name})" if name else why
+        return record_of(self._build) or keep_record(self._build, _not_compared(self._build, why))
+
+    def kill(self) -> None:
+        """End it where it still runs."""
+        self._child.kill()
+
+
+def check_build(build: BuildFolder, until: float) -> VerificationRecord:
+    """Check a build's operators, in this process.
+
+    Args:
+        build: an open build folder.
+        until: value of the monotonic clock after which nothing more is begun.
+
+    Returns:
+        What was found. Where the NPU model or the kernels cannot run the build, its ``check.left_out`` says why.
+    """
+    began = time.monotonic()
+    try:
+        models = read_models(build)
+        inputs = _inputs(build)
+        checked = check_operators(build, models, inputs.samples, limit_s=until - began)
+    except DeployError as error:
+        return _not_compared(build, error.message)
+    check = checked.check
+    if check.source == "this run":
+        check = check.model_copy(update={"source": "compile"})
+    return VerificationRecord(
+        check=check,
+        operators=checked.differing,
+        unwritten=unwritten_outputs(models.compiled),
+        in_time=checked.in_time,
+        input_source=inputs.source,
+        seconds=round(time.monotonic() - began, 3),
+        limit_s=round(until - began, 3),
+    )
+
+
+def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
+    """What is known without a comparison: the command stream alone tells most miscompilations."""
+    try:
+        programs = NpuInference(build.compiled_model, npu_named(build.document.npu)).programs()
+        operations = operations_of(programs, build.debug)
+        return not_checked(build, why, with_miscompilations((), build.source_model, operations))
+    except DeployError:
+        return not_checked(build, why)
+
+
+def _inputs(build: BuildFolder) -> InputSet:
+    inputs, macs = usual_inputs(build), build.document.figure("macs")
+    fitting = int(_MOST_MACS / max(macs.value if macs is not None else 0.0, 1.0))
+    return replace(inputs, samples=inputs.samples[: max(1, min(fitting, MOST_INPUTS))])

@@ -1,0 +1,119 @@
+"""Runs groups of operators on what says what they must compute: kernels of LiteRT and TFLM, known arithmetic."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.chatter import silenced
+from deploy.errors import BadInputError, DeployError, TargetError
+from deploy.judging.known_differences import alternatives
+from deploy.judging.oracles import Oracle
+from deploy.judging.reference import ReferenceKernels
+from deploy.tflite import Model, Operator
+from deploy.tflite.single_operator import OperatorFiles
+from deploy.verifying.cpu_operators import CpuOperator
+from deploy.verifying.operator_groups import Group
+from deploy.verifying.witnesses import witness_of
+
+Values = Mapping[int, NDArray[Any]]
+"""Tensor index -> ``(batch, *shape)``."""
+
+_Kernels = Callable[[Model], Oracle]
+
+
+class GroupKernels:
+    """What runs groups of a model's operators.
+
+    Args:
+        source: the model.
+        batch: how many inferences the values that it is given hold.
+        prepared: whether LiteRT has prepared the whole model before, so that no part of it can end the process.
+    """
+
+    def __init__(self, source: Model, batch: int, *, prepared: bool) -> None:
+        self._source, self._batch = source, batch
+        self._files = OperatorFiles(source)
+        self._reference: _Kernels = functools.partial(ReferenceKernels, prepared=prepared)
+
+    def reference(self, group: Group, known: Values) -> dict[int, NDArray[Any]]:
+        """What LiteRT's reference kernels compute; where there is none (ELU), what other kernels do.
+
+        Args:
+            group: to run.
+            known: with the tensors that it starts from.
+
+        Returns:
+            Tensor index -> ``(batch, *shape)`` for all outputs of the last operator.
+
+        Raises:
+            BadInputError: no kernels have an operator.
+            TargetError: no kernels can run an operator.
+        """
+        return self._run(group, known, lambda operator, values: self._first(self._reference, operator, values))
+
+    def others(self, group: Group, known: Values) -> Iterator[tuple[str, dict[int, NDArray[Any]]]]:
+        """Name of other kernels, and what they compute; where these lack an operator, the reference stands in."""
+        for name, kernels in alternatives().items():
+            try:
+                yield (
+                    name,
+                    self._run(group, known, functools.partial(self._first, kernels)),
+                )
+            except DeployError:
+                continue
+
+    def witness(self, group: Group, known: Values) -> tuple[str, dict[int, NDArray[Any]]] | None:
+        """What is known of the NPU's arithmetic where it is known to differ from the reference's.
+
+        Returns:
+            The cause, one sentence, and what the group computes then; None where there is no such arithmetic.
+
+        Raises:
+            BadInputError: no kernels have one of the other operators.
+            TargetError: no kernels can run one of the other operators.
+        """
+        causes: dict[str, None] = {}
+
+        def compute(operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
+            witness = witness_of(operator, self._source)
+            if witness is None:
+                return self._first(self._reference, operator, values)
+            causes[witness.cause] = None
+            return {operator.outputs[0]: witness.compute(operator, self._source, values)}
+
+        if all(witness_of(operator, self._source) is None for operator in group.operators):
+            return None
+        outputs = self._run(group, known, compute)
+        return "; ".join(causes), outputs
+
+    def _run(
+        self, group: Group, known: Values, compute: Callable[[Operator, Values], dict[int, NDArray[Any]]]
+    ) -> dict[int, NDArray[Any]]:
+        values: dict[int, NDArray[Any]] = {index: known[index] for index in group.inputs}
+        for operator in group.operators:
+            outputs = compute(operator, values)
+            values.update({index: array for index, array in outputs.items() if index not in values})
+        return outputs
+
+    def _first(self, preferred: _Kernels, operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
+        """What the preferred kernels compute, or the first others that can."""
+        content, refusals = self._files.content(operator), list[DeployError]()
+        for kernels in dict.fromkeys((preferred, self._reference, *alternatives().values())):
+            try:
+                with silenced():  # TFLM says on standard error what it cannot run
+                    return self._batches(CpuOperator(operator, self._source, content, kernels), values)
+            except (BadInputError, TargetError) as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    def _batches(self, operator: CpuOperator, values: Values) -> dict[int, NDArray[Any]]:
+        runs = [
+            operator.run({tensor.index: values[tensor.index][i] for tensor in operator.inputs})
+            for i in range(self._batch)
+        ]
+        return {tensor.index: np.stack([run[tensor.index] for run in runs]) for tensor in operator.outputs}

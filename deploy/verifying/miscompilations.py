@@ -1,0 +1,280 @@
+"""Known miscompilations: operators for which Vela 5.2.0 writes commands that compute something else.
+
+Each was found by running Vela's command streams, and has a test that compiles such an operator and its way around.
+They are recognised by what the commands leave out or do beside it, before any number is looked at: a network whose
+test inputs happen to agree is miscompiled, too. Where the commands cannot tell for certain, the operator's output
+has to differ as well.
+
+Not here, because the NPU model does not cover U85: ``RESIZE_NEAREST_NEIGHBOR`` without half-pixel centres, which
+Vela lowers for U85 as if it had them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deploy.debug_database import DebugDatabase
+from deploy.judging.operator_result import Miscompilation, OperatorResult
+from deploy.npu.program import Program
+from deploy.npu.stream.elementwise import ElementwiseOperation
+from deploy.npu.stream.operations import BlockOperation, Function
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.tflite import Model, Operator
+from deploy.tflite.options import options_of
+
+Operations = Mapping[int, Sequence[BlockOperation]]
+"""Index of an operator of the source model -> the NPU operations that Vela made of it, in order."""
+
+_EXTREMES = frozenset(["REDUCE_MAX", "REDUCE_MIN"])
+_REDUCTIONS = frozenset(["MEAN", "SUM", *_EXTREMES])
+"""Operators whose result depends on every element of their input."""
+
+_ACTIVATIONS = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+"""TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A miscompilation of which it is known how to tell it and what to do.
+
+    Attributes:
+        name: short, for documents.
+        found: what is wrong in the commands of an operator, one clause; None where nothing is.
+        way_around: a form of the network that Vela compiles right.
+        certain: whether the commands alone tell; else the operator's output has to differ, too.
+    """
+
+    name: str
+    found: Callable[[Operator, Model, Operations], str | None]
+    way_around: str
+    certain: bool = True
+
+
+def miscompilation_of(
+    operator: Operator, source: Model, operations: Operations, *, differs: bool
+) -> Miscompilation | None:
+    """Whether Vela is known to have miscompiled an operator.
+
+    Args:
+        operator: of the source model.
+        source: that model.
+        operations: that Vela made of its operators; see :func:`operations_of`.
+        differs: whether the NPU computes something else than all oracles.
+
+    Returns:
+        The first of :data:`KNOWN` that applies; None where none does.
+    """
+    for known in KNOWN:
+        if known.certain or differs:
+            found = known.found(operator, source, operations)
+            if found is not None:
+                what = f"{operator.code}: a defect of Vela, {found}"
+                return Miscompilation(name=known.name, what=what, way_around=known.way_around)
+    return None
+
+
+def with_miscompilations(
+    results: Sequence[OperatorResult], source: Model, operations: Operations
+) -> tuple[OperatorResult, ...]:
+    """Results of a comparison with what is known of Vela; a miscompiled operator that was not compared gets one.
+
+    Args:
+        results: of the comparison, operator by operator.
+        source: the model that was compiled.
+        operations: that Vela made of its operators; see :func:`operations_of`.
+    """
+    by_operator: dict[int, list[OperatorResult]] = {}
+    for result in results:
+        by_operator.setdefault(result.index, []).append(result)
+    found: list[OperatorResult] = []
+    for operator in source.operators:
+        mine = by_operator.get(operator.index, [])
+        differs = any(result.mismatches and result.cause is None for result in mine)
+        known = miscompilation_of(operator, source, operations, differs=differs)
+        if known is None:
+            found += mine
+        elif mine:
+            found += [result.model_copy(update={"miscompiled": known}) for result in mine]
+        else:
+            found.append(_not_compared(operator, source, known))
+    return tuple(found)
+
+
+def _not_compared(operator: Operator, source: Model, known: Miscompilation) -> OperatorResult:
+    tensor = source.tensors[operator.outputs[0]]
+    return OperatorResult(
+        index=operator.index,
+        type=operator.code,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        absorbs=(),
+        elements=0,
+        mismatches=0,
+        max_lsb=0,
+        miscompiled=known,
+    )
+
+
+def operations_of(programs: Sequence[Program], database: DebugDatabase) -> dict[int, list[BlockOperation]]:
+    """The NPU operations of every operator of the source model.
+
+    Args:
+        programs: decoded command streams of the compiled model, in its order.
+        database: of that compilation.
+    """
+    found: dict[int, list[BlockOperation]] = {}
+    for stream, program in enumerate(programs):
+        for operation in program.operations:
+            scheduled = database.commands.get((stream, operation.offset))
+            if isinstance(operation, BlockOperation) and scheduled is not None and scheduled.result is not None:
+                found.setdefault(scheduled.result, []).append(operation)
+    return found
+
+
+def unread_elements(operator: Operator, source: Model, operations: Sequence[BlockOperation]) -> tuple[int, int]:
+    """Elements of the first input that the operations never read, and how many it has.
+
+    Args:
+        operator: of the source model.
+        source: that model.
+        operations: the NPU operations that compute it; with none, nothing counts as unread.
+    """
+    elements = source.tensors[operator.inputs[0]].elements
+    if not operations:
+        return 0, elements
+    first = operations[0].ifm
+    read = sum(
+        operation.ifm.elements
+        for operation in operations
+        if operation.ifm.region == first.region and operation.ifm.dtype == first.dtype
+    )
+    return max(elements - read, 0), elements
+
+
+def _sum_over_one_axis(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """Of several axes only one is summed (the last of them); what is written is larger than the output."""
+    if operator.code != "SUM":
+        return None
+    shape = source.tensors[operator.inputs[0]].shape
+    axes = [axis for axis in _axes(operator, source) if shape[axis] > 1]
+    summed = sum(
+        operation.ofm.elements
+        for operation in operations.get(operator.index, ())
+        if isinstance(operation, PoolingOperation) and operation.mode is PoolingMode.REDUCE_SUM
+    )
+    if len(axes) < 2 or summed not in {math.prod(shape) // shape[axis] for axis in axes}:
+        return None
+    return f"of the axes {', '.join(map(str, axes))} its command stream sums only one"
+
+
+def _padded_extreme(operator: Operator, _source: Model, operations: Operations) -> str | None:
+    """The window runs out of the first row instead of down the rows, and is padded to the output's width."""
+    if operator.code not in _EXTREMES:
+        return None
+    for operation in operations.get(operator.index, ()):
+        if isinstance(operation, PoolingOperation) and operation.padding.any:
+            wanted = operation.ofm.elements * operation.kernel.height * operation.kernel.width
+            return f"its command stream never reads {wanted - operation.ifm.elements} of {wanted} elements"
+    return None
+
+
+def _broadcast_minimum(operator: Operator, _source: Model, operations: Operations) -> str | None:
+    """The maximum of the negated input is negated again in the shape of the RESHAPE that follows."""
+    if operator.code != "REDUCE_MIN":
+        return None
+    for operation in operations.get(operator.index, ()):
+        if isinstance(operation, ElementwiseOperation) and operation.ifm2 is not None:
+            read, wanted = operation.ifm2.elements, operation.ofm.elements
+            if read < wanted:
+                return f"its command stream repeats {read} of the {wanted} elements that it computed"
+    return None
+
+
+def _clamped_quantize(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """The clamp of the signed operator in front stays where the QUANTIZE is made part of that operator."""
+    if operator.code != "QUANTIZE":
+        return None
+    signed, unsigned = source.tensors[operator.inputs[0]], source.tensors[operator.outputs[0]]
+    producer = next((other for other in source.operators if signed.index in other.outputs), None)
+    if (signed.dtype, unsigned.dtype) != ("int8", "uint8") or producer is None:
+        return None
+    if signed.quantization is None or unsigned.quantization is None:
+        return None
+    low, high = (
+        unsigned.quantization.zero_points[0]
+        + (limit - signed.quantization.zero_points[0])
+        * (signed.quantization.scales[0] / unsigned.quantization.scales[0])
+        for limit in _range(producer, source)
+    )
+    low, high = max(math.floor(low), 0), min(math.ceil(high), 255)
+    for operation in (*operations.get(producer.index, ()), *operations.get(operator.index, ())):
+        activation = operation.activation
+        if operation.ofm.dtype != np.uint8 or activation.function is not Function.NONE:
+            continue
+        # A rounding more or less is no defect of this kind.
+        if activation.minimum > low + 1 or activation.maximum < high - 1:
+            return (
+                f"it is folded into {producer.code} with a clamp to {activation.minimum}..{activation.maximum}, "
+                f"where {low}..{high} can occur"
+            )
+    return None
+
+
+def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
+    if operator.code not in _REDUCTIONS:
+        return None
+    unread, elements = unread_elements(operator, source, operations.get(operator.index, ()))
+    return f"its command stream never reads {unread} of the input's {elements} elements" if unread else None
+
+
+def _axes(operator: Operator, source: Model) -> list[int]:
+    """The axes of a reduction, each once, from 0; none where they are no constant."""
+    axes, rank = source.tensors[operator.inputs[1]].data, len(source.tensors[operator.inputs[0]].shape)
+    return [] if axes is None else sorted({int(axis) % rank for axis in axes.view(np.int32)})
+
+
+def _range(operator: Operator, source: Model) -> tuple[float, float]:
+    """What an operator with an int8 output can compute, in its output's integers."""
+    quantization = source.tensors[operator.outputs[0]].quantization
+    options = options_of(source, operator)
+    low, high = _ACTIVATIONS.get(getattr(options, "fusedActivationFunction", 0), _ACTIVATIONS[0])
+    if quantization is None:
+        return -128, 127
+    scale, zero_point = quantization.scales[0], quantization.zero_points[0]
+    return max(low / scale + zero_point, -128), min(high / scale + zero_point, 127)
+
+
+KNOWN = (
+    Known(
+        "sum-over-several-axes",
+        _sum_over_one_axis,
+        "sum over one axis after another, with keepdims",
+    ),
+    Known(
+        "extreme-over-width",
+        _padded_extreme,
+        "reduce with keepdims=True and reshape behind it (REDUCE_MAX), or transpose so that the height is reduced",
+    ),
+    Known(
+        "reshaped-minimum",
+        _broadcast_minimum,
+        "transpose so that the height is reduced, without keepdims and without a RESHAPE behind it",
+    ),
+    Known(
+        "quantize-with-half-the-range",
+        _clamped_quantize,
+        "int8 outputs (`--io int8`; the host flips the highest bit of every byte), or an output whose int8 zero "
+        "point is not 0",
+    ),
+    Known(
+        "unread-input",
+        _unread_reduction,
+        "another form of the reduction: a pooling over the whole map, or one axis after another",
+        certain=False,
+    ),
+)
+"""All that are known, the most telling first."""

@@ -1,0 +1,188 @@
+"""Every known miscompilation of Vela: what it compiles wrongly is named, and its way around is compiled right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tflite_writer import GraphWriter, schema
+
+import deploy
+from deploy import tflite
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
+from deploy.hardware.npus import npu_named
+from deploy.judging.inputs import random_inputs
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.samples import stacked
+from deploy.verifying.layer_capture import LayerCapture
+from deploy.verifying.layer_walk import walk
+from deploy.verifying.miscompilations import KNOWN, operations_of, unread_elements, with_miscompilations
+from deploy.verifying.npu_inference import NpuInference
+
+NPU = npu_named("U55-128")
+MAP = (1, 16, 16, 8)
+
+
+def compared(content: bytes) -> tuple[OperatorResult, ...]:
+    """What a network amounts to on the NPU model, operator by operator."""
+    model = tflite.load(content, source="network")
+    compiled = VELA.compile(model, compile_options(NPU))
+    assert all(operator.on_npu for operator in compiled.model.operators)
+    inference, capture = NpuInference(compiled.model, NPU), LayerCapture(model, compiled.debug)
+    inputs = stacked(random_inputs(model, 2).samples)
+    results = walk(model, capture, inputs, inference.run_batch(inputs, capture)).results
+    return with_miscompilations(results, model, operations_of(inference.programs(), compiled.debug))
+
+
+def named(results: Sequence[OperatorResult]) -> list[str]:
+    return [result.miscompiled.name for result in results if result.miscompiled]
+
+
+class Network(GraphWriter):
+    """Operators one behind the other on a map of 16 x 16 x 8, int8."""
+
+    def __init__(self, shape: Sequence[int] = MAP, scale: float = 0.05) -> None:
+        super().__init__()
+        self._shape = list(shape)
+        self._last = self._input = self.tensor("x", shape, "int8", scale)
+
+    def _follow(self, code: str, shape: Sequence[int], inputs: Sequence[int], options: Any, scale: float) -> None:
+        output = self.tensor(f"t{len(self._graph.tensors)}", shape, "int8", scale)
+        self.operator(code, [self._last, *inputs], [output], options)
+        self._last, self._shape = output, list(shape)
+
+    def reduce(self, code: str, axes: Sequence[int], *, keep: bool, scale: float = 0.05) -> Network:
+        constant = self.tensor(f"axes{len(self._graph.tensors)}", [len(axes)], "int32", data=np.int32(axes))
+        options = schema.ReducerOptionsT()
+        options.keepDims = keep
+        kept = [1 if axis in axes else size for axis, size in enumerate(self._shape)]
+        shape = kept if keep else [size for axis, size in enumerate(self._shape) if axis not in axes]
+        self._follow(code, shape, [constant], options, scale)
+        return self
+
+    def reshape(self, *shape: int) -> Network:
+        options = schema.ReshapeOptionsT()
+        options.newShape = list(shape)
+        constant = self.tensor(f"shape{len(self._graph.tensors)}", [len(shape)], "int32", data=np.int32(shape))
+        self._follow("RESHAPE", shape, [constant], options, 0.05)
+        return self
+
+    def transpose(self, *axes: int) -> Network:
+        constant = self.tensor(f"order{len(self._graph.tensors)}", [len(axes)], "int32", data=np.int32(axes))
+        shape = [self._shape[axis] for axis in axes]
+        self._follow("TRANSPOSE", shape, [constant], schema.TransposeOptionsT(), 0.05)
+        return self
+
+    def done(self) -> bytes:
+        return self.finish({"x": self._input}, {"y": self._last})
+
+
+WRONG = {
+    "sum over height and width": (Network().reduce("SUM", (1, 2), keep=False, scale=5.0), "sum-over-several-axes"),
+    "sum over all": (Network().reduce("SUM", (1, 2, 3), keep=True, scale=9.0), "sum-over-several-axes"),
+    "maximum over the width": (Network().reduce("REDUCE_MAX", (2,), keep=False), "extreme-over-width"),
+    "maximum over the depth": (Network().reduce("REDUCE_MAX", (3,), keep=False), "extreme-over-width"),
+    "maximum over both": (Network().reduce("REDUCE_MAX", (2, 3), keep=False), "extreme-over-width"),
+    "minimum over the width": (Network().reduce("REDUCE_MIN", (2,), keep=False), "extreme-over-width"),
+    "minimum, reshaped": (Network().reduce("REDUCE_MIN", (2,), keep=True).reshape(1, 16, 8), "reshaped-minimum"),
+}
+RIGHT = {
+    "sum over one axis": Network().reduce("SUM", (1,), keep=False, scale=1.0),
+    "sum over one axis after another": Network()
+    .reduce("SUM", (1,), keep=True, scale=1.25)
+    .reduce("SUM", (2,), keep=True, scale=5.0),
+    "maximum over the height": Network().reduce("REDUCE_MAX", (1,), keep=False),
+    "maximum over height and width": Network().reduce("REDUCE_MAX", (1, 2), keep=False),
+    "maximum, reshaped": Network().reduce("REDUCE_MAX", (2,), keep=True).reshape(1, 16, 8),
+    "maximum of the transposed": Network().transpose(0, 2, 1, 3).reduce("REDUCE_MAX", (1,), keep=False),
+    "minimum with keepdims": Network().reduce("REDUCE_MIN", (2,), keep=True),
+    "minimum of the transposed": Network().transpose(0, 2, 1, 3).reduce("REDUCE_MIN", (1,), keep=False),
+    "mean over height and width": Network().reduce("MEAN", (1, 2), keep=False),
+}
+
+
+@pytest.mark.parametrize("network", WRONG)
+def test_a_reduction_that_vela_compiles_wrongly_is_named_and_fails(network: str) -> None:
+    writer, name = WRONG[network]
+    results = compared(writer.done())
+    assert named(results) == [name]
+    assert not results[0].explained
+    assert results[0].mismatches > 0
+
+
+@pytest.mark.parametrize("network", RIGHT)
+def test_its_way_around_and_its_like_are_not_named_and_equal_an_oracle(network: str) -> None:
+    results = compared(RIGHT[network].done())
+    assert named(results) == []
+    assert all(result.explained for result in results)
+
+
+def convolution(zero_point: int, output: str) -> bytes:
+    """A convolution of 4 channels with symmetric weights, and a QUANTIZE to uint8 behind it where asked for."""
+    writer = GraphWriter()
+    image = writer.tensor("image", [1, 8, 8, 4], "int8", 0.02, 0)
+    weights = np.random.default_rng(1).integers(-127, 128, (4, 3, 3, 4)).astype(np.int8)
+    kernel = writer.tensor("kernel", [4, 3, 3, 4], "int8", 0.01, 0, weights)
+    bias = writer.tensor("bias", [4], "int32", 0.0002, 0, np.zeros(4, np.int32))
+    signed = writer.tensor("signed", [1, 6, 6, 4], "int8", 0.1, zero_point)
+    options = schema.Conv2DOptionsT()
+    options.padding, options.strideH, options.strideW = schema.Padding.VALID, 1, 1
+    options.dilationHFactor = options.dilationWFactor = 1
+    writer.operator("CONV_2D", [image, kernel, bias], [signed], options)
+    if output == "int8":
+        return writer.finish({"image": image}, {"map": signed})
+    unsigned = writer.tensor("unsigned", [1, 6, 6, 4], "uint8", 0.1, zero_point + 128)
+    writer.operator("QUANTIZE", [signed], [unsigned], schema.QuantizeOptionsT())
+    return writer.finish({"image": image}, {"map": unsigned})
+
+
+def test_a_quantize_that_is_folded_with_a_clamp_of_half_the_range_is_named() -> None:
+    results = compared(convolution(0, "uint8"))
+    assert named(results) == ["quantize-with-half-the-range"]
+    [wrong] = [result for result in results if result.miscompiled]
+    assert (wrong.type, wrong.absorbs) == ("QUANTIZE", ("0 CONV_2D",))
+    assert wrong.mismatches > 0
+    assert "clamp to 0..127, where 0..255 can occur" in str(wrong.miscompiled)
+    assert "--io int8" in str(wrong.miscompiled)
+
+
+@pytest.mark.parametrize(("zero_point", "output"), [(0, "int8"), (-20, "uint8"), (-128, "uint8")])
+def test_int8_outputs_and_other_zero_points_are_compiled_right(zero_point: int, output: str) -> None:
+    results = compared(convolution(zero_point, output))
+    assert named(results) == []
+    assert all(result.explained for result in results)
+
+
+def test_an_operator_that_was_not_compared_is_named_all_the_same() -> None:
+    writer, name = WRONG["maximum over the width"]
+    model = tflite.load(writer.done(), source="network")
+    compiled = VELA.compile(model, compile_options(NPU))
+    operations = operations_of(NpuInference(compiled.model, NPU).programs(), compiled.debug)
+    [result] = with_miscompilations((), model, operations)
+    assert (result.elements, result.explained, named([result])) == (0, False, [name])
+    assert "never reads 1920 of 2048 elements" in str(result.miscompiled)
+    assert unread_elements(model.operators[0], model, operations[0]) == (1920, 2048)
+
+
+def test_what_reads_too_little_is_a_defect_only_where_its_output_differs() -> None:
+    [last] = [known for known in KNOWN if not known.certain]
+    model = tflite.load(Network().reduce("MEAN", (1, 2), keep=False).done(), source="network")
+    [part] = operations_of_reduction("REDUCE_MAX", (2,))
+    found = last.found(model.operators[0], model, {0: [part]})
+    assert found == "its command stream never reads 1920 of the input's 2048 elements"
+
+
+def operations_of_reduction(code: str, axes: Sequence[int]) -> Sequence[Any]:
+    model = tflite.load(Network().reduce(code, axes, keep=False).done(), source="network")
+    compiled = VELA.compile(model, compile_options(NPU))
+    return operations_of(NpuInference(compiled.model, NPU).programs(), compiled.debug)[0]
+
+
+def test_the_page_about_them_has_every_one() -> None:
+    page = (Path(deploy.__file__).parent.parent / "docs" / "how-to" / "miscompiled.md").read_text(encoding="utf-8")
+    for known in KNOWN:
+        assert f"| `{known.name}` |" in page

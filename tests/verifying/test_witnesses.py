@@ -1,0 +1,94 @@
+"""The NPU's own arithmetic, held to TFLM's kernels, which round as the NPU does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tflite_writer import GraphWriter, schema
+
+from deploy.chatter import silenced
+from deploy.judging.oracles import TflmKernels, tflm_installed
+from deploy.judging.reference import ReferenceKernels
+from deploy.tflite import Model, load
+from deploy.verifying.witnesses import witness_of
+
+needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+DEPTH, CHANNELS, ROWS = 24, 10, 4
+
+
+def dense(bits: int, seed: int, spread: float, activation: int, *, bias: bool = True) -> tuple[Model, np.ndarray]:
+    """A fully connected layer, and inputs for it; ``spread`` is how much of the output's range its sums take."""
+    rng = np.random.default_rng(seed)
+    dtype = f"int{bits}"
+    limits = np.iinfo(dtype)
+    ours, theirs = rng.uniform(0.001, 0.1, 2)
+    scale = ours * theirs * DEPTH**0.5 * limits.max * 73 / limits.max / spread
+    zero_in, zero_out = (0, 0) if bits == 16 else rng.integers(-128, 128, 2)
+    writer = GraphWriter()
+    x = writer.tensor("x", [ROWS, DEPTH], dtype, ours, int(zero_in))
+    w = writer.tensor(
+        "w", [CHANNELS, DEPTH], "int8", theirs, data=rng.integers(-127, 128, (CHANNELS, DEPTH), np.int8)
+    )
+    b = writer.tensor(
+        "b",
+        [CHANNELS],
+        "int64" if bits == 16 else "int32",
+        ours * theirs,
+        data=rng.integers(-9999, 9999, CHANNELS).astype(np.int64 if bits == 16 else np.int32),
+    )
+    y = writer.tensor("y", [ROWS, CHANNELS], dtype, scale, int(zero_out))
+    options = schema.FullyConnectedOptionsT()
+    options.fusedActivationFunction = activation
+    inputs = [x, w, b] if bias else [x, w, -1]
+    writer.operator("FULLY_CONNECTED", inputs, [y], options, version=9 if bits == 16 else 4)
+    values = rng.integers(limits.min, limits.max, (6, ROWS, DEPTH), endpoint=True).astype(dtype)
+    return load(writer.finish({"x": x}, {"y": y}), source="written"), values
+
+
+def witnessed(model: Model, values: np.ndarray) -> np.ndarray:
+    [operator] = model.operators
+    witness = witness_of(operator, model)
+    assert witness is not None
+    return witness.compute(operator, model, {operator.inputs[0]: values})
+
+
+@needs_tflm
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    bits=st.sampled_from((8, 16)),
+    seed=st.integers(0, 2**16),
+    spread=st.floats(0.2, 3),
+    activation=st.sampled_from((0, 1, 3)),
+    bias=st.booleans(),
+)
+def test_fully_connected_layers_are_what_tflm_computes(
+    bits: int, seed: int, spread: float, activation: int, bias: bool
+) -> None:
+    model, values = dense(bits, seed, spread, activation, bias=bias)
+    with silenced():
+        kernels = TflmKernels(model)
+    expected = np.stack([kernels.run({"x": sample})["y"] for sample in values])
+    np.testing.assert_array_equal(witnessed(model, values), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_they_differ_from_litert_by_one_step_at_most_and_somewhere_they_do(bits: int) -> None:
+    differing = 0
+    for seed in range(40):
+        model, values = dense(bits, seed, 1.0, 0)
+        kernels = ReferenceKernels(model)
+        expected = np.stack([kernels.run({"x": sample})["y"] for sample in values])
+        away = np.abs(witnessed(model, values).astype(int) - expected.astype(int))
+        assert away.max() <= 1
+        differing += int(away.sum())
+    assert differing > 0
+
+
+def test_only_layers_with_constant_weights_have_one() -> None:
+    writer = GraphWriter()
+    x, w, y = (writer.tensor(name, [4, 4], "int8", 0.1) for name in "xwy")
+    writer.operator("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    model = load(writer.finish({"x": x, "w": w}, {"y": y}), source="written")
+    assert witness_of(model.operators[0], model) is None
