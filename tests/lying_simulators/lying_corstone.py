@@ -1,7 +1,7 @@
 """The open Corstone-300 with an NPU that lies: ``lying_corstone.py JOB.json OPTIONS...``.
 
 The firmware on it is honest and runs to its end, so that everything arrives whole: only the numbers are wrong. The
-job says how, where the NPU's inputs and outputs lie in the arena, and in which folder answers are remembered, since
+job says how, where the NPU's inputs and outputs lie in the arena, and in which folder answers are remembered:
 each boot of Arm's runner is a process of its own.
 """
 

@@ -19,7 +19,6 @@ from deploy.tflite import Model, Tensor
 
 COUNT = 256
 _CANDIDATES = 2048
-_GENERATIONS = 6
 _FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
 """Of Debian's package dataset-fashion-mnist: the test images, with which nothing was trained or calibrated."""
 
@@ -38,13 +37,15 @@ def varied(model: Model, answers: Callable[[Stacked], Stacked], seed: int) -> St
     rng = np.random.default_rng(seed)
     tensors = named_inputs(model)
     made = {name: _candidates(rng, tensor, model) for name, tensor in tensors.items()}
-    for _ in range(_GENERATIONS):
+    before = 0
+    while True:
         made = _chosen(made, answers)
-        if _distinct(answers(made)) == COUNT:
-            break
+        distinct = _distinct(answers(made))
+        if distinct in (before, COUNT):
+            return made
+        before = distinct
         children = {name: _crossed(array, rng) for name, array in made.items()}
         made = {name: np.concatenate([array, children[name]]) for name, array in made.items()}
-    return _chosen(made, answers)
 
 
 def _chosen(made: Stacked, answers: Callable[[Stacked], Stacked]) -> Stacked:
