@@ -2,8 +2,8 @@
 
     python -m strength.false_alarms -o now.json [--earlier then.json] [--jobs N] [--only TEXT]
 
-(with ``tests`` on PYTHONPATH). The networks are the corpus, the quantized ones that others have trained (MLPerf
-Tiny's four among them) and the model projects at small sizes, these two on every NPU that has a model here. Each is
+(with ``tests`` on PYTHONPATH). The networks are the corpus, the quantized ones that others have trained (four of
+MLPerf Tiny among them) and the model projects at small sizes, these two on every NPU modelled here. Each is
 compiled and verified with default options. Exit status 1 when a verdict passed earlier and does not any more.
 """
 
