@@ -37,6 +37,7 @@ PROJECTS = {
     "mobilenetv4-hybrid": "models:mobilenetv4 variant=hybrid-m size=96",
 }
 CACHE = TESTS.parent / "build" / "strength"
+VERDICTS = CACHE / "verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,38 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="pairs whose name contains one of these, comma separated")
     parser.add_argument("--earlier", type=Path, help="verdicts to compare with, written by -o")
-    parser.add_argument("-o", "--output", type=Path, default=CACHE / "verdicts.json")
+    parser.add_argument("-o", "--output", type=Path, default=VERDICTS)
     options = parser.parse_args()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # workers stand for the cores
     parts = [part for part in options.only.split(",") if part]
+    return 1 if compare(options.earlier, options.jobs, options.output, parts) else 0
+
+
+def compare(earlier: Path | None, jobs: int, output: Path = VERDICTS, parts: Sequence[str] = ()) -> list[str]:
+    """Judge all networks (or those whose name holds one of the parts), and write and print what came of it.
+
+    Args:
+        earlier: verdicts to compare with; None for none.
+        jobs: processes side by side.
+        output: where the verdicts are written.
+        parts: of names; none for all networks.
+
+    Returns:
+        A line for each false alarm.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # workers stand for the cores
     wanted = {name: case for name, case in pairs().items() if not parts or any(part in name for part in parts)}
     found: dict[str, Judged] = {}
-    for name, judged in judged_all(wanted, options.jobs):
+    for name, judged in judged_all(wanted, jobs):
         found[name] = judged
-        write(options.output, found)
-    print(Counter(judged.verdict for judged in found.values()))
-    if options.earlier is None:
-        return 0
-    lines = alarms(read(options.earlier), found)
-    print("\n".join(lines) or "every verdict that passed earlier passes")
-    return 1 if lines else 0
+        write(output, found)
+    print(", ".join(f"{count} {verdict}" for verdict, count in Counter(j.verdict for j in found.values()).items()))
+    if earlier is None:
+        return []
+    before = {name: judged for name, judged in read(earlier).items() if name in wanted}
+    lines = alarms(before, found)
+    passed = sum(judged.verdict == "pass" for judged in before.values())
+    print("\n".join([*lines, f"{passed - len(lines)} of {passed} verdicts that passed earlier pass"]))
+    return lines
 
 
 def pairs() -> dict[str, tuple[Path, str]]:
@@ -151,7 +169,7 @@ def judge(path: Path, npu: str) -> Judged:
     return Judged(verdict, reason, round(time.monotonic() - start, 2))
 
 
-def alarms(earlier: Mapping[str, Judged], now: Mapping[str, Judged]) -> Sequence[str]:
+def alarms(earlier: Mapping[str, Judged], now: Mapping[str, Judged]) -> list[str]:
     """A line for each pair that passed earlier and does not any more, or was not judged."""
     lines = []
     for name, before in sorted(earlier.items()):

@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -24,20 +26,25 @@ import numpy as np
 from deploy import api
 from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder, sha256_of_bytes
 from deploy.chatter import silenced
-from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.compiler import Compiled, Compiler
+from deploy.compiling.compiler import VELA, Compiled
+from deploy.compiling.vela import VelaOutput
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
 from deploy.judging.samples import Stacked
-from deploy.processes import warm
+from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import MiscompiledError
 from deploy.tflite import Model, load
+from deploy.verifying.build_check import BuildCheck
 from deploy.verifying.host_session import HostSession
 
 from .networks import NPU, Network, batches, judging_inputs, network
 from .places import KINDS, places
 
+HARMLESS, REFUSED, CHANGED = "harmless", "refused", "effective"
+RUNS = ("verify", "compile", "run-fvp")
+_PASS, _CRASH = "pass", "crash"
 _BATCH = 32
 
 
@@ -50,9 +57,8 @@ class Flip:
         kind: of what it is in: one of :data:`strength.places.KINDS`.
         offset: of its byte in the compiled file.
         bit: in the byte, 0 the lowest.
-        effect: ``none``; ``refused``, when the NPU model runs it no more; or ``changed``.
-        found: default run -> whether its exit status would not be 0; where it changes something.
-        said: default run -> what it said.
+        effect: :data:`HARMLESS`, :data:`REFUSED` when the NPU model runs it no more, or :data:`CHANGED`.
+        said: what each default run says, where an answer changed; its reason begins with ``pass`` if it passed.
     """
 
     network: str
@@ -60,42 +66,45 @@ class Flip:
     offset: int
     bit: int
     effect: str = ""
-    found: dict[str, bool] = dataclasses.field(default_factory=dict)
     said: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def found_by(self, run: str) -> bool:
+        """Whether a default run ends with another exit status than 0."""
+        return not self.said[run].startswith((_PASS, _CRASH))
 
-@dataclass(frozen=True)
-class Flipping(Compiler):
-    """Vela with a defect: flips one bit of what it writes; Vela itself runs once.
+    def applied(self, content: bytes) -> bytes:
+        """A copy of a file with the bit flipped."""
+        changed = bytearray(content)
+        changed[self.offset] ^= 1 << self.bit
+        return bytes(changed)
+
+
+@dataclass
+class Flipping:
+    """Vela with a defect, where a compiler is asked for: flips one bit of what it writes. Vela itself runs once.
 
     Attributes:
-        kept: by what was compiled.
-        offset: of the byte; None for none.
-        bit: in the byte.
+        flip: what is flipped next; None for nothing.
+        kept: what Vela wrote.
+        seconds: that Vela took.
     """
 
-    kept: dict[tuple[str, CompileOptions, str | None], vela.VelaOutput] = dataclasses.field(default_factory=dict)
-    offset: int | None = None
-    bit: int = 0
+    flip: Flip | None = None
+    kept: VelaOutput | None = None
+    seconds: float = 0.0
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None
     ) -> Compiled:
         """Compile, and flip."""
-        key = sha256_of_bytes(model.content), options, allocator
-        if key not in self.kept:
-            self.kept[key] = super().compile(model, options, source=source, allocator=allocator).output
-        output = self.kept[key]
-        if self.offset is not None:
-            output = dataclasses.replace(output, model=flipped(output.model, self.offset, self.bit))
+        if self.kept is None:
+            began = time.monotonic()
+            self.kept = VELA.compile(model, options, source=source, allocator=allocator).output
+            self.seconds = time.monotonic() - began
+        output = self.kept
+        if self.flip is not None:
+            output = dataclasses.replace(output, model=self.flip.applied(output.model))
         return Compiled(model, options, output, source)
-
-
-def flipped(content: bytes, offset: int, bit: int) -> bytes:
-    """A copy with one bit flipped."""
-    changed = bytearray(content)
-    changed[offset] ^= 1 << bit
-    return bytes(changed)
 
 
 def chosen(name: str, build: BuildFolder, count: int, seed: int) -> list[Flip]:
@@ -122,33 +131,27 @@ class Campaign:
     def __init__(self, name: str, folder: Path) -> None:
         self._network: Network = network(name)
         self._folder = folder
-        self._compiler = Flipping(warm.pool(vela.MODULE, vela.IMPORTED).run)
+        self._compiler = Flipping()
         self.build = api.compile(self._network.model, NPU, output=folder / "build", compiler=self._compiler)
         self._inputs, self.source = judging_inputs(name, self.build)
         self._answers = HostSession(self.build.compiled_model, npu_named(NPU)).outputs(self._inputs)
 
     def judged(self, flip: Flip) -> Flip:
         """The flip with its effect, and what every default run says of it."""
-        effect = self._effect(flipped(self.build.compiled_model.content, flip.offset, flip.bit))
-        found, said = {}, {}
-        if effect == "changed":
-            for name, words in (
-                ("verify", self.verify(flip)),
-                ("compile", self.compile(flip)),
-                ("run-fvp", self.run_fvp(flip)),
-            ):
-                found[name], said[name] = words is not None, words or ""
-        return dataclasses.replace(flip, effect=effect, found=found, said=said)
+        effect = self._effect(flip.applied(self.build.compiled_model.content))
+        runs = {"verify": self.verify, "compile": self.compile, "run-fvp": self.run_fvp}
+        said = {name: run(flip) for name, run in runs.items()} if effect == CHANGED else {}
+        return dataclasses.replace(flip, effect=effect, said=said)
 
     def _effect(self, content: bytes) -> str:
         try:
             session = HostSession(load(content), npu_named(NPU))
             for part, expected in zip(batches(self._inputs, _BATCH), batches(self._answers, _BATCH), strict=True):
                 if not _equal(session.outputs(part), expected):
-                    return "changed"
+                    return CHANGED
         except DeployError:
-            return "refused"
-        return "none"
+            return REFUSED
+        return HARMLESS
 
     @contextlib.contextmanager
     def damaged(self, flip: Flip) -> Iterator[BuildFolder]:
@@ -157,30 +160,58 @@ class Campaign:
             path = Path(name) / "build"
             shutil.copytree(self.build.path, path)
             before = self.build.compiled_model.content
-            after = flipped(before, flip.offset, flip.bit)
+            after = flip.applied(before)
             (path / self.build.compiled.name).write_bytes(after)
             document = (path / COMPILE_DOCUMENT).read_text()
             fitting = document.replace(sha256_of_bytes(before), sha256_of_bytes(after))
             (path / COMPILE_DOCUMENT).write_text(fitting)
             yield BuildFolder.open(path)
 
-    def verify(self, flip: Flip) -> str | None:
-        """What ``verify`` says of the damaged build; None when it passes."""
+    def verify(self, flip: Flip) -> str:
+        """What ``verify`` says of the damaged build."""
         with self.damaged(flip) as build:
             return _said(lambda: api.verify(build))
 
-    def run_fvp(self, flip: Flip) -> str | None:
-        """What ``run-fvp`` says of the damaged build; None when it passes."""
+    def run_fvp(self, flip: Flip) -> str:
+        """What ``run-fvp`` says of the damaged build."""
         with self.damaged(flip) as build, mock.patch("deploy.targets.target_run.Session", HostTarget):
             return _said(lambda: api.run(build).verdict)
 
-    def compile(self, flip: Flip) -> str | None:
-        """What ``compile`` says when Vela wrote the damaged model; None when it is content."""
-        compiler = dataclasses.replace(self._compiler, offset=flip.offset, bit=flip.bit)
+    def compile(self, flip: Flip) -> str:
+        """What ``compile`` says when Vela wrote the damaged model.
+
+        The check of the operators may take as long as Vela took, as in every compilation.
+        """
+        self._compiler.flip = flip
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            return _said(
-                lambda: api.compile(self._network.model, NPU, output=Path(name) / "build", compiler=compiler)
-            )
+            output = Path(name) / "build"
+
+            def compiled() -> None:
+                build = api.compile(
+                    self._network.model, NPU, output=output, compiler=self._compiler, verify="none"
+                )
+                record = BuildCheck(build, self._compiler.seconds).finish()
+                if record.faults:
+                    raise MiscompiledError(build, record)
+
+            return _said(compiled)
+
+    def check_command_line(self, flips: Sequence[Flip]) -> None:
+        """Run the first effective flips of every kind through the command line, with a boot.
+
+        Raises:
+            AssertionError: it says something else than the API.
+        """
+        for kind in KINDS:
+            flip = next((flip for flip in flips if flip.kind == kind and flip.said), None)
+            if flip is None:
+                continue
+            with self.damaged(flip) as build:
+                for words in (["verify", str(build.path)], ["run-fvp", str(build.path), "--fvp", "open"]):
+                    command = [sys.executable, "-P", "-m", "deploy", *words, "-q"]
+                    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+                    same = (done.returncode != 0) is flip.found_by(words[0])
+                    assert same, f"{words[0]} of {flip}: exit status {done.returncode}: {done.stdout}{done.stderr}"
 
 
 class HostTarget(HostSession):
@@ -196,13 +227,15 @@ class HostTarget(HostSession):
         )
 
 
-def _said(run: Any) -> str | None:
+def _said(run: Callable[[], Verdict | None]) -> str:
     with silenced():
         try:
-            done = run()
+            verdict = run()
         except DeployError as error:
-            return error.message
-    return None if getattr(done, "exit_status", 0) == 0 else str(done.reason)
+            return f"error: {error.message}"
+        except Exception as error:  # no verdict: it counts as not found
+            return f"{_CRASH}: {type(error).__name__}: {error}"
+    return _PASS if verdict is None else f"{verdict.verdict}: {verdict.reason}"
 
 
 def _equal(some: Stacked, other: Stacked) -> bool:
