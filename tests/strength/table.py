@@ -45,7 +45,7 @@ def missed(flips: Sequence[Flip]) -> list[str]:
 def escapes(flips: Sequence[Flip]) -> list[str]:
     """One line for every effective flip that a default run does not find."""
     return [
-        f"{flip.network}: {flip.kind}, byte {flip.offset}, bit {flip.bit}: {run} says {flip.said[run]}"
+        f"{flip.network}: {flip.place}: {run} says {flip.said[run]}"
         for flip in effective(flips)
         for run in RUNS
         if not flip.found_by(run)
