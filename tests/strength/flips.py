@@ -217,10 +217,8 @@ class Campaign:
                     command = [sys.executable, "-P", "-m", "deploy", *words, "-q"]
                     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
                     if (done.returncode != 0) is not flip.found_by(words[0]):
-                        said = f"{flip.said[words[0]]}, its command line exit status {done.returncode}"
-                        lines.append(
-                            f"{flip.network}: {flip.place}: {words[0]} says {said}: {done.stderr.strip()}"
-                        )
+                        said = f"{words[0]} says {flip.said[words[0]]}, as a command {done.stderr.strip()}"
+                        lines.append(f"{flip.network}: {flip.place}: {said} (exit status {done.returncode})")
         return lines
 
 

@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -43,10 +43,14 @@ def main() -> int:
     options = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # workers stand for the cores
     names = options.only.split(",") if options.only else list(NAMES)
-    flips = flip_all(names, options.flips, options.seed, options.jobs)
-    write_text(options.output / "flips.json", json.dumps([asdict(flip) for flip in flips], indent=1) + "\n")
+    flips: list[Flip] = []
+    disagreements: list[str] = []
+    for some, lines in flip_all(names, options.flips, options.seed, options.jobs):
+        flips += some
+        disagreements += lines
+        write_text(options.output / "flips.json", json.dumps([asdict(flip) for flip in flips], indent=1) + "\n")
     parts = [table.markdown(table.HEAD, table.flip_rows(flips))]
-    failures = [*table.missed(flips)]
+    failures = [*table.missed(flips), *disagreements]
     if not options.flips_alone:
         rows = counted.counts()
         parts.append(table.markdown(counted.HEAD, [count.row() for count in rows]))
@@ -60,19 +64,19 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def flip_all(names: Sequence[str], count: int, seed: int, jobs: int) -> list[Flip]:
-    """All flips in all networks, by network; a network a job."""
+def flip_all(names: Sequence[str], count: int, seed: int, jobs: int) -> Iterator[tuple[list[Flip], list[str]]]:
+    """Yield what :func:`flip_one` returns for every network; a network a job."""
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(flip_one, name, count, seed) for name in names]
-        return [flip for future in futures for flip in future.result()]
+        for future in [pool.submit(flip_one, name, count, seed) for name in names]:
+            yield future.result()
 
 
-def flip_one(name: str, count: int, seed: int) -> list[Flip]:
-    """The flips of one network; a few of them through the command line, too."""
+def flip_one(name: str, count: int, seed: int) -> tuple[list[Flip], list[str]]:
+    """The flips of one network, and where the command line says something else of a few of them."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         campaign = Campaign(name, Path(folder))
         flips = [campaign.judged(flip) for flip in chosen(name, campaign.build, count, seed)]
-        campaign.check_command_line(flips)
+        lines = campaign.disagreements(flips)
     print(f"{name}: {count} flips, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    return flips
+    return flips, lines
