@@ -34,10 +34,11 @@ class Count:
 
 def counts() -> list[Count]:
     """Run them all; what is not here is left out."""
-    return [_count(what, TESTS / file, part) for what, (file, part) in _PARTS.items() if (TESTS / file).exists()]
+    return [count(what, TESTS / file, part) for what, (file, part) in _PARTS.items() if (TESTS / file).exists()]
 
 
-def _count(what: str, file: Path, part: str) -> Count:
+def count(what: str, file: Path, part: str) -> Count:
+    """Run the tests of a file whose names hold a part."""
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         report = Path(folder) / "report.xml"
         words = [sys.executable, "-m", "pytest", str(file), "-q", "-k", part, f"--junit-xml={report}"]
