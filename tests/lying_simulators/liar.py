@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder
-from deploy.tflite.arena import arena_offsets
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import arena_offsets, npu_operators
 
 NAME = "FVP_Corstone_SSE-300_Ethos-U55"
 ARM = "Fast Models [11.27.42 (Nov 10 2024)]"

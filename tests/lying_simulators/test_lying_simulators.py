@@ -18,7 +18,7 @@ LIES = ("plus-one", "plus-one-once", "replay", "stale", "stuck", "swapped", "oth
 SATURATED = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")
 """Networks of others that answer noise with the ends of the range, always the same."""
 
-UNCAUGHT = ("plus-one", "plus-one-once", "replay", "stale")
+UNCAUGHT: tuple[str, ...] = ()
 
 
 def lies(*told: str) -> list[object]:

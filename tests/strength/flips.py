@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +25,17 @@ import numpy as np
 from deploy import api
 from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder, sha256_of_bytes
 from deploy.chatter import silenced
-from deploy.compiling.compile_options import CompileOptions
-from deploy.compiling.compiler import VELA, Compiled
-from deploy.compiling.vela import VelaOutput
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import Compiler, Timed
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
 from deploy.judging.samples import Stacked
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import MiscompiledError
-from deploy.tflite import Model, load
+from deploy.processes import supervisor
+from deploy.processes.supervisor import Ended
+from deploy.tflite import load, read
 from deploy.verifying.build_check import BuildCheck
 from deploy.verifying.host_session import HostSession
 
@@ -84,32 +84,36 @@ class Flip:
         return bytes(changed)
 
 
-@dataclass
-class Flipping:
-    """Vela with a defect, where a compiler is asked for: flips one bit of what it writes. Vela itself runs once.
+class FlippingVela:
+    """What runs Vela's command, with a defect: one bit of what it writes is flipped. Vela itself runs once.
 
     Attributes:
         flip: what is flipped next; None for nothing.
-        kept: what Vela wrote.
         seconds: that Vela took.
     """
 
-    flip: Flip | None = None
-    kept: VelaOutput | None = None
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        self.flip: Flip | None = None
+        self._vela = Timed(supervisor.run)
+        self._kept: tuple[Ended, dict[str, bytes]] | None = None
 
-    def compile(
-        self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None
-    ) -> Compiled:
-        """Compile, and flip."""
-        if self.kept is None:
-            began = time.monotonic()
-            self.kept = VELA.compile(model, options, source=source, allocator=allocator).output
-            self.seconds = time.monotonic() - began
-        output = self.kept
-        if self.flip is not None:
-            output = dataclasses.replace(output, model=self.flip.applied(output.model))
-        return Compiled(model, options, output, source)
+    @property
+    def seconds(self) -> float:
+        """That Vela took."""
+        return self._vela.seconds
+
+    def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Compile the only model that it is given."""
+        output = folder / "out"
+        if self._kept is None:
+            ended = self._vela(command, folder, timeout_s=timeout_s)
+            self._kept = ended, {path.name: path.read_bytes() for path in output.iterdir()}
+        ended, files = self._kept
+        output.mkdir(exist_ok=True)
+        for name, content in files.items():
+            flipped = self.flip is not None and name.endswith(".tflite")
+            (output / name).write_bytes(self.flip.applied(content) if flipped and self.flip else content)
+        return ended
 
 
 def chosen(name: str, build: BuildFolder, count: int, seed: int) -> list[Flip]:
@@ -136,8 +140,8 @@ class Campaign:
     def __init__(self, name: str, folder: Path) -> None:
         self._network: Network = network(name)
         self._folder = folder
-        self._compiler = Flipping()
-        self.build = api.compile(self._network.model, NPU, output=folder / "build", compiler=self._compiler)
+        self._vela = FlippingVela()
+        self.build = self._compiled(folder / "build")
         self._inputs, self.source = judging_inputs(name, self.build)
         self._answers = HostSession(self.build.compiled_model, npu_named(NPU)).outputs(self._inputs)
 
@@ -187,19 +191,23 @@ class Campaign:
 
         The check of the operators may take as long as Vela took, as in every compilation.
         """
-        self._compiler.flip = flip
+        self._vela.flip = flip
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            output = Path(name) / "build"
 
             def compiled() -> None:
-                build = api.compile(
-                    self._network.model, NPU, output=output, compiler=self._compiler, verify="none"
-                )
-                record = BuildCheck(build, self._compiler.seconds).finish()
+                build = self._compiled(Path(name) / "build")
+                record = BuildCheck(build, self._vela.seconds).finish()
                 if record.faults:
                     raise MiscompiledError(build, record)
 
             return _said(compiled)
+
+    def _compiled(self, output: Path) -> BuildFolder:
+        model, options = self._network.model, compile_options(npu_named(NPU))
+        read_from = model if isinstance(model, Path) else None
+        chosen_model = read(model) if isinstance(model, Path) else model
+        compiler = Compiler(self._vela)
+        return api.write_build(chosen_model, options, output=output, compiler=compiler, read_from=read_from)
 
     def disagreements(self, flips: Sequence[Flip]) -> list[str]:
         """Run the first effective flip of every kind through the command line, with a boot.

@@ -12,7 +12,7 @@ from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import AddressRange
 from deploy.tflite import Model, Tensor
-from deploy.tflite.npu_operators import npu_operators
+from deploy.tflite.compiled import npu_operators
 
 KINDS = ("commands", "weights", "scales", "tables")
 
