@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def main() -> int:
 def flip_all(names: Sequence[str], count: int, seed: int, jobs: int) -> Iterator[tuple[list[Flip], list[str]]]:
     """Yield what :func:`flip_one` returns for every network; a network a job."""
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for future in [pool.submit(flip_one, name, count, seed) for name in names]:
+        for future in as_completed([pool.submit(flip_one, name, count, seed) for name in names]):
             yield future.result()
 
 

@@ -14,7 +14,7 @@ HEAD = ("network", "flips", HARMLESS, REFUSED, CHANGED, *(f"{run} finds" for run
 
 def flip_rows(flips: Sequence[Flip]) -> list[tuple[str, ...]]:
     """One row a network, and one for all together."""
-    networks = list(dict.fromkeys(flip.network for flip in flips))
+    networks = sorted({flip.network for flip in flips})
     groups = [(name, [flip for flip in flips if flip.network == name]) for name in networks]
     return [_row(name, group) for name, group in (*groups, ("all", flips))]
 
