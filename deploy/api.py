@@ -118,8 +118,8 @@ def quantize(
         NotInstalledError: TensorFlow is missing.
     """
     from deploy.errors import BadInputError
-    from deploy.zoo.from_source import quantize_source
     from deploy.zoo.model_source import ModelKind
+    from deploy.zoo.quantized import quantize_source
 
     source = _source(model, assignments)
     if source.kind is ModelKind.TFLITE:
@@ -500,8 +500,8 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
-    from deploy.evaluating.limits import parse_limits
 
     options = EvaluateOptions(
         data=str(data),

@@ -215,6 +215,12 @@ def test_bad_input_ends_with_exit_status_2_and_one_message(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_role_may_be_played_by_the_function_of_a_library() -> None:
+    from deploy.models.datasets import face_data
+
+    assert zoo.function(zoo.find("featherface-v1"), "data") is face_data.write
+
+
 @needs_data
 @pytest.mark.tensorflow
 def test_the_projects_files_serve_as_model_and_data_by_function() -> None:

@@ -22,23 +22,18 @@ def border_conversions(graph: Graph) -> Iterator[Suggestion]:
     Where one other operator alone is at the inner side, it is part of the site: it may take longer to read its
     input from where the user put it than from where QUANTIZE did.
     """
-    for node in _converts_input(graph):
-        yield _conversion(graph, node, "input")
-    for node in _converts_output(graph):
-        yield _conversion(graph, node, "output")
+    for node in conversions(graph):
+        yield _conversion(graph, node)
 
 
-def _converts_input(graph: Graph) -> Iterator[Node]:
-    """The operators that read an input alone and only change its type to int8."""
+def conversions(graph: Graph) -> Iterator[Node]:
+    """The operators that only change the type of an input to int8, read alone, or of an output from int8."""
     for node in graph.nodes:
-        if node.code == "QUANTIZE" and node.inputs[0] in graph.inputs and graph.private(node.inputs[0], node):
-            outer, inner = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
-            if _same_values(outer, inner):
-                yield node
-
-
-def _converts_output(graph: Graph) -> Iterator[Node]:
-    """The operators that only change the type of an output from int8."""
+        if node.code != "QUANTIZE":
+            continue
+        outer, inner = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
+        if outer.index in graph.inputs and graph.private(outer.index, node) and _same_values(outer, inner):
+            yield node
     for node in graph.nodes:
         if node.code not in ("QUANTIZE", "DEQUANTIZE") or node.outputs[0] not in graph.outputs:
             continue
@@ -94,13 +89,8 @@ def without(model: Model, find: Callable[[Graph], Iterator[Node]]) -> Model:
     )
 
 
-def conversions(graph: Graph) -> Iterator[Node]:
-    """The operators that only change the type of an input or output."""
-    yield from _converts_input(graph)
-    yield from _converts_output(graph)
-
-
-def _conversion(graph: Graph, node: Node, border: str) -> Suggestion:
+def _conversion(graph: Graph, node: Node) -> Suggestion:
+    border = "input" if node.inputs[0] in graph.inputs else "output"
     outer = node.inputs[0] if border == "input" else node.outputs[0]
     dtype = graph.tensors[outer].dtype
     host = "quantizes what it hands over" if border == "input" else "takes int8 as it is"

@@ -7,7 +7,7 @@ not assumed here: the same operator is written once more with a few channels les
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,17 +53,9 @@ def odd_channels(graph: Graph) -> Iterator[Suggestion]:
                 f"build and train the network with {' and '.join(str(new) for _, new in pairs)} channels there",
                 "needs retraining",
                 Site("channels", (node,), (x.index,), y.index, ()),
-                _twin(graph, node, _Channels(taken, given)),
+                _twin(graph, node, taken, given),
                 _LEAST_SHARE,
             )
-
-
-@dataclass(frozen=True)
-class _Channels:
-    """Channels in and channels out."""
-
-    taken: int
-    given: int
 
 
 def _is_plain_convolution(graph: Graph, node: Node) -> bool:
@@ -90,15 +82,15 @@ def _fixed(graph: Graph) -> set[int]:
     return fixed
 
 
-def _twin(graph: Graph, node: Node, channels: _Channels) -> Site:
+def _twin(graph: Graph, node: Node, fewer_in: int, fewer_out: int) -> Site:
     """The operator with other channels, beside the graph: its tensors are in it, the operator is not."""
     x, y = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
-    source = graph.add_tensor(x.name, (*x.shape[:-1], channels.taken), x.dtype, x.quantization)
-    result = graph.add_tensor(y.name, (*y.shape[:-1], channels.given), y.dtype, y.quantization)
+    source = graph.add_tensor(x.name, (*x.shape[:-1], fewer_in), x.dtype, x.quantization)
+    result = graph.add_tensor(y.name, (*y.shape[:-1], fewer_out), y.dtype, y.quantization)
     out, taken = _ALONG[node.code]
-    cut = {out: channels.given} if out == taken else {out: channels.given, taken: channels.taken}
+    cut = {out: fewer_out} if out == taken else {out: fewer_out, taken: fewer_in}
     kernel = _cut(graph, node.inputs[1], cut)
-    bias = [_cut(graph, index, {0: channels.given}) if index >= 0 else -1 for index in node.inputs[2:3]]
+    bias = [_cut(graph, index, {0: fewer_out}) if index >= 0 else -1 for index in node.inputs[2:3]]
     twin = replace(node, inputs=(source, kernel, *bias), outputs=(result,))
     return Site("channels, fewer", (twin,), (source,), result, ())
 

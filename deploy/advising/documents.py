@@ -81,11 +81,7 @@ class Hint(Document):
     value: tuple[_Count, _Count] | None = None
 
     def saved(self, figure: str) -> int:
-        """How much smaller a figure gets; 0 where it does not apply.
-
-        Args:
-            figure: an attribute of :class:`Costs`.
-        """
+        """How much smaller a figure gets; 0 where it does not apply."""
         present, changed = getattr(self.present, figure), getattr(self.changed, figure)
         return 0 if present is None or changed is None else int(present - changed)
 

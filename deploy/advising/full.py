@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.advising import borders
-from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind, Outputs
 from deploy.advising.quick import Candidates
 from deploy.build_folder import Figure
 from deploy.compiling import fitting, vela
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions
 from deploy.compiling.compiler import Compiled, Compiler
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
-from deploy.optimizing.context import Context
+from deploy.optimizing.network_trials import NetworkTrials
+from deploy.processes.supervisor import Ended, RunCommand
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
 
@@ -36,18 +39,27 @@ _FIGURES = {
 }
 
 
+class Deadline:
+    """Runs commands until its time is over; a command that is too late has then taken too long."""
+
+    def __init__(self, run: RunCommand, seconds: float) -> None:
+        self._run, self._deadline = run, time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds; 0 when the time is over."""
+        return max(self._deadline - time.monotonic(), 0)
+
+    def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run a command in a folder; see :func:`deploy.processes.supervisor.run`."""
+        if not self.left:
+            return Ended(-signal.SIGKILL, timed_out=True, output="")
+        return self._run(command, folder, timeout_s=min(timeout_s, self.left))
+
+
 @dataclass(frozen=True)
 class Variant:
-    """One way to have the whole network, and how to say so.
-
-    Attributes:
-        kind: of the hint.
-        title: of the hint.
-        action: what to do.
-        outputs: what becomes of the network's outputs.
-        model: makes it.
-        options: what to compile for.
-    """
+    """One way to have the whole network, and how to say so."""
 
     kind: Kind
     title: str
@@ -74,14 +86,6 @@ def full_hints(
 ) -> tuple[list[Hint], list[str]]:
     """Compile the network in every other way there is.
 
-    Args:
-        model: quantized.
-        found: of :func:`deploy.advising.quick.candidates`.
-        options: what it is compiled for.
-        optimize: the command that rewrites it.
-        limit: runs Vela's command as long as there is time.
-        say: told what is tried.
-
     Returns:
         The hints, also those that win nothing; and what could not be tried, one sentence each.
 
@@ -91,7 +95,7 @@ def full_hints(
     """
     say("the network as it is")
     compiler = Compiler(limit.run)
-    context = Context(model, "the network", options, compiler)
+    context = NetworkTrials(model, "the network", options, compiler)
     before = context.compiled(model)
     present = network_costs(before.figures)
     hints: list[Hint] = []
@@ -119,10 +123,6 @@ def full_hints(
 
 def reconciled(quick: Iterable[Hint], full: Iterable[Hint]) -> tuple[list[Hint], list[str]]:
     """Hints about operators alone that hold in the network, too, and all hints about the network.
-
-    Args:
-        quick: about operators alone.
-        full: about the whole network, also those that win nothing.
 
     Returns:
         The hints, and what was left out, one sentence each.
@@ -152,7 +152,7 @@ def _hint(kind: Kind, title: str, action: str, outputs: Outputs, present: Costs,
     )
 
 
-def _rewritten(context: Context, before: Compiled, optimize: str) -> Iterator[Hint]:
+def _rewritten(context: NetworkTrials, before: Compiled, optimize: str) -> Iterator[Hint]:
     """What ``deploy optimize`` comes to where all outputs stay within its tolerance."""
     present = network_costs(before.figures)
     outcome = context.best(before, lambda rule, form: True)
@@ -205,7 +205,7 @@ def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, C
             words = f"--optimise {strategy}"
             yield f"Vela's strategy {strategy}", words, dataclasses.replace(options, optimise=strategy)
     for memory in installed_config().memories:
-        if memory != options.memory_mode and _goes(options, memory):
+        if memory != options.memory_mode and goes_together(options.npu, options.system_config, memory):
             words = f"--memory-mode {memory}"
             yield f"memory mode {memory}", words, dataclasses.replace(options, memory_mode=memory)
     for share in _ARENAS if present.sram_bytes else ():
@@ -213,11 +213,3 @@ def _ways(options: CompileOptions, present: Costs) -> Iterator[tuple[str, str, C
         if size:
             words = f"--sram-limit {size}K"
             yield f"an arena of {size} KiB", words, dataclasses.replace(options, sram_limit=size * 1024)
-
-
-def _goes(options: CompileOptions, memory: str) -> bool:
-    try:
-        check_combination(options.npu, options.system_config, memory)
-    except BadInputError:
-        return False
-    return True

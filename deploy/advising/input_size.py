@@ -27,17 +27,7 @@ def largest_input(
     seconds: float,
     say: Callable[[str], None],
 ) -> Hint | None:
-    """A hint about a larger input; None where none was seen to fit.
-
-    Args:
-        build: the quantized network for an input of that height and width.
-        size: present height and width.
-        taken: bytes of SRAM at that size.
-        options: what to compile for.
-        source: names the model in errors.
-        compiler: compiles it.
-        seconds: after which nothing new is tried.
-        say: told what is tried.
+    """A hint about a larger input than ``size``, which takes so many bytes; None where none was seen to fit.
 
     Raises:
         NotInstalledError: Vela is missing.

@@ -15,7 +15,7 @@ from deploy.advising.suggestion import Finder, Suggestion
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiler
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.rewriting import rewriting, trial
 from deploy.rewriting.rewriting import Change
@@ -37,13 +37,7 @@ _LEAST_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be worth a hint.
-
-    Attributes:
-        graph: that it was found in.
-        sites: that the rules of ``deploy optimize`` can write in another way.
-        suggestions: sites that only the user can change.
-    """
+    """What may be worth a hint."""
 
     graph: Graph
     sites: tuple[Site, ...]
@@ -74,12 +68,6 @@ def quick_hints(
     found: Candidates, options: CompileOptions, *, optimize: str, compiler: Compiler = VELA
 ) -> tuple[Hint, ...]:
     """Have Vela estimate every candidate, and make hints of those that win something.
-
-    Args:
-        found: what may be worth a hint.
-        options: what to compile for.
-        optimize: the command that rewrites the model.
-        compiler: compiles the trials.
 
     Raises:
         NotInstalledError: Vela is missing.
@@ -112,14 +100,10 @@ def _inside(options: CompileOptions) -> CompileOptions:
     A part of a trial has inputs and outputs of its own. Where those of a network lie in DRAM, inside the network
     they are kept in SRAM nevertheless, as far as they fit.
     """
-    config = installed_config()
-    if config.arena_memory(options.system_config, options.memory_mode) != "Dram":
-        return options
-    try:
-        check_combination(options.npu, options.system_config, _IN_SRAM)
-    except BadInputError:
-        return options
-    return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
+    in_dram = installed_config().arena_memory(options.system_config, options.memory_mode) == "Dram"
+    if in_dram and goes_together(options.npu, options.system_config, _IN_SRAM):
+        return replace(options, memory_mode=_IN_SRAM, sram_limit=None)
+    return options
 
 
 def _gains(

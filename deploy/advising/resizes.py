@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from deploy import tflite
 from deploy.advising.suggestion import Suggestion
 from deploy.rewriting.matching import is_int8, is_map, same_quantization
-from deploy.rewriting.site import Form, Site, Write
+from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import VALID, Emitter
 from deploy.tflite.graph import Graph, Node
 
@@ -34,7 +35,7 @@ def resizes(graph: Graph) -> Iterator[Suggestion]:
                 f"bilinear resizing by {factor}",
                 f"build and train the network with resizing by 2, {steps} times",
                 "needs retraining",
-                _site(node, Form(f"{steps} times by 2", _doubled(node), exact=False)),
+                _site(node, Form(f"{steps} times by 2", partial(_doubled, node), exact=False)),
             )
         elif node.options.halfPixelCenters and before == tuple(2 * size for size in after):
             yield Suggestion(
@@ -50,17 +51,14 @@ def _site(node: Node, form: Form) -> Site:
     return Site(f"bilinear, {form.name}", (node,), (node.inputs[0],), node.outputs[0], (form,))
 
 
-def _doubled(node: Node) -> Write:
-    def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-        x, (_, rows, _, channels) = inputs[0], emit.tensor(output).shape
-        while (height := emit.tensor(x).shape[1]) < rows:
-            size = (2 * height, 2 * emit.tensor(x).shape[2])
-            out = output if size[0] == rows else emit.activation((1, *size, channels), x)
-            wanted = emit.constant(np.asarray(size, np.int32))
-            emit.nodes.append(Node(node.code, (x, wanted), (out,), node.options, node.version))
-            x = out
-
-    return write
+def _doubled(node: Node, emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
+    x, (_, rows, _, channels) = inputs[0], emit.tensor(output).shape
+    while (height := emit.tensor(x).shape[1]) < rows:
+        size = (2 * height, 2 * emit.tensor(x).shape[2])
+        out = output if size[0] == rows else emit.activation((1, *size, channels), x)
+        wanted = emit.constant(np.asarray(size, np.int32))
+        emit.nodes.append(Node(node.code, (x, wanted), (out,), node.options, node.version))
+        x = out
 
 
 def _halved(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:

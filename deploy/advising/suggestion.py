@@ -17,10 +17,6 @@ class Suggestion:
     Those of one kind, title and action become one hint.
 
     Attributes:
-        kind: of the hint.
-        title: of the hint.
-        action: what to do.
-        outputs: what becomes of the network's outputs.
         site: the part as it is. Its forms are the cheaper ways; where it has none, and no twin, the part can go
             altogether.
         twin: the cheaper way as a part of its own: operators beside the graph, on tensors in it.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deploy.advising.quick import Candidates
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
-    from deploy.processes.supervisor import Run
+    from deploy.processes.supervisor import RunCommand
     from deploy.tflite import Model
     from deploy.zoo.model_source import ModelSource
 
@@ -56,7 +56,7 @@ class Advising:
         level: Level,
         *,
         target: str,
-        run: Run,
+        run: RunCommand,
         source: ModelSource | None = None,
     ) -> None:
         """Begin.
@@ -80,7 +80,7 @@ class Advising:
             self._thread.join()
 
     def _quick(self) -> None:
-        from deploy.advising.deadline import Deadline
+        from deploy.advising.full import Deadline
         from deploy.advising.quick import candidates, quick_hints
         from deploy.compiling.compiler import Compiler
         from deploy.tflite.graph import Graph
@@ -137,8 +137,7 @@ class Advising:
         return document
 
     def _full(self, build: BuildFolder, *, quiet: bool) -> None:
-        from deploy.advising.deadline import Deadline
-        from deploy.advising.full import SECONDS, full_hints, network_costs, reconciled
+        from deploy.advising.full import SECONDS, Deadline, full_hints, network_costs, reconciled
         from deploy.zoo import model_source
 
         def say(what: str) -> None:

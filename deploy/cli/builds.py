@@ -20,9 +20,9 @@ def open_build(build: Path | None) -> BuildFolder:
 
     from deploy.build_folder import BuildFolder
     from deploy.settings.last_build import last_build
-    from deploy.settings.project import Project
+    from deploy.settings.project_settings import ProjectSettings
 
     if build is None:
-        project = click.get_current_context().find_object(Project) or Project()
+        project = click.get_current_context().find_object(ProjectSettings) or ProjectSettings()
         build = last_build(project.folder)
     return BuildFolder.open(build)

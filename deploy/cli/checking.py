@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compiler import Timed
     from deploy.judging.verification_record import VerificationRecord
-    from deploy.processes.supervisor import Run
+    from deploy.processes.supervisor import RunCommand
     from deploy.verifying.build_check import BuildCheck
 
 
@@ -48,7 +48,7 @@ class Checking:
         """Vela is started: its time is the most that the check may take."""
         self._began = time.monotonic()
 
-    def timing(self, run: Run) -> Run:
+    def timing(self, run: RunCommand) -> RunCommand:
         """What runs Vela for the build, and has its time noted."""
         from deploy.compiling.compiler import Timed
 

@@ -86,10 +86,10 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
-    from deploy.settings.project import Project
+    from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
-    project = context.find_object(Project) or Project()
+    project = context.find_object(ProjectSettings) or ProjectSettings()
     level = advice_level(advice)
     source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128")
     text = source.text

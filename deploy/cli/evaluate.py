@@ -41,6 +41,7 @@ def evaluate(
         option(
             help="The float model (Keras); default: the one that the build keeps, if it was quantized by compile."
         ),
+        options.MODEL_PATH,
     ],
     set_: Annotated[
         list[str] | None,
@@ -51,6 +52,7 @@ def evaluate(
         option(
             help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default=HOST
         ),
+        options.FVP_PATH,
     ],
     firmware: options.Firmware,
     jobs: options.Jobs,

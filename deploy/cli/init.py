@@ -15,7 +15,7 @@ def init(
     from deploy.errors import BadInputError
     from deploy.files import write_text
     from deploy.settings.example import template
-    from deploy.settings.project import SETTINGS_FILE
+    from deploy.settings.project_settings import SETTINGS_FILE
 
     path = Path(SETTINGS_FILE)
     if path.exists() and not force:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
-    from deploy.processes.supervisor import Run
+    from deploy.processes.supervisor import RunCommand
 
 
 @contextlib.contextmanager
-def starting_vela(*, twin: bool = False) -> Iterator[Run]:
+def starting_vela(*, twin: bool = False) -> Iterator[RunCommand]:
     """Vela while it starts: it gets imported beside whatever the caller still does, and runs in a fork then.
 
     Args:

@@ -20,7 +20,7 @@ from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.processes.interrupts import interrupt_answered
 from deploy.processes.leave import leave
 from deploy.settings.merging import settle
-from deploy.settings.project import Project, find
+from deploy.settings.project_settings import ProjectSettings, find
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
@@ -101,7 +101,7 @@ def _nothing() -> None:
 def _called(words: list[str]) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
     command = command_line(words[0] if words else None)
-    project, kept = Project(), {}
+    project, kept = ProjectSettings(), {}
     if words and words[0] in _VERBS and words[0] != "init" and not {*_HELP} & {*words}:
         project = find()
         kept = settle(command, project, _VERBS)

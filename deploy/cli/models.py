@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.settings import options
+from deploy.settings.declared import option
+
 models_app = typer.Typer(
     help="List, build, train and feed the networks that come with deploy, and show their cards.",
     no_args_is_help=True,
@@ -15,13 +18,13 @@ models_app = typer.Typer(
 _Name = Annotated[str, typer.Argument(help="Name of the model, as `deploy models list` shows it.")]
 _Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option of the network, e.g. alpha=0.5; repeatable."),
+    option("--set", metavar="KEY=VALUE", help="An option of the network, e.g. alpha=0.5; repeatable."),
 ]
 
 
 @models_app.command("list")
 def list_models(
-    json: Annotated[bool, typer.Option("--json", help="As a JSON document.")] = False,
+    json: Annotated[bool, option("--json", help="As a JSON document.", default=False)],
 ) -> None:
     """Show the models: name, parameters and input with default options, what they are, trained weights."""
     from deploy import zoo
@@ -44,14 +47,15 @@ def list_models(
 @models_app.command("card")
 def show_card(
     name: _Name,
-    settings: _Set = None,
+    settings: _Set,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Run Vela for the chosen options and show its estimates instead.")
-    ] = False,
+        bool,
+        option("--measure", help="Run Vela for the chosen options and show its estimates instead.", default=False),
+    ],
     npu: Annotated[
         list[str] | None,
-        typer.Option("--npu", help="With --measure: for these NPUs only, e.g. U55-128; repeatable."),
-    ] = None,
+        option("--npu", help="With --measure: for these NPUs only, e.g. U55-128; repeatable."),
+    ],
 ) -> None:
     """Show a model's card: what it is, how large, how fast, how accurate, and how it was measured."""
     from deploy import zoo
@@ -76,18 +80,18 @@ def show_card(
 def build_model(
     name: _Name,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help=".keras file to write; default: build/NAME.keras.")
-    ] = None,
-    settings: _Set = None,
+        Path | None, option("--output", "-o", help=".keras file to write; default: build/NAME.keras.")
+    ],
+    settings: _Set,
     trained: Annotated[
         bool | None,
-        typer.Option(
+        option(
             "--trained/--untrained",
             help="Insist on the trained weights, or take random ones. Default: trained where the project brings "
             "them for these options.",
         ),
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Load these weights (.weights.h5).")] = None,
+    ],
+    weights: Annotated[Path | None, option(help="Load these weights (.weights.h5).")],
 ) -> None:
     """Write a model as a .keras file; the last line says which weights it has.
 
@@ -115,46 +119,43 @@ def train_model(
     name: _Name,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=".weights.h5 file to write; default: build/NAME.weights.h5."),
-    ] = None,
-    settings: _Set = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and augmentation.")] = None,
-    images: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many training images: a trial run.")
-    ] = None,
+        option("--output", "-o", help=".weights.h5 file to write; default: build/NAME.weights.h5."),
+    ],
+    settings: _Set,
+    epochs: Annotated[int | None, option(help="Passes over the training data.", min=1)],
+    seed: Annotated[int | None, option(help="Of weights, order and augmentation.", min=0)],
+    images: Annotated[int | None, option(help="Only the first so many training images: a trial run.", min=1)],
     augment: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="SET:SHARE,...",
             help="Augmentation sets and how often images are drawn from each: shift, crop, mixup.",
         ),
-    ] = None,
+    ],
     teacher: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="MODEL",
             help="Learn from this network's logits: models:NAME, .keras, .h5 or FILE.py:function with the same "
             "input and outputs.",
         ),
-    ] = None,
+        options.MODEL_PATH,
+    ],
     teacher_set: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An option of the teacher, e.g. alpha=0.5; repeatable."),
-    ] = None,
+        option(metavar="KEY=VALUE", help="An option of the teacher, e.g. alpha=0.5; repeatable."),
+    ],
     teacher_weights: Annotated[
         Path | None,
-        typer.Option(
-            help="Weights of a teacher models:NAME (.weights.h5); default: those that the project brings."
-        ),
-    ] = None,
+        option(help="Weights of a teacher models:NAME (.weights.h5); default: those that the project brings."),
+    ],
     temperature: Annotated[
-        float | None, typer.Option(help="That all logits are divided by before they are compared; default: 1.")
-    ] = None,
+        float | None, option(help="That all logits are divided by before they are compared; default: 1.")
+    ],
     soft: Annotated[
         float | None,
-        typer.Option(help="Share of the teacher in the loss, the rest is the labels'; default: 1."),
-    ] = None,
+        option(help="Share of the teacher in the loss, the rest is the labels'; default: 1."),
+    ],
 ) -> None:
     """Train a model on its real data, from the labels or from a teacher, and write the weights; one line an epoch.
 
@@ -199,8 +200,10 @@ def train_model(
 @models_app.command("data")
 def write_data(
     name: _Name,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("build"),
-    count: Annotated[int, typer.Option(min=1, help="How many test inputs.")] = 200,
+    output: Annotated[
+        Path, option("--output", "-o", help="Folder to write to; default build.", default=Path("build"))
+    ],
+    count: Annotated[int, option(help="How many test inputs; default 200.", min=1, default=200)],
 ) -> None:
     """Write real data for a model: calibration.npz, test.npz and labels.json."""
     from deploy import zoo

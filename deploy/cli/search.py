@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from deploy.settings import options
+from deploy.settings.declared import argument, option
 
 SEARCH_EPILOG = """Examples:
 
@@ -24,50 +23,59 @@ Interrupted or killed, the same command continues; with more --trials or --minut
 """
 
 
-_DEFAULT = "models:mobilenetv4"
-
-
 def search(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="What is searched: models:NAME or FILE.py:function.")
-    ] = _DEFAULT,
-    npu: Annotated[
-        str | None, typer.Option(help="NPU whose cycles count, e.g. U55-128 (default)."), options.NPU
-    ] = None,
+        str,
+        argument(
+            metavar="MODEL",
+            help="What is searched: models:NAME (default: models:mobilenetv4) or FILE.py:function.",
+            default="models:mobilenetv4",
+        ),
+        options.MODEL_PATH,
+    ],
+    npu: Annotated[str | None, option(help="NPU whose cycles count, e.g. U55-128 (default)."), options.NPU],
     oracle: Annotated[
-        str, typer.Option(help="Where cycles come from: vela (compiles each network) or roofline (does not).")
-    ] = "vela",
+        str,
+        option(
+            help="Where cycles come from: vela (default; compiles each network) or roofline (does not).",
+            default="vela",
+        ),
+    ],
     limit_cycles: Annotated[
-        int | None,
-        typer.Option(min=1, help="Do not train networks with more cycles; the best is the most accurate."),
-    ] = None,
+        int | None, option(help="Do not train networks with more cycles; the best is the most accurate.", min=1)
+    ],
     trials: Annotated[
-        int | None,
-        typer.Option(min=2, help="Networks to try, equally many a stage; default 24, with --minutes any."),
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Time to search, over all starts; an equal share a stage.")
-    ] = None,
+        int | None, option(help="Networks to try, equally many a stage; default 24, with --minutes any.", min=2)
+    ],
+    minutes: Annotated[float | None, option(help="Time to search, over all starts; an equal share a stage.")],
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option of MODEL's search; repeatable."),
-    ] = None,
+        option("--set", metavar="KEY=VALUE", help="An option of MODEL's search; repeatable."),
+    ],
     samples: Annotated[
         int | None,
-        typer.Option(min=1, help="--set samples=N: images a network is trained with (mobilenetv4: 4000)."),
-    ] = None,
+        option(help="--set samples=N: images a network is trained with (mobilenetv4: 4000).", min=1),
+    ],
     epochs: Annotated[
-        int | None, typer.Option(min=1, max=1_000, help="--set epochs=N: passes over them (mobilenetv4: 2).")
-    ] = None,
+        int | None, option(help="--set epochs=N: passes over them (mobilenetv4: 2).", min=1, max=1_000)
+    ],
     size: Annotated[
         int | None,
-        typer.Option(help="--set size=N: height and width of the input in pixels (mobilenetv4: 28, or 56)."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the search, the weights and the order of images.")] = 1,
+        option(help="--set size=N: height and width of the input in pixels (mobilenetv4: 28, or 56)."),
+    ],
+    seed: Annotated[
+        int, option(help="Of the search, the weights and the order of images; default 1.", min=0, default=1)
+    ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder of the search, and of its result.")
-    ] = Path("build/search"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+        Path,
+        option(
+            "-o",
+            "--output",
+            help="Folder of the search, and of its result; default build/search.",
+            default=Path("build/search"),
+        ),
+    ],
+    quiet: options.Quiet,
 ) -> int:
     """Search networks that are accurate and take few cycles on an NPU.
 
@@ -84,7 +92,7 @@ def search(
     from deploy.searching.documents import Settings
     from deploy.searching.finding import find
     from deploy.searching.oracle import ORACLES, oracle_of, versions_of
-    from deploy.searching.proxy import Proxy
+    from deploy.searching.proxy import proxy
     from deploy.searching.search import BEST_NETWORK, RESULT, Budget, Search
     from deploy.searching.state import CANDIDATES, SearchFolder
     from deploy.sweeping.cache import Cache, default_folder
@@ -98,7 +106,7 @@ def search(
     short = [f"{key}={value}" for key, value in given.items() if value is not None]
     found = find(model, [*(assignments or ()), *short], seed)
     estimate = oracle_of(name, target, found, Cache(default_folder()))
-    proxy = Proxy(found.problem, seed)
+    train = proxy(found.problem, seed)
     settings = Settings(
         model=found.model,
         options=dict(found.options),
@@ -119,7 +127,7 @@ def search(
                     settings,
                     budget,
                     estimate=estimate,
-                    train=proxy,
+                    train=train,
                     on_progress=bar.advance,
                 )
                 result = run.run()

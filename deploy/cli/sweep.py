@@ -8,7 +8,7 @@ from typing import Annotated
 
 from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import NamesPath, option
 
 SWEEP_EPILOG = """Examples:
 
@@ -57,6 +57,7 @@ def sweep(
     data: Annotated[
         str | None,
         option(help="Measure accuracy: .npz, .npy, a folder of images, or FILE.py:function; with --labels."),
+        NamesPath(),
     ],
     labels: Annotated[Path | None, option(help=".json with the true labels of the data.")],
     count: Annotated[int | None, option(help="Samples of the data to use; default: all.", min=1)],

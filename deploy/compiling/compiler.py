@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from deploy.build_folder import Figure, OperatorRecord
@@ -13,10 +13,13 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.placement import Placement, placement_of
 from deploy.compiling.vela import VelaOutput
-from deploy.compiling.vela_reports import VelaLayer, figures_of, parse_fallbacks, parse_layers
+from deploy.compiling.vela_config import installed_config
+from deploy.compiling.vela_reports import Cell, VelaLayer, parse_fallbacks, parse_layers, summary_number
 from deploy.debug_database import DebugDatabase
-from deploy.processes.supervisor import Ended, Run
+from deploy.processes.supervisor import Ended, RunCommand
 from deploy.tflite import Model, load
+
+_KIB = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ class Compiled:
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
-        """Cycles, memory and so on, see :mod:`deploy.compiling.vela_reports`."""
+        """Cycles, memory and so on, see :func:`figures_of`."""
         return figures_of(self.output.summary, self.placement.operators, self.options, f"Vela {vela.version()}")
 
     def figure(self, name: str) -> float:
@@ -82,7 +85,7 @@ class Timed:
         seconds: that the last command took.
     """
 
-    def __init__(self, run: Run, began: float | None = None) -> None:
+    def __init__(self, run: RunCommand, began: float | None = None) -> None:
         self._run, self._began = run, began
         self.seconds = 0.0
 
@@ -102,7 +105,7 @@ class Compiler:
         run: what runs Vela's command: a process of its own, or a warm one.
     """
 
-    run: Run = vela.run
+    run: RunCommand = vela.run
 
     def compile(
         self, model: Model, options: CompileOptions, *, source: str = "the model", allocator: str | None = None
@@ -125,3 +128,48 @@ class Compiler:
 
 VELA = Compiler()
 """Starts Vela's command anew for every model."""
+
+
+def figures_of(
+    summary: dict[str, Cell], operators: tuple[OperatorRecord, ...], options: CompileOptions, tool: str
+) -> tuple[Figure, ...]:
+    """Figures of a compilation.
+
+    Args:
+        summary: the row of Vela's summary CSV.
+        operators: of the source model, with their placement.
+        options: what was compiled for.
+        tool: ``Vela 5.2.0``, named as the source of every figure.
+    """
+    config, number = installed_config(), partial(summary_number, summary)
+    on_chip_flash = number("on_chip_flash_memory_used")
+    sram = number("sram_memory_used")
+    flash = number("off_chip_flash_memory_used")
+    sram_traffic, flash_traffic = number("sram_total_bytes"), number("off_chip_flash_total_bytes")
+    if config.weight_memory(options.system_config, options.memory_mode) == "Sram":
+        # With Sram_Only, Vela counts the weights as on-chip flash although they lie in the SRAM.
+        sram, sram_traffic = sram + on_chip_flash, sram_traffic + number("on_chip_flash_total_bytes")
+    else:
+        flash, flash_traffic = flash + on_chip_flash, flash_traffic + number("on_chip_flash_total_bytes")
+    cpu = sum(operator.placement == "CPU" for operator in operators)
+    values = [
+        ("inference_time", number("inference_time") * 1000, "ms"),
+        ("core_clock", number("core_clock") / 1e6, "MHz"),
+        ("npu_cycles", number("cycles_npu"), "cycles"),
+        ("total_cycles", number("cycles_total"), "cycles"),
+        ("macs", number("nn_macs"), "MAC"),
+        ("sram_peak", round(sram * _KIB), "bytes"),
+        ("flash", round(flash * _KIB), "bytes"),
+        ("dram_peak", round(number("dram_memory_used") * _KIB), "bytes"),
+        ("weights_original", number("total_original_weights"), "bytes"),
+        ("weights_compressed", number("total_npu_encoded_weights"), "bytes"),
+        ("sram_bandwidth", sram_traffic, "bytes/inference"),
+        ("flash_bandwidth", flash_traffic, "bytes/inference"),
+        ("dram_bandwidth", number("dram_total_bytes"), "bytes/inference"),
+        ("cpu_operators", cpu, "operators"),
+        ("npu_operators", len(operators) - cpu, "operators"),
+    ]
+    return tuple(
+        Figure(name=name, value=value, unit=unit, label="estimate", source=f"{tool} summary")
+        for name, value, unit in values
+    )

@@ -15,7 +15,7 @@ from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
 from deploy.processes.limits import GIB, Limits
 from deploy.processes.python import module_command
-from deploy.processes.supervisor import Ended, Run, Supervisor
+from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 
 if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
@@ -97,7 +97,7 @@ def compile_bytes(
     options: CompileOptions,
     *,
     source: str,
-    run: Run = run,
+    run: RunCommand = run,
     allocator: str | None = None,
 ) -> VelaOutput:
     """Compile a model.

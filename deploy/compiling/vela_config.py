@@ -109,6 +109,15 @@ def check_combination(npu: Npu, system: str, memory: str) -> None:
         )
 
 
+def goes_together(npu: Npu, system: str, memory: str) -> bool:
+    """Whether :func:`check_combination` accepts them."""
+    try:
+        check_combination(npu, system, memory)
+    except BadInputError:
+        return False
+    return True
+
+
 def _writable(config: VelaConfig, system: str, memory: str) -> bool:
     return config.arena_memory(system, memory) in ("Sram", "Dram")
 

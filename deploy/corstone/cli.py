@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.corstone.console import Console, StopRequest, report_error
-from deploy.corstone.options import USAGE, family_of_name, parse_options
+from deploy.corstone.command_line import USAGE, family_of_name, parse_options
+from deploy.corstone.messages import Console, StopRequest, report_error
 from deploy.corstone.parameters import format_table
 from deploy.errors import DeployError, TargetError
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from deploy.corstone import memory_map
 from deploy.corstone.access import RegisterBus
-from deploy.corstone.console import Ending, EndReason, StopRequest
+from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
 from deploy.corstone.memory import GuestMemory
-from deploy.corstone.options import Options
+from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.uart import Uart
@@ -66,7 +66,7 @@ class Machine:
 
     def __init__(
         self,
-        options: Options,
+        options: MachineOptions,
         qemu: QemuProcess,
         uarts: Sequence[Uart],
         report: Callable[[str], None],

@@ -12,11 +12,11 @@ from types import FrameType
 
 from deploy import __version__
 from deploy.corstone import qemu
-from deploy.corstone.console import MODEL, Console, EndReason, StopRequest
+from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.files import is_folder, read_segments
+from deploy.corstone.file_arguments import is_folder, read_segments
 from deploy.corstone.machine import Machine, machine_imports
-from deploy.corstone.options import Options
+from deploy.corstone.messages import MODEL, Console, EndReason, StopRequest
 from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
@@ -24,7 +24,7 @@ from deploy.corstone.uart import Uart, UartSink
 from deploy.errors import BadInputError
 
 
-def simulate(options: Options, console: Console) -> int:
+def simulate(options: MachineOptions, console: Console) -> int:
     """Boot the application and run it to its end; returns the exit status.
 
     Raises:
@@ -71,7 +71,7 @@ def simulate(options: Options, console: Console) -> int:
     return ending.status
 
 
-def _open_terminals(options: Options, stack: contextlib.ExitStack) -> dict[int, Terminal]:
+def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dict[int, Terminal]:
     terminals = {}
     for number, uart in options.uarts.items():
         if uart.port is not None:
@@ -80,13 +80,13 @@ def _open_terminals(options: Options, stack: contextlib.ExitStack) -> dict[int, 
     return terminals
 
 
-def _connected_uarts(options: Options) -> list[int]:
+def _connected_uarts(options: MachineOptions) -> list[int]:
     """The UARTs besides UART0 whose output matters to somebody."""
     uarts = options.uarts.items()
     return [number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends)]
 
 
-def _start_qemu(executable: Path, options: Options) -> QemuProcess:
+def _start_qemu(executable: Path, options: MachineOptions) -> QemuProcess:
     semihosting, folder = None, None
     if options.value("cpu0.semihosting-enable"):
         semihosting = str(options.value("cpu0.semihosting-cmd_line"))
@@ -103,7 +103,7 @@ def _start_qemu(executable: Path, options: Options) -> QemuProcess:
 
 
 def _connect_uarts(
-    options: Options, process: QemuProcess, terminals: dict[int, Terminal], stack: contextlib.ExitStack
+    options: MachineOptions, process: QemuProcess, terminals: dict[int, Terminal], stack: contextlib.ExitStack
 ) -> list[Uart]:
     uarts = []
     for number in (0, *_connected_uarts(options)):
@@ -117,7 +117,7 @@ def _connect_uarts(
     return uarts
 
 
-def _load_data(options: Options, machine: Machine) -> None:
+def _load_data(options: MachineOptions, machine: Machine) -> None:
     for load in options.data:
         try:
             machine.memory.write(load.address, load.path.read_bytes())
@@ -125,7 +125,7 @@ def _load_data(options: Options, machine: Machine) -> None:
             raise BadInputError(f"--data {load.path}: cannot be read: {error.strerror}") from error
 
 
-def _write_dumps(options: Options, machine: Machine) -> None:
+def _write_dumps(options: MachineOptions, machine: Machine) -> None:
     from deploy.files import write_bytes
 
     for dump in options.dumps:

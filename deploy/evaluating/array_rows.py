@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.lib import format as npy
@@ -21,16 +21,43 @@ _MAX_ROW_BYTES = 1 << 30
 _SUFFIX = ".npy"
 
 
-class ArrayRows:
-    """An array in a file, read along its first dimension.
-
-    Args:
-        stream: at the beginning of an ``.npy``.
-        where: names the array in errors.
+class Rows(Protocol):
+    """An array that is read along its first dimension.
 
     Attributes:
-        shape: of the whole array; its first dimension is what is read along.
+        shape: of the whole array.
         dtype: of its elements.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, count: int) -> NDArray[Any]:
+        """The next rows, at most ``count``; fewer at the end."""
+
+    def read_all(self, most: int) -> NDArray[Any]:
+        """All rows of an array that is to have at most so many bytes."""
+
+
+class HeldRows:
+    """An array in memory as :class:`Rows`."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array, self._next = array, 0
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def read(self, count: int) -> NDArray[Any]:
+        """The next rows, at most ``count``; fewer at the end."""
+        self._next += count
+        return self._array[self._next - count : self._next]
+
+    def read_all(self, most: int) -> NDArray[Any]:
+        """All rows, however many bytes they have."""
+        return self._array
+
+
+class ArrayRows:
+    """An array in a file as :class:`Rows`.
 
     Raises:
         BadInputError: it is damaged, holds Python objects, is a single number, or is stored column by column.

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.evaluating.heads import Head
-from deploy.evaluating.label_arrays import common_count, part_of
-from deploy.evaluating.labelled_data import LabelledData, Request
+from deploy.evaluating.labelled_data import LabelledData, Request, part_of
 from deploy.evaluating.model_inputs import Batch, InputForms
 from deploy.quantizing.dataset import IMAGE_SUFFIXES, InputSpec, read_image, spread
 from deploy.tflite import Model
@@ -40,11 +39,8 @@ def class_folders(request: Request, forms: InputForms, model: Model) -> Labelled
     files = [(path, numbers[inner.name]) for inner in folders for path in _images(inner)]
     if not files:
         raise BadInputError(f"{folder}: no folders with images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    if request.count is not None and request.count > len(files) and not request.at_most:
-        raise BadInputError(
-            f"--count {request.count}: {folder} holds {len(files)} images", hints=[f"--count {len(files)}"]
-        )
-    picked = [files[i] for i in spread(len(files), min(request.count or len(files), len(files)))]
+    count = request.count_of(len(files), f"{folder} holds {len(files)} images")
+    picked = [files[i] for i in spread(len(files), count)]
     by_number = {number: name for name, number in numbers.items()}
     own = tuple(by_number[i] for i in range(head.classes)) if len(by_number) == head.classes else ()
     names = request.class_names([head.name], {head.name: own})
@@ -58,7 +54,7 @@ def _side_by_side(
     request: Request, forms: InputForms, spec: InputSpec, labels: dict[str, NDArray[np.int64]]
 ) -> LabelledData:
     files = _images(Path(request.source))
-    count = common_count(request, {"images": len(files)}, labels)
+    count = request.common_count({"images": len(files)}, labels)
     batches = _batches(forms, spec, files[:count], labels)
     return LabelledData(request.source, count, request.class_names(list(labels), {}), batches)
 

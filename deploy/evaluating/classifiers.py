@@ -1,4 +1,4 @@
-"""Who classifies beside the target: the float model and the reference kernels."""
+"""The float model as who classifies beside the target and the reference kernels."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import numpy as np
 from deploy.errors import BadInputError
 from deploy.evaluating.float_source import FloatNetwork
 from deploy.evaluating.model_inputs import Batch, real_inputs
-from deploy.judging.oracles import outputs_of
-from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
 
 
 class FloatClassifier:
     """The float model that a build was quantized from.
-
-    Args:
-        model: to run.
-        quantized: the source of the build; inputs and outputs are matched by its names, a single one whatever its
-            name.
-        heads: names of the outputs that matter.
 
     Raises:
         BadInputError: the float model has other inputs or outputs.
@@ -63,22 +55,3 @@ def _paired(model: FloatNetwork, kind: str, theirs: Sequence[str], ours: Sequenc
             hints=[f"its {kind}s: {', '.join(theirs)}"],
         )
     return {name: name for name in ours}
-
-
-class ReferenceClassifier:
-    """The quantized model on the reference kernels.
-
-    Args:
-        model: the source of a build.
-
-    Attributes:
-        name: of the kernels.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self._kernels = ReferenceKernels(model)
-        self.name = self._kernels.name
-
-    def run(self, batch: Batch) -> Stacked:
-        """Raw outputs."""
-        return outputs_of(self._kernels, batch.stored)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating import sources
-from deploy.evaluating.classifiers import FloatClassifier, ReferenceClassifier
+from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
+from deploy.evaluating.classifiers import FloatClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.heads import Head, heads_of
 from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.limits import AccuracyLimits, broken_limits
 from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
@@ -30,9 +30,11 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.labels import load_labels
+from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
-from deploy.judging.versions import tool_versions
+from deploy.judging.versions import package_versions, tool_versions
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
@@ -47,18 +49,7 @@ _FIGURES: dict[Contestant, str] = {
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What a user may choose about an evaluation.
-
-    Attributes:
-        data: the labelled set.
-        labels: ``.json`` with class names and true labels.
-        output: the head that labels without a name are for.
-        model: the float model; None for the one that the build keeps.
-        count: how many inputs; None for all.
-        top_k: also count the true class among so many; None for not.
-        limits: what the target's accuracy is held to.
-        save_wrong: folder for inputs that only the target gets wrong.
-    """
+    """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
 
     data: str
     labels: Path | None = None
@@ -71,13 +62,7 @@ class EvaluateOptions:
 
 
 class Evaluation:
-    """One evaluation of a build.
-
-    Args:
-        build: an open build folder.
-        options: what the user chose.
-        target: what runs the build; None for the NPU model on this host.
-    """
+    """One evaluation of a build."""
 
     def __init__(self, build: BuildFolder, options: EvaluateOptions, target: Answerer | None = None) -> None:
         self._build, self._options, self._target = build, options, target
@@ -86,9 +71,6 @@ class Evaluation:
 
     def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> EvaluationDocument:
         """Classify and count.
-
-        Args:
-            on_progress: called with (inputs done, total); total is what is known so far.
 
         Raises:
             BadInputError: build, data or options do not fit together.
@@ -107,7 +89,7 @@ class Evaluation:
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
         with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
-            reference = ReferenceClassifier(models.source)
+            reference = ReferenceKernels(models.source)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
@@ -179,7 +161,7 @@ class Evaluation:
         broken = broken_limits(self._options.limits, outputs)
         versions = {**self._build.document.versions, **tool_versions(), **origin.versions}
         if self._options.model is not None:
-            versions |= _float_versions()
+            versions |= package_versions("tensorflow", "keras")
         return EvaluationDocument(
             verdict="fail" if broken else "pass" if self._options.limits != AccuracyLimits() else None,
             exit_status=1 if broken else 0,
@@ -212,36 +194,26 @@ def figures_of(
         "reference": reference,
         "float": "float model",
     }
-    figures = []
+    figures: list[Figure] = []
+
+    def add(name: str, value: float, label: Label, source: str) -> None:
+        figures.append(Figure(name=name, value=value, unit=SHARE, label=label, source=source))
+
     for output in outputs:
         for score in reversed(output.scores):
             label: Label = simulated if score.contestant == "target" else "measured"
             of = f"of {score.count} inputs of {data}"
             name, whose = f"{_FIGURES[score.contestant]}{output.name}", who[score.contestant]
-            source = f"{whose}: {score.correct} {of}, 95 % interval {score.low:.2%} to {score.high:.2%}"
-            figures.append(Figure(name=name, value=score.accuracy, unit=SHARE, label=label, source=source))
+            interval = f"95 % interval {score.low:.2%} to {score.high:.2%}"
+            add(name, score.accuracy, label, f"{whose}: {score.correct} {of}, {interval}")
             if score.top_k_correct is not None:
-                figures.append(
-                    Figure(
-                        name=f"top{output.top_k}_{name}",
-                        value=score.top_k_correct / score.count,
-                        unit=SHARE,
-                        label=label,
-                        source=f"{whose}: {score.top_k_correct} {of}",
-                    )
-                )
+                share = score.top_k_correct / score.count
+                add(f"top{output.top_k}_{name}", share, label, f"{whose}: {score.top_k_correct} {of}")
         for agreement in output.agreements:
             if (agreement.first, agreement.second) == ("reference", "target"):
                 count = output.scores[0].count
-                figures.append(
-                    Figure(
-                        name=f"agreement_{output.name}",
-                        value=agreement.same_class / count,
-                        unit=SHARE,
-                        label=simulated,
-                        source=f"same class on target and {reference}, {count} inputs of {data}",
-                    )
-                )
+                source = f"same class on target and {reference}, {count} inputs of {data}"
+                add(f"agreement_{output.name}", agreement.same_class / count, simulated, source)
     return tuple(figures)
 
 
@@ -258,14 +230,14 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> s
 def _said(
     batch: Batch,
     target: Answerer,
-    reference: ReferenceClassifier,
+    reference: ReferenceKernels,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
 ) -> dict[Contestant, Stacked]:
     """What every contestant says about a batch: raw outputs by name, those of the float model real."""
     arriving = target.answers(batch.samples)
     # Where the target is a machine, it boots meanwhile.
-    said: dict[Contestant, Stacked] = {"reference": reference.run(batch)}
+    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored)}
     if floats is not None:
         said["float"] = floats.run(batch)
     said["target"] = _collected(arriving, batch, answered)
@@ -293,9 +265,3 @@ def _counting(on_progress: Callable[[int, int], None], done: int, data: Labelled
 def _flat(values: NDArray[Any]) -> NDArray[Any]:
     """``[n, classes]``."""
     return np.asarray(values).reshape(len(values), -1)
-
-
-def _float_versions() -> dict[str, str]:
-    import importlib.metadata
-
-    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras")}

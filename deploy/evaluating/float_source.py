@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -15,38 +15,13 @@ from deploy.judging.oracles import OptimisedKernels
 from deploy.quantizing.dataset import InputSpec
 
 if TYPE_CHECKING:
+    from deploy.quantizing.float_model import FloatModel
     from deploy.zoo.model_source import ModelSource
-
-
-class FloatNetwork(Protocol):
-    """A float model that can be run, one input at a time."""
-
-    @property
-    def source(self) -> str:
-        """What it is called in messages and documents."""
-
-    @property
-    def inputs(self) -> tuple[InputSpec, ...]:
-        """Names, shapes (batch of 1 included) and dtypes."""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names."""
-
-    def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
-        """Outputs by name."""
 
 
 @dataclass(frozen=True)
 class FloatFile:
-    """A float ``.tflite`` on LiteRT's optimised kernels, which differ from TensorFlow in the last bits only.
-
-    Attributes:
-        source: its name.
-        inputs: of the model.
-        outputs: of the model.
-        kernels: that run it.
-    """
+    """A float ``.tflite`` on LiteRT's optimised kernels, which differ from TensorFlow in the last bits only."""
 
     source: str
     inputs: tuple[InputSpec, ...]
@@ -56,6 +31,10 @@ class FloatFile:
     def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
         """Outputs by name."""
         return self.kernels.run(sample)
+
+
+FloatNetwork: TypeAlias = "FloatModel | FloatFile"
+"""A float model that can be run, one input at a time."""
 
 
 def load_given(source: ModelSource) -> FloatNetwork:

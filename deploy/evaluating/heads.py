@@ -18,12 +18,7 @@ NO_CLASS = -1
 
 @dataclass(frozen=True)
 class Head:
-    """An output with one value a class.
-
-    Attributes:
-        name: the name users match by.
-        classes: how many classes.
-    """
+    """An output with one value a class."""
 
     name: str
     classes: int

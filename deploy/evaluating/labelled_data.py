@@ -78,6 +78,34 @@ class Request:
             hints=[f"--head {next(iter(self.heads))}", "or labels by output name"],
         )
 
+    def common_count(self, inputs: Mapping[str, int], labels: Mapping[str, NDArray[np.int64]]) -> int:
+        """How many inputs are to be used.
+
+        Raises:
+            BadInputError: there are none, fewer than asked for, or not as many labels as inputs.
+        """
+        given = {f"labels of {name}": len(values) for name, values in labels.items()}
+        if self.at_most:
+            given = {name: min(count, *inputs.values()) for name, count in given.items()}
+        counts = {**inputs, **given}
+        if len(set(counts.values())) != 1:
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise BadInputError(f"{self.source}: inputs and labels do not belong together: {told}")
+        total = next(iter(counts.values()))
+        if total == 0:
+            raise BadInputError(f"{self.source}: no inputs in it")
+        return self.count_of(total, f"{self.source} holds {total} inputs")
+
+    def count_of(self, total: int, holds: str) -> int:
+        """How many of all inputs are to be used.
+
+        Raises:
+            BadInputError: there are fewer than asked for; ``holds`` says so.
+        """
+        if self.count is not None and self.count > total and not self.at_most:
+            raise BadInputError(f"--count {self.count}: {holds}", hints=[f"--count {total}"])
+        return min(self.count or total, total)
+
     def from_file(self) -> dict[str, NDArray[np.int64]]:
         """True classes that ``--labels`` gives, by output; empty where it gives none.
 
@@ -110,13 +138,13 @@ class Request:
         return found
 
 
-def class_numbers(values: NDArray[Any], head: Head, where: str) -> NDArray[np.int64]:
-    """Check true classes of a head.
+def part_of(labels: Mapping[str, NDArray[np.int64]], first: int, count: int) -> dict[str, NDArray[np.int64]]:
+    """The labels of ``count`` inputs."""
+    return {name: values[first : first + count] for name, values in labels.items()}
 
-    Args:
-        values: ``[n]`` or ``[n, 1]``, integers.
-        head: they are for.
-        where: names them in errors.
+
+def class_numbers(values: NDArray[Any], head: Head, where: str) -> NDArray[np.int64]:
+    """Check true classes of a head: integers ``[n]`` or ``[n, 1]``; ``where`` names them in errors.
 
     Returns:
         ``[n]``.

@@ -16,14 +16,7 @@ from deploy.judging.confidence import wilson_interval
 
 
 class Tally:
-    """The counts of one head.
-
-    Args:
-        head: what is counted.
-        names: of its classes; empty for their numbers.
-        contestants: who takes part, in the order of the document.
-        top_k: also count how often the true class is among the k largest values; None for not.
-    """
+    """The counts of one head."""
 
     def __init__(
         self, head: Head, names: Sequence[str], contestants: Sequence[Contestant], top_k: int | None = None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from deploy import user_function
 from deploy.errors import BadInputError
-from deploy.evaluating.array_file import array_file
+from deploy.evaluating.array_rows import open_arrays
 from deploy.evaluating.class_folders import class_folders
+from deploy.evaluating.labelled_arrays import labelled_arrays
 from deploy.evaluating.labelled_data import LabelledData, Request
 from deploy.evaluating.model_inputs import InputForms
 from deploy.evaluating.user_samples import user_samples
@@ -16,10 +17,6 @@ from deploy.tflite import Model
 
 def load(request: Request, model: Model) -> LabelledData:
     """Open a labelled set for a model.
-
-    Args:
-        request: what is asked of it.
-        model: quantized; the source of a build folder.
 
     Raises:
         BadInputError: there is no such data, or it does not fit the model.
@@ -35,4 +32,4 @@ def load(request: Request, model: Model) -> LabelledData:
             f"{request.source}: no such file or folder",
             hints=["labelled data: .npz, a folder with a folder of images per class, or FILE.py:function"],
         )
-    return array_file(request, forms, path)
+    return labelled_arrays(request, forms, lambda: open_arrays(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from deploy import user_function
 from deploy.errors import BadInputError
-from deploy.evaluating.label_arrays import LABELS, array_names, common_count, no_labels, part_of
+from deploy.evaluating.array_rows import HeldRows, Rows
+from deploy.evaluating.labelled_arrays import LABELS, labelled_arrays
 from deploy.evaluating.labelled_data import LabelledData, Request, class_numbers
 from deploy.evaluating.model_inputs import Batch, InputForms
 
@@ -30,13 +32,12 @@ def user_samples(request: Request, forms: InputForms) -> LabelledData:
     value = user_function.call(
         request.source, [item for item in request.assignments if item.partition("=")[0] in takes]
     )
-    if isinstance(value, Mapping):
-        return _memory(request, forms, {str(name): np.asarray(item) for name, item in value.items()}, {})
+    labels = None
     if isinstance(value, tuple) and len(value) == 2:
-        inputs, labels = (_arrays(part, default) for part, default in zip(value, ("inputs", LABELS), strict=True))
-        return _memory(request, forms, inputs, labels)
-    if hasattr(value, "__array__") and request.from_file():
-        return _memory(request, forms, _arrays(value, "inputs"), {})
+        value, labels = value[0], _held(_arrays(value[1], LABELS))
+    if labels is not None or isinstance(value, Mapping) or (hasattr(value, "__array__") and request.from_file()):
+        inputs = _arrays(value, "inputs")
+        return labelled_arrays(request, forms, lambda: nullcontext(_held(inputs)), labels)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes) or hasattr(value, "__array__"):
         raise BadInputError(
             f"{request.source}: returned {type(value).__name__}, expected a dictionary of arrays, "
@@ -46,42 +47,12 @@ def user_samples(request: Request, forms: InputForms) -> LabelledData:
 
 
 def _arrays(value: Any, default: str) -> dict[str, NDArray[Any]]:
-    if isinstance(value, Mapping):
-        return {str(name): np.asarray(item) for name, item in value.items()}
-    return {default: np.asarray(value)}
+    named = value if isinstance(value, Mapping) else {default: value}
+    return {str(name): np.asarray(item) for name, item in named.items()}
 
 
-def _memory(
-    request: Request, forms: InputForms, inputs: dict[str, NDArray[Any]], apart: dict[str, NDArray[Any]]
-) -> LabelledData:
-    """Arrays in memory: inputs and labels in one dictionary, or the labels apart."""
-    labels = request.from_file()
-    taken: set[str] = set()
-    for head in request.heads.values():
-        # Labels that come apart from the inputs cannot be taken for one.
-        other = () if head.name in forms.names and not apart else (head.name,)
-        for name in (*array_names(LABELS, head, request), *other):
-            found = apart.get(name) if apart else inputs.get(name)
-            if found is not None:
-                taken.update(() if apart else (name,))
-                labels.setdefault(head.name, class_numbers(found, head, f"{request.source}: {name}"))
-                break
-    if not labels:
-        if LABELS in apart:
-            request.only_head()
-        raise no_labels(request, [*inputs, *apart])
-    chosen = forms.choose([name for name in inputs if name not in taken])
-    for name, array in chosen.items():
-        forms.check(name, inputs[array].shape, inputs[array].dtype)
-    count = common_count(request, {array: len(inputs[array]) for array in chosen.values()}, labels)
-
-    def batches(size: int) -> Iterator[Batch]:
-        for first in range(0, count, size):
-            wanted = min(size, count - first)
-            rows = {name: inputs[array][first : first + wanted] for name, array in chosen.items()}
-            yield forms.batch(first, rows, part_of(labels, first, wanted))
-
-    return LabelledData(request.source, count, request.class_names(list(labels), {}), batches)
+def _held(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Rows]:
+    return {name: HeldRows(array) for name, array in arrays.items()}
 
 
 def _iterable(request: Request, forms: InputForms, samples: Iterable[Any]) -> LabelledData:

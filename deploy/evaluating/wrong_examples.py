@@ -29,12 +29,7 @@ _IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 class WrongExamples:
-    """Collects what the quantized reference classifies right and the target wrong; bounded.
-
-    Attributes:
-        listed: the first of them.
-        counts: how many in all, by output.
-    """
+    """Collects what the quantized reference classifies right and the target wrong; bounded."""
 
     def __init__(self) -> None:
         self.listed: list[WrongExample] = []
@@ -44,13 +39,7 @@ class WrongExamples:
         self._bytes = 0
 
     def add(self, batch: Batch, output: str, said: Mapping[Contestant, NDArray[np.int64]]) -> None:
-        """Look through a batch.
-
-        Args:
-            batch: with its labels.
-            output: the head that ``said`` is about.
-            said: contestant -> class it says, ``[n]``.
-        """
+        """Look through a batch."""
         true = batch.true[output]
         only_target = np.flatnonzero((said["target"] != true) & (said["reference"] == true))
         self.counts[output] += len(only_target)

@@ -27,7 +27,7 @@ def alternatives() -> dict[str, Callable[[Model], Oracle]]:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class KnownFacts:
     """What is known about an operator that differs.
 
     Attributes:
@@ -45,7 +45,7 @@ class Evidence:
     saturated: bool
 
 
-def explain(evidence: Evidence) -> str | None:
+def explain(evidence: KnownFacts) -> str | None:
     """The cause of a difference, one sentence, or None when no cause is known.
 
     An overflow of LiteRT's kernel explains no more than it can do: a result that is too large for 32 bits is far

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 
 import deploy
@@ -11,12 +12,15 @@ _PACKAGES = ("numpy", "ai-edge-litert", "ethos-u-vela", "mlia-ethos-u")
 
 def tool_versions() -> dict[str, str]:
     """Version of everything that a verdict depends on, by package; what is not installed is left out."""
+    return {"deploy": deploy.__version__, "python": platform.python_version(), **package_versions(*_PACKAGES)}
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Package -> version; what is not installed is left out."""
     import importlib.metadata
 
-    versions = {"deploy": deploy.__version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions

@@ -25,10 +25,6 @@ class Original:
     place, which copies the same elements (its indices are followed one by one). Where that does not help, both
     models run on the optimised kernels: they round differently, but then both do.
 
-    Args:
-        model: as it was.
-        samples: inputs by name.
-
     Attributes:
         kernels: what computes the outputs of both models, for reports.
 
@@ -74,14 +70,7 @@ def on_npu(
 ) -> tuple[str, tuple[OutputComparison, ...]]:
     """Run a compiled model on the NPU model, and compare it with the kernels of the model that it comes from.
 
-    The oracles are asked as ``deploy verify`` asks them.
-
-    Args:
-        source: the rewritten model.
-        compiled: what Vela made of it.
-        npu: that it was compiled for.
-        samples: inputs by name.
-        tolerance: in LSB, for the question which kernels decide.
+    The oracles are asked as ``deploy verify`` asks them; the tolerance, in LSB, says which of them decide.
 
     Returns:
         The kernels that decide, and the comparison with them.

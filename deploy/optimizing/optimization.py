@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import deploy
 from deploy.build_folder import sha256_of_bytes
-from deploy.compiling import vela
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
@@ -20,8 +18,8 @@ from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
 from deploy.judging.versions import tool_versions
 from deploy.optimizing.checking import Original, on_npu
-from deploy.optimizing.context import Context, Outcome
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
+from deploy.optimizing.network_trials import NetworkTrials, Outcome
 from deploy.rewriting.rewriting import Allow, Change
 from deploy.rewriting.trial import Cost
 from deploy.tflite import Model
@@ -30,12 +28,7 @@ from deploy.tflite.graph import Graph
 
 @dataclass(frozen=True)
 class Optimized:
-    """A rewritten model and what was found out about it.
-
-    Attributes:
-        model: the model; as it was where the verdict is not ``pass``.
-        document: what was changed, won and compared.
-    """
+    """A rewritten model, as it was where the verdict is not ``pass``, and what was found out about it."""
 
     model: Model
     document: OptimizeDocument
@@ -72,7 +65,7 @@ def optimize(
     check_model(model, source)
     Graph(model)  # refuses what cannot be rewritten before any work
     say("compiling the model as it is")
-    context = Context(model, source, options, compiler)
+    context = NetworkTrials(model, source, options, compiler)
     before = context.compiled(model)
     say("running it on the kernels")
     original = Original(model, inputs.samples)
@@ -121,13 +114,13 @@ def optimize(
         npu_outputs=npu_outputs,
         source_sha256=sha256_of_bytes(model.content),
         sha256=sha256_of_bytes(result.content),
-        versions={"deploy": deploy.__version__, "ethos-u-vela": vela.version(), **tool_versions()},
+        versions=tool_versions(),
     )
     return Optimized(result, document)
 
 
 def _within_tolerance(
-    context: Context, before: Compiled, original: Original, tolerance: float, *, exact: bool
+    context: NetworkTrials, before: Compiled, original: Original, tolerance: float, *, exact: bool
 ) -> tuple[Outcome | None, tuple[OutputComparison, ...], tuple[LeftOut, ...]]:
     """The cheapest network whose outputs stay within the tolerance.
 
@@ -193,8 +186,8 @@ def _records(outcome: Outcome) -> tuple[RewriteRecord, ...]:
                 sites=len(group),
                 operators=group[0][0].operators,
                 names=tuple(entry[0].name for entry in group),
-                before=Estimate(cycles=before.cycles, cpu_operators=before.cpu_operators),
-                after=Estimate(cycles=after.cycles, cpu_operators=after.cpu_operators),
+                before=Estimate(**vars(before)),
+                after=Estimate(**vars(after)),
             )
         )
     return tuple(sorted(records, key=lambda record: record.after.cycles - record.before.cycles))

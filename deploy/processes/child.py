@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -179,3 +180,20 @@ def check_program(program: str | Path, folder: Path | None, environment: Mapping
 
 def _none(program: str | Path) -> NoReturn:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(program))
+
+
+def not_started(program: str | Path, said: str) -> OSError | None:
+    """Why the system did not start a program that :func:`check_program` found, as its shell says it.
+
+    Args:
+        program: as it was called.
+        said: what came of it.
+
+    Returns:
+        The system's error; None where it was started.
+    """
+    found = re.match(rf"sh: (?:line )?\d+: (?:exec: )?{re.escape(str(program))}: (.+)", said)
+    if found is None:
+        return None
+    number = errno.ENOENT if found[1].endswith(("not found", "No such file or directory")) else errno.ENOEXEC
+    return OSError(number, os.strerror(number))  # FileNotFoundError for ENOENT: a loader or interpreter is missing

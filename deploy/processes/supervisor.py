@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deploy.processes.child import PIPE, STDOUT, Child
+from deploy.errors import NotInstalledError
+from deploy.processes.child import PIPE, STDOUT, Child, not_started
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Keep, Kept, collect
 
 _FULL_BYTES = 4096
+_NOT_STARTED = (126, 127)
+"""What the shell ends with that sets the limits of a program, where it cannot become the program."""
 _GRACE_S = 3.0
 
 
@@ -52,7 +55,7 @@ class Ended:
         return f"ended with status {self.status}"
 
 
-class Run(Protocol):
+class RunCommand(Protocol):
     """What runs a command: :func:`run`, or a pool of warm processes."""
 
     def __call__(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
@@ -132,6 +135,8 @@ class Supervisor:
             status = child.end()
             with self._lock:
                 self._running.discard(child)
+        if status in _NOT_STARTED and (reason := not_started(command[0], output.text() + errors.text())):
+            raise NotInstalledError(f"{command[0]}: cannot be started: {reason.strerror}") from reason
         if status != 0 and folder is not None:
             check_disk(folder)
         return Ended(status, not in_time, output.text(), errors.text())

@@ -30,7 +30,7 @@ from deploy.errors import BadInputError
 from deploy.files import private_folder
 from deploy.processes import supervisor
 from deploy.processes.python import module_command
-from deploy.processes.supervisor import Run
+from deploy.processes.supervisor import RunCommand
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
 
@@ -66,7 +66,7 @@ def convert(
     *,
     floating: bool = False,
     verbose: bool = False,
-    run: Run = supervisor.run,
+    run: RunCommand = supervisor.run,
 ) -> Conversion:
     """Convert a float model with calibration data.
 

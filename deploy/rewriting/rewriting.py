@@ -27,18 +27,12 @@ Choice = tuple[str, Hashable, int | None]
 
 @dataclass(frozen=True)
 class Change:
-    """What was found at one site.
+    """What was found at one site: the operators that stand there, the tensor that they compute, the cheapest form.
 
     Attributes:
-        rule: kind of the site.
-        name: of the tensor that it computes.
-        operators: that stand there: their codes, in order.
-        form: the cheapest form.
         exact: whether that form computes the same integers by construction.
         before: what the site is expected to cost as it is.
         after: in that form.
-        choice: which form of which site.
-        nodes: the operators that stand there.
     """
 
     rule: str
@@ -95,13 +89,6 @@ def changes(
 ) -> list[tuple[Site, Form, Change]]:
     """Of the sites those that have a cheaper form.
 
-    Args:
-        graph: that they were found in.
-        sites: from :func:`find`.
-        estimates: by the sites' signatures.
-        seen: costs that take the place of estimates.
-        allow: says which forms may be used.
-
     Returns:
         The site, its cheapest form, and what that is worth.
     """
@@ -147,14 +134,7 @@ def rewrite(
     seen: Mapping[Choice, Cost] | None = None,
     allow: Allow = lambda rule, form: True,
 ) -> Rewritten:
-    """Rewrite whatever gets cheaper, until nothing does.
-
-    Args:
-        graph: of a quantized model; it is changed.
-        estimate: says what sites cost.
-        seen: costs that take the place of estimates.
-        allow: says which forms may be used.
-    """
+    """Rewrite whatever gets cheaper, until nothing does."""
     made: list[Change] = []
     owners: dict[Node, tuple[int, ...]] = {}
     for _ in range(_MOST_PASSES):

@@ -96,42 +96,32 @@ def costs(
 ) -> dict[Hashable, SiteCosts]:
     """The costs of sites, by :func:`signature`.
 
-    Args:
-        graph: that they were found in.
-        sites: several of one signature are tried once.
-        options: what to compile for.
-        compiler: compiles the trials.
-
     Raises:
         NotInstalledError: Vela is missing.
     """
     distinct = {signature(graph, site): site for site in sites}
-    parts = [_Part(key, form) for key, site in distinct.items() for form in (None, *range(len(site.forms)))]
+    parts: list[_Part] = [
+        (key, form) for key, site in distinct.items() for form in (None, *range(len(site.forms)))
+    ]
     found: dict[_Part, Cost] = {}
     for batch in _batches(graph, distinct, parts):
         found |= _compiled(graph, distinct, batch, options, compiler)
     return {
-        key: SiteCosts(
-            found[_Part(key, None)], tuple(found.get(_Part(key, form)) for form in range(len(site.forms)))
-        )
+        key: SiteCosts(found[key, None], tuple(found.get((key, form)) for form in range(len(site.forms))))
         for key, site in distinct.items()
-        if _Part(key, None) in found
+        if (key, None) in found
     }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A site as it is (None), or in one of its forms."""
-
-    site: Hashable
-    form: int | None
+_Part = tuple[Hashable, int | None]
+"""A site by its signature, as it is (None) or in one of its forms."""
 
 
 def _batches(graph: Graph, sites: Mapping[Hashable, Site], parts: Iterable[_Part]) -> Iterable[list[_Part]]:
     batch: list[_Part] = []
     taken = 0
     for part in parts:
-        site = sites[part.site]
+        site = sites[part[0]]
         size = sum(graph.tensors[index].nbytes for index in (*site.inputs, site.output))
         if batch and taken + size > _MOST_BYTES:
             yield batch
@@ -148,7 +138,7 @@ def _compiled(
     """Compile the parts together; where Vela refuses them, in halves, to be left with those that it takes."""
     trial = _Trial(graph)
     for number, part in enumerate(parts):
-        trial.add(sites[part.site], part.form, f"p{number}")
+        trial.add(sites[part[0]], part[1], f"p{number}")
     try:
         totals = trial.totals(options, compiler)
     except BadInputError:

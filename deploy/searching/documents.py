@@ -40,36 +40,44 @@ class Settings(Document):
     versions: dict[str, str]
 
 
-class Candidate(Document):
-    """One line of ``candidates.jsonl``.
+class Tried(Document):
+    """A network that was estimated, and perhaps trained.
 
     Attributes:
         number: from 0, in the order in which they were tried.
-        stage: from 1.
-        genome: choices, see :mod:`deploy.searching.space`.
-        network: what they stand for, as the project describes it.
+        stage: that it is of, from 1.
+        network: what it is, as the project describes it.
         columns: what tables show of it, heading -> text.
-        status: whether it was trained, and why not.
-        reason: why it was not.
-        parameters: how many it has; None where it was not built.
         figures: each labelled.
-        seconds: that it took on this computer.
     """
 
     number: int
     stage: int
-    genome: tuple[int, ...]
     network: dict[str, Any]
     columns: dict[str, str]
-    status: Status
-    reason: str | None = None
-    parameters: int | None = None
     figures: tuple[Figure, ...] = ()
-    seconds: float
 
     def value(self, name: str) -> float | None:
         """The value of a figure; None where it has none."""
         return next((figure.value for figure in self.figures if figure.name == name), None)
+
+
+class Candidate(Tried):
+    """One line of ``candidates.jsonl``.
+
+    Attributes:
+        genome: choices, see :mod:`deploy.searching.space`.
+        status: whether it was trained, and why not.
+        reason: why it was not.
+        parameters: how many it has; None where it was not built.
+        seconds: that it took on this computer.
+    """
+
+    genome: tuple[int, ...]
+    status: Status
+    reason: str | None = None
+    parameters: int | None = None
+    seconds: float
 
     @property
     def individual(self) -> Individual:
@@ -79,30 +87,16 @@ class Candidate(Document):
         return Individual(self.genome, float("inf") if failed or cycles is None else cycles, self.value(ACCURACY))
 
 
-class ResultEntry(Document):
+class ResultEntry(Tried):
     """A network of the front.
 
     Attributes:
-        number: of the candidate.
-        stage: that it was found in.
-        network: what it is, as the project describes it.
-        columns: what tables show of it, heading -> text.
         parameters: how many it has.
-        figures: each labelled.
         file: its ``.keras`` file in the folder of the search.
     """
 
-    number: int
-    stage: int
-    network: dict[str, Any]
-    columns: dict[str, str]
     parameters: int
-    figures: tuple[Figure, ...]
     file: str
-
-    def value(self, name: str) -> float | None:
-        """The value of a figure; None where it has none."""
-        return next((figure.value for figure in self.figures if figure.name == name), None)
 
 
 class SearchResult(Document):

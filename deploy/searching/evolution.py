@@ -72,11 +72,6 @@ def best(individuals: Sequence[Individual], *, limited: bool) -> Individual | No
 def propose(space: Space, tried: Sequence[Individual], seed: str) -> Genome | None:
     """The next genome to try; never one that was tried. The narrowest network is the first.
 
-    Args:
-        space: to choose from.
-        tried: in the order in which they were.
-        seed: of everything random.
-
     Returns:
         None when the whole space was tried.
     """

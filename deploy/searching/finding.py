@@ -21,15 +21,8 @@ _SEED = "seed"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is searched, and how it was asked for.
-
-    Attributes:
-        model: ``models:NAME`` or ``FILE.py:function``.
-        options: all that its function was called with, the seed left out.
-        problem: what the function returned.
-        versions: of the user's file.
-    """
+class Searched:
+    """What is searched, and how it was asked for: all options but the seed, and versions of the user's file."""
 
     model: str
     options: Mapping[str, Any]
@@ -37,15 +30,10 @@ class Found:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(model: str, assignments: Sequence[str], seed: int) -> Found:
+def find(model: str, assignments: Sequence[str], seed: int) -> Searched:
     """Find what is searched.
 
     Executing a ``FILE.py:function`` runs code of whoever wrote it.
-
-    Args:
-        model: ``models:NAME`` or ``FILE.py:function``.
-        assignments: options of it, ``KEY=VALUE`` each.
-        seed: of the search.
 
     Raises:
         BadInputError: there is no such project, function or option; the project has no search, or the function
@@ -64,7 +52,7 @@ def find(model: str, assignments: Sequence[str], seed: int) -> Found:
             )
         text = f"models:{project.name}"
         problem, options = _called(zoo.function(project, _ROLE), assignments, seed, text)
-        return Found(text, options, problem)
+        return Searched(text, options, problem)
     if source.kind is not ModelKind.FUNCTION:
         raise BadInputError(
             f"{model}: a {source.kind.value} cannot be searched", hints=["MODEL: models:NAME or FILE.py:function"]
@@ -74,7 +62,7 @@ def find(model: str, assignments: Sequence[str], seed: int) -> Found:
     with user_function.errors_reported(model):
         problem, options = _called(function, assignments, seed, model)
     file, _ = user_function.split(model)
-    return Found(model, options, _reported(model, problem), {file.name: sha256_of_file(file)})
+    return Searched(model, options, _reported(model, problem), {file.name: sha256_of_file(file)})
 
 
 def _called(

@@ -7,7 +7,6 @@ depend a little on how well weights compress.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +17,17 @@ from deploy.chatter import silenced
 from deploy.compiling.compile_options import compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu
+from deploy.judging.versions import package_versions
 from deploy.processes import warm
 from deploy.quantizing import converter, dataset
 from deploy.quantizing.float_model import freeze_keras, import_keras
 from deploy.roofline import estimate, layers
 from deploy.searching.documents import CYCLES, OracleName
-from deploy.searching.finding import Found
+from deploy.searching.finding import Searched
 from deploy.searching.problem import Problem
 from deploy.searching.proxy import built
 from deploy.searching.space import Description
-from deploy.sweeping.cache import Cache, key_of
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import Cache, code_digest, key_of
 from deploy.sweeping.documents import PointResult
 from deploy.sweeping.jobs import compile_point, request_of, versions
 from deploy.zoo.networks import settle
@@ -51,19 +50,13 @@ def versions_of(oracle: OracleName) -> dict[str, str]:
 def _builders() -> dict[str, str]:
     with silenced():
         import_keras()
-    return {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return package_versions("tensorflow", "keras", "numpy")
 
 
 def oracle_of(
-    name: OracleName, npu: Npu, found: Found, cache: Cache
+    name: OracleName, npu: Npu, found: Searched, cache: Cache
 ) -> Callable[[Description], tuple[Figure, ...]]:
     """What estimates networks for an NPU, with its default system configuration and memory mode.
-
-    Args:
-        name: ``vela`` or ``roofline``.
-        npu: to estimate for.
-        found: what is searched.
-        cache: of Vela's estimates, by network, data, versions and NPU.
 
     Returns:
         Gives the figures of a network, ``total_cycles`` among them; raises a BadInputError for a network that
@@ -89,7 +82,7 @@ def oracle_of(
 class VelaOracle:
     """Compiles networks for one NPU, each only once; see :func:`oracle_of`."""
 
-    def __init__(self, npu: Npu, found: Found, cache: Cache) -> None:
+    def __init__(self, npu: Npu, found: Searched, cache: Cache) -> None:
         self._problem, self._cache = found.problem, cache
         self._request = request_of(compile_options(npu))
         arrays = found.problem.samples.values()

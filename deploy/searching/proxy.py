@@ -6,6 +6,7 @@ One thread and a fixed seed: the same network gives the same accuracy, to the la
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from deploy.build_folder import Figure
@@ -19,35 +20,28 @@ from deploy.searching.space import Description
 from deploy.zoo.networks import keras_file
 
 
-class Proxy:
-    """Trains networks, all in the same way.
+def proxy(problem: Problem, seed: int) -> Callable[[Description], Trained]:
+    """What trains networks, all in the same way; the seed is of weights, and of what else asks Keras for chance.
 
-    Args:
-        problem: what is searched.
-        seed: of weights, and of whatever else asks Keras for chance.
+    Returns:
+        Builds and trains a network; raises a BadInputError where what the training gives is no accuracy.
 
     Raises:
         NotInstalledError: TensorFlow is missing.
     """
+    use_one_thread()
 
-    def __init__(self, problem: Problem, seed: int) -> None:
-        use_one_thread()
-        self._problem, self._seed = problem, seed
-
-    def __call__(self, network: Description) -> Trained:
-        """Build and train a network.
-
-        Raises:
-            BadInputError: what the training gives is no accuracy.
-        """
+    def train(network: Description) -> Trained:
         with silenced():
-            model = built(self._problem, network, self._seed)
-            value = float(self._problem.train(model))
+            model = built(problem, network, seed)
+            value = float(problem.train(model))
             content = keras_file(model)
         if not 0 <= value <= 1:
             raise BadInputError(f"the short training gave an accuracy of {value}, must be 0 to 1")
-        accuracy = Figure(name=ACCURACY, value=value, unit="1", label="measured", source=self._problem.training)
+        accuracy = Figure(name=ACCURACY, value=value, unit="1", label="measured", source=problem.training)
         return Trained(accuracy, int(model.count_params()), content)
+
+    return train
 
 
 def built(problem: Problem, network: Description, seed: int) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from deploy.build_folder import Figure
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
-from deploy.searching.documents import CYCLES, Candidate, ResultEntry, SearchResult, Settings
+from deploy.searching.documents import CYCLES, Candidate, ResultEntry, SearchResult, Settings, Tried
 from deploy.searching.evolution import Individual, best, front, propose
 from deploy.searching.problem import Problem
 from deploy.searching.space import Description, Genome, Space
@@ -25,13 +25,7 @@ RESULT, BEST, BEST_NETWORK = "result.json", "best.json", "best.keras"
 
 @dataclass(frozen=True)
 class Trained:
-    """A network after its training.
-
-    Attributes:
-        accuracy: on the validation images.
-        parameters: how many it has.
-        content: of its ``.keras`` file.
-    """
+    """A network after its training."""
 
     accuracy: Figure
     parameters: int
@@ -40,12 +34,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends; all stages get an equal share.
-
-    Attributes:
-        trials: candidates of all stages; None for no bound.
-        minutes: of all stages, over all starts; None for no bound.
-    """
+    """When a search ends, counted over all starts; all stages get an equal share. None is no bound."""
 
     trials: int | None = None
     minutes: float | None = None
@@ -68,13 +57,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Task:
-    """What to try next.
-
-    Attributes:
-        stage: from 1.
-        genome: of the network.
-        network: to estimate and train.
-    """
+    """What to try next."""
 
     stage: int
     genome: Genome
@@ -150,12 +133,8 @@ def result_of(problem: Problem, settings: Settings, candidates: Sequence[Candida
         ),
         front=tuple(
             ResultEntry(
-                number=candidate.number,
-                stage=candidate.stage,
-                network=candidate.network,
-                columns=candidate.columns,
+                **{name: getattr(candidate, name) for name in Tried.model_fields},
                 parameters=candidate.parameters or 0,
-                figures=candidate.figures,
                 file=f"{NETWORKS}/{candidate.number}.keras",
             )
             for candidate in trained_front(candidates)
@@ -176,15 +155,6 @@ def trained_front(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 class Search:
     """One search, begun or continued.
-
-    Args:
-        folder: open.
-        problem: what is searched.
-        settings: of the search.
-        budget: when it ends.
-        estimate: gives a network's figures, cycles among them.
-        train: trains a network.
-        on_progress: called with (candidates tried, candidates in all or a guess at it).
 
     Raises:
         BadInputError: fewer trials than stages.

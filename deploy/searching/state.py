@@ -16,7 +16,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 from pydantic import ValidationError
 
@@ -30,11 +29,7 @@ _MAX_SETTINGS_BYTES = 1 << 20
 
 
 class SearchFolder:
-    """An open folder; no other process can open it at the same time.
-
-    Args:
-        path: of the folder; made if missing.
-        settings: of this search.
+    """An open folder, made if missing; no other process can open it at the same time.
 
     Raises:
         BadInputError: it cannot be written, another search runs in it, it holds a search with other settings, or a
@@ -65,9 +60,7 @@ class SearchFolder:
     def __enter__(self) -> SearchFolder:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

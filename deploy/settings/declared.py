@@ -34,8 +34,6 @@ class Shared:
         example: a value, for the file that ``deploy init`` writes.
         choices: the texts that it takes; empty for any.
         sizes: whether a whole number does as well as a text.
-        names_path: whether a text is a path, which is relative to the file that it stands in. None for the type's
-            own answer.
         belongs_to: key of the option without which a kept value means nothing: where that one is typed, the kept
             value of this one is not used.
         belongs_if: restricts that to some texts of the other.
@@ -45,9 +43,19 @@ class Shared:
     example: Any
     choices: tuple[str, ...] = ()
     sizes: bool = False
-    names_path: Callable[[str], bool] | None = None
     belongs_to: str | None = None
     belongs_if: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True)
+class NamesPath:
+    """Marks an option whose text may name a file or folder: kept, it is relative to the file that it stands in.
+
+    Attributes:
+        test: whether a text does.
+    """
+
+    test: Callable[[str], bool] = lambda text: True
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Declared:
         key: in ``deploy.toml``: at the top for one that is shared, else in the verb's table.
         parameter: of the verb's function.
         shared: its mark; None for an option of this verb alone.
+        is_path: whether a text names a file or folder.
     """
 
     key: str
@@ -67,12 +76,7 @@ class Declared:
     minimum: float | None = None
     maximum: float | None = None
     shared: Shared | None = None
-
-    def is_path(self, text: str) -> bool:
-        """Whether a text names a file or folder."""
-        if self.shared is not None and self.shared.names_path is not None:
-            return self.shared.names_path(text)
-        return self.kind == "path"
+    is_path: Callable[[str], bool] = lambda text: False
 
 
 def option(*names: str, help: str, default: Any = None, **more: Any) -> Any:  # noqa: A002 - typer's name for it
@@ -102,14 +106,17 @@ def declaration(parameter: str, annotated: Any) -> Declared:
     base, *marks = typing.get_args(annotated) if typing.get_origin(annotated) is Annotated else (annotated,)
     info = next((mark for mark in marks if isinstance(mark, OptionInfo | ArgumentInfo)), None)
     shared = next((mark for mark in marks if isinstance(mark, Shared)), None)
+    kind = _kind(base)
+    path = next((mark for mark in marks if isinstance(mark, NamesPath)), NamesPath(lambda text: kind == "path"))
     return Declared(
         key=shared.key if shared else _long_name(parameter, info),
         parameter=parameter,
-        kind=_kind(base),
+        kind=kind,
         help=(info.help or "").strip() if info else "",
         minimum=info.min if info else None,
         maximum=info.max if info else None,
         shared=shared,
+        is_path=path.test,
     )
 
 

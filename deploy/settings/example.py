@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.settings.declared import Declared, Kind
 from deploy.settings.options import shared_options
-from deploy.settings.project import VERBS
+from deploy.settings.project_settings import VERBS
 
 _JSON_TYPES: Mapping[Kind, Any] = {
     "text": {"type": "string"},

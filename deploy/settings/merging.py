@@ -19,7 +19,7 @@ from click.core import ParameterSource
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared, Kind, declared_by
 from deploy.settings.options import shared_options
-from deploy.settings.project import VERBS, Project
+from deploy.settings.project_settings import VERBS, ProjectSettings
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
     "text": (str,),
@@ -85,7 +85,7 @@ def _problem(declared: Declared, value: Any) -> str | None:
 _TYPED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-def settle(command: click.Command, project: Project, verbs: Mapping[str, Any]) -> dict[str, Any]:
+def settle(command: click.Command, project: ProjectSettings, verbs: Mapping[str, Any]) -> dict[str, Any]:
     """Prepare a command line for the settings of a project.
 
     Every verb gets its environment variables and, for every switch, a way to switch it off again.
@@ -114,13 +114,13 @@ def typed(parameter: str) -> bool:
     return click.get_current_context().get_parameter_source(parameter) in _TYPED
 
 
-def _below(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+def _below(command: click.Command, project: ProjectSettings, name: str) -> dict[str, Any]:
     if not isinstance(command, click.Group):
         return _verb(command, project, name)
     return {verb: _below(each, project, f"{name} {verb}".strip()) for verb, each in command.commands.items()}
 
 
-def _verb(command: click.Command, project: Project, name: str) -> dict[str, Any]:
+def _verb(command: click.Command, project: ProjectSettings, name: str) -> dict[str, Any]:
     function = getattr(command.callback, "__wrapped__", command.callback)
     if function is None:
         return {}
@@ -148,7 +148,7 @@ def _variable(names: Sequence[str]) -> str:
     return next((variable for variable in variables if variable in os.environ), variables[-1])
 
 
-def _kept(options: tuple[Declared, ...], project: Project, verb: str) -> dict[str, Any]:
+def _kept(options: tuple[Declared, ...], project: ProjectSettings, verb: str) -> dict[str, Any]:
     """Key -> value that the project's files give a verb; the strongest wins, a verb's table over the top."""
     found: dict[str, Any] = {}
     by_key = {each.key: each for each in options}

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.hardware.npus import listed
-from deploy.settings.declared import Declared, Shared, argument, declaration, option
+from deploy.settings.declared import Declared, NamesPath, Shared, argument, declaration, option
 
 
 def _network(text: str) -> bool:
     return text.startswith("models:")
 
 
-MODEL = Shared("model", example="model.keras", names_path=lambda text: not _network(text))
+MODEL = Shared("model", example="model.keras")
+MODEL_PATH = NamesPath(lambda text: not _network(text))
 Model = Annotated[
-    str | None, argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME."), MODEL
+    str | None,
+    argument(help=".tflite, .keras, .h5, SavedModel, FILE.py:function, or models:NAME."),
+    MODEL,
+    MODEL_PATH,
 ]
 SET = Shared("set", example=["size=96"], belongs_to="model")
 Set = Annotated[
@@ -37,10 +41,10 @@ Calibration = Annotated[
     Shared(
         "calibration",
         example="calibration.npz",
-        names_path=lambda text: text != "random",
         belongs_to="model",
         belongs_if=_network,  # a network that is named brings its own
     ),
+    NamesPath(lambda text: text != "random"),
 ]
 Samples = Annotated[
     int | None, option(help="Samples to calibrate with; default 200.", min=1), Shared("samples", example=200)
@@ -104,13 +108,16 @@ Board = Annotated[
 Firmware = Annotated[
     str | None,
     option(help="What to boot: runner (Arm's prebuilt TFLM runner; default), npu, tflm, or FILE.elf."),
-    Shared("firmware", example="runner", names_path=lambda text: text not in ("runner", "npu", "tflm")),
+    Shared("firmware", example="runner"),
+    NamesPath(lambda text: text not in ("runner", "npu", "tflm")),
 ]
+# A word alone may be the name of a program on the PATH.
+FVP_PATH = NamesPath(lambda text: "/" in text and not text.startswith("docker:"))
 Fvp = Annotated[
     str | None,
     option(help="Path of Arm's FVP, docker:IMAGE, or open. Default: Arm's where installed, else open."),
-    # A word alone may be the name of a program on the PATH.
-    Shared("fvp", example="open", names_path=lambda text: "/" in text and not text.startswith("docker:")),
+    Shared("fvp", example="open"),
+    FVP_PATH,
 ]
 INPUTS = Shared("inputs", example="test.npz")
 Inputs = Annotated[
@@ -119,7 +126,10 @@ Inputs = Annotated[
     INPUTS,
 ]
 LabelledData = Annotated[
-    str | None, option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."), INPUTS
+    str | None,
+    option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."),
+    INPUTS,
+    NamesPath(),
 ]
 Labels = Annotated[
     Path | None,

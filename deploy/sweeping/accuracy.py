@@ -24,14 +24,7 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class LabelledSource:
-    """Where labelled samples come from.
-
-    Attributes:
-        data: ``.npz`` or ``.npy`` with integers as the quantized network takes them or with real values, a folder
-            of images, or ``FILE.py:function``.
-        labels: ``.json`` with the true class numbers per output.
-        count: how many samples are used at most; None for all.
-    """
+    """Where labelled samples come from, as ``deploy sweep`` takes them; ``count`` None for all."""
 
     data: str
     labels: Path
@@ -40,12 +33,7 @@ class LabelledSource:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples for one job.
-
-    Attributes:
-        samples: for the quantized network.
-        true: output -> true class number of each sample.
-    """
+    """Samples for one job."""
 
     samples: tuple[Sample, ...]
     true: dict[str, list[int]]

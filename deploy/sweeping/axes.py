@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_options, parse_size
-from deploy.compiling.vela_config import check_combination, installed_config
+from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.sweeping.documents import Skipped
@@ -26,14 +26,7 @@ def targets(
     strategies: str | None = None,
     sram_limit: str | int | None = None,
 ) -> tuple[tuple[CompileOptions, ...], tuple[Skipped, ...]]:
-    """Everything to compile a network for.
-
-    Args:
-        npus: names, separated by commas; ``all`` for those of Corstone-300.
-        systems: sections of Vela's configuration file, or ``all`` of the NPU; None for its default.
-        memories: the same for memory modes: ``all`` that go with NPU and system.
-        strategies: of Vela.
-        sram_limit: bytes of SRAM that there are.
+    """Everything to compile a network for; lists are separated by commas, ``all`` stands for what goes together.
 
     Returns:
         The combinations, and those that do not exist, with the reason.
@@ -79,12 +72,7 @@ def targets(
 
 @dataclass(frozen=True)
 class Unusable:
-    """A network that the model's family does not have.
-
-    Attributes:
-        assignments: its options.
-        reason: one sentence.
-    """
+    """A network that the model's family does not have."""
 
     assignments: tuple[str, ...]
     reason: str
@@ -94,11 +82,6 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
     """The networks to sweep over: every combination of the values of their options.
 
     Several values of an option are separated by commas, or by semicolons where a value itself holds commas.
-
-    Args:
-        text: MODEL of the command line.
-        assignments: ``KEY=V1,V2,...`` each.
-        sizes: the same as the assignment ``size=...``.
 
     Returns:
         The networks; in their place, those that cannot be, with the reason.
@@ -144,15 +127,8 @@ def _sections(
         elif system is not None and system not in own:
             yield system, None  # a system of another NPU: named once, as what does not go together
         else:
-            yield from ((system, memory) for memory in config.memories if _goes(npu, system, memory))
-
-
-def _goes(npu: Npu, system: str | None, memory: str) -> bool:
-    try:
-        check_combination(npu, system or npu.system_config, memory)
-    except BadInputError:
-        return False
-    return True
+            named = system or npu.system_config
+            yield from ((system, memory) for memory in config.memories if goes_together(npu, named, memory))
 
 
 def _names(option: str, text: str | None, known: Mapping[str, Any]) -> list[str] | None:

@@ -8,13 +8,16 @@ has not been used for longest goes when it grows too large.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import importlib.resources
 import json
 import os
 import stat
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from deploy.files import write_bytes
 MOST_BYTES = 1 << 30
 """A point takes 4 kB (measured), a quantized network its size."""
 _BLOCK_BYTES = 4096
+_DECIDING = (".py", ".toml", ".h5")
 
 
 def default_folder() -> Path:
@@ -35,6 +39,30 @@ def key_of(kind: str, request: Mapping[str, Any]) -> str:
     """The name of a result: SHA-256 over everything it depends on."""
     text = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@functools.cache
+def code_digest(*packages: str) -> str:
+    """SHA-256 over the names and contents of the code, tables and weights of packages.
+
+    Args:
+        packages: as they are imported, ``deploy.compiling``; what they import of other packages is not in it.
+    """
+    digest = hashlib.sha256()
+    for package in packages:
+        for name, file in sorted(_package_files(importlib.resources.files(package))):
+            if name.endswith(_DECIDING):
+                digest.update(f"{package}/{name}:{hashlib.sha256(file.read_bytes()).hexdigest()};".encode())
+    return digest.hexdigest()
+
+
+def _package_files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    for item in folder.iterdir():
+        name = f"{prefix}{item.name}"
+        if item.is_dir():
+            yield from _package_files(item, f"{name}/")
+        else:
+            yield name, item
 
 
 class Cache:

@@ -6,7 +6,6 @@ A job that fails returns ``{"error": one sentence}``.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,9 @@ from deploy.compiling.compiler import Compiler
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.sample_bytes import unpack_samples
+from deploy.judging.versions import package_versions
 from deploy.processes import warm
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import code_digest
 from deploy.sweeping.documents import PointResult
 from deploy.tflite import Model
 
@@ -59,10 +59,6 @@ def versions() -> dict[str, str]:
 
 def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
     """Compile a network for one target.
-
-    Args:
-        content: the quantized model.
-        request: of :func:`request_of`.
 
     Returns:
         A :class:`PointResult`, or an error.
@@ -121,7 +117,7 @@ def count_right(content: bytes, samples: bytes, true: Mapping[str, Sequence[int]
 def kernels() -> dict[str, str]:
     """What decides an accuracy beside the network and the data: the reference kernels, and what feeds them."""
     code = code_digest("deploy.judging", "deploy.sweeping", "deploy.tflite")
-    return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert"), "deploy's code": code}
+    return {**package_versions("ai-edge-litert"), "deploy's code": code}
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,30 +11,23 @@ from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
+from deploy.judging.versions import package_versions
 from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import import_tensorflow
 from deploy.quantizing.quantization import IO_TYPES, quantize
-from deploy.sweeping.cache import Cache, key_of
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import Cache, code_digest, key_of
 from deploy.tflite import Model
 from deploy.zoo import model_source
 from deploy.zoo.model_source import ModelKind, ModelSource
+from deploy.zoo.quantized import quantize_source
 
-_MAX_FILES = 1_000_000
 _KIND = "network"
 
 
 @dataclass(frozen=True)
 class QuantizeOptions:
-    """How float networks are quantized.
-
-    Attributes:
-        calibration: as ``--calibration`` names it; None for a model project's own data.
-        samples: how many at most; None for a default.
-        io: ``uint8`` or ``int8``.
-        verbose: let TensorFlow print.
-    """
+    """How float networks are quantized."""
 
     calibration: str | None = None
     samples: int | None = None
@@ -44,14 +37,7 @@ class QuantizeOptions:
 
 @dataclass(frozen=True)
 class QuantizedNetwork:
-    """A network ready to compile.
-
-    Attributes:
-        source: as the user named it, with its options.
-        model: quantized.
-        sha256: of the model's bytes.
-        warnings: what a user should know, one sentence each.
-    """
+    """A network ready to compile."""
 
     source: ModelSource
     model: Model
@@ -59,32 +45,8 @@ class QuantizedNetwork:
     warnings: tuple[str, ...] = ()
 
 
-def check(source: ModelSource, how: QuantizeOptions) -> None:
-    """Check, before any work, that a network can be quantized with what is given.
-
-    Raises:
-        BadInputError: calibration data is missing, or an option is not one.
-    """
-    if how.io not in IO_TYPES:
-        raise BadInputError(f"--io {how.io}: choose {' or '.join(IO_TYPES)}")
-    if source.kind in (ModelKind.TFLITE, ModelKind.PROJECT) or how.calibration is not None:
-        return
-    raise BadInputError(
-        f"{source.text}: a float model must be quantized, which needs real data",
-        hints=[
-            "--calibration DATA  (.npz, .npy, image folder or FILE.py:function)",
-            "--calibration random: for time and memory, not for accuracy",
-        ],
-    )
-
-
 def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> QuantizedNetwork:
     """The quantized form of a network, from the cache where it is known.
-
-    Args:
-        source: the network.
-        how: to quantize it.
-        cache: of earlier sweeps.
 
     Raises:
         BadInputError: it cannot be loaded or quantized, or the data does not fit.
@@ -112,24 +74,18 @@ def _known(source: ModelSource, key: str, cache: Cache) -> QuantizedNetwork | No
 def _quantize(source: ModelSource, how: QuantizeOptions, cache: Cache, key: str | None) -> QuantizedNetwork:
     """Quantize; a user's function is known by the network that it returns, whatever that depends on."""
     _forget_networks(how)
-    if source.kind is ModelKind.PROJECT:
-        from deploy import zoo
-        from deploy.zoo.quantized import quantize_network
-
-        with silenced(verbose=how.verbose):
-            network = zoo.network(source.project, source.assignments)
-        result = quantize_network(
-            network, data=how.calibration, samples=how.samples, io=how.io, verbose=how.verbose, compare=0
-        )
-    else:
+    if key is None and source.kind is not ModelKind.PROJECT:
         model = model_source.load_float(source, verbose=how.verbose)
         data = dataset.load(how.calibration or "", model.inputs, how.samples)
-        if key is None:
-            definition = {"definition": sha256_of_bytes(model.definition()), "data": _digest(data)}
-            key = key_of(_KIND, {**definition, "io": how.io, "decided by": _deciding()})
-            if known := _known(source, key, cache):
-                return known
+        definition = {"definition": sha256_of_bytes(model.definition()), "data": _digest(data)}
+        key = key_of(_KIND, {**definition, "io": how.io, "decided by": _deciding()})
+        if known := _known(source, key, cache):
+            return known
         result = quantize(model, data, io=how.io, verbose=how.verbose, compare=0)
+    else:
+        result = quantize_source(
+            source, how.calibration, samples=how.samples, io=how.io, verbose=how.verbose, compare=0
+        )
     found = QuantizedNetwork(source, result.model, result.document.sha256, result.document.warnings)
     if key is not None:  # None: a project's network with data of a user's function
         cache.put_bytes(f"{key}.tflite", found.model.content)
@@ -172,13 +128,8 @@ def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
 
 def _deciding() -> dict[str, str]:
     """What decides a quantized network beside its definition and the data."""
-    found = {"deploy's code": code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")}
-    for package in ("tensorflow", "keras", "numpy"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = ""
-    return found
+    code = code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")
+    return {"deploy's code": code, **package_versions("tensorflow", "keras", "numpy")}
 
 
 def _digest(data: Dataset) -> str:
@@ -191,12 +142,7 @@ def _digest(data: Dataset) -> str:
 
 def _digest_of_path(path: Path) -> str:
     """Over a file, or all files of a folder with their names."""
-    if path.is_file():
-        return sha256_of_file(path)
-    digest = hashlib.sha256()
-    for file in sorted(item for item in path.rglob("*") if item.is_file()):
-        digest.update(f"{file.relative_to(path)}:{sha256_of_file(file)};".encode())
-    return digest.hexdigest()
+    return sha256_of_file(path) if path.is_file() else _digest_of_folder(path, sha256_of_file)
 
 
 def _digest_of_data(calibration: str | None) -> str:
@@ -205,9 +151,12 @@ def _digest_of_data(calibration: str | None) -> str:
         return "own"
     path = Path(calibration)
     if path.is_dir():
-        digest = hashlib.sha256()
-        for file in sorted(item for item in path.rglob("*") if item.is_file()):
-            status = file.stat()
-            digest.update(f"{file.relative_to(path)}:{status.st_size}:{status.st_mtime_ns};".encode())
-        return digest.hexdigest()
+        return _digest_of_folder(path, lambda file: f"{file.stat().st_size}:{file.stat().st_mtime_ns}")
     return sha256_of_file(path) if path.exists() else calibration
+
+
+def _digest_of_folder(folder: Path, told: Callable[[Path], str]) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(item for item in folder.rglob("*") if item.is_file()):
+        digest.update(f"{file.relative_to(folder)}:{told(file)};".encode())
+    return digest.hexdigest()

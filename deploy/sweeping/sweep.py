@@ -25,9 +25,10 @@ from deploy.sweeping.accuracy import LabelledSource
 from deploy.sweeping.axes import Unusable
 from deploy.sweeping.cache import Cache, key_of
 from deploy.sweeping.documents import PointResult, Skipped, Status, SweepDocument, SweepPoint
-from deploy.sweeping.networks import QuantizedNetwork, QuantizeOptions, check, quantized
+from deploy.sweeping.networks import QuantizedNetwork, QuantizeOptions, quantized
 from deploy.sweeping.pareto import mark_pareto, objectives
 from deploy.zoo.model_source import ModelSource
+from deploy.zoo.quantized import check
 
 LIMIT_S = 3600.0
 """Seconds within which some job must end: Vela itself may take a quarter of it, a shared cluster may be busy."""
@@ -35,16 +36,7 @@ LIMIT_S = 3600.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What to sweep over.
-
-    Attributes:
-        model: as the user named it.
-        sources: the networks.
-        targets: what each is compiled for.
-        skipped: combinations that do not exist.
-        quantization: how float networks are quantized.
-        data: labelled data; None for a sweep without accuracy.
-    """
+    """What to sweep over."""
 
     model: str
     sources: tuple[ModelSource | Unusable, ...]
@@ -68,15 +60,7 @@ class _Outcome:
 
 
 class Sweep:
-    """One sweep. Every result is kept in the cache as soon as it arrives.
-
-    Args:
-        plan: what to sweep over.
-        workers: what compiles.
-        cache: of earlier sweeps.
-        say: told what takes long.
-        on_progress: called with (jobs done, jobs known so far).
-    """
+    """One sweep. Every result is kept in the cache as soon as it arrives."""
 
     def __init__(
         self,
@@ -104,7 +88,7 @@ class Sweep:
         versions = jobs.versions()
         for source in self._plan.sources:
             if isinstance(source, ModelSource):
-                check(source, self._plan.quantization)
+                check(source, self._plan.quantization.calibration, self._plan.quantization.io)
         self._on_progress(0, self._total)
         outcomes = [self._begin(source) for source in self._plan.sources]
         self._check_data(outcomes)

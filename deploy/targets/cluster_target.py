@@ -38,7 +38,7 @@ _INPUT = re.compile(r"input (\d+): ")
 
 
 @dataclass(frozen=True)
-class Boot:
+class BootOrder:
     """What workers have to boot.
 
     Attributes:
@@ -67,7 +67,7 @@ class ClusterTarget:
         model: the Vela-compiled model.
     """
 
-    def __init__(self, address: str, boot: Boot, simulator: Simulator, firmware: Path, model: bytes) -> None:
+    def __init__(self, address: str, boot: BootOrder, simulator: Simulator, firmware: Path, model: bytes) -> None:
         self._address = address
         self._how = {
             "kind": boot.kind,
@@ -116,7 +116,7 @@ def run_chunk(model: bytes, firmware: bytes, how: Mapping[str, Any], samples: by
     Args:
         model: the Vela-compiled model.
         firmware: the ELF.
-        how: the fields of :class:`Boot`, and the simulator's kind and version.
+        how: the fields of :class:`BootOrder`, and the simulator's kind and version.
         samples: of :func:`pack_samples`.
         first: index of the first of them among all samples.
 

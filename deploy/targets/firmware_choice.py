@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder
-from deploy.corstone.files import read_segments
+from deploy.corstone.file_arguments import read_segments
 from deploy.errors import BadInputError
 from deploy.hardware.boards import firmware_board
 from deploy.hardware.npus import Npu

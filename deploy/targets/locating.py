@@ -21,7 +21,7 @@ INPUTS = 0
 
 
 @dataclass(frozen=True)
-class Found:
+class FaultyStep:
     """The first step after which memory differs.
 
     Attributes:
@@ -43,7 +43,7 @@ class Found:
         return frozenset(int(number) for writers in found for number in np.unique(writers))
 
 
-def first_difference(steps: InferenceSteps, target: Stoppable) -> Found | None:
+def first_difference(steps: InferenceSteps, target: Stoppable) -> FaultyStep | None:
     """Find the first step after which the target's memory differs from the model's; None where it never does.
 
     Raises:
@@ -67,7 +67,7 @@ class _Search:
     def __init__(self, steps: InferenceSteps, target: Stoppable) -> None:
         self._steps, self._target = steps, target
 
-    def between(self, high: Found, *, every_byte: bool) -> Found:
+    def between(self, high: FaultyStep, *, every_byte: bool) -> FaultyStep:
         """Bisect between the inputs, taken to be right, and a step that differs.
 
         Args:
@@ -88,18 +88,18 @@ class _Search:
             low, high = (number, high) if found is None else (low, found)
         return high
 
-    def differing_before(self, found: Found) -> Found | None:
+    def differing_before(self, found: FaultyStep) -> FaultyStep | None:
         """What differs, in all of memory, after the step before; None where that cannot be looked at."""
         before = found.number - 1
         return self.differing(before) if self.can_stop(before) else None
 
-    def differing(self, number: int, since: int = NOBODY) -> Found | None:
+    def differing(self, number: int, since: int = NOBODY) -> FaultyStep | None:
         """What differs after a step, of what steps later than ``since`` wrote."""
         expected = self._steps.after(number)
         wanted = {region: writers > since for region, writers in expected.writers.items()}
         got = self._target.memory_after(self._stop(number), wanted)
         wrong = {region: (expected.values[region] != got[region]) & mask for region, mask in wanted.items()}
-        return Found(number, expected, wrong, got) if any(mask.any() for mask in wrong.values()) else None
+        return FaultyStep(number, expected, wrong, got) if any(mask.any() for mask in wrong.values()) else None
 
     def can_stop(self, number: int) -> bool:
         """Before the first step only an NPU can be stopped that is to do it."""

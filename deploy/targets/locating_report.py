@@ -12,7 +12,7 @@ from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.located import Located
-from deploy.judging.samples import Sample, stacked
+from deploy.judging.samples import Sample
 from deploy.npu import Architecture
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
@@ -20,14 +20,18 @@ from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Operation
 from deploy.printable import printable
-from deploy.targets.locating import INPUTS, Found, first_difference
+from deploy.targets.locating import INPUTS, FaultyStep, first_difference
 from deploy.targets.session import Session
 from deploy.targets.stoppable import Stoppable
 from deploy.tflite.compiled import arena_offsets
-from deploy.verifying.host_session import HostSession
+from deploy.verifying.firmware_kernels import models_of
 from deploy.verifying.steps import InferenceSteps, Step
 
 _MOST_NAMED = 60
+_LATER = (
+    "after every operation the target's memory holds what the NPU model has there: the difference arises later, "
+    "where outputs are copied or sent, or the target does not repeat itself"
+)
 
 
 def locate(
@@ -44,35 +48,33 @@ def locate(
     Returns:
         What was found, or why nothing could be; None where all answers equal the NPU model's.
     """
-    model, npu = build.compiled_model, npu_named(build.document.npu)
-    target: Stoppable | None = None
-    index = 0
+    npu = npu_named(build.document.npu)
+    index = runs = 0
+    located: Located | None = None
     try:
-        expected = HostSession(model, npu).outputs(stacked(samples))
-        different = [number for number, answer in enumerate(answers) if _differs(answer, expected, number)]
-        if not different:
+        models = models_of(build.compiled_model, npu, samples, answers)
+        if not all(model.different for model in models):
             return None
-        index = different[0]
-        steps = InferenceSteps(model, npu, samples[index])
         with session:
-            target = session.stoppable(samples[index])
-            with target:
-                found = first_difference(steps, target)
+            for model in models:
+                index = model.different[0]
+                steps = model.steps(samples[index])
+                with session.stoppable(samples[index]) as target:
+                    try:
+                        found = first_difference(steps, target)
+                    finally:
+                        runs += target.runs
+                known = {"input": index, "runs": runs}
+                if found is None:
+                    return Located(kind="nothing", reason=_LATER, **known)
+                located = _Report(build, steps, found, target, model.kernels, known).located()
+                if located.kind != "cpu operator":
+                    break  # else other kernels may round as the firmware's do
     except DeployError as error:
-        reason = f"the difference could not be located: {error.message}"
-        return Located(kind="nothing", reason=reason, input=index, runs=target.runs if target else 0)
-    if found is None:
-        reason = (
-            "after every operation the target's memory holds what the NPU model has there: the difference arises "
-            "later, where outputs are copied or sent, or the target does not repeat itself"
+        return Located(
+            kind="nothing", reason=f"the difference could not be located: {error.message}", input=index, runs=runs
         )
-        return Located(kind="nothing", reason=reason, input=index, runs=target.runs)
-    return _Report(build, steps, found, target, index).located()
-
-
-def _differs(answer: Sample, expected: Mapping[str, NDArray[Any]], number: int) -> bool:
-    # As bytes: a number that is none equals itself.
-    return any(array.tobytes() != expected[name][number].tobytes() for name, array in answer.items())
+    return located
 
 
 def _short(name: str) -> str:
@@ -84,10 +86,16 @@ class _Report:
     """Puts what was found into words."""
 
     def __init__(
-        self, build: BuildFolder, steps: InferenceSteps, found: Found, target: Stoppable, index: int
+        self,
+        build: BuildFolder,
+        steps: InferenceSteps,
+        found: FaultyStep,
+        target: Stoppable,
+        kernels: str,
+        known: dict[str, Any],
     ) -> None:
         self._build, self._steps, self._found, self._target = build, steps.steps, found, target
-        self._known: dict[str, Any] = {"input": index, "runs": target.runs}
+        self._kernels, self._known = kernels, known
 
     def located(self) -> Located:
         """The document."""
@@ -127,7 +135,7 @@ class _Report:
         name = printable(model.tensors[operator.outputs[0]].name) if operator.outputs else ""
         reason = (
             f"the NPU is right up to operator {step.operator} of the compiled model ({operator.code}), which "
-            f"runs on the CPU and computes something else than LiteRT's kernel: {self._words(place)}"
+            f"runs on the CPU and computes something else than {self._kernels}'s kernel: {self._words(place)}"
         )
         known = {"operator_type": operator.code, "operator_name": name}
         return Located(kind="cpu operator", reason=reason, **known, **self._known, **place)

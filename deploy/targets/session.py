@@ -191,9 +191,9 @@ class Session:
             return self._board(ready)
         kind, path = ready.firmware.kind, ready.firmware.path
         if options.scheduler is not None:
-            from deploy.targets.cluster_target import Boot, ClusterTarget
+            from deploy.targets.cluster_target import BootOrder, ClusterTarget
 
-            boot = Boot(kind, ready.npu.name, options.fvp, options.timing, timeout_s)
+            boot = BootOrder(kind, ready.npu.name, options.fvp, options.timing, timeout_s)
             return ClusterTarget(options.scheduler, boot, ready.simulator, path, ready.models.compiled.content)
         return simulated_target(
             kind,

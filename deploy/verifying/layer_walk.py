@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.differences import distances
-from deploy.judging.known_differences import Evidence, explain
+from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import InnerTensors
 from deploy.judging.samples import Sample, Stacked, unstacked
@@ -240,7 +240,7 @@ def _judged(
         for name, outputs in kernels.others(group, known):
             if not _differing(npu, outputs[index]).any():
                 agreeing.append(name)
-    evidence = Evidence(
+    evidence = KnownFacts(
         code=result.type,
         dtype=result.dtype,
         agreeing=tuple(agreeing),

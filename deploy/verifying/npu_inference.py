@@ -72,8 +72,8 @@ class NpuInference:
         if not model.operators:
             raise BadInputError("the model has no operators")
         self._offsets = arena_offsets(model)
-        steps: dict[int, _Segment | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
-        steps |= {operator.index: _Segment(operator, npu_config) for operator in npu_operators(model)}
+        steps: dict[int, _NpuStep | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
+        steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
@@ -86,7 +86,7 @@ class NpuInference:
             TargetError: the NPU model refuses one.
         """
         try:
-            segments = [step for step in self._steps if isinstance(step, _Segment)]
+            segments = [step for step in self._steps if isinstance(step, _NpuStep)]
             return tuple(segment.program(self._architecture) for segment in segments)
         except npu.NpuError as error:
             raise TargetError(f"the NPU model stopped: {error}") from error
@@ -196,7 +196,7 @@ def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
         tensors.write(tensor, np.stack([result[tensor.index] for result in results]))
 
 
-class _Segment:
+class _NpuStep:
     """One ``ethos-u`` operator.
 
     Attributes:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu
+from deploy.judging.oracles import MakeOracle
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.npu.execution.feature_maps import views
 from deploy.npu.execution.memory import Memory
@@ -65,6 +67,7 @@ class InferenceSteps:
         model: read from a ``.tflite`` that Vela wrote.
         npu: that it was compiled for.
         sample: one array per input.
+        kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
         steps: in their order; number 1 is the first.
@@ -76,12 +79,12 @@ class InferenceSteps:
         TargetError: the NPU model refused the command stream, or a CPU operator failed.
     """
 
-    def __init__(self, model: Model, npu: Npu, sample: Sample) -> None:
+    def __init__(self, model: Model, npu: Npu, sample: Sample, kernels: MakeOracle = ReferenceKernels) -> None:
         self._model = model
         offsets = arena_offsets(model)
         if any(offsets[operator.scratch.index] > 0 for operator in npu_operators(model)):
             raise BadInputError("the model's ethos-u operators work on a part of the arena, which is not covered")
-        self._inference = NpuInference(model, npu)
+        self._inference = NpuInference(model, npu, kernels=kernels)
         self._inputs = {name: np.asarray(array)[np.newaxis] for name, array in sample.items()}
         record = self._run(until=None)
         self.steps = tuple(record.steps)

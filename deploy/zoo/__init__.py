@@ -2,17 +2,26 @@
 
 A model project is a package with a ``project.toml`` that says what it is and which of its functions do what; see
 :mod:`deploy.zoo.project`. Finding and listing reads these files only: no project is imported, NumPy and TensorFlow
-least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.quantized` quantizes one,
-:mod:`deploy.zoo.cards` measures one for its card.
+least of all. :mod:`deploy.zoo.training` trains a network, :mod:`deploy.zoo.cards` measures one for its card.
 
-:mod:`deploy.zoo.model_source` says what else a user may name as a model, :mod:`deploy.zoo.from_source` quantizes
+:mod:`deploy.zoo.model_source` says what else a user may name as a model, :mod:`deploy.zoo.quantized` quantizes
 whatever is named.
 """
 
 from deploy.assignments import assignments_of
 from deploy.zoo.networks import Network, build, keras_file, network, settle, write_data
-from deploy.zoo.options import options, pretrained
-from deploy.zoo.project import Measured, Pretrained, Project, as_json, find, function, import_layers, projects
+from deploy.zoo.project import (
+    Measured,
+    Pretrained,
+    Project,
+    as_json,
+    find,
+    function,
+    import_layers,
+    options,
+    pretrained,
+    projects,
+)
 
 __all__ = [
     "Measured",

@@ -119,23 +119,12 @@ def npu_tables(results: CardResults) -> str:
     ]
     for network in results.networks:
         lines += [*_network(network), ""]
-    lines.append(versions_line(results))
-    return "\n".join(lines)
-
-
-def versions_line(results: CardResults) -> str:
-    """``Versions: ethos-u-vela 5.2.0, ...``."""
-    return "Versions: " + ", ".join(f"{name} {text}" for name, text in sorted(results.versions.items())) + "."
+    versions = ", ".join(f"{name} {text}" for name, text in sorted(results.versions.items()))
+    return "\n".join([*lines, f"Versions: {versions}."])
 
 
 def into_card(card: str, measured: str, *, begin: str = BEGIN, end: str = END) -> str:
     """The card with what stands between two markers replaced.
-
-    Args:
-        card: text of ``README.md``.
-        measured: Markdown, without the markers.
-        begin: the marker before it.
-        end: the marker behind it.
 
     Raises:
         BadInputError: the card has lost its markers.

@@ -7,7 +7,6 @@ the card, and the tables between the card's markers; :func:`disagreement` is wha
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import sys
 from collections import Counter
@@ -18,12 +17,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy import tflite, zoo
+from deploy.chatter import silenced
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
 from deploy.hardware.npus import modelled, npu_named
-from deploy.quantizing.quantization import Quantized
+from deploy.judging.versions import package_versions
 from deploy.zoo import Measured, Project
 from deploy.zoo.card_results import (
     CARD_FILE,
@@ -34,6 +34,7 @@ from deploy.zoo.card_results import (
     into_card,
     npu_tables,
 )
+from deploy.zoo.quantized import quantize_network
 
 DEFAULT_NPUS = tuple(npu.name for npu in modelled())
 """The NPUs that Corstone-300 can have."""
@@ -44,13 +45,7 @@ _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
 def estimate(
     model: tflite.Model, options: CompileOptions, *, source: str, parts: Mapping[str, str] | None = None
 ) -> NpuFigures:
-    """Vela's estimate of a quantized network on one NPU.
-
-    Args:
-        model: quantized.
-        options: what to compile for.
-        source: names the network in errors.
-        parts: name -> regular expression that finds the layers of that part by Vela's name for them.
+    """Vela's estimate of a quantized network on one NPU; ``parts`` as :class:`~deploy.zoo.Measured` has them.
 
     Raises:
         BadInputError: Vela cannot compile it.
@@ -108,7 +103,9 @@ def measure(
     networks = []
     for item, targets in work:
         chosen = (*zoo.assignments_of(item.options), *assignments)
-        network, quantized = _quantized(project, chosen, item.io)
+        with silenced():
+            network = zoo.network(project.name, chosen)
+            quantized = quantize_network(network, io=item.io, compare=0)
         document, rows = quantized.document, []
         for options in targets:
             advance(done, total)
@@ -126,8 +123,7 @@ def measure(
                 npus=tuple(rows),
             )
         )
-    versions = {package: importlib.metadata.version(package) for package in _PACKAGES}
-    return CardResults(networks=tuple(networks), versions=versions)
+    return CardResults(networks=tuple(networks), versions=package_versions(*_PACKAGES))
 
 
 def _targets(wanted: Measured) -> list[CompileOptions]:
@@ -135,15 +131,6 @@ def _targets(wanted: Measured) -> list[CompileOptions]:
         compile_options(npu_named(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
         for name in wanted.npus or DEFAULT_NPUS
     ]
-
-
-def _quantized(project: Project, assignments: Sequence[str], io: str) -> tuple[zoo.Network, Quantized]:
-    from deploy.chatter import silenced
-    from deploy.zoo.quantized import quantize_network
-
-    with silenced():
-        network = zoo.network(project.name, assignments)
-        return network, quantize_network(network, io=io, compare=0)
 
 
 def read(project: Project) -> Any:

@@ -15,8 +15,7 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError, DeployError
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo.networks import network
-from deploy.zoo.options import options
-from deploy.zoo.project import find, import_layers
+from deploy.zoo.project import find, import_layers, options
 
 _PROJECT_PREFIX = "models:"
 _LONGEST_NAME = 80
@@ -63,10 +62,6 @@ class ModelSource:
 def parse(text: str, assignments: Sequence[str] = ()) -> ModelSource:
     """Decide what a MODEL argument is, from its form and from what lies on disk.
 
-    Args:
-        text: as typed.
-        assignments: what ``--set`` gives, ``KEY=VALUE`` each.
-
     Raises:
         BadInputError: it is none of the accepted forms, does not exist, or does not have these options.
     """
@@ -100,14 +95,10 @@ def parse(text: str, assignments: Sequence[str] = ()) -> ModelSource:
 
 
 def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
-    """Load a float model and freeze it at batch size 1.
+    """Load a float model, which is any kind but ``TFLITE``, and freeze it at batch size 1.
 
     Executing a SavedModel or a ``FILE.py:function`` runs code of whoever wrote it. ``.keras`` files are loaded in
     Keras' safe mode.
-
-    Args:
-        source: any kind but ``TFLITE``.
-        verbose: let TensorFlow print.
 
     Raises:
         BadInputError: it cannot be loaded, or its inputs have no fixed shape.
@@ -121,10 +112,7 @@ def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
 
 
 def keras_model(source: ModelSource) -> Any:
-    """Load a model as a ``keras.Model``, TensorFlow being imported already.
-
-    Args:
-        source: a Keras file, ``FILE.py:function`` or ``models:NAME``.
+    """Load a Keras file, ``FILE.py:function`` or ``models:NAME`` as a ``keras.Model``; TensorFlow is imported.
 
     Raises:
         BadInputError: it cannot be loaded, or the function returns something else.

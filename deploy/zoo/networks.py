@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.assignments import assignments_of
 from deploy.errors import BadInputError
-from deploy.files import private_folder
-from deploy.zoo import weights as weight_files
-from deploy.zoo.options import options, pretrained
-from deploy.zoo.project import Project, find, function
+from deploy.files import private_folder, replacing
+from deploy.zoo.project import Project, find, function, options, pretrained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +47,7 @@ def network(
 
     Args:
         name: of the project.
-        assignments: options, see :func:`deploy.zoo.options`.
+        assignments: options, see :func:`deploy.zoo.project`.
         trained: True for the weights that the project brings, False for random ones; None for the former where it
             brings some for these options, else the latter.
         weights: load this ``.weights.h5`` file instead.
@@ -74,11 +72,11 @@ def network(
         keras.utils.set_random_seed(_SEED)
     model, what = function(project, "build")(chosen), ""
     if weights is not None:
-        weight_files.load(model, weights)
+        load_weights(model, weights)
         what = str(weights)
     elif brought is not None:
         with importlib.resources.as_file(project.folder / brought.weights) as file:
-            weight_files.load(model, file)
+            load_weights(model, file)
         what = brought.what
     return Network(project, chosen, model, what, " ".join([f"models:{project.name}", *assignments]))
 
@@ -119,6 +117,43 @@ def keras_file(model: Any) -> bytes:
         path = folder / "model.keras"
         model.save(path)
         return path.read_bytes()
+
+
+def load_weights(model: Any, file: Path) -> None:
+    """Load a ``.weights.h5`` file into a ``keras.Model``.
+
+    Raises:
+        BadInputError: there is no such file, or it does not fit the network.
+    """
+    if not file.is_file():
+        raise BadInputError(f"{file}: no such weights file")
+    try:
+        model.load_weights(file)
+    except Exception as error:  # Keras and h5py raise a dozen kinds for a file that does not fit.
+        first = str(error).strip().splitlines()
+        raise BadInputError(
+            f"{file}: not weights of this network: {first[0] if first else type(error).__name__}",
+            hints=["pass the same --set options as in training"],
+        ) from error
+
+
+def save_weights(model: Any, path: Path) -> None:
+    """Write a ``keras.Model``'s weights as a ``.weights.h5`` file, without the optimizer's state.
+
+    Raises:
+        BadInputError: the file cannot be written.
+    """
+    import keras
+
+    # The same layers in a model that is not compiled: the file would hold the optimizer's state otherwise.
+    bare = keras.Model(model.input, model.output)
+    with replacing(path) as temporary:
+        own = temporary.with_name(temporary.name + ".weights.h5")  # Keras insists on the ending.
+        try:
+            bare.save_weights(own)
+            own.replace(temporary)
+        finally:
+            own.unlink(missing_ok=True)
 
 
 def write_data(name: str, folder: Path, *, count: int) -> tuple[Path, ...]:

@@ -8,7 +8,8 @@ parameters = 102335                 # of the default options
 input = "56x56x1"                   # of the default options: height x width x channels
 layers = ["mobilenetv4.layers"]     # modules in models/ with Keras layers of its own, the libraries' included
 
-[functions]                         # MODULE:NAME within the package; all but the first two are optional
+[functions]                         # MODULE:NAME within the package, .FOLDER.MODULE:NAME of a library beside it;
+                                    # all but the first two are optional
 options = "builder:Options"         # frozen dataclass; every field has a default
 build = "builder:build"             # (options) -> keras.Model
 train = "train:train"               # (weights path, *, options, epochs, seed, log, advance), and where it can:
@@ -49,6 +50,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from deploy.assignments import parse
 from deploy.errors import BadInputError
 
 _PACKAGE = "deploy.models"
@@ -182,8 +184,40 @@ def function(project: Project, role: str) -> Callable[..., Any]:
     if role not in project.functions:
         raise BadInputError(f"{project.name} has nothing for {role!r} (see its project.toml)")
     module, _, name = project.functions[role].partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(f"{project.package}.{module}"), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(f".{module}", project.package), name)
     return found
+
+
+def options(project: Project, assignments: Sequence[str] = ()) -> Any:
+    """The project's options with some of them set.
+
+    Args:
+        project: whose options.
+        assignments: ``KEY=VALUE`` each; a mapping is written ``heads=garment:10,kind:5``.
+
+    Returns:
+        An instance of the project's options dataclass.
+
+    Raises:
+        BadInputError: an unknown key (the nearest is named), or a value of the wrong kind or range.
+    """
+    defaults = function(project, "options")()
+    kept = {field.name: getattr(defaults, field.name) for field in dataclasses.fields(defaults)}
+    return dataclasses.replace(defaults, **parse(assignments, kept, project.name))
+
+
+def pretrained(project: Project, chosen: Any) -> Pretrained | None:
+    """The trained weights that the project brings for these options; None where it brings none."""
+    defaults = type(chosen)()
+    for candidate in project.pretrained:
+        fits = (
+            getattr(chosen, field.name) == candidate.options.get(field.name, getattr(defaults, field.name))
+            for field in dataclasses.fields(chosen)
+            if field.name not in candidate.any
+        )
+        if all(fits):
+            return candidate
+    return None
 
 
 def import_layers() -> None:

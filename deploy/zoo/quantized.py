@@ -1,15 +1,79 @@
-"""Quantizes a network that was built by name, and says what its figures are good for."""
+"""Quantizes whatever a MODEL argument names, and networks that were built by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from deploy.chatter import silenced
+from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset
+from deploy.quantizing.dataset import Dataset, InputSpec
+from deploy.quantizing.float_model import freeze_keras
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
-from deploy.zoo.calibration import calibration
-from deploy.zoo.networks import Network, settle
+from deploy.zoo import model_source
+from deploy.zoo.model_source import ModelKind, ModelSource
+from deploy.zoo.networks import Network, network, settle
+from deploy.zoo.project import function
 
 _SETTLE_IMAGES = 4
+
+
+def check(source: ModelSource, calibration: str | None, io: str, *, again: str = "") -> None:
+    """Check, before any work, that a model can be quantized with what is given; ``again`` completes a hint.
+
+    Raises:
+        BadInputError: calibration data is missing, or ``io`` is no type of inputs and outputs.
+    """
+    if io not in IO_TYPES:
+        raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
+    if calibration is None and source.kind not in (ModelKind.TFLITE, ModelKind.PROJECT):
+        raise BadInputError(
+            f"{source.text}: a float model must be quantized, which needs real data",
+            hints=[
+                f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)".lstrip(),
+                "--calibration random: for time and memory, not for accuracy",
+            ],
+        )
+
+
+def quantize_source(
+    source: ModelSource,
+    calibration: str | None,
+    *,
+    samples: int | None = None,
+    io: str | None = None,
+    verbose: bool = False,
+    compare: int | None = None,
+    again: str = "deploy quantize MODEL",
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Quantized:
+    """Load a float model and its calibration data, and quantize: see :func:`deploy.api.quantize`.
+
+    Raises:
+        BadInputError: model or data cannot be used.
+        NotInstalledError: TensorFlow is missing.
+    """
+    io = IO_TYPES[0] if io is None else io
+    check(source, calibration, io, again=again)
+    if source.kind is ModelKind.PROJECT:
+        with silenced(verbose=verbose):
+            built = network(source.project, source.assignments)
+        return quantize_network(
+            built, data=calibration, samples=samples, io=io, verbose=verbose, compare=compare, advance=advance
+        )
+    model = model_source.load_float(source, verbose=verbose)
+    data = dataset.load(calibration or "", model.inputs, samples)
+    return quantize(
+        model,
+        data,
+        io=io,
+        verbose=verbose,
+        compare=AGREEMENT_SAMPLES if compare is None else compare,
+        advance=advance,
+    )
 
 
 def quantize_network(
@@ -40,9 +104,6 @@ def quantize_network(
         BadInputError: the data does not fit, or the network cannot be quantized.
         NotInstalledError: TensorFlow is missing, or the data set that a trained network needs.
     """
-    from deploy.chatter import silenced
-    from deploy.quantizing.float_model import freeze_keras
-
     with silenced(verbose=verbose):
         specs = freeze_keras(network.model, network.text, network.project.name).inputs
         found = calibration(network, specs, samples) if data is None else dataset.load(data, specs, samples)
@@ -67,3 +128,38 @@ def _notes(network: Network) -> tuple[str, ...]:
         f"random weights ({network.project.name} brings no trained ones for these options): the figures are "
         "about time and memory, not about accuracy",
     )
+
+
+def calibration(network: Network, specs: Sequence[InputSpec], samples: int | None = None) -> Dataset:
+    """Calibration data for a network.
+
+    Args:
+        network: built.
+        specs: its inputs.
+        samples: how many to use at most; None for the default of real data, or of random images.
+
+    Raises:
+        BadInputError: the project's data does not fit its network.
+        NotInstalledError: the network is trained and the project's data set is missing.
+    """
+    count = samples or (dataset.DEFAULT_SAMPLES if network.trained else dataset.RANDOM_SAMPLES)
+    found = _own(network, count)
+    if found is None:
+        return dataset.random_images(specs, count)
+    arrays = found if isinstance(found, Mapping) else {specs[0].name: np.asarray(found)}
+    source = f"{network.project.name}'s own data"
+    return dataset.of_arrays(source, arrays, specs, count)
+
+
+def _own(network: Network, count: int) -> Any:
+    """The project's own data; None where it has none."""
+    if "calibration" not in network.project.functions:
+        return None
+    try:
+        return function(network.project, "calibration")(network.options, count=count)
+    except NotInstalledError as error:
+        if not network.trained:
+            return None  # random weights have no accuracy to lose
+        raise NotInstalledError(
+            error.message, hints=[*error.hints, "or --calibration random: for time and memory, not for accuracy"]
+        ) from error

@@ -10,25 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.errors import BadInputError
 from deploy.zoo.networks import load_tensorflow, network
-from deploy.zoo.options import options
-from deploy.zoo.project import Project, find, function
+from deploy.zoo.project import Project, find, function, options
 
 if TYPE_CHECKING:
-    from deploy.models.distillation.teacher import Distillation, Teacher
-    from deploy.zoo.model_source import ModelSource
+    from deploy.models.distillation.teacher import Distillation
 
 
 @dataclass(frozen=True)
 class TeacherChoice:
-    """A teacher as the user names it; nothing is loaded yet.
-
-    Attributes:
-        model: ``.keras`` or ``.h5`` file, ``FILE.py:function``, or ``models:NAME`` with trained weights.
-        assignments: options of the latter two, ``KEY=VALUE`` each.
-        weights: of ``models:NAME``, a ``.weights.h5`` file; None for those that the project brings.
-        temperature: of the soft cross-entropy; None for the default of
-            :class:`deploy.models.distillation.teacher.Distillation`.
-        soft: share of the teacher in the loss; None for the default.
+    """A teacher as the user names it; nothing is loaded yet. None stands for the default.
 
     Raises:
         BadInputError: a temperature or share out of range.
@@ -56,44 +46,34 @@ class TeacherChoice:
             NotInstalledError: TensorFlow is missing.
         """
         from deploy.chatter import silenced
-        from deploy.models.distillation.teacher import Distillation
+        from deploy.models.distillation.teacher import Distillation, Teacher
+        from deploy.zoo.model_source import ModelKind, keras_model, parse
 
+        try:
+            source = parse(self.model, self.assignments)
+        except BadInputError as error:
+            raise BadInputError(f"--teacher {self.model}: {error.message}", hints=error.hints) from error
+        named = source.kind is ModelKind.PROJECT
+        if self.weights is not None and not named:
+            raise BadInputError(f"--teacher-weights {self.weights}: goes with --teacher models:NAME")
+        if not named and source.kind not in {ModelKind.KERAS, ModelKind.FUNCTION}:
+            raise BadInputError(
+                f"--teacher {source.text}: a {source.kind.value} cannot teach",
+                hints=["a teacher is a Keras model: .keras, .h5, FILE.py:function, or models:NAME"],
+            )
         with silenced():
-            teacher = self._teacher()
+            load_tensorflow()
+            if named:
+                trained = None if self.weights else True
+                model = network(source.project, source.assignments, trained=trained, weights=self.weights).model
+            else:
+                model = keras_model(source)
+            teacher = Teacher(model, " ".join([source.text, *source.assignments]))
         return Distillation(teacher, **self._terms())
 
     def _terms(self) -> dict[str, float]:
         given = {"temperature": self.temperature, "soft": self.soft}
         return {name: value for name, value in given.items() if value is not None}
-
-    def _teacher(self) -> Teacher:
-        from deploy.models.distillation.teacher import Teacher
-        from deploy.zoo.model_source import ModelKind, keras_model
-
-        source = self._source()
-        name = " ".join([source.text, *source.assignments])
-        if source.kind is ModelKind.PROJECT:
-            trained = None if self.weights else True
-            return Teacher(
-                network(source.project, source.assignments, trained=trained, weights=self.weights).model, name
-            )
-        if self.weights is not None:
-            raise BadInputError(f"--teacher-weights {self.weights}: goes with --teacher models:NAME")
-        if source.kind not in {ModelKind.KERAS, ModelKind.FUNCTION}:
-            raise BadInputError(
-                f"--teacher {source.text}: a {source.kind.value} cannot teach",
-                hints=["a teacher is a Keras model: .keras, .h5, FILE.py:function, or models:NAME"],
-            )
-        load_tensorflow()
-        return Teacher(keras_model(source), name)
-
-    def _source(self) -> ModelSource:
-        from deploy.zoo.model_source import parse
-
-        try:
-            return parse(self.model, self.assignments)
-        except BadInputError as error:
-            raise BadInputError(f"--teacher {self.model}: {error.message}", hints=error.hints) from error
 
 
 def train(
@@ -109,19 +89,10 @@ def train(
     log: Callable[[str], None] = print,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Train a network by name, as its project says, and write the weights.
+    """Train a network by name and write the weights; None stands for what its project says.
 
-    Args:
-        name: of the project.
-        weights: the ``.weights.h5`` file to write.
-        assignments: options, see :func:`options`.
-        epochs: passes over the training data; None for the project's own number.
-        seed: of everything random; None for the project's own.
-        images: only the first so many training images (a trial run); None for all.
-        augment: augmentation sets and their shares, ``shift:2,crop:1``; None for the project's own.
-        teacher: to learn from; None for the labels alone.
-        log: receives one line an epoch.
-        advance: called with (steps done, steps in all).
+    ``images`` are the first so many (a trial run), ``augment`` is as ``shift:2,crop:1``. ``log`` receives one line
+    an epoch, ``advance`` is called with (steps done, steps in all).
 
     Raises:
         BadInputError: unknown name or option, a project without training, one whose training knows no teacher,

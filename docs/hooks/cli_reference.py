@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from deploy.cli.main import command_line
-from deploy.corstone.options import USAGE
+from deploy.corstone.command_line import USAGE
 from deploy.corstone.parameters import Parameter, parameter_table
 
 _EXAMPLE = re.compile(r"^ {4}(\S.*)$")

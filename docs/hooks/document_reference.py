@@ -26,7 +26,7 @@ from deploy.searching.documents import Candidate, SearchResult
 from deploy.settings.declared import Declared, declared_by
 from deploy.settings.example import schema, template
 from deploy.settings.options import shared_options
-from deploy.settings.project import TRUST_VARIABLE, VERBS
+from deploy.settings.project_settings import TRUST_VARIABLE, VERBS
 from deploy.sweeping.documents import SweepDocument
 
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.files import write_text
 from deploy.models.datasets import synthetic_faces
-from deploy.models.datasets.npz import write_npz
-from deploy.models.face_detection.scene import Scene
+from deploy.models.datasets.trial_data import write_trial_data
+from deploy.models.face_detection.anchors import Scene
 
-INPUT_NAME: Final = "image"
 TRAINED_SIZE: Final = 128
 """Height and width of the training scenes in pixels."""
 CALIBRATION_SCENES: Final = 200
@@ -29,9 +26,9 @@ def training_scene(size: int, seed: int) -> Scene:
     return synthetic_faces.scene("train", size, seed)
 
 
-def test_scenes(count: int, size: int = TRAINED_SIZE) -> tuple[Scene, ...]:
+def test_scenes(count: int) -> tuple[Scene, ...]:
     """The first test scenes, with faces and photographs that no training scene has."""
-    return tuple(synthetic_faces.scene("test", size, seed) for seed in range(count))
+    return tuple(synthetic_faces.scene("test", TRAINED_SIZE, seed) for seed in range(count))
 
 
 def calibration(size: int, count: int = CALIBRATION_SCENES) -> NDArray[np.float32]:
@@ -53,10 +50,6 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
     [count, 128, 128, 3]; ``faces.json`` per test image the boxes (left, top, right, bottom) and landmarks as
     fractions of the image.
 
-    Args:
-        folder: where to; made if missing.
-        count: how many test images, 1 to 10,000.
-
     Returns:
         The three files.
 
@@ -67,9 +60,11 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
     if not 1 <= count <= _MOST:
         raise BadInputError(f"{count} test images asked for, there are 1 to {_MOST:,}")
     scenes = test_scenes(count)
-    files = folder / "calibration.npz", folder / "test.npz", folder / "faces.json"
-    write_npz(files[0], {INPUT_NAME: calibration(TRAINED_SIZE)})
-    write_npz(files[1], {INPUT_NAME: np.stack([scene.image for scene in scenes])})
     faces = [{"boxes": scene.boxes.tolist(), "landmarks": scene.landmarks.tolist()} for scene in scenes]
-    write_text(files[2], json.dumps({"size": TRAINED_SIZE, "images": faces}) + "\n")
-    return files
+    return write_trial_data(
+        folder,
+        calibration(TRAINED_SIZE),
+        np.stack([scene.image for scene in scenes]),
+        "faces.json",
+        {"size": TRAINED_SIZE, "images": faces},
+    )

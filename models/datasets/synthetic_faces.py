@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import NotInstalledError
-from deploy.models.face_detection.anchors import Floats
-from deploy.models.face_detection.scene import Scene
+from deploy.models.face_detection.anchors import Floats, Scene
 
 CROP: Final = 25
 """Height and width of the faces in pixels."""
@@ -68,10 +67,7 @@ class Material:
 
 @functools.cache
 def material(part: str) -> Material:
-    """Load what scikit-image brings.
-
-    Args:
-        part: ``train`` or ``test``.
+    """Load what scikit-image brings for a part, ``train`` or ``test``.
 
     Raises:
         NotInstalledError: scikit-image is missing.
@@ -91,12 +87,7 @@ def material(part: str) -> Material:
 
 
 def scene(part: str, size: int, seed: int) -> Scene:
-    """Compose an image; the same for the same arguments.
-
-    Args:
-        part: ``train`` or ``test``.
-        size: height and width in pixels.
-        seed: of everything random in it.
+    """Compose an image of a part, ``size`` pixels high and wide; the same for the same arguments.
 
     Raises:
         NotInstalledError: scikit-image is missing.

@@ -43,7 +43,7 @@ Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """Images and what they show.
 
     Attributes:
@@ -55,11 +55,11 @@ class Batch:
     labels: Mapping[str, NDArray[np.float32]]
 
 
-Augmentation = Callable[[Batch, np.random.Generator], Batch]
+Augmentation = Callable[[ImageBatch, np.random.Generator], ImageBatch]
 """A set: gives a batch of the same shapes, and changes nothing that it was given."""
 
 
-def shift(batch: Batch, random: np.random.Generator) -> Batch:
+def shift(batch: ImageBatch, random: np.random.Generator) -> ImageBatch:
     """Mirror half of the images and shift each by up to ``MAX_SHIFT`` pixels, zeros moving in."""
     images = _mirrored(batch.images, random)
     count, height, width = images.shape[:3]
@@ -72,7 +72,7 @@ def shift(batch: Batch, random: np.random.Generator) -> Batch:
     return replace(batch, images=padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]])
 
 
-def crop(batch: Batch, random: np.random.Generator) -> Batch:
+def crop(batch: ImageBatch, random: np.random.Generator) -> ImageBatch:
     """Mirror half of the images, stretch a random part of each to full size (bilinear), change its brightness."""
     images = _mirrored(batch.images, random)
     count, height, width = images.shape[:3]
@@ -98,7 +98,7 @@ def crop(batch: Batch, random: np.random.Generator) -> Batch:
     return replace(batch, images=_rounded(stretched * gain))
 
 
-def mixup(batch: Batch, random: np.random.Generator) -> Batch:
+def mixup(batch: ImageBatch, random: np.random.Generator) -> ImageBatch:
     """Crops, each blended with another one of the batch; labels as well (Zhang et al., arXiv:1710.09412).
 
     The weights are uniform between 0 and 1, the Beta distribution of alpha 1.
@@ -108,7 +108,7 @@ def mixup(batch: Batch, random: np.random.Generator) -> Batch:
     weight = random.random(len(own.images))
     pixels = weight.reshape(-1, *(1,) * (own.images.ndim - 1))
     shares = weight.astype(np.float32)[:, None]
-    return Batch(
+    return ImageBatch(
         _rounded(own.images * pixels + own.images[other] * (1 - pixels)),
         {head: label * shares + label[other] * (1 - shares) for head, label in own.labels.items()},
     )
@@ -145,7 +145,7 @@ class Mixture:
             if not 0 < share < math.inf:
                 raise BadInputError(f"augmentation set {name}: its share is {share:g}, must be a number above 0")
 
-    def __call__(self, batch: Batch, random: np.random.Generator) -> Batch:
+    def __call__(self, batch: ImageBatch, random: np.random.Generator) -> ImageBatch:
         """Augment a batch; every image keeps its place."""
         names = list(self.shares)
         if len(names) == 1:
@@ -158,12 +158,12 @@ class Mixture:
             chosen = np.flatnonzero(drawn == number)
             if not len(chosen):
                 continue
-            part = Batch(batch.images[chosen], {head: label[chosen] for head, label in batch.labels.items()})
+            part = ImageBatch(batch.images[chosen], {head: label[chosen] for head, label in batch.labels.items()})
             done = self.sets[name](part, random)
             images[chosen] = done.images
             for head, label in done.labels.items():
                 labels[head][chosen] = label
-        return Batch(images, labels)
+        return ImageBatch(images, labels)
 
     def __str__(self) -> str:
         """As :func:`mixture` reads it."""
@@ -201,12 +201,7 @@ def _mirrored(images: Images, random: np.random.Generator) -> Images:
 def _positions(
     size: int, share: NDArray[Any], random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Where along one side the pixels of a crop come from.
-
-    Args:
-        size: of the side in pixels.
-        share: of it that the crop keeps, [N].
-        random: where the place is drawn from.
+    """Where the pixels of crops come from, along a side of which they keep a share [N].
 
     Returns:
         The pixels before, int64 [N, size], and how far towards the next one, float64 [N, size].

@@ -17,12 +17,7 @@ _PROBES = 4
 
 
 class Teacher:
-    """A Keras model of one input, and logits by name.
-
-    Args:
-        model: ``keras.Model``, trained; its outputs are a dictionary, or are named as Keras names them.
-        name: what it is called in messages.
-    """
+    """A Keras model of one input, and logits by name."""
 
     def __init__(self, model: Any, name: str) -> None:
         import tensorflow as tf
@@ -39,9 +34,6 @@ class Teacher:
 
     def check(self, student: Any) -> None:
         """Refuse to teach a network that this one cannot teach; heads that the student lacks do not matter.
-
-        Args:
-            student: ``keras.Model`` of one input, with a dictionary of outputs.
 
         Raises:
             BadInputError: another input, a head that is missing or has other classes, or outputs that are not

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.models.distillation.augmentation import Batch, Images, Mixture
+from deploy.models.distillation.augmentation import ImageBatch, Images, Mixture
 from deploy.models.distillation.losses import cross_entropy, distillation_loss
 from deploy.models.distillation.teacher import Distillation
+from deploy.quantizing.float_model import import_keras
 
 _TEACHER_IMAGES = 1_000
 _TEACHER_BATCH = 100
@@ -46,19 +48,6 @@ class Recipe:
     augmentation: Mixture = field(default_factory=lambda: Mixture({"shift": 1}))
     distillation: Distillation | None = None
 
-    def changed(
-        self,
-        *,
-        epochs: int | None = None,
-        seed: int | None = None,
-        augmentation: Mixture | None = None,
-        distillation: Distillation | None = None,
-    ) -> Recipe:
-        """The recipe with what was chosen; None keeps its own."""
-        given = {"epochs": epochs, "seed": seed, "augmentation": augmentation, "distillation": distillation}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -78,6 +67,49 @@ class Examples:
         """Stored images as the float network takes them: in [0, 1]."""
         values: NDArray[np.float32] = self.network_input(images).astype(np.float32) / np.float32(255)
         return values
+
+
+def trainer(
+    recipe: Recipe,
+    default: Any,
+    build: Callable[[Any], Any],
+    examples: Callable[[Any, int | None], Examples],
+    save: Callable[[Any, Path], None],
+) -> Callable[..., Any]:
+    """What a classifier's project has for the role ``train``: trains a network, writes its weights, returns it.
+
+    Args:
+        recipe: how.
+        default: the options of the network that is trained where none are given.
+        build: (options) -> the network.
+        examples: (options, the first so many images or None for all) -> what to train with; raises a BadInputError
+            for options that the data does not fit.
+        save: (network, file) -> nothing; writes the weights.
+    """
+
+    def train(
+        weights: Path,
+        *,
+        options: Any = None,
+        epochs: int | None = None,
+        seed: int | None = None,
+        images: int | None = None,
+        augmentation: Mixture | None = None,
+        distillation: Distillation | None = None,
+        log: Callable[[str], None] = print,
+        advance: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Any:
+        given = {"epochs": epochs, "seed": seed, "augmentation": augmentation, "distillation": distillation}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        chosen, own = options or default, replace(recipe, **changes)
+        data = examples(chosen, images)
+        import_keras().utils.set_random_seed(own.seed)
+        model = build(chosen)
+        fit(model, data, own, log=log, advance=advance)
+        save(model, weights)
+        return model
+
+    return train
 
 
 def fit(
@@ -203,7 +235,7 @@ def _feed(keras: Any, examples: Examples, heads: Mapping[str, int], recipe: Reci
                 head: np.eye(classes, dtype=np.float32)[examples.labels[head][chosen]]
                 for head, classes in heads.items()
             }
-            batch = recipe.augmentation(Batch(examples.images[chosen], plain), random)
+            batch = recipe.augmentation(ImageBatch(examples.images[chosen], plain), random)
             images = examples.floats(batch.images)
             if recipe.distillation is None:
                 return images, {head: label[:, None] for head, label in batch.labels.items()}

@@ -23,12 +23,6 @@ class ChannelGate(Inlined):
 
     Global average and global maximum pass the same two 1x1 convolutions; the sigmoid of their sum is the gate.
     The second convolution is linear, so it runs once, on the sum.
-
-    Args:
-        channels: of the input.
-        hidden: channels between the two convolutions.
-        bias: whether the convolutions have one.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, hidden: int, *, bias: bool, name: str) -> None:
@@ -47,9 +41,6 @@ class SpatialGate(Inlined):
     """How much of each position to keep: a 7x7 convolution over the channels' mean and maximum.
 
     98 weights and 2 of batch normalization, whatever the number of channels.
-
-    Args:
-        name: prefix of the parts' names.
     """
 
     def __init__(self, *, name: str) -> None:
@@ -73,11 +64,6 @@ class CBAM(Inlined):
     """The original module: hidden layer of ``channels // reduction_ratio``, with bias.
 
     680 parameters for 64 channels and reduction 16.
-
-    Args:
-        channels: of the input.
-        reduction_ratio: of the hidden layer; it has at least one channel.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, reduction_ratio: int = 16, *, name: str = "cbam") -> None:
@@ -94,13 +80,8 @@ class CBAM(Inlined):
 class CBAM_Plus(Inlined):  # noqa: N801 - the documented name
     """The lighter module: hidden layer of ``channels // reduction_ratio`` but at least 4, without bias.
 
-    612 parameters for 64 channels and reduction 32.
-
-    Args:
-        channels: of the input.
-        reduction_ratio: of the hidden layer.
-        share_weights: it has no gates of its own, each call brings them.
-        name: prefix of the parts' names.
+    612 parameters for 64 channels and reduction 32. One that shares weights has no gates of its own: each call
+    brings them.
     """
 
     def __init__(
@@ -139,7 +120,6 @@ class SharedCBAMManager(Inlined):
         channel_configs: module name -> channels.
         reduction_ratio: of the hidden layers, at least 4 channels each.
         share_channel_gates: modules of equal width share their channel gate; False gives each its own.
-        name: prefix of the parts' names.
     """
 
     def __init__(

@@ -9,9 +9,6 @@ from deploy.models.face_blocks.convolutions import batch_norm, convolution, dept
 BACKBONE_CHANNELS = (64, 128, 256)
 """Channels of the three feature maps."""
 
-STRIDES = (8, 16, 32)
-"""Pixels between two positions of each feature map."""
-
 # Output channels and stride of each depthwise separable block, by stage.
 _STAGES = (
     ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1)),

@@ -12,12 +12,7 @@ from deploy.models.face_blocks.inlined import Inlined
 
 
 class ConvContext(Inlined):
-    """3x3 convolution, batch normalization, ReLU.
-
-    Args:
-        channels: of input and output.
-        name: prefix of the parts' names.
-    """
+    """3x3 convolution, batch normalization, ReLU."""
 
     def __init__(self, channels: int, *, name: str) -> None:
         super().__init__(name=name)
@@ -39,7 +34,6 @@ class SSH(Inlined):
         channels: of input and output, a multiple of 4.
         groups: of every convolution; deformable ones have none.
         deformable: every convolution is a :class:`DeformableConv`.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, groups: int = 1, *, deformable: bool = False, name: str) -> None:
@@ -77,10 +71,6 @@ class DeformableConv(Inlined):
 
     The nine products of a tap are added by a fixed depthwise convolution, exactly and an order of magnitude
     faster than by elementwise additions.
-
-    Args:
-        channels: of the output.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:
@@ -140,12 +130,7 @@ class DeformableConv(Inlined):
 
 
 class DeformableContext(DeformableConv):
-    """3x3 deformable convolution, batch normalization, ReLU.
-
-    Args:
-        channels: of input and output.
-        name: prefix of the parts' names.
-    """
+    """3x3 deformable convolution, batch normalization, ReLU."""
 
     def __init__(self, channels: int, *, name: str) -> None:
         super().__init__(channels, name=name)

@@ -17,16 +17,7 @@ BATCH_NORM_EPSILON = 1e-5
 def convolution(
     filters: int, kernel: int, *, name: str, strides: int = 1, groups: int = 1, bias: bool = False
 ) -> Any:
-    """A same-padded convolution without activation.
-
-    Args:
-        filters: output channels.
-        kernel: height and width.
-        name: of the layer.
-        strides: in both directions.
-        groups: of channels that do not see each other.
-        bias: whether it has one.
-    """
+    """A same-padded convolution without activation."""
     return keras.layers.Conv2D(
         filters,
         kernel,

@@ -18,11 +18,7 @@ NUMBERS = {"classes": 2, "boxes": 4, "landmarks": 10}
 class SharedMultiHead(Inlined):
     """Class, box and landmark convolutions (1x1) in one module.
 
-    Args:
-        in_channels: of the features.
-        num_anchors: at every position.
-        use_bias: 3,120 parameters with, 3,072 without, for 64 channels and 3 anchors.
-        name: prefix of the parts' names.
+    3,120 parameters with bias, 3,072 without, for 64 channels and 3 anchors.
     """
 
     def __init__(
@@ -36,10 +32,7 @@ class SharedMultiHead(Inlined):
         }
 
     def call(self, features: Any) -> tuple[Any, Any, Any]:
-        """Apply all three.
-
-        Args:
-            features: [N, H, W, in_channels].
+        """Apply all three to [N, H, W, in_channels].
 
         Returns:
             Class logits [N, H*W*anchors, 2], boxes [.., 4], landmarks [.., 10]: by row, column, anchor.
@@ -53,13 +46,7 @@ class SharedMultiHead(Inlined):
 
 
 class TrunkedHead(Inlined):
-    """A 3x3 convolution to half the channels (batch normalization, ReLU), then the heads.
-
-    Args:
-        in_channels: of the features, even.
-        num_anchors: at every position.
-        name: prefix of the parts' names.
-    """
+    """A 3x3 convolution to half the channels (batch normalization, ReLU), then the heads."""
 
     def __init__(self, in_channels: int, num_anchors: int = 2, *, name: str) -> None:
         super().__init__(name=name)
@@ -76,9 +63,6 @@ class TrunkedHead(Inlined):
 
 def gather(levels: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
     """Outputs of all levels behind each other.
-
-    Args:
-        levels: per level what a head returns.
 
     Returns:
         ``classes`` [N, A, 2], ``boxes`` [N, A, 4], ``landmarks`` [N, A, 10]: by level, row, column, anchor.

@@ -12,7 +12,7 @@ class Inlined(keras.layers.Layer):  # type: ignore[misc]
 
     Called with tensors it is a Keras layer like any other. Called while a functional model is built it puts its
     parts into the model instead of itself: a model of Keras' own layers can be saved and loaded anywhere, and
-    Vela's reports name each part.
+    Vela's reports name each part. A layer's name is the prefix of its parts' names.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -23,14 +23,3 @@ class Inlined(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Any) -> None:
         """Nothing: each part builds itself when it is called."""
-
-
-def trainable_parameters(layer: Any) -> int:
-    """Parameters as the architecture documents count them.
-
-    The moving averages of batch normalization and fixed kernels are not among them.
-
-    Args:
-        layer: a built ``keras.Model`` or layer.
-    """
-    return sum(int(weight.value.shape.num_elements()) for weight in layer.trainable_weights)

@@ -15,11 +15,7 @@ _EPSILON = 1e-4
 
 @keras.saving.register_keras_serializable(package="deploy.face_blocks")
 class FusionWeights(keras.layers.Layer):  # type: ignore[misc]
-    """Learned non-negative weights that sum to one (fast normalized fusion).
-
-    Args:
-        count: of weights.
-    """
+    """Learned non-negative weights that sum to one (fast normalized fusion)."""
 
     def __init__(self, count: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -61,13 +57,7 @@ def downsample(x: Any) -> Any:
 
 
 class SeparableConv(Inlined):
-    """Depthwise 3x3, pointwise, batch normalization; no activation.
-
-    Args:
-        channels: of input and output.
-        bias: whether the pointwise convolution has one.
-        name: prefix of the parts' names.
-    """
+    """Depthwise 3x3, pointwise, batch normalization; no activation."""
 
     def __init__(self, channels: int, *, bias: bool, name: str) -> None:
         super().__init__(name=name)
@@ -85,11 +75,6 @@ class BiFPN(Inlined):
 
     Every node has fusion weights and a separable convolution of its own (ReLU before it). In the first layer
     the bottom-up way takes stride 16 and 32 from laterals of its own.
-
-    Args:
-        channels: of all levels.
-        layers: repetitions.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, layers: int, *, name: str = "bifpn") -> None:
@@ -114,13 +99,7 @@ _LATERALS = ("p3", "p4", "p5", "p4_again", "p5_again")
 
 
 class Lateral(Inlined):
-    """1x1 convolution to the pyramid's width and batch normalization.
-
-    Args:
-        channels: of the output.
-        bias: whether the convolution has one.
-        name: prefix of the parts' names.
-    """
+    """1x1 convolution to the pyramid's width and batch normalization."""
 
     def __init__(self, channels: int, *, bias: bool, name: str) -> None:
         super().__init__(name=name)
@@ -172,11 +151,6 @@ class BiFPNLight(Inlined):
 
     The weights are those of a level's own map, of its neighbour's, and of what the top-down way made of its own.
     No bias anywhere.
-
-    Args:
-        channels: of all levels.
-        layers: repetitions.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, layers: int, *, name: str = "bifpn") -> None:

@@ -14,10 +14,6 @@ def channel_shuffle(x: Any, groups: int) -> Any:
     """Transpose the channels seen as [groups, C / groups]: [N, H, W, C] to the same shape.
 
     Written with tensors of rank 4: a transpose of rank 5 would stay on the CPU.
-
-    Args:
-        x: C a multiple of ``groups``.
-        groups: of neighbouring channels that come apart.
     """
     _, height, width, channels = x.shape
     split = keras.layers.Reshape((height * width, groups, channels // groups))(x)
@@ -29,10 +25,6 @@ class ShuffleUnit(Inlined):
 
     Batch normalization behind every convolution. 4,640 parameters for 64 channels. The shuffle itself is not in
     it: the first convolution takes its input channels in any order.
-
-    Args:
-        channels: of input and output, even.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str) -> None:

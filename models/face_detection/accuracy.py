@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.models.face_detection.anchors import Floats, overlaps
-from deploy.models.face_detection.detections import Faces
+from deploy.models.face_detection.detections import MIN_SCORE, Faces
 
 FOUND_OVERLAP = 0.5
 """Intersection over union from which a detection counts as a face's."""
@@ -32,7 +32,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class BoxAgreement:
     """Two answers to the same images.
 
     Attributes:
@@ -48,25 +48,19 @@ class Agreement:
     mean_overlap: float
 
 
-def pairs(first: Floats, second: Floats, least: float = FOUND_OVERLAP) -> list[tuple[int, int, float]]:
+def pairs(first: Floats, second: Floats) -> list[tuple[int, int, float]]:
     """Match boxes one to one, largest overlap first: (index in first, index in second, overlap)."""
     shared = overlaps(first, second)
     found = []
-    while shared.size and shared.max() >= least:
+    while shared.size and shared.max() >= FOUND_OVERLAP:
         i, j = np.unravel_index(shared.argmax(), shared.shape)
         found.append((int(i), int(j), float(shared[i, j])))
         shared[i, :] = shared[:, j] = -1
     return found
 
 
-def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float = 0.5) -> Accuracy:
-    """Compare with the truth.
-
-    Args:
-        answers: per image, detected with a low threshold so that the curve is whole.
-        truth: per image the boxes [N, 4].
-        min_score: from which a detection counts for ``found`` and ``wrong``.
-    """
+def accuracy(answers: Sequence[Faces], truth: Sequence[Floats]) -> Accuracy:
+    """Compare with the true boxes, [N, 4] an image; answers of low scores, too, make the curve whole."""
     rows = []
     for faces, boxes in zip(answers, truth, strict=True):
         hits = {i for i, _, _ in pairs(faces.boxes, boxes)}
@@ -74,7 +68,7 @@ def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float
     rows.sort(key=lambda row: -row[0])
     right = np.cumsum([hit for _, hit in rows])
     total = sum(len(boxes) for boxes in truth)
-    confident = [hit for score, hit in rows if score >= min_score]
+    confident = [hit for score, hit in rows if score >= MIN_SCORE]
     return Accuracy(
         faces=total,
         found=sum(confident),
@@ -83,10 +77,10 @@ def accuracy(answers: Sequence[Faces], truth: Sequence[Floats], min_score: float
     )
 
 
-def agreement(first: Sequence[Faces], second: Sequence[Faces]) -> Agreement:
+def agreement(first: Sequence[Faces], second: Sequence[Faces]) -> BoxAgreement:
     """Match the detections of two answers image by image."""
     matched = [pair for one, two in zip(first, second, strict=True) for pair in pairs(one.boxes, two.boxes)]
-    return Agreement(
+    return BoxAgreement(
         first=sum(len(faces) for faces in first),
         second=sum(len(faces) for faces in second),
         matched=len(matched),

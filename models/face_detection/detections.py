@@ -17,6 +17,7 @@ OUTPUTS: Final = {"classes": 2, "boxes": 4, "landmarks": 2 * len(LANDMARKS)}
 
 MIN_SCORE: Final = 0.5
 MAX_OVERLAP: Final = 0.3
+"""Largest intersection over union of two faces."""
 BLEND_OVERLAP: Final = 0.5
 """From which intersection over union with a face's best box another candidate counts as the same face's."""
 MOST_CANDIDATES: Final = 1000
@@ -24,7 +25,7 @@ MOST_CANDIDATES: Final = 1000
 
 
 @dataclass(frozen=True)
-class Quantization:
+class OutputScales:
     """``value = scale * (integer - zero_point)``; the default leaves float outputs as they are."""
 
     scale: float = 1.0
@@ -52,10 +53,9 @@ class Faces:
 def detect(
     outputs: Mapping[str, NDArray[Any]],
     size: int,
-    quantization: Mapping[str, Quantization] | None = None,
+    quantization: Mapping[str, OutputScales] | None = None,
     *,
     min_score: float = MIN_SCORE,
-    max_overlap: float = MAX_OVERLAP,
 ) -> Faces:
     """Faces in one image.
 
@@ -65,7 +65,6 @@ def detect(
         size: height and width of the network's input in pixels.
         quantization: of each output; None for float outputs.
         min_score: lowest probability of a face.
-        max_overlap: largest intersection over union of two faces.
 
     Raises:
         BadInputError: an output is missing or has another shape than the anchors of this size.
@@ -76,13 +75,13 @@ def detect(
         if name not in outputs or outputs[name].size != len(every) * numbers:
             found = outputs[name].shape if name in outputs else "nothing"
             raise BadInputError(f"output {name}: {found}, expected [{len(every)}, {numbers}] for {size} pixels")
-        how = (quantization or {}).get(name, Quantization())
+        how = (quantization or {}).get(name, OutputScales())
         values[name] = how.scale * (outputs[name].reshape(-1, numbers).astype(np.float64) - how.zero_point)
     scores = face_probability(values["classes"])
     order = np.argsort(-scores, kind="stable")[:MOST_CANDIDATES]
     order = order[scores[order] >= min_score]
     boxes, landmarks = decode(values["boxes"][order], values["landmarks"][order], every[order])
-    kept = suppress(boxes, max_overlap)
+    kept = suppress(boxes, MAX_OVERLAP)
     weights = _blending(boxes, kept, scores[order])
     blended = np.einsum("kn,npq->kpq", weights, landmarks)
     return Faces(weights @ boxes, scores[order][kept], blended)

@@ -22,12 +22,16 @@ from deploy import tflite, zoo
 from deploy.build_folder import BuildFolder, Document, sha256_of_file
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
+from deploy.hardware.npus import npu_named
+from deploy.judging.oracles import outputs_of
+from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Stacked
 from deploy.models.face_detection import accuracy, pictures
-from deploy.models.face_detection.detections import Faces, Quantization, detect
-from deploy.models.face_detection.scene import Scene
+from deploy.models.face_detection.anchors import Scene
+from deploy.models.face_detection.detections import Faces, OutputScales, detect
 from deploy.quantizing.quantization import Quantized
-from deploy.zoo import card_results, outputs
-from deploy.zoo.outputs import Outputs
+from deploy.verifying.host_session import HostSession
+from deploy.zoo import card_results
 from deploy.zoo.quantized import quantize_network
 
 RESULTS_FILE: Final = "detection.json"
@@ -37,6 +41,12 @@ END: Final = "<!-- end of detection -->"
 NPU: Final = "U55-128"
 _LOW_SCORE: Final = 0.05
 """Threshold for average precision, which wants the whole curve."""
+_SOURCES: Final = {
+    "float": ("measured", "TensorFlow"),
+    "quantized": ("measured", "LiteRT BUILTIN_REF"),
+    "on target": ("simulated", f"NPU model of Ethos-{NPU}"),
+}
+"""Form of the network -> label and source of what it answers."""
 _SHOWN: Final = 12
 _BATCH: Final = 40
 
@@ -101,38 +111,30 @@ class DetectionResults(Document):
 
 @dataclass(frozen=True)
 class Detector:
-    """A trained network in its three forms.
-
-    Attributes:
-        network: the float one.
-        quantized: what the reference kernels run.
-        build: compiled.
-        size: of the input in pixels.
-    """
+    """A trained network in its three forms."""
 
     network: zoo.Network
     quantized: Quantized
     build: BuildFolder
     size: int
 
-    def float_outputs(self, images: NDArray[np.uint8]) -> Outputs:
-        """Outputs of the float network for uint8 [N, size, size, 3]."""
-        return outputs.float_outputs(self.network.model, images, batch=_BATCH)
+    def answers(self, images: NDArray[np.uint8]) -> dict[str, Stacked]:
+        """Outputs for uint8 [N, size, size, 3]: ``float`` ones, and raw ones ``quantized`` and ``on target``."""
+        (name,) = self.quantized.model.input_names().values()
+        inputs = {name: images[:, np.newaxis]}
+        floats = images.astype(np.float32) / np.float32(255)
+        return {
+            "float": self.network.model.predict(floats, batch_size=_BATCH, verbose=0),
+            "quantized": outputs_of(ReferenceKernels(self.quantized.model), inputs),
+            "on target": HostSession(tflite.read(self.build.compiled), npu_named(NPU)).outputs(inputs),
+        }
 
-    def reference_outputs(self, images: NDArray[np.uint8]) -> Outputs:
-        """Raw outputs of LiteRT's reference kernels."""
-        return outputs.reference_outputs(self.quantized.model, images)
-
-    def target_outputs(self, images: NDArray[np.uint8]) -> Outputs:
-        """Raw outputs of the compiled network on the NPU model."""
-        return outputs.npu_outputs(self.build, images, batch=_BATCH)
-
-    def quantization(self) -> dict[str, Quantization]:
+    def quantization(self) -> dict[str, OutputScales]:
         """Scale and zero point of each output."""
         model = self.quantized.model
         return {name: _quantization(model.tensors[index]) for index, name in model.output_names().items()}
 
-    def faces(self, answers: Outputs, *, integers: bool, min_score: float) -> list[Faces]:
+    def faces(self, answers: Stacked, *, integers: bool, min_score: float) -> list[Faces]:
         """Detections per image."""
         scales = self.quantization() if integers else None
         count = len(next(iter(answers.values())))
@@ -140,20 +142,14 @@ class Detector:
         return [detect(row, self.size, scales, min_score=min_score) for row in rows]
 
 
-def _quantization(tensor: tflite.Tensor) -> Quantization:
+def _quantization(tensor: tflite.Tensor) -> OutputScales:
     if tensor.quantization is None:
         raise BadInputError(f"output {tensor.name} is not quantized")
-    return Quantization(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
+    return OutputScales(tensor.quantization.scales[0], tensor.quantization.zero_points[0])
 
 
 def detector(name: str, folder: Path, size: int) -> Detector:
-    """Build, quantize and compile a trained detector.
-
-    Args:
-        name: of the model project.
-        folder: for the build, must not exist.
-        size: of the input in pixels.
-    """
+    """Build, quantize and compile a trained detector."""
     network = zoo.network(name, [f"size={size}"], trained=True)
     quantized = quantize_network(network)
     build = deploy.compile(quantized, NPU, output=folder, name=name)
@@ -164,29 +160,15 @@ def measure(subject: Detector, scenes: Sequence[Scene], machine_images: int) -> 
     """Everything that the card says, and the sheet of pictures."""
     images = np.stack([scene.image for scene in scenes])
     truth = [scene.boxes for scene in scenes]
-    forms = {
-        "float": (subject.float_outputs(images), "measured", "TensorFlow"),
-        "quantized": (subject.reference_outputs(images), "measured", "LiteRT BUILTIN_REF"),
-        "on target": (subject.target_outputs(images), "simulated", f"NPU model of Ethos-{NPU}"),
-    }
+    answers = subject.answers(images)
     found, rows = {}, []
-    for network, (values, label, source) in forms.items():
-        integers = network != "float"
+    for network, (label, source) in _SOURCES.items():
+        values, integers = answers[network], network != "float"
         found[network] = subject.faces(values, integers=integers, min_score=0.5)
         curve = subject.faces(values, integers=integers, min_score=_LOW_SCORE)
-        result = accuracy.accuracy(curve, truth)
-        rows.append(
-            FoundFaces(
-                network=network,
-                label=label,
-                source=source,
-                faces=result.faces,
-                found=result.found,
-                wrong=result.wrong,
-                average_precision=round(result.average_precision, 4),
-            )
-        )
-    reference, target = forms["quantized"][0], forms["on target"][0]
+        result = vars(accuracy.accuracy(curve, truth))
+        rows.append(FoundFaces(network=network, label=label, source=source, **result))
+    reference, target = answers["quantized"], answers["on target"]
     same = accuracy.agreement(found["on target"], found["float"])
     project = subject.network.project
     results = DetectionResults(
@@ -259,13 +241,7 @@ def into_card(card: str, results: DetectionResults) -> str:
 
 
 def write(name: str, scenes: Sequence[Scene], machine_images: int) -> None:
-    """Measure a project and write its files, in a checkout.
-
-    Args:
-        name: of the project.
-        scenes: to measure with, all of one size.
-        machine_images: how many of them to run on Corstone-300, too.
-    """
+    """Measure a project and write its files, in a checkout."""
     folder = Path(str(zoo.find(name).folder))
     with tempfile.TemporaryDirectory(prefix="deploy-evaluate-") as scratch:
         subject = detector(name, Path(scratch) / "build", len(scenes[0].image))

@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from deploy.models.face_detection.anchors import Floats, anchors
-from deploy.models.face_detection.matching import BACKGROUND, FACE, Targets, targets
-from deploy.models.face_detection.scene import Scene
-from deploy.zoo import weights as weight_files
+from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Scene, Targets, anchors, targets
+from deploy.zoo.networks import save_weights
 
 Scenes = Callable[[int, int], Scene]
 """(height and width in pixels, seed) -> a scene to train with, the same for the same arguments."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DetectorRecipe:
     """How to train.
 
     Attributes:
@@ -71,7 +69,7 @@ class _Examples:
 def trainer(
     default: Callable[[], Any], build: Callable[[Any], Any], compose: Scenes, size: int
 ) -> Callable[..., Any]:
-    """What a detector's project has for the role ``train``: :func:`train` with its network and its scenes.
+    """What a detector's project has for the role ``train``: trains a network and writes its weights.
 
     Args:
         default: the project's options dataclass; it has a field ``size``, which is the scenes' while it trains.
@@ -80,70 +78,48 @@ def trainer(
         size: of them, in pixels.
 
     Returns:
-        A function (weights, *, options, epochs, scenes, seed, log, advance) -> the trained ``keras.Model``. The
-        weights that it writes fit an input of any size.
+        A function (weights, *, options, epochs, scenes, seed, log, advance) -> the trained ``keras.Model``;
+        ``scenes`` is for trial runs. The weights that it writes fit an input of any size.
     """
 
-    def train_project(weights: Path, *, options: Any = None, **arguments: Any) -> Any:
-        chosen = replace(options or default(), size=size)
-        return train(lambda: build(chosen), compose, size, weights, **arguments)
+    def train(
+        weights: Path,
+        *,
+        options: Any = None,
+        epochs: int | None = None,
+        scenes: int | None = None,
+        seed: int | None = None,
+        log: Callable[[str], None] = print,
+        advance: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Any:
+        given = {"epochs": epochs, "scenes": scenes, "seed": seed}
+        recipe = DetectorRecipe(**{name: value for name, value in given.items() if value is not None})
+        import keras
 
-    return train_project
+        keras.utils.set_random_seed(recipe.seed)
+        model = build(replace(options or default(), size=size))
+        _fit(model, recipe, compose, size, log, advance)
+        save_weights(model, weights)
+        return model
+
+    return train
 
 
-def train(
-    build: Callable[[], Any],
+def _fit(
+    model: Any,
+    recipe: DetectorRecipe,
     compose: Scenes,
     size: int,
-    weights: Path,
-    *,
-    epochs: int | None = None,
-    scenes: int | None = None,
-    seed: int | None = None,
-    start: Path | None = None,
-    log: Callable[[str], None] = print,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-) -> Any:
-    """Train a detector and write its weights.
-
-    Args:
-        build: gives the network, outputs ``classes``, ``boxes`` and ``landmarks``.
-        compose: gives the scenes.
-        size: height and width of its input in pixels.
-        weights: the ``.weights.h5`` file to write.
-        epochs: instead of the recipe's.
-        scenes: instead of the recipe's (a trial run).
-        seed: instead of the recipe's.
-        start: weights to run the last cycle from, instead of all cycles from random ones.
-        log: receives one line an epoch.
-        advance: called with (steps done, steps in all).
-
-    Returns:
-        The trained ``keras.Model``.
-
-    Raises:
-        NotInstalledError: TensorFlow, or what the scenes are made of, is missing.
-    """
-    recipe = Recipe()
-    recipe = replace(
-        recipe,
-        epochs=epochs or recipe.epochs,
-        scenes=scenes or recipe.scenes,
-        seed=recipe.seed if seed is None else seed,
-    )
-    import keras
-
-    keras.utils.set_random_seed(recipe.seed)
-    model = build()
-    if start is not None:
-        model.load_weights(start)
-    cycles = [_Cycle(recipe.epochs, recipe.learning_rate, fixed=False)] * (recipe.cycles if start is None else 0)
+    log: Callable[[str], None],
+    advance: Callable[[int, int], None],
+) -> None:
+    cycles = [_Cycle(recipe.epochs, recipe.learning_rate, fixed=False)] * recipe.cycles
     cycles.append(_Cycle(recipe.last_epochs, recipe.last_learning_rate, fixed=True))
     batches = recipe.scenes // recipe.batch
     total, done, epoch = batches * sum(cycle.epochs for cycle in cycles), 0, 0
     advance(0, total)
     for number, cycle in enumerate(cycles):
-        examples = _examples(compose, size, recipe, number if start is None else recipe.cycles)
+        examples = _examples(compose, size, recipe, number)
         step = _step(model, _optimizer(recipe, cycle, cycle.epochs * batches), recipe, fixed=cycle.fixed)
         for _ in range(cycle.epochs):
             random = np.random.default_rng([recipe.seed, epoch])
@@ -157,11 +133,9 @@ def train(
             epoch += 1
             losses_text = f"classes {classes:.3f}, boxes {boxes:.3f}, landmarks {landmarks:.3f}"
             log(f"epoch {epoch}/{total // batches}: {losses_text}")
-    weight_files.save(model, weights)
-    return model
 
 
-def _optimizer(recipe: Recipe, cycle: _Cycle, steps: int) -> Any:
+def _optimizer(recipe: DetectorRecipe, cycle: _Cycle, steps: int) -> Any:
     import keras
 
     warmup = max(1, steps // 20)
@@ -171,7 +145,7 @@ def _optimizer(recipe: Recipe, cycle: _Cycle, steps: int) -> Any:
     return keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
 
 
-def _examples(compose: Scenes, size: int, recipe: Recipe, cycle: int) -> _Examples:
+def _examples(compose: Scenes, size: int, recipe: DetectorRecipe, cycle: int) -> _Examples:
     first = recipe.seed * 1_000_000 + cycle * 10_000
     scenes = [compose(size, first + i) for i in range(recipe.scenes)]
     every = anchors(size)
@@ -204,7 +178,7 @@ def _batch(examples: _Examples, chosen: Any, random: np.random.Generator) -> tup
     )
 
 
-def _step(model: Any, optimizer: Any, recipe: Recipe, *, fixed: bool) -> Any:
+def _step(model: Any, optimizer: Any, recipe: DetectorRecipe, *, fixed: bool) -> Any:
     import tensorflow as tf
 
     @tf.function  # type: ignore[untyped-decorator]

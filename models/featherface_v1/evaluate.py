@@ -19,9 +19,6 @@ from deploy.zoo import cards
 def main(titles: Sequence[str]) -> None:
     """Measure, then write ``results.json`` and the card beside this file.
 
-    Args:
-        titles: of the networks to measure; none for all of them, and the forms.
-
     Raises:
         BadInputError: no network has such a title, or the others were measured with other versions.
     """

@@ -16,15 +16,8 @@ from deploy.models.featherface_v1.results import NPU, FormFigures
 
 
 @dataclass(frozen=True)
-class Form:
-    """Two ways to write the same function.
-
-    Attributes:
-        what: is computed.
-        shapes: of the inputs, [H, W, C] each.
-        usual: name of the usual way, and a function of one tensor an input.
-        used: the same for the way used here; no function where nothing is left to compute.
-    """
+class DetectorForm:
+    """Two ways to write the same function of maps [H, W, C]; none where nothing is left to compute."""
 
     what: str
     shapes: tuple[tuple[int, int, int], ...]
@@ -32,7 +25,7 @@ class Form:
     used: tuple[str, Callable[..., Any] | None]
 
 
-def forms() -> Iterator[Form]:
+def forms() -> Iterator[DetectorForm]:
     """All that are compared; TensorFlow has to be imported already."""
     import keras
 
@@ -52,49 +45,49 @@ def forms() -> Iterator[Form]:
         anchors = [keras.layers.Reshape((x.shape[1] * x.shape[2] * x.shape[3] // 10, 10))(x) for x in levels]
         return heads.join(anchors, "joined")
 
-    yield Form(
+    yield DetectorForm(
         "mean over channels, 40x40x64",
         ((40, 40, 64),),
         ("MEAN", lambda x: keras.ops.mean(x, axis=-1, keepdims=True)),
         ("1x1 convolution with a fixed kernel", reductions.channel_mean),
     )
-    yield Form(
+    yield DetectorForm(
         "maximum over channels, 40x40x64",
         ((40, 40, 64),),
         ("REDUCE_MAX", lambda x: keras.ops.max(x, axis=-1, keepdims=True)),
         ("tree of MAXIMUM", reductions.channel_max),
     )
-    yield Form(
+    yield DetectorForm(
         "global average, 80x80x74",
         ((80, 80, 74),),
         ("MEAN", keras.layers.GlobalAveragePooling2D(keepdims=True)),
         ("columns, then rows", reductions.global_average),
     )
-    yield Form(
+    yield DetectorForm(
         "global maximum, 80x80x74",
         ((80, 80, 74),),
         ("one MAX_POOL_2D", keras.layers.MaxPooling2D(80)),
         ("columns, then rows", reductions.global_max),
     )
-    yield Form(
+    yield DetectorForm(
         "nearest neighbour x2, 40x40x74",
         ((40, 40, 74),),
         ("UpSampling2D", keras.layers.UpSampling2D(2)),
         ("RESIZE_NEAREST_NEIGHBOR", pyramid.upsample),
     )
-    yield Form(
+    yield DetectorForm(
         "landmarks of two levels behind each other, 80x80x20 and 40x40x20",
         ((80, 80, 20), (40, 40, 20)),
         ("concatenation of [A, 10]", joined),
         ("concatenation in rows of 16", joined_in_rows),
     )
-    yield Form(
+    yield DetectorForm(
         "channel shuffle, 80x80x74",
         ((80, 80, 74),),
         ("transpose of rank 3", lambda x: shuffle.channel_shuffle(x, 2)),
         ("none: the heads' kernels are in that order", None),
     )
-    yield Form(
+    yield DetectorForm(
         "sum of a deformable tap's nine products, 40x40x32",
         ((9, 1600, 32),),
         ("eight ADD", sum_of_slices),
@@ -114,8 +107,7 @@ def measure() -> tuple[FormFigures, ...]:
     import_tensorflow()
     results = []
     for form in forms():
-        usual = _estimate(form.shapes, form.usual[1], form.what)
-        used = (0, 0) if form.used[1] is None else _estimate(form.shapes, form.used[1], form.what)
+        usual, used = (_estimate(form, function) for _, function in (form.usual, form.used))
         results.append(
             FormFigures(
                 what=form.what,
@@ -130,10 +122,10 @@ def measure() -> tuple[FormFigures, ...]:
     return tuple(results)
 
 
-def _estimate(
-    shapes: tuple[tuple[int, int, int], ...], function: Callable[..., Any], what: str
-) -> tuple[int, int]:
+def _estimate(form: DetectorForm, function: Callable[..., Any] | None) -> tuple[int, int]:
     """Cycles on the NPU, and operators on the CPU."""
+    if function is None:
+        return 0, 0
     import keras
 
     from deploy.chatter import silenced
@@ -142,10 +134,10 @@ def _estimate(
     from deploy.quantizing.quantization import quantize
 
     with silenced():
-        inputs = [keras.Input(shape, name=f"map{index}") for index, shape in enumerate(shapes)]
+        inputs = [keras.Input(shape, name=f"map{index}") for index, shape in enumerate(form.shapes)]
         model = keras.Model(inputs, {"result": function(*inputs)})
-        frozen = freeze_keras(model, what, "form")
+        frozen = freeze_keras(model, form.what, "form")
     quantized = quantize(frozen, dataset.random_images(frozen.inputs, 2), io="int8", compare=1)
-    layers = VELA.compile(quantized.model, compile_options(npu_named(NPU)), source=what).layers
+    layers = VELA.compile(quantized.model, compile_options(npu_named(NPU)), source=form.what).layers
     on_cpu = sum(layer.on_cpu for layer in layers)
     return sum(layer.number("Op Cycles") for layer in layers if not layer.on_cpu), on_cpu

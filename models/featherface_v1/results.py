@@ -45,18 +45,15 @@ class Results(CardResults):
 
 def tables(results: Results) -> str:
     """Markdown between the card's markers."""
-    return f"{npu_tables(results)}\n\n{forms_table(results.forms)}"
-
-
-def forms_table(figures: tuple[FormFigures, ...]) -> str:
-    """Markdown."""
     lines = [
+        npu_tables(results),
+        "",
         f"Forms of the building blocks on {NPU} (cycles, estimates by Vela):",
         "",
         "| what | usual form | cycles | form used here | cycles |",
         "|---|---|---:|---|---:|",
     ]
-    for item in figures:
+    for item in results.forms:
         before, after = (
             f"{cycles:,}" + (f", and {count} on the CPU" if count else "")
             for cycles, count in (

@@ -22,12 +22,7 @@ def halve(x: Any) -> Any:
 
 
 def smart_feature_reuse(features: Features, attention: Attention) -> Features:
-    """The finest and the coarsest level take over the attended middle one and each other, resampled.
-
-    Args:
-        features: three levels of equal width.
-        attention: applied to the middle level.
-    """
+    """The finest and the coarsest level take over the attended middle one and each other, resampled."""
     p3, p4, p5 = features
     middle = attention(p4, "p4")
     return Features(
@@ -38,13 +33,7 @@ def smart_feature_reuse(features: Features, attention: Attention) -> Features:
 
 
 def attention_multiplication(features: Features, attention: Attention, times: int) -> Features:
-    """Attention again and again on every level.
-
-    Args:
-        features: three levels.
-        attention: applied to each.
-        times: how often.
-    """
+    """Attention again and again on every level."""
     attended = []
     for level, x in zip(Features._fields, features, strict=True):
         out = x
@@ -91,7 +80,6 @@ class DynamicWeightSharing(Inlined):
 
     Args:
         channels: of the levels; two parameters each.
-        name: prefix of the parts' names.
     """
 
     def __init__(self, channels: int, *, name: str = "sharing") -> None:

@@ -26,13 +26,6 @@ ROWS = 4
 def mobile_mqa(keras: Any, x: Any, name: str, block: MQA, norm: Mapping[str, float]) -> Any:
     """Attention of every position to every (downsampled) position.
 
-    Args:
-        keras: the keras package.
-        x: float [N, H, W, C].
-        name: prefix of the layers' names.
-        block: heads, dimension, stride of keys and values.
-        norm: arguments of the batch normalizations.
-
     Returns:
         float [N, H, W, C].
     """

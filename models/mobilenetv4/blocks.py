@@ -107,7 +107,35 @@ Block = Conv | FusedIB | UIB | MQA
 
 
 @dataclass(frozen=True)
-class Network:
+class ConvStep:
+    """A convolution within a block, with batch normalization; a linear one has no activation behind it.
+
+    ``channels`` are those of the output, of a depthwise one those of the input.
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    channels: int
+    depthwise: bool = False
+    linear: bool = False
+
+
+def conv_steps(block: Conv | FusedIB | UIB, depth: int) -> tuple[ConvStep, ...]:
+    """The convolutions of a block that reads so many channels, in order."""
+    if isinstance(block, Conv):
+        return (ConvStep("", block.kernel, block.stride, block.channels),)
+    inner = round_channels(depth * block.expansion)
+    project = ConvStep("project", 1, 1, block.channels, linear=True)
+    if isinstance(block, FusedIB):
+        return ConvStep("expand", block.kernel, block.stride, inner), project
+    start = ConvStep("start", block.start, 1 if block.middle else block.stride, depth, depthwise=True, linear=True)
+    middle = ConvStep("middle", block.middle, block.stride, inner, depthwise=True)
+    return tuple(step for step in (start, ConvStep("expand", 1, 1, inner), middle, project) if step.kernel)
+
+
+@dataclass(frozen=True)
+class BlockList:
     """A whole network.
 
     Attributes:
@@ -133,7 +161,7 @@ def round_channels(channels: float) -> int:
     return rounded + _DIVISOR if rounded < 0.9 * channels else rounded
 
 
-def scaled(network: Network, width: float) -> Network:
+def scaled(network: BlockList, width: float) -> BlockList:
     """The network with all channels multiplied by ``width``; below 1 the stem keeps its own."""
     stages = tuple(
         tuple(replace(block, channels=round_channels(block.channels * width)) for block in stage)
@@ -144,162 +172,137 @@ def scaled(network: Network, width: float) -> Network:
 
 
 _LAST = (Conv(1, 1, 960),)
+_LARGE_START = (FusedIB(3, 2, 4, 48),), (UIB(3, 5, 2, 4, 96), UIB(3, 3, 1, 4, 96))
+_LARGE_THIRD = UIB(3, 5, 2, 4, 192), *[UIB(3, 3, 1, 4, 192)] * 3, UIB(3, 5, 1, 4, 192)
+_LARGE_FOURTH = (
+    UIB(5, 5, 2, 4, 512),
+    *[UIB(5, 5, 1, 4, 512)] * 3,
+    UIB(5, 0, 1, 4, 512),
+    UIB(5, 3, 1, 4, 512),
+    *[UIB(5, 0, 1, 4, 512)] * 2,
+    UIB(5, 3, 1, 4, 512),
+    UIB(5, 5, 1, 4, 512),
+)
+_MQA_160, _MQA_256 = MQA(4, 64, 2, 160), MQA(4, 64, 1, 256)
+_MQA_192, _MQA_512 = MQA(8, 48, 2, 192), MQA(8, 64, 1, 512)
 
-
-def _small() -> Network:
-    return Network(
-        stem=32,
-        size=224,
-        stages=(
-            (Conv(3, 2, 32), Conv(1, 1, 32)),
-            (Conv(3, 2, 96), Conv(1, 1, 64)),
-            (UIB(5, 5, 2, 3, 96), *[UIB(0, 3, 1, 2, 96)] * 4, UIB(3, 0, 1, 4, 96)),
-            (
-                UIB(3, 3, 2, 6, 128),
-                UIB(5, 5, 1, 4, 128),
-                UIB(0, 5, 1, 4, 128),
-                UIB(0, 5, 1, 3, 128),
-                *[UIB(0, 3, 1, 4, 128)] * 2,
-            ),
-            _LAST,
-        ),
-    )
-
-
-def _medium() -> Network:
-    return Network(
-        stem=32,
-        size=256,
-        stages=(
-            (FusedIB(3, 2, 4, 48),),
-            (UIB(3, 5, 2, 4, 80), UIB(3, 3, 1, 2, 80)),
-            (
-                UIB(3, 5, 2, 6, 160),
-                *[UIB(3, 3, 1, 4, 160)] * 2,
-                UIB(3, 5, 1, 4, 160),
-                UIB(3, 3, 1, 4, 160),
-                UIB(3, 0, 1, 4, 160),
-                UIB(0, 0, 1, 2, 160),
-                UIB(3, 0, 1, 4, 160),
-            ),
-            (
-                UIB(5, 5, 2, 6, 256),
-                UIB(5, 5, 1, 4, 256),
-                *[UIB(3, 5, 1, 4, 256)] * 2,
-                UIB(0, 0, 1, 4, 256),
-                UIB(3, 0, 1, 4, 256),
-                UIB(3, 5, 1, 2, 256),
-                UIB(5, 5, 1, 4, 256),
-                *[UIB(0, 0, 1, 4, 256)] * 2,
-                UIB(5, 0, 1, 2, 256),
-            ),
-            _LAST,
-        ),
-    )
-
-
-def _large_start() -> tuple[tuple[Block, ...], ...]:
-    return (FusedIB(3, 2, 4, 48),), (UIB(3, 5, 2, 4, 96), UIB(3, 3, 1, 4, 96))
-
-
-def _large_third() -> tuple[Block, ...]:
-    return UIB(3, 5, 2, 4, 192), *[UIB(3, 3, 1, 4, 192)] * 3, UIB(3, 5, 1, 4, 192)
-
-
-def _large_fourth() -> tuple[Block, ...]:
-    return (
-        UIB(5, 5, 2, 4, 512),
-        *[UIB(5, 5, 1, 4, 512)] * 3,
-        UIB(5, 0, 1, 4, 512),
-        UIB(5, 3, 1, 4, 512),
-        *[UIB(5, 0, 1, 4, 512)] * 2,
-        UIB(5, 3, 1, 4, 512),
-        UIB(5, 5, 1, 4, 512),
-    )
-
-
-def _large() -> Network:
-    return Network(
-        stem=24,
-        size=384,
-        stages=(
-            *_large_start(),
-            (*_large_third(), *[UIB(5, 3, 1, 4, 192)] * 5, UIB(3, 0, 1, 4, 192)),
-            (*_large_fourth(), *[UIB(5, 0, 1, 4, 512)] * 3),
-            _LAST,
-        ),
-    )
-
-
-def _hybrid_medium() -> Network:
-    first, second = MQA(4, 64, 2, 160), MQA(4, 64, 1, 256)
-    return Network(
-        stem=32,
-        size=256,
-        layer_scale=1e-5,
-        stages=(
-            (FusedIB(3, 2, 4, 48),),
-            (UIB(3, 5, 2, 4, 80), UIB(3, 3, 1, 2, 80)),
-            (
-                UIB(3, 5, 2, 6, 160),
-                UIB(0, 0, 1, 2, 160),
-                UIB(3, 3, 1, 4, 160),
-                UIB(3, 5, 1, 4, 160),
-                first,
-                UIB(3, 3, 1, 4, 160),
-                first,
-                UIB(3, 0, 1, 4, 160),
-                first,
-                UIB(3, 3, 1, 4, 160),
-                first,
-                UIB(3, 0, 1, 4, 160),
-            ),
-            (
-                UIB(5, 5, 2, 6, 256),
-                UIB(5, 5, 1, 4, 256),
-                *[UIB(3, 5, 1, 4, 256)] * 2,
-                UIB(0, 0, 1, 2, 256),
-                UIB(3, 5, 1, 2, 256),
-                UIB(0, 0, 1, 2, 256),
-                UIB(0, 0, 1, 4, 256),
-                second,
-                UIB(3, 0, 1, 4, 256),
-                second,
-                UIB(5, 5, 1, 4, 256),
-                second,
-                UIB(5, 0, 1, 4, 256),
-                second,
-                UIB(5, 0, 1, 4, 256),
-            ),
-            _LAST,
-        ),
-    )
-
-
-def _hybrid_large() -> Network:
-    third = (MQA(8, 48, 2, 192), UIB(5, 3, 1, 4, 192))
-    fourth = (MQA(8, 64, 1, 512), UIB(5, 0, 1, 4, 512))
-    return Network(
-        stem=24,
-        size=384,
-        activation="gelu",
-        layer_scale=1e-5,
-        stages=(
-            *_large_start(),
-            (*_large_third(), *[UIB(5, 3, 1, 4, 192)] * 2, *third * 3, MQA(8, 48, 2, 192), UIB(3, 0, 1, 4, 192)),
-            (*_large_fourth(), *fourth * 4),
-            _LAST,
-        ),
-    )
-
-
-NETWORKS: Final[Mapping[str, Network]] = MappingProxyType(
+NETWORKS: Final[Mapping[str, BlockList]] = MappingProxyType(
     {
-        "conv-s": _small(),
-        "conv-m": _medium(),
-        "conv-l": _large(),
-        "hybrid-m": _hybrid_medium(),
-        "hybrid-l": _hybrid_large(),
+        "conv-s": BlockList(
+            stem=32,
+            size=224,
+            stages=(
+                (Conv(3, 2, 32), Conv(1, 1, 32)),
+                (Conv(3, 2, 96), Conv(1, 1, 64)),
+                (UIB(5, 5, 2, 3, 96), *[UIB(0, 3, 1, 2, 96)] * 4, UIB(3, 0, 1, 4, 96)),
+                (
+                    UIB(3, 3, 2, 6, 128),
+                    UIB(5, 5, 1, 4, 128),
+                    UIB(0, 5, 1, 4, 128),
+                    UIB(0, 5, 1, 3, 128),
+                    *[UIB(0, 3, 1, 4, 128)] * 2,
+                ),
+                _LAST,
+            ),
+        ),
+        "conv-m": BlockList(
+            stem=32,
+            size=256,
+            stages=(
+                (FusedIB(3, 2, 4, 48),),
+                (UIB(3, 5, 2, 4, 80), UIB(3, 3, 1, 2, 80)),
+                (
+                    UIB(3, 5, 2, 6, 160),
+                    *[UIB(3, 3, 1, 4, 160)] * 2,
+                    UIB(3, 5, 1, 4, 160),
+                    UIB(3, 3, 1, 4, 160),
+                    UIB(3, 0, 1, 4, 160),
+                    UIB(0, 0, 1, 2, 160),
+                    UIB(3, 0, 1, 4, 160),
+                ),
+                (
+                    UIB(5, 5, 2, 6, 256),
+                    UIB(5, 5, 1, 4, 256),
+                    *[UIB(3, 5, 1, 4, 256)] * 2,
+                    UIB(0, 0, 1, 4, 256),
+                    UIB(3, 0, 1, 4, 256),
+                    UIB(3, 5, 1, 2, 256),
+                    UIB(5, 5, 1, 4, 256),
+                    *[UIB(0, 0, 1, 4, 256)] * 2,
+                    UIB(5, 0, 1, 2, 256),
+                ),
+                _LAST,
+            ),
+        ),
+        "conv-l": BlockList(
+            stem=24,
+            size=384,
+            stages=(
+                *_LARGE_START,
+                (*_LARGE_THIRD, *[UIB(5, 3, 1, 4, 192)] * 5, UIB(3, 0, 1, 4, 192)),
+                (*_LARGE_FOURTH, *[UIB(5, 0, 1, 4, 512)] * 3),
+                _LAST,
+            ),
+        ),
+        "hybrid-m": BlockList(
+            stem=32,
+            size=256,
+            layer_scale=1e-5,
+            stages=(
+                (FusedIB(3, 2, 4, 48),),
+                (UIB(3, 5, 2, 4, 80), UIB(3, 3, 1, 2, 80)),
+                (
+                    UIB(3, 5, 2, 6, 160),
+                    UIB(0, 0, 1, 2, 160),
+                    UIB(3, 3, 1, 4, 160),
+                    UIB(3, 5, 1, 4, 160),
+                    _MQA_160,
+                    UIB(3, 3, 1, 4, 160),
+                    _MQA_160,
+                    UIB(3, 0, 1, 4, 160),
+                    _MQA_160,
+                    UIB(3, 3, 1, 4, 160),
+                    _MQA_160,
+                    UIB(3, 0, 1, 4, 160),
+                ),
+                (
+                    UIB(5, 5, 2, 6, 256),
+                    UIB(5, 5, 1, 4, 256),
+                    *[UIB(3, 5, 1, 4, 256)] * 2,
+                    UIB(0, 0, 1, 2, 256),
+                    UIB(3, 5, 1, 2, 256),
+                    UIB(0, 0, 1, 2, 256),
+                    UIB(0, 0, 1, 4, 256),
+                    _MQA_256,
+                    UIB(3, 0, 1, 4, 256),
+                    _MQA_256,
+                    UIB(5, 5, 1, 4, 256),
+                    _MQA_256,
+                    UIB(5, 0, 1, 4, 256),
+                    _MQA_256,
+                    UIB(5, 0, 1, 4, 256),
+                ),
+                _LAST,
+            ),
+        ),
+        "hybrid-l": BlockList(
+            stem=24,
+            size=384,
+            activation="gelu",
+            layer_scale=1e-5,
+            stages=(
+                *_LARGE_START,
+                (
+                    *_LARGE_THIRD,
+                    *[UIB(5, 3, 1, 4, 192)] * 2,
+                    *(_MQA_192, UIB(5, 3, 1, 4, 192)) * 3,
+                    _MQA_192,
+                    UIB(3, 0, 1, 4, 192),
+                ),
+                (*_LARGE_FOURTH, *(_MQA_512, UIB(5, 0, 1, 4, 512)) * 4),
+                _LAST,
+            ),
+        ),
     }
 )
 """The published networks by the name of the option ``variant``."""

@@ -12,10 +12,10 @@ from deploy.models.mobilenetv4.blocks import (
     NETWORKS,
     UIB,
     Block,
+    BlockList,
     Conv,
-    FusedIB,
-    Network,
-    round_channels,
+    ConvStep,
+    conv_steps,
     scaled,
 )
 
@@ -68,7 +68,7 @@ class Options:
         _require(0 <= self.dropout < 1, f"dropout is {self.dropout}, must be at least 0 and below 1")
 
     @property
-    def network(self) -> Network:
+    def network(self) -> BlockList:
         """The blocks that these options name."""
         return scaled(NETWORKS[self.variant], self.width)
 
@@ -85,9 +85,6 @@ def _require(condition: bool, message: str) -> None:
 
 def build(options: Options | None = None) -> Any:
     """Build the network, untrained.
-
-    Args:
-        options: see :class:`Options`; None for Conv-S.
 
     Returns:
         A ``keras.Model``: input ``image`` float32 [N, size, size, channels] in [0, 1]; output dictionary
@@ -109,7 +106,7 @@ def build(options: Options | None = None) -> Any:
 
 
 def build_network(
-    network: Network,
+    network: BlockList,
     *,
     size: int,
     channels: int = 3,
@@ -122,14 +119,6 @@ def build_network(
     Layers of stage i and block k have names that begin with ``stage{i}_block{k}``, both counted from 0; those of
     stem and head with ``stem`` and ``head``.
 
-    Args:
-        network: what to build.
-        size: height and width of the input in pixels.
-        channels: of the input.
-        classes: outputs.
-        dropout: before the classifier.
-        name: of the Keras model.
-
     Returns:
         A ``keras.Model`` as :func:`build` gives.
 
@@ -141,12 +130,12 @@ def build_network(
     keras = import_keras()
     builder = _Builder(keras, network.activation, network.layer_scale)
     image = keras.Input((size, size, channels), name=INPUT_NAME)
-    x = builder.conv(image, "stem", network.stem, 3, 2)
+    x = builder.step(image, "stem", ConvStep("stem", 3, 2, network.stem))
     for i, stage in enumerate(network.stages):
         for k, block in enumerate(stage):
             x = builder.block(x, f"stage{i}_block{k}", block)
     x = keras.layers.AveragePooling2D(x.shape[1:3], name="head_pool")(x)
-    x = builder.conv(x, "head_features", network.features, 1, 1)
+    x = builder.step(x, "head_features", ConvStep("features", 1, 1, network.features))
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)
     # A 1x1 convolution instead of a dense layer: the same parameters and the same function, and the operator that
@@ -165,44 +154,27 @@ class _Builder:
 
     def block(self, x: Any, name: str, block: Block) -> Any:
         """One block of a stage."""
+        if isinstance(block, MQA):
+            return self._attention(x, name, block)
+        y = x
+        for step in conv_steps(block, x.shape[-1]):
+            y = self.step(y, f"{name}_{step.name}" if step.name else name, step)
         if isinstance(block, Conv):
-            return self.conv(x, name, block.channels, block.kernel, block.stride)
-        if isinstance(block, FusedIB):
-            return self._fused(x, name, block)
-        if isinstance(block, UIB):
-            return self._uib(x, name, block)
-        return self._attention(x, name, block)
+            return y
+        return self._joined(x, self._scaled(y, name) if isinstance(block, UIB) else y, name, block.stride)
 
-    def conv(self, x: Any, name: str, channels: int, kernel: int, stride: int, *, linear: bool = False) -> Any:
+    def step(self, x: Any, name: str, step: ConvStep) -> Any:
         """Convolution, batch normalization and activation."""
-        x = self._keras.layers.Conv2D(channels, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(x)
-        return self._normalized(x, name, linear=linear)
-
-    def _depthwise(self, x: Any, name: str, kernel: int, stride: int, *, linear: bool) -> Any:
-        layer = self._keras.layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_conv")
-        return self._normalized(layer(x), name, linear=linear)
+        how: dict[str, Any] = {"padding": "same", "use_bias": False, "name": f"{name}_conv"}
+        if step.depthwise:
+            layer = self._keras.layers.DepthwiseConv2D(step.kernel, step.stride, **how)
+        else:
+            layer = self._keras.layers.Conv2D(step.channels, step.kernel, step.stride, **how)
+        return self._normalized(layer(x), name, linear=step.linear)
 
     def _normalized(self, x: Any, name: str, *, linear: bool) -> Any:
         x = self._keras.layers.BatchNormalization(**_NORM, name=f"{name}_norm")(x)
         return x if linear else self._keras.layers.Activation(self._activation, name=f"{name}_act")(x)
-
-    def _fused(self, x: Any, name: str, block: FusedIB) -> Any:
-        inner = round_channels(x.shape[-1] * block.expansion)
-        y = self.conv(x, f"{name}_expand", inner, block.kernel, block.stride)
-        y = self.conv(y, f"{name}_project", block.channels, 1, 1, linear=True)
-        return self._joined(x, y, name, block.stride)
-
-    def _uib(self, x: Any, name: str, block: UIB) -> Any:
-        y = x
-        inner = round_channels(x.shape[-1] * block.expansion)
-        if block.start:
-            stride = 1 if block.middle else block.stride
-            y = self._depthwise(y, f"{name}_start", block.start, stride, linear=True)
-        y = self.conv(y, f"{name}_expand", inner, 1, 1)
-        if block.middle:
-            y = self._depthwise(y, f"{name}_middle", block.middle, block.stride, linear=False)
-        y = self.conv(y, f"{name}_project", block.channels, 1, 1, linear=True)
-        return self._joined(x, self._scaled(y, name), name, block.stride)
 
     def _attention(self, x: Any, name: str, block: MQA) -> Any:
         # Batch normalization that no convolution stands before would be a multiplication and an addition. Behind

@@ -2,58 +2,47 @@
 
 from __future__ import annotations
 
-from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
+from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, BlockList, ConvStep, conv_steps
 
 
-def parameters(network: Network, *, channels: int = 3, classes: int = 1000) -> dict[str, int]:
+def parameters(network: BlockList, *, channels: int = 3, classes: int = 1000) -> dict[str, int]:
     """Trained parameters of every part, as publications count them: without the averages of batch normalization.
-
-    Args:
-        network: the network.
-        channels: of the input.
-        classes: outputs.
 
     Returns:
         ``stem``, ``stage0`` and so on, ``head`` -> parameters.
     """
     depth = network.stem
-    counts = {"stem": _conv(3, channels, depth)}
+    counts = {"stem": _step(ConvStep("stem", 3, 2, depth), channels)}
     for i, stage in enumerate(network.stages):
         total = 0
         for block in stage:
             total += _block(block, depth, scaled=network.layer_scale is not None)
             depth = block.channels
         counts[f"stage{i}"] = total
-    counts["head"] = _conv(1, depth, network.features) + (network.features + 1) * classes
+    counts["head"] = _step(ConvStep("features", 1, 1, network.features), depth) + (network.features + 1) * classes
     return counts
 
 
 def _block(block: Block, depth: int, *, scaled: bool) -> int:
-    if isinstance(block, Conv):
-        return _conv(block.kernel, depth, block.channels)
-    if isinstance(block, FusedIB):
-        inner = round_channels(depth * block.expansion)
-        return _conv(block.kernel, depth, inner) + _conv(1, inner, block.channels)
-    own = _uib(block, depth) if isinstance(block, UIB) else _mqa(block)
-    return int(own + (block.channels if scaled else 0))
-
-
-def _uib(block: UIB, depth: int) -> int:
-    inner = round_channels(depth * block.expansion)
-    start, middle = (_depthwise(k, c) if k else 0 for k, c in ((block.start, depth), (block.middle, inner)))
-    return start + _conv(1, depth, inner) + middle + _conv(1, inner, block.channels)
+    if isinstance(block, MQA):
+        own = _mqa(block)
+    else:
+        own = 0
+        for step in conv_steps(block, depth):
+            own += _step(step, depth)
+            depth = step.channels
+    return own + (block.channels if scaled and isinstance(block, UIB | MQA) else 0)
 
 
 def _mqa(block: MQA) -> int:
     depth, width = block.channels, block.dimension
-    downsampling = _depthwise(3, depth) if block.kv_stride > 1 else 0
+    downsampling = (
+        _step(ConvStep("down", 3, block.kv_stride, depth, depthwise=True), depth) if block.kv_stride > 1 else 0
+    )
     queries_and_output = 2 * depth * block.heads * width
-    return int(2 * depth + queries_and_output + 2 * (downsampling + depth * width))
+    return 2 * depth + queries_and_output + 2 * (downsampling + depth * width)
 
 
-def _conv(kernel: int, depth: int, channels: int) -> int:
-    return kernel * kernel * depth * channels + 2 * channels
-
-
-def _depthwise(kernel: int, depth: int) -> int:
-    return kernel * kernel * depth + 2 * depth
+def _step(step: ConvStep, depth: int) -> int:
+    """Of a convolution and its batch normalization."""
+    return step.kernel * step.kernel * depth * (1 if step.depthwise else step.channels) + 2 * step.channels

@@ -16,9 +16,6 @@ class LayerScale(keras.layers.Layer):  # type: ignore[misc]
     """Multiplies each channel by a trained factor, [N, H, W, C] to [N, H, W, C].
 
     The converter folds it into the convolution before it: it costs nothing on the NPU.
-
-    Args:
-        initial: value of every factor before training.
     """
 
     def __init__(self, initial: float = 1e-5, **kwargs: Any) -> None:

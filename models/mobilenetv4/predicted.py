@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from deploy.models.mobilenetv4.attention import ROWS
-from deploy.models.mobilenetv4.blocks import MQA, UIB, Block, Conv, FusedIB, Network, round_channels
+from deploy.models.mobilenetv4.blocks import MQA, Block, BlockList, Conv, ConvStep, conv_steps
 from deploy.roofline.layer import Layer, Shape
 from deploy.tflite.options import Window
 
@@ -17,14 +17,10 @@ _SCALE_BYTES = 10
 _POINT = Window(1, 1, 1, 1)
 
 
-def predicted_layers(network: Network, *, size: int, channels: int = 3, classes: int = 1000) -> tuple[Layer, ...]:
+def predicted_layers(
+    network: BlockList, *, size: int, channels: int = 3, classes: int = 1000
+) -> tuple[Layer, ...]:
     """The layers of a quantized network with uint8 input and output.
-
-    Args:
-        network: the network.
-        size: height and width of the input in pixels.
-        channels: of the input.
-        classes: outputs.
 
     Returns:
         What :func:`deploy.roofline.layers` finds in the converted network, but for the names and the compression
@@ -34,14 +30,14 @@ def predicted_layers(network: Network, *, size: int, channels: int = 3, classes:
         (size, size, channels), table=None if network.activation == "relu" else network.activation.upper()
     )
     graph.add("QUANTIZE", graph.shape)
-    graph.conv(network.stem, 3, 2)
+    graph.step(ConvStep("stem", 3, 2, network.stem))
     for stage in network.stages:
         for block in stage:
             _block(graph, block)
     height, width, depth = graph.shape
     graph.add("AVERAGE_POOL_2D", (1, 1, depth), window=Window(height, width, height, width))
-    graph.conv(network.features, 1, 1)
-    graph.conv(classes, 1, 1, linear=True)
+    graph.step(ConvStep("features", 1, 1, network.features))
+    graph.linear(classes)
     graph.add("RESHAPE", graph.shape)
     graph.add("QUANTIZE", graph.shape)
     return graph.finished()
@@ -95,28 +91,24 @@ class _Graph:
         """The layer that the next one reads."""
         return self.at, self.shape
 
-    def conv(self, channels: int, kernel: int, stride: int, *, linear: bool = False) -> None:
+    def step(self, step: ConvStep) -> None:
         """A convolution; its activation is part of it, or a table operator behind it."""
         height, width, depth = self.shape
-        output = (-(-height // stride), -(-width // stride), channels)
-        weights = kernel * kernel * depth * channels
-        macs = output[0] * output[1] * weights
-        self.add("CONV_2D", output, window=Window(kernel, kernel, stride, stride), macs=macs, weights=weights)
-        self._activate(linear)
-
-    def depthwise(self, kernel: int, stride: int, *, linear: bool = True) -> None:
-        """A depthwise convolution."""
-        height, width, depth = self.shape
-        output = (-(-height // stride), -(-width // stride), depth)
-        weights = kernel * kernel * depth
-        macs = output[0] * output[1] * weights
-        window = Window(kernel, kernel, stride, stride)
-        self.add("DEPTHWISE_CONV_2D", output, window=window, macs=macs, weights=weights)
-        self._activate(linear)
-
-    def _activate(self, linear: bool) -> None:
-        if self._table is not None and not linear:
+        output = (-(-height // step.stride), -(-width // step.stride), step.channels)
+        weights = step.kernel * step.kernel * depth * (1 if step.depthwise else step.channels)
+        self.add(
+            "DEPTHWISE_CONV_2D" if step.depthwise else "CONV_2D",
+            output,
+            window=Window(step.kernel, step.kernel, step.stride, step.stride),
+            macs=output[0] * output[1] * weights,
+            weights=weights,
+        )
+        if self._table is not None and not step.linear:
             self.add(self._table, self.shape)
+
+    def linear(self, channels: int) -> None:
+        """A 1x1 convolution without activation."""
+        self.step(ConvStep("", 1, 1, channels, linear=True))
 
     def back_to(self, place: tuple[int, Shape]) -> None:
         """Let the next layer read an earlier one."""
@@ -136,43 +128,32 @@ class _Graph:
 
 def _block(graph: _Graph, block: Block) -> None:
     start = graph.place
-    depth = graph.shape[2]
-    if isinstance(block, Conv):
-        graph.conv(block.channels, block.kernel, block.stride)
-    elif isinstance(block, FusedIB):
-        graph.conv(round_channels(depth * block.expansion), block.kernel, block.stride)
-        graph.conv(block.channels, 1, 1, linear=True)
-        graph.joined(start)
-    elif isinstance(block, UIB):
-        if block.start:
-            graph.depthwise(block.start, 1 if block.middle else block.stride)
-        graph.conv(round_channels(depth * block.expansion), 1, 1)
-        if block.middle:
-            graph.depthwise(block.middle, block.stride, linear=False)
-        graph.conv(block.channels, 1, 1, linear=True)
-        graph.joined(start)
-    else:
+    if isinstance(block, MQA):
         _attention(graph, block)
+    else:
+        for step in conv_steps(block, graph.shape[2]):
+            graph.step(step)
+    if not isinstance(block, Conv):
         graph.joined(start)
 
 
 def _attention(graph: _Graph, block: MQA) -> None:
     height, width, depth = graph.shape
     dimension = block.dimension
-    graph.depthwise(1, 1)
+    graph.step(ConvStep("identity", 1, 1, depth, depthwise=True, linear=True))
     normalized = graph.place
 
     def shared() -> tuple[int, Shape]:
         graph.back_to(normalized)
         if block.kv_stride > 1:
-            graph.depthwise(3, block.kv_stride)
-        graph.conv(dimension, 1, 1, linear=True)
+            graph.step(ConvStep("down", 3, block.kv_stride, depth, depthwise=True, linear=True))
+        graph.linear(dimension)
         graph.add("RESHAPE", (1, graph.shape[0] * graph.shape[1], dimension))
         return graph.place
 
     keys = shared()
     graph.back_to(normalized)
-    graph.conv(block.heads * dimension, 1, 1, linear=True)
+    graph.linear(block.heads * dimension)
     rows = height * width * block.heads
     lines = ROWS if rows % ROWS == 0 else 1
     graph.add("RESHAPE", (lines, rows // lines, dimension))
@@ -183,4 +164,4 @@ def _attention(graph: _Graph, block: MQA) -> None:
     weights, values = graph.place, shared()
     graph.add("BATCH_MATMUL", (lines, rows // lines, dimension), inputs=(weights, values), macs=products)
     graph.add("RESHAPE", (height, width, block.heads * dimension))
-    graph.conv(depth, 1, 1, linear=True)
+    graph.linear(depth)

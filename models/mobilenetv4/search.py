@@ -39,12 +39,6 @@ _CALIBRATION = 32
 def problem(size: int = 28, samples: int = 4_000, epochs: int = 2, seed: int = 1) -> Problem:
     """What is searched.
 
-    Args:
-        size: height and width of the input, 28 or 56 pixels.
-        samples: the first so many training images.
-        epochs: passes over them.
-        seed: of the order of images.
-
     Raises:
         BadInputError: another size, more images than there are, or a damaged data set.
         NotInstalledError: the data set is missing.
@@ -83,13 +77,6 @@ def columns(description: Description) -> dict[str, str]:
 
 class ShortTraining:
     """Trains networks, all in the same way.
-
-    Args:
-        size: of their input.
-        samples: the first so many training images.
-        epochs: passes over them.
-        seed: of the order of images.
-        folder: of the data set.
 
     Attributes:
         images: float32 [samples, size, size, 1] in [0, 1].

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.build_folder import Document
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
+from deploy.models.mobilenetv4.blocks import UIB, BlockList
 from deploy.searching.problem import Stage
 from deploy.searching.space import Description, Genome, Space
 
@@ -35,75 +34,8 @@ _EXPANSION = 4.0
 _PLAIN = (0, 3)
 
 
-class BlockRecord(Document):
-    """One universal inverted bottleneck.
-
-    Attributes:
-        kind: ``IB``, ``ConvNext``, ``ExtraDW`` or ``FFN``.
-        start: kernel of the depthwise convolution before the expansion, 0 for none.
-        middle: kernel of the one behind it, 0 for none.
-        stride: 1 or 2.
-        expansion: inner channels by input channels.
-        channels: of the output.
-    """
-
-    kind: str
-    start: int
-    middle: int
-    stride: int
-    expansion: float
-    channels: int
-
-
-class NetworkRecord(Document):
-    """A network as documents hold it; :meth:`network` gives what ``build_network`` takes.
-
-    Attributes:
-        size: height and width of the input in pixels.
-        stem: channels of the first convolution.
-        stages: blocks, stage by stage.
-        features: of the 1x1 layer between pooling and classifier.
-    """
-
-    size: int
-    stem: int
-    stages: tuple[tuple[BlockRecord, ...], ...]
-    features: int
-
-    @classmethod
-    def of(cls, network: Network) -> NetworkRecord:
-        """The record of a network."""
-        stages = tuple(
-            tuple(
-                BlockRecord(
-                    kind=block.kind,
-                    start=block.start,
-                    middle=block.middle,
-                    stride=block.stride,
-                    expansion=block.expansion,
-                    channels=block.channels,
-                )
-                for block in stage
-                if isinstance(block, UIB)
-            )
-            for stage in network.stages
-        )
-        return cls(size=network.size, stem=network.stem, stages=stages, features=network.features)
-
-    def network(self) -> Network:
-        """The network of a record."""
-        stages = tuple(
-            tuple(UIB(one.start, one.middle, one.stride, one.expansion, one.channels) for one in stage)
-            for stage in self.stages
-        )
-        return Network(stem=self.stem, stages=stages, size=self.size, features=self.features)
-
-
 def stages(size: int) -> tuple[Stage, Stage]:
     """Both stages.
-
-    Args:
-        size: of the input, one of ``SIZES``.
 
     Raises:
         BadInputError: another size.
@@ -111,21 +43,26 @@ def stages(size: int) -> tuple[Stage, Stage]:
     return Stage("widths", width_space(size)), Stage("blocks", lambda best: block_space(network_of(best)))
 
 
-def described(network: Network) -> Description:
-    """The network as a :class:`NetworkRecord` in JSON."""
-    return NetworkRecord.of(network).model_dump(mode="json")
+def described(network: BlockList) -> Description:
+    """The network in JSON: ``size``, ``stem``, ``stages`` of blocks with all their attributes, ``features``."""
+    stages = [
+        [{"kind": block.kind, **vars(block)} for block in stage if isinstance(block, UIB)]
+        for stage in network.stages
+    ]
+    return {"size": network.size, "stem": network.stem, "stages": stages, "features": network.features}
 
 
-def network_of(description: Description) -> Network:
-    """The network of a :class:`NetworkRecord` in JSON."""
-    return NetworkRecord.model_validate(description).network()
+def network_of(description: Description) -> BlockList:
+    """The reverse of :func:`described`."""
+    stages = tuple(
+        tuple(UIB(**{name: value for name, value in block.items() if name != "kind"}) for block in stage)
+        for stage in description["stages"]
+    )
+    return BlockList(**{**description, "stages": stages})
 
 
 def width_space(size: int) -> Space:
     """Stage 1: the channels of every stage.
-
-    Args:
-        size: of the input, one of ``SIZES``.
 
     Raises:
         BadInputError: another size.
@@ -140,7 +77,7 @@ def width_space(size: int) -> Space:
     return Space(tuple(len(choices) for choices in WIDTHS), True, network)
 
 
-def block_space(widths: Network) -> Space:
+def block_space(widths: BlockList) -> Space:
     """Stage 2: the depthwise convolutions of every block of a network of stage 1.
 
     A block that halves height and width has one at least. That network itself is known.
@@ -157,17 +94,17 @@ def block_space(widths: Network) -> Space:
     return Space(tuple(len(options) for options in choices), False, network, known=plain)
 
 
-def channels_of(network: Network) -> list[int]:
+def channels_of(network: BlockList) -> list[int]:
     """Channels of the stages."""
     return [stage[-1].channels for stage in network.stages]
 
 
-def widths_text(network: Network) -> str:
+def widths_text(network: BlockList) -> str:
     """``16-32-64``: channels of the stages."""
     return "-".join(str(channels) for channels in channels_of(network))
 
 
-def blocks_text(network: Network) -> str:
+def blocks_text(network: BlockList) -> str:
     """``-3 35/5- --``: kernels of the two depthwise convolutions of every block, ``-`` for none."""
     return "/".join(
         " ".join(f"{block.start or '-'}{block.middle or '-'}" for block in stage if isinstance(block, UIB))
@@ -175,7 +112,7 @@ def blocks_text(network: Network) -> str:
     )
 
 
-def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> Network:
+def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> BlockList:
     """``kernels``: one pair a block, over all stages."""
     remaining = iter(kernels)
     stages = []
@@ -183,4 +120,4 @@ def _network(size: int, channels: list[int], kernels: list[tuple[int, int]]) -> 
         first = size // SIZES[0] if i == 0 else 2
         strides = [first, *[1] * (BLOCKS - 1)]
         stages.append(tuple(UIB(*next(remaining), stride, _EXPANSION, width) for stride in strides))
-    return Network(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)
+    return BlockList(stem=_STEM, stages=tuple(stages), size=size, features=_FEATURES)

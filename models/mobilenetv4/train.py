@@ -7,83 +7,26 @@ the pattern for data of your own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from deploy.errors import BadInputError
 from deploy.models.datasets import fashion_mnist
-from deploy.models.distillation.augmentation import Images, Mixture
-from deploy.models.distillation.teacher import Distillation
-from deploy.models.distillation.training import Examples, Recipe, fit
+from deploy.models.distillation.augmentation import Images
+from deploy.models.distillation.training import Examples, Recipe, trainer
 from deploy.models.mobilenetv4.builder import OUTPUT_NAME, Options, build
-from deploy.quantizing.float_model import import_keras
-from deploy.zoo import weights as weight_files
+from deploy.zoo.networks import save_weights
 
 SIZES: Final = (32, 64)
 """Inputs that the images become without interpolation."""
 
-RECIPE: Final = Recipe()
+CLASSES: Final = len(fashion_mnist.GARMENTS)
 _MARGIN = 2
 
 
-def train(
-    weights: Path,
-    *,
-    options: Options | None = None,
-    epochs: int | None = None,
-    seed: int | None = None,
-    images: int | None = None,
-    augmentation: Mixture | None = None,
-    distillation: Distillation | None = None,
-    log: Callable[[str], None] = print,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-) -> Any:
-    """Train a network and write its weights.
-
-    Args:
-        weights: the ``.weights.h5`` file to write.
-        options: of the network: 10 classes, one channel, 32 or 64 pixels.
-        epochs: instead of the recipe's.
-        seed: instead of the recipe's.
-        images: only the first so many training images (a trial run); None for all.
-        augmentation: instead of the recipe's flips and shifts.
-        distillation: a teacher to learn from, with the same input and classes; None for the labels alone.
-        log: receives one line an epoch.
-        advance: called with (steps done, steps in all).
-
-    Returns:
-        The trained ``keras.Model``.
-
-    Raises:
-        BadInputError: options that the data does not fit, or a teacher that does not fit the network.
-        NotInstalledError: TensorFlow or the data set is missing.
-    """
-    options = options or Options(size=SIZES[0], channels=1, classes=len(fashion_mnist.GARMENTS))
-    _check_fit(options)
-    recipe = RECIPE.changed(epochs=epochs, seed=seed, augmentation=augmentation, distillation=distillation)
-    keras = import_keras()
-    split = fashion_mnist.load_training()
-    keras.utils.set_random_seed(recipe.seed)
-    model = build(options)
-    examples = Examples(
-        split.images[:images],
-        {OUTPUT_NAME: split.garments[:images]},
-        lambda stored: network_input(stored, options.pixels),
-    )
-    fit(model, examples, recipe, log=log, advance=advance)
-    weight_files.save(model, weights)
-    return model
-
-
 def network_input(images: Images, size: int) -> Images:
-    """The network's input for stored images: a black margin, pixels repeated for the larger size, a channel.
-
-    Args:
-        images: uint8 [N, 28, 28].
-        size: one of ``SIZES``.
+    """The network's input for uint8 [N, 28, 28]: a black margin, pixels repeated for the larger size, a channel.
 
     Returns:
         uint8 [N, size, size, 1].
@@ -93,13 +36,14 @@ def network_input(images: Images, size: int) -> Images:
     return padded.repeat(times, axis=1).repeat(times, axis=2)[..., np.newaxis]
 
 
-def _check_fit(options: Options) -> None:
-    """Refuse options that Fashion-MNIST cannot train.
+def examples(options: Options, images: int | None) -> Examples:
+    """The first so many training images, None for all.
 
     Raises:
-        BadInputError: other classes, channels or sizes.
+        BadInputError: the data has other classes, channels or another size.
+        NotInstalledError: the data set is missing.
     """
-    wanted = {"classes": (len(fashion_mnist.GARMENTS),), "channels": (1,), "pixels": SIZES}
+    wanted = {"classes": (CLASSES,), "channels": (1,), "pixels": SIZES}
     for name, values in wanted.items():
         if getattr(options, name) not in values:
             needs = " or ".join(map(str, values))
@@ -108,3 +52,9 @@ def _check_fit(options: Options) -> None:
                 f"mobilenetv4: {shown} is {getattr(options, name)}, but training on Fashion-MNIST needs {needs}",
                 hints=["--set classes=10 --set channels=1 --set size=32"],
             )
+    split = fashion_mnist.load_training()
+    labels = {OUTPUT_NAME: split.garments[:images]}
+    return Examples(split.images[:images], labels, lambda stored: network_input(stored, options.pixels))
+
+
+train = trainer(Recipe(), Options(size=SIZES[0], channels=1, classes=CLASSES), build, examples, save_weights)

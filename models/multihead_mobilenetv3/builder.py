@@ -95,9 +95,6 @@ def _require(condition: bool, message: str) -> None:
 def build(options: Options | None = None) -> Any:
     """Build the network, untrained.
 
-    Args:
-        options: see :class:`Options`; None for the demo network.
-
     Returns:
         A ``keras.Model``: input ``image`` float32 [N, size, size, channels] in [0, 1]; output dictionary
         head name -> float32 [N, classes], logits unless ``softmax``. Calibrated on [0, 1] the quantized input

@@ -8,8 +8,9 @@ minutes of processor time.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy import zoo
+from deploy.judging.oracles import outputs_of
+from deploy.judging.reference import ReferenceKernels
 from deploy.models.distillation.augmentation import mixture
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.multihead_mobilenetv3 import fashion_mnist
-from deploy.models.multihead_mobilenetv3.distilled_results import LABELS, HeadOutcome, Outcomes, StudentOutcome
-from deploy.models.multihead_mobilenetv3.evaluate import NAME, Classes, classes_of, classify_float
+from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME
+from deploy.models.multihead_mobilenetv3.evaluate import NAME
+from deploy.models.multihead_mobilenetv3.results import LABELS, HeadOutcome, Outcomes, StudentOutcome
 from deploy.models.multihead_mobilenetv3.train import train
-from deploy.zoo import cards, outputs
+from deploy.zoo import cards
 from deploy.zoo.quantized import quantize_network
 
 TEACHER: Final = ("alpha=0.5",)
@@ -35,13 +39,7 @@ SEEDS: Final = (1, 2)
 
 @dataclass(frozen=True)
 class Arm:
-    """A way of training the student.
-
-    Attributes:
-        name: of it.
-        taught: by the teacher; by the labels alone otherwise.
-        augmentation: as ``--augment`` takes it.
-    """
+    """A way of training the student."""
 
     name: str
     taught: bool
@@ -56,22 +54,8 @@ ARMS: Final = (
 """The shares of the last one are those of the document's data sets: 0.64, 1.28 and 1.3 billion images."""
 
 
-def measure(
-    *,
-    epochs: int = EPOCHS,
-    seeds: tuple[int, ...] = SEEDS,
-    training_images: int | None = None,
-    test_images: int = 10_000,
-    log: Callable[[str], None] = print,
-) -> Iterator[Outcomes]:
+def measure(log: Callable[[str], None]) -> Iterator[Outcomes]:
     """Train and measure, arm by arm.
-
-    Args:
-        epochs: of every training.
-        seeds: each trains every arm once.
-        training_images: the first so many; None for all.
-        test_images: the first so many.
-        log: receives what the trainings say.
 
     Yields:
         What is known, after every training.
@@ -79,36 +63,37 @@ def measure(
     Raises:
         NotInstalledError: TensorFlow or the data set is missing.
     """
-    pixels, labels = fashion_mnist.test_inputs(test_images)
+    pixels, labels = fashion_mnist.test_inputs()
     network = zoo.network(NAME, TEACHER, trained=True)
     teacher = Teacher(network.model, network.text)
-    taught = classify_float(network.model, pixels)
+    taught = _classified(network.model, pixels)
     outcomes = Outcomes(
-        images=test_images,
-        epochs=epochs,
+        images=len(pixels),
+        epochs=EPOCHS,
         teacher=TEACHER,
         student=STUDENT,
         teacher_correct={head: int((taught[head] == true).sum()) for head, true in labels.items()},
         students=(),
     )
-    from_labels: dict[int, Classes] = {}
+    from_labels: dict[int, _Classes] = {}
     with tempfile.TemporaryDirectory(prefix="deploy-distilled-") as folder:
         weights = Path(folder) / "student.weights.h5"
-        for arm, seed in _order(seeds):
+        # Labels before what is compared with them.
+        for seed, arm in itertools.product(SEEDS, ARMS):
             log(f"{arm.name}, seed {seed}")
             train(
                 weights,
                 options=zoo.options(zoo.find(NAME), STUDENT),
-                epochs=epochs,
+                epochs=EPOCHS,
                 seed=seed,
-                images=training_images,
                 augmentation=mixture(arm.augmentation),
                 distillation=Distillation(teacher) if arm.taught else None,
                 log=log,
             )
             student = zoo.network(NAME, STUDENT, weights=weights)
-            floats = classify_float(student.model, pixels)
-            integers = classes_of(outputs.reference_outputs(quantize_network(student).model, pixels))
+            floats = _classified(student.model, pixels)
+            kernels = ReferenceKernels(quantize_network(student).model)
+            integers = _classes(outputs_of(kernels, {INPUT_NAME: pixels[:, np.newaxis]}))
             base = from_labels.setdefault(seed, floats)
             heads = {
                 head: _outcome(true, floats[head], integers[head], taught[head], base[head])
@@ -119,11 +104,18 @@ def measure(
             yield outcomes
 
 
-def _order(seeds: tuple[int, ...]) -> Iterator[tuple[Arm, int]]:
-    """Seed by seed, labels always before what is compared with them."""
-    for seed in seeds:
-        for arm in ARMS:
-            yield arm, seed
+_Classes = dict[str, NDArray[np.int64]]
+"""Head name -> class of each image, [N]."""
+
+
+def _classified(model: Any, images: NDArray[np.uint8]) -> _Classes:
+    """Classes that the float network gives for uint8 [N, 56, 56, 1]."""
+    return _classes(model.predict(images.astype(np.float32) / np.float32(255), batch_size=500, verbose=0))
+
+
+def _classes(answers: Mapping[str, NDArray[Any]]) -> _Classes:
+    """The largest logit's class; of raw ones, too: all logits of a head share scale and zero point."""
+    return {head: values.reshape(len(values), -1).argmax(axis=1) for head, values in answers.items()}
 
 
 def _outcome(
@@ -146,7 +138,7 @@ def _outcome(
 def main() -> None:
     """Measure, then write ``results.json`` and the card beside this file, anew after every training."""
     project = zoo.find(NAME)
-    for outcomes in measure(log=lambda line: print(line, flush=True)):
+    for outcomes in measure(lambda line: print(line, flush=True)):
         cards.write(project, cards.read(project).model_copy(update={"distillation": outcomes}))
 
 

@@ -9,7 +9,6 @@ resolution after it; and the preprocessing is exact, has no library version in i
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.files import write_text
 from deploy.models.datasets.fashion_mnist import GARMENTS, SIDE, Split, load_test, load_training
-from deploy.models.datasets.npz import write_npz
-from deploy.models.multihead_mobilenetv3.builder import INPUT_NAME, Options
+from deploy.models.datasets.trial_data import write_trial_data
+from deploy.models.multihead_mobilenetv3.builder import Options
 
 KINDS: Final = ("Top", "Trousers", "Dress", "Footwear", "Bag")
 """Names of the second head's classes."""
@@ -67,10 +65,6 @@ def calibration_for(options: Options, *, count: int) -> NDArray[np.float32]:
 
     For another input than 56x56 the stored images are resized (bilinear), for RGB the gray value is repeated.
 
-    Args:
-        options: of the network.
-        count: so many are wanted; the demo network gets all of :func:`calibration` to choose from.
-
     Returns:
         float32 [N, size, size, channels] in [0, 1].
     """
@@ -97,10 +91,6 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
     ``calibration.npz`` holds ``image`` float32 [300, 56, 56, 1] in [0, 1]; ``test.npz`` ``image`` uint8
     [count, 56, 56, 1]; ``labels.json`` per head the class names and the true class of each test image.
 
-    Args:
-        folder: where to; made if missing.
-        count: how many test images, 1 to 10,000.
-
     Returns:
         The three files.
 
@@ -115,11 +105,7 @@ def write(folder: Path, *, count: int = 200) -> tuple[Path, ...]:
         head: {"classes": CLASS_NAMES[head], "true": [int(number) for number in numbers]}
         for head, numbers in labels.items()
     }
-    files = folder / "calibration.npz", folder / "test.npz", folder / "labels.json"
-    write_npz(files[0], {INPUT_NAME: calibration()})
-    write_npz(files[1], {INPUT_NAME: images})
-    write_text(files[2], json.dumps(document) + "\n")
-    return files
+    return write_trial_data(folder, calibration(), images, "labels.json", document)
 
 
 def _resized(image: NDArray[np.uint8], size: int) -> NDArray[np.float32]:

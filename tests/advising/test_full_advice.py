@@ -6,14 +6,13 @@ import pytest
 from advising.small_networks import SmallNetwork
 
 from deploy.advising import borders
-from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, Kind
-from deploy.advising.full import full_hints, network_costs, reconciled
+from deploy.advising.full import Deadline, full_hints, network_costs, reconciled
 from deploy.advising.input_size import largest_input
 from deploy.advising.quick import candidates
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.hardware.npus import npu_named
-from deploy.optimizing.context import Context
+from deploy.optimizing.network_trials import NetworkTrials
 from deploy.processes.supervisor import run
 from deploy.tflite import Model
 from deploy.tflite.graph import Graph
@@ -33,7 +32,7 @@ def model() -> Model:
 
 
 def costs(model: Model, options: CompileOptions) -> Costs:
-    return network_costs(Context(model, "it", options).compiled(model).figures)
+    return network_costs(NetworkTrials(model, "it", options).compiled(model).figures)
 
 
 @pytest.fixture(scope="module")

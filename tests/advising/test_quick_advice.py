@@ -6,8 +6,8 @@ import pytest
 from advising.small_networks import SmallNetwork
 
 from deploy.advising import quick
-from deploy.advising.deadline import Deadline
 from deploy.advising.documents import Costs, Hint, ordered
+from deploy.advising.full import Deadline
 from deploy.advising.quick import candidates, quick_hints, telling
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.cli.main import run
-from deploy.settings.project import find
+from deploy.settings.project_settings import find
 
 
 def kept() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.files import Range, read_segments, writable_ranges
+from deploy.corstone.file_arguments import Range, read_segments, writable_ranges
 from deploy.errors import BadInputError
 
 

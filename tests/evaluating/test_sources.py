@@ -160,6 +160,7 @@ read = []
 def dictionary(): return {"image": images, "labels": np.arange(6)}
 def pair(): return images, [0, 1, 2, 3, 4, 5]
 def named(): return {"image": images}, {OUTPUT: np.arange(6)}
+def with_names(): return {**dictionary(), "classes": np.array([f"c{i}" for i in range(10)])}
 def stream():
     for i in range(10 ** 9):
         assert i < 8, "read too far"
@@ -200,6 +201,14 @@ def test_a_function_may_return_arrays_or_a_stream(name: str, functions: str, mod
     assert true[head.name].tolist() == list(range(6))
     assert np.array_equal(next(iter(inputs.values()))[:, 0], pixels(6))
     assert sizes == [4, 2]
+
+
+def test_the_arrays_of_a_function_may_name_the_classes_as_those_of_a_file_do(
+    functions: str, model: Model, head: Head
+) -> None:
+    data = sources.load(request(model, f"{functions}:with_names"), model)
+    assert data.names == {head.name: tuple(f"c{i}" for i in range(10))}
+    assert read(data)[1][head.name].tolist() == list(range(6))
 
 
 @pytest.mark.parametrize(

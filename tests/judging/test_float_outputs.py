@@ -13,6 +13,7 @@ from deploy.cli.main import run
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import random_inputs
 from deploy.reporting.data.report import collect
+from deploy.verifying.usual_inputs import usual_inputs
 
 pytestmark = pytest.mark.tensorflow
 
@@ -50,7 +51,7 @@ def test_a_verdict_names_the_float_models_labels_and_the_report_confuses_them(
     predictions = json.loads((tmp_path / "v.json").read_text())["predictions"]
     assert len(predictions) == 12
     source = tflite.read(build.source)
-    outputs = float_outputs(build.float_model, source, random_inputs(source, 6).samples)
+    outputs = float_outputs(build.float_model, source, usual_inputs(build, 6).samples)
     for prediction in predictions:
         expected = outputs[prediction["input"]][prediction["output"]].argmax()
         assert prediction["float_model"] == str(expected)

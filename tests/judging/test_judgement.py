@@ -91,7 +91,12 @@ def test_answers_that_are_the_references_pass_with_predictions_and_labels(
     judgement.answers += judge.expected
     predictions = judgement.predictions(models, judge)
     verdict = judgement.verdict(
-        judgement.opinion(judge), ORIGIN, predictions=predictions, figures=(), check=OperatorCheck()
+        judgement.opinion(judge),
+        ORIGIN,
+        predictions=predictions,
+        figures=(),
+        evidence=judgement.evidence(models, None),
+        check=OperatorCheck(),
     )
     assert (verdict.verdict, verdict.exit_status, verdict.inputs) == ("pass", 0, 2)
     assert verdict.reason == "all 20 output elements equal the reference"
@@ -122,7 +127,9 @@ def test_weak_evidence_passes_in_words_and_fails_where_evidence_is_required(
     judge.expect(samples)
     judgement.answers += judge.expected
     evidence = judgement.evidence(models, (2, 3))
-    verdict = judgement.verdict(judgement.opinion(judge), ORIGIN, predictions=(), figures=(), evidence=evidence)
+    verdict = judgement.verdict(
+        judgement.opinion(judge), ORIGIN, predictions=(), figures=(), evidence=evidence, check=OperatorCheck()
+    )
     assert verdict.evidence is not None
     assert verdict.evidence.weak == ("there was one input only",)
     if required:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploy.judging.known_differences import Evidence, explain, summarise
+from deploy.judging.known_differences import KnownFacts, explain, summarise
 from deploy.judging.operator_result import FirstDifference, Miscompilation, OperatorResult
 
-SUM = Evidence("SUM", "int8", agreeing=(), overflow=0.0, saturated=False)
+SUM = KnownFacts("SUM", "int8", agreeing=(), overflow=0.0, saturated=False)
 
 
 def test_an_operator_that_equals_no_oracle_has_no_known_cause_however_small_the_difference() -> None:

@@ -10,9 +10,8 @@ import pytest
 from deploy import zoo
 from deploy.build_folder import sha256_of_file
 from deploy.models.datasets import fashion_mnist
-from deploy.models.multihead_mobilenetv3.distilled_results import LABELS, difference
 from deploy.models.multihead_mobilenetv3.evaluate import NAME, measure_weights
-from deploy.models.multihead_mobilenetv3.results import Results, WeightsResult
+from deploy.models.multihead_mobilenetv3.results import LABELS, Results, WeightsResult, difference
 from deploy.zoo import Measured, cards
 
 PROJECT = zoo.find(NAME)

@@ -16,7 +16,7 @@ from deploy.models.distillation.augmentation import (
     MAX_SHIFT,
     SETS,
     Augmentation,
-    Batch,
+    ImageBatch,
     Mixture,
     crop,
     mixture,
@@ -92,16 +92,16 @@ def test_the_loss_is_smallest_where_the_student_agrees_with_the_teacher() -> Non
 # Augmentation
 
 
-def batch(count: int, shape: tuple[int, ...] = (28, 28), seed: int = 0) -> Batch:
+def batch(count: int, shape: tuple[int, ...] = (28, 28), seed: int = 0) -> ImageBatch:
     random = np.random.default_rng(seed)
     labels = np.eye(4, dtype=np.float32)[random.integers(0, 4, count)]
-    return Batch(random.integers(0, 256, (count, *shape), np.uint8), {"a": labels})
+    return ImageBatch(random.integers(0, 256, (count, *shape), np.uint8), {"a": labels})
 
 
 def test_shift_only_mirrors_and_shifts() -> None:
     images = np.zeros((400, 28, 28), np.uint8)
     images[:, 10, 8] = 200  # one pixel: its place afterwards tells what was done
-    changed = shift(Batch(images, {}), np.random.default_rng(0)).images
+    changed = shift(ImageBatch(images, {}), np.random.default_rng(0)).images
     assert changed.dtype == np.uint8 and (changed.sum(axis=(1, 2)) == 200).all()
     rows, columns = np.nonzero(changed)[1:]
     assert set(rows) == set(range(10 - MAX_SHIFT, 10 + MAX_SHIFT + 1))
@@ -113,7 +113,7 @@ def test_shift_only_mirrors_and_shifts() -> None:
 
 def test_a_crop_shows_a_part_of_the_image_larger() -> None:
     ramp = np.tile(np.linspace(0, 200, 28).astype(np.uint8), (300, 28, 1))
-    shown = crop(Batch(ramp, {}), np.random.default_rng(0)).images.astype(int)
+    shown = crop(ImageBatch(ramp, {}), np.random.default_rng(0)).images.astype(int)
     assert (shown == shown[:, :1]).all(), "rows of a horizontal ramp stay equal"
     assert (np.diff(shown[:, 0], axis=1) >= 0).all(axis=1).mean() == pytest.approx(0.5, abs=0.1), "mirrored or not"
     span = shown[:, 0].max(axis=1) - shown[:, 0].min(axis=1)
@@ -122,7 +122,7 @@ def test_a_crop_shows_a_part_of_the_image_larger() -> None:
 
 
 def test_a_uniform_image_becomes_brighter_or_darker_within_the_gain() -> None:
-    shown = crop(Batch(np.full((200, 16, 20), 100, np.uint8), {}), np.random.default_rng(1)).images
+    shown = crop(ImageBatch(np.full((200, 16, 20), 100, np.uint8), {}), np.random.default_rng(1)).images
     levels = shown[:, 0, 0]
     assert (shown == levels[:, None, None]).all()
     assert levels.min() < 90 and levels.max() > 110
@@ -133,7 +133,7 @@ def test_mixup_blends_labels_as_it_blends_images() -> None:
     # Black images of class 0, white ones of class 1: brightness tells the share of class 1, up to the crop's gain.
     labels = np.eye(2, dtype=np.float32)[np.arange(400) % 2]
     images = np.where(labels[:, 1, None, None] > 0, 200, 0).astype(np.uint8) * np.ones((1, 8, 8), np.uint8)
-    mixed = mixup(Batch(images, {"a": labels}), np.random.default_rng(2))
+    mixed = mixup(ImageBatch(images, {"a": labels}), np.random.default_rng(2))
     share = mixed.labels["a"][:, 1]
     assert np.allclose(mixed.labels["a"].sum(axis=1), 1)
     assert 0.2 < ((share > 0.05) & (share < 0.95)).mean() < 0.6, "half of the partners are of the other class"
@@ -152,7 +152,7 @@ def test_a_set_is_a_pure_function_of_batch_and_seed(name: str, shape: tuple[int,
 
 
 def painted(level: int) -> Augmentation:
-    return lambda given, random: Batch(np.full_like(given.images, level), given.labels)
+    return lambda given, random: ImageBatch(np.full_like(given.images, level), given.labels)
 
 
 def test_a_mixture_draws_its_sets_in_the_proportions_given() -> None:
@@ -166,7 +166,7 @@ def test_a_mixture_draws_its_sets_in_the_proportions_given() -> None:
 
 
 def test_images_of_a_mixture_keep_their_places_and_labels() -> None:
-    def unchanged(given: Batch, random: np.random.Generator) -> Batch:
+    def unchanged(given: ImageBatch, random: np.random.Generator) -> ImageBatch:
         return given
 
     given = batch(200)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from parameter_counts import trainable_parameters
 
 pytestmark = pytest.mark.tensorflow
 
@@ -22,8 +23,6 @@ def random() -> np.random.Generator:
 
 def parameters(layer: Any, *shape: int) -> int:
     """Trainable parameters after one call with zeros."""
-    from deploy.models.face_blocks.inlined import trainable_parameters
-
     layer(np.zeros(shape, np.float32))
     return trainable_parameters(layer)
 
@@ -37,13 +36,13 @@ def levels(random: np.random.Generator, *channels: int, size: int = 8) -> Any:
 
 
 def test_the_backbone_has_213_072_parameters_and_features_of_three_strides(keras: Any) -> None:
-    from deploy.models.face_blocks.backbone import BACKBONE_CHANNELS, STRIDES, mobilenet_v1_quarter
-    from deploy.models.face_blocks.inlined import trainable_parameters
+    from deploy.models.face_blocks.backbone import BACKBONE_CHANNELS, mobilenet_v1_quarter
 
     image = keras.Input((64, 64, 3))
     features = mobilenet_v1_quarter(image)
     assert [tuple(x.shape[1:]) for x in features] == [
-        (64 // stride, 64 // stride, channels) for stride, channels in zip(STRIDES, BACKBONE_CHANNELS, strict=True)
+        (64 // stride, 64 // stride, channels)
+        for stride, channels in zip((8, 16, 32), BACKBONE_CHANNELS, strict=True)
     ]
     assert trainable_parameters(keras.Model(image, list(features))) == 213_072
 
@@ -97,7 +96,6 @@ def test_attention_is_a_gate_for_channels_then_one_for_positions(keras: Any, ran
 
 def test_the_manager_shares_one_spatial_gate_and_channel_gates_of_equal_width(keras: Any) -> None:
     from deploy.models.face_blocks.attention import SharedCBAMManager
-    from deploy.models.face_blocks.inlined import trainable_parameters
 
     widths = {"backbone_0": 32, "backbone_1": 64, "backbone_2": 128, "bifpn": 64}
     manager = SharedCBAMManager(widths, reduction_ratio=32)
@@ -111,7 +109,6 @@ def test_the_manager_shares_one_spatial_gate_and_channel_gates_of_equal_width(ke
 
 def test_the_manager_can_keep_a_channel_gate_for_each_module(keras: Any) -> None:
     from deploy.models.face_blocks.attention import SharedCBAMManager
-    from deploy.models.face_blocks.inlined import trainable_parameters
 
     manager = SharedCBAMManager(dict.fromkeys(("p3", "p4", "p5"), 20), 128, share_channel_gates=False)
     for level in ("p3", "p4", "p5"):
@@ -122,7 +119,6 @@ def test_the_manager_can_keep_a_channel_gate_for_each_module(keras: Any) -> None
 @pytest.mark.parametrize(("bias", "count"), [(True, 3_120), (False, 3_072)])
 def test_the_shared_head_returns_class_box_and_landmark_numbers(keras: Any, bias: bool, count: int) -> None:
     from deploy.models.face_blocks.heads import SharedMultiHead
-    from deploy.models.face_blocks.inlined import trainable_parameters
 
     head = SharedMultiHead(in_channels=64, num_anchors=3, use_bias=bias)
     classes, boxes, landmarks = head(np.zeros((2, 4, 5, 64), np.float32))
@@ -146,7 +142,6 @@ def test_head_outputs_stand_by_level_row_column_and_anchor(keras: Any, random: n
 def test_the_full_pyramid_has_the_documented_parameters(
     keras: Any, random: np.random.Generator, channels: int, layers: int, count: int
 ) -> None:
-    from deploy.models.face_blocks.inlined import trainable_parameters
     from deploy.models.face_blocks.pyramid import BiFPN
 
     pyramid = BiFPN(channels, layers)
@@ -159,7 +154,6 @@ def test_the_full_pyramid_has_the_documented_parameters(
 def test_the_light_pyramid_shares_a_convolution_in_each_layer(
     keras: Any, random: np.random.Generator, channels: int, count: int
 ) -> None:
-    from deploy.models.face_blocks.inlined import trainable_parameters
     from deploy.models.face_blocks.pyramid import BiFPNLight
 
     pyramid = BiFPNLight(channels, 2)

@@ -15,9 +15,18 @@ from deploy import zoo
 from deploy.errors import BadInputError
 from deploy.models.datasets import face_data, synthetic_faces
 from deploy.models.face_detection import accuracy, training
-from deploy.models.face_detection.anchors import anchors, corners, decode, encode, overlaps
-from deploy.models.face_detection.detections import Faces, Quantization, detect, face_probability, suppress
-from deploy.models.face_detection.matching import BACKGROUND, FACE, IGNORED, targets
+from deploy.models.face_detection.anchors import (
+    BACKGROUND,
+    FACE,
+    IGNORED,
+    anchors,
+    corners,
+    decode,
+    encode,
+    overlaps,
+    targets,
+)
+from deploy.models.face_detection.detections import Faces, OutputScales, detect, face_probability, suppress
 
 
 def boxes_from(random: np.random.Generator, count: int) -> np.ndarray:
@@ -91,7 +100,7 @@ def test_a_perfect_answer_gives_back_the_faces_also_when_quantized() -> None:
     assert np.allclose(found.boxes[order], scene.boxes, atol=1e-6)
     assert np.allclose(found.landmarks[order], scene.landmarks, atol=1e-6)
     assert (found.scores > 0.99).all()
-    scales = {name: Quantization(float(np.abs(values).max()) / 127, 3) for name, values in outputs.items()}
+    scales = {name: OutputScales(float(np.abs(values).max()) / 127, 3) for name, values in outputs.items()}
     integers = {
         name: np.clip(np.round(values / scales[name].scale) + 3, 0, 255).astype(np.uint8)
         if values.min() >= 0
@@ -178,7 +187,7 @@ def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> 
 def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "Recipe", partial(training.Recipe, cycles=1, last_epochs=3))
+    monkeypatch.setattr(training, "DetectorRecipe", partial(training.DetectorRecipe, cycles=1, last_epochs=3))
     file = tmp_path / "x.weights.h5"
     lines: list[str] = []
     steps: list[tuple[int, int]] = []

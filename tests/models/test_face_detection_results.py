@@ -54,9 +54,10 @@ def test_on_target_the_detector_finds_what_the_float_network_finds(results: Dete
 def test_measuring_some_scenes_again_gives_equal_boxes_on_target(tmp_path: Path) -> None:
     subject = evaluation.detector(PROJECT.name, tmp_path / "build", face_data.TRAINED_SIZE)
     images = np.stack([scene.image for scene in face_data.test_scenes(24)])
-    reference, target = subject.reference_outputs(images), subject.target_outputs(images)
+    answers = subject.answers(images)
+    reference, target = answers["quantized"], answers["on target"]
     assert all((target[name] == reference[name]).all() for name in reference)
-    floats = subject.faces(subject.float_outputs(images), integers=False, min_score=0.5)
+    floats = subject.faces(answers["float"], integers=False, min_score=0.5)
     found = subject.faces(target, integers=True, min_score=0.5)
     assert sum(map(len, found)) > 10
     assert accuracy.agreement(found, floats).mean_overlap >= 0.9

@@ -11,7 +11,8 @@ import pytest
 
 from deploy import zoo
 from deploy.errors import BadInputError
-from deploy.models.featherface_v1.builder import ANCHORS, OUTPUT_NAMES, Options, build
+from deploy.models.face_blocks.detector import ANCHORS, OUTPUT_NAMES
+from deploy.models.featherface_v1.builder import Options, build
 from deploy.zoo import cards
 
 NAME = "featherface-v1"

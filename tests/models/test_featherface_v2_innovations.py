@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parameter_counts import trainable_parameters
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,7 +54,6 @@ def test_multi_scale_intelligence_favours_the_strongest_level(keras: Any) -> Non
 
 def test_dynamic_weight_sharing_has_two_parameters_a_channel_and_follows_similarity(keras: Any) -> None:
     from deploy.models.face_blocks.backbone import Features
-    from deploy.models.face_blocks.inlined import trainable_parameters
     from deploy.models.featherface_v2.innovations import DynamicWeightSharing
 
     sharing = DynamicWeightSharing(20)

@@ -14,7 +14,7 @@ from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, FusedIB, Network, round_channels, scaled
+from deploy.models.mobilenetv4.blocks import MQA, NETWORKS, UIB, BlockList, FusedIB, round_channels, scaled
 from deploy.models.mobilenetv4.builder import Options, build, build_network
 from deploy.models.mobilenetv4.counting import parameters
 from deploy.models.mobilenetv4.predicted import predicted_layers
@@ -117,7 +117,7 @@ def test_a_block_that_is_none_of_the_variants_is_refused(blocks: tuple[int, ...]
 
 
 def one_block(block: FusedIB | UIB | MQA, *, stem: int = 16, scale: float | None = None) -> Any:
-    return build_network(Network(stem, ((block,),), 32, layer_scale=scale), size=32, classes=4)
+    return build_network(BlockList(stem, ((block,),), 32, layer_scale=scale), size=32, classes=4)
 
 
 @pytest.mark.tensorflow

@@ -1,17 +1,19 @@
 """The search space of both stages: what is fixed, what is free, and that every genome is a network."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.errors import BadInputError
-from deploy.models.mobilenetv4.blocks import UIB, Network
+from deploy.models.mobilenetv4.blocks import UIB, BlockList
 from deploy.models.mobilenetv4.search_space import (
     SIZES,
-    NetworkRecord,
     block_space,
     blocks_text,
     channels_of,
+    described,
     network_of,
     width_space,
     widths_text,
@@ -19,11 +21,11 @@ from deploy.models.mobilenetv4.search_space import (
 from deploy.searching.space import Genome, Space
 
 
-def network(space: Space, genome: Genome) -> Network:
+def network(space: Space, genome: Genome) -> BlockList:
     return network_of(space.describe(genome))
 
 
-def blocks(network: Network) -> list[UIB]:
+def blocks(network: BlockList) -> list[UIB]:
     return [block for stage in network.stages for block in stage if isinstance(block, UIB)]
 
 
@@ -83,8 +85,7 @@ def test_the_last_feature_map_is_4x4_for_every_input() -> None:
 def test_a_record_gives_the_network_back() -> None:
     space = block_space(network(width_space(28), (1, 2, 3)))
     found = network(space, (0, 8, 7, 3, 2, 1))
-    record = NetworkRecord.of(found)
-    assert NetworkRecord.model_validate_json(record.model_dump_json()).network() == found
+    assert network_of(json.loads(json.dumps(described(found)))) == found
 
 
 def test_networks_are_written_in_a_line() -> None:

@@ -15,7 +15,7 @@ from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.optimizing import optimization
-from deploy.optimizing.context import Context
+from deploy.optimizing.network_trials import NetworkTrials
 from deploy.optimizing.optimization import Optimized, optimize
 from deploy.rewriting import rewriting
 from deploy.rewriting.site import Form, Site
@@ -58,7 +58,7 @@ def test_attention_as_papers_write_it_takes_half_the_cycles_and_no_cpu(npu: str)
     assert sum(output.elements for output in document.npu_outputs) == 3 * 32
     assert all(output.mismatches == 0 for output in document.npu_outputs)
     # What the document says is what a compilation of the file says.
-    again = Context(result.model, "again", compile_options(npu_named(npu))).compiled(
+    again = NetworkTrials(result.model, "again", compile_options(npu_named(npu))).compiled(
         tflite.load(result.model.content)
     )
     assert again.figure("total_cycles") == value(document.after, "total_cycles")
@@ -141,7 +141,7 @@ def test_models_for_u85_are_rewritten_without_an_npu_model() -> None:
 
 
 def test_a_compiled_model_is_refused() -> None:
-    from deploy.optimizing.context import Context as Compiler
+    from deploy.optimizing.network_trials import NetworkTrials as Compiler
 
     options = compile_options(npu_named("U55-128"))
     compiled = Compiler(plain_network(), "test", options).compiled(plain_network()).model

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -94,3 +95,28 @@ def test_a_python_child_runs_this_package(tmp_path: Path) -> None:
     ended = supervisor.run([sys.executable, "-c", code], tmp_path, timeout_s=30)
     assert ended.output.strip() == deploy.__file__
     assert os.environ.get("PYTHONPATH") is None or ended.status == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"#!/nonexistent/interpreter\n", FileNotFoundError),
+        (b"\x7fELF\x02\x01" + bytes(10) + struct.pack("<HH", 2, 999) + bytes(44), OSError),
+    ],
+    ids=["a missing interpreter", "another processor's program"],
+)
+def test_what_the_system_cannot_start_is_no_program_that_failed(
+    tmp_path: Path, content: bytes, cause: type[OSError]
+) -> None:
+    program = tmp_path / "a program"
+    program.write_bytes(content)
+    program.chmod(0o755)
+    for apart in (False, True):
+        with pytest.raises(NotInstalledError, match="a program: cannot be started: ") as caught:
+            supervisor.run([program], timeout_s=20, apart=apart)
+        assert type(caught.value.__cause__) is cause
+
+
+def test_a_program_may_end_as_a_shell_does_that_finds_none(tmp_path: Path) -> None:
+    ended = supervisor.run(["/bin/sh", "-c", "nonexistent; exit 127"], timeout_s=20)
+    assert ended.status == 127

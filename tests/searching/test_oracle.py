@@ -12,7 +12,7 @@ from deploy.models.mobilenetv4 import search
 from deploy.models.mobilenetv4.search_space import block_space, network_of, stages, width_space
 from deploy.processes import warm
 from deploy.searching import oracle
-from deploy.searching.finding import Found
+from deploy.searching.finding import Searched
 from deploy.searching.oracle import VelaOracle, oracle_of, versions_of
 from deploy.searching.problem import Problem
 from deploy.sweeping.cache import Cache
@@ -23,7 +23,7 @@ IMAGES = np.random.default_rng(1).random((8, 28, 28, 1), dtype=np.float32)
 PROBLEM = Problem(
     stages=stages(28), build=search.build, train=lambda _model: 0.5, training="none", calibration=IMAGES
 )
-FOUND = Found("models:mobilenetv4", {}, replace(PROBLEM, layers=search.layers))
+FOUND = Searched("models:mobilenetv4", {}, replace(PROBLEM, layers=search.layers))
 
 
 @pytest.mark.slow

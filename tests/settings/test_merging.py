@@ -12,7 +12,7 @@ import typer
 from deploy.settings import options
 from deploy.settings.declared import option
 from deploy.settings.merging import settle, typed
-from deploy.settings.project import find
+from deploy.settings.project_settings import find
 
 Seen = dict[str, Any]
 Epochs = Annotated[int, option(help="Passes.", default=3, min=1)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.sweeping.code_digest import code_digest
+from deploy.sweeping.cache import code_digest
 
 
 @pytest.fixture

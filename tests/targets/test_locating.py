@@ -16,7 +16,7 @@ from deploy.npu.execution.feature_maps import views
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Operation
-from deploy.targets.locating import INPUTS, Found, first_difference
+from deploy.targets.locating import INPUTS, FaultyStep, first_difference
 from deploy.tflite.compiled import arena_offsets
 from deploy.verifying.steps import InferenceSteps, Step
 
@@ -75,7 +75,7 @@ def test_the_step_that_is_found_is_the_one_that_is_wrong(
         assert target.runs <= most
 
 
-def found_in(build: BuildFolder, fault: Fault, *, whole: bool = True) -> tuple[Found | None, InferenceSteps]:
+def found_in(build: BuildFolder, fault: Fault, *, whole: bool = True) -> tuple[FaultyStep | None, InferenceSteps]:
     sample = random_inputs(build.compiled_model, 1).samples[0]
     steps = InferenceSteps(build.compiled_model, npu_named(build.document.npu), sample)
     return first_difference(steps, WrongTarget(build, sample, fault, whole=whole)), steps

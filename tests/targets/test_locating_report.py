@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from deploy.errors import TargetError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.located import Located
+from deploy.judging.oracles import MakeOracle
+from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.dma import DmaOperation
@@ -24,6 +26,7 @@ from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.targets.locating_report import locate
 from deploy.targets.stoppable import Stoppable
 from deploy.tflite.compiled import arena_offsets
+from deploy.verifying import firmware_kernels
 from deploy.verifying.host_session import HostSession
 
 
@@ -108,6 +111,46 @@ def test_an_operator_on_the_cpu_is_named_and_the_npu_cleared(several_operators: 
         "the NPU is right up to operator 1 of the compiled model (LOG_SOFTMAX), which runs on the CPU"
         in found.reason
     )
+
+
+def test_an_operator_on_the_cpu_that_rounds_as_tflm_does_is_no_difference(
+    several_operators: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels as the firmware has them: here LiteRT's, made to differ in one element."""
+
+    class OtherKernels(ReferenceKernels):
+        def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            outputs = {name: array.copy() for name, array in super().run(inputs).items()}
+            for array in outputs.values():
+                array.reshape(-1)[0] ^= 0x40
+            return outputs
+
+    def installed() -> bool:
+        return True
+
+    monkeypatch.setattr(firmware_kernels, "TflmKernels", OtherKernels)
+    monkeypatch.setattr(firmware_kernels, "tflm_installed", installed)
+    npu = npu_named("U55-128")
+    model = several_operators.compiled_model
+    samples = random_inputs(model, 1).samples
+
+    def answered(kernels: MakeOracle) -> list[Sample]:
+        return [dict(answer.outputs) for answer in HostSession(model, npu, kernels=kernels).answers(samples)]
+
+    session = FakeSession(lambda sample: WrongTarget(several_operators, sample, right, whole=True))
+    for kernels in (OtherKernels, ReferenceKernels):
+        assert locate(session, several_operators, samples, answered(kernels)) is None  # type: ignore[arg-type]
+    # This target rounds as LiteRT does, and its NPU is wrong behind an operator that TFLM computes otherwise.
+    wrong = FakeSession(lambda sample: WrongTarget(several_operators, sample, late, whole=True))
+    found = locate(wrong, several_operators, samples, [{"scores": np.zeros((1, 6, 6, 8), np.int8)}])  # type: ignore[arg-type]
+    assert found is not None and (found.kind, found.compiled_operator) == ("operation", 2)
+
+
+def late(operator: int, operation: Operation | None, memory: Memory | np.ndarray) -> None:
+    """A fault behind the first operator on the CPU."""
+    if operator == 2 and isinstance(operation, BlockOperation) and operation.command == "NPU_OP_ELEMENTWISE":
+        assert isinstance(memory, Memory)
+        memory.bytes(operation.ofm.region, operation.ofm.address(3, 2, 5), 1, write=True)[...] ^= 0x80
 
 
 def test_another_input_in_the_targets_memory_is_named(one_operator: BuildFolder) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution import tables
+from deploy.npu.execution import byte_tables
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BlockOperation, Function
 
@@ -146,4 +146,4 @@ def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Mem
     if index_dtype.itemsize != 1:
         raise UnsupportedError("an 8- or 32-bit table with a 16-bit index")
     # In the order of the index's byte: from zero up, then the negative ones.
-    return tables.look_up(np.roll(table.view(dtype), lowest), indices)
+    return byte_tables.look_up(np.roll(table.view(dtype), lowest), indices)

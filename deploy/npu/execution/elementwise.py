@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution import tables
+from deploy.npu.execution import byte_tables
 from deploy.npu.execution.activation import clamped, finish
 from deploy.npu.execution.feature_maps import read, tiles, write
 from deploy.npu.execution.scaling import multiply_shift, rescale, round_half_away
@@ -49,8 +49,8 @@ def elementwise(operation: ElementwiseOperation, workspace: Workspace) -> None:
     result = np.empty((batch, ofm.height, ofm.width, ofm.depth), ofm.dtype)
     bytewise = operation.ifm.dtype.itemsize == 1 and (ifm2 is None or ifm2.dtype.itemsize == 1)
     if bytewise and second is None:
-        table = _compute(tables.every_byte(operation.ifm.dtype), None, operation)
-        result[...] = tables.look_up(finish(table, operation, memory).ravel(), first)
+        table = _compute(byte_tables.every_byte(operation.ifm.dtype), None, operation)
+        result[...] = byte_tables.look_up(finish(table, operation, memory).ravel(), first)
         write(memory, ofm, result)
         return
     pairs = None
@@ -58,7 +58,7 @@ def elementwise(operation: ElementwiseOperation, workspace: Workspace) -> None:
         pairs = _pair_table(_unplaced(operation))
     for items, rows in tiles(result.shape):
         if pairs is not None and second is not None:
-            part = tables.look_up_pairs(pairs, _part(first, items, rows), _part(second, items, rows))
+            part = byte_tables.look_up_pairs(pairs, _part(first, items, rows), _part(second, items, rows))
             result[items, rows] = part
             continue
         other = None if second is None else _part(second, items, rows)
@@ -80,9 +80,9 @@ def _unplaced(operation: ElementwiseOperation) -> ElementwiseOperation:
         index=0,
         offset=0,
         block=(0, 0, 0),
-        ifm=tables.anywhere(operation.ifm),
-        ofm=tables.anywhere(operation.ofm),
-        ifm2=None if operation.ifm2 is None else tables.anywhere(operation.ifm2),
+        ifm=byte_tables.anywhere(operation.ifm),
+        ofm=byte_tables.anywhere(operation.ofm),
+        ifm2=None if operation.ifm2 is None else byte_tables.anywhere(operation.ifm2),
     )
 
 
@@ -91,7 +91,7 @@ def _pair_table(operation: ElementwiseOperation) -> NDArray[np.generic]:
     """The results for all pairs of bytes (no lookup table involved)."""
     if operation.ifm2 is None:
         raise AssertionError("a table of pairs needs two operands")
-    first, second = tables.every_pair(operation.ifm.dtype, operation.ifm2.dtype)
+    first, second = byte_tables.every_pair(operation.ifm.dtype, operation.ifm2.dtype)
     return clamped(_compute(first, second, operation), operation).ravel()
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import MAX_ELEMENTS, STEP_ELEMENTS
 from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.limits import MAX_ELEMENTS, STEP_ELEMENTS
 from deploy.npu.stream.operations import BRICK, FeatureMap
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import MAX_TAPS
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution import tables
+from deploy.npu.execution import byte_tables
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import read, tiles, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import rescale
 from deploy.npu.execution.windows import prepare, window_size
 from deploy.npu.execution.workspace import Workspace
-from deploy.npu.limits import MAX_TAPS
 from deploy.npu.stream.operations import Scale, Upscale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
@@ -35,9 +35,9 @@ def pool(operation: PoolingOperation, workspace: Workspace) -> None:
     if _pointwise(operation):
         # A table, a new scale, or a copy to another place: every result depends on one byte.
         ifm = operation.ifm
-        every = np.subtract(tables.every_byte(ifm.dtype), ifm.zero_point, dtype=np.int64, casting="unsafe")
+        every = np.subtract(byte_tables.every_byte(ifm.dtype), ifm.zero_point, dtype=np.int64, casting="unsafe")
         table = finish(_scale(every, None, operation), operation, memory)
-        write(memory, operation.ofm, tables.look_up(table.ravel(), read(memory, ifm)))
+        write(memory, operation.ofm, byte_tables.look_up(table.ravel(), read(memory, ifm)))
         return
     maximum = operation.mode is PoolingMode.MAX
     values = _maximum(operation, memory) if maximum else _sum(operation, memory)

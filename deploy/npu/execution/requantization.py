@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import STEP_ELEMENTS
 from deploy.npu.execution.activation import clamp_range, element_dtype, finish, look_up
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.scaling import Rescale
-from deploy.npu.limits import STEP_ELEMENTS
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import Function, Rounding
 from deploy.npu.weights.unpacked import ChannelScales

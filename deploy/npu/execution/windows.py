@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.limits import MAX_ELEMENTS
 from deploy.npu.stream.operations import Kernel, Padding, Upscale
 
 T = TypeVar("T", bound=np.generic)

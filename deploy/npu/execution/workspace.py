@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.bounds import MAX_MACS, MAX_TAPS
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.requantization import Requantizer
-from deploy.npu.limits import MAX_MACS, MAX_TAPS
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.weights.unpacked import ChannelScales, Unpack, Unpacked
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from deploy.hardware.designs import Design
+from deploy.npu.bounds import MAX_KERNEL
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.limits import MAX_KERNEL
 from deploy.npu.stream.commands import Command
 from deploy.npu.stream.operations import (
     Activation,

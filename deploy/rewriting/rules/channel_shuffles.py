@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.rewriting.matching import is_map, same_quantization
-from deploy.rewriting.moves import MOVES, chain_to, moved
+from deploy.rewriting.matching import MOVES, chain_to, is_map, moved, same_quantization
 from deploy.rewriting.site import Form, Site, Write
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 from deploy.rewriting.matching import is_plain, same_quantization
-from deploy.rewriting.site import Form, Site, Write
+from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph
 
@@ -28,14 +29,11 @@ def concatenations(graph: Graph) -> Iterator[Site]:
             continue
         sizes = [part.elements for part in parts]
         rows = dict.fromkeys(math.gcd(row, *sizes) for row in _ROWS)
-        forms = tuple(Form(f"in rows of {row}", _in_rows(row)) for row in rows if row > 1 and inner % row)
+        forms = tuple(Form(f"in rows of {row}", partial(_in_rows, row)) for row in rows if row > 1 and inner % row)
         if forms:
             yield Site("concatenation of short rows", (node,), node.inputs, result.index, forms)
 
 
-def _in_rows(row: int) -> Write:
-    def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-        parts = [emit.reshape(x, (1, emit.tensor(x).elements // row, row)) for x in inputs]
-        emit.reshape(emit.concatenation(parts, 1), emit.tensor(output).shape, output)
-
-    return write
+def _in_rows(row: int, emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
+    parts = [emit.reshape(x, (1, emit.tensor(x).elements // row, row)) for x in inputs]
+    emit.reshape(emit.concatenation(parts, 1), emit.tensor(output).shape, output)

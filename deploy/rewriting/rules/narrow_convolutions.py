@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.rewriting.matching import is_int8, is_map, is_plain, same_quantization
-from deploy.rewriting.site import Form, Site, Write
+from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import SAME, Emitter
 from deploy.tflite.graph import Graph, Node
 
@@ -41,13 +42,9 @@ class _Convolution:
 
     Attributes:
         kernel: [out, rows, columns, in].
-        scales: of the kernel, one a channel out.
-        bias: one a channel out; None for zeros.
+        bias: None for zeros.
         stride: rows and columns.
-        activation: of the schema.
-        left: columns of padding on the left.
-        source: shape of the input.
-        result: shape of the output.
+        left: columns of padding.
     """
 
     kernel: NDArray[np.int8]
@@ -108,7 +105,7 @@ def _site(
     graph: Graph, convolution: _Convolution, nodes: tuple[Node, ...], inputs: tuple[int, ...]
 ) -> Iterator[Site]:
     forms = tuple(
-        Form(f"{fold} columns at once", _folded(convolution, fold))
+        Form(f"{fold} columns at once", partial(_folded, convolution, fold))
         for fold in _FOLDS
         if _foldable(convolution, fold)
     )
@@ -127,33 +124,27 @@ def _foldable(convolution: _Convolution, fold: int) -> bool:
     )
 
 
-def _folded(convolution: _Convolution, fold: int) -> Write:
+def _folded(convolution: _Convolution, fold: int, emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
     """The form that computes ``fold`` neighbouring columns as channels."""
-
-    def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-        columns = fold * convolution.stride[1]
-        _, height, width, _ = convolution.source
-        groups = [
-            emit.reshape(x, (1, height, width // columns, emit.tensor(x).shape[3] * columns)) for x in inputs
-        ]
-        widths = [emit.tensor(x).shape[3] for x in inputs]
-        joined = groups[0] if len(groups) == 1 else emit.concatenation(groups, 3)
-        kernel = folded_kernel(convolution.kernel, widths, fold, convolution.stride[1], convolution.left)
-        shape = (1, convolution.result[1], convolution.result[2] // fold, kernel.shape[0])
-        result = emit.activation(shape, output)
-        emit.convolution(
-            joined,
-            kernel,
-            convolution.scales * fold,
-            bias=None if convolution.bias is None else np.tile(convolution.bias, fold),
-            stride_rows=convolution.stride[0],
-            activation=convolution.activation,
-            shape=shape,
-            out=result,
-        )
-        emit.reshape(result, emit.tensor(output).shape, output)
-
-    return write
+    columns = fold * convolution.stride[1]
+    _, height, width, _ = convolution.source
+    groups = [emit.reshape(x, (1, height, width // columns, emit.tensor(x).shape[3] * columns)) for x in inputs]
+    widths = [emit.tensor(x).shape[3] for x in inputs]
+    joined = groups[0] if len(groups) == 1 else emit.concatenation(groups, 3)
+    kernel = folded_kernel(convolution.kernel, widths, fold, convolution.stride[1], convolution.left)
+    shape = (1, convolution.result[1], convolution.result[2] // fold, kernel.shape[0])
+    result = emit.activation(shape, output)
+    emit.convolution(
+        joined,
+        kernel,
+        convolution.scales * fold,
+        bias=None if convolution.bias is None else np.tile(convolution.bias, fold),
+        stride_rows=convolution.stride[0],
+        activation=convolution.activation,
+        shape=shape,
+        out=result,
+    )
+    emit.reshape(result, emit.tensor(output).shape, output)
 
 
 def folded_kernel(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from deploy.rewriting.matching import is_int8
-from deploy.rewriting.site import Form, Site, Write
+from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node
 
@@ -28,15 +29,14 @@ def softmaxes(graph: Graph) -> Iterator[Site]:
             continue
         height = max(factor for factor in range(1, math.isqrt(rows) + 1) if rows % factor == 0)
         if height > 1:
-            form = Form(f"over {height} x {rows // height} positions", _squarer(node, (height, rows // height)))
+            form = Form(
+                f"over {height} x {rows // height} positions", partial(_squarer, node, (height, rows // height))
+            )
             yield Site("softmax of a list", (node,), (source.index,), result.index, (form,))
 
 
-def _squarer(node: Node, size: tuple[int, int]) -> Write:
-    def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-        shape = (1, *size, emit.tensor(output).shape[-1])
-        result = emit.activation(shape, output)
-        emit.nodes.append(replace(node, inputs=(emit.reshape(inputs[0], shape),), outputs=(result,)))
-        emit.reshape(result, emit.tensor(output).shape, output)
-
-    return write
+def _squarer(node: Node, size: tuple[int, int], emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
+    shape = (1, *size, emit.tensor(output).shape[-1])
+    result = emit.activation(shape, output)
+    emit.nodes.append(replace(node, inputs=(emit.reshape(inputs[0], shape),), outputs=(result,)))
+    emit.reshape(result, emit.tensor(output).shape, output)

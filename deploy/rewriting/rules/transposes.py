@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import partial
 
 from deploy.rewriting.matching import same_quantization
-from deploy.rewriting.site import Form, Site, Write
+from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph
 
@@ -21,7 +23,7 @@ def transposes(graph: Graph) -> Iterator[Site]:
             continue
         shape, order = merged(source.shape, permutation)
         if len(shape) < len(source.shape) and len(source.shape) > 3:
-            form = Form(f"transpose of {len(shape)} dimensions", _transpose(shape, order))
+            form = Form(f"transpose of {len(shape)} dimensions", partial(_transpose, shape, order))
             yield Site("transpose", (node,), (node.inputs[0],), node.outputs[0], (form,))
 
 
@@ -39,13 +41,8 @@ def merged(shape: tuple[int, ...], permutation: list[int]) -> tuple[tuple[int, .
         else:
             groups.append([axis])
     ordered = sorted(groups, key=lambda group: group[0])
-    sizes = []
-    for group in ordered:
-        size = 1
-        for axis in group:
-            size *= shape[axis]
-        sizes.append(size)
-    return tuple(sizes), tuple(ordered.index(group) for group in groups)
+    sizes = tuple(math.prod(shape[axis] for axis in group) for group in ordered)
+    return sizes, tuple(ordered.index(group) for group in groups)
 
 
 def _next(shape: tuple[int, ...], axis: int) -> int:
@@ -56,11 +53,10 @@ def _next(shape: tuple[int, ...], axis: int) -> int:
     return following
 
 
-def _transpose(shape: tuple[int, ...], order: tuple[int, ...]) -> Write:
-    def write(emit: Emitter, inputs: tuple[int, ...], output: int) -> None:
-        x = emit.reshape(inputs[0], shape)
-        if order != tuple(range(len(order))):
-            x = emit.transpose(x, order)
-        emit.reshape(x, emit.tensor(output).shape, output)
-
-    return write
+def _transpose(
+    shape: tuple[int, ...], order: tuple[int, ...], emit: Emitter, inputs: tuple[int, ...], output: int
+) -> None:
+    x = emit.reshape(inputs[0], shape)
+    if order != tuple(range(len(order))):
+        x = emit.transpose(x, order)
+    emit.reshape(x, emit.tensor(output).shape, output)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deploy.rewriting.matching import is_map, same_quantization
-from deploy.rewriting.moves import chain_to, moved
+from deploy.rewriting.matching import chain_to, is_map, moved, same_quantization
 from deploy.rewriting.site import Form, Site
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.files import DataLoad, Dump
-from deploy.corstone.options import family_of_name, parse_options
+from deploy.corstone.command_line import family_of_name, parse_options
+from deploy.corstone.file_arguments import DataLoad, Dump
 from deploy.corstone.parameters import format_table, parameter_table
 from deploy.errors import BadInputError
 

@@ -8,12 +8,12 @@ import pytest
 
 from deploy.cli.main import _VERBS, command_line
 from deploy.errors import BadInputError
-from deploy.settings import project as project_module
+from deploy.settings import project_settings
 from deploy.settings.example import template
 from deploy.settings.last_build import last_build, remember_build
 from deploy.settings.merging import settle
 from deploy.settings.options import shared_options
-from deploy.settings.project import Project, find
+from deploy.settings.project_settings import ProjectSettings, find
 
 
 def kept(folder: Path, verb: str = "run-fvp") -> dict[str, Any]:
@@ -27,7 +27,7 @@ def values(folder: Path) -> dict[str, Any]:
 
 
 def test_a_folder_without_settings_gives_empty_ones(tmp_path: Path) -> None:
-    assert find(tmp_path) == Project(tmp_path)
+    assert find(tmp_path) == ProjectSettings(tmp_path)
 
 
 def test_deploy_toml_wins_over_pyproject(tmp_path: Path) -> None:
@@ -144,6 +144,34 @@ def test_a_network_by_name_or_random_data_are_no_paths(tmp_path: Path) -> None:
     assert kept(folder, "compile") == {"model": str(folder / "net.py:build")}
 
 
+@pytest.mark.parametrize(
+    ("verb", "key", "text"),
+    [
+        ("search", "model", "mine.py:problem"),
+        ("sweep", "data", "test.npz"),
+        ("evaluate", "inputs", "photos"),
+        ("evaluate", "model", "net.keras"),
+        ("evaluate", "target", "tools/FVP"),
+    ],
+)
+def test_a_text_that_names_a_file_in_the_table_of_a_verb_is_relative_to_its_folder(
+    tmp_path: Path, verb: str, key: str, text: str
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "deploy.toml").write_text(f'[verb.{verb}]\n{key} = "{text}"\n')
+    (kept_value,) = kept(folder, verb).values()
+    assert kept_value == str(folder / text)
+
+
+def test_what_a_verb_names_otherwise_than_by_a_path_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "deploy.toml").write_text(
+        '[verb.search]\nmodel = "models:mobilenetv4"\n[verb.evaluate]\ntarget = "host"\n'
+    )
+    assert kept(tmp_path, "search") == {"model": "models:mobilenetv4"}
+    assert kept(tmp_path, "evaluate") == {"target": "host"}
+
+
 def test_a_verb_has_a_table_for_every_option_of_its_own_and_it_wins_there(tmp_path: Path) -> None:
     (tmp_path / "deploy.toml").write_text(
         'count = 3\n[verb.run-fvp]\ncount = 5\njson = "verdict.json"\nverbose = true\n'
@@ -190,7 +218,7 @@ def test_settings_of_another_user_are_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(Path, "stat", owned)
     with pytest.raises(BadInputError, match="belongs to another user"):
         find(tmp_path)
-    monkeypatch.setenv(project_module.TRUST_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(project_settings.TRUST_VARIABLE, str(tmp_path))
     assert values(tmp_path) == {"fvp": "./evil"}
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInputError
+from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits, parse_limits
 from deploy.evaluating.documents import Contestant, OutputEvaluation
 from deploy.evaluating.heads import Head
-from deploy.evaluating.limits import AccuracyLimits, broken_limits, parse_limits
 from deploy.evaluating.scoring import Tally
 
 

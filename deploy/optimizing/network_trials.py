@@ -26,13 +26,7 @@ _MOST_ROUNDS = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """A rewritten model and its compilation.
-
-    Attributes:
-        rewritten: the model and its changes.
-        compiled: what Vela makes of it.
-        worth: for every change what stood there before and what stands there now, in the network.
-    """
+    """A rewritten model, its compilation, and for every change what it cost before and what it costs now."""
 
     rewritten: Rewritten
     compiled: Compiled
@@ -40,15 +34,8 @@ class Outcome:
 
 
 @dataclass
-class Context:
-    """One model on one target: compiles, and remembers what trials said.
-
-    Attributes:
-        model: quantized.
-        source: names it in errors.
-        options: what to compile for.
-        compiler: compiles models.
-    """
+class NetworkTrials:
+    """One model on one target: compiles, and remembers what trials said."""
 
     model: Model
     source: str
@@ -67,10 +54,6 @@ class Context:
 
     def best(self, before: Compiled, allow: Allow) -> Outcome | None:
         """The cheapest network that rewrites lead to; None where none is cheaper than the model itself.
-
-        Args:
-            before: the model as it is.
-            allow: says which forms may be used.
 
         Raises:
             BadInputError: the model has several subgraphs.

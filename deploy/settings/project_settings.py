@@ -37,7 +37,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectSettings:
     """A project's folder and settings.
 
     Attributes:
@@ -50,7 +50,7 @@ class Project:
     tables: tuple[Table, ...] = ()
 
 
-def find(start: Path | None = None) -> Project:
+def find(start: Path | None = None) -> ProjectSettings:
     """Find the settings that hold in a folder (default: the working one): the nearest upward, as git and cargo do.
 
     Raises:
@@ -61,8 +61,8 @@ def find(start: Path | None = None) -> Project:
     for folder in (here, *here.parents):
         tables = tuple(_tables(folder, shown=_seen_from(start, here, folder)))
         if tables:
-            return Project(_seen_from(start, here, folder), tables)
-    return Project(start)
+            return ProjectSettings(_seen_from(start, here, folder), tables)
+    return ProjectSettings(start)
 
 
 def _seen_from(start: Path, here: Path, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.corstone.files import DataLoad, Dump, parse_data, parse_dump, without_instance
+from deploy.corstone.file_arguments import DataLoad, Dump, parse_data, parse_dump, without_instance
 from deploy.corstone.parameters import FAMILIES, TERMINALS, Parameter, Value, check_parameters, parameter_table
 from deploy.errors import BadInputError
 
@@ -92,7 +92,7 @@ class UartOptions:
 
 
 @dataclass(frozen=True)
-class Options:
+class MachineOptions:
     """Everything the command line says.
 
     Attributes:
@@ -163,7 +163,7 @@ def family_of_name(program: str) -> str:
     return "U65" if "ethos-u65" in Path(program).name.lower() else "U55"
 
 
-def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
+def parse_options(arguments: Sequence[str], *, family: str = "U55") -> MachineOptions:
     """Read the words after the program's name; the NPU's family holds when no option says otherwise.
 
     Raises:
@@ -178,7 +178,7 @@ def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
     family = _family(single.get("--npu-family", family))
     for option, shown in (("--help", "help"), ("--version", "version"), ("--list-params", "parameters")):
         if option in single:
-            return Options(family, show=shown)
+            return MachineOptions(family, show=shown)
     assignments: list[tuple[str, str]] = []
     for option, value in named:
         if option == "--parameter":
@@ -188,7 +188,7 @@ def parse_options(arguments: Sequence[str], *, family: str = "U55") -> Options:
     applications = [Path(without_instance(value)) for option, value in named if option == "--application"]
     applications += [Path(word) for word in positional]
     wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
-    return Options(
+    return MachineOptions(
         family=family,
         applications=tuple(applications),
         values=check_parameters(assignments, parameter_table(family)),
