@@ -75,6 +75,17 @@ class OperatorResult(Document):
     miscompiled: Miscompilation | None = None
 
     @property
+    def fault(self) -> str:
+        """What is wrong with an operator that is not explained, one clause."""
+        where = f"operator {self.index} {self.type} ({self.name})"
+        if self.miscompiled is not None:
+            return f"{where} is miscompiled: {self.miscompiled}"
+        return (
+            f"{where} equals no oracle: {self.mismatches} of {self.elements} elements differ by up to "
+            f"{self.max_lsb:g} LSB, and no known cause explains it"
+        )
+
+    @property
     def explained(self) -> bool:
         """Whether there is no difference, or a known cause for it, and Vela compiled the operator right."""
         return self.miscompiled is None and (self.mismatches == 0 or self.cause is not None)

@@ -92,12 +92,4 @@ def _operators(check: OperatorCheck, operators: Sequence[OperatorResult]) -> str
         return (
             f"{check.unexplained} of {check.operators} operators equal no oracle, and no known cause explains it"
         )
-    name = f"operator {bad.index} {bad.type} ({bad.name})"
-    if bad.miscompiled is not None:
-        said = f"{name} is miscompiled: {bad.miscompiled}"
-    else:
-        said = (
-            f"{name} equals no oracle: {bad.mismatches} of {bad.elements} elements differ by up to "
-            f"{bad.max_lsb:g} LSB, and no known cause explains it"
-        )
-    return said if check.unexplained == 1 else f"{said}; {check.unexplained - 1} more fail, too"
+    return bad.fault if check.unexplained == 1 else f"{bad.fault}; {check.unexplained - 1} more fail, too"

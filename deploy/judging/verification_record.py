@@ -48,7 +48,7 @@ class VerificationRecord(Document):
     @property
     def faults(self) -> tuple[str, ...]:
         """What makes the build unusable, one sentence each: nothing where it passed, or was not checked."""
-        return (*self.unwritten, *(_fault(result) for result in self.operators if not result.explained))
+        return (*self.unwritten, *(result.fault for result in self.operators if not result.explained))
 
 
 class MiscompiledError(DeployError):
@@ -108,13 +108,3 @@ def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationR
     """
     write_text(build.path / VERIFICATION_DOCUMENT, record.model_dump_json(indent=2) + "\n")
     return record
-
-
-def _fault(result: OperatorResult) -> str:
-    where = f"operator {result.index} {result.type} ({result.name})"
-    if result.miscompiled is not None:
-        return f"{where} is miscompiled: {result.miscompiled}"
-    return (
-        f"{where} computes something else than every reference: {result.mismatches} of {result.elements} elements "
-        f"differ by up to {result.max_lsb:g} LSB, without a known cause"
-    )

@@ -74,5 +74,5 @@ def test_faults_are_operators_without_a_cause_what_vela_is_known_for_and_outputs
     )
     unwritten, unexplained, miscompiled = found.faults
     assert unwritten == "output y: nothing writes it"
-    assert unexplained.startswith("operator 4 SUM (sum) computes something else than every reference: 2 of 10")
+    assert unexplained.startswith("operator 4 SUM (sum) equals no oracle: 2 of 10")
     assert miscompiled.endswith("is miscompiled: SUM: a defect of Vela; way around: one axis after another")
