@@ -28,7 +28,7 @@ def verify(
     layers: Annotated[
         bool,
         option(
-            "--layers", help="List every operator, not only those that differ (up to four inputs).", default=False
+            "--layers", help="List every operator, not only those that differ (up to 64 inputs).", default=False
         ),
     ],
     counters: Annotated[
@@ -51,7 +51,7 @@ def verify(
 ) -> int:
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
 
-    Each operator is compared on its own, too, on up to four inputs: one that equals no oracle and has no known
+    Each operator is compared on its own, too, on up to 64 inputs: one that equals no oracle and has no known
     cause fails, whatever the outputs say.
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
