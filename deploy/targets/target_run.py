@@ -128,15 +128,15 @@ class TargetRun:
         return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators: as `compile` found them; where it left no record, on the run's inputs and more."""
+        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
         recorded = checked_by_compile(self._build)
         if recorded is not None:
             return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
-        return check_operators(
-            self._build, models, (*samples, *usual_inputs(self._build).samples), inference=model.session.inference
-        )
+        # What the target ran comes first; what the build folder keeps costs little beside a boot.
+        tried = (*samples, *usual_inputs(self._build).samples)
+        return check_operators(self._build, models, tried, inference=model.session.inference)
 
     def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
         from deploy.targets.locating_report import locate
