@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The Pythons that have a lock file.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: corpus demo docs faults hooks lint locks lowest test test-all setup apt python clean
+.PHONY: corpus demo docs faults hooks lint locks lowest strength test test-all setup apt python clean
 .NOTPARALLEL:
 
 demo: setup
@@ -46,6 +46,12 @@ docs: setup
 # Injects every fault of tests/faults and prints the table: injected, detected, clean.
 faults: setup
 	$(BIN)/python -m tests.faults
+
+# What default runs find of flipped bits, lying simulators and injected faults; the tables go to build/strength.
+# STRENGTH="--flips 200 --seed 2" tries other bits, "--earlier verdicts.json" looks for false alarms. About 15 minutes.
+strength: APT_PACKAGES += $(FIRMWARE_PACKAGES)
+strength: setup
+	PYTHONPATH=tests $(BIN)/python -m strength $(STRENGTH)
 
 # Apart from the tests: a newer checker, or newer stubs, stop whoever changes the code and not whoever uses it.
 lint: setup

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 VERIFY_EPILOG = """Examples:
 
@@ -28,12 +28,13 @@ def verify(
     layers: Annotated[
         bool,
         option(
-            "--layers", help="List every operator, not only those that differ (up to four inputs).", default=False
+            "--layers", help="List every operator, not only those that differ (up to 64 inputs).", default=False
         ),
     ],
     counters: Annotated[
         Path | None,
         option(help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."),
+        Writes("document"),
     ],
     oracle: Annotated[
         str,
@@ -51,7 +52,7 @@ def verify(
 ) -> int:
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
 
-    Each operator is compared on its own, too, on up to four inputs: one that equals no oracle and has no known
+    Each operator is compared on its own, too, on up to 64 inputs: one that equals no oracle and has no known
     cause fails, whatever the outputs say.
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
@@ -83,6 +84,4 @@ def verify(
         layers=layers,
         counters=counters,
     )
-    return run_and_report(
-        verification, opened, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet
-    )
+    return run_and_report(verification, opened, "verify", "verifying on the host", quiet=quiet)

@@ -25,7 +25,7 @@ from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.model_answers import ModelAnswers
 from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
-from deploy.verifying.usual_inputs import inputs_with_fresh
+from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
 _USUAL = 2
@@ -134,7 +134,9 @@ class TargetRun:
             return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
-        return check_operators(self._build, models, samples, inference=model.session.inference)
+        # What the target ran comes first; what the build folder keeps costs little beside a boot.
+        tried = (*samples, *usual_inputs(self._build).samples)
+        return check_operators(self._build, models, tried, inference=model.session.inference)
 
     def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
         from deploy.targets.locating_report import locate

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
 from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
-from deploy.judging.inputs import InputSet
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
 from deploy.processes.forked import ForkedCall
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.operator_check import MOST_INPUTS, check_operators
+from deploy.verifying.operator_check import check_operators
 from deploy.verifying.usual_inputs import usual_inputs
 
 with contextlib.suppress(ImportError):  # before the fork; where it is missing, the check says so
     import ai_edge_litert.interpreter  # noqa: F401
-
-_MOST_MACS = 50e6
-"""Multiply-accumulates of all inputs together: of a large network one input is run."""
 
 _ENOUGH_S, _SHARE, _MOST = 0.5, 0.4, 0.85
 """Seconds that suffice for a small network (measured); parts of Vela's time: for a large network, and at most."""
@@ -93,7 +88,7 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
     began = time.monotonic()
     try:
         models = read_models(build)
-        inputs = _inputs(build)
+        inputs = usual_inputs(build)
         checked = check_operators(build, models, inputs.samples, limit_s=until - began)
     except DeployError as error:
         return _not_compared(build, error.message)
@@ -119,9 +114,3 @@ def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
         return not_checked(build, why, with_miscompilations((), build.source_model, operations))
     except DeployError:
         return not_checked(build, why)
-
-
-def _inputs(build: BuildFolder) -> InputSet:
-    inputs, macs = usual_inputs(build), build.document.figure("macs")
-    fitting = int(_MOST_MACS / max(macs.value if macs is not None else 0.0, 1.0))
-    return replace(inputs, samples=inputs.samples[: max(1, min(fitting, MOST_INPUTS))])

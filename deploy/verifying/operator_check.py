@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder
@@ -21,8 +21,10 @@ from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.judging.verification_record import SKIPPED, record_of
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
+from deploy.tflite import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
+from deploy.verifying.merged_results import merged
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
 
@@ -30,8 +32,16 @@ _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
 """About what the reference kernels take, for any network and by its size (measured), and the part of a limited
 time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
 
-MOST_INPUTS = 4
-"""How many inputs operators are compared on; further ones are left out."""
+_MOST_INPUTS, _MOST_MACS = 64, 512e6
+"""How many inputs operators are compared on, and about how many multiply-accumulates these cost together; four are
+compared, whatever they cost. Further ones are left out. Weights that matter to few inputs are many: of flipped
+bits that change an output at all, four inputs show two thirds, sixteen nine tenths (measured on trained networks)."""
+
+_FEWEST_INPUTS, _FIRST_MACS = 4, 50e6
+"""Inputs of the first round, which is to be done in any time; of a large network it is one."""
+
+_ROUND_BYTES = 64 * 1024 * 1024
+"""Of all tensors that one round keeps."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +74,20 @@ def check_operators(
     samples: Sequence[Sample],
     *,
     inference: NpuInference | None = None,
-    observer: Observer | None = None,
     limit_s: float | None = None,
+    observer: Observer | None = None,
 ) -> CheckedOperators:
     """Compare the NPU model with the oracles operator by operator.
 
     Args:
         build: an open build folder.
         models: of that build.
-        samples: inputs, at least one; the first four are used.
+        samples: inputs, at least one; as many are used as :func:`usable` says.
         inference: that has the compiled model before it; None makes one.
-        observer: sees the NPU's operations, too.
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
-            ``check.left_out``. None for no limit.
+            ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
+            further ones.
+        observer: called after every NPU operation of these inputs.
 
     Returns:
         Its figures and results. What no oracle has is named in ``check.left_out`` and is no error, and so is a
@@ -87,21 +98,81 @@ def check_operators(
         NotInstalledError: LiteRT is missing.
         TargetError: the NPU model refused the command stream.
     """
-    now, limit = time.monotonic(), math.inf if limit_s is None else limit_s
+    until = math.inf if limit_s is None else time.monotonic() + limit_s
     try:
         database = debug_database(build)
-        capture = LayerCapture(models.source, database)
+        LayerCapture(models.source, database)
     except BadInputError as error:
         return not_checked(build, error.message)
-    part = stacked(samples[:MOST_INPUTS])
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    kept_s = min(_reference_s(build, len(samples[:MOST_INPUTS])), _REFERENCE_SHARE * limit)
-    outputs = _outputs(inference, part, capture, observer, until=now + limit - kept_s)
-    found = walk(models.source, capture, part, outputs, until=now + limit)
-    results = with_miscompilations(found.results, models.source, operations_of(inference.programs(), database))
-    answers = tuple(unstacked(outputs, len(samples[:MOST_INPUTS]))) if outputs else ()
-    return CheckedOperators(_counted(build, found, results), results, answers, found.expected, found.in_time)
+    rounds: list[_Round] = []
+    for part in _parts(build, models.source, samples):
+        began = time.monotonic()
+        if rounds and began + rounds[-1].seconds * len(part) / rounds[-1].inputs > until:
+            break
+        rounds.append(_round(build, models.source, inference, part, until=until, observer=observer))
+        if not rounds[-1].walk.in_time:
+            break
+    first = rounds[0].walk
+    results = merged([each.walk.results for each in rounds], [each.inputs for each in rounds])
+    results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
+    # What a later round did not get to was compared in the first one.
+    whole = [each for each in rounds if each.answers]
+    expected = tuple(sample for each in whole for sample in each.walk.expected)
+    answers = tuple(answer for each in whole for answer in each.answers)
+    return CheckedOperators(
+        _counted(build, sum(each.walk.inputs for each in rounds), first, results),
+        results,
+        answers,
+        expected if len(expected) == len(answers) else (),
+        first.in_time,
+    )
+
+
+def usable(build: BuildFolder) -> int:
+    """How many inputs a check uses."""
+    return max(_FEWEST_INPUTS, int(min(_MOST_INPUTS, _MOST_MACS // max(_macs(build), 1))))
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What a part of the inputs told."""
+
+    walk: Walk
+    answers: tuple[Sample, ...]
+    inputs: int
+    seconds: float
+
+
+def _round(
+    build: BuildFolder,
+    source: Model,
+    inference: NpuInference,
+    samples: Sequence[Sample],
+    *,
+    until: float,
+    observer: Observer | None,
+) -> _Round:
+    began = time.monotonic()
+    kept_s = min(_reference_s(build, len(samples)), _REFERENCE_SHARE * (until - began))
+    capture, inputs = LayerCapture(source, build.debug), stacked(samples)
+    observers = (capture,) if observer is None else (capture, observer)
+    outputs = _outputs(inference, inputs, observers, until=until - kept_s)
+    found = walk(source, capture, inputs, outputs, until=until)
+    answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
+    return _Round(found, answers, len(samples), time.monotonic() - began)
+
+
+def _parts(build: BuildFolder, source: Model, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    """The inputs in rounds, each about as large as all before it, and none with more than fits in memory."""
+    room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+    first = max(1, min(_FEWEST_INPUTS, int(_FIRST_MACS // max(_macs(build), 1))))
+    done, last = 0, min(len(samples), usable(build))
+    while done < last:
+        size = min(max(first, done), room, last - done)
+        yield samples[done : done + size]
+        done += size
 
 
 def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
@@ -119,25 +190,27 @@ def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
     return None
 
 
+def _macs(build: BuildFolder) -> float:
+    """Multiply-accumulates of one inference."""
+    macs = build.document.figure("macs")
+    return macs.value if macs is not None else 0.0
+
+
 def _reference_s(build: BuildFolder, inputs: int) -> float:
     """About how long the reference kernels take."""
-    macs = build.document.figure("macs")
-    return _REFERENCE_S + (macs.value if macs is not None else 0.0) * inputs / _REFERENCE_MACS_PER_S
+    return _REFERENCE_S + _macs(build) * inputs / _REFERENCE_MACS_PER_S
 
 
 class _TimeUpError(Exception):
     """Nothing further is to be begun."""
 
 
-def _outputs(
-    inference: NpuInference, inputs: Stacked, capture: LayerCapture, observer: Observer | None, *, until: float
-) -> Stacked:
-    """Outputs of the NPU model, whose operations are captured; none where the time was up before the end."""
+def _outputs(inference: NpuInference, inputs: Stacked, observers: Sequence[Observer], *, until: float) -> Stacked:
+    """Outputs of the NPU model, whose operations are observed; none where the time was up before the end."""
 
     def observe(operator: int, operation: Operation, memory: Memory) -> None:
-        capture(operator, operation, memory)
-        if observer is not None:
-            observer(operator, operation, memory)
+        for each in observers:
+            each(operator, operation, memory)
         if time.monotonic() > until:
             raise _TimeUpError
 
@@ -160,9 +233,9 @@ def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
     return CheckedOperators(check, ())
 
 
-def _counted(build: BuildFolder, found: Walk, results: Sequence[OperatorResult]) -> OperatorCheck:
+def _counted(build: BuildFolder, inputs: int, found: Walk, results: Sequence[OperatorResult]) -> OperatorCheck:
     return OperatorCheck(
-        inputs=found.inputs,
+        inputs=inputs,
         operators=len(found.compared),
         differing=len({result.index for result in results if result.mismatches}),
         unexplained=len({result.index for result in results if not result.explained}),

@@ -29,7 +29,7 @@ from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
-from deploy.verifying.operator_check import MOST_INPUTS, CheckedOperators, check_operators, debug_database
+from deploy.verifying.operator_check import CheckedOperators, check_operators, debug_database
 from deploy.verifying.usual_inputs import usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -80,9 +80,7 @@ class Verification:
         session.observer = varied = VariedOperators(self._build.debug)
         on_progress(0, len(samples))
         start = time.monotonic()
-        checked = check_operators(
-            self._build, models, samples[:MOST_INPUTS], inference=session.inference, observer=varied
-        )
+        checked = check_operators(self._build, models, samples, inference=session.inference, observer=varied)
         if checked.check.source == "none" and self._options.layers:
             raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
         # What the check has run already is not run again.

@@ -1,0 +1,49 @@
+"""What several rounds of inputs told about operators, as if they had been one round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.judging.operator_result import OperatorResult
+
+
+def merged(rounds: Sequence[tuple[OperatorResult, ...]], inputs: Sequence[int]) -> tuple[OperatorResult, ...]:
+    """The results of several rounds as those of one.
+
+    Args:
+        rounds: results of each.
+        inputs: how many inputs each had.
+    """
+    found: dict[tuple[int, str], OperatorResult] = {}
+    before = 0
+    for results, count in zip(rounds, inputs, strict=True):
+        for result in results:
+            key = result.index, result.name
+            later = result
+            if result.first is not None:
+                first = result.first.model_copy(update={"input": result.first.input + before})
+                later = result.model_copy(update={"first": first})
+            found[key] = _joined(found[key], later) if key in found else later
+        before += count
+    return tuple(found.values())
+
+
+def _joined(some: OperatorResult, other: OperatorResult) -> OperatorResult:
+    """Two results of one operator: what is told is the first that nothing explains, else one that differs.
+
+    Other kernels explain a difference where they compute all of the output: the same ones for both.
+    """
+    told = min(some, other, key=lambda result: (result.explained, not result.mismatches))
+    agreeing, cause = told.agrees_with, told.cause
+    if some.mismatches and other.mismatches and (some.agrees_with or other.agrees_with):
+        agreeing = tuple(name for name in some.agrees_with if name in other.agrees_with)
+        cause = cause if agreeing else None
+    return told.model_copy(
+        update={
+            "agrees_with": agreeing,
+            "cause": cause,
+            "elements": some.elements + other.elements,
+            "mismatches": some.mismatches + other.mismatches,
+            "max_lsb": max(some.max_lsb, other.max_lsb),
+        }
+    )
