@@ -6,10 +6,12 @@ import signal
 import sys
 
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
+from deploy.processes.standard_streams import standard_streams
 
 
 def main() -> None:
     """Import and run the command line; importing alone takes long enough to be interrupted."""
+    standard_streams()
     # Looking for plugins that nobody has takes pydantic longer than all else at its import.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.

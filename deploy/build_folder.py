@@ -12,6 +12,8 @@ Layout::
     BUILD/<command>.json      last verdict of run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
+    BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them
+    BUILD/cache/              what `run-fvp` builds for itself
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
 
@@ -20,14 +22,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import json
 import stat
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
+from deploy.printable import readable
 from deploy.tflite import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
@@ -40,6 +45,8 @@ FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
 VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
+FIRMWARE_PREFIX = "firmware-"
+CACHE_FOLDER = "cache"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 """Largest JSON document that is read."""
@@ -59,6 +66,21 @@ class Document(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
+        """As pydantic does it; names of files that the locale cannot decode are made readable."""
+        try:
+            return super().model_dump_json(indent=indent, **options)
+        except PydanticSerializationError:
+            return json.dumps(_readable(self.model_dump(mode="json", **options)), indent=indent)
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {readable(key): _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list) else value
 
 
 class Figure(Document):

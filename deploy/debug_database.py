@@ -237,7 +237,7 @@ def read_debug_database(path: Path) -> DebugDatabase:
         BadInputError: the file is missing, no file, or too large.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES or not path.is_file():
+        if not path.is_file() or path.stat().st_size > _MAX_BYTES:
             raise BadInputError(f"{path}: no file, or larger than the {_MAX_BYTES} bytes that are read")
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:

@@ -1,4 +1,8 @@
-"""Writing files whole: to a temporary name beside the target, then renamed; never half-written."""
+"""Writing files whole: to a temporary name beside the target, then renamed; never half-written.
+
+What is no file on a disk (:mod:`deploy.streams`) is written to as it is. A link stays, and what it points to is
+written.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from deploy import streams
 from deploy.errors import BadInputError
+from deploy.printable import readable
 
 _PREFIX = "deploy-"
 _OWNER_FILE = ".owner"
@@ -22,29 +28,57 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; on success rename it to ``path``, on failure remove it.
+    """Yield a temporary path; on success it takes the place of ``path``, on failure nothing has changed.
 
-    The file has the permissions of any new file.
+    The file has the permissions of any new file. A link's target is replaced; what is no file is written to.
 
     Raises:
         BadInputError: the folder cannot be written (the message names it), or the temporary file.
+        BrokenPipeError: it is standard output, and its reader has gone.
     """
 
     def refused(error: OSError) -> BadInputError:
         return BadInputError(f"{path}: cannot be written: {error.strerror}")
 
+    if streams.is_stream(path):
+        with private_folder("stream") as folder:
+            whole = folder / "whole"
+            whole.touch()
+            yield whole
+            try:
+                streams.pour(whole, path)
+            except OSError as error:
+                if isinstance(error, BrokenPipeError) and streams.descriptor(path) == 1:
+                    raise
+                raise refused(error) from error
+        return
     with _told(refused):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(8)}"
+        target = _behind_links(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}"
         # The kernel applies the umask; to ask for it is to change it, for all threads.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         with _told(refused, temporary):
             yield temporary
-            temporary.replace(path)
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _behind_links(path: Path) -> Path:
+    """What a link points to, whether it is there or not; any other path is returned as it is.
+
+    Raises:
+        OSError: links go in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return target
 
 
 @contextlib.contextmanager
@@ -72,6 +106,12 @@ def check_writable(path: Path) -> None:
     Raises:
         BadInputError: it is a folder, or its folder cannot be written.
     """
+    if streams.is_stream(path) and os.access(path, os.W_OK):
+        return
+    try:
+        path = _behind_links(path)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be written: {error.strerror}") from error
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -80,13 +120,24 @@ def check_writable(path: Path) -> None:
         raise BadInputError(f"{path}: cannot be written: {reason}")
 
 
+def read_bytes(path: Path) -> bytes:
+    """Read a file; never waits for one that has no end.
+
+    Raises:
+        BadInputError: it is a FIFO, a device or a socket.
+        OSError: it cannot be read.
+    """
+    streams.check_readable_file(path)
+    return path.read_bytes()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all.
 
     Raises:
         BadInputError: it cannot be written.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, readable(text).encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -100,8 +151,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, keep: Callable[[Path], bool] = lambda _: False) -> Iterator[Path]:
     """Yield a new folder beside ``path``; on success it takes its place, on failure nothing has changed.
+
+    Args:
+        path: the folder; a link's target is replaced.
+        keep: whether an entry of the old folder stays, unless the new one has one of that name.
 
     Raises:
         BadInputError: the folder cannot be written.
@@ -111,6 +166,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         return BadInputError(f"{path}: the folder cannot be written: {error.strerror}")
 
     with _told(refused):
+        path = _behind_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
     fresh, old = temporary / "new", temporary / "old"
@@ -126,6 +182,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 if old.exists():
                     old.rename(path)
                 raise
+            for entry in old.iterdir() if old.exists() else ():
+                if keep(entry) and not os.path.lexists(path / entry.name):
+                    entry.rename(path / entry.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

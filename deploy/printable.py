@@ -23,6 +23,18 @@ def printable(text: str, *, keep: str = _LAYOUT, mark: str = "?") -> str:
     return "".join(c if c in keep or unicodedata.category(c) not in _UNSAFE else mark for c in text)
 
 
+def readable(text: str) -> str:
+    """The text with no bytes in it that a locale could not decode: as UTF-8 where they are that, else marked.
+
+    Names of files hold such bytes, as lone surrogates: in the locale ``C``, every name that is not ASCII.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text
+
+
 def printable_json(text: str) -> str:
     """JSON that means the same, with those characters escaped."""
     return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

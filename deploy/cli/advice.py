@@ -80,12 +80,12 @@ class Advising:
             self._thread.join()
 
     def _quick(self) -> None:
-        from deploy.advising.full import Deadline
-        from deploy.advising.quick import candidates, quick_hints
-        from deploy.compiling.compiler import Compiler
-        from deploy.tflite.graph import Graph
-
         with self._noted():
+            from deploy.advising.full import Deadline
+            from deploy.advising.quick import candidates, quick_hints
+            from deploy.compiling.compiler import Compiler
+            from deploy.tflite.graph import Graph
+
             self._found = candidates(Graph(self._model))
             compiler = Compiler(Deadline(self._run, QUICK_S).run)
             self._hints += quick_hints(self._found, self._options, optimize=self._optimize, compiler=compiler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def compare_builds(
     comparison = comparison.model_copy(update={"rules": outcomes})
     broken = [outcome for outcome in outcomes if not outcome.holds]
     if format_ == "json":
-        print(printable_json(comparison.model_dump_json(indent=2)))
+        print(printable_json(json.dumps(comparison.model_dump(mode="json"), indent=2)))
         for outcome in broken:
             print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
     elif format_ == "html":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from deploy.api import DEFAULT_NPU
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 if TYPE_CHECKING:
     from deploy.quantizing.quantization import Quantized
@@ -44,7 +44,9 @@ def compile_(
     advice: options.Advice,
     verify: options.Verify,
     build: options.BuildOutput,
-    json: Annotated[Path | None, option(help="Write compile.json here too.")],
+    json: Annotated[
+        Path | None, option(help="Write compile.json here too; - is standard output."), Writes("document")
+    ],
     quiet: options.Quiet,
     verbose: Annotated[
         bool, option("--verbose", "-v", help="Print every operator, and what the converter prints.", default=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from deploy.api import HOST
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
@@ -69,9 +69,13 @@ def evaluate(
         ),
     ],
     save_wrong: Annotated[
-        Path | None, option(help="Folder for inputs that only the target gets wrong (.npz, images).")
+        Path | None,
+        option(help="Folder for inputs that only the target gets wrong (.npz, images)."),
+        Writes("replaced folder"),
     ],
-    json: Annotated[Path | None, option(help="Write the document here, too.")],
+    json: Annotated[
+        Path | None, option(help="Write the document here, too; - is standard output."), Writes("document")
+    ],
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the outcome only.", default=False)],
     verbose: Annotated[bool, option("--verbose", "-v", help="Print every class.", default=False)],
 ) -> int:

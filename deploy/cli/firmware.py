@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 FIRMWARE_EPILOG = """Examples:
 
@@ -31,14 +31,25 @@ def firmware(
     board: options.Board,
     labels: options.Labels,
     output: Annotated[
-        Path | None, option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME.")
+        Path | None,
+        option("--output", "-o", help="Project folder; default: BUILD/firmware-RUNTIME."),
+        Writes("folder"),
     ],
     compile_it: Annotated[
         bool, option("--build", help="Build it with CMake and arm-none-eabi-gcc.", default=False)
     ],
+    only: Annotated[
+        str | None, option(help="model: write the network's files alone, beside a project of your own.")
+    ],
+    force: Annotated[
+        bool,
+        option("--force", help="Overwrite files that you edited, or that are not from deploy.", default=False),
+    ],
     quiet: Annotated[bool, option("--quiet", "-q", help="Print errors only.", default=False)],
 ) -> int:
     """Render a self-contained firmware project: C headers of the model, sources, linker script, CMake, README.
+
+    A file that was edited since it was rendered, or that is not from deploy, is named and not overwritten.
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
@@ -52,6 +63,8 @@ def firmware(
     from deploy.printable import printable
     from deploy.tflite import read
 
+    if only not in (None, "model"):
+        raise BadInputError(f"--only {only}: known is model")
     opened = open_build(build)
     if runtime == "tflm" and compile_it and tflm is None:
         raise BadInputError("--runtime tflm --build needs --tflm DIR", hints=[EXPECTED])
@@ -62,7 +75,15 @@ def firmware(
     chosen = firmware_board(board)
     folder = output or project_folder(opened, runtime, chosen)
     classes = {name: each.classes for name, each in named.items()}
-    network = write_project(opened, runtime, board=chosen, folder=folder, labels=classes)
+    network = write_project(
+        opened,
+        runtime,
+        board=chosen,
+        folder=folder,
+        labels=classes,
+        only_model=only is not None,
+        force=force,
+    )
     elf = build_project(folder, library) if compile_it else None
     if quiet:
         return 0

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.settings.declared import Writes
+
 INSTALL_EPILOG = """Examples:
 
     deploy fvp install FVP_Corstone_SSE-300_11.27_42_Linux64.tgz
@@ -28,7 +30,11 @@ def _root() -> None:
 
 @app.command("link")
 def link(
-    folder: Annotated[Path, typer.Argument(help="Folder that will look like an installed FVP.", metavar="DIR")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder that will look like an installed FVP.", metavar="DIR"),
+        Writes("folder"),
+    ],
 ) -> None:
     """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and -U65.
 
@@ -44,7 +50,9 @@ def link(
 def install(
     archive: Annotated[Path, typer.Argument(help="Arm's .tgz, or the .sh in it.", metavar="ARCHIVE")],
     into: Annotated[
-        Path | None, typer.Option(help="New folder to install into; default: ~/FVP_Corstone_SSE-..., found later.")
+        Path | None,
+        typer.Option(help="New folder to install into; default: ~/FVP_Corstone_SSE-..., found later."),
+        Writes("folder"),
     ] = None,
     accept: Annotated[
         bool, typer.Option("--accept-arm-licence", help="Say that you read and accept Arm's licence for the FVP.")

@@ -69,4 +69,8 @@ def load_verdict(build: BuildFolder) -> None:
 
 
 def _beside(load: Callable[[], None]) -> None:
-    threading.Thread(target=load, daemon=True).start()
+    def loading() -> None:
+        with contextlib.suppress(Exception):  # who needs it loads it again, and says what is wrong
+            load()
+
+    threading.Thread(target=loading, daemon=True).start()

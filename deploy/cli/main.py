@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +18,12 @@ import typer
 
 from deploy import __version__
 from deploy.cli.console import report_error
+from deploy.cli.named_paths import looked_after
+from deploy.cli.verdict_documents import VerdictDocuments
 from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.processes.interrupts import interrupt_answered
 from deploy.processes.leave import leave
+from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
 from deploy.settings.project_settings import ProjectSettings, find
 
@@ -98,25 +103,37 @@ def _nothing() -> None:
     """Stands for a verb of which only the meaning is shown."""
 
 
-def _called(words: list[str]) -> object:
+def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
     command = command_line(words[0] if words else None)
     project, kept = ProjectSettings(), {}
     if words and words[0] in _VERBS and words[0] != "init" and not {*_HELP} & {*words}:
         project = find()
-        kept = settle(command, project, _VERBS)
+        kept = settle(command, project, _VERBS, lambda options, values: looked_after(options, values, documents))
     return command.main(args=words, standalone_mode=False, default_map=kept, obj=project)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
+    threading.excepthook = _thread_failed
+    if not os.environ.get(TRACEBACK_VARIABLE):
+        sys.unraisablehook = lambda _: None  # of a destructor: nobody's business
     leave(run(arguments))
 
 
 def _terminated(_number: int, _frame: object) -> None:
     """Leave through the exit handlers, so that temporary folders and simulators go, too."""
     sys.exit(128 + signal.SIGTERM)
+
+
+_failed_in_threads: list[BaseException] = []
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A thread ended by an exception: no traceback beside what the command says; its exit status tells."""
+    if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
+        _failed_in_threads.append(failed.exc_value)
 
 
 def _interrupted() -> int:
@@ -134,19 +151,16 @@ def _caused_by_interrupt(error: BaseException | None) -> bool:
     return False
 
 
-def _internal_error(error: Exception) -> int:
+def _defect(error: BaseException) -> DeployError:
     """The last resort: name the place of a defect of our own without burying the user in a traceback."""
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    report_error(
-        DeployError(
-            f"this is a defect of deploy itself: {type(error).__name__} at {place}: {error}",
-            hints=[f"{TRACEBACK_VARIABLE}=1 shows the whole traceback; please report it"],
-        )
+    return DeployError(
+        f"this is a defect of deploy itself: {type(error).__name__} at {place}: {error}",
+        hints=[f"{TRACEBACK_VARIABLE}=1 shows the whole traceback; please report it"],
     )
-    return ExitStatus.TARGET_FAILED
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -156,29 +170,55 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``deploy``; None for those of the process.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    documents = VerdictDocuments(words)
+    _failed_in_threads.clear()
+
+    def failed(error: DeployError) -> int:
+        report_error(error)
+        documents.ended(error.message, error.exit_status)
+        return error.exit_status
+
+    def interrupted() -> int:
+        documents.ended("interrupted", _INTERRUPTED)
+        return _interrupted()
+
     try:
-        status = _called(words)
+        status = _called(words, documents)
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
-        return _interrupted()
+        return interrupted()
     except click.ClickException as error:
         error.show()
+        documents.ended(error.format_message(), ExitStatus.BAD_INPUT)
         return ExitStatus.BAD_INPUT
     except DeployError as error:
-        if _caused_by_interrupt(error):
-            return _interrupted()
-        report_error(error)
-        return error.exit_status
-    except BrokenPipeError:
-        # The reader of our output has gone (`deploy report | head`): nothing left to say, nothing to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return interrupted() if _caused_by_interrupt(error) else failed(error)
     except OSError as error:
-        report_error(BadInputError(f"{error.filename or 'the system says'}: {error.strerror or error}"))
-        return ExitStatus.BAD_INPUT
+        if isinstance(error, BrokenPipeError) and reader_gone(sys.stdout):
+            return _nobody_reads()
+        return failed(BadInputError(f"{error.filename or 'the system says'}: {error.strerror or error}"))
+    except MemoryError:
+        return failed(BadInputError("there is not enough memory for this"))
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
+            return _nobody_reads()
+        if error.code == 128 + signal.SIGTERM:
+            print("deploy: ended by SIGTERM", file=sys.stderr)
+            documents.ended("ended by SIGTERM", 128 + signal.SIGTERM)
+            raise
+        return failed(_defect(error))
     except Exception as error:
-        return _internal_error(error)
+        return failed(_defect(error))
     if status == _INTERRUPTED:  # typer turns Ctrl-C into this status without a word
-        return _interrupted()
+        return interrupted()
+    if _failed_in_threads and not status:
+        return failed(_defect(_failed_in_threads[0]))
     return status if isinstance(status, int) else ExitStatus.PASS
+
+
+def _nobody_reads() -> int:
+    """The reader of our output has gone (`deploy report | head`): nothing left to say, nothing to flush."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 models_app = typer.Typer(
     help="List, build, train and feed the networks that come with deploy, and show their cards.",
@@ -80,7 +80,9 @@ def show_card(
 def build_model(
     name: _Name,
     output: Annotated[
-        Path | None, option("--output", "-o", help=".keras file to write; default: build/NAME.keras.")
+        Path | None,
+        option("--output", "-o", help=".keras file to write; default: build/NAME.keras."),
+        Writes("file"),
     ],
     settings: _Set,
     trained: Annotated[
@@ -120,6 +122,7 @@ def train_model(
     output: Annotated[
         Path | None,
         option("--output", "-o", help=".weights.h5 file to write; default: build/NAME.weights.h5."),
+        Writes("file"),
     ],
     settings: _Set,
     epochs: Annotated[int | None, option(help="Passes over the training data.", min=1)],
@@ -201,7 +204,9 @@ def train_model(
 def write_data(
     name: _Name,
     output: Annotated[
-        Path, option("--output", "-o", help="Folder to write to; default build.", default=Path("build"))
+        Path,
+        option("--output", "-o", help="Folder to write to; default build.", default=Path("build")),
+        Writes("folder"),
     ],
     count: Annotated[int, option(help="How many test inputs; default 200.", min=1, default=200)],
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 OPTIMIZE_EPILOG = """Examples:
 
@@ -38,9 +38,15 @@ def optimize(
     memory_mode: options.MemoryMode,
     optimise: options.Optimise,
     output: Annotated[
-        Path | None, option("-o", "--output", help="File to write; default MODEL_optimized.tflite beside it.")
+        Path | None,
+        option("-o", "--output", help="File to write; default MODEL_optimized.tflite beside it."),
+        Writes("file"),
     ],
-    json: Annotated[Path | None, option(help="Write what was changed, won and compared here.")],
+    json: Annotated[
+        Path | None,
+        option(help="Write what was changed, won and compared here; - is standard output."),
+        Writes("document"),
+    ],
     quiet: options.Quiet,
 ) -> int:
     """Rewrite a model into forms that an Ethos-U computes faster, and prove that it computes the same.

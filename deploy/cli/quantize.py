@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 QUANTIZE_EPILOG = """Examples:
 
@@ -24,8 +24,14 @@ def quantize(
     calibration: options.Calibration,
     samples: options.Samples,
     io: options.Io,
-    output: Annotated[Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here.")],
-    json: Annotated[Path | None, option(help="Write the agreement as a JSON document here.")],
+    output: Annotated[
+        Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here."), Writes("file")
+    ],
+    json: Annotated[
+        Path | None,
+        option(help="Write the agreement as a JSON document here; - is standard output."),
+        Writes("document"),
+    ],
     quiet: options.Quiet,
     verbose: options.ConverterVerbose,
 ) -> None:

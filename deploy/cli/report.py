@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 REPORT_EPILOG = """Examples:
 
@@ -47,6 +47,7 @@ def report(
             "--output",
             help="With html: the file to write; default BUILD/report.html, of several builds comparison.html.",
         ),
+        Writes("file"),
     ],
     fail_on: Annotated[
         str | None,

@@ -57,4 +57,4 @@ def run_board(
         timeout_s=timeout,
         locate=locate,
     )
-    return run_and_report(run, opened, "run-board", "running on the board", json=json, junit=junit, quiet=quiet)
+    return run_and_report(run, opened, "run-board", "running on the board", quiet=quiet)

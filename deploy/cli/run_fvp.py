@@ -71,7 +71,7 @@ def run_fvp(
         scheduler=scheduler,
         locate=locate,
     )
-    status = run_and_report(run, opened, "run-fvp", "running on target", json=json, junit=junit, quiet=quiet)
+    status = run_and_report(run, opened, "run-fvp", "running on target", quiet=quiet)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
     return status

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import argument, option
+from deploy.settings.declared import Writes, argument, option
 
 SEARCH_EPILOG = """Examples:
 
@@ -74,6 +74,7 @@ def search(
             help="Folder of the search, and of its result; default build/search.",
             default=Path("build/search"),
         ),
+        Writes("folder"),
     ],
     quiet: options.Quiet,
 ) -> int:

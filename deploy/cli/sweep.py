@@ -8,7 +8,7 @@ from typing import Annotated
 
 from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
-from deploy.settings.declared import NamesPath, option
+from deploy.settings.declared import NamesPath, Writes, option
 
 SWEEP_EPILOG = """Examples:
 
@@ -66,10 +66,19 @@ def sweep(
     output: Annotated[
         Path | None,
         option("-o", "--output", help="Folder for cache, table, JSON, CSV and chart; default: no files."),
+        Writes("folder"),
     ],
-    csv: Annotated[Path | None, option(help="Write the points as CSV here.")],
-    json: Annotated[Path | None, option(help="Write the points as a JSON document here.")],
-    chart: Annotated[Path | None, option(help="Write the Pareto chart here: .html, .svg or .png.")],
+    csv: Annotated[
+        Path | None, option(help="Write the points as CSV here; - is standard output."), Writes("document")
+    ],
+    json: Annotated[
+        Path | None,
+        option(help="Write the points as a JSON document here; - is standard output."),
+        Writes("document"),
+    ],
+    chart: Annotated[
+        Path | None, option(help="Write the Pareto chart here: .html, .svg or .png."), Writes("file")
+    ],
     fresh: Annotated[bool, option("--fresh", help="Compute what is known anew.", default=False)],
     quiet: options.Quiet,
     verbose: options.ConverterVerbose,

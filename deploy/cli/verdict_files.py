@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,11 +28,9 @@ def run_and_report(
     command: str,
     title: str,
     *,
-    json: Path | None,
-    junit: Path | None,
     quiet: bool,
 ) -> int:
-    """Run with a progress bar, write the documents, print the verdict, and return the exit status.
+    """Run with a progress bar, write the call's documents, print the verdict, and return the exit status.
 
     An error, too, leaves its documents. The build folder keeps the last verdict of a target that ran, and its HTML
     report shows it.
@@ -43,8 +40,6 @@ def run_and_report(
         build: what it judges.
         command: the verb, for the documents.
         title: what the progress bar says.
-        json: where the verdict document goes.
-        junit: where the same as JUnit XML goes.
         quiet: print the verdict only.
 
     Raises:
@@ -53,11 +48,10 @@ def run_and_report(
     from deploy.cli.console import progress, stdout
     from deploy.cli.html_report import keep_verdict
     from deploy.cli.latency import load_verdict
+    from deploy.cli.verdict_documents import current
     from deploy.errors import DeployError, TargetError
-    from deploy.files import check_writable
 
-    for path in filter(None, (json, junit)):
-        check_writable(path)
+    documents = current()
     try:
         with progress(title, quiet=quiet) as bar:
 
@@ -69,11 +63,11 @@ def run_and_report(
             verdict = run.run(advance)
     except DeployError as error:
         verdict = run.failed(error)
-        _write(verdict, command, json, junit)
+        documents.write(verdict)
         if isinstance(error, TargetError):
             keep_verdict(build, command, verdict, quiet=quiet)
         raise
-    _write(verdict, command, json, junit)
+    documents.write(verdict)
     if quiet:
         from deploy.printable import printable
 
@@ -85,14 +79,3 @@ def run_and_report(
     sys.stdout.flush()
     keep_verdict(build, command, verdict, quiet=quiet)
     return verdict.exit_status
-
-
-def _write(verdict: Verdict, command: str, json: Path | None, junit: Path | None) -> None:
-    from deploy.files import write_text
-
-    if json is not None:
-        write_text(json, verdict.model_dump_json(indent=2) + "\n")
-    if junit is not None:
-        from deploy.judging.junit import junit_xml
-
-        write_text(junit, junit_xml(verdict, command))

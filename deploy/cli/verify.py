@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import option
+from deploy.settings.declared import Writes, option
 
 VERIFY_EPILOG = """Examples:
 
@@ -34,6 +34,7 @@ def verify(
     counters: Annotated[
         Path | None,
         option(help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."),
+        Writes("document"),
     ],
     oracle: Annotated[
         str,
@@ -83,6 +84,4 @@ def verify(
         layers=layers,
         counters=counters,
     )
-    return run_and_report(
-        verification, opened, "verify", "verifying on the host", json=json, junit=junit, quiet=quiet
-    )
+    return run_and_report(verification, opened, "verify", "verifying on the host", quiet=quiet)

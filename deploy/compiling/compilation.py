@@ -84,7 +84,8 @@ def compile_model(
     Args:
         model: quantized.
         options: what for.
-        build: folder to write; an existing build folder there is replaced when all went well.
+        build: folder to write; an existing build folder there is replaced when all went well, but for firmware
+            projects in it.
         name: the model's name in reports.
         source: names the model in errors.
         extra: further files for the folder, name -> content.
@@ -110,7 +111,7 @@ def compile_model(
         content, record = choose(compiled, max(_CHOOSING_S, _CHOOSING_SHARE * vela_s))
         files[folder_layout.SAMPLES] = content
         document = document.model_copy(update={"samples": record})
-    with replacing_folder(build) as folder:
+    with replacing_folder(build, keep=_is_firmware_project) as folder:
         (folder / folder_layout.SOURCE_MODEL).write_bytes(model.content)
         (folder / folder_layout.COMPILED_MODEL).write_bytes(compiled.output.model)
         (folder / folder_layout.VELA_FOLDER).mkdir()
@@ -124,6 +125,11 @@ def compile_model(
     written = BuildFolder(build, document)
     written.source_model, written.compiled_model, written.debug = model, compiled.model, compiled.debug
     return written
+
+
+def _is_firmware_project(path: Path) -> bool:
+    """Whether a folder is a project that `deploy firmware` wrote: its user may have edited it."""
+    return path.name.startswith(folder_layout.FIRMWARE_PREFIX) and path.is_dir()
 
 
 def _check_names(compiled: Compiled) -> None:

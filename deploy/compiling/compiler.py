@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -12,24 +12,30 @@ from deploy.build_folder import Figure, OperatorRecord
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.placement import Placement, placement_of
+from deploy.compiling.safe_names import SafeNames
 from deploy.compiling.vela import VelaOutput
 from deploy.compiling.vela_config import installed_config
 from deploy.compiling.vela_reports import Cell, VelaLayer, parse_fallbacks, parse_layers, summary_number
 from deploy.debug_database import DebugDatabase
 from deploy.processes.supervisor import Ended, RunCommand
-from deploy.tflite import Model, load
+from deploy.tflite import Model, damage_named, load
 
 _KIB = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """What Vela made of a model; each part is read when it is first asked for."""
+    """What Vela made of a model; each part is read when it is first asked for.
+
+    Attributes:
+        names: what tensors were called while Vela worked: in its reports they still are.
+    """
 
     source: Model
     options: CompileOptions
     output: VelaOutput
     name: str
+    names: SafeNames = field(default_factory=SafeNames)
 
     @cached_property
     def model(self) -> Model:
@@ -53,7 +59,8 @@ class Compiled:
     @cached_property
     def placement(self) -> Placement:
         """Where every operator of the source model runs."""
-        return placement_of(self.source, self.model, self.layers, parse_fallbacks(self.output.log))
+        told = (replace(each, ofm=self.names.name(each.ofm)) for each in parse_fallbacks(self.output.log))
+        return placement_of(self.source, self.model, self.layers, told)
 
     @property
     def cpu_operators(self) -> tuple[OperatorRecord, ...]:
@@ -122,8 +129,12 @@ class Compiler:
             BadInputError: Vela refuses the model, crashes, does not end in time, or writes no result.
             NotInstalledError: Vela is missing.
         """
-        output = vela.compile_bytes(model.content, options, source=source, run=self.run, allocator=allocator)
-        return Compiled(model, options, output, source)
+        names = SafeNames.of(model)
+        content = names.hidden(model.content)
+        output = vela.compile_bytes(content, options, source=source, run=self.run, allocator=allocator)
+        with damage_named(f"{source} (compiled)"):
+            output = replace(output, model=names.restored(output.model))
+        return Compiled(model, options, output, source, names)
 
 
 VELA = Compiler()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -15,6 +14,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
+from deploy.judging.inputs import DAMAGE
+from deploy.streams import check_readable_file
 
 _MAX_MEMBERS = 1000
 _MAX_ROW_BYTES = 1 << 30
@@ -69,9 +70,12 @@ class ArrayRows:
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, by_column, self.dtype = read(stream)
-        except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-            raise BadInputError(f"{where}: not a usable NumPy array: {error}") from error
+        except (OSError, *DAMAGE) as error:
+            said = str(error).partition("\n")[0]
+            raise BadInputError(f"{where}: not a usable NumPy array: {said}") from error
         self.shape: tuple[int, ...] = tuple(shape)
+        if min((*self.shape, self.dtype.itemsize)) < 0 or self.dtype.itemsize == 0:
+            raise BadInputError(f"{where}: not a usable NumPy array: {self.dtype}{list(self.shape)}")
         if self.dtype.hasobject:
             raise BadInputError(f"{where}: holds Python objects")
         if not self.shape:
@@ -95,7 +99,7 @@ class ArrayRows:
         self._left -= count
         try:
             content = self._stream.read(count * self._row_bytes)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, *DAMAGE) as error:
             raise BadInputError(f"{self._where}: is damaged: {error}") from error
         if len(content) != count * self._row_bytes:
             raise BadInputError(f"{self._where}: the file ends before the array does")
@@ -119,11 +123,14 @@ def open_arrays(path: Path) -> Iterator[dict[str, ArrayRows]]:
     Raises:
         BadInputError: missing, damaged, or another kind of file.
     """
+    check_readable_file(path)
     with contextlib.ExitStack() as stack:
         try:
             if path.suffix == ".npz":
                 archive = stack.enter_context(zipfile.ZipFile(path))
-                members = archive.infolist()
+                members = [item for item in archive.infolist() if item.filename.endswith(_SUFFIX)]
+                if archive.infolist() and not members:
+                    raise BadInputError(f"{path}: no NumPy array in it, {archive.infolist()[0].filename} is none")
                 if len(members) > _MAX_MEMBERS:
                     raise BadInputError(f"{path}: holds {len(members)} arrays")
                 streams = {
@@ -136,7 +143,7 @@ def open_arrays(path: Path) -> Iterator[dict[str, ArrayRows]]:
                 raise BadInputError(
                     f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array, labels=numbers)"]
                 )
-        except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        except (OSError, *DAMAGE) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise BadInputError(f"{path}: cannot be read: {reason}") from error
         yield {name: ArrayRows(stream, f"{path}: array {name}") for name, stream in streams.items()}

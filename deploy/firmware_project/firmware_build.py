@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.build_folder import BuildFolder
+from deploy.build_folder import CACHE_FOLDER, FIRMWARE_PREFIX, BuildFolder
 from deploy.errors import BadInputError, NotInstalledError, TargetError
-from deploy.files import write_bytes
 from deploy.firmware_project.firmware_network import FirmwareNetwork, read_network
+from deploy.firmware_project.rendered_files import write_rendered
 from deploy.firmware_project.rendering import render_project
 from deploy.firmware_project.tflm_library import TflmLibrary
 from deploy.hardware.boards import Board, firmware_board
@@ -21,17 +21,26 @@ TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
 INSTALL_HINT = "sudo apt-get install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi"
 _BUILD_TIMEOUT_S = 600
 _KEPT_LINES = 30
+_MODEL_FOLDER = "model/"
 
 
 def project_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
-    """Where a build's firmware project for a board (the default one for None) lies."""
-    other = f"-{board.id}" if board not in (None, firmware_board()) else ""
-    return build.path / f"firmware-{runtime}{other}"
+    """Where a build's firmware project for a board (the default one for None) lies: its user's, to edit."""
+    return build.path / _project_name(runtime, board)
 
 
-def elf_path(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
-    """Where a build's firmware for a board lies once it is built."""
-    return project_folder(build, runtime, board) / "build" / "firmware.elf"
+def cache_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
+    """Where firmware that ``run-fvp`` boots is rendered and built: nobody's to edit."""
+    return build.path / CACHE_FOLDER / _project_name(runtime, board)
+
+
+def _project_name(runtime: str, board: Board | None) -> str:
+    return f"{FIRMWARE_PREFIX}{runtime}{f'-{board.id}' if board not in (None, firmware_board()) else ''}"
+
+
+def elf_path(folder: Path) -> Path:
+    """Where the firmware of a project lies once it is built."""
+    return folder / "build" / "firmware.elf"
 
 
 def write_project(
@@ -41,6 +50,8 @@ def write_project(
     board: Board | None = None,
     folder: Path | None = None,
     labels: Mapping[str, tuple[str, ...]] | None = None,
+    only_model: bool = False,
+    force: bool = False,
 ) -> FirmwareNetwork:
     """Render a build's firmware project into its folder; files that would not change are left alone.
 
@@ -50,16 +61,19 @@ def write_project(
         board: that it is to run on; the default one for None.
         folder: where to; by default :func:`project_folder`.
         labels: class names per output.
+        only_model: write the network's files alone.
+        force: overwrite files that were edited since they were rendered, or are not deploy's.
 
     Raises:
-        BadInputError: the model cannot run on this runtime, or the folder cannot be written.
+        BadInputError: the model cannot run on this runtime, a file there was edited or is not deploy's, or the
+            folder cannot be written.
     """
     network = read_network(build, dict(labels or {}), board)
     folder = folder or project_folder(build, runtime, board)
-    for name, content in render_project(network, runtime).items():
-        path = folder / name
-        if not _holds(path, content):
-            write_bytes(path, content)
+    files = render_project(network, runtime)
+    if only_model:
+        files = {name: content for name, content in files.items() if name.startswith(_MODEL_FOLDER)}
+    write_rendered(folder, files, force=force)
     return network
 
 
@@ -83,11 +97,12 @@ def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
             f"-DTFLM_INCLUDES={';'.join(str(path) for path in tflm.includes)}",
             f"-DTFLM_DEFINITIONS={';'.join(tflm.definitions)}",
         ]
-    if _moved(output, folder):
-        shutil.rmtree(output)
+    if _moved(output, folder):  # what `cmake --fresh` removes, which older versions do not know
+        (output / "CMakeCache.txt").unlink()
+        shutil.rmtree(output / "CMakeFiles", ignore_errors=True)
     _run(configure, "configured")
     _run(["cmake", "--build", str(output), "--parallel", str(min(os.cpu_count() or 1, 4))], "built")
-    elf = output / "firmware.elf"
+    elf = elf_path(folder)
     if not elf.is_file():
         raise TargetError(f"{elf}: the build ended without writing it")
     return elf
@@ -96,17 +111,19 @@ def build_project(folder: Path, tflm: TflmLibrary | None = None) -> Path:
 def npu_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     """Render and build the ``npu`` firmware of a build, if that has not been done yet, and return its ELF.
 
+    It is built apart from the project that ``deploy firmware`` writes, which its user may have edited.
+
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator.
         NotInstalledError: CMake or the compiler are missing.
         TargetError: it does not build.
     """
-    folder = project_folder(build, "npu", board)
-    elf = elf_path(build, "npu", board)
+    folder = cache_folder(build, "npu", board)
+    elf = elf_path(folder)
     network = read_network(build, board=board)
     if elf.is_file() and _up_to_date(folder, elf, network):
         return elf
-    write_project(build, "npu", board=board)
+    write_project(build, "npu", board=board, folder=folder, force=True)
     return build_project(folder)
 
 
@@ -116,7 +133,7 @@ def tflm_firmware(build: BuildFolder, board: Board | None = None) -> Path:
     Raises:
         BadInputError: there is none.
     """
-    elf = elf_path(build, "tflm", board)
+    elf = elf_path(project_folder(build, "tflm", board))
     if not elf.is_file():
         raise BadInputError(
             f"{elf}: there is no TFLM firmware yet",
@@ -126,13 +143,11 @@ def tflm_firmware(build: BuildFolder, board: Board | None = None) -> Path:
 
 
 def _up_to_date(folder: Path, elf: Path, network: FirmwareNetwork) -> bool:
-    """Whether an ELF is newer than a project that is what would be rendered now, but for class labels."""
+    """Whether an ELF is newer than a project that is what would be rendered now."""
     built = elf.stat().st_mtime_ns
     for name, content in render_project(network, "npu").items():
         path = folder / name
-        # Labels that `deploy firmware` may have put in, and the build id that follows, change no result.
-        own = name in ("model/network_tensors.h", "model/network_identity.h", "README.md")
-        if not path.is_file() or path.stat().st_mtime_ns > built or not (own or _holds(path, content)):
+        if not path.is_file() or path.stat().st_mtime_ns > built or not _holds(path, content):
             return False
     return True
 

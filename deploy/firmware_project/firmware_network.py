@@ -14,6 +14,7 @@ from deploy.errors import BadInputError
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
+from deploy.printable import printable
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 from deploy.tflite.generated import DTYPE_NUMBERS
@@ -23,6 +24,8 @@ ARENA_MARGIN_BYTES = 2048
 NHCWB16 format may reach past the end of a tensor."""
 
 _ALIGNMENT = 16
+_MAX_NAME_BYTES = 0xFFFF
+"""What the protocol has room for."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,11 @@ def _tensors(
         tensor = model.tensors[index]
         if (record.shape, record.dtype, record.bytes) != (tensor.shape, tensor.dtype, tensor.nbytes):
             raise BadInputError(f"{record.name}: compile.json and the compiled model differ")
+        if len(record.name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+            raise BadInputError(
+                f"{printable(record.name[:60])}...: firmware has no room for names beyond {_MAX_NAME_BYTES} bytes",
+                hints=["convert the model with a SignatureDef, whose names are used instead"],
+            )
         if record.dtype not in DTYPE_NUMBERS:
             raise BadInputError(f"{record.name}: firmware cannot exchange tensors of type {record.dtype}")
         if not all(math.isfinite(np.float32(scale)) for scale in record.scales):

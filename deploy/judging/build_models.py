@@ -21,20 +21,31 @@ class Models:
 
 
 def read_models(build: BuildFolder) -> Models:
-    """Read both models (a build folder reads them once) and check that they have the same outputs.
+    """Read both models (a build folder reads them once) and check that they have the same inputs and outputs.
+
+    Vela may drop an input that nothing reads.
 
     Raises:
         BadInputError: they do not belong together.
     """
     source, compiled = build.source_model, build.compiled_model
-    outputs = {name: compiled.tensors[index] for index, name in compiled.output_names().items()}
-    for index, name in source.output_names().items():
-        tensor, other = source.tensors[index], outputs.get(name)
-        if other is None or (other.shape, other.dtype) != (tensor.shape, tensor.dtype):
-            found = f"{other.dtype}{list(other.shape)}" if other else "none of that name"
+    inputs, outputs = named_inputs(compiled), _named_outputs(compiled)
+    own_inputs, own_outputs = named_inputs(source), _named_outputs(source)
+    pairs = [("output", name, outputs.get(name), own_outputs.get(name)) for name in {**own_outputs, **outputs}]
+    pairs += [("input", name, tensor, own_inputs.get(name)) for name, tensor in inputs.items()]
+    for what, name, tensor, own in pairs:
+        if tensor is None or own is None or (tensor.shape, tensor.dtype) != (own.shape, own.dtype):
             raise BadInputError(
-                f"{build.compiled}: output {name} is {found}, in {build.source.name} "
-                f"it is {tensor.dtype}{list(tensor.shape)}",
+                f"{build.compiled}: {what} {name} is {_described(tensor)}, in {build.source.name} "
+                f"it is {_described(own)}",
                 hints=["run `deploy compile` again"],
             )
-    return Models(source, compiled, named_inputs(compiled), outputs)
+    return Models(source, compiled, inputs, outputs)
+
+
+def _named_outputs(model: Model) -> dict[str, Tensor]:
+    return {name: model.tensors[index] for index, name in model.output_names().items()}
+
+
+def _described(tensor: Tensor | None) -> str:
+    return f"{tensor.dtype}{list(tensor.shape)}" if tensor else "none of that name"

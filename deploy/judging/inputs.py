@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +19,27 @@ from deploy.errors import BadInputError
 from deploy.judging.input_patterns import uniform
 from deploy.judging.input_ranges import input_ranges
 from deploy.judging.samples import Sample, SampleDigest
+from deploy.streams import check_readable_file
 from deploy.tflite import Model, Tensor
 
 MAX_ARRAY_BYTES = 4 * 1024**3
 """Bound on what one ``.npz`` may unpack to."""
+
+DAMAGE = (
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # encrypted, or packed in a way that Python does not know
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and zipfile raise at files that are damaged or something else."""
 
 Given = Path | Mapping[str, Any] | NDArray[Any] | None
 """Inputs as a user gives them: an ``.npz`` or ``.npy``, arrays by name, the array of an only input, or none."""
@@ -139,8 +159,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read an ``.npz`` or ``.npy`` without ever unpickling; an ``.npy`` array is named after the file.
 
     Raises:
-        BadInputError: missing, damaged, too large, or holding Python objects.
+        BadInputError: missing, damaged, too large, no file, without arrays, or holding Python objects.
     """
+    check_readable_file(path)
     try:
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive:
@@ -148,13 +169,18 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if unpacked > MAX_ARRAY_BYTES:
                 raise BadInputError(f"{path}: unpacks to {unpacked} bytes, the limit is {MAX_ARRAY_BYTES}")
             with np.load(path, allow_pickle=False) as content:
-                return {name: content[name] for name in content.files}
+                members = {name: content[name] for name in content.files}
+            arrays = {name: each for name, each in members.items() if isinstance(each, np.ndarray)}
+            if members and not arrays:  # NumPy returns what it does not know as bytes
+                raise BadInputError(f"{path}: no NumPy array in it, {next(iter(members))} is none")
+            return arrays
         if path.suffix == ".npy":
             return {path.stem: np.load(path, allow_pickle=False)}
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
-        raise BadInputError(f"{path}: not a usable NumPy file: {error}") from error
+    except DAMAGE as error:
+        said = str(error).partition("\n")[0]
+        raise BadInputError(f"{path}: not a usable NumPy file: {said}") from error
     raise BadInputError(f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array)"])
 
 

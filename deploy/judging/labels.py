@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from deploy.errors import BadInputError
+from deploy.files import read_bytes
 from deploy.tflite import Model
 
 _PROBABILITIES = frozenset({"SOFTMAX", "LOGISTIC", "LOG_SOFTMAX"})
@@ -41,7 +42,7 @@ def load_labels(path: Path, model: Model) -> Labels:
         BadInputError: the file is damaged or names an output that the model does not have.
     """
     try:
-        labels = TypeAdapter(dict[str, OutputLabels]).validate_json(path.read_bytes())
+        labels = TypeAdapter(dict[str, OutputLabels]).validate_json(read_bytes(path))
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

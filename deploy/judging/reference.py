@@ -94,7 +94,8 @@ class ReferenceKernels:
             One array per output, by name, of its shape and dtype.
 
         Raises:
-            BadInputError: an input is missing, unknown, or has another shape or dtype; or LiteRT fails to run.
+            BadInputError: an input is missing, unknown, or has another shape or dtype; LiteRT fails to run; or
+                an output is not what the model says of it.
         """
         check_inputs(self._inputs, inputs)
         try:

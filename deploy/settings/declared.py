@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+Written = Literal["file", "document", "verdict", "folder", "replaced folder"]
 Kind = Literal["text", "path", "whole number", "number", "switch", "list of texts"]
 _KINDS: Mapping[Any, Kind] = {
     str: "text",
@@ -48,6 +49,19 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Writes:
+    """Marks an option that names what its verb writes.
+
+    Attributes:
+        what: ``file``; ``document``, a file that says what an earlier call found, as long as it lies there;
+            ``verdict``, a document that says ``error`` until there is a verdict; ``folder``; or
+            ``replaced folder``, of which nothing stays.
+    """
+
+    what: Written
+
+
+@dataclass(frozen=True)
 class NamesPath:
     """Marks an option whose text may name a file or folder: kept, it is relative to the file that it stands in.
 
@@ -66,6 +80,7 @@ class Declared:
         key: in ``deploy.toml``: at the top for one that is shared, else in the verb's table.
         parameter: of the verb's function.
         shared: its mark; None for an option of this verb alone.
+        writes: what it names to be written; None for what is read, or no path.
         is_path: whether a text names a file or folder.
     """
 
@@ -76,6 +91,7 @@ class Declared:
     minimum: float | None = None
     maximum: float | None = None
     shared: Shared | None = None
+    writes: Written | None = None
     is_path: Callable[[str], bool] = lambda text: False
 
 
@@ -106,6 +122,7 @@ def declaration(parameter: str, annotated: Any) -> Declared:
     base, *marks = typing.get_args(annotated) if typing.get_origin(annotated) is Annotated else (annotated,)
     info = next((mark for mark in marks if isinstance(mark, OptionInfo | ArgumentInfo)), None)
     shared = next((mark for mark in marks if isinstance(mark, Shared)), None)
+    writes = next((mark.what for mark in marks if isinstance(mark, Writes)), None)
     kind = _kind(base)
     path = next((mark for mark in marks if isinstance(mark, NamesPath)), NamesPath(lambda text: kind == "path"))
     return Declared(
@@ -116,6 +133,7 @@ def declaration(parameter: str, annotated: Any) -> Declared:
         minimum=info.min if info else None,
         maximum=info.max if info else None,
         shared=shared,
+        writes=writes,
         is_path=path.test,
     )
 

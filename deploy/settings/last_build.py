@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from deploy.errors import BadInputError
-from deploy.files import write_text
+from deploy.files import read_bytes, write_text
 
 FOLDER = Path("build")
 """Where build folders go by default, below the project's folder."""
@@ -28,8 +28,8 @@ def last_build(project: Path) -> Path:
         BadInputError: there is none.
     """
     try:
-        return project / str(json.loads((project / _LAST_BUILD).read_text(encoding="utf-8"))["build"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return project / str(json.loads(read_bytes(project / _LAST_BUILD))["build"])
+    except (BadInputError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInputError(
             "no build folder was named and none was compiled from here",
             hints=["`deploy compile MODEL --npu U55-128` writes one", "or name it: `deploy run-fvp BUILD`"],

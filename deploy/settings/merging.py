@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from deploy.errors import BadInputError
 from deploy.settings.declared import Declared, Kind, declared_by
 from deploy.settings.options import shared_options
 from deploy.settings.project_settings import VERBS, ProjectSettings
+
+_LONGEST_QUOTE = 200
+_LARGEST = 1e18
 
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
     "text": (str,),
@@ -53,11 +58,22 @@ def checked(declared: Declared, value: Any, source: str, folder: Path) -> Any:
     problem = _problem(declared, value)
     if problem is not None:
         raise BadInputError(
-            f"{source}: `{declared.key}` = {value!r}: {problem}", hints=[f"`{declared.key}`: {declared.help}"]
+            f"{source}: `{declared.key}` = {_quoted(value)}: {problem}",
+            hints=[f"`{declared.key}`: {declared.help}"],
         )
     if isinstance(value, str) and declared.is_path(value):
         return str(folder / Path(value).expanduser())
     return str(value) if declared.kind == "text" else value
+
+
+def _quoted(value: Any) -> str:
+    """A value as it stands in the file, unless it is a whole structure or longer than a line."""
+    if isinstance(value, dict):
+        return "{...}"
+    if isinstance(value, list) and any(isinstance(each, list | dict) for each in value):
+        return "[...]"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
 
 
 def _problem(declared: Declared, value: Any) -> str | None:
@@ -75,6 +91,10 @@ def _problem(declared: Declared, value: Any) -> str | None:
         return "must not be empty" if not value else None
     if declared.kind == "switch" or numbers:
         return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if abs(value) > _LARGEST:
+        return "is too large"
     if declared.minimum is not None and not value >= declared.minimum:
         return f"must be at least {declared.minimum}"
     if declared.maximum is not None and not value <= declared.maximum:
@@ -85,7 +105,13 @@ def _problem(declared: Declared, value: Any) -> str | None:
 _TYPED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-def settle(command: click.Command, project: ProjectSettings, verbs: Mapping[str, Any]) -> dict[str, Any]:
+Around = Callable[[Mapping[str, Declared], dict[str, Any]], AbstractContextManager[None]]
+"""What happens around a verb: it gets parameter -> declaration, and parameter -> value, which it may change."""
+
+
+def settle(
+    command: click.Command, project: ProjectSettings, verbs: Mapping[str, Any], around: Around | None = None
+) -> dict[str, Any]:
     """Prepare a command line for the settings of a project.
 
     Every verb gets its environment variables and, for every switch, a way to switch it off again.
@@ -94,6 +120,7 @@ def settle(command: click.Command, project: ProjectSettings, verbs: Mapping[str,
         command: the group of all verbs, or of the one that is called.
         project: where it is called.
         verbs: all that there are: a settings file may have a table for each.
+        around: entered when a verb's options are known, left when it has ended.
 
     Returns:
         The ``default_map`` to call it with.
@@ -106,7 +133,7 @@ def settle(command: click.Command, project: ProjectSettings, verbs: Mapping[str,
     for table in project.tables:
         check_keys(table.values, [*known, VERBS], table.source)
         check_keys((name.partition(" ")[0] for name in table.tables), verbs, f"{table.source} [{VERBS}]")
-    return _below(command, project, "")
+    return _below(command, project, "", around)
 
 
 def typed(parameter: str) -> bool:
@@ -114,13 +141,15 @@ def typed(parameter: str) -> bool:
     return click.get_current_context().get_parameter_source(parameter) in _TYPED
 
 
-def _below(command: click.Command, project: ProjectSettings, name: str) -> dict[str, Any]:
+def _below(command: click.Command, project: ProjectSettings, name: str, around: Around | None) -> dict[str, Any]:
     if not isinstance(command, click.Group):
-        return _verb(command, project, name)
-    return {verb: _below(each, project, f"{name} {verb}".strip()) for verb, each in command.commands.items()}
+        return _verb(command, project, name, around)
+    return {
+        verb: _below(each, project, f"{name} {verb}".strip(), around) for verb, each in command.commands.items()
+    }
 
 
-def _verb(command: click.Command, project: ProjectSettings, name: str) -> dict[str, Any]:
+def _verb(command: click.Command, project: ProjectSettings, name: str, around: Around | None) -> dict[str, Any]:
     function = getattr(command.callback, "__wrapped__", command.callback)
     if function is None:
         return {}
@@ -138,7 +167,7 @@ def _verb(command: click.Command, project: ProjectSettings, name: str) -> dict[s
         if declared.key in kept:
             value = kept[declared.key]
             values[declared.parameter] = [value] if parameter.nargs == -1 else value
-    command.callback = _dropping(command, by_parameter)
+    command.callback = _dropping(command, by_parameter, around)
     return values
 
 
@@ -169,7 +198,9 @@ def _kept(options: tuple[Declared, ...], project: ProjectSettings, verb: str) ->
     return found
 
 
-def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> Callable[..., Any] | None:
+def _dropping(
+    command: click.Command, by_parameter: Mapping[str, Declared], around: Around | None
+) -> Callable[..., Any] | None:
     """The verb, called without kept values that belong to another option's kept value when that one was typed."""
     callback = command.callback
     owners = {each.key: each for each in by_parameter.values()}
@@ -178,7 +209,7 @@ def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> C
         for each in by_parameter.values()
         if each.shared is not None and each.shared.belongs_to in owners
     ]
-    if not belonging or callback is None:
+    if callback is None:
         return callback
 
     @functools.wraps(callback)
@@ -190,6 +221,7 @@ def _dropping(command: click.Command, by_parameter: Mapping[str, Declared]) -> C
             from_file = context.get_parameter_source(each.parameter) is ParameterSource.DEFAULT_MAP
             if typed and applies and from_file:
                 values[each.parameter] = None
-        return callback(**values)
+        with around(by_parameter, values) if around is not None else nullcontext():
+            return callback(**values)
 
     return call

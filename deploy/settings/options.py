@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.hardware.npus import listed
-from deploy.settings.declared import Declared, NamesPath, Shared, argument, declaration, option
+from deploy.settings.declared import Declared, NamesPath, Shared, Writes, argument, declaration, option
 
 
 def _network(text: str) -> bool:
@@ -98,7 +98,10 @@ Builds = Annotated[
     BUILD,
 ]
 BuildOutput = Annotated[
-    Path | None, option("-o", "--output", help="Build folder; default build/<model>-<npu>."), BUILD
+    Path | None,
+    option("-o", "--output", help="Build folder; default build/<model>-<npu>."),
+    BUILD,
+    Writes("replaced folder"),
 ]
 Board = Annotated[
     str | None,
@@ -203,8 +206,16 @@ QuietVerdict = Annotated[bool, option("--quiet", "-q", help="Print the verdict o
 ConverterVerbose = Annotated[
     bool, option("--verbose", "-v", help="Show what the converter prints.", default=False)
 ]
-VerdictJson = Annotated[Path | None, option("--json", help="Write the verdict document here.")]
-VerdictJunit = Annotated[Path | None, option("--junit", help="Write the verdict as JUnit XML here.")]
+VerdictJson = Annotated[
+    Path | None,
+    option("--json", help="Write the verdict document here; - is standard output."),
+    Writes("verdict"),
+]
+VerdictJunit = Annotated[
+    Path | None,
+    option("--junit", help="Write the verdict as JUnit XML here; - is standard output."),
+    Writes("verdict"),
+]
 
 
 def shared_options() -> tuple[Declared, ...]:

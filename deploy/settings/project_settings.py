@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInputError
+from deploy.streams import check_readable_file
 
 SETTINGS_FILE = "deploy.toml"
 PYPROJECT = "pyproject.toml"
 
 VERBS = "verb"
 """The table of tables of verbs: ``[verb.run-fvp]``. Some verbs are called as keys are."""
+
+_MAX_BYTES = 1 << 20
+_ENDLESS_KEY = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]++\.){50}")
+"""A key of so many parts takes the parser minutes."""
 
 TRUST_VARIABLE = "DEPLOY_TRUST"
 """Environment variable: folders, separated by colons, whose settings are read although others own them."""
@@ -112,10 +118,16 @@ def _toml(path: Path, shown: Path, *, ours: bool = True) -> dict[str, Any]:
     if ours:
         _check_owner(path, shown)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        check_readable_file(path)
+        if path.stat().st_size > _MAX_BYTES:
+            raise BadInputError(f"{shown}: larger than the {_MAX_BYTES} bytes that are read")
+        text = path.read_text(encoding="utf-8")
+        if _ENDLESS_KEY.search(text):
+            raise RecursionError("nested too deeply")
+        return tomllib.loads(text)
     except OSError as error:
         raise BadInputError(f"{shown}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError for numbers that are too long, too
         raise BadInputError(f"{shown}: not valid TOML: {error}") from error
 
 

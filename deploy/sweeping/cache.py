@@ -84,7 +84,7 @@ class Cache:
     def get(self, key: str) -> dict[str, Any] | None:
         """The result of that name; None where there is none."""
         content = self.get_bytes(f"{key}.json")
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             kept = json.loads(content) if content is not None else None
             if isinstance(kept, dict) and kept.get("key") == key and isinstance(kept.get("result"), dict):
                 result: dict[str, Any] = kept["result"]

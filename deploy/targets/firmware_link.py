@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import serial
 
 DEFAULT_BAUD = 115200
-HELLO_TIMEOUT_S = 15.0
-_HELLO_EVERY_S = 1.0
+_GREET_S = 15.0
+_HELLO_AGAIN_S, _MOST_S = 1.0, 4.0
+"""A hello may get lost while firmware boots; on a slow line or a busy host its answer may just take long."""
+
 _SLICE_S = 0.1
 _BYE_TIMEOUT_S = 1.0
 _MAX_STRAY_BYTES = 256 * 1024
@@ -66,6 +68,7 @@ class FirmwareLink:
         self._reader = FrameReader()
         self._texts: list[str] = []
         self._sequence = 0
+        self._awaited: set[int] = set()
         self._stray = 0
         self.hello: Hello | None = None
         try:
@@ -92,21 +95,33 @@ class FirmwareLink:
         with contextlib.suppress(OSError):
             self._serial.close()
 
-    def greet(self, timeout_s: float = HELLO_TIMEOUT_S) -> Hello:
-        """Ask the firmware who it is, again every second until it answers.
+    def greet(self, timeout_s: float = _GREET_S) -> Hello:
+        """Ask the firmware who it is, again and again, less and less often, until it answers any of the questions.
+
+        Args:
+            timeout_s: how long the answer may take.
 
         Raises:
             TargetError: it does not answer, refuses, or speaks no protocol.
         """
         deadline = time.monotonic() + timeout_s
-        while True:
-            part = min(_HELLO_EVERY_S, deadline - time.monotonic())
-            if part <= 0:
-                raise self._silent(timeout_s)
-            with contextlib.suppress(_NoAnswerError):
-                reply = self._exchange(Type.HELLO, protocol.hello_request(), Type.HELLO_REPLY, part)
-                self.hello = protocol.parse_hello(reply)
-                return self.hello
+        pause, again = _HELLO_AGAIN_S, time.monotonic()
+        self._awaited.clear()
+        try:
+            while self.hello is None:
+                if time.monotonic() >= again:
+                    self._stray = 0
+                    self._ask(Type.HELLO, protocol.hello_request(), deadline)
+                    again = time.monotonic() + pause
+                    pause = min(2 * pause, _MOST_S)
+                for frame in self._receive(deadline):
+                    reply = self._sort(frame, Type.HELLO_REPLY)
+                    if reply is not None:
+                        self.hello = protocol.parse_hello(reply)
+                        break
+        except _NoAnswerError as error:
+            raise self._silent(timeout_s) from error
+        return self.hello
 
     def infer(self, inputs: Mapping[str, NDArray[Any]], timeout_s: float) -> Result:
         """Run one inference.
@@ -132,7 +147,7 @@ class FirmwareLink:
             TargetError: the firmware cannot do that.
         """
         try:
-            self.request(Type.STOP_AFTER, protocol.stop_request(words), Type.STOP_REPLY, HELLO_TIMEOUT_S)
+            self.request(Type.STOP_AFTER, protocol.stop_request(words), Type.STOP_REPLY, _GREET_S)
         except TargetError as error:
             raise TargetError(
                 f"the firmware cannot stop within the network: {error.message}",
@@ -173,24 +188,30 @@ class FirmwareLink:
         return tuple([line for line in said if line.strip(" .\ufffd")][-_LOG_LINES:])
 
     def _exchange(self, kind: Type, payload: bytes, answer: Type, timeout_s: float) -> bytes:
-        self._sequence = self._sequence % 255 + 1  # 0 is what the firmware sends unasked
         deadline = time.monotonic() + timeout_s
+        self._awaited.clear()
         self._stray = 0
-        self._send(encode(kind, self._sequence, payload), deadline)
+        self._ask(kind, payload, deadline)
         while True:
             for frame in self._receive(deadline):
                 reply = self._sort(frame, answer)
                 if reply is not None:
                     return reply
 
+    def _ask(self, kind: Type, payload: bytes, deadline: float) -> None:
+        """Send a request; its answer is one of those that are waited for."""
+        self._sequence = self._sequence % 255 + 1  # 0 is what the firmware sends unasked
+        self._awaited.add(self._sequence)
+        self._send(encode(kind, self._sequence, payload), deadline)
+
     def _sort(self, frame: Frame, answer: Type) -> bytes | None:
         """The reply's payload if the frame is the one that is waited for; raises what cannot be waited out."""
         if frame.type == Type.LOG:
             self._texts += frame.payload.decode("utf-8", "replace").splitlines()
             del self._texts[:-_LOG_LINES]
-        elif frame.type == Type.ERROR and frame.sequence in (0, self._sequence):
+        elif frame.type == Type.ERROR and frame.sequence in (0, *self._awaited):
             raise self._refused(frame)
-        elif frame.type == answer and frame.sequence == self._sequence:
+        elif frame.type == answer and frame.sequence in self._awaited:
             return frame.payload
         elif frame.type == Type.HELLO_REPLY and frame.sequence == 0 and self.hello is not None:
             raise self._error("the target was reset while it worked on a request: it announced itself again")

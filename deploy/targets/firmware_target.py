@@ -15,7 +15,7 @@ from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.expectations import Expectations
-from deploy.targets.firmware_link import DEFAULT_BAUD, HELLO_TIMEOUT_S, FirmwareLink
+from deploy.targets.firmware_link import DEFAULT_BAUD, FirmwareLink
 from deploy.targets.running_simulator import START_TIMEOUT_S, RunningSimulator
 
 _DAY_S = 86_400.0
@@ -48,7 +48,7 @@ class BoardTarget:
         port: ``/dev/ttyUSB0``, ``COM3`` or ``socket://HOST:PORT``.
         expectations: what the firmware must be.
         baud: bits per second.
-        timeout_s: seconds that one input may take.
+        timeout_s: seconds that one input, or the first answer, may take.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class BoardTarget:
             TargetError: it does not answer, or is another one.
         """
         with FirmwareLink(self._port, self._baud) as link:
-            self._expectations.check_hello(link.greet(min(self._timeout_s, HELLO_TIMEOUT_S)))
+            self._expectations.check_hello(link.greet(self._timeout_s))
             yield link
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class FirmwareTarget:
         firmware: its ELF.
         expectations: what the firmware must be.
         macs: of the NPU to simulate.
-        timeout_s: seconds that one input may take.
+        timeout_s: seconds that one input, or the first answer, may take.
         timing: whether the NPU's cycles matter.
     """
 
@@ -136,7 +136,7 @@ class FirmwareTarget:
             try:
                 port = f"socket://127.0.0.1:{machine.terminal_port()}"
                 with FirmwareLink(port, waiting=machine.check_alive, broken=machine.explain_end) as link:
-                    self._expectations.check_hello(link.greet(min(self._timeout_s, HELLO_TIMEOUT_S)))
+                    self._expectations.check_hello(link.greet(self._timeout_s))
                     yield link
             except TargetError as error:
                 raise TargetError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
+from deploy.streams import check_readable_file
 from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
 from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
 
@@ -32,6 +33,7 @@ def read(path: Path) -> Model:
     Raises:
         BadInputError: the file is missing, too large, truncated or not a TFLite model.
     """
+    check_readable_file(path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
@@ -178,6 +180,9 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
         )
         if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
             raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")
+        # As LiteRT sees it; what NumPy has no type for (int4) has 0 bytes here.
+        if tensor.data is not None and tensor.nbytes not in (0, tensor.data.size) and item.Sparsity() is None:
+            raise ValueError(f"constant {i} of {tensor.nbytes} bytes holds {tensor.data.size}")
         tensors.append(tensor)
     return tuple(tensors)
 

@@ -9,15 +9,15 @@ from .campaign import FAULTS, campaign, table
 from .sandbox import Parts
 
 _PREPARE = """
-import sys, types
+import sys
 from pathlib import Path
-import numpy as np
+sys.path.insert(0, "tests")
+import pytest
 from tests import conftest
-folder = Path(sys.argv[1])
-factory = types.SimpleNamespace(mktemp=lambda name: (folder / name).mkdir() or folder / name)
+factory = pytest.TempPathFactory(Path(sys.argv[1]) / "parts", 3, "all", lambda *_: None, _ispytest=True)
 keras = conftest.tiny_keras_model.__wrapped__(factory)
 samples = conftest.tiny_samples.__wrapped__(factory)
-tflite = conftest.tiny_tflite.__wrapped__(keras, samples)
+tflite = conftest.tiny_tflite.__wrapped__(keras, samples, factory)
 print(keras, samples, tflite, conftest.built.__wrapped__(tflite, factory), sep="\\n")
 """
 

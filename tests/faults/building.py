@@ -228,10 +228,14 @@ def fake_vela(what: str, body: str, *says: str, status: int = 2, **options: obje
 
 
 OUTPUT = "import sys, pathlib\nout = pathlib.Path('out'); out.mkdir()\n"
-changed_model("the model file is empty", "", b"")
-changed_model("the model file is cut short", "", None)
-changed_model("the model file holds something else", "", bytes(range(256)) * 8)
-changed_model("the model's root points out of the file", "", struct.pack("<I", 0x7FFFFFF0) + b"TFL3" + bytes(64))
+changed_model("the model file is empty", "the TFL3 identifier is missing", b"")
+changed_model("the model file is cut short", "the TFLite model is damaged", None)
+changed_model("the model file holds something else", "the TFL3 identifier is missing", bytes(range(256)) * 8)
+changed_model(
+    "the model's root points out of the file",
+    "the TFLite model is damaged",
+    struct.pack("<I", 0x7FFFFFF0) + b"TFL3" + bytes(64),
+)
 fake_vela("Vela ends with status 0 and has written nothing", "", "no usable result")
 fake_vela(
     "Vela ends with status 1", "import sys; sys.exit('out of ideas')", "Vela ended with status 1", "out of ideas"
@@ -332,7 +336,12 @@ def _(_s: Sandbox) -> list[str]:
     return COMPILE
 
 
-@compile_("no file may grow beyond 2 KB", 2, "", process={"file_limit": 2 * 1024})
+@compile_(
+    "no file may grow beyond 2 KB",
+    2,
+    "temporary files cannot be written: File too large",
+    process={"file_limit": 2 * 1024},
+)
 def _(_s: Sandbox) -> list[str]:
     return COMPILE
 
@@ -347,7 +356,7 @@ def vela_runs(s: Sandbox) -> bool:
 
 for text, number, expected, says, killed in (
     ("Ctrl-C while Vela runs", signal.SIGINT, INTERRUPTED, "interrupted", False),
-    ("ended by SIGTERM while Vela runs", signal.SIGTERM, TERMINATED, "", False),
+    ("ended by SIGTERM while Vela runs", signal.SIGTERM, TERMINATED, "ended by SIGTERM", False),
     ("killed outright while Vela runs", signal.SIGKILL, -9, "", True),
 ):
     compile_.add(
@@ -397,7 +406,7 @@ def damaged_document(what: str, says: str, change: dict[str, object] | str) -> N
     report.add(what, 2, "compile.json", says, inject=inject)
 
 
-damaged_document("compile.json is cut short", "", '{"schema_version": 1, "mo')
+damaged_document("compile.json is cut short", "Invalid JSON: EOF", '{"schema_version": 1, "mo')
 damaged_document("compile.json is of another version", "schema version 99", {"schema_version": 99})
 damaged_document("compile.json holds a wrong type", "outputs", {"outputs": 7})
 damaged_document("compile.json holds an unknown key", "surprise", {"surprise": 1})
@@ -444,7 +453,7 @@ def _(s: Sandbox) -> list[str]:
     return VERIFY
 
 
-@verify("the command stream is damaged", 4, "")
+@verify("the command stream is damaged", 4, "the NPU model stopped: command 0xffff")
 def _(s: Sandbox) -> list[str]:
     content = bytearray((s.build / "model_vela.tflite").read_bytes())
     start = command_stream_at(content) + 48

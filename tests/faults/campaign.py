@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import building, running
+from . import building, entering, running, writing
 from .sandbox import Parts, Sandbox
 from .table import Fault, Stage
 
@@ -24,6 +24,12 @@ STAGES: tuple[Stage, ...] = (
     building.firmware,
     building.fvp,
     running.run,
+    writing.files,
+    entering.files,
+    entering.arrays,
+    entering.settings,
+    entering.numbers,
+    entering.models,
 )
 FAULTS: tuple[Fault, ...] = tuple(itertools.chain.from_iterable(stage.faults for stage in STAGES))
 _numbers = itertools.count()
@@ -58,7 +64,7 @@ def inject(fault: Fault, parts: Parts, capture: Callable[[], str] | None = None)
         folder = Path(tempfile.mkdtemp(prefix="deploy-fault-"))
         sandbox = Sandbox(parts, folder, f"{os.getpid()}-{next(_numbers)}")
         stack.callback(sandbox.remove)
-        words = fault.inject(sandbox)
+        words = sandbox.leave_old_verdict(fault.inject(sandbox))
         if fault.process is not None:
             outcome = sandbox.run_process(words, **fault.process)
         elif capture is not None:
@@ -67,8 +73,9 @@ def inject(fault: Fault, parts: Parts, capture: Callable[[], str] | None = None)
             text = io.StringIO()
             with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
                 outcome = sandbox.run_inside(words, text.getvalue)
-        left = sandbox.leftovers(killed=fault.killed)
-    return Result(fault, fault.undetected(outcome), tuple(left), outcome.seconds)
+        left = [*sandbox.leftovers(killed=fault.killed), *filter(None, [sandbox.stale(outcome)])]
+        undetected = fault.undetected(outcome) or fault.afterwards(sandbox)
+    return Result(fault, undetected, tuple(left), outcome.seconds)
 
 
 def campaign(faults: Iterable[Fault], parts: Parts) -> Iterator[Result]:

@@ -240,14 +240,14 @@ qemu("QEMU is too old", "7.1", 'echo "QEMU emulator version 7.1.0"')
 qemu("QEMU does not start", "qemu-system-arm", "exit 127")
 qemu(
     "QEMU lacks the machine",
-    "",
+    "this QEMU cannot be the open Corstone-300",
     '[ "$1" = --version ] && { echo "QEMU emulator version 9.0.0"; exit 0; }; '
     'echo "qemu-system-arm: unsupported machine type" >&2; exit 1',
     status=4,
 )
 qemu(
     "QEMU ends at once with status 0",
-    "",
+    "QEMU ended before the machine started",
     '[ "$1" = --version ] && echo "QEMU emulator version 9.0.0"; exit 0',
     status=4,
 )
@@ -287,7 +287,7 @@ booted("the firmware is no ELF", b"#!/bin/sh\n" * 50, "f.elf: not an ELF file", 
 booted("the firmware is cut short", elf(40, FOREVER)[:60], "f.elf: broken ELF file", status=2)
 booted("the firmware is for another processor", elf(62, FOREVER), "f.elf: built for x86-64", status=2)
 booted("the firmware never says anything", elf(40, FOREVER), "no hello within", slow=True)
-booted("the firmware faults at once and locks up", elf(40, UNDEFINED), "", slow=True)
+booted("the firmware faults at once and locks up", elf(40, UNDEFINED), "faulted in its fault handler", slow=True)
 run.add(
     "the firmware is missing",
     2,
@@ -369,8 +369,8 @@ PIXELS = np.zeros((2, 16, 16, 1), np.uint8)
 fed("inputs of another shape", "has shape", image=PIXELS[:, :9])
 fed("inputs of another type", "is float32", image=PIXELS.astype(np.float32))
 fed("inputs for another model", "no array named image", a=PIXELS, b=PIXELS)
-fed("no samples in the inputs", "", image=PIXELS[:0])
-fed("fewer samples than asked for", "", ("--count", "5"), image=PIXELS)
+fed("no samples in the inputs", "no samples in it", image=PIXELS[:0])
+fed("fewer samples than asked for", "holds 2 samples", ("--count", "5"), image=PIXELS)
 fed("pickled objects as inputs", "not a usable NumPy file", image=np.array([{"a": 1}], dtype=object))
 run.add(
     "the inputs are missing",
@@ -395,7 +395,7 @@ def labelled(what: str, says: str, text: str) -> None:
     run.add(what, 2, "labels.json", says, inject=inject)
 
 
-labelled("the labels are no JSON", "", "{")
+labelled("the labels are no JSON", "Invalid JSON", "{")
 labelled("labels for an output that does not exist", "no output colour", '{"colour": {"classes": ["red"]}}')
 
 # -- documents --
@@ -405,7 +405,12 @@ run.add(
     "build: cannot be written",
     inject=lambda _: [*RUN, "--fvp", "open", "--json", "build"],
 )
-run.add("the JUnit file's name is too long", 2, "", inject=lambda _: [*RUN, "--fvp", "open", "--junit", "j" * 300])
+run.add(
+    "the JUnit file's name is too long",
+    2,
+    "File name too long",
+    inject=lambda _: [*RUN, "--fvp", "open", "--junit", "j" * 300],
+)
 
 
 @run("the output cannot be written: its disk is full", 2, "No space left", process={"stdout": "/dev/full"})
@@ -447,7 +452,7 @@ def hanging(s: Sandbox) -> list[str]:
 
 for text, number, expected, says, killed in (
     ("Ctrl-C while two machines run", signal.SIGINT, INTERRUPTED, "interrupted", False),
-    ("ended by SIGTERM while two machines run", signal.SIGTERM, TERMINATED, "", False),
+    ("ended by SIGTERM while two machines run", signal.SIGTERM, TERMINATED, "ended by SIGTERM", False),
     ("killed outright while two machines run", signal.SIGKILL, -9, "", True),
 ):
     run.add(text, expected, says, inject=hanging, process={"send": number, "when": qemu_runs}, killed=killed)

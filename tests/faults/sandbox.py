@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deploy.cli.main import run as run_inside
+from deploy.cli.verdict_documents import JUDGING_VERBS
+from deploy.judging.junit import junit_xml
 from deploy.judging.verdict import Verdict
 
 MARK = "DEPLOY_FAULT_CASE"
@@ -29,6 +31,7 @@ _REPORT = "report.html"
 _KEPT = frozenset([_REPORT, "run-fvp.json", "run-board.json", "verify.json"])
 """What a run, whatever its verdict, writes into the build folder."""
 _HANG_S = 60
+_YESTERDAY = "all of yesterday's outputs were equal"
 _PR_CAPBSET_DROP = 24
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -82,6 +85,7 @@ class Sandbox:
     environment: dict[str, str] = field(default_factory=dict)
     _undo: list[Callable[[], None]] = field(default_factory=list)
     _before: dict[str, str] = field(default_factory=dict)
+    _judged: bool = False
 
     def __post_init__(self) -> None:
         self.temporary = self.folder / "tmp"
@@ -136,6 +140,44 @@ class Sandbox:
         setattr(target, name, value)
         self._undo.append(lambda: setattr(target, name, old))
 
+    # -- the documents of an earlier verdict --
+
+    def leave_old_verdict(self, words: list[str]) -> list[str]:
+        """The words of a judging verb, with documents named that say PASS from an earlier run."""
+        self._judged = words[:1] != [] and words[0] in JUDGING_VERBS and not {"--json", "--junit"} & {*words}
+        if not self._judged:
+            return words
+        old = Verdict(
+            verdict="pass",
+            exit_status=0,
+            reason=_YESTERDAY,
+            inputs=1,
+            reference="",
+            tolerance=1.0,
+            build="",
+            platform=None,
+            firmware=None,
+        )
+        self.write("old.json", old.model_dump_json())
+        self.write("old.xml", junit_xml(old, words[0]))
+        return [*words, "--json", "old.json", "--junit", "old.xml"]
+
+    def stale(self, outcome: Outcome) -> str:
+        """What is wrong with the documents of :meth:`leave_old_verdict` after the command; empty for nothing."""
+        if not self._judged:
+            return ""
+        if _YESTERDAY in (self.folder / "old.xml").read_text():
+            return "the JUnit document is that of an earlier run"
+        try:
+            verdict = Verdict.model_validate_json((self.folder / "old.json").read_bytes())
+        except ValueError:
+            return "the verdict document is not whole"
+        if verdict.reason == _YESTERDAY:
+            return "the verdict document is that of an earlier run"
+        if outcome.status in (1, 3, 4, 130, 143) and verdict.exit_status != outcome.status:
+            return f"the verdict document says exit status {verdict.exit_status}, it was {outcome.status}"
+        return ""
+
     # -- running --
 
     def run_inside(self, words: list[str], capture: Callable[[], str]) -> Outcome:
@@ -175,6 +217,7 @@ class Sandbox:
         file_limit: int | None = None,
         disk_bytes: int | None = None,
         stdout: str | None = None,
+        closed: Sequence[int] = (),
     ) -> Outcome:
         """Run the command line in a process of its own, without root's power over permissions.
 
@@ -185,9 +228,13 @@ class Sandbox:
             file_limit: largest file it can write.
             disk_bytes: size of the disk that its temporary files are on.
             stdout: file that its output goes to.
+            closed: its standard streams that are closed, by number.
         """
         self._before = self._protected()
         command = [sys.executable, "-P", "-m", "deploy", *words]
+        if closed:
+            gone = " ".join(f"{number}>&-" for number in closed)
+            command = ["sh", "-c", f'exec "$@" {gone}', "sh", *command]
         if disk_bytes is not None:
             mount = f'mount -t tmpfs -o size={disk_bytes} none "$TMPDIR" && exec "$@"'
             command = ["unshare", "-m", "sh", "-c", mount, "sh", *command]
@@ -299,6 +346,8 @@ class Sandbox:
 
 
 def _digest(path: Path) -> str:
+    if path.is_fifo():
+        return "a FIFO"
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

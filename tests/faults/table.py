@@ -26,6 +26,7 @@ class Fault:
         killed: the command itself is killed outright.
         slow: takes several seconds.
         tensorflow: needs TensorFlow.
+        afterwards: looks at what the command left; returns what is wrong with it, empty where nothing is.
     """
 
     stage: str
@@ -37,6 +38,7 @@ class Fault:
     killed: bool = False
     slow: bool = False
     tensorflow: bool = False
+    afterwards: Callable[[Sandbox], str] = field(default=lambda _sandbox: "")
 
     @property
     def name(self) -> str:

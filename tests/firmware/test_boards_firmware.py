@@ -114,6 +114,7 @@ def test_the_firmware_of_two_boards_does_not_share_a_folder(small_build: BuildFo
     assert own != other
     assert npu_firmware(small_build, small) == other
     assert project_folder(small_build, "npu", small).name == "firmware-npu-a-small"
+    assert other.parents[1].name == "firmware-npu-a-small"
 
 
 @pytest.mark.usefixtures("toolchain")

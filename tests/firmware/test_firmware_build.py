@@ -15,6 +15,7 @@ from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.firmware_project.firmware_build import (
     build_project,
+    cache_folder,
     elf_path,
     npu_firmware,
     project_folder,
@@ -64,11 +65,25 @@ def test_a_second_build_does_nothing_and_a_changed_source_is_seen(small_build: B
     first = npu_elf.stat().st_mtime_ns
     assert npu_firmware(small_build) == npu_elf
     assert npu_elf.stat().st_mtime_ns == first
-    source = project_folder(small_build, "npu") / "source" / "message.c"
+    source = cache_folder(small_build, "npu") / "source" / "message.c"
     source.write_bytes(source.read_bytes() + b"\n#error edited\n")
     npu_firmware(small_build)  # renders it again
     assert b"edited" not in source.read_bytes()
     assert npu_elf.stat().st_mtime_ns > first
+
+
+def test_what_run_fvp_boots_is_built_apart_from_the_project_that_a_user_edits(
+    small_build: BuildFolder, npu_elf: Path
+) -> None:
+    write_project(small_build, "npu")
+    header = project_folder(small_build, "npu") / "source" / "board.h"
+    header.write_text("#error edited\n")
+    assert npu_firmware(small_build) == npu_elf
+    assert header.read_text() == "#error edited\n"
+    with pytest.raises(BadInputError, match=r"source/board\.h \(edited since\)"):
+        write_project(small_build, "npu")
+    write_project(small_build, "npu", force=True)
+    assert "edited" not in header.read_text()
 
 
 def test_a_project_builds_on_its_own_where_it_is_copied_to(small_build: BuildFolder, tmp_path: Path) -> None:
@@ -123,7 +138,7 @@ def test_the_command_line_renders_and_builds(
 def test_tflm_firmware_is_never_guessed(small_build: BuildFolder) -> None:
     with pytest.raises(BadInputError, match="there is no TFLM firmware yet"):
         tflm_firmware(small_build)
-    assert not elf_path(small_build, "tflm").exists()
+    assert not elf_path(project_folder(small_build, "tflm")).exists()
 
 
 @pytest.mark.parametrize(

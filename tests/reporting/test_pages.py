@@ -18,6 +18,7 @@ from searching.search_script import Cheap, search, settings
 from deploy.advising.documents import AdviceDocument, Costs, Hint
 from deploy.build_folder import BuildFolder, Figure
 from deploy.evaluating.documents import EvaluationDocument, OutputEvaluation, Score
+from deploy.judging.located import Located
 from deploy.judging.verdict import Platform, Verdict
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.vega import Chart
@@ -98,7 +99,8 @@ def build_rendering(poisoned_build: BuildFolder) -> Rendering:
 
     report = collect(poisoned_build)
     verdict = Verdict.model_validate_json(verdict_path(poisoned_build, "verify").read_text())
-    worst = verdict.model_copy(update={"explanations": ("e",), "log": ("line",)})
+    located = Located(kind="nothing", reason="r", input=0, runs=1)
+    worst = verdict.model_copy(update={"explanations": ("e",), "log": ("line",), "located": located})
     hostile = replace(
         report,
         verdicts={"verify": poisoned(worst, keep=KNOWN_WORDS - {"name", "type"})},

@@ -12,6 +12,10 @@ NAME_LENGTH = 80
 """Longest name shown; converters join the names of everything they fused."""
 
 
+LONGEST_NAME = 1000
+"""Longest name in the text of a terminal, which wraps what is long."""
+
+
 def shown(name: str, length: int = NAME_LENGTH) -> str:
     """A name from a model file as it is shown: without control characters, cut in the middle."""
     clean = printable(name[:4096], keep="")

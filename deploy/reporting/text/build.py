@@ -13,7 +13,7 @@ from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
-from deploy.reporting.data.names import one_word, shown
+from deploy.reporting.data.names import LONGEST_NAME, one_word, shown
 from deploy.reporting.text.evaluation import print_accuracy
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of
 
@@ -107,7 +107,7 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
     )
     for output in agreement:
         table.add_row(
-            output.name,
+            shown(output.name, LONGEST_NAME),
             f"{output.mae:.4g}",
             f"{output.rmse:.4g}",
             f"{output.max_abs:.4g}",
@@ -125,7 +125,7 @@ def _tensors(inputs: Sequence[TensorRecord], outputs: Sequence[TensorRecord]) ->
         for record in records:
             table.add_row(
                 kind,
-                record.name,
+                shown(record.name, LONGEST_NAME),
                 record.dtype,
                 "x".join(map(str, record.shape)) or "scalar",
                 f"{record.scales[0]:.6g}" if record.scales else "-",
@@ -140,16 +140,16 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
         key=lambda operator: -(operator.npu_cycles or 0),
     )
     total = sum(operator.npu_cycles or 0 for operator in ranked) or 1
-    shown = ranked[:most]
+    largest = ranked[:most]
     table = table_of(
-        f"Operators by cycles (estimate), {len(shown)} of {len(document.operators)}",
+        f"Operators by cycles (estimate), {len(largest)} of {len(document.operators)}",
         *numbers("#", no_wrap=True),
         column("operator", no_wrap=True),
         *numbers("cycles", "share", "MAC", no_wrap=True),
         # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
         column("output tensor", overflow="ellipsis", max_width=28),
     )
-    for operator in shown:
+    for operator in largest:
         cycles = operator.npu_cycles or 0
         table.add_row(
             str(operator.index),
@@ -157,7 +157,7 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
             f"{cycles:,}",
             f"{cycles / total:.1%}",
             f"{operator.macs or 0:,}",
-            one_word(operator.name),
+            shown(one_word(operator.name), LONGEST_NAME),
         )
     return table
 
@@ -185,7 +185,9 @@ def _cpu_operators(operators: Sequence[OperatorRecord], total: int) -> Table:
         column("reason", overflow="fold"),
     )
     for operator in operators:
-        table.add_row(str(operator.index), operator.type, one_word(operator.name), operator.reason or "")
+        table.add_row(
+            str(operator.index), operator.type, shown(one_word(operator.name), LONGEST_NAME), operator.reason or ""
+        )
     return table
 
 

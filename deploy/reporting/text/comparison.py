@@ -15,7 +15,7 @@ from deploy.reporting.data.difference_words import (
     rows_shown,
     value_words,
 )
-from deploy.reporting.data.names import one_word
+from deploy.reporting.data.names import LONGEST_NAME, one_word, shown
 from deploy.reporting.documents import (
     Cell,
     ComparedBuild,
@@ -148,7 +148,7 @@ def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) ->
             _cycles(change.cycles_before, there=change.before is not None),
             _cycles(change.cycles_after, there=change.after is not None),
             told,
-            one_word(change.name),
+            shown(one_word(change.name), LONGEST_NAME),
         )
     return table
 

@@ -11,6 +11,7 @@ from deploy.figures import sources_of
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
+from deploy.reporting.data.names import LONGEST_NAME, shown
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of, verdict_line
 
 
@@ -51,7 +52,8 @@ def _cause(result: OperatorResult) -> str:
 
 def _print_difference(result: OperatorResult, console: Console) -> None:
     known = "" if result.explained else ", without a known cause"
-    console.print(f"First operator that differs: {result.index} {result.type}, output {result.name}{known}")
+    name = shown(result.name, LONGEST_NAME)
+    console.print(f"First operator that differs: {result.index} {result.type}, output {name}{known}")
     if result.first is not None:
         console.print(
             f"  input {result.first.input}, element {list(result.first.position)}: "
@@ -94,6 +96,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(f"explanation: {sentence}")
     if verdict.located:
         console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
+    elif verdict.target_comparison and verdict.target_comparison.differing:
+        console.print("the target differs from the NPU model: --locate finds the first operation that does")
     if verdict.evidence:
         console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
@@ -114,7 +118,7 @@ def outputs_table(title: str, outputs: tuple[OutputComparison, ...]) -> Table:
     table = table_of(title, "output", *figures)
     for output in outputs:
         table.add_row(
-            output.name,
+            shown(output.name, LONGEST_NAME),
             str(output.elements),
             str(output.mismatches),
             "not a number" if output.max_lsb is None else f"{output.max_lsb:g}",
