@@ -34,9 +34,8 @@ time that is kept for them at most. Operators that the NPU model has not reached
 
 _MOST_INPUTS, _MOST_MACS = 64, 512e6
 """How many inputs operators are compared on, and about how many multiply-accumulates these cost together; four are
-compared, whatever they cost. Further ones are left out. Weights that matter to few inputs are many: of flipped
-bits that change an output at all, four inputs show two thirds, sixteen nine tenths (measured on trained
-networks)."""
+compared, whatever they cost. Weights that matter to few inputs are many: of flipped bits that change an output at
+all, four inputs show two thirds, sixteen nine tenths (measured on trained networks)."""
 
 _FEWEST_INPUTS, _FIRST_MACS = 4, 50e6
 """Inputs of the first round, which is to be done in any time; of a large network it is one."""

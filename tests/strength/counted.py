@@ -10,6 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from corpus.conversion import TESTS
+from trained_networks import trained_networks
+
+from .networks import TRAINED
 
 HEAD = ("what", "tried", "found")
 _PARTS = {
@@ -17,6 +20,9 @@ _PARTS = {
     "injected faults": ("faults/test_faults.py", "the_fault_is_detected"),
 }
 """What is counted -> file with tests, and what the name of each that counts holds."""
+
+_MUTANTS = {"source": 200, "compiled": 400}
+"""How many mutants of models are tried before Vela, and behind it."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,37 @@ class Count:
 
 
 def counts() -> list[Count]:
-    """Run them all; what is not here is left out."""
-    return [count(what, TESTS / file, part) for what, (file, part) in _PARTS.items() if (TESTS / file).exists()]
+    """Run them all, but for what is marked slow."""
+    tested = [count(what, TESTS / file, part) for what, (file, part) in _PARTS.items()]
+    return [*tested, *(mutants(part, number) for part, number in _MUTANTS.items())]
+
+
+def mutants(part: str, number: int) -> Count:
+    """Mutants of trained networks, see :mod:`faults.mutants`; the first that breaks a promise ends the count."""
+    files = [str(trained_networks()[TRAINED[name]]) for name in ("magic_wand", "keyword_spotting")]
+    words = [sys.executable, "-m", "faults.mutants", part, "1", str(number), *files]
+    done = subprocess.run(words, cwd=TESTS, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+    return Count(f"mutants of {part} models", number, number if done.returncode else 0)
 
 
 def count(what: str, file: Path, part: str) -> Count:
     """Run the tests of a file whose names hold a part."""
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         report = Path(folder) / "report.xml"
-        words = [sys.executable, "-m", "pytest", str(file), "-q", "-k", part, f"--junit-xml={report}"]
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(file),
+            "-q",
+            "-k",
+            part,
+            "-m",
+            "not slow",
+            f"--junit-xml={report}",
+        ]
         subprocess.run([*words, "-n", "auto", "--maxprocesses", "4"], cwd=TESTS.parent, check=False)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest's own
     # Expected failures are "skipped" in the report: they, too, were not found.
