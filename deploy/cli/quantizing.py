@@ -66,9 +66,10 @@ def keep_samples(target: Path, result: Quantized) -> Path | None:
     """
     from deploy.files import write_bytes
     from deploy.judging.sample_file import beside, holds_samples, samples_content
+    from deploy.streams import is_stream
 
     file = beside(target)
-    if result.samples is None:
+    if result.samples is None or is_stream(target):
         return None
     if file.exists() and not holds_samples(file):
         print(f"note: {file}: not a file of deploy, so it stays; no samples are kept", file=sys.stderr)

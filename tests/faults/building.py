@@ -477,6 +477,15 @@ def _(s: Sandbox) -> list[str]:
             size = buffer.DataLength()
             content[at : at + size] = bytes((byte * 7 + 31) & 0x7F for byte in content[at : at + size])
     forged(s, bytes(content), "source.tflite")
+    np.savez(s.folder / "x.npz", image=np.random.default_rng(0).integers(0, 256, (1, 16, 16, 1), np.uint8))
+    return [*VERIFY, "--inputs", "x.npz"]
+
+
+@verify(
+    "the test inputs of the build are those of another model", 2, "samples.npz: holds samples for another model"
+)
+def _(s: Sandbox) -> list[str]:
+    (s.build / "samples.npz").write_bytes(s.samples.read_bytes())
     return VERIFY
 
 
