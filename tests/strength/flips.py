@@ -1,10 +1,11 @@
 """Single-bit flips in what Vela compiled: which of those that change an answer does a default run find?
 
 A flip is effective when any element of any output changes on any of 256 inputs. Of the effective ones, the verdict
-of three default runs is asked for: ``verify`` of the damaged build; ``compile`` where Vela had written the damaged
-model; and ``run-fvp`` of a build that was damaged after it was compiled, its document with it. The target of
-``run-fvp`` is the NPU model on this host, which the open Corstone-300 runs as well: only so are hundreds of runs
-done in minutes. A few go through the command line and a boot, to see that both say the same.
+of three default runs is asked for: ``verify`` of the damaged build; ``compile`` and, where that is content,
+``run-fvp``, where Vela had written the damaged model; ``run-fvp`` of a build that was damaged after it was
+compiled, its document with it. The target of ``run-fvp`` is the NPU model on this host, which the open Corstone-300 runs as
+well: only so are hundreds of runs done in minutes. A few go through the command line and a boot, to see that both
+say the same.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ from .networks import NPU, Network, batches, judging_inputs, network
 from .places import KINDS, places
 
 HARMLESS, REFUSED, CHANGED = "harmless", "refused", "effective"
-RUNS = ("verify", "compile", "run-fvp")
+VERIFY, COMPILE, RUN = "verify", "compile, run-fvp", "run-fvp"
+RUNS = (VERIFY, COMPILE, RUN)
 _PASS, _CRASH = "pass", "crash"
 _BATCH = 32
 
@@ -148,7 +150,7 @@ class Campaign:
     def judged(self, flip: Flip) -> Flip:
         """The flip with its effect, and what every default run says of it."""
         effect = self._effect(flip.applied(self.build.compiled_model.content))
-        runs = {"verify": self.verify, "compile": self.compile, "run-fvp": self.run_fvp}
+        runs = {VERIFY: self.verify, COMPILE: self.compile, RUN: self.run_fvp}
         said = {name: run(flip) for name, run in runs.items()} if effect == CHANGED else {}
         return dataclasses.replace(flip, effect=effect, said=said)
 
@@ -183,24 +185,29 @@ class Campaign:
 
     def run_fvp(self, flip: Flip) -> str:
         """What ``run-fvp`` says of the damaged build."""
-        with self.damaged(flip) as build, mock.patch("deploy.targets.target_run.Session", HostTarget):
-            return _said(lambda: api.run(build).verdict)
+        with self.damaged(flip) as build:
+            return _said(lambda: self._run(build))
 
     def compile(self, flip: Flip) -> str:
-        """What ``compile`` says when Vela wrote the damaged model.
+        """What ``compile`` says when Vela wrote the damaged model, and ``run-fvp`` of that build if it is content.
 
         The check of the operators may take as long as Vela took, as in every compilation.
         """
         self._vela.flip = flip
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
 
-            def compiled() -> None:
+            def compiled() -> Verdict:
                 build = self._compiled(Path(name) / "build")
                 record = BuildCheck(build, self._vela.seconds).finish()
                 if record.faults:
                     raise MiscompiledError(build, record)
+                return self._run(build)
 
             return _said(compiled)
+
+    def _run(self, build: BuildFolder) -> Verdict:
+        with mock.patch("deploy.targets.target_run.Session", HostTarget):
+            return api.run(build).verdict
 
     def _compiled(self, output: Path) -> BuildFolder:
         model, options = self._network.model, compile_options(npu_named(NPU))
@@ -243,7 +250,7 @@ class HostTarget(HostSession):
         )
 
 
-def _said(run: Callable[[], Verdict | None]) -> str:
+def _said(run: Callable[[], Verdict]) -> str:
     with silenced():
         try:
             verdict = run()
@@ -251,7 +258,8 @@ def _said(run: Callable[[], Verdict | None]) -> str:
             return f"error: {error.message}"
         except Exception as error:  # no verdict: it counts as not found
             return f"{_CRASH}: {type(error).__name__}: {error}"
-    return _PASS if verdict is None else f"{verdict.verdict}: {verdict.reason}"
+    checked = verdict.operator_check
+    return f"{verdict.verdict}: {verdict.reason} ({checked.operators} operators on {checked.inputs} inputs)"
 
 
 def _equal(some: Stacked, other: Stacked) -> bool:

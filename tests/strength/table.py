@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .flips import CHANGED, HARMLESS, REFUSED, RUNS, Flip
+from .flips import CHANGED, COMPILE, HARMLESS, REFUSED, RUN, RUNS, VERIFY, Flip
 
-GOALS = {"verify": 0.99, "compile": 0.95, "run-fvp": 0.95}
+GOALS = {VERIFY: 0.99, COMPILE: 0.95, RUN: 0.95}
 """Share of effective flips that each default run has to find."""
 
-HEAD = ("network", "flips", HARMLESS, REFUSED, CHANGED, *(f"{run} finds" for run in RUNS))
+HEAD = ("network", "flips", HARMLESS, REFUSED, CHANGED, *(f"{run}: found" for run in RUNS))
 
 
 def flip_rows(flips: Sequence[Flip]) -> list[tuple[str, ...]]:
