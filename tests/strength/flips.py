@@ -3,9 +3,9 @@
 A flip is effective when any element of any output changes on any of 256 inputs. Of the effective ones, the verdict
 of three default runs is asked for: ``verify`` of the damaged build; ``compile`` and, where that is content,
 ``run-fvp``, where Vela had written the damaged model; ``run-fvp`` of a build that was damaged after it was
-compiled, its document with it. The target of ``run-fvp`` is the NPU model on this host, which the open Corstone-300 runs as
-well: only so are hundreds of runs done in minutes. A few go through the command line and a boot, to see that both
-say the same.
+compiled, its document with it. The target of ``run-fvp`` is the NPU model on this host, which the open
+Corstone-300 runs as well: only so are hundreds of runs done in minutes. A few go through the command line and a
+boot, to see that both say the same.
 """
 
 from __future__ import annotations
