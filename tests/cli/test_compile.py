@@ -289,7 +289,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["models:multihead-mobilenetv3", "--npu", "U55-128", "--set", "size=9"], "size is 9, must be 32 to 512"),
         (["models:multihead", "--npu", "U55-128"], "did you mean 'multihead-mobilenetv3'?"),
         (["ad.tflite", "--npu", "U55-128", "-o", "full"], "full: holds other files and is no build folder"),
-        (["ad.tflite", "--npu", "U55-128", "-o", "ad.tflite"], "ad.tflite: exists and is not a folder"),
+        (["ad.tflite", "--npu", "U55-128", "-o", "ad.tflite"], "--output ad.tflite: is the file that MODEL reads"),
         (["ad.tflite", "--npu", "U55-128", "--json", "full"], "full: cannot be written: it is a folder"),
     ],
 )

@@ -482,7 +482,7 @@ def _(s: Sandbox) -> list[str]:
 
 
 @verify(
-    "the test inputs of the build are those of another model", 2, "samples.npz: holds samples for another model"
+    "the test inputs of the build are those of another model", 2, "samples.npz: not the file that compile.json"
 )
 def _(s: Sandbox) -> list[str]:
     (s.build / "samples.npz").write_bytes(s.samples.read_bytes())

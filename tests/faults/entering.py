@@ -354,6 +354,7 @@ for text, file, change, says in (
             s: Sandbox, f: str = file, c: Callable[[Any], None] = change, w: list[str] = words
         ) -> list[str]:
             changed(s, f, c)
+            (s.build / "samples.npz").unlink()  # bound to the model that was
             return w
 
         models.add(f"{verb}, {text}", 2, says, inject=inject)
