@@ -34,6 +34,9 @@ _ROUNDS = 4
 _PARENTS = 8
 """Of what was chosen, the best, which are changed and tried again."""
 
+_PATIENCE = 6
+"""How many times as many are tried until one has a telling answer that is new."""
+
 _ENOUGH = 4
 """Distinct answers beside the usual extreme, after which an output does not count as stuck."""
 
@@ -94,7 +97,6 @@ def search(
     effort: Effort,
     known: Sequence[Sample] = (),
     given: Sequence[Sample] = (),
-    parents: Sequence[Sample] = (),
 ) -> Found:
     """Find inputs that show much, the most telling first; the same ones for the same seed and effort.
 
@@ -107,7 +109,6 @@ def search(
         effort: how much is tried.
         known: inputs that are used anyhow: those that are found add to them.
         given: inputs to choose from; others are made up only where these leave an output stuck.
-        parents: further inputs that may be changed to make up others.
 
     Raises:
         DeployError: of the probe.
@@ -118,10 +119,10 @@ def search(
     chosen = pool.choose(wanted)
     trials = max(effort.trials, wanted)
     tried, size, kinds = 0, max(2, -(-trials // _ROUNDS)), itertools.count()
-    while tried < trials * 2 and not (tried and time.process_time() > until):
-        if not pool.stuck(chosen) and (given or tried >= trials):
+    while tried < trials * (2 if pool.adds(chosen) else _PATIENCE) and not (tried and time.process_time() > until):
+        if not pool.stuck(chosen) and pool.adds(chosen) and (given or tried >= trials):
             break
-        best = [*known, *(pool.samples[i] for i in chosen[:_PARENTS]), *parents]
+        best = pool.parents([*range(len(known)), *chosen[:_PARENTS]])
         new = []
         for number in range(size):
             if number % 2 and best:
@@ -200,6 +201,20 @@ class _Pool:
                 take(sample)
                 bounds[best] = -np.inf
         return chosen
+
+    def adds(self, chosen: Sequence[int]) -> bool:
+        """Whether the best of what was chosen has an answer between the ends that no known input has."""
+        known = range(self._known)
+        return any(
+            self._telling[name][i] and answer[i] not in {answer[k] for k in known}
+            for name, answer in self._answers.items()
+            for i in chosen[:1]
+        )
+
+    def parents(self, samples: Sequence[int]) -> list[Sample]:
+        """Those whose answers lie between the ends, if any: what is near them has other such answers."""
+        telling = [i for i in samples if any(told[i] for told in self._telling.values())]
+        return [self.samples[i] for i in telling or samples]
 
     def _merit(self, sample: int, answers: Mapping[str, set[bytes]]) -> float:
         """Distinct answers come before everything else, unsaturated ones among them first."""

@@ -155,7 +155,8 @@ def inputs_with_fresh(build: BuildFolder, count: int, seed: int | None = None) -
     known = kept.samples[: count - 1]
     wanted = count - len(known)
     seed = secrets.randbelow(_SEEDS) if seed is None else seed
-    found = _found(tested, wanted, seed=seed, seconds=_FRESH_S, known=known, parents=kept.samples)
+    # Their answers are to be like none of those that are kept: an earlier run may have given these.
+    found = _found(tested, wanted, seed=seed, seconds=_FRESH_S, known=kept.samples)
     source = f"{wanted} made up for this run, seed {seed}"
     return InputSet(
         (*known, *found.samples), f"{kept.source} and {source}" if known else source, fresh=wanted, seed=seed
@@ -204,7 +205,6 @@ def _found(
     limit_s: float = math.inf,
     known: Sequence[Sample] = (),
     given: Sequence[Sample] = (),
-    parents: Sequence[Sample] = (),
 ) -> Found:
     """Search on the NPU model; with the reference where that cannot run it; without looking where neither can."""
     ranges, ends = input_ranges(tested.source), output_ends(tested.source)
@@ -219,7 +219,6 @@ def _found(
                 effort=tested.effort(seconds, limit_s),
                 known=known,
                 given=given,
-                parents=parents,
             )
         except DeployError:
             continue
