@@ -3,9 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.judging.inputs import random_inputs
+from deploy.judging.samples import stacked
+from deploy.settings.last_build import last_build
 
 pytestmark = pytest.mark.system
 IN_CI = ("image_classification", "keyword_spotting")
@@ -21,10 +26,20 @@ IN_CI = ("image_classification", "keyword_spotting")
 )
 def test_the_network_runs_within_one_lsb(name: str, mlperf_tiny: dict[str, Path], in_folder: Path) -> None:
     assert run(["compile", str(mlperf_tiny[name]), "--npu", "U55-128", "-q"]) == 0
-    assert run(["run-fvp", "--fvp", "open", "--count", "4", "--json", "verdict.json"]) == 0
+    samples = random_inputs(BuildFolder.open(last_build(in_folder)).compiled_model, 4).samples
+    np.savez("uniform.npz", **stacked(samples))
+    assert run(["run-fvp", "--fvp", "open", "--inputs", "uniform.npz", "--json", "verdict.json"]) == 0
     verdict = json.loads((in_folder / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["inputs"]) == ("pass", 4)
     assert verdict["reference"] == "LiteRT BUILTIN_REF"
     for output in verdict["outputs"]:
         assert output["elements"] > 0
         assert output["max_lsb"] <= 1
+
+
+@pytest.mark.parametrize("name", IN_CI)
+def test_the_inputs_that_a_build_keeps_pass_on_the_npu_model(
+    name: str, mlperf_tiny: dict[str, Path], in_folder: Path
+) -> None:
+    assert run(["compile", str(mlperf_tiny[name]), "--npu", "U55-128", "-q"]) == 0
+    assert run(["verify", "--require-evidence", "-q"]) == 0

@@ -107,6 +107,7 @@ class FirmwareLink:
         deadline = time.monotonic() + timeout_s
         pause, again = _HELLO_AGAIN_S, time.monotonic()
         self._awaited.clear()
+        self.hello = None
         try:
             while self.hello is None:
                 if time.monotonic() >= again:

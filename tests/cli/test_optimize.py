@@ -58,7 +58,7 @@ def test_with_nothing_to_win_it_says_so_and_writes_a_copy(
         (["missing.tflite", "--npu", "U55-128"], "cannot read the model"),
         (["attention.tflite"], "no NPU given"),
         (["attention.tflite", "--npu", "U55-12"], "U55-12"),
-        (["attention.tflite", "--npu", "U55-128", "-o", "attention.tflite"], "is the model itself"),
+        (["attention.tflite", "--npu", "U55-128", "-o", "attention.tflite"], "is the file that MODEL reads"),
         (["attention.tflite", "--npu", "U55-128", "-o", "attention.tflite/x.tflite"], "attention.tflite"),
         (["attention.tflite", "--npu", "U55-128", "--inputs", "missing.npz"], "missing.npz"),
         (["damaged.tflite", "--npu", "U55-128"], "damaged"),

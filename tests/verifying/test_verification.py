@@ -319,7 +319,7 @@ def test_every_operator_is_compared_by_default_and_the_document_says_on_how_many
     verdict = verify(keyword_spotting, count=7)
     check = verdict.operator_check
     model = BuildFolder.open(keyword_spotting).source_model
-    assert (check.inputs, check.operators, check.unexplained) == (4, len(model.operators), 0)
+    assert (check.inputs, check.operators, check.unexplained) == (7, len(model.operators), 0)
     assert (check.left_out, check.source) == ((), "this run")
     assert verdict.target_comparison is None
     assert len(verdict.predictions) == 7
