@@ -45,15 +45,19 @@ def test_the_modules_that_are_planted_would_tell(hostile: Path, tmp_path: Path) 
     "words",
     [
         ["doctor"],
-        ["quantize", "tiny.keras", "--calibration", "images.npz", "-o", "again.tflite"],
-        ["compile", "tiny.keras", "--calibration", "images.npz", "--npu", "U55-128"],
+        pytest.param(
+            ["quantize", "tiny.keras", "--calibration", "images.npz", "-o", "again.tflite"], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["compile", "tiny.keras", "--calibration", "images.npz", "--npu", "U55-128"], marks=pytest.mark.slow
+        ),
         ["compile", "tiny.tflite", "--npu", "U55-128", "-o", "b"],
         ["verify", "b", "--layers"],
         ["run-fvp", "b", "--fvp", "open"],
-        ["run-fvp", "b", "--fvp", "open", "--firmware", "npu"],
+        pytest.param(["run-fvp", "b", "--fvp", "open", "--firmware", "npu"], marks=pytest.mark.slow),
         ["report", "b", "--format", "html"],
-        ["optimize", "tiny.tflite", "--npu", "U55-128"],
-        ["sweep", "tiny.tflite", "--npu", "U55-64,U55-128"],
+        pytest.param(["optimize", "tiny.tflite", "--npu", "U55-128"], marks=pytest.mark.slow),
+        pytest.param(["sweep", "tiny.tflite", "--npu", "U55-64,U55-128"], marks=pytest.mark.slow),
         ["models", "list"],
     ],
     ids=" ".join,

@@ -41,7 +41,7 @@ def told(folder: Path, lie: str, build: BuildFolder, *options: str, version: str
     return run([*words, "--seed", "2"])
 
 
-@pytest.mark.parametrize("firmware", ["runner", "npu"])
+@pytest.mark.parametrize("firmware", ["runner", pytest.param("npu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("lie", LIES)
 def test_no_lie_passes(lie: str, firmware: str, built: Path, in_folder: Path) -> None:
     assert told(in_folder, lie, BuildFolder.open(built), "--firmware", firmware) == 1

@@ -85,7 +85,7 @@ def check(found: Located | None, build: BuildFolder, step: Step) -> None:
     assert found.operator_name == build.source_model.tensors[source.outputs[0]].name
 
 
-@pytest.mark.parametrize("number", [2, 5])
+@pytest.mark.parametrize("number", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_the_runner_is_stopped_and_its_memory_looked_at(
     monkeypatch: pytest.MonkeyPatch, one_operator: BuildFolder, number: int
 ) -> None:
@@ -100,7 +100,7 @@ def test_the_runner_is_stopped_and_its_memory_looked_at(
     assert found.operator_name in found.reason
 
 
-@pytest.mark.parametrize(("stream", "which"), [(1, 1), (2, 0)])
+@pytest.mark.parametrize(("stream", "which"), [(1, 1), pytest.param(2, 0, marks=pytest.mark.slow)])
 def test_between_operators_on_the_cpu_the_runner_is_stopped_as_well(
     monkeypatch: pytest.MonkeyPatch, several_operators: BuildFolder, stream: int, which: int
 ) -> None:
@@ -130,6 +130,7 @@ def test_a_transfer_that_goes_wrong_is_found_in_the_npus_own_memory(
     assert found.target_address == 0x3100_0000 + (found.address or 0)
 
 
+@pytest.mark.slow
 def test_where_all_transfers_go_wrong_the_arena_is_found_all_the_same(
     monkeypatch: pytest.MonkeyPatch, dedicated_memory: BuildFolder
 ) -> None:
@@ -138,7 +139,7 @@ def test_where_all_transfers_go_wrong_the_arena_is_found_all_the_same(
 
 
 @pytest.mark.usefixtures("toolchain")
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", [3, pytest.param(0, marks=pytest.mark.slow)])
 def test_firmware_is_stopped_and_read_over_the_protocol(
     monkeypatch: pytest.MonkeyPatch, one_operator: BuildFolder, number: int
 ) -> None:
@@ -151,6 +152,7 @@ def test_firmware_is_stopped_and_read_over_the_protocol(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toolchain")
 def test_firmware_shows_the_npus_own_memory_as_well(
     monkeypatch: pytest.MonkeyPatch, dedicated_memory: BuildFolder
