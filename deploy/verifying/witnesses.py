@@ -41,6 +41,9 @@ def witness_of(operator: Operator, source: Model) -> Witness | None:
         operator: of the source model.
         source: that model.
     """
+    if operator.code == "SUM":
+        types = {source.tensors[index].dtype for index in (operator.inputs[0], operator.outputs[0])}
+        return _SUM if types == {"int8"} and source.tensors[operator.inputs[1]].data is not None else None
     if operator.code != "FULLY_CONNECTED" or len(operator.inputs) < 2:
         return None
     activation, weights = (source.tensors[index] for index in operator.inputs[:2])
@@ -67,6 +70,27 @@ def fully_connected_16(operator: Operator, source: Model, values: Mapping[int, N
     """
     return _fully_connected(operator, source, values, _rounded_once_16)
 
+
+def summed(operator: Operator, source: Model, values: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    """A sum over axes, rounded once, halves up.
+
+    Source: Vela's scale of a sum, 31 bits, and results of the NPU model, which this equals for scales that differ.
+    """
+    activation, axes = (source.tensors[index] for index in operator.inputs[:2])
+    output = source.tensors[operator.outputs[0]]
+    rank = len(activation.shape)
+    over = tuple(1 + int(axis) % rank for axis in _constant(axes).reshape(-1))  # behind the batch
+    sums = (values[activation.index].astype(np.int64) - _zero_point(activation)).sum(axis=over)
+    bits, shift = _fixed_point(_scales(activation)[0] / _scales(output)[0])
+    right = max(31 - shift, 1)  # a scale of 2**30 is no model's, and must not stop anybody
+    limits = np.iinfo(np.dtype(output.dtype))
+    result = np.clip(((sums * bits + (1 << (right - 1))) >> right) + _zero_point(output), limits.min, limits.max)
+    return result.astype(output.dtype).reshape(-1, *output.shape)
+
+
+_SUM = Witness(
+    "sum: LiteRT's reference kernel of a quantized SUM is wrong where scales differ; the NPU rounds once", summed
+)
 
 _DENSE = {
     **dict.fromkeys(

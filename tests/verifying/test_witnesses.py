@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tflite_writer import GraphWriter, schema
 
+from deploy import api
 from deploy.chatter import silenced
 from deploy.judging.oracles import TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
@@ -92,3 +95,36 @@ def test_only_layers_with_constant_weights_have_one() -> None:
     writer.operator("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
     model = load(writer.finish({"x": x, "w": w}, {"y": y}), source="written")
     assert witness_of(model.operators[0], model) is None
+
+
+def sum_over(shape: tuple[int, ...], axis: int, output: tuple[int, ...], scale: float) -> Model:
+    """A sum over one axis whose output has a scale of its own."""
+    writer = GraphWriter()
+    x = writer.tensor("x", shape, "int8", 0.05, -5)
+    axes = writer.tensor("axes", (1,), "int32", data=np.array([axis], np.int32))
+    y = writer.tensor("y", output, "int8", scale, 3)
+    writer.operator("SUM", [x, axes], [y], schema.ReducerOptionsT())
+    return load(writer.finish({"x": x}, {"y": y}), source="written")
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.13])
+@pytest.mark.parametrize(
+    ("shape", "axis", "output"),
+    [
+        ((1, 16, 8), 1, (1, 8)),
+        ((1, 16, 8), -1, (1, 16)),
+        ((1, 6, 5, 8), 1, (1, 5, 8)),
+        ((1, 6, 5, 8), 3, (1, 6, 5)),
+    ],
+)
+def test_a_sum_with_scales_of_its_own_is_right_on_the_npu_whatever_litert_says(
+    shape: tuple[int, ...], axis: int, output: tuple[int, ...], scale: float, tmp_path: Path
+) -> None:
+    model = sum_over(shape, axis, output, scale)
+    values = np.random.default_rng(1).integers(-128, 128, (3, *shape), np.int8)
+    result = witness_of(model.operators[0], model).compute(model.operators[0], model, {0: values})  # type: ignore[union-attr]
+    real = ((values.astype(float) + 5) * 0.05).sum(axis=1 + axis % len(shape)) / scale + 3
+    assert np.abs(result - np.clip(real, -128, 127)).max() <= 0.5001
+    build = api.compile(model, output=tmp_path / "build")
+    check = api.verify(build, {"x": values}).operator_check
+    assert (check.operators, check.unexplained) == (1, 0)
