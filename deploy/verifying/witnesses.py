@@ -85,7 +85,8 @@ def summed(operator: Operator, source: Model, values: Mapping[int, NDArray[Any]]
     right = max(31 - shift, 1)  # a scale of 2**30 is no model's, and must not stop anybody
     limits = np.iinfo(np.dtype(output.dtype))
     result = np.clip(((sums * bits + (1 << (right - 1))) >> right) + _zero_point(output), limits.min, limits.max)
-    return result.astype(output.dtype).reshape(-1, *output.shape)
+    shaped: NDArray[Any] = result.astype(output.dtype).reshape(-1, *output.shape)
+    return shaped
 
 
 _SUM = Witness(
