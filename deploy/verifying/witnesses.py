@@ -42,14 +42,15 @@ def witness_of(operator: Operator, source: Model) -> Witness | None:
         source: that model.
     """
     if operator.code == "SUM":
-        types = {source.tensors[index].dtype for index in (operator.inputs[0], operator.outputs[0])}
-        return _SUM if types == {"int8"} and source.tensors[operator.inputs[1]].data is not None else None
+        activation, output = (source.tensors[index] for index in (operator.inputs[0], operator.outputs[0]))
+        fixed = source.tensors[operator.inputs[1]].data is not None and bool(activation.shape)
+        return _SUM if fixed and {activation.dtype, output.dtype} == {"int8"} and _scaled(output) else None
     if operator.code != "FULLY_CONNECTED" or len(operator.inputs) < 2:
         return None
     activation, weights = (source.tensors[index] for index in operator.inputs[:2])
     output = source.tensors[operator.outputs[0]]
     constant = weights.data is not None and weights.dtype == "int8"
-    scaled = all(tensor.quantization is not None for tensor in (activation, weights, output))
+    scaled = all(_scaled(tensor) for tensor in (activation, weights, output))
     if not constant or not scaled or len(weights.shape) != 2:
         return None
     return _DENSE.get((activation.dtype, output.dtype))
@@ -79,7 +80,7 @@ def summed(operator: Operator, source: Model, values: Mapping[int, NDArray[Any]]
     activation, axes = (source.tensors[index] for index in operator.inputs[:2])
     output = source.tensors[operator.outputs[0]]
     rank = len(activation.shape)
-    over = tuple(1 + int(axis) % rank for axis in _constant(axes).reshape(-1))  # behind the batch
+    over = tuple({1 + int(axis) % rank for axis in _constant(axes).reshape(-1)})  # behind the batch
     sums = (values[activation.index].astype(np.int64) - _zero_point(activation)).sum(axis=over)
     bits, shift = _fixed_point(_scales(activation)[0] / _scales(output)[0])
     right = max(31 - shift, 1)  # a scale of 2**30 is no model's, and must not stop anybody
@@ -197,6 +198,10 @@ def _constant(tensor: Tensor) -> NDArray[Any]:
     if tensor.data is None:
         raise ValueError(f"{tensor.name} is no constant")
     return tensor.data.view(tensor.dtype).reshape(tensor.shape)
+
+
+def _scaled(tensor: Tensor) -> bool:
+    return tensor.quantization is not None and all(scale > 0 for scale in tensor.quantization.scales)
 
 
 def _scales(tensor: Tensor) -> tuple[float, ...]:
