@@ -19,7 +19,10 @@ from pathlib import Path
 from deploy.errors import BadInputError
 
 STANDARD_OUTPUT = Path("/dev/stdout")
-"""What ``-`` stands for."""
+"""What :data:`DASH` stands for."""
+
+DASH = "-"
+"""How a user writes standard output where a file is wanted."""
 
 _LINKS = 40
 _READER_S = 10.0

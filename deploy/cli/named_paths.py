@@ -19,10 +19,9 @@ import click
 from deploy.cli.verdict_documents import VerdictDocuments, is_old_document, keep
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared
-from deploy.streams import STANDARD_OUTPUT, check_readable_file, is_stream
+from deploy.streams import DASH, STANDARD_OUTPUT, check_readable_file, is_stream
 from deploy.user_function import is_reference, split
 
-_STANDARD_OUTPUT = "-"
 _DEVICES = frozenset({"port"})
 """Options that name a device."""
 
@@ -64,7 +63,7 @@ def looked_after(
             raise BadInputError(f"{_shown(parameter)}: no text with a NUL character can be used")
     with contextlib.ExitStack() as stack:
         for parameter, value in values.items():
-            if value == _STANDARD_OUTPUT and _writes(options, parameter) in ("document", "verdict"):
+            if value == DASH and _writes(options, parameter) in ("document", "verdict"):
                 values[parameter] = str(STANDARD_OUTPUT)
                 stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         read = [(p, path) for p, value in values.items() for path in _read(options, p, value)]
@@ -149,7 +148,7 @@ def _check_different(written: Mapping[str, Path]) -> None:
     for parameter, path in written.items():
         place = STANDARD_OUTPUT if path == STANDARD_OUTPUT else _behind_links(path)
         if place in seen and (place == STANDARD_OUTPUT or not is_stream(path)):
-            shown = _STANDARD_OUTPUT if place == STANDARD_OUTPUT else path
+            shown = DASH if place == STANDARD_OUTPUT else path
             raise BadInputError(f"{_shown(parameter)} {shown}: {_shown(seen[place])} is written there, too")
         seen[place] = parameter
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, ExitStatus
-from deploy.streams import STANDARD_OUTPUT, is_stream
+from deploy.streams import DASH, STANDARD_OUTPUT, is_stream
 
 if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 JUDGING_VERBS = ("run-fvp", "run-board", "verify")
 
 _META = "deploy.verdict_documents"
-_STANDS_FOR = "-"
 _UNFINISHED = "the command did not come to its end"
 _HEAD_BYTES = 4096
 _SUITE = b'<testsuite name="deploy '
@@ -136,7 +135,7 @@ def _named(words: Sequence[str], option: str) -> Path | None:
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name == option and (text := value if equals else following):
-            found = STANDARD_OUTPUT if text == _STANDS_FOR else Path(text)
+            found = STANDARD_OUTPUT if text == DASH else Path(text)
     return found
 
 

@@ -128,7 +128,7 @@ class TargetRun:
         return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators: as `compile` found them, or on the first inputs of the run where it left no record."""
+        """The operators: as `compile` found them, or on the inputs at hand where it left no record."""
         recorded = checked_by_compile(self._build)
         if recorded is not None:
             return recorded

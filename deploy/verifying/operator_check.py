@@ -27,18 +27,14 @@ from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.merged_results import merged
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
+from deploy.verifying.usual_inputs import FEWEST, affordable
 
 _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
 """About what the reference kernels take, for any network and by its size (measured), and the part of a limited
 time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
 
-_MOST_INPUTS, _MOST_MACS = 64, 512e6
-"""How many inputs operators are compared on, and about how many multiply-accumulates these cost together; four are
-compared, whatever they cost. Weights that matter to few inputs are many: of flipped bits that change an output at
-all, four inputs show two thirds, sixteen nine tenths (measured on trained networks)."""
-
-_FEWEST_INPUTS, _FIRST_MACS = 4, 50e6
-"""Inputs of the first round, which is to be done in any time; of a large network it is one."""
+_FIRST_MACS = 50e6
+"""What the inputs of the first round cost at most, which is to be done in any time; a large network's is one."""
 
 _ROUND_BYTES = 64 * 1024 * 1024
 """Of all tensors that one round keeps."""
@@ -82,7 +78,7 @@ def check_operators(
     Args:
         build: an open build folder.
         models: of that build.
-        samples: inputs, at least one; as many are used as :func:`usable` says.
+        samples: inputs, at least one; as many are used as :func:`~deploy.verifying.usual_inputs.affordable` says.
         inference: that has the compiled model before it; None makes one.
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
             ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
@@ -130,11 +126,6 @@ def check_operators(
     )
 
 
-def usable(build: BuildFolder) -> int:
-    """How many inputs a check uses."""
-    return max(_FEWEST_INPUTS, int(min(_MOST_INPUTS, _MOST_MACS // max(_macs(build), 1))))
-
-
 @dataclass(frozen=True)
 class _Round:
     """What a part of the inputs told."""
@@ -167,8 +158,8 @@ def _round(
 def _parts(build: BuildFolder, source: Model, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
     """The inputs in rounds, each about as large as all before it, and none with more than fits in memory."""
     room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
-    first = max(1, min(_FEWEST_INPUTS, int(_FIRST_MACS // max(_macs(build), 1))))
-    done, last = 0, min(len(samples), usable(build))
+    first = max(1, min(FEWEST, int(_FIRST_MACS // max(_macs(build), 1))))
+    done, last = 0, min(len(samples), affordable(_macs(build)))
     while done < last:
         size = min(max(first, done), room, last - done)
         yield samples[done : done + size]

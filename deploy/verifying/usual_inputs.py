@@ -29,7 +29,7 @@ from deploy.judging.input_search import Effort, Found, Probe, Response, search, 
 from deploy.judging.inputs import InputSet
 from deploy.judging.output_ends import output_ends
 from deploy.judging.reference import ReferenceKernels
-from deploy.judging.sample_file import kept_count, read_samples, samples_content
+from deploy.judging.sample_file import MOST_SAMPLES, kept_count, read_samples, samples_content
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession
@@ -49,7 +49,20 @@ _WORTH_LOOKING = 4
 _USUAL_MACS = 512_000_000
 """What the inputs of a verification cost together: about a second of the reference kernels."""
 
-_FEWEST = 4
+FEWEST = 4
+"""Inputs of a verification, whatever they cost."""
+
+
+def affordable(macs: float) -> int:
+    """How many inputs a verification takes of a network.
+
+    Weights that matter to few inputs are many: of flipped bits that change an output at all, four inputs show two
+    thirds, sixteen nine tenths (measured on trained networks).
+
+    Args:
+        macs: multiply-accumulates of one inference.
+    """
+    return max(FEWEST, int(min(MOST_SAMPLES, _USUAL_MACS // max(macs, 1))))
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class Tested:
     @property
     def usual_count(self) -> int:
         """How many inputs a verification takes: as many as cost little time and room, at least four."""
-        return max(_FEWEST, min(kept_count(self.source), _USUAL_MACS // max(self.macs, 1)))
+        return max(FEWEST, min(kept_count(self.source), affordable(self.macs)))
 
     def effort(self, seconds: float, limit_s: float = math.inf) -> Effort:
         """What the NPU model can try in about so much time; the constants are measured, roughly."""

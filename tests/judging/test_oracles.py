@@ -13,7 +13,7 @@ from deploy.judging.oracles import OptimisedKernels, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import load, read
 
-needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 
 
 @needs_tflm

@@ -75,7 +75,7 @@ def test_an_answer_that_rounds_otherwise_on_the_cpu_is_within_what_is_allowed_an
     assert model.compared(shifted, 1).differing
 
 
-@pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+@pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 def test_the_firmwares_own_kernels_are_asked_where_litert_rounds_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

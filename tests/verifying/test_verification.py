@@ -23,7 +23,7 @@ from deploy.tflite import read
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import Verification, VerifyOptions
 
-needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 
 
 @pytest.fixture(scope="module")

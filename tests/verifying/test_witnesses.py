@@ -17,7 +17,7 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, load
 from deploy.verifying.witnesses import witness_of
 
-needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="the tflm extra is not installed")
+needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 DEPTH, CHANNELS, ROWS = 24, 10, 4
 
 
