@@ -78,6 +78,8 @@ def main() -> None:
             words = [
                 str(arguments.build),
                 *fed,
+                "--seed",  # the same inputs for both, whose answers are compared
+                "1",
                 "--count",
                 count,
                 "--jobs",
