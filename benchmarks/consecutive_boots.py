@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -62,7 +63,9 @@ def main() -> None:
         one = [str(arguments.build), *fed, "--count", "1"]
         results = [run_fvp(one, temporary) for _ in range(arguments.boots)]
         verdicts = Counter(
-            line.split(" - ")[0] if status == 0 else f"exit {status}: {line}" for status, _, line in results
+            # Behind a comma stands that one input is weak evidence.
+            re.split(",| - ", line)[0] if status == 0 else f"exit {status}: {line}"
+            for status, _, line in results
         )
         seconds = sorted(result[1] for result in results)
         left = processes_left(), len(list(temporary.iterdir()))
