@@ -65,7 +65,8 @@ class Document(BaseModel):
     A document's validator is built when the first of its kind is read or made: no command needs all of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    # `model_...` is a fine name for a field; pydantic below 2.10 warns of all of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, protected_namespaces=())
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
         """As pydantic does it; names of files that the locale cannot decode are made readable."""

@@ -169,6 +169,8 @@ def parse_options(arguments: Sequence[str], *, family: str = "U55") -> MachineOp
     Raises:
         BadInputError: an option, parameter or value that the model does not have.
     """
+    if any("\0" in word for word in arguments):  # no shell can pass one on, but whoever calls this can
+        raise BadInputError("no text with a NUL character can be used")
     try:
         pairs, positional = getopt.gnu_getopt(list(arguments), _SHORT, list(_LONG))
     except getopt.GetoptError as error:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deploy.corstone.command_line import family_of_name, parse_options
@@ -150,6 +150,8 @@ def test_a_terminal_listens_unless_its_client_is_off_and_nothing_asks_for_it():
 
 
 @settings(max_examples=300, deadline=None)
+@example(["-f\x00"])
+@example(["--data", "\x00@0"])
 @given(st.lists(st.text(alphabet="-aCfl=@:,0x9.cpuMemory dat/\x00é", max_size=20), max_size=5))
 def test_no_words_at_all_cause_anything_but_options_or_a_refusal(words):
     try:
