@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.sample_file import beside
 from deploy.quantizing.quantization import quantize_values
 from deploy.verifying.host_session import HostSession
+from deploy.verifying.npu_probe import NpuProbe
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -116,6 +118,15 @@ def test_without_the_npu_model_or_any_kernel_inputs_are_made_up_all_the_same(
     alone = usual_inputs(build, 5)
     assert (len(with_reference.samples), len(alone.samples)) == (5, 5)
     assert with_reference.sha256 != alone.sha256
+
+
+def test_kernels_that_end_their_process_do_not_take_a_compilation_along(
+    tiny_tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NpuProbe, "__call__", lambda *_: os.abort())
+    build = api.compile(tiny_tflite, output=tmp_path / "build", verify="none")
+    assert build.document.samples is not None
+    assert len(usual_inputs(build).samples) == build.document.samples.count >= 4
 
 
 def test_calibration_data_is_kept_by_a_build_and_beside_a_quantized_model(
