@@ -12,6 +12,7 @@ class OperatorCheck(Document):
 
     Attributes:
         inputs: how many inputs they were compared on.
+        made_up: on how many sets of made-up values of their own they were compared as well.
         operators: how many were compared, those that a later one absorbs among them.
         differing: how many of these differ from the reference kernels.
         unexplained: how many of these equal no oracle as a whole, and have no known cause. One is enough to fail.
@@ -22,6 +23,7 @@ class OperatorCheck(Document):
     """
 
     inputs: int = 0
+    made_up: int = 0
     operators: int = 0
     differing: int = 0
     unexplained: int = 0
@@ -41,5 +43,6 @@ class OperatorCheck(Document):
         found += [f"{self.unexplained} fail" if self.unexplained else ""]
         when = ", when the build was compiled" if self.source == "compile" else ""
         inputs = f"{self.inputs} input{'' if self.inputs == 1 else 's'}"
+        inputs += f", and on {self.made_up} sets of made-up values" if self.made_up else ""
         said = ", ".join(filter(None, found))
         return (f"{self.operators} compared, each on the NPU's own values, {inputs}{when}: {said}", *left)

@@ -9,7 +9,7 @@ class FirstDifference(Document):
     """The first element that differs.
 
     Attributes:
-        input: index of the input.
+        input: index of the input, or of the set of made-up values.
         position: indices of the element in the tensor.
         npu: what the NPU computed.
         reference: what the reference kernels computed from the same tensors.
@@ -47,6 +47,7 @@ class OperatorResult(Document):
         name: name of the output tensor.
         dtype: its type.
         absorbs: earlier operators without a result of their own, as ``index type``.
+        made_up: whether this is what was found on made-up values of the operator's own; else on the NPU's.
         elements: elements compared, over all inputs.
         mismatches: elements that differ.
         max_lsb: largest difference, in steps of the tensor's own integers; in its own unit where it is a float
@@ -65,6 +66,7 @@ class OperatorResult(Document):
     name: str
     dtype: str
     absorbs: tuple[str, ...]
+    made_up: bool = False
     elements: int
     mismatches: int
     max_lsb: float
@@ -80,8 +82,9 @@ class OperatorResult(Document):
         where = f"operator {self.index} {self.type} ({self.name})"
         if self.miscompiled is not None:
             return f"{where} is miscompiled: {self.miscompiled}"
+        values = " on made-up values" if self.made_up else ""
         return (
-            f"{where} equals no oracle: {self.mismatches} of {self.elements} elements differ by up to "
+            f"{where} equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
             f"{self.max_lsb:g} LSB, and no known cause explains it"
         )
 

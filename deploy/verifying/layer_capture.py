@@ -2,11 +2,15 @@
 
 Vela splits operators into stripes, several NPU operations and cascades, fuses others, and drops those that only
 move data. A tensor of the source model is taken from where it lies in memory after the last operation that belongs
-to its operator; where only a window of it is ever in memory (cascades), from the stripes as they pass.
+to its operator; where only a window of it is ever in memory (cascades), from the stripes as they pass. Other
+values can be put in its place then.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -16,10 +20,12 @@ from numpy.typing import NDArray
 
 from deploy.debug_database import Allocation, DebugDatabase, Scheduled
 from deploy.npu.errors import MemoryAccessError
-from deploy.npu.execution.feature_maps import read
+from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
 from deploy.tflite import Model, Tensor
+
+Replace = Callable[[Tensor, NDArray[Any]], NDArray[Any] | None]
 
 
 @dataclass
@@ -30,14 +36,21 @@ class LayerCapture:
         source: the model that was compiled.
         database: Vela's debug database of that compilation.
 
+        replace: gives other values ``(batch, *shape)`` for a tensor that was just computed, or None to leave it.
+            They take its place in memory, so that later operators start from them. Tensors of which only a window
+            is ever in memory, or that are read before they are whole, keep what was computed.
+
     Attributes:
         tensors: tensor index in the source model -> ``(batch, *shape)`` as the NPU computed it.
+        replaced: tensor index -> what took its place.
         operations: operator index in the source model -> the NPU operations that belong to it, in order.
     """
 
     source: Model
     database: DebugDatabase
+    replace: Replace | None = None
     tensors: dict[int, NDArray[Any]] = field(default_factory=dict)
+    replaced: dict[int, NDArray[Any]] = field(default_factory=dict)
     operations: dict[int, list[BlockOperation]] = field(default_factory=dict)
     _streams: list[int] = field(default_factory=list)
     _stripes: dict[int, dict[int, list[NDArray[Any]]]] = field(default_factory=dict)
@@ -51,6 +64,7 @@ class LayerCapture:
                 key = stream, scheduled.result
                 last[key] = max(last.get(key, -1), offset)
         self._last = {(stream, offset) for (stream, _), offset in last.items()}
+        self._interleaved = _interleaved(self.database)
 
     def __call__(self, operator: int, operation: Operation, memory: Memory) -> None:
         """Take what ``operation`` of the ``ethos-u`` operator number ``operator`` in the file has computed."""
@@ -66,44 +80,39 @@ class LayerCapture:
         stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
         stripes.append(_batched(read(memory, operation.ofm), memory))
         if command in self._last:
-            self._take(scheduled, operation.ofm.region, memory)
+            self._take(command[0], scheduled, operation.ofm.region, memory)
             del self._stripes[scheduled.result]
 
-    def _take(self, scheduled: Scheduled, region: int, memory: Memory) -> None:
+    def _take(self, stream: int, scheduled: Scheduled, region: int, memory: Memory) -> None:
         operator = self.source.operators[scheduled.result or 0]
         computed = self.operations[scheduled.result or 0][-1].ofm.dtype
         for index in operator.outputs:
             tensor = self.source.tensors[index]
             if {computed.name, tensor.dtype} == {"int8", "uint8"}:  # a QUANTIZE behind it is part of it
                 continue
-            taken = self._from_memory(tensor, scheduled, region, memory)
-            if taken is None and len(operator.outputs) == 1:
-                taken = self._from_stripes(tensor, scheduled)
-            if taken is not None:
-                self.tensors[index] = taken
+            place = self._place(tensor, scheduled, region)
+            taken = _read(place, memory)
+            if place is not None and taken is not None:
+                self.tensors[index] = taken.reshape(-1, *tensor.shape)
+                if (stream, scheduled.result) not in self._interleaved:
+                    self._put(index, place, memory)
+            elif len(operator.outputs) == 1 and (passed := self._from_stripes(tensor, scheduled)) is not None:
+                self.tensors[index] = passed
 
-    def _from_memory(
-        self, tensor: Tensor, scheduled: Scheduled, region: int, memory: Memory
-    ) -> NDArray[Any] | None:
+    def _put(self, index: int, place: FeatureMap, memory: Memory) -> None:
+        """Put other values in place of what was computed, where they are wanted, before any operator reads it."""
+        values = None if self.replace is None else self.replace(self.source.tensors[index], self.tensors[index])
+        if values is not None:
+            write(memory, place, values.reshape(-1, place.height, place.width, place.depth))
+            self.replaced[index] = values
+
+    def _place(self, tensor: Tensor, scheduled: Scheduled, region: int) -> FeatureMap | None:
+        """Where a tensor lies as a whole; None where it does not, or that is not known."""
         allocation = self._located.get(tensor.index)
         if allocation is None or not self._was_written(allocation, scheduled.result or 0, region):
             return None
-        shape = _image_shape(tensor, scheduled)
-        dtype = np.dtype(tensor.dtype)
-        height, width, depth = shape
-        bricks = -(-depth // BRICK)
-        size = (height * bricks * width * BRICK if allocation.bricks else prod(shape)) * dtype.itemsize
-        if allocation.size < size:
-            return None
-        try:
-            content = np.ascontiguousarray(memory.bytes(region, allocation.address, size))
-        except MemoryAccessError:
-            return None
-        elements = np.repeat(content, memory.batch // len(content), axis=0).view(dtype)
-        if allocation.bricks:
-            elements = elements.reshape(-1, height, bricks, width, BRICK).transpose(0, 1, 3, 2, 4)
-            elements = elements.reshape(-1, height, width, bricks * BRICK)[..., :depth]
-        return elements.reshape(-1, *tensor.shape).copy()
+        place = _whole(allocation, region, _image_shape(tensor, scheduled), np.dtype(tensor.dtype))
+        return place if allocation.size >= place.height * place.stride_y else None
 
     def _was_written(self, allocation: Allocation, source: int, region: int) -> bool:
         end = allocation.address + allocation.size
@@ -139,6 +148,50 @@ class LayerCapture:
 
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:
     return np.repeat(values, memory.batch // len(values), axis=0)
+
+
+def _interleaved(database: DebugDatabase) -> set[tuple[int, int | None]]:
+    """(Number of the ``ethos-u`` operator, source operator) between whose operations those of others run."""
+    runs = itertools.groupby(sorted((*key, each.result) for key, each in database.commands.items()), _owner)
+    owners = [owner for owner, _ in runs]
+    return {owner for owner, count in Counter(owners).items() if count > 1}
+
+
+def _owner(command: tuple[int, int, int | None]) -> tuple[int, int | None]:
+    return command[0], command[2]
+
+
+def _whole(allocation: Allocation, region: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> FeatureMap:
+    """A tensor as one feature map: nothing lies between its rows, columns and bricks."""
+    height, width, depth = shape
+    size = dtype.itemsize
+    stride_x = (BRICK if allocation.bricks else depth) * size
+    stride_c = width * stride_x if allocation.bricks else size
+    bricks = -(-depth // BRICK) if allocation.bricks else 1
+    return FeatureMap(
+        region=region,
+        bases=(allocation.address, 0, 0, 0),
+        height0=height,
+        height1=height,
+        width0=width,
+        height=height,
+        width=width,
+        depth=depth,
+        stride_y=width * stride_x * bricks,
+        stride_x=stride_x,
+        stride_c=stride_c,
+        zero_point=0,
+        dtype=dtype,
+        bricks=allocation.bricks,
+    )
+
+
+def _read(place: FeatureMap | None, memory: Memory) -> NDArray[Any] | None:
+    """A copy of a tensor, ``(batch, height, width, depth)``; None where it is not in memory."""
+    try:
+        return None if place is None else _batched(read(memory, place), memory).copy()
+    except MemoryAccessError:
+        return None
 
 
 def _image_shape(tensor: Tensor, scheduled: Scheduled) -> tuple[int, int, int]:

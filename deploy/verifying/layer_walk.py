@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,23 @@ class Walk:
 
 
 def walk(
-    source: Model, capture: LayerCapture, inputs: Stacked, outputs: Stacked, *, until: float = math.inf
+    source: Model,
+    capture: LayerCapture,
+    inputs: Stacked,
+    outputs: Stacked,
+    *,
+    until: float = math.inf,
+    prepared: bool = False,
 ) -> Walk:
     """Walk through all operators.
 
     Args:
         source: the model that was compiled.
-        capture: what the NPU computed.
+        capture: what the NPU computed; operators start from what it put in the place of that, if anything.
         inputs: name -> ``(batch, *shape)``, what it computed from.
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
+        prepared: whether LiteRT is known to prepare the whole model without ending the process.
 
     Raises:
         NotInstalledError: LiteRT is missing.
@@ -82,11 +89,13 @@ def walk(
         **capture.tensors,
         **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
     }
-    whole = _whole_reference(source, inputs, known, until)
-    batch = len(next(iter(inputs.values()))) if whole is None else whole.inputs
+    batch = len(next(iter(inputs.values())))
+    whole = None if capture.replaced else _whole_reference(source, inputs, known, until)
+    batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
+    start = {**known, **capture.replaced}
     found, unseen = groups(source, known)
-    kernels = GroupKernels(source, batch, prepared=whole is not None)
+    kernels = GroupKernels(source, batch, prepared=prepared or whole is not None)
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
@@ -96,7 +105,7 @@ def walk(
             left.setdefault(_TOO_LATE, []).append(named(group.last))
             continue
         try:
-            expected = kernels.reference(group, known) if expected is None else expected
+            expected = kernels.reference(group, start) if expected is None else expected
         except DeployError as error:
             left.setdefault(error.message, []).append(named(group.last))
             continue
@@ -104,13 +113,13 @@ def walk(
         for index in group.outputs:
             result = _compare(source, group, index, known[index], expected[index])
             if result.mismatches:
-                result = _judged(result, source, group, index, kernels, known, expected[index], capture)
+                result = _judged(
+                    result, source, group, index, kernels, known[index], start, expected[index], capture
+                )
             results.append(result)
     sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
     reference = () if whole is None else whole.expected
-    in_time = not left.get(_TOO_LATE)
-    in_time = not left.get(_TOO_LATE)
-    return Walk(batch, tuple(results), frozenset(compared), sentences, reference, in_time)
+    return Walk(batch, tuple(results), frozenset(compared), sentences, reference, not left.get(_TOO_LATE))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -222,22 +231,23 @@ def _judged(
     group: Group,
     index: int,
     kernels: GroupKernels,
-    known: Mapping[int, NDArray[Any]],
+    npu: NDArray[Any],
+    start: Values,
     reference: NDArray[Any],
     capture: LayerCapture,
 ) -> OperatorResult:
     """Add what is known about a difference: who agrees with the NPU, and why."""
-    npu, operator = known[index], group.last
+    operator = group.last
     operations = capture.operations.get(operator.index, [])
     cause, agreeing = None, list[str]()
     try:
-        witnessed = kernels.witness(group, known)
+        witnessed = kernels.witness(group, start)
     except DeployError:
         witnessed = None
     if witnessed is not None and not _differing(npu, witnessed[1][index]).any():
         cause = witnessed[0]
     else:
-        for name, outputs in kernels.others(group, known):
+        for name, outputs in kernels.others(group, start):
             if not _differing(npu, outputs[index]).any():
                 agreeing.append(name)
     evidence = KnownFacts(

@@ -28,6 +28,25 @@ def merged(rounds: Sequence[tuple[OperatorResult, ...]], inputs: Sequence[int]) 
     return tuple(found.values())
 
 
+def with_faults(
+    results: Sequence[OperatorResult], made_up: Sequence[OperatorResult]
+) -> tuple[OperatorResult, ...]:
+    """Results on a network's inputs, with those on made-up values in their place that nothing explains.
+
+    Figures of an operator are those on inputs: on made-up values it differs more than it ever will.
+
+    Args:
+        results: on inputs.
+        made_up: on made-up values.
+    """
+    faults = {
+        (each.index, each.name): each.model_copy(update={"made_up": True})
+        for each in made_up
+        if not each.explained
+    }
+    return tuple(faults.get((each.index, each.name), each) if each.explained else each for each in results)
+
+
 def _joined(some: OperatorResult, other: OperatorResult) -> OperatorResult:
     """Two results of one operator: what is told is the first that nothing explains, else one that differs.
 

@@ -1,4 +1,4 @@
-"""The check of a build's operators: each on what the NPU model computed before it, on a few inputs.
+"""The check of a build's operators: each on what the NPU model computed before it, and on made-up values.
 
 ``verify`` and ``compile`` make it, and runs on targets whose build brings no record of one.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder
 from deploy.debug_database import DebugDatabase
-from deploy.errors import BadInputError
+from deploy.errors import BadInputError, TargetError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
@@ -24,10 +24,11 @@ from deploy.npu.stream.operations import Operation
 from deploy.tflite import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
-from deploy.verifying.merged_results import merged
+from deploy.verifying.made_up_values import MadeUpValues
+from deploy.verifying.merged_results import merged, with_faults
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
-from deploy.verifying.usual_inputs import FEWEST, affordable
+from deploy.verifying.usual_inputs import FEWEST, SEED, affordable, affordable_sets
 
 _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
 """About what the reference kernels take, for any network and by its size (measured), and the part of a limited
@@ -35,6 +36,9 @@ time that is kept for them at most. Operators that the NPU model has not reached
 
 _FIRST_MACS = 50e6
 """What the inputs of the first round cost at most, which is to be done in any time; a large network's is one."""
+
+_FIRST_SETS = 2
+"""Of made-up values, one of each kind, which is to be done in nearly any time."""
 
 _ROUND_BYTES = 64 * 1024 * 1024
 """Of all tensors that one round keeps."""
@@ -102,23 +106,26 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    rounds: list[_Round] = []
-    for part in _parts(build, models.source, samples):
-        began = time.monotonic()
-        if rounds and began + rounds[-1].seconds * len(part) / rounds[-1].inputs > until:
+    parts = _parts(build, models.source, samples)
+    rounds = [_round(build, models.source, inference, next(parts), until=until, observer=observer)]
+    made_up = list(_made_up_rounds(build, models.source, inference, samples, rounds[0], until=until))
+    for part in parts:
+        if not rounds[-1].walk.in_time or rounds[-1].end(len(part)) > until:
             break
         rounds.append(_round(build, models.source, inference, part, until=until, observer=observer))
-        if not rounds[-1].walk.in_time:
-            break
     first = rounds[0].walk
     results = merged([each.walk.results for each in rounds], [each.inputs for each in rounds])
+    results = with_faults(
+        results, merged([each.walk.results for each in made_up], [each.inputs for each in made_up])
+    )
     results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
     # What a later round did not get to was compared in the first one.
     whole = [each for each in rounds if each.answers]
     expected = tuple(sample for each in whole for sample in each.walk.expected)
     answers = tuple(answer for each in whole for answer in each.answers)
+    check = _counted(build, sum(each.walk.inputs for each in rounds), first, results)
     return CheckedOperators(
-        _counted(build, sum(each.walk.inputs for each in rounds), first, results),
+        check.model_copy(update={"made_up": sum(each.walk.inputs for each in made_up)}),
         results,
         answers,
         expected if len(expected) == len(answers) else (),
@@ -134,6 +141,10 @@ class _Round:
     answers: tuple[Sample, ...]
     inputs: int
     seconds: float
+
+    def end(self, inputs: int) -> float:
+        """About when another round would end that begins now."""
+        return time.monotonic() + self.seconds * inputs / max(self.inputs, 1)
 
 
 def _round(
@@ -155,9 +166,51 @@ def _round(
     return _Round(found, answers, len(samples), time.monotonic() - began)
 
 
+def _made_up_rounds(
+    build: BuildFolder,
+    source: Model,
+    inference: NpuInference,
+    samples: Sequence[Sample],
+    first: _Round,
+    *,
+    until: float,
+) -> Iterator[_Round]:
+    """Rounds on made-up values of every operator's own: a small one, then as many sets as there is time for.
+
+    Each leaves out what it cannot compare: the first round on inputs has said what no kernels can run.
+    """
+    values, inputs = MadeUpValues(source, SEED), stacked(samples)
+    wanted, room, last = affordable_sets(_macs(build)), _room(source), first
+    size = min(wanted, room, _FIRST_SETS)
+    while wanted > 0 and first.walk.in_time:
+        if last is not first and math.isfinite(until):
+            size = int(min(size, (until - time.monotonic()) * last.inputs // max(last.seconds, 1e-9)))
+        if size < 1 or last.end(size) > until:
+            return
+        began = time.monotonic()
+        capture = LayerCapture(source, build.debug, values)
+        made = values.inputs(inputs, size)
+        try:
+            outputs = _outputs(inference, made, (capture,), until=until)
+        except TargetError:
+            return  # an operator on the CPU that such values have no answer for: on inputs it ran
+        found = walk(source, capture, made, outputs, until=until, prepared=bool(first.walk.expected))
+        last = _Round(found, (), size, time.monotonic() - began)
+        yield last
+        if not found.in_time:
+            return
+        wanted -= size
+        size = min(wanted, room)
+
+
+def _room(source: Model) -> int:
+    """How many inputs a round takes at most, for memory."""
+    return max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+
+
 def _parts(build: BuildFolder, source: Model, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
     """The inputs in rounds, each about as large as all before it, and none with more than fits in memory."""
-    room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+    room = _room(source)
     first = max(1, min(FEWEST, int(_FIRST_MACS // max(_macs(build), 1))))
     done, last = 0, min(len(samples), affordable(_macs(build)))
     while done < last:

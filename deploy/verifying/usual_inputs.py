@@ -58,17 +58,31 @@ _USUAL_MACS = 512_000_000
 FEWEST = 4
 """Inputs of a verification, whatever they cost."""
 
+_FEWEST_SETS, _MOST_SETS = 2, 256
+"""Sets of made-up values: one of each kind at least."""
+
 
 def affordable(macs: float) -> int:
     """How many inputs a verification takes of a network.
 
     Weights that matter to few inputs are many: of flipped bits that change an output at all, four inputs show two
-    thirds, sixteen nine tenths (measured on trained networks).
+    thirds, sixteen nine tenths (measured on trained networks, without made-up values inside them).
 
     Args:
         macs: multiply-accumulates of one inference.
     """
     return max(FEWEST, int(min(MOST_SAMPLES, _USUAL_MACS // max(macs, 1))))
+
+
+def affordable_sets(macs: float) -> int:
+    """On how many sets of made-up values operators are compared.
+
+    A fully connected layer shows the lowest bits of its biases in one set of hundreds.
+
+    Args:
+        macs: as of :func:`affordable`.
+    """
+    return max(_FEWEST_SETS, int(min(_MOST_SETS, _USUAL_MACS // max(macs, 1))))
 
 
 @dataclass(frozen=True)

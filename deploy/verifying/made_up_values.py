@@ -1,0 +1,82 @@
+"""Made-up values for tensors inside a network, from which its operators are compared as well.
+
+What inputs of a network bring into its middle is narrow: channels that are zero for nearly every input hide the
+weights behind them, an input at the end of its range hides a table's other entries. So operators are compared on
+two kinds of made-up values, too: a tensor's own ones in another order, which keeps what a layer is used to, and
+numbers from all of the range, few or many of them, which reaches what the tensor's own ones never do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.judging.samples import Stacked
+from deploy.tflite import Model, Tensor
+
+_PARTLY_DEFINED = frozenset(["DIV", "FLOOR_DIV", "FLOOR_MOD", "LOG", "POW", "RSQRT", "SQRT"])
+"""Operators that have no answer to some numbers, or none that two kernels agree on."""
+
+
+class MadeUpValues:
+    """Makes them up; see :attr:`deploy.verifying.layer_capture.LayerCapture.replace`.
+
+    Args:
+        source: the model.
+        seed: the same one makes the same values.
+    """
+
+    def __init__(self, source: Model, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._kept = frozenset(source.outputs)
+        self._narrow = frozenset(
+            tensor.index
+            for operator in source.operators
+            if operator.code in _PARTLY_DEFINED
+            for tensor in source.activations(operator)
+        )
+        self._inputs = {name: source.tensors[index] for index, name in source.input_names().items()}
+
+    def __call__(self, tensor: Tensor, values: NDArray[Any]) -> NDArray[Any] | None:
+        """Other values for a tensor.
+
+        Args:
+            tensor: of the source model.
+            values: ``(batch, *shape)``, its own ones.
+
+        Returns:
+            An array like ``values``: every second one holds the tensor's own numbers in another order, the others
+            numbers from all of its range. None for an output of the network, and for what is no quantized number.
+        """
+        if tensor.index in self._kept or tensor.quantization is None or values.dtype.kind not in "iu":
+            return None
+        if values.dtype.itemsize > 2 or tensor.is_variable:
+            return None
+        rows = values.reshape(len(values), -1)
+        found = self._rng.permuted(rows, axis=1)
+        if values.dtype.itemsize == 1 and tensor.index not in self._narrow:
+            found[1::2] = self._scattered(tensor, values, found[1::2].shape)
+        return found.reshape(values.shape)
+
+    def _scattered(self, tensor: Tensor, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Numbers from all of the range, the rest zero; of each row another share."""
+        zero = tensor.quantization.zero_points[0] if tensor.quantization and tensor.quantization.zero_points else 0
+        limits = np.iinfo(values.dtype)
+        # Below the zero point only where some value is: behind a ReLU there is none, and Vela may rely on it.
+        low = limits.min if values.min() < zero else min(max(zero, limits.min), limits.max)
+        numbers = self._rng.integers(low, limits.max, shape, values.dtype, endpoint=True)
+        chosen = self._rng.random(shape) < self._rng.random((shape[0], 1))
+        return np.where(chosen, numbers, np.array(np.clip(zero, low, limits.max), values.dtype))
+
+    def inputs(self, samples: Stacked, count: int) -> Stacked:
+        """As many inputs of the network, made up from given ones.
+
+        Args:
+            samples: name -> ``(n, *shape)``, at least one.
+            count: how many to make.
+        """
+        repeated = {name: np.resize(array, (count, *array.shape[1:])) for name, array in samples.items()}
+        made = ((name, array, self(self._inputs[name], array)) for name, array in repeated.items())
+        return {name: array if other is None else other for name, array, other in made}
