@@ -17,8 +17,8 @@ class OperatorCheck(Document):
         differing: how many of these differ from the reference kernels.
         unexplained: how many of these equal no oracle as a whole, and have no known cause. One is enough to fail.
         left_out: what was not compared, and why: one sentence each.
-        source: where it was checked: in the run that the document is about, when the build was compiled, or not at
-            all.
+        source: where it was checked: in the run that the document is about, when the build was compiled, in a run
+            after that, or not at all.
         sha256: of the compiled model.
     """
 
@@ -28,7 +28,7 @@ class OperatorCheck(Document):
     differing: int = 0
     unexplained: int = 0
     left_out: tuple[str, ...] = ()
-    source: Literal["this run", "compile", "none"] = "none"
+    source: Literal["this run", "compile", "an earlier run", "none"] = "none"
     sha256: str = ""
 
     @property
@@ -41,7 +41,9 @@ class OperatorCheck(Document):
         found = ["all equal" if not self.differing and not self.unexplained else ""]
         found += [f"{known} differ by a known cause" if known > 0 else ""]
         found += [f"{self.unexplained} fail" if self.unexplained else ""]
-        when = ", when the build was compiled" if self.source == "compile" else ""
+        when = {"compile": ", when the build was compiled", "an earlier run": ", in an earlier run"}.get(
+            self.source, ""
+        )
         inputs = f"{self.inputs} input{'' if self.inputs == 1 else 's'}"
         inputs += f", and on {self.made_up} sets of made-up values" if self.made_up else ""
         said = ", ".join(filter(None, found))

@@ -24,7 +24,13 @@ from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.model_answers import ModelAnswers
-from deploy.verifying.operator_check import CheckedOperators, check_operators, checked_by_compile, not_checked
+from deploy.verifying.operator_check import (
+    CheckedOperators,
+    check_operators,
+    checked_before,
+    keep_for_later,
+    not_checked,
+)
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -128,15 +134,17 @@ class TargetRun:
         return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators: as `compile` found them, or on the inputs at hand where it left no record."""
-        recorded = checked_by_compile(self._build)
+        """The operators: as the build folder has them recorded, or checked now and recorded."""
+        recorded = checked_before(self._build)
         if recorded is not None:
             return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
         tried = (*samples, *usual_inputs(self._build).samples)
-        return check_operators(self._build, models, tried, inference=model.session.inference)
+        checked = check_operators(self._build, models, tried, inference=model.session.inference)
+        keep_for_later(self._build, checked)
+        return checked
 
     def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
         from deploy.targets.locating_report import locate

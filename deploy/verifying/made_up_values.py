@@ -2,8 +2,10 @@
 
 What inputs of a network bring into its middle is narrow: channels that are zero for nearly every input hide the
 weights behind them, an input at the end of its range hides a table's other entries. So operators are compared on
-two kinds of made-up values, too: a tensor's own ones in another order, which keeps what a layer is used to, and
-numbers from all of the range, few or many of them, which reaches what the tensor's own ones never do.
+three kinds of made-up values, too: a tensor's own ones in another order, which keeps what a layer is used to;
+numbers from all of the range, few or many of them, which reaches what the tensor's own ones never do; and all
+numbers of the range one after the other, down from the largest one, which shows every entry of a table, that of a
+softmax, too.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class MadeUpValues:
 
     def __init__(self, source: Model, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
+        self._descended: dict[int, int] = {}
         self._kept = frozenset(source.outputs)
         self._narrow = frozenset(
             tensor.index
@@ -47,8 +50,8 @@ class MadeUpValues:
             values: ``(batch, *shape)``, its own ones.
 
         Returns:
-            An array like ``values``: every second one holds the tensor's own numbers in another order, the others
-            numbers from all of its range. None for an output of the network, and for what is no quantized number.
+            An array like ``values``, whose rows are of the three kinds in turn. None for an output of the network,
+            and for what is no quantized number.
         """
         if tensor.index in self._kept or tensor.quantization is None or values.dtype.kind not in "iu":
             return None
@@ -57,18 +60,28 @@ class MadeUpValues:
         rows = values.reshape(len(values), -1)
         found = self._rng.permuted(rows, axis=1)
         if values.dtype.itemsize == 1 and tensor.index not in self._narrow:
-            found[1::2] = self._scattered(tensor, values, found[1::2].shape)
+            limits, zeros = np.iinfo(values.dtype), tensor.quantization.zero_points
+            zero = min(max(zeros[0] if zeros else 0, limits.min), limits.max)
+            # Below the zero point only where some value is: behind a ReLU there is none, and Vela may rely on it.
+            low = limits.min if values.min() < zero else zero
+            found[1::3] = self._scattered(low, limits.max, zero, found[1::3])
+            found[2::3] = self._descending(tensor, low, limits.max, found[2::3])
         return found.reshape(values.shape)
 
-    def _scattered(self, tensor: Tensor, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    def _scattered(self, low: int, high: int, zero: int, rows: NDArray[Any]) -> NDArray[Any]:
         """Numbers from all of the range, the rest zero; of each row another share."""
-        zero = tensor.quantization.zero_points[0] if tensor.quantization and tensor.quantization.zero_points else 0
-        limits = np.iinfo(values.dtype)
-        # Below the zero point only where some value is: behind a ReLU there is none, and Vela may rely on it.
-        low = limits.min if values.min() < zero else min(max(zero, limits.min), limits.max)
-        numbers = self._rng.integers(low, limits.max, shape, values.dtype, endpoint=True)
-        chosen = self._rng.random(shape) < self._rng.random((shape[0], 1))
-        return np.where(chosen, numbers, np.array(np.clip(zero, low, limits.max), values.dtype))
+        numbers = self._rng.integers(low, high, rows.shape, rows.dtype, endpoint=True)
+        chosen = self._rng.random(rows.shape) < self._rng.random((len(rows), 1))
+        return np.where(chosen, numbers, np.array(zero, rows.dtype))
+
+    def _descending(self, tensor: Tensor, low: int, high: int, rows: NDArray[Any]) -> NDArray[Any]:
+        """The largest number in each row, and from row to row, and call to call, those below it; in any order."""
+        count, begin = high - low + 1, self._descended.get(tensor.index, 0)
+        others = rows.shape[0] * (rows.shape[1] - 1)
+        self._descended[tensor.index] = (begin + others) % count
+        numbers = np.full(rows.shape, high, rows.dtype)
+        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(len(rows), -1)
+        return self._rng.permuted(numbers, axis=1)
 
     def inputs(self, samples: Stacked, count: int) -> Stacked:
         """As many inputs of the network, made up from given ones.

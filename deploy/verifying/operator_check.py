@@ -5,43 +5,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder
 from deploy.debug_database import DebugDatabase
-from deploy.errors import BadInputError, TargetError
+from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.samples import Sample, Stacked, stacked, unstacked
-from deploy.judging.verification_record import SKIPPED, record_of
-from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import Operation
-from deploy.tflite import Model
+from deploy.judging.samples import Sample
+from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep_record, record_of
+from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.check_rounds import Rounds
 from deploy.verifying.layer_capture import LayerCapture
-from deploy.verifying.layer_walk import Walk, walk
-from deploy.verifying.made_up_values import MadeUpValues
 from deploy.verifying.merged_results import merged, with_faults
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
-from deploy.verifying.usual_inputs import FEWEST, SEED, affordable, affordable_sets
-
-_REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
-"""About what the reference kernels take, for any network and by its size (measured), and the part of a limited
-time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
-
-_FIRST_MACS = 50e6
-"""What the inputs of the first round cost at most, which is to be done in any time; a large network's is one."""
-
-_FIRST_SETS = 2
-"""Of made-up values, one of each kind, which is to be done in nearly any time."""
-
-_ROUND_BYTES = 64 * 1024 * 1024
-"""Of all tensors that one round keeps."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +37,7 @@ class CheckedOperators:
         results: one an output of every operator that was compared, in the model's order.
         answers: what the NPU model answered to the check's inputs, outputs by name; empty where it was not run.
         expected: what LiteRT's reference kernels say about them; empty where they cannot run the whole model.
-        in_time: whether nothing was left out because the time was up.
+        in_time: whether nothing was left out because the time was up, no input and no made-up values either.
     """
 
     check: OperatorCheck
@@ -106,162 +90,65 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    parts = _parts(build, models.source, samples)
-    rounds = [_round(build, models.source, inference, next(parts), until=until, observer=observer)]
-    made_up = list(_made_up_rounds(build, models.source, inference, samples, rounds[0], until=until))
-    for part in parts:
-        if not rounds[-1].walk.in_time or rounds[-1].end(len(part)) > until:
-            break
-        rounds.append(_round(build, models.source, inference, part, until=until, observer=observer))
-    first = rounds[0].walk
-    results = merged([each.walk.results for each in rounds], [each.inputs for each in rounds])
+    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer)
+    on_inputs = rounds.on_inputs()
+    first = next(on_inputs)
+    # Before further inputs: they show more of what is wrong.
+    made_up = list(rounds.on_made_up_values(first))
+    done = [first, *on_inputs]
+    results = merged([each.walk.results for each in done], [each.inputs for each in done])
     results = with_faults(
         results, merged([each.walk.results for each in made_up], [each.inputs for each in made_up])
     )
     results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
     # What a later round did not get to was compared in the first one.
-    whole = [each for each in rounds if each.answers]
+    whole = [each for each in done if each.answers]
     expected = tuple(sample for each in whole for sample in each.walk.expected)
     answers = tuple(answer for each in whole for answer in each.answers)
-    check = _counted(build, sum(each.walk.inputs for each in rounds), first, results)
+    inputs, sets = (sum(each.walk.inputs for each in some) for some in (done, made_up))
+    check = OperatorCheck(
+        inputs=inputs,
+        made_up=sets,
+        operators=len(first.walk.compared),
+        differing=len({result.index for result in results if result.mismatches}),
+        unexplained=len({result.index for result in results if not result.explained}),
+        left_out=first.walk.left_out,
+        source="this run",
+        sha256=build.document.compiled_sha256,
+    )
     return CheckedOperators(
-        check.model_copy(update={"made_up": sum(each.walk.inputs for each in made_up)}),
-        results,
-        answers,
-        expected if len(expected) == len(answers) else (),
-        first.in_time,
+        check, results, answers, expected if len(expected) == len(answers) else (), rounds.in_time
     )
 
 
-@dataclass(frozen=True)
-class _Round:
-    """What a part of the inputs told."""
+def checked_before(build: BuildFolder) -> CheckedOperators | None:
+    """The check that ``compile`` or a later run made of this very build; None where there is none that counts.
 
-    walk: Walk
-    answers: tuple[Sample, ...]
-    inputs: int
-    seconds: float
-
-    def end(self, inputs: int) -> float:
-        """About when another round would end that begins now."""
-        return time.monotonic() + self.seconds * inputs / max(self.inputs, 1)
-
-
-def _round(
-    build: BuildFolder,
-    source: Model,
-    inference: NpuInference,
-    samples: Sequence[Sample],
-    *,
-    until: float,
-    observer: Observer | None,
-) -> _Round:
-    began = time.monotonic()
-    kept_s = min(_reference_s(build, len(samples)), _REFERENCE_SHARE * (until - began))
-    capture, inputs = LayerCapture(source, build.debug), stacked(samples)
-    observers = (capture,) if observer is None else (capture, observer)
-    outputs = _outputs(inference, inputs, observers, until=until - kept_s)
-    found = walk(source, capture, inputs, outputs, until=until)
-    answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
-    return _Round(found, answers, len(samples), time.monotonic() - began)
-
-
-def _made_up_rounds(
-    build: BuildFolder,
-    source: Model,
-    inference: NpuInference,
-    samples: Sequence[Sample],
-    first: _Round,
-    *,
-    until: float,
-) -> Iterator[_Round]:
-    """Rounds on made-up values of every operator's own: a small one, then as many sets as there is time for.
-
-    Each leaves out what it cannot compare: the first round on inputs has said what no kernels can run.
-    """
-    values, inputs = MadeUpValues(source, SEED), stacked(samples)
-    wanted, room, last = affordable_sets(_macs(build)), _room(source), first
-    size = min(wanted, room, _FIRST_SETS)
-    while wanted > 0 and first.walk.in_time:
-        if last is not first and math.isfinite(until):
-            size = int(min(size, (until - time.monotonic()) * last.inputs // max(last.seconds, 1e-9)))
-        if size < 1 or last.end(size) > until:
-            return
-        began = time.monotonic()
-        capture = LayerCapture(source, build.debug, values)
-        made = values.inputs(inputs, size)
-        try:
-            outputs = _outputs(inference, made, (capture,), until=until)
-        except TargetError:
-            return  # an operator on the CPU that such values have no answer for: on inputs it ran
-        found = walk(source, capture, made, outputs, until=until, prepared=bool(first.walk.expected))
-        last = _Round(found, (), size, time.monotonic() - began)
-        yield last
-        if not found.in_time:
-            return
-        wanted -= size
-        size = min(wanted, room)
-
-
-def _room(source: Model) -> int:
-    """How many inputs a round takes at most, for memory."""
-    return max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
-
-
-def _parts(build: BuildFolder, source: Model, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
-    """The inputs in rounds, each about as large as all before it, and none with more than fits in memory."""
-    room = _room(source)
-    first = max(1, min(FEWEST, int(_FIRST_MACS // max(_macs(build), 1))))
-    done, last = 0, min(len(samples), affordable(_macs(build)))
-    while done < last:
-        size = min(max(first, done), room, last - done)
-        yield samples[done : done + size]
-        done += size
-
-
-def checked_by_compile(build: BuildFolder) -> CheckedOperators | None:
-    """The check that ``compile`` made of this very build, or that its user did not want; None where it has none.
-
-    A check that ``compile`` could not make, or not to its end (it had no time, or kernels ended it), can be made
-    now, unless it has found a fault.
+    One that was not made to its end (it had no time, or kernels ended it) can be made now, unless it has found a
+    fault, or the build's user did not want any.
     """
     record = record_of(build)
     if record is None:
         return None
-    complete = record.check.source == "compile" and record.in_time
+    complete = record.check.source != "none" and record.in_time
     if complete or record.faults or record.check.left_out == (SKIPPED,):
         return CheckedOperators(record.check, record.operators)
     return None
 
 
-def _macs(build: BuildFolder) -> float:
-    """Multiply-accumulates of one inference."""
-    macs = build.document.figure("macs")
-    return macs.value if macs is not None else 0.0
+def keep_for_later(build: BuildFolder, checked: CheckedOperators) -> None:
+    """Record a check that was made to its end, for later runs; where the folder cannot be written, they repeat it.
 
-
-def _reference_s(build: BuildFolder, inputs: int) -> float:
-    """About how long the reference kernels take."""
-    return _REFERENCE_S + _macs(build) * inputs / _REFERENCE_MACS_PER_S
-
-
-class _TimeUpError(Exception):
-    """Nothing further is to be begun."""
-
-
-def _outputs(inference: NpuInference, inputs: Stacked, observers: Sequence[Observer], *, until: float) -> Stacked:
-    """Outputs of the NPU model, whose operations are observed; none where the time was up before the end."""
-
-    def observe(operator: int, operation: Operation, memory: Memory) -> None:
-        for each in observers:
-            each(operator, operation, memory)
-        if time.monotonic() > until:
-            raise _TimeUpError
-
-    try:
-        return inference.run_batch(inputs, observe)
-    except _TimeUpError:
-        return {}
+    One that found a fault is not kept: the fault may be that of this run alone.
+    """
+    record = VerificationRecord(
+        check=checked.check.model_copy(update={"source": "an earlier run"}),
+        operators=checked.differing,
+        unwritten=unwritten_outputs(build.compiled_model),
+    )
+    if checked.in_time and checked.check.source == "this run" and not record.faults:
+        with contextlib.suppress(BadInputError):
+            keep_record(build, record)
 
 
 def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
@@ -275,18 +162,6 @@ def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
         left_out=(f"all operators: {reason}",), source="none", sha256=build.document.compiled_sha256
     )
     return CheckedOperators(check, ())
-
-
-def _counted(build: BuildFolder, inputs: int, found: Walk, results: Sequence[OperatorResult]) -> OperatorCheck:
-    return OperatorCheck(
-        inputs=inputs,
-        operators=len(found.compared),
-        differing=len({result.index for result in results if result.mismatches}),
-        unexplained=len({result.index for result in results if not result.explained}),
-        left_out=found.left_out,
-        source="this run",
-        sha256=build.document.compiled_sha256,
-    )
 
 
 def debug_database(build: BuildFolder) -> DebugDatabase:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deploy import api
-from deploy.build_folder import BuildFolder
+from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
 from deploy.errors import TargetError
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
@@ -31,10 +31,10 @@ Lie = Callable[[int, Sample], Sample]
 KINDS = ("open", "arm", "board")
 
 
-@pytest.fixture(scope="module")
-def build(built: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
-    """A build without a record of a check of its operators."""
-    folder = tmp_path_factory.mktemp("unchecked") / "build"
+@pytest.fixture
+def build(built: Path, tmp_path: Path) -> BuildFolder:
+    """A build without a record of a check of its operators; a run leaves one."""
+    folder = tmp_path / "unchecked"
     shutil.copytree(built, folder, ignore=shutil.ignore_patterns("verification.json"))
     return BuildFolder.open(folder)
 
@@ -106,6 +106,22 @@ def test_an_honest_target_passes_with_the_comparison_and_the_operators_in_the_do
     assert check.inputs >= 3  # those that the build keeps
     assert check.operators == len(build.source_model.operators)
     assert check.sha256 == build.document.compiled_sha256
+
+
+def test_a_check_that_a_run_has_made_to_its_end_stands_for_later_ones(
+    monkeypatch: pytest.MonkeyPatch, build: BuildFolder
+) -> None:
+    first = run_on(monkeypatch, build, "arm", honest, tolerance=0).operator_check
+    later = run_on(monkeypatch, build, "arm", honest, tolerance=0).operator_check
+    assert first.made_up > 0
+    assert later == first.model_copy(update={"source": "an earlier run"})
+    assert "in an earlier run" in later.sentences[0]
+    (build.path / VERIFICATION_DOCUMENT).unlink()
+    build.path.chmod(0o500)
+    try:
+        assert run_on(monkeypatch, build, "arm", honest, tolerance=0).operator_check == first
+    finally:
+        build.path.chmod(0o700)
 
 
 @pytest.mark.parametrize("kind", KINDS)

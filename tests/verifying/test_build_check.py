@@ -18,7 +18,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.verification_record import SKIPPED, keep_record, not_checked, record_of
 from deploy.verifying import build_check
 from deploy.verifying.build_check import BuildCheck, check_build, time_for
-from deploy.verifying.operator_check import checked_by_compile
+from deploy.verifying.operator_check import checked_before
 
 SECONDS = 120.0
 """That Vela may be said to have taken: more than enough for the check, on a busy computer, too."""
@@ -84,11 +84,11 @@ def test_a_later_run_takes_over_what_compile_checked_and_what_its_user_did_not_w
     build: BuildFolder,
 ) -> None:
     record = BuildCheck(build, SECONDS).finish()
-    found = checked_by_compile(build)
+    found = checked_before(build)
     assert found is not None
     assert (found.check, found.results) == (record.check, record.operators)
     keep_record(build, not_checked(build, SKIPPED))
-    found = checked_by_compile(build)
+    found = checked_before(build)
     assert found is not None
     assert (found.check.source, found.check.left_out) == ("none", (SKIPPED,))
 
@@ -97,10 +97,10 @@ def test_a_later_run_makes_a_check_that_compile_could_not_make_or_not_to_its_end
     build: BuildFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_record(build, check_build(build, time.monotonic()))
-    assert checked_by_compile(build) is None
+    assert checked_before(build) is None
     monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
     BuildCheck(build, SECONDS).finish()
-    assert checked_by_compile(build) is None
+    assert checked_before(build) is None
 
 
 def test_an_npu_without_a_model_is_said_to_be_unchecked(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Results of several rounds are those of one round with all inputs."""
 
 from deploy.judging.operator_result import FirstDifference, OperatorResult
-from deploy.verifying.merged_results import merged
+from deploy.verifying.merged_results import merged, with_faults
 
 
 def result(mismatches: int = 0, cause: str | None = None, agrees_with: tuple[str, ...] = ()) -> OperatorResult:
@@ -48,3 +48,11 @@ def test_kernels_explain_a_difference_only_where_they_agree_in_all_rounds() -> N
 
 def test_an_operator_that_a_later_round_did_not_reach_keeps_its_result() -> None:
     assert merged([(result(),), ()], [4, 4]) == (result(),)
+
+
+def test_results_on_made_up_values_take_the_place_of_others_only_where_nothing_explains_them() -> None:
+    assert with_faults((result(),), (result(5, "rounds twice"),)) == (result(),)
+    assert with_faults((result(),), ()) == (result(),)
+    (fault,) = with_faults((result(),), (result(5),))
+    assert (fault.made_up, fault.mismatches, fault.explained) == (True, 5, False)
+    assert with_faults((result(3),), (result(5),)) == (result(3),)

@@ -1,0 +1,164 @@
+"""Rounds of a check of operators: on some inputs each, or on some sets of made-up values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deploy.build_folder import BuildFolder
+from deploy.errors import TargetError
+from deploy.judging.samples import Sample, Stacked, stacked, unstacked
+from deploy.npu.execution.memory import Memory
+from deploy.npu.stream.operations import Operation
+from deploy.tflite import Model
+from deploy.verifying.layer_capture import LayerCapture
+from deploy.verifying.layer_walk import Walk, walk
+from deploy.verifying.made_up_values import MadeUpValues
+from deploy.verifying.npu_inference import NpuInference, Observer
+from deploy.verifying.usual_inputs import FEWEST, SEED, affordable, affordable_sets
+
+_REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
+"""About what the reference kernels take, for any network and by its size (measured), and the part of a limited
+time that is kept for them at most. Operators that the NPU model has not reached then are not compared."""
+
+_FIRST_MACS = 50e6
+"""What the inputs of the first round cost at most, which is to be done in any time; a large network's is one."""
+
+_FIRST_SETS = 3
+"""Of made-up values, one of each kind, which is to be done in nearly any time."""
+
+_ANY = 1 << 30
+
+_ROUND_BYTES = 64 * 1024 * 1024
+"""Of all tensors that one round keeps."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a part of the inputs, or of the made-up values, told.
+
+    Attributes:
+        walk: through the operators.
+        answers: of the NPU model to the inputs; empty where it was not run to its end.
+        inputs: how many inputs or sets of values it had.
+        seconds: that it took.
+    """
+
+    walk: Walk
+    answers: tuple[Sample, ...]
+    inputs: int
+    seconds: float
+
+    def end(self, inputs: int) -> float:
+        """About when another round would end that begins now."""
+        return time.monotonic() + self.seconds * inputs / max(self.inputs, 1)
+
+    def inputs_until(self, until: float) -> int:
+        """About how many inputs another round may have to end in time."""
+        left = (until - time.monotonic()) * self.inputs / max(self.seconds, 1e-9)
+        return int(max(0, min(left, _ANY)))
+
+
+class Rounds:
+    """What makes them.
+
+    Args:
+        build: an open build folder with a debug database.
+        source: its model.
+        inference: with its compiled model.
+        samples: inputs, at least one.
+        until: value of the monotonic clock after which nothing further is begun.
+        observer: called after every NPU operation of these inputs.
+
+    Attributes:
+        in_time: whether nothing was left out because the time was up.
+    """
+
+    def __init__(
+        self,
+        build: BuildFolder,
+        source: Model,
+        inference: NpuInference,
+        samples: Sequence[Sample],
+        *,
+        until: float,
+        observer: Observer | None = None,
+    ) -> None:
+        self._build, self._source, self._inference = build, source, inference
+        self._samples, self._until, self._observer = samples, until, observer
+        macs = build.document.figure("macs")
+        self._macs = macs.value if macs is not None else 0.0
+        self._room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+        self.in_time = True
+
+    def on_inputs(self) -> Iterator[Round]:
+        """Rounds on inputs, each on about as many as all before it, and none on more than fit in memory."""
+        size = max(1, min(FEWEST, int(_FIRST_MACS // max(self._macs, 1))))
+        done, end = 0, min(len(self._samples), affordable(self._macs))
+        while done < end and self.in_time:
+            made = self._on_inputs(self._samples[done : done + size])
+            self.in_time = made.walk.in_time
+            yield made
+            done += size
+            size = min(max(size, done), self._room, end - done)
+            self.in_time &= done == end or made.end(size) <= self._until
+
+    def _on_inputs(self, samples: Sequence[Sample]) -> Round:
+        began = time.monotonic()
+        reference_s = _REFERENCE_S + self._macs * len(samples) / _REFERENCE_MACS_PER_S
+        kept_s = min(reference_s, _REFERENCE_SHARE * (self._until - began))
+        capture, inputs = LayerCapture(self._source, self._build.debug), stacked(samples)
+        observers = (capture,) if self._observer is None else (capture, self._observer)
+        outputs = self._outputs(inputs, observers, until=self._until - kept_s)
+        found = walk(self._source, capture, inputs, outputs, until=self._until)
+        answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
+        return Round(found, answers, len(samples), time.monotonic() - began)
+
+    def on_made_up_values(self, first: Round) -> Iterator[Round]:
+        """A small round, then rounds on as many sets as there is time for.
+
+        What cannot be compared is left out without a word.
+
+        Args:
+            first: round on inputs, which has said what no kernels can run.
+        """
+        values, inputs = MadeUpValues(self._source, SEED), stacked(self._samples)
+        left, last, size = affordable_sets(self._macs), first, _FIRST_SETS
+        while left > 0 and self.in_time:
+            size = min(size, left, self._room, last.inputs_until(self._until))
+            if size < 1:
+                self.in_time = False
+                return
+            began = time.monotonic()
+            capture = LayerCapture(self._source, self._build.debug, values)
+            made = values.inputs(inputs, size)
+            try:
+                outputs = self._outputs(made, (capture,), until=self._until)
+            except TargetError:
+                return  # an operator on the CPU that such values have no answer for: on inputs it ran
+            prepared = bool(first.walk.expected)
+            found = walk(self._source, capture, made, outputs, until=self._until, prepared=prepared)
+            last = Round(found, (), size, time.monotonic() - began)
+            self.in_time = found.in_time
+            yield last
+            left -= size
+            size = left
+
+    def _outputs(self, inputs: Stacked, observers: Sequence[Observer], *, until: float) -> Stacked:
+        """Outputs of the NPU model, whose operations are observed; none where the time was up before the end."""
+
+        def observe(operator: int, operation: Operation, memory: Memory) -> None:
+            for each in observers:
+                each(operator, operation, memory)
+            if time.monotonic() > until:
+                raise _TimeUpError
+
+        try:
+            return self._inference.run_batch(inputs, observe)
+        except _TimeUpError:
+            return {}
+
+
+class _TimeUpError(Exception):
+    """Nothing further is to be begun."""
