@@ -49,6 +49,7 @@ class VerifyKeywords(TypedDict, total=False):
 
     labels: Path | None
     count: int | None
+    sequence: bool
     oracle: OracleChoice
     tolerance: float | None
     require_evidence: bool
@@ -65,6 +66,7 @@ class RunKeywords(TypedDict, total=False):
     baud: int
     labels: Path | None
     count: int | None
+    sequence: bool
     seed: int | None
     jobs: int | None
     tolerance: float | None
@@ -307,6 +309,7 @@ def verification(
     *,
     labels: Path | None = None,
     count: int | None = None,
+    sequence: bool = False,
     oracle: OracleChoice = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
@@ -321,6 +324,8 @@ def verification(
             alone for a model with one input; None for those that the build folder keeps.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the kept ones.
+        sequence: the inputs are one sequence, in which the model keeps its state; else each starts from its
+            initial state.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
@@ -334,6 +339,7 @@ def verification(
         inputs=inputs,
         labels=labels,
         count=count,
+        sequence=sequence,
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         require_evidence=require_evidence,
@@ -376,6 +382,7 @@ def target_run(
     baud: int = 115200,
     labels: Path | None = None,
     count: int | None = None,
+    sequence: bool = False,
     seed: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
@@ -397,6 +404,8 @@ def target_run(
         baud: bits per second on that port.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or two.
+        sequence: the inputs are one sequence, in which the model keeps its state; not with ``runner``, which boots
+            anew for every input.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
@@ -420,6 +429,7 @@ def target_run(
         inputs=inputs,
         labels=labels,
         count=count,
+        sequence=sequence,
         seed=seed,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
@@ -465,6 +475,7 @@ def evaluate(
     model: str | Path | ModelSource | None = None,
     assignments: Sequence[str] = (),
     count: int | None = None,
+    sequence: bool = False,
     top_k: int | None = None,
     fail_below: str | None = None,
     max_drop: str | None = None,
@@ -485,6 +496,7 @@ def evaluate(
         model: the float model; None for the one that the build keeps.
         assignments: options of that model's network, ``KEY=VALUE`` each.
         count: how many inputs; None for all.
+        sequence: the inputs are one sequence, in which the model keeps its state.
         top_k: also count the true class among so many.
         fail_below: limit of the target's accuracy, ``90%``; the document says whether it is broken.
         max_drop: limit of what is lost against the float model, in percentage points.
@@ -509,6 +521,7 @@ def evaluate(
         output=head,
         model=None if model is None else _source(model, assignments),
         count=count,
+        sequence=sequence,
         top_k=top_k,
         limits=parse_limits(fail_below, max_drop),
         save_wrong=save_wrong,
@@ -518,7 +531,9 @@ def evaluate(
         from deploy.targets.session import Session, TargetOptions
         from deploy.targets.simulated_target import RUNNER
 
-        machine = TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s)
+        machine = TargetOptions(
+            firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s, sequence=sequence
+        )
         answerer = Session(build, machine)
     return Evaluation(build, options, answerer).run(progress)
 

@@ -31,6 +31,7 @@ _RUN = (
     "fvp",
     "labels",
     "count",
+    "sequence",
     "seed",
     "jobs",
     "tolerance",

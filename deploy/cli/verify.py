@@ -25,6 +25,7 @@ def verify(
     inputs: options.Inputs,
     labels: options.Labels,
     count: options.Count,
+    sequence: options.Sequence,
     layers: Annotated[
         bool,
         option(
@@ -78,6 +79,7 @@ def verify(
         inputs,
         labels=labels,
         count=count,
+        sequence=sequence,
         oracle=oracle,  # type: ignore[arg-type]  # checked above
         tolerance=tolerance,
         require_evidence=require_evidence,

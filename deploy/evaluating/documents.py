@@ -127,6 +127,7 @@ class EvaluationDocument(Document):
         model_sha256: of the compiled model.
         inputs: how many were classified.
         data: where they come from.
+        sequence: whether they were one sequence, in which the model kept its state.
         input_sha256: over all inputs as the model takes them; the same as a verdict's on the same inputs.
         platform: what the target is.
         firmware: what was booted; None on the NPU model alone.
@@ -147,6 +148,7 @@ class EvaluationDocument(Document):
     build: str
     model_sha256: str
     inputs: int
+    sequence: bool = False
     data: str
     input_sha256: str
     platform: Platform

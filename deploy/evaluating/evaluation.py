@@ -56,6 +56,7 @@ class EvaluateOptions:
     output: str | None = None
     model: ModelSource | None = None
     count: int | None = None
+    sequence: bool = False
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     save_wrong: Path | None = None
@@ -88,7 +89,8 @@ class Evaluation:
         unlabelled = [name for name in heads if name not in chosen]
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
-        with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
+        npu, sequence = npu_named(self._build.document.npu), options.sequence
+        with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
             reference = ReferenceKernels(models.source)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
@@ -100,7 +102,8 @@ class Evaluation:
             wrong, digest, done = WrongExamples(), SampleDigest(), 0
             on_progress(0, data.count or 0)
             for batch in data.batches(target.batch):
-                said = _said(batch, target, reference, floats, _counting(on_progress, done, data))
+                counting = _counting(on_progress, done, data)
+                said = _said(batch, target, reference, floats, counting, sequence=sequence)
                 digest.add(batch.samples)
                 for name, tally in tallies.items():
                     values = {who: _flat(said[who][name]) for who in contestants}
@@ -169,6 +172,7 @@ class Evaluation:
             build=str(self._build.path),
             model_sha256=self._build.document.compiled_sha256,
             inputs=inputs,
+            sequence=self._options.sequence,
             data=data.source,
             input_sha256=digest,
             platform=platform,
@@ -233,11 +237,13 @@ def _said(
     reference: ReferenceKernels,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
+    *,
+    sequence: bool,
 ) -> dict[Contestant, Stacked]:
     """What every contestant says about a batch: raw outputs by name, those of the float model real."""
     arriving = target.answers(batch.samples)
     # Where the target is a machine, it boots meanwhile.
-    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored)}
+    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored, sequence=sequence)}
     if floats is not None:
         said["float"] = floats.run(batch)
     said["target"] = _collected(arriving, batch, answered)

@@ -46,6 +46,8 @@ class JudgeOptions:
         accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
             differs from the NPU model.
         require_evidence: whether a verdict whose evidence is weak fails.
+        sequence: whether the inputs are one sequence, in which the model keeps its state; else each starts from
+            the model's initial state.
     """
 
     inputs: Given = None
@@ -55,6 +57,7 @@ class JudgeOptions:
     tolerance: float = DEFAULT_TOLERANCE_LSB
     accept_model_difference: bool = False
     require_evidence: bool = False
+    sequence: bool = False
 
 
 class Judgement:
@@ -102,7 +105,7 @@ class Judgement:
             BadInputError: an oracle cannot run it.
             NotInstalledError: an oracle is missing.
         """
-        judge = Judge(models.source, self._panel)
+        judge = Judge(models.source, self._panel, sequence=self._options.sequence)
         self.reference = judge.title
         return judge
 
@@ -206,6 +209,7 @@ class Judgement:
             "inputs_requested": len(inputs.samples) if inputs else 0,
             "input_source": inputs.source if inputs else "",
             "input_sha256": inputs.sha256 if inputs else "",
+            "sequence": self._options.sequence,
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,

@@ -72,14 +72,15 @@ class Judge:
     Args:
         source: the quantized model that was compiled.
         panel: of oracles.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
 
     Raises:
         BadInputError: an oracle that is asked whatever comes cannot run the model.
         NotInstalledError: one of these is missing.
     """
 
-    def __init__(self, source: Model, panel: Panel) -> None:
-        self._source, self._panel = source, panel
+    def __init__(self, source: Model, panel: Panel, *, sequence: bool = False) -> None:
+        self._source, self._panel, self._sequence = source, panel, sequence
         self._oracles = [make(source) for make in panel.asked]
         self._samples: list[Sample] = []
         self._expected: list[list[Sample]] = [[] for _ in self._oracles]
@@ -104,15 +105,22 @@ class Judge:
 
         Args:
             samples: to ask about.
-            reference: what LiteRT's reference kernels say about them, where that is known already.
+            reference: what LiteRT's reference kernels say about them, where that is known already; never part of
+                a sequence.
 
         Raises:
             BadInputError: a sample does not fit the model, or the model cannot be run after all.
         """
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
             known = oracle.name == ReferenceKernels.name and len(reference) == len(samples)
-            outputs.extend(reference if known else (oracle.run(sample) for sample in samples))
+            outputs.extend(reference if known else self._answers(oracle, samples, len(self._samples)))
         self._samples += samples
+
+    def _answers(self, oracle: Oracle, samples: Sequence[Sample], first: int) -> list[Sample]:
+        """What an oracle says about samples, the first of which is number ``first`` of all."""
+        return [
+            oracle.run(sample, keep_state=self._sequence and first + i > 0) for i, sample in enumerate(samples)
+        ]
 
     def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
         """Compare answers with what is expected.
@@ -142,7 +150,7 @@ class Judge:
         for make in self._panel.in_doubt:
             try:
                 oracle = make(self._source)
-                expected = [oracle.run(sample) for sample in self._samples]
+                expected = self._answers(oracle, self._samples, 0)
             except (BadInputError, NotInstalledError):
                 continue
             yield self._compared(oracle, answers, expected)

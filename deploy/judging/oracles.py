@@ -19,6 +19,7 @@ from deploy.judging.reference import ReferenceKernels, check_inputs
 from deploy.judging.samples import Stacked, stacked, unstacked
 from deploy.processes.forked import fatal_signal
 from deploy.tflite import Model
+from deploy.tflite.state import has_resources
 
 TFLM_VERSION = "0.dev20261023182759"
 """Only dated pre-releases exist; this one was measured."""
@@ -42,7 +43,7 @@ class Oracle(Protocol):
     def title(self) -> str:
         """What a verdict calls it."""
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, keep_state: bool = False) -> dict[str, NDArray[Any]]:
         """Run one inference; see :meth:`deploy.judging.reference.ReferenceKernels.run`."""
         ...
 
@@ -52,12 +53,13 @@ MakeOracle = Callable[[Model], Oracle]
 missing."""
 
 
-def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]]) -> Stacked:
+def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]], *, sequence: bool = False) -> Stacked:
     """What an oracle says about many inputs.
 
     Args:
         oracle: with a model before it.
         inputs: name -> ``[samples, *shape]``, at least one sample.
+        sequence: keep the model's state from one of them to the next.
 
     Returns:
         Output name -> ``[samples, *shape]``.
@@ -66,7 +68,8 @@ def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]]) -> Stacked:
         BadInputError: as its ``run``.
     """
     count = len(next(iter(inputs.values())))
-    return stacked([oracle.run(sample) for sample in unstacked(inputs, count)])
+    samples = unstacked(inputs, count)
+    return stacked([oracle.run(sample, keep_state=sequence and i > 0) for i, sample in enumerate(samples)])
 
 
 class TflmKernels:
@@ -108,6 +111,7 @@ class TflmKernels:
             raise BadInputError(f"TFLM does not finish preparing the model in {_PREPARE_TIMEOUT_S:g} s") from error
         if name is not None:
             raise BadInputError(f"TFLM's kernels abort on the model ({name})")
+        self._prepared, self._keeps_resources = prepared, has_resources(model)
         with silenced():
             try:
                 self._interpreter = prepared()
@@ -119,11 +123,19 @@ class TflmKernels:
         """What a verdict calls it: with the version, since only dated pre-releases exist."""
         return f"{self.name} ({self.version})"
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one inference from a fresh state.
+    def _reset(self) -> None:
+        """Put the model into its initial state."""
+        if self._keeps_resources:  # TFLM's reset fills variables with their zero point and calls nothing once more
+            self._interpreter = self._prepared()
+        else:
+            self._interpreter.reset()
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, keep_state: bool = False) -> dict[str, NDArray[Any]]:
+        """Run one inference.
 
         Args:
             inputs: one array per input of the model, by name, of exactly its shape and dtype.
+            keep_state: start from the state that the last inference left, else from the initial one.
 
         Returns:
             One array per output, by name, of its shape and dtype.
@@ -133,7 +145,8 @@ class TflmKernels:
         """
         check_inputs(self._inputs, inputs)
         try:
-            self._interpreter.reset()
+            if not keep_state:
+                self._reset()
             for position, name in enumerate(self._inputs):
                 self._interpreter.set_input(inputs[name], position)
             self._interpreter.invoke()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.processes.forked import fatal_signal
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
+from deploy.tflite.state import has_resources
 
 _PREPARE_TIMEOUT_S = 60.0
 _OPTIMISED = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
@@ -66,14 +67,18 @@ class ReferenceKernels:
                 hints=["pass the model before Vela compiled it"] if NPU_OPERATOR in custom else [],
             )
         self.version = _version()
+        self._content = model.content
+        self._keeps_resources = has_resources(model)
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
+        self._resolver = self.resolver
         try:
-            self._interpreter = self._made(model.content, self.resolver, prepared=prepared)
+            self._interpreter = self._made(model.content, self._resolver, prepared=prepared)
         except _NoKernelError as error:
             if self.resolver == _OPTIMISED:
                 raise
-            self._interpreter = self._made(model.content, _OPTIMISED, prepared=prepared)
+            self._resolver = _OPTIMISED
+            self._interpreter = self._made(model.content, self._resolver, prepared=prepared)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {error.operator})"
 
     def _made(self, content: bytes, resolver: str, *, prepared: bool) -> Any:
@@ -84,11 +89,18 @@ class ReferenceKernels:
         """What a verdict calls it."""
         return self.name
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run one inference from a fresh state.
+    def _reset(self) -> None:
+        """Put the model into its initial state."""
+        if self._keeps_resources:  # LiteRT resets variable tensors alone, and calls what it calls once no more
+            self._interpreter = self._made(self._content, self._resolver, prepared=True)
+        self._interpreter.reset_all_variables()
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, keep_state: bool = False) -> dict[str, NDArray[Any]]:
+        """Run one inference.
 
         Args:
             inputs: one array per input of the model, by name, of exactly its shape and dtype.
+            keep_state: start from the state that the last inference left, else from the initial one.
 
         Returns:
             One array per output, by name, of its shape and dtype.
@@ -99,7 +111,8 @@ class ReferenceKernels:
         """
         check_inputs(self._inputs, inputs)
         try:
-            self._interpreter.reset_all_variables()
+            if not keep_state:
+                self._reset()
             for name, tensor in self._inputs.items():
                 self._interpreter.set_tensor(tensor.index, inputs[name])
             self._interpreter.invoke()

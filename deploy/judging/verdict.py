@@ -63,6 +63,8 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        sequence: whether the inputs were one sequence, in which the model kept its state; else each started from
+            the model's initial state.
         evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
@@ -96,6 +98,7 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    sequence: bool = False
     evidence: Evidence | None = None
     reference: str
     tolerance: float

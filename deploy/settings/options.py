@@ -151,6 +151,16 @@ RequireEvidence = Annotated[
     ),
     Shared("require_evidence", example=True),
 ]
+Sequence = Annotated[
+    bool,
+    option(
+        "--sequence",
+        help="The inputs are one sequence: the model keeps its state from one to the next. Default: each input "
+        "starts from the model's initial state.",
+        default=False,
+    ),
+    Shared("sequence", example=True, belongs_to="inputs"),
+]
 Seed = Annotated[
     int | None,
     option(help="Make up the same inputs for this run as one before, which named this number.", min=0),

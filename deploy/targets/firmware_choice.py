@@ -14,6 +14,7 @@ from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
 from deploy.targets.simulated_target import RUNNER
 from deploy.tflite import Model
+from deploy.tflite.state import has_resources
 
 _RENDERED = ("npu", "tflm")
 
@@ -46,6 +47,11 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
         NotInstalledError: Arm's runner, or what builds firmware, is missing.
     """
     if name == RUNNER:
+        if has_resources(compiled):
+            raise BadInputError(
+                "Arm's prebuilt runner gives TFLM no memory for resource variables, which this model has",
+                hints=["--firmware npu (or tflm) runs it", "`deploy verify` runs it on the host"],
+            )
         runner_firmware.check_fits(build.document, npu, len(compiled.content), simulator.fvp)
         return Firmware(name, runner_firmware.runner_path(npu, simulator.fvp))
     simulator.check_terminal()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
-from deploy.errors import DeployError
+from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
@@ -90,6 +90,8 @@ class TargetRun:
             NotInstalledError: simulator or firmware are missing.
             TargetError: there was no complete answer.
         """
+        if self._options.locate and self._options.sequence:
+            raise BadInputError("--locate runs one input again from its beginning: not with --sequence")
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             models = read_models(self._build)
@@ -99,7 +101,8 @@ class TargetRun:
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
-            model = ModelAnswers(models.source, models.compiled, npu_named(self._build.document.npu))
+            npu, sequence = npu_named(self._build.document.npu), self._options.sequence
+            model = ModelAnswers(models.source, models.compiled, npu, sequence=sequence)
             varied = VariedOperators(self._build.debug)
             if model.session is not None:
                 model.session.observer = varied
@@ -141,8 +144,11 @@ class TargetRun:
         if model.session is None:
             return not_checked(self._build, model.left_out)
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
-        tried = (*samples, *usual_inputs(self._build).samples)
-        checked = check_operators(self._build, models, tried, inference=model.session.inference)
+        sequence = self._options.sequence
+        tried = samples if sequence else (*samples, *usual_inputs(self._build).samples)
+        checked = check_operators(
+            self._build, models, tried, inference=model.session.inference, sequence=sequence
+        )
         keep_for_later(self._build, checked)
         return checked
 

@@ -99,14 +99,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Model:
-    """The first subgraph of a ``.tflite`` file, which is the one that runs.
+    """A subgraph of a ``.tflite`` file: the first one, which is the one that runs, where nothing else is said.
 
     Attributes:
         inputs: tensor indices of the graph's inputs, in the file's order.
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.
         metadata: name -> raw bytes (``OfflineMemoryAllocation`` for instance).
-        tensor_counts: how many tensors each subgraph of the file has; the first one's are these.
+        tensor_counts: how many tensors each subgraph of the file has.
+        subgraph: number of this one in the file.
     """
 
     content: bytes = field(repr=False)
@@ -117,6 +118,7 @@ class Model:
     signature: Signature | None
     metadata: dict[str, bytes] = field(repr=False)
     tensor_counts: tuple[int, ...] = ()
+    subgraph: int = 0
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:

@@ -20,8 +20,7 @@ from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
-
-_STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"])
+from deploy.tflite.state import RESOURCE_OPERATORS
 
 
 class CpuOperator:
@@ -37,6 +36,7 @@ class CpuOperator:
         index: position of the operator in the model.
         code: TFLite's name of it.
         inputs: its activation inputs (constants are part of it), each once.
+        keeps_state: whether it has variable tensors, which its kernel keeps.
         outputs: its outputs.
 
     Raises:
@@ -54,6 +54,7 @@ class CpuOperator:
         self.index = operator.index
         self.code = operator.code
         self.inputs = model.activations(operator)
+        self.keeps_state = any(index >= 0 and model.tensors[index].is_variable for index in operator.inputs)
         self.outputs = tuple(model.tensors[index] for index in operator.outputs)
         single = tflite.load(content, source=f"operator {operator.index} ({operator.code})")
         # The one-operator model lists its inputs and outputs in this order.
@@ -61,11 +62,12 @@ class CpuOperator:
         self._output_names = list(single.output_names().values())
         self._kernels = kernels(single)
 
-    def run(self, inputs: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
+    def run(self, inputs: Mapping[int, NDArray[Any]], *, keep_state: bool = False) -> dict[int, NDArray[Any]]:
         """Run it once.
 
         Args:
             inputs: tensor index -> array of the tensor's shape and dtype, one for every activation input.
+            keep_state: start from the state that the last run left.
 
         Returns:
             Tensor index -> array of the tensor's shape and dtype, one for every output.
@@ -75,7 +77,7 @@ class CpuOperator:
         """
         named = {name: inputs[tensor.index] for name, tensor in zip(self._input_names, self.inputs, strict=True)}
         try:
-            results = self._kernels.run(named)
+            results = self._kernels.run(named, keep_state=keep_state)
         except BadInputError as error:
             raise TargetError(f"CPU operator {self.index} ({self.code}): {error.message}") from error
         outputs = {}
@@ -93,7 +95,7 @@ class CpuOperator:
 def cpu_operators(
     model: Model, custom_code: str, kernels: MakeOracle = ReferenceKernels
 ) -> dict[int, CpuOperator]:
-    """All operators of a compiled model that are not the custom operator ``custom_code``, by their position.
+    """The operators of a compiled model that a CPU computes, by their position; not those of resource variables.
 
     Args:
         model: that Vela wrote.
@@ -101,18 +103,12 @@ def cpu_operators(
         kernels: what runs them; LiteRT's reference kernels where these cannot.
 
     Raises:
-        BadInputError: one cannot run on the host: no reference kernel, or it keeps state between operators.
+        BadInputError: one cannot run on the host: there is no kernel.
         NotInstalledError: LiteRT is missing.
     """
-    left = [operator for operator in model.operators if operator.code != custom_code]
+    left = [each for each in model.operators if each.code not in (custom_code, *RESOURCE_OPERATORS)]
     if not left:
         return {}
-    for operator in left:
-        if operator.code in _STATEFUL:
-            raise BadInputError(
-                f"operator {operator.index} ({operator.code}) keeps state between operators",
-                hints=["host-only runs cover models without resource variables; `deploy run-fvp` runs them"],
-            )
     files = OperatorFiles(model)
     found = {}
     for operator in left:

@@ -33,10 +33,11 @@ class GroupKernels:
         source: the model.
         batch: how many inferences the values that it is given hold.
         prepared: whether LiteRT has prepared the whole model before, so that no part of it can end the process.
+        sequence: whether operators keep their state from one inference to the next.
     """
 
-    def __init__(self, source: Model, batch: int, *, prepared: bool) -> None:
-        self._source, self._batch = source, batch
+    def __init__(self, source: Model, batch: int, *, prepared: bool, sequence: bool = False) -> None:
+        self._source, self._batch, self._sequence = source, batch, sequence
         self._files = OperatorFiles(source)
         self._reference: _Kernels = functools.partial(ReferenceKernels, prepared=prepared)
 
@@ -113,7 +114,10 @@ class GroupKernels:
 
     def _batches(self, operator: CpuOperator, values: Values) -> dict[int, NDArray[Any]]:
         runs = [
-            operator.run({tensor.index: values[tensor.index][i] for tensor in operator.inputs})
+            operator.run(
+                {tensor.index: values[tensor.index][i] for tensor in operator.inputs},
+                keep_state=self._sequence and i > 0,
+            )
             for i in range(self._batch)
         ]
         return {tensor.index: np.stack([run[tensor.index] for run in runs]) for tensor in operator.outputs}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -144,6 +144,19 @@ class LayerCapture:
         if y != height:
             return None
         return whole.view(tensor.dtype).reshape(-1, *tensor.shape)
+
+
+def joined(captures: Sequence[LayerCapture]) -> LayerCapture:
+    """What was caught of inferences one after the other, as if they had run side by side; nothing was replaced."""
+    if len(captures) == 1:
+        return captures[0]
+    common = [index for index in captures[0].tensors if all(index in each.tensors for each in captures)]
+    return LayerCapture(
+        captures[0].source,
+        captures[0].database,
+        tensors={index: np.concatenate([each.tensors[index] for each in captures]) for index in common},
+        operations=captures[0].operations,
+    )
 
 
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:

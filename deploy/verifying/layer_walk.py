@@ -69,6 +69,7 @@ def walk(
     *,
     until: float = math.inf,
     prepared: bool = False,
+    sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
 
@@ -79,6 +80,8 @@ def walk(
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
         prepared: whether LiteRT is known to prepare the whole model without ending the process.
+        sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
+            variable tensors is their own in the reference, too, from the first input on.
 
     Raises:
         NotInstalledError: LiteRT is missing.
@@ -90,12 +93,12 @@ def walk(
         **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
     }
     batch = len(next(iter(inputs.values())))
-    whole = None if capture.replaced else _whole_reference(source, inputs, known, until)
+    whole = None if capture.replaced else _whole_reference(source, inputs, known, until, sequence=sequence)
     batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
     start = {**known, **capture.replaced}
     found, unseen = groups(source, known)
-    kernels = GroupKernels(source, batch, prepared=prepared or whole is not None)
+    kernels = GroupKernels(source, batch, prepared=prepared or whole is not None, sequence=sequence)
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
@@ -153,7 +156,9 @@ class _Whole:
         return {index: known[index] if index in self.same else self.other[index] for index in group.outputs}
 
 
-def _whole_reference(source: Model, inputs: Stacked, known: Values, until: float) -> _Whole | None:
+def _whole_reference(
+    source: Model, inputs: Stacked, known: Values, until: float, *, sequence: bool
+) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
         kernels = InnerTensors(source)
@@ -166,7 +171,7 @@ def _whole_reference(source: Model, inputs: Stacked, known: Values, until: float
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
             if time.monotonic() > until:
                 break
-            expected.append(kernels.run(sample))
+            expected.append(kernels.run(sample, keep_state=sequence and done > 0))
             for index, array in known.items():
                 theirs = kernels.tensor(index)
                 if theirs is None or theirs.size != array[done].size:

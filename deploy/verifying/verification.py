@@ -80,13 +80,16 @@ class Verification:
         session.observer = varied = VariedOperators(self._build.debug)
         on_progress(0, len(samples))
         start = time.monotonic()
-        checked = check_operators(self._build, models, samples, inference=session.inference, observer=varied)
+        sequence = self._options.sequence
+        checked = check_operators(
+            self._build, models, samples, inference=session.inference, observer=varied, sequence=sequence
+        )
         if checked.check.source == "none" and self._options.layers:
             raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
-        # What the check has run already is not run again.
-        done = len(checked.answers)
-        judge.expect(samples[:done], checked.expected)
-        judgement.answers += checked.answers
+        # What the check has run already is not run again, but for a sequence, which has one beginning.
+        done = 0 if sequence else len(checked.answers)
+        judge.expect(samples[:done], checked.expected if done else ())
+        judgement.answers += checked.answers[:done]
         on_progress(done, len(samples))
         for sample, answer in zip(samples[done:], session.answers(samples[done:]), strict=True):
             judge.expect([sample])
@@ -118,12 +121,13 @@ class Verification:
         )
 
     def _session(self, compiled: Model) -> HostSession:
-        document = self._build.document
+        document, sequence = self._build.document, self._options.sequence
         npu = npu_named(document.npu)
         if self._options.counters is None:
-            return HostSession(compiled, npu)
+            return HostSession(compiled, npu, sequence=sequence)
         # Only the counters depend on the memories, and only what describes them has to be installed for it.
-        return HostSession(compiled, npu, memory_system(npu, document.system_config, document.memory_mode))
+        memories = memory_system(npu, document.system_config, document.memory_mode)
+        return HostSession(compiled, npu, memories, sequence=sequence)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a verification that ended without a complete answer."""
@@ -143,7 +147,7 @@ class Verification:
         if checked.check.source == "none":
             return checked, checked.check.left_out if differing else ()
         further = [samples[i] for i in differing if i >= len(checked.answers)]
-        if further and len(further) == len(differing):
+        if not self._options.sequence and further and len(further) == len(differing):
             again = check_operators(self._build, models, further, inference=inference)
             checked = again if again.check.unexplained >= checked.check.unexplained else checked
         return checked, summarise(checked.results) if differing or checked.check.unexplained else ()
