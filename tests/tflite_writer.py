@@ -16,6 +16,7 @@ TYPES = {
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
+    "resource": schema.TensorType.RESOURCE,
 }
 
 
@@ -26,8 +27,21 @@ class GraphWriter:
         self._model = schema.ModelT()
         self._model.version, self._model.description = 3, description
         self._model.buffers, self._model.operatorCodes = [schema.BufferT()], []
+        self._further: list[GraphWriter] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
+        self._graph.inputs, self._graph.outputs = [], []
+
+    def further(self) -> GraphWriter:
+        """Another subgraph of the file, without inputs and outputs; the first one has number 1."""
+        other = GraphWriter.__new__(GraphWriter)
+        other._model = self._model
+        other._begin()
+        self._further.append(other)
+        return other
 
     def tensor(
         self,
@@ -98,7 +112,7 @@ class GraphWriter:
     def finish(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
         """The file, with a SignatureDef that names inputs and outputs."""
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
-        self._model.subgraphs = [self._graph]
+        self._model.subgraphs = [self._graph, *(other._graph for other in self._further)]
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = "serving_default", 0
         signature.inputs, signature.outputs = _named(inputs), _named(outputs)

@@ -80,8 +80,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     elif verdict.platform and verdict.platform.kind == "host":
         console.print(f"{verdict.platform.version} on this host, Ethos-{verdict.platform.npu}, no firmware")
     if verdict.input_source:
+        how = " as one sequence, whose state is kept" if verdict.sequence else ""
         console.print(
-            f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
+            f"{verdict.inputs} of {verdict.inputs_requested} inputs answered{how}, from {verdict.input_source}"
         )
     if verdict.outputs:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
