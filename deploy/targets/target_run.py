@@ -146,9 +146,7 @@ class TargetRun:
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
         sequence = self._options.sequence
         tried = samples if sequence else (*samples, *usual_inputs(self._build).samples)
-        checked = check_operators(
-            self._build, models, tried, inference=model.session.inference, sequence=sequence
-        )
+        checked = check_operators(self._build, models, tried, inference=model.session.inference, sequence=sequence)
         keep_for_later(self._build, checked)
         return checked
 

@@ -76,8 +76,8 @@ class Rounds:
         samples: inputs, at least one.
         until: value of the monotonic clock after which nothing further is begun.
         observer: called after every NPU operation of these inputs.
-        sequence: whether the samples are one sequence, in which the model keeps its state; they are one round then,
-            as far as they fit in memory.
+        sequence: whether the samples are one sequence, in which the model keeps its state: they are one round
+            then, as far as they fit in memory.
 
     Attributes:
         in_time: whether nothing was left out because the time was up.
@@ -131,9 +131,7 @@ class Rounds:
                 break
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
         capture, inputs = joined(captures), stacked(samples)
-        found = walk(
-            self._source, capture, inputs, outputs, until=self._until, sequence=self._sequence
-        )
+        found = walk(self._source, capture, inputs, outputs, until=self._until, sequence=self._sequence)
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
         return Round(found, answers, len(samples), time.monotonic() - began)
 

@@ -86,9 +86,7 @@ class MadeUpValues:
         numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(len(rows), -1)
         return self._rng.permuted(numbers, axis=1)
 
-    def variables(
-        self, initial: Mapping[str, NDArray[np.uint8]], count: int
-    ) -> dict[str, NDArray[np.uint8]]:
+    def variables(self, initial: Mapping[str, NDArray[np.uint8]], count: int) -> dict[str, NDArray[np.uint8]]:
         """As many contents of resource variables, for those that are read, and of a type to make numbers up for.
 
         Args:

@@ -92,9 +92,7 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    rounds = Rounds(
-        build, models.source, inference, samples, until=until, observer=observer, sequence=sequence
-    )
+    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer, sequence=sequence)
     on_inputs = rounds.on_inputs()
     first = next(on_inputs)
     # Before further inputs: they show more of what is wrong.

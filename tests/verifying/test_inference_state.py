@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import stateful_networks
+from stateful_networks import ZERO_POINT
 
 from deploy import tflite
 from deploy.compiling.compile_options import compile_options
@@ -110,19 +111,20 @@ def test_what_vela_puts_behind_the_reads_initialises_before_them(stream: Compile
     assert codes.index(CALL_ONCE) < codes.index("READ_VARIABLE")
 
 
-def test_a_state_that_nothing_has_left_cannot_be_kept(stream: Compiled) -> None:
+def test_a_state_fits_a_batch_of_its_size_alone_and_stays_as_it_is(stream: Compiled) -> None:
     inference, inputs = NpuInference(stream.model, stream.npu), inputs_of(stream.source, 3)
-    with pytest.raises(BadInputError, match="no state of 3 inferences"):
-        inference.run_batch(inputs, keep_state=True)
-    inference.run_batch(inputs)
-    with pytest.raises(BadInputError, match="no state of 1 inferences"):
-        inference.run_batch({name: array[:1] for name, array in inputs.items()}, keep_state=True)
+    given = inference.initial_state(3)
+    first = inference.run_batch(inputs, state=given)
+    assert given.resources["state"].tobytes() == 3 * bytes([ZERO_POINT & 0xFF] * 12)
+    assert equal(inference.run_batch(inputs, state=given), first)
+    with pytest.raises(BadInputError, match="a state of 3 inferences is none of 1"):
+        inference.run_batch({name: array[:1] for name, array in inputs.items()}, state=inference.state)
 
 
 def test_inferences_side_by_side_each_keep_their_own_state(stream: Compiled) -> None:
     inference, inputs = NpuInference(stream.model, stream.npu), inputs_of(stream.source, 6)
     pairs = [{name: array[[i, i + 3]] for name, array in inputs.items()} for i in range(3)]
-    answers = [inference.run_batch(pair, keep_state=i > 0) for i, pair in enumerate(pairs)]
+    answers = [inference.run_batch(pair, state=inference.state) for pair in pairs]
     for lane in range(2):
         following = stream.session(sequence=True).outputs(
             {name: array[3 * lane : 3 * lane + 3] for name, array in inputs.items()}
@@ -136,7 +138,7 @@ def test_a_kernel_s_own_state_is_one_and_not_several() -> None:
     inference, inputs = NpuInference(compiled.model, compiled.npu), inputs_of(compiled.source, 2)
     inference.run_batch(inputs)
     with pytest.raises(BadInputError, match=r"operator 0 \(SVDF\) keeps one state, not 2"):
-        inference.run_batch(inputs, keep_state=True)
+        inference.run_batch(inputs, state=inference.state)
 
 
 def test_a_variable_that_nothing_is_assigned_to_is_refused() -> None:
