@@ -34,6 +34,10 @@ ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
 NHCWB16 format may reach past the end of a tensor."""
 
+_TFLM_TENSORS, _TFLM_TENSOR_BYTES = 16, 80
+"""So many tensors the margin covers; each further one takes TFLM so much while it plans (source: the structures of
+its GreedyMemoryPlanner, AllocationInfo and TfLiteEvalTensor). A LSTM leaves one behind for every gate and step."""
+
 _ALIGNMENT = 16
 _MAX_NAME_BYTES = 0xFFFF
 """What the protocol has room for."""
@@ -77,6 +81,7 @@ class FirmwareNetwork:
         commands: payload of the ethos-u operator (driver actions, command stream); empty unless it is the only
             operator, besides those that move the state.
         weights: its read-only data; empty likewise.
+        tensors: how many there are, in all subgraphs.
         resources: how many resource variables there are.
         state_bytes: what the state takes besides what Vela planned.
         state: where the state lies, and how it moves; nothing unless there is one ethos-u operator.
@@ -102,6 +107,7 @@ class FirmwareNetwork:
     scratch_bytes: int
     planned_bytes: int
     fast_memory_bytes: int
+    tensors: int = 0
     resources: int = 0
     state_bytes: int = 0
     state: NetworkState = field(default_factory=NetworkState)
@@ -154,7 +160,8 @@ class FirmwareNetwork:
     def arena_bytes(self, runtime: str) -> int:
         """Size of the tensor arena for ``npu`` or ``tflm``."""
         used = self.planned_bytes if runtime == "tflm" else self.scratch_bytes
-        return _rounded(used + ARENA_MARGIN_BYTES) + self.state_bytes
+        beyond = max(0, self.tensors - _TFLM_TENSORS) if runtime == "tflm" else 0
+        return _rounded(used + ARENA_MARGIN_BYTES + beyond * _TFLM_TENSOR_BYTES) + self.state_bytes
 
 
 def read_network(
@@ -210,6 +217,7 @@ def read_network(
         scratch_bytes=scratch_bytes,
         planned_bytes=arena_end(model, offsets),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
+        tensors=sum(model.tensor_counts),
         resources=len(resources_of(model)),
         state_bytes=state_bytes(model, offsets),
         state=state_of(model, offsets, _rounded(scratch_bytes + ARENA_MARGIN_BYTES)) if single else NetworkState(),

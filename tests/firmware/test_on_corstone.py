@@ -212,7 +212,7 @@ def test_a_simulator_that_dies_is_reported(small_build: BuildFolder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["small_build", "cpu_build", "u65_build"])
+@pytest.mark.parametrize("name", ["small_build", "cpu_build", "u65_build", "stream_build", "lstm_build"])
 def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, name: str) -> None:
     """Needs a TFLM build, which this repository does not hold: ``DEPLOY_TFLM`` names its root."""
     tflm = os.environ.get("DEPLOY_TFLM")
@@ -222,6 +222,7 @@ def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, na
     assert run(["firmware", str(build.path), "--runtime", "tflm", "--tflm", tflm, "--build", "-q"]) == 0
     words = ["run-fvp", str(build.path), "--firmware", "tflm", "--fvp", "open", "--count", "10", "-q"]
     assert run(words) == 0
+    assert run([*words, "--sequence"]) == 0
 
 
 def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_build: BuildFolder) -> None:

@@ -180,6 +180,14 @@ def test_tflm_registers_the_operators_that_initialise_and_has_room_for_the_varia
     assert network.state_bytes == 16
 
 
+def test_tflm_has_room_to_plan_the_many_tensors_that_an_lstm_leaves(lstm_build: BuildFolder) -> None:
+    """Measured: with 29 tensors and 2448 bytes TFLM has ``Too many buffers (max is 24)``."""
+    network = read_network(lstm_build)
+    assert network.tensors > 24
+    assert network.arena_bytes("tflm") >= 64 * network.tensors + 1024
+    assert network.arena_bytes("npu") < network.arena_bytes("tflm")
+
+
 def test_an_arena_that_does_not_fit_is_refused_on_the_host(small_build: BuildFolder) -> None:
     from dataclasses import replace
 
