@@ -50,6 +50,7 @@ class VerifyKeywords(TypedDict, total=False):
     labels: Path | None
     count: int | None
     sequence: bool
+    state: Sequence[str]
     oracle: OracleChoice
     tolerance: float | None
     require_evidence: bool
@@ -67,6 +68,7 @@ class RunKeywords(TypedDict, total=False):
     labels: Path | None
     count: int | None
     sequence: bool
+    state: Sequence[str]
     seed: int | None
     jobs: int | None
     tolerance: float | None
@@ -310,6 +312,7 @@ def verification(
     labels: Path | None = None,
     count: int | None = None,
     sequence: bool = False,
+    state: Sequence[str] = (),
     oracle: OracleChoice = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
@@ -326,6 +329,7 @@ def verification(
         count: how many inputs; None for all that are given, or a few of the kept ones.
         sequence: the inputs are one sequence, in which the model keeps its state; else each starts from its
             initial state.
+        state: ``INPUT=OUTPUT`` each: with ``sequence``, inputs that are an output of the inference before.
         oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
@@ -340,6 +344,7 @@ def verification(
         labels=labels,
         count=count,
         sequence=sequence,
+        state=tuple(state),
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         require_evidence=require_evidence,
@@ -383,6 +388,7 @@ def target_run(
     labels: Path | None = None,
     count: int | None = None,
     sequence: bool = False,
+    state: Sequence[str] = (),
     seed: int | None = None,
     jobs: int | None = None,
     tolerance: float | None = None,
@@ -406,6 +412,7 @@ def target_run(
         count: how many inputs; None for all that are given, or two.
         sequence: the inputs are one sequence, in which the model keeps its state; not with ``runner``, which boots
             anew for every input.
+        state: as :func:`verification` takes it.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
@@ -430,6 +437,7 @@ def target_run(
         labels=labels,
         count=count,
         sequence=sequence,
+        state=tuple(state),
         seed=seed,
         jobs=jobs,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
@@ -476,6 +484,7 @@ def evaluate(
     assignments: Sequence[str] = (),
     count: int | None = None,
     sequence: bool = False,
+    state: Sequence[str] = (),
     top_k: int | None = None,
     fail_below: str | None = None,
     max_drop: str | None = None,
@@ -497,6 +506,7 @@ def evaluate(
         assignments: options of that model's network, ``KEY=VALUE`` each.
         count: how many inputs; None for all.
         sequence: the inputs are one sequence, in which the model keeps its state.
+        state: as :func:`verification` takes it.
         top_k: also count the true class among so many.
         fail_below: limit of the target's accuracy, ``90%``; the document says whether it is broken.
         max_drop: limit of what is lost against the float model, in percentage points.
@@ -522,6 +532,7 @@ def evaluate(
         model=None if model is None else _source(model, assignments),
         count=count,
         sequence=sequence,
+        state=tuple(state),
         top_k=top_k,
         limits=parse_limits(fail_below, max_drop),
         save_wrong=save_wrong,

@@ -32,6 +32,7 @@ _RUN = (
     "labels",
     "count",
     "sequence",
+    "state",
     "seed",
     "jobs",
     "tolerance",

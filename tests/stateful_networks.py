@@ -117,3 +117,18 @@ def _named(name: str) -> schema.VarHandleOptionsT:
     options = schema.VarHandleOptionsT()
     options.container, options.sharedName = "", name
     return options
+
+
+def external() -> bytes:
+    """``x`` and ``state``, int8 ``[1, 4]``: their sum is ``next``, the next state, and a layer makes ``y`` of it."""
+    rng = np.random.default_rng(6)
+    graph = GraphWriter("external")
+    x = graph.tensor("x", (1, 4), "int8", 0.05, 0)
+    state = graph.tensor("state", (1, 4), "int8", 0.1, ZERO_POINT)
+    after = graph.tensor("next", (1, 4), "int8", 0.1, ZERO_POINT)
+    graph.operator("ADD", [x, state], [after], schema.AddOptionsT(), version=2)
+    w = graph.tensor("w", (6, 4), "int8", 0.01, 0, rng.integers(-127, 128, (6, 4), np.int8))
+    c = graph.tensor("c", (6,), "int32", 0.001, 0, np.zeros(6, np.int32))
+    y = graph.tensor("y", (1, 6), "int8", 0.1, 0)
+    graph.operator("FULLY_CONNECTED", [after, w, c], [y], schema.FullyConnectedOptionsT(), version=4)
+    return graph.finish({"x": x, "state": state}, {"next": after, "y": y})

@@ -59,6 +59,7 @@ def evaluate(
     timeout: options.Timeout,
     count: Annotated[int | None, option(help="How many inputs; default: all.", min=1)],
     sequence: options.Sequence,
+    state: options.State,
     top_k: Annotated[int | None, option("--top-k", help="Count the true class among the K largest, too.", min=2)],
     fail_below: Annotated[
         str | None, option(help="Exit 1 where an output's accuracy on target is below, e.g. 90%.")
@@ -113,6 +114,7 @@ def evaluate(
             assignments=set_ or (),
             count=count,
             sequence=sequence,
+            state=state or (),
             top_k=top_k,
             fail_below=fail_below,
             max_drop=max_drop,

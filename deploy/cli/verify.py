@@ -26,6 +26,7 @@ def verify(
     labels: options.Labels,
     count: options.Count,
     sequence: options.Sequence,
+    state: options.State,
     layers: Annotated[
         bool,
         option(
@@ -80,6 +81,7 @@ def verify(
         labels=labels,
         count=count,
         sequence=sequence,
+        state=state or (),
         oracle=oracle,  # type: ignore[arg-type]  # checked above
         tolerance=tolerance,
         require_evidence=require_evidence,

@@ -5,6 +5,7 @@ labelled set, batch by batch -> three classifiers -> counts -> figures and limit
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +30,14 @@ from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
+from deploy.judging.external_state import links_of, without_inputs
 from deploy.judging.labels import load_labels
 from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import package_versions, tool_versions
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class EvaluateOptions:
     model: ModelSource | None = None
     count: int | None = None
     sequence: bool = False
+    state: tuple[str, ...] = ()
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     save_wrong: Path | None = None
@@ -83,7 +87,10 @@ class Evaluation:
             check_folder(options.save_wrong)
         models = read_models(self._build)
         heads = heads_of(models.source)
-        data = sources.load(self._request(models, heads), models.source)
+        if options.state and not options.sequence:
+            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
+        links = links_of(options.state, models.source)
+        data = sources.load(self._request(models, heads), without_inputs(models.source, links))
         chosen = {name: head for name, head in heads.items() if name in data.names}
         self._check_top_k(chosen)
         unlabelled = [name for name in heads if name not in chosen]
@@ -92,7 +99,9 @@ class Evaluation:
         npu, sequence = npu_named(self._build.document.npu), options.sequence
         with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
             reference = ReferenceKernels(models.source)
-            floats = self._float(models, list(chosen))
+            floats = None if links else self._float(models, list(chosen))
+            if links:
+                self._notes.append("no float model: what it would feed back is not known")
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
                 contestants = ("float", *contestants)
@@ -102,6 +111,9 @@ class Evaluation:
             wrong, digest, done = WrongExamples(), SampleDigest(), 0
             on_progress(0, data.count or 0)
             for batch in data.batches(target.batch):
+                if links:
+                    samples = fed_back(models, npu, links, batch.samples)
+                    batch = dataclasses.replace(batch, stored=stacked(samples))  # noqa: PLW2901 - the same, whole
                 counting = _counting(on_progress, done, data)
                 said = _said(batch, target, reference, floats, counting, sequence=sequence)
                 digest.add(batch.samples)
@@ -173,6 +185,7 @@ class Evaluation:
             model_sha256=self._build.document.compiled_sha256,
             inputs=inputs,
             sequence=self._options.sequence,
+            fed_back=links_of(self._options.state, self._build.source_model),
             data=data.source,
             input_sha256=digest,
             platform=platform,

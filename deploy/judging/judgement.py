@@ -5,15 +5,17 @@ inputs and labels -> what the oracles expect -> answers -> opinion -> prediction
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.errors import DeployError, TargetError
+from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
+from deploy.judging.external_state import Links, links_of, without_inputs
 from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import Given, InputSet, given_inputs
 from deploy.judging.labels import Labels, load_labels
@@ -48,6 +50,7 @@ class JudgeOptions:
         require_evidence: whether a verdict whose evidence is weak fails.
         sequence: whether the inputs are one sequence, in which the model keeps its state; else each starts from
             the model's initial state.
+        state: ``INPUT=OUTPUT`` each, state that the model hands out and takes in again; with ``sequence`` alone.
     """
 
     inputs: Given = None
@@ -58,6 +61,11 @@ class JudgeOptions:
     accept_model_difference: bool = False
     require_evidence: bool = False
     sequence: bool = False
+    state: tuple[str, ...] = ()
+
+
+FeedBack = Callable[[Links, Sequence[Sample]], tuple[Sample, ...]]
+"""Completes the samples of a sequence with what outputs feed back."""
 
 
 class Judgement:
@@ -77,24 +85,34 @@ class Judgement:
         self._panel = PANELS[options.oracle]
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._fed_back: dict[str, str] = {}
         self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
 
-    def begin(self, models: Models, usual: Callable[[int | None], InputSet]) -> tuple[Sample, ...]:
+    def begin(
+        self, models: Models, usual: Callable[[int | None], InputSet], feed_back: FeedBack | None = None
+    ) -> tuple[Sample, ...]:
         """Read inputs and labels; returns the samples to run.
 
         Args:
             models: of the build.
             usual: gives the inputs where the user gives none: as many as are asked for, or as are usual.
+            feed_back: gives what outputs feed back; None where nothing is fed back.
 
         Raises:
             BadInputError: they do not fit the model.
         """
         options = self._options
         self._unwritten = unwritten_outputs(models.compiled)
-        given = given_inputs(options.inputs, models.compiled, options.count)
+        if options.state and not options.sequence:
+            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
+        self._fed_back = links_of(options.state, models.compiled)
+        given = given_inputs(options.inputs, without_inputs(models.compiled, self._fed_back), options.count)
         self._inputs = usual(options.count) if given is None else given
+        if self._fed_back and feed_back is not None:
+            samples = feed_back(self._fed_back, self._inputs.samples)
+            self._inputs = dataclasses.replace(self._inputs, samples=samples)
         self._labels = load_labels(options.labels, models.source) if options.labels else {}
         return self._inputs.samples
 
@@ -210,6 +228,7 @@ class Judgement:
             "input_source": inputs.source if inputs else "",
             "input_sha256": inputs.sha256 if inputs else "",
             "sequence": self._options.sequence,
+            "fed_back": self._fed_back,
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,

@@ -161,6 +161,15 @@ Sequence = Annotated[
     ),
     Shared("sequence", example=True, belongs_to="inputs"),
 ]
+State = Annotated[
+    list[str] | None,
+    option(
+        "--state",
+        metavar="INPUT=OUTPUT",
+        help="With --sequence: the model's state is this input, and this output is the next one; repeatable.",
+    ),
+    Shared("state", example=["state_in=state_out"], belongs_to="inputs"),
+]
 Seed = Annotated[
     int | None,
     option(help="Make up the same inputs for this run as one before, which named this number.", min=0),

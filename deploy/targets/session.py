@@ -109,7 +109,7 @@ class Session:
             chosen = background.submit(self._choose_platform, npu)
             models = read_models(self._build)
             simulator = chosen.result()
-        if self._options.sequence:
+        if self._options.sequence and is_stateful(models.compiled):
             self._check_sequence()
         firmware = None
         if simulator is not None:

@@ -6,6 +6,7 @@ session -> inputs -> machines start -> meanwhile on the host: reference outputs,
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.model_answers import ModelAnswers
 from deploy.verifying.operator_check import (
     CheckedOperators,
@@ -95,13 +97,14 @@ class TargetRun:
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             models = read_models(self._build)
-            samples = judgement.begin(models, self._usual_inputs)
+            npu, sequence = npu_named(self._build.document.npu), self._options.sequence
+            feed_back = functools.partial(fed_back, models, npu)
+            samples = judgement.begin(models, self._usual_inputs, feed_back)
             arriving = session.answers(samples)
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
-            npu, sequence = npu_named(self._build.document.npu), self._options.sequence
             model = ModelAnswers(models.source, models.compiled, npu, sequence=sequence)
             varied = VariedOperators(self._build.debug)
             if model.session is not None:

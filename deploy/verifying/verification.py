@@ -26,6 +26,7 @@ from deploy.judging.opinion import Opinion
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
@@ -74,7 +75,8 @@ class Verification:
         """
         judgement = self._judgement
         models = read_models(self._build)
-        samples = judgement.begin(models, functools.partial(usual_inputs, self._build))
+        feed_back = functools.partial(fed_back, models, npu_named(self._build.document.npu))
+        samples = judgement.begin(models, functools.partial(usual_inputs, self._build), feed_back)
         judge = judgement.consult(models)
         session = self._session(models.compiled)
         session.observer = varied = VariedOperators(self._build.debug)

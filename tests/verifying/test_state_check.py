@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 import stateful_networks
 
+from deploy import api
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.judging.oracles import tflm_installed
+from deploy.errors import BadInputError
+from deploy.judging.external_state import with_states
+from deploy.judging.oracles import outputs_of, tflm_installed
+from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import stacked, unstacked
 from deploy.judging.verdict import Verdict
 from deploy.verifying.verification import Verification, VerifyOptions
 
@@ -84,6 +89,53 @@ def test_a_wrong_state_fails_where_no_output_of_the_same_inference_shows_it(
     assert all(output.mismatches == 0 for output in verdict.outputs)
     assert "STRIDED_SLICE" in verdict.reason
     assert verified(stream_build, sequence=True).verdict == "fail"
+
+
+@pytest.fixture(scope="module")
+def external_build(build_of: Callable[[str, bytes], BuildFolder]) -> BuildFolder:
+    return build_of("external", stateful_networks.external())
+
+
+def test_a_state_that_is_handed_out_is_fed_back_step_by_step(external_build: BuildFolder) -> None:
+    x = np.random.default_rng(2).integers(-20, 30, (12, 1, 4)).astype(np.int8)
+    verdict = verified(external_build, inputs={"x": x}, sequence=True, state=("state=next",))
+    assert verdict.verdict == "pass" and verdict.fed_back == {"state": "next"}
+    again = {"x": x, "state": np.full((12, 1, 4), 77, np.int8)}
+    given = verified(external_build, inputs=again, sequence=True, state=("state=next",))
+    assert given.input_sha256 == verdict.input_sha256
+    assert verified(external_build, inputs=again).input_sha256 != verdict.input_sha256
+
+
+def test_a_state_that_is_handed_out_is_none_of_inputs_alone(external_build: BuildFolder) -> None:
+    with pytest.raises(BadInputError, match="--state goes with --sequence"):
+        verified(external_build, state=("state=next",))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("stream_build", {"sequence": True}), ("external_build", {"sequence": True, "state": ("state=next",)})],
+)
+def test_evaluate_classifies_a_sequence_as_the_reference_does(
+    request: pytest.FixtureRequest, tmp_path: Path, name: str, options: dict
+) -> None:
+    build: BuildFolder = request.getfixturevalue(name)
+    model = build.source_model
+    rng = np.random.default_rng(3)
+    shape = next(tensor.shape for tensor in model.input_tensors if tensor.name == "x")
+    x = rng.integers(-50, 50, (20, *shape)).astype(np.int8)
+    sequence = {"x": x}
+    if name == "external_build":
+        kernels = ReferenceKernels(model)
+        links = {"state": "next"}
+        fed = with_states(unstacked({"x": x}, 20), links, model, lambda sample, _keep: kernels.run(sample))
+        sequence = stacked(fed)
+    expected = outputs_of(ReferenceKernels(model), sequence, sequence=True)["y"].reshape(20, -1).argmax(axis=1)
+    np.savez(tmp_path / "d.npz", x=x, labels_y=expected)
+    found = api.evaluate(build, tmp_path / "d.npz", head="y", **options)
+    (output,) = found.outputs
+    target = next(score for score in output.scores if score.contestant == "target")
+    assert found.sequence and (target.correct, target.count) == (20, 20)
+    assert found.fed_back == ({"state": "next"} if name == "external_build" else {})
 
 
 def test_the_command_line_and_its_document_tell_a_sequence(
