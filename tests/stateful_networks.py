@@ -120,7 +120,7 @@ def _named(name: str) -> schema.VarHandleOptionsT:
 
 
 def external() -> bytes:
-    """``x`` and ``state``, int8 ``[1, 4]``: their sum is ``next``, the next state, and a layer makes ``y`` of it."""
+    """``x`` and ``state``, int8 ``[1, 4]``: their sum is ``next``, the next state; a layer makes ``y`` of it."""
     rng = np.random.default_rng(6)
     graph = GraphWriter("external")
     x = graph.tensor("x", (1, 4), "int8", 0.05, 0)
