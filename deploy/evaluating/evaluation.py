@@ -99,9 +99,7 @@ class Evaluation:
         npu, sequence = npu_named(self._build.document.npu), options.sequence
         with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
             reference = ReferenceKernels(models.source)
-            floats = None if links else self._float(models, list(chosen))
-            if links:
-                self._notes.append("no float model: what it would feed back is not known")
+            floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
                 contestants = ("float", *contestants)
@@ -149,6 +147,12 @@ class Evaluation:
 
     def _float(self, models: Models, heads: list[str]) -> FloatClassifier | None:
         model: FloatNetwork
+        if self._options.state:
+            self._notes.append("no float model: what it would feed back is not known")
+            return None
+        if self._options.sequence and self._options.model is not None:
+            self._notes.append("no float model: in a sequence only the one that the build keeps has a state")
+            return None
         if self._options.model is not None:
             model = load_given(self._options.model)
         else:
@@ -258,7 +262,7 @@ def _said(
     # Where the target is a machine, it boots meanwhile.
     said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored, sequence=sequence)}
     if floats is not None:
-        said["float"] = floats.run(batch)
+        said["float"] = floats.run(batch, sequence=sequence)
     said["target"] = _collected(arriving, batch, answered)
     return said
 

@@ -28,9 +28,9 @@ class FloatFile:
     outputs: tuple[str, ...]
     kernels: OptimisedKernels
 
-    def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
-        """Outputs by name."""
-        return self.kernels.run(sample)
+    def run(self, sample: dict[str, NDArray[Any]], /, *, keep_state: bool = False) -> Mapping[str, NDArray[Any]]:
+        """Outputs by name; ``keep_state`` starts from the state that the last run left."""
+        return self.kernels.run(sample, keep_state=keep_state)
 
 
 FloatNetwork: TypeAlias = "FloatModel | FloatFile"

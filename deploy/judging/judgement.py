@@ -138,7 +138,8 @@ class Judgement:
     def predictions(self, models: Models, judge: Judge) -> tuple[Prediction, ...]:
         """What every output with classes says about every input, beside reference, labels and float model."""
         samples = self._inputs.samples if self._inputs else ()
-        floats = float_outputs(self._build.float_model, models.source, samples)
+        sequence = self._options.sequence
+        floats = float_outputs(self._build.float_model, models.source, samples, sequence=sequence)
         return all_predictions(models.source, self.answers, judge.expected, self._labels, floats)
 
     def evidence(self, models: Models, varied: tuple[int, int] | None) -> Evidence:
