@@ -249,9 +249,9 @@ def test_any_target_that_answers_can_be_evaluated_and_the_reference_is_asked_onc
     asked = []
     run_reference = ReferenceKernels.run
 
-    def counting(self: ReferenceKernels, inputs: Any) -> Any:
+    def counting(self: ReferenceKernels, inputs: Any, *, keep_state: bool = False) -> Any:
         asked.append(inputs)
-        return run_reference(self, inputs)
+        return run_reference(self, inputs, keep_state=keep_state)
 
     monkeypatch.setattr(ReferenceKernels, "run", counting)
     target, progress = Answers(residual_build), list[tuple[int, int]]()
