@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators, integer_operators, narrow_weights
+
+_EDGE_TPU = "edgetpu-custom-op"
+"""Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
 
 ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
 """Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
@@ -42,29 +46,40 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         Warnings, one sentence each.
 
     Raises:
-        BadInputError: it is compiled already, empty, or computes in floating point.
+        BadInputError: it is compiled already, empty, or computes nothing in integers.
     """
-    if any(operator.on_npu for operator in model.operators):
-        raise BadInputError(
-            f"{source}: compiled by Vela already (it holds {NPU_OPERATOR} operators)",
-            hints=["pass the model that it was compiled from"],
-        )
+    for code, whose in ((NPU_OPERATOR, "by Vela"), (_EDGE_TPU, "for Google's Edge TPU")):
+        if any(operator.code == code for operator in model.operators):
+            raise BadInputError(
+                f"{source}: compiled {whose} already (it holds {code} operators)",
+                hints=["pass the model that it was compiled from"],
+            )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")
     check_numbers(model, source)
-    computing = float_operators(model)
-    if computing:
-        listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
+    computing = Counter(operator.code for operator in float_operators(model))
+    listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
+    if computing and not integer_operators(model):
+        weights = narrow_weights(model)
+        what = f"only its weights are quantized ({weights})" if weights else "not quantized"
         raise BadInputError(
-            f"{source}: not quantized, these operators compute in floating point: {listed}",
+            f"{source}: {what}, these operators compute in floating point: {listed}",
             hints=["deploy quantize MODEL --calibration DATA -o model.tflite, with the Keras model it comes from"],
         )
     border = [
         tensor.name for tensor in (*model.input_tensors, *model.output_tensors) if tensor.dtype.startswith("float")
     ]
+    notes = []
     if border:
-        return (f"float inputs or outputs ({', '.join(border)}): their QUANTIZE and DEQUANTIZE run on the CPU",)
-    return ()
+        notes.append(
+            f"float inputs or outputs ({', '.join(border)}): their QUANTIZE and DEQUANTIZE run on the CPU"
+        )
+    if computing:
+        count, total = sum(computing.values()), len(model.operators)
+        notes.append(
+            f"{count} of {total} operators ({count / total:.0%}) compute in floating point, on the CPU: {listed}"
+        )
+    return tuple(notes)
 
 
 def compile_model(

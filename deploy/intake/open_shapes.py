@@ -1,7 +1,7 @@
 """Models whose batch size is open (-1 in the file) with batch 1 written into every shape.
 
 A converter that was not told the batch computes shapes while the model runs: SHAPE, STRIDED_SLICE, PACK, then
-RESHAPE to what they made. With batch 1 all of that is constant. LiteRT's reference kernels compute it once, and say which
+RESHAPE to what they made. With batch 1 all of that is constant. LiteRT computes it once, and says which
 shapes the tensors really have: those in such a file are guesses.
 """
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.comparison import compare_outputs
+from deploy.judging.float_parts import defined_outputs, watched
 from deploy.judging.oracles import MakeOracle, Oracle, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
@@ -79,8 +80,8 @@ class Judge:
     """
 
     def __init__(self, source: Model, panel: Panel) -> None:
-        self._source, self._panel = source, panel
-        self._oracles = [make(source) for make in panel.asked]
+        self._source, self._panel = watched(source), panel
+        self._oracles = [make(self._source) for make in panel.asked]
         self._samples: list[Sample] = []
         self._expected: list[list[Sample]] = [[] for _ in self._oracles]
 
@@ -109,9 +110,12 @@ class Judge:
         Raises:
             BadInputError: a sample does not fit the model, or the model cannot be run after all.
         """
+        named = set(self._source.output_names().values())
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
             known = oracle.name == ReferenceKernels.name and len(reference) == len(samples)
-            outputs.extend(reference if known else (oracle.run(sample) for sample in samples))
+            known = known and all(named <= set(sample) for sample in reference)
+            said = reference if known else (oracle.run(sample) for sample in samples)
+            outputs.extend(defined_outputs(self._source, each) for each in said)
         self._samples += samples
 
     def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
@@ -142,7 +146,7 @@ class Judge:
         for make in self._panel.in_doubt:
             try:
                 oracle = make(self._source)
-                expected = [oracle.run(sample) for sample in self._samples]
+                expected = [defined_outputs(self._source, oracle.run(sample)) for sample in self._samples]
             except (BadInputError, NotInstalledError):
                 continue
             yield self._compared(oracle, answers, expected)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from deploy.build_folder import Document, Figure
-from deploy.judging.comparison import OutputComparison
+from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.evidence import Evidence
 from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
@@ -141,11 +141,19 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     elements = sum(output.elements for output in outputs)
     if mismatches == 0:
         return True, f"all {elements} output elements equal the reference"
-    worst = max(output.max_lsb or 0.0 for output in outputs)
-    return True, (
-        f"{mismatches} of {elements} output elements differ, by at most {worst:g} LSB "
-        f"(end-to-end tolerance {tolerance:g} LSB)"
-    )
+    said = [f"{mismatches} of {elements} output elements differ"]
+    steps = [output for output in outputs if output.mismatches and output.float_tolerance is None]
+    if steps:
+        worst = max(output.max_lsb or 0.0 for output in steps)
+        said.append(f"by at most {worst:g} LSB (end-to-end tolerance {tolerance:g} LSB)")
+    floats = [output for output in outputs if output.mismatches and output.float_tolerance is not None]
+    if floats and not any(output.decided_inside for output in floats):
+        said.append(f"floats by at most {FLOAT_TOLERANCE:g} of their largest value")
+    elif floats:
+        said.append(
+            f"{', '.join(output.name for output in floats)} for the float operators' sake: what these start from decides"
+        )
+    return True, ", ".join(said)
 
 
 def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:

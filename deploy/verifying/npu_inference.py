@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
+from deploy.judging.float_parts import defined, inner_names
 from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
@@ -75,6 +77,7 @@ class NpuInference:
         steps: dict[int, _NpuStep | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
         steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
+        self._inner = inner_names(model)
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
@@ -127,7 +130,8 @@ class NpuInference:
             on_cpu_operator: called after every operator on the CPU.
 
         Returns:
-            Output name -> array ``(batch, *shape)``.
+            Output name -> array ``(batch, *shape)``; beside them the tensors in front of float operators that decide
+            about outputs, see :mod:`deploy.judging.float_parts`.
 
         Raises:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
@@ -138,9 +142,11 @@ class NpuInference:
         tensors = _Tensors(self._offsets, batch, self.arena_bytes)
         for index, array in matched.items():
             tensors.write(self._model.tensors[index], array)
-        counters = []
+        counters, inner = [], dict[str, NDArray[np.generic]]()
         for step in self._steps:
             if isinstance(step, CpuOperator):
+                # Their place in the arena is another tensor's later.
+                inner |= {self._inner[x.index]: tensors.read(x) for x in step.inputs if x.index in self._inner}
                 _run_on_cpu(step, tensors)
                 on_cpu_operator(step.index, tensors.arena)
                 continue
@@ -150,9 +156,11 @@ class NpuInference:
                 raise TargetError(f"the NPU model stopped: {error}") from error
             counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
         self.counters = tuple(counters)
-        return {
-            name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
-        }
+        names = self._model.output_names()
+        found: Mapping[int, NDArray[Any]] = {index: tensors.read(self._model.tensors[index]) for index in names}
+        for operator in self._model.operators:
+            found = defined(operator, found)
+        return {name: found[index] for index, name in names.items()} | inner
 
 
 class _Tensors:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.figures import sources_of
-from deploy.judging.comparison import OutputComparison
+from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
 from deploy.reporting.data.names import LONGEST_NAME, shown
@@ -87,6 +87,17 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    floats = [output for output in verdict.outputs if output.float_tolerance is not None]
+    if floats:
+        console.print(
+            f"float: {', '.join(output.name for output in floats)} come from float operators on the CPU: a target "
+            f"agrees with the NPU model within {FLOAT_TOLERANCE:g} of the largest value"
+            + (
+                "; the tensors in front of these operators decide against the reference"
+                if floats[0].decided_inside
+                else ""
+            )
+        )
     for sentence in verdict.target_comparison.sentences if verdict.target_comparison else ():
         console.print(f"NPU model: {sentence}")
     for sentence in verdict.operator_check.sentences:
