@@ -302,6 +302,7 @@ def write_build(
     from deploy.compiling.compiler import VELA
     from deploy.judging.sample_file import samples_beside
     from deploy.quantizing.quantization import Quantized
+    from deploy.targets.runner_operators import lacking
     from deploy.verifying.usual_inputs import chosen_samples
 
     extra: dict[str, bytes] = {}
@@ -327,6 +328,7 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=functools.partial(chosen_samples, given=given),
+        lacking=lacking,
     )
 
 

@@ -93,6 +93,7 @@ def compile_model(
     notes: tuple[str, ...] = (),
     compiler: Compiler = VELA,
     choose: ChooseSamples | None = None,
+    lacking: Callable[[Model], tuple[str, ...]] = lambda _compiled: (),
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 
@@ -107,6 +108,7 @@ def compile_model(
         notes: further warnings for the document.
         compiler: what compiles it.
         choose: chooses the test inputs that the folder keeps; None for none.
+        lacking: says which operators of Vela's output the usual firmware cannot compute, one sentence each.
 
     Raises:
         BadInputError: the model cannot be compiled, or the folder cannot be written.
@@ -119,7 +121,7 @@ def compile_model(
     compiled = compiler.compile(model, options, source=source)
     vela_s = time.monotonic() - began
     _check_names(compiled)
-    document = _document(compiled, name, warnings)
+    document = _document(compiled, name, warnings, lacking(compiled.model))
     _check_sram(compiled)
     files = dict(extra or {})
     if choose is not None:
@@ -178,7 +180,9 @@ def check_replaceable(build: Path) -> None:
         )
 
 
-def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> CompileDocument:
+def _document(
+    compiled: Compiled, name: str, warnings: tuple[str, ...], runner_lacks: tuple[str, ...]
+) -> CompileDocument:
     options, operators = compiled.options, compiled.placement.operators
     inputs, outputs = tensor_records(compiled.model)
     on_cpu, sram = len(compiled.cpu_operators), int(compiled.figure("sram_peak"))
@@ -210,6 +214,7 @@ def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> Compi
             for layer in compiled.layers
         ),
         warnings=tuple(notes),
+        runner_lacks=runner_lacks,
         versions={
             "deploy": deploy.__version__,
             "ethos-u-vela": vela.version(),

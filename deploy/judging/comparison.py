@@ -18,11 +18,11 @@ from deploy.judging.float_parts import is_inner
 from deploy.tflite import Model, Tensor
 from deploy.tflite.arithmetic import float_results
 
-
 FLOAT_TOLERANCE = 1e-4
-"""Largest difference of what float operators compute, as a part of the output's largest value: compilers order sums
-otherwise and libraries approximate functions otherwise, a few 1e-7 an operator, and differences of large numbers
-make that more."""
+"""Largest difference of what float operators compute, as a part of the output's largest value.
+
+Compilers order sums otherwise and libraries approximate functions otherwise: a few 1e-7 an operator, and differences
+of large numbers make that more."""
 
 
 class OutputComparison(Document):
@@ -39,7 +39,7 @@ class OutputComparison(Document):
             no quantized tensor feeds have no last place that a rounding could change.
         float_tolerance: for an output that is computed in floating point, the largest difference that passes, in
             the numbers themselves, as ``max_lsb`` is then; None for others.
-        decided_inside: whether the quantized tensors that it is computed from in floating point decide in its place.
+        decided_inside: whether the quantized tensors that it is computed from decide in its place.
         mismatched_inputs: indices of the inputs with a difference (at most 100 are kept).
         top1_agreement: share of inputs with the same arg max; None for outputs without classes.
         mae: mean absolute error of the dequantized values.

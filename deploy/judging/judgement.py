@@ -216,6 +216,7 @@ class Judgement:
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,
+            "runner_lacks": document.runner_lacks,
             "platform": origin.platform,
             "firmware": origin.firmware,
             "versions": {**document.versions, **tool_versions(), **origin.versions},

@@ -82,6 +82,7 @@ class Verdict(Document):
         located: where the target first computed something else than the NPU model; None where that was not asked
             for, or the two agree.
         explanations: why outputs differ, one sentence per cause.
+        runner_lacks: operators that Arm's prebuilt runner cannot compute, as ``compile`` found, one sentence each.
         predictions: per input and output with classes.
         figures: every number, each labelled.
         log: last lines of the target when there was no complete answer.
@@ -111,6 +112,7 @@ class Verdict(Document):
     operators: tuple[OperatorResult, ...] = ()
     located: Located | None = None
     explanations: tuple[str, ...] = ()
+    runner_lacks: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()

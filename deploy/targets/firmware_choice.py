@@ -12,6 +12,7 @@ from deploy.hardware.boards import firmware_board
 from deploy.hardware.npus import Npu
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
+from deploy.targets.runner_operators import lacking
 from deploy.targets.simulated_target import RUNNER
 from deploy.tflite import Model
 
@@ -46,6 +47,14 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
         NotInstalledError: Arm's runner, or what builds firmware, is missing.
     """
     if name == RUNNER:
+        if lacks := lacking(compiled):
+            raise BadInputError(
+                f"Arm's runner cannot run this build: {'; '.join(lacks)}",
+                hints=[
+                    "`deploy verify` runs it on this host",
+                    "--firmware tflm, with a TFLM that has these kernels",
+                ],
+            )
         runner_firmware.check_fits(build.document, npu, len(compiled.content), simulator.fvp)
         return Firmware(name, runner_firmware.runner_path(npu, simulator.fvp))
     simulator.check_terminal()

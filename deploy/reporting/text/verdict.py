@@ -11,7 +11,7 @@ from deploy.figures import sources_of
 from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
-from deploy.reporting.data.names import LONGEST_NAME, shown
+from deploy.reporting.data.names import LONGEST_NAME, RUNNER_LACKS, shown
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of, verdict_line
 
 
@@ -109,6 +109,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
     elif verdict.target_comparison and verdict.target_comparison.differing:
         console.print("the target differs from the NPU model: --locate finds the first operation that does")
+    if verdict.platform and verdict.platform.kind == "host":
+        for lack in verdict.runner_lacks:
+            console.print(f"note: {RUNNER_LACKS}: {lack}")
     if verdict.evidence:
         console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:
