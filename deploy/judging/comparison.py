@@ -21,8 +21,8 @@ from deploy.tflite.arithmetic import float_results
 FLOAT_TOLERANCE = 1e-4
 """Largest difference of what float operators compute, as a part of the output's largest value.
 
-Compilers order sums otherwise and libraries approximate functions otherwise: a few 1e-7 an operator, and differences
-of large numbers make that more."""
+Compilers order sums otherwise and libraries approximate functions otherwise: a few 1e-7 an operator, and
+differences of large numbers make that more."""
 
 
 class OutputComparison(Document):

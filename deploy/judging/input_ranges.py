@@ -47,8 +47,9 @@ class InputRange:
 def input_ranges(model: Model) -> dict[str, InputRange]:
     """The range of every input, by name, in the file's order.
 
-    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) or as places (of SLICE,
-    DYNAMIC_UPDATE_SLICE, SCATTER_ND) are kept within what is indexed. A float input has the range of the QUANTIZE behind it, and [-1, 1] where there is none.
+    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) or as places (of
+    SLICE, DYNAMIC_UPDATE_SLICE, SCATTER_ND) are kept within what is indexed. A float input has the range of the
+    QUANTIZE behind it, and [-1, 1] where there is none.
 
     Args:
         model: the source model: what Vela puts in the place of its operators shows no indices any more.

@@ -152,9 +152,8 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     if floats and not any(output.decided_inside for output in floats):
         said.append(f"floats by at most {FLOAT_TOLERANCE:g} of their largest value")
     elif floats:
-        said.append(
-            f"{', '.join(output.name for output in floats)} for the float operators' sake: what these start from decides"
-        )
+        named = ", ".join(output.name for output in floats)
+        said.append(f"{named} behind float operators, where what these start from decides")
     return True, ", ".join(said)
 
 

@@ -130,8 +130,8 @@ class NpuInference:
             on_cpu_operator: called after every operator on the CPU.
 
         Returns:
-            Output name -> array ``(batch, *shape)``; beside them the tensors in front of float operators that decide
-            about outputs, see :mod:`deploy.judging.float_parts`.
+            Output name -> array ``(batch, *shape)``; beside them the tensors in front of float operators that
+            decide about outputs, see :mod:`deploy.judging.float_parts`.
 
         Raises:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
