@@ -37,6 +37,14 @@ def computes_shapes(model: Model) -> bool:
     return any(operator.code in _SHAPES for operator in model.operators)
 
 
+def unshaped_outputs(model: Model) -> tuple[str, ...]:
+    """Outputs of custom operators that have no shape in the file, by name: a converter does not know it."""
+    custom = {index for operator in model.operators if operator.is_custom for index in operator.outputs}
+    return tuple(
+        name for index, name in model.output_names().items() if index in custom and not model.tensors[index].shape
+    )
+
+
 def fix_shapes(record: Any, model: Model, source: str) -> None:
     """Write the shapes that tensors have with the inputs' stated sizes (1 where open), and what follows from them.
 
@@ -52,7 +60,7 @@ def fix_shapes(record: Any, model: Model, source: str) -> None:
     graph = record.subgraphs[0]
     for tensor, value in zip(graph.tensors, values, strict=True):
         tensor.shapeSignature = None
-        if value is not None and tensor.shape is not None:
+        if value is not None:
             tensor.shape = list(value.shape)
     constant = _constant_operators(model, values)
     needed = {int(i) for at, each in enumerate(graph.operators) if at not in constant for i in each.inputs}
@@ -80,8 +88,7 @@ def _values(model: Model, source: str) -> list[NDArray[Any] | None]:
         return [kernels.tensor(tensor.index) for tensor in model.tensors]
     except DeployError as error:
         raise BadInputError(
-            f"{source}: its batch size is open ({described(open_inputs(model))}) and cannot be fixed to 1: "
-            f"{error.message}",
+            f"{source}: it leaves shapes open, and with batch 1 they cannot be found out: {error.message}",
             hints=["convert the model again with a fixed input shape (batch 1)"],
         ) from error
 

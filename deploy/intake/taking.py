@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.errors import BadInputError
 from deploy.intake.interface import copy_shared_outputs, is_plain, name_tensors
-from deploy.intake.open_shapes import computes_shapes, described, fix_shapes, open_inputs
+from deploy.intake.open_shapes import computes_shapes, described, fix_shapes, open_inputs, unshaped_outputs
 from deploy.intake.signatures import chosen, keep, signatures_of
 from deploy.tflite import Model, damage_named, load, read
 from deploy.tflite.records import packed, unpacked
@@ -61,12 +62,18 @@ def take(model: Model, source: str, signature: str | None = None) -> Taken:
         others = ", ".join(entry.key for at, entry in enumerate(entries) if at != number)
         if others:
             notes.append(f"signature {entries[number].key} is compiled; --signature chooses another one: {others}")
-    opened = open_inputs(model)
+    opened, unshaped = open_inputs(model), unshaped_outputs(model)
     if opened and computes_shapes(model):
-        record = unpacked(model.content)
-        fix_shapes(record, model, source)
-        model = load(packed(record), source=source)
+        model = _fixed(model, source)
         notes.append(f"open shapes are fixed, batch 1: {described(opened)}")
+    elif unshaped:
+        try:
+            model = _fixed(model, source)
+            notes.append(
+                f"outputs without a shape in the file get the one that LiteRT makes: {', '.join(unshaped)}"
+            )
+        except BadInputError:
+            notes.append(f"outputs have no shape in the file, and LiteRT cannot say it: {', '.join(unshaped)}")
     # A converter writes 1 for every open size; of a batch that is what is meant.
     larger = {name: shape for name, shape in opened.items() if min(shape[1:], default=0) < 0}
     if larger:
@@ -78,3 +85,9 @@ def take(model: Model, source: str, signature: str | None = None) -> Taken:
             notes += copy_shared_outputs(record)
             model = load(packed(record), source=source)
     return Taken(model, tuple(notes))
+
+
+def _fixed(model: Model, source: str) -> Model:
+    record = unpacked(model.content)
+    fix_shapes(record, model, source)
+    return load(packed(record), source=source)

@@ -51,7 +51,7 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
             raise BadInputError(
                 f"Arm's runner cannot run this build: {'; '.join(lacks)}",
                 hints=[
-                    "`deploy verify` runs it on this host",
+                    "`deploy verify` needs no firmware",
                     "--firmware tflm, with a TFLM that has these kernels",
                 ],
             )

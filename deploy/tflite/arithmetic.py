@@ -42,10 +42,6 @@ def narrow_weights(model: Model) -> str:
     return ", ".join(sorted(found))
 
 
-def _quantized(tensor: Tensor) -> bool:
-    return tensor.quantization is not None and tensor.dtype.startswith(("int", "uint"))
-
-
 def float_results(model: Model) -> frozenset[int]:
     """Tensors that float operators compute, and what is made of these before anything quantizes it, by index."""
     found: set[int] = set()
@@ -57,17 +53,15 @@ def float_results(model: Model) -> frozenset[int]:
 
 def in_front_of_float(model: Model) -> tuple[int, ...]:
     """Quantized tensors that outputs are computed from in floating point, by index; no outputs themselves."""
-    results = float_results(model)
-    needed = results.intersection(model.outputs)
+    needed = set(float_results(model).intersection(model.outputs))
     found: set[int] = set()
     for operator in reversed(model.operators):
         if needed.isdisjoint(operator.outputs):
             continue
-        for index in operator.inputs:
-            if operator.code == "DEQUANTIZE":
-                found.update([index] if _quantized(model.tensors[index]) else [])
-            elif index >= 0 and model.tensors[index].data is None:
-                needed |= {index}
-    return tuple(
-        sorted(index for index in found if model.tensors[index].data is None and index not in model.outputs)
-    )
+        for tensor in model.activations(operator):
+            (found if _quantized(tensor) else needed).add(tensor.index)
+    return tuple(sorted(found.difference(model.outputs)))
+
+
+def _quantized(tensor: Tensor) -> bool:
+    return tensor.quantization is not None and tensor.dtype.startswith(("int", "uint"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from partly_float import detector
 from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
@@ -233,6 +234,35 @@ def test_other_sizes_that_are_open_are_said() -> None:
     assert taken.notes == ("sizes that the file leaves open are compiled as 1: first [-1, -1]",)
 
 
+def without_shapes(content: bytes) -> bytes:
+    """A detector as its converter leaves it: what its lists are like is known when it runs."""
+
+    def forget(record: Any) -> None:
+        for index in record.subgraphs[0].outputs:
+            record.subgraphs[0].tensors[index].shape = []
+
+    return changed(content, forget)
+
+
+def test_lists_without_a_shape_get_the_one_that_litert_makes() -> None:
+    taken = take(tflite.load(without_shapes(detector(most=6))), "m.tflite")
+    shapes = {name: taken.model.tensors[i].shape for i, name in taken.model.output_names().items()}
+    assert shapes == {"box": (1, 6, 4), "kind": (1, 6), "score": (1, 6), "number": (1,)}
+    assert taken.notes == (
+        "outputs without a shape in the file get the one that LiteRT makes: box, kind, score, number",
+    )
+
+
+def test_lists_of_an_operator_that_litert_does_not_have_are_said_to_have_no_shape() -> None:
+    writer = GraphWriter()
+    x, size = (writer.tensor(name, (1, 8), "int8", 0.1) for name in ("x", "size"))
+    y = writer.tensor("poses", (), "float32")
+    writer.operator("ABS", [x], [size], schema.AbsOptionsT())
+    writer.operator("PoseDecoder", [size], [y], custom=b"")
+    taken = take(tflite.load(writer.finish({"x": x}, {"poses": y})), "m.tflite")
+    assert taken.notes == ("outputs have no shape in the file, and LiteRT cannot say it: poses",)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -240,8 +270,9 @@ def test_other_sizes_that_are_open_are_said() -> None:
         (changed(doubled(), without_names), []),
         (passing(), []),
         (open_batch(), []),
+        (without_shapes(detector()), []),
     ],
-    ids=["signatures", "unnamed", "passing", "open"],
+    ids=["signatures", "unnamed", "passing", "open", "detector"],
 )
 def test_such_models_compile_report_verify_and_rewrite(content: bytes, words: list[str], in_folder: Path) -> None:
     Path("m.tflite").write_bytes(content)

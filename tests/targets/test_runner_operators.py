@@ -72,7 +72,7 @@ def test_compile_and_verify_say_it_and_run_fvp_does_not_boot(
     in_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("m.tflite").write_bytes(rooted())
-    said = "cannot run this build; `verify` can: SQRT (y): its kernel takes float32, here it is given int8"
+    said = "cannot run this build: SQRT (y): its kernel takes float32, here it is given int8"
     for words in (["compile", "m.tflite", "--npu", "U55-128", "-o", "out", "--advice", "none"], ["report", "out"]):
         assert run(words) == 0
         assert said in " ".join(capfd.readouterr().out.split())

@@ -160,3 +160,11 @@ def test_what_takes_a_tensors_place_is_what_the_next_operator_starts_from(build:
     np.testing.assert_array_equal(other.replaced[inner], plain.tensors[inner][::-1])
     np.testing.assert_array_equal(other.tensors[inner], plain.tensors[inner])
     np.testing.assert_array_equal(after, before[::-1])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_sets_are_made_up_as_well_as_many(count: int) -> None:
+    model = network()
+    made = MadeUpValues(model, seed=1)(model.tensors[1 + 1], np.ones((count, 1, 8, 8, CHANNELS), np.int8))
+    assert made is not None
+    assert made.shape == (count, 1, 8, 8, CHANNELS)

@@ -12,7 +12,7 @@ NAME_LENGTH = 80
 """Longest name shown; converters join the names of everything they fused."""
 
 
-RUNNER_LACKS = "Arm's runner, which `run-fvp` boots, cannot run this build; `verify` can"
+RUNNER_LACKS = "Arm's runner, which `run-fvp` boots, cannot run this build"
 """What stands in front of each operator that it lacks."""
 
 LONGEST_NAME = 1000
