@@ -19,7 +19,7 @@ from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.arithmetic import float_operators, integer_operators, narrow_weights
+from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
 
 _EDGE_TPU = "edgetpu-custom-op"
 """Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
@@ -66,8 +66,11 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
             f"{source}: {what}, these operators compute in floating point: {listed}",
             hints=["deploy quantize MODEL --calibration DATA -o model.tflite, with the Keras model it comes from"],
         )
+    computed = float_results(model)
     border = [
-        tensor.name for tensor in (*model.input_tensors, *model.output_tensors) if tensor.dtype.startswith("float")
+        tensor.name
+        for tensor in (*model.input_tensors, *model.output_tensors)
+        if tensor.dtype.startswith("float") and tensor.index not in computed
     ]
     notes = []
     if border:
