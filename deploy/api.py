@@ -6,6 +6,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -151,6 +152,7 @@ def compile(  # noqa: A001 - the verb's name
     source: str = "the model",
     calibration: str | Path | None = None,
     assignments: Sequence[str] = (),
+    signature: str | None = None,
     samples: int | None = None,
     io: str | None = None,
     system_config: str | None = None,
@@ -171,6 +173,7 @@ def compile(  # noqa: A001 - the verb's name
         source: names in errors a model that is not named as a file.
         calibration: for float models, as :func:`quantize` takes it.
         assignments: as :func:`quantize` takes them.
+        signature: of several in a ``.tflite``, the one to compile; None for ``serving_default``, or the only one.
         samples: as :func:`quantize` takes them.
         io: as :func:`quantize` takes it.
         system_config: section of ``Arm/vela.ini``; None for the NPU's default.
@@ -213,7 +216,7 @@ def compile(  # noqa: A001 - the verb's name
     read_from = None
     if isinstance(model, str | Path | ModelSource):
         named = _source(model, assignments)
-        source, name = named.text, name or named.name
+        source, name = named.text, name or (named.name if signature is None else f"{named.name}-{signature}")
         output = Path(output or default_folder(name, options))
         check_replaceable(output)
         again = f"deploy compile {source} --npu {options.npu.name}"
@@ -221,9 +224,17 @@ def compile(  # noqa: A001 - the verb's name
             model, read_from = read(named.path), named.path
         else:
             model = quantize(named, calibration, samples=samples, io=io, again=again)
+    model, notes = taken(model, source, signature)
     vela = Timed((compiler or VELA).run)
     build = write_build(
-        model, options, output=output, name=name, source=source, compiler=Compiler(vela), read_from=read_from
+        model,
+        options,
+        output=output,
+        name=name,
+        source=source,
+        compiler=Compiler(vela),
+        read_from=read_from,
+        notes=notes,
     )
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
@@ -236,6 +247,32 @@ def compile(  # noqa: A001 - the verb's name
     return build
 
 
+def taken(
+    model: Model | Quantized, source: str, signature: str | None = None
+) -> tuple[Model | Quantized, tuple[str, ...]]:
+    """Choose a model's signature, and put into its file what later steps rely on; see :mod:`deploy.intake.taking`.
+
+    Args:
+        model: that is quantized.
+        source: names it in errors.
+        signature: that is wanted; None for ``serving_default``, or the only one.
+
+    Returns:
+        The model, and notes on what was chosen or changed, one sentence each.
+
+    Raises:
+        BadInputError: as :func:`deploy.intake.taking.take`.
+    """
+    from deploy.intake.taking import take
+    from deploy.quantizing.quantization import Quantized
+
+    if isinstance(model, Quantized):
+        found = take(model.model, source, signature)
+        return dataclasses.replace(model, model=found.model), found.notes
+    found = take(model, source, signature)
+    return found.model, found.notes
+
+
 def write_build(
     model: Model | Quantized,
     options: CompileOptions,
@@ -245,6 +282,7 @@ def write_build(
     source: str = "the model",
     compiler: Compiler | None = None,
     read_from: Path | None = None,
+    notes: tuple[str, ...] = (),
 ) -> BuildFolder:
     """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
 
@@ -257,6 +295,7 @@ def write_build(
         compiler: what runs Vela; None for a process of its own.
         read_from: the file that a model was read from: calibration data that ``quantize`` left beside it is kept
             to test with; inputs are made up where there is none.
+        notes: for the document, one sentence each.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -267,19 +306,21 @@ def write_build(
     from deploy.compiling.compiler import VELA
     from deploy.judging.sample_file import samples_beside
     from deploy.quantizing.quantization import Quantized
+    from deploy.targets.runner_operators import lacking
     from deploy.verifying.usual_inputs import chosen_samples
 
     extra: dict[str, bytes] = {}
-    notes: tuple[str, ...] = ()
     given: InputSet | None = None
     if isinstance(model, Quantized):
-        source, notes, given = model.document.model, model.document.warnings, model.samples
+        source, given = model.document.model, model.samples
+        notes = (*model.document.warnings, *notes)
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
     elif read_from is not None:
-        given, notes = samples_beside(read_from, model)
+        given, further = samples_beside(read_from, model)
+        notes = (*notes, *further)
     name = name or "model"
     return compile_model(
         model,
@@ -291,6 +332,7 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=functools.partial(chosen_samples, given=given),
+        lacking=lacking,
     )
 
 

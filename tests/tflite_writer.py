@@ -17,6 +17,7 @@ TYPES = {
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
     "resource": schema.TensorType.RESOURCE,
+    "bool": schema.TensorType.BOOL,
 }
 
 
@@ -82,6 +83,7 @@ class GraphWriter:
         *,
         version: int = 1,
         intermediates: Sequence[int] = (),
+        custom: bytes | None = None,
     ) -> None:
         """Add an operator.
 
@@ -92,15 +94,19 @@ class GraphWriter:
             options: ``schema.Conv2DOptionsT()`` and the like.
             version: of the operator.
             intermediates: tensors that only carry quantization (LSTM).
+            custom: options of a custom operator, whose code the name is then.
         """
-        code = getattr(schema.BuiltinOperator, name)
+        code = schema.BuiltinOperator.CUSTOM if custom is not None else getattr(schema.BuiltinOperator, name)
         codes = [entry.builtinCode for entry in self._model.operatorCodes]
         if code not in codes:
             codes.append(code)
             entry = schema.OperatorCodeT()
             entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
+            entry.customCode = name if custom is not None else None
             self._model.operatorCodes.append(entry)
         item = schema.OperatorT()
+        if custom is not None:
+            item.customOptions = np.frombuffer(custom, np.uint8)
         item.opcodeIndex, item.inputs, item.outputs = codes.index(code), list(inputs), list(outputs)
         if intermediates:
             item.intermediates = list(intermediates)

@@ -34,6 +34,7 @@ def compile_(
     model: options.Model,
     npu: options.Npu,
     set_: options.Set,
+    signature: options.Signature,
     calibration: options.Calibration,
     samples: options.Samples,
     io: options.Io,
@@ -104,7 +105,8 @@ def compile_(
         optimise=optimise,
         sram_limit=sram_limit,
     )
-    folder = build or api.default_folder(source.name, wanted, project.folder)
+    name = source.name if signature is None else f"{source.name}-{signature}"
+    folder = build or api.default_folder(name, wanted, project.folder)
     check_replaceable(folder)
     if json is not None:
         check_writable(json)
@@ -112,7 +114,6 @@ def compile_(
     read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
         chosen, read_from = tflite.read(source.path), source.path
-        quantized = chosen
         if calibration is not None and not quiet:
             print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
@@ -125,7 +126,8 @@ def compile_(
             quiet=quiet,
             verbose=verbose,
         )
-        quantized = chosen.model
+    chosen, notes = api.taken(chosen, text, signature)
+    quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
     load_report()
     if run is None:
         run = context.with_resource(starting_vela(twin=level is not None))
@@ -137,7 +139,14 @@ def compile_(
     compiler = Compiler(checking.timing(run))
     try:
         opened = api.write_build(
-            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+            chosen,
+            wanted,
+            output=folder,
+            name=name,
+            source=text,
+            compiler=compiler,
+            read_from=read_from,
+            notes=notes,
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error

@@ -28,6 +28,7 @@ DEFAULT_COUNT = 8
 def optimize(
     model: Annotated[Path, typer.Argument(help="A quantized .tflite.")],
     npu: options.Npu,
+    signature: options.Signature,
     inputs: options.Inputs,
     count: Annotated[int | None, option(help=f"How many inputs; default {DEFAULT_COUNT}.", min=1), options.COUNT],
     tolerance: options.Tolerance,
@@ -59,7 +60,6 @@ def optimize(
     """
     import click
 
-    from deploy import tflite
     from deploy.cli.console import stdout
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
@@ -67,6 +67,7 @@ def optimize(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_named
+    from deploy.intake.taking import take_file
     from deploy.judging.inputs import load_inputs, random_inputs
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
@@ -91,7 +92,8 @@ def optimize(
     for file in (result_file, json):
         if file is not None:
             check_writable(file)
-    quantized = tflite.read(model)
+    taken = take_file(model, signature)
+    quantized = taken.model
     samples = (
         load_inputs(inputs, quantized, count or DEFAULT_COUNT)
         if inputs is not None
@@ -119,11 +121,13 @@ def optimize(
         write_text(json, document.model_dump_json(indent=2) + "\n")
     if not quiet:
         console = stdout()
+        for note in taken.notes:
+            console.print(f"note: {note}")
         print_optimization(document, console)
         if document.verdict == "fail":
             console.print("nothing written")
         elif document.verdict == "unchanged":
-            console.print(f"{result_file}: a copy of {model}")
+            console.print(f"{result_file}: {'the same model' if taken.notes else 'a copy of'} {model}")
         else:
             console.print(f"{result_file}: {len(optimized.model.content):,} bytes")
     return 1 if document.verdict == "fail" else 0

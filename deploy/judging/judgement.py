@@ -127,13 +127,20 @@ class Judgement:
         self.reference = judge.title
         return judge
 
-    def opinion(self, judge: Judge) -> Opinion:
+    def opinion(self, judge: Judge, inner: Sequence[Sample] = ()) -> Opinion:
         """What the oracles say about the answers.
+
+        Args:
+            judge: that was asked about the inputs.
+            inner: per answer, what the NPU model has inside, where that is not part of the answers themselves.
 
         Raises:
             TargetError: not every input was answered.
         """
-        return judge.opinion(self.answers, self._options.tolerance)
+        answers = self.answers
+        if len(inner) == len(answers):
+            answers = [{**own, **answer} for own, answer in zip(inner, answers, strict=True)]
+        return judge.opinion(answers, self._options.tolerance)
 
     def predictions(self, models: Models, judge: Judge) -> tuple[Prediction, ...]:
         """What every output with classes says about every input, beside reference, labels and float model."""
@@ -233,6 +240,7 @@ class Judgement:
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,
+            "runner_lacks": document.runner_lacks,
             "platform": origin.platform,
             "firmware": origin.firmware,
             "versions": {**document.versions, **tool_versions(), **origin.versions},

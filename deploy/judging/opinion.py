@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.comparison import compare_outputs
+from deploy.judging.float_parts import defined_outputs, watched
 from deploy.judging.oracles import MakeOracle, Oracle, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
@@ -80,8 +81,8 @@ class Judge:
     """
 
     def __init__(self, source: Model, panel: Panel, *, sequence: bool = False) -> None:
-        self._source, self._panel, self._sequence = source, panel, sequence
-        self._oracles = [make(source) for make in panel.asked]
+        self._source, self._panel, self._sequence = watched(source), panel, sequence
+        self._oracles = [make(self._source) for make in panel.asked]
         self._samples: list[Sample] = []
         self._expected: list[list[Sample]] = [[] for _ in self._oracles]
 
@@ -111,9 +112,12 @@ class Judge:
         Raises:
             BadInputError: a sample does not fit the model, or the model cannot be run after all.
         """
+        named = set(self._source.output_names().values())
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
             known = oracle.name == ReferenceKernels.name and len(reference) == len(samples)
-            outputs.extend(reference if known else self._answers(oracle, samples, len(self._samples)))
+            known = known and all(named <= set(sample) for sample in reference)
+            said = reference if known else self._answers(oracle, samples, len(self._samples))
+            outputs.extend(defined_outputs(self._source, each) for each in said)
         self._samples += samples
 
     def _answers(self, oracle: Oracle, samples: Sequence[Sample], first: int) -> list[Sample]:
@@ -150,7 +154,8 @@ class Judge:
         for make in self._panel.in_doubt:
             try:
                 oracle = make(self._source)
-                expected = self._answers(oracle, self._samples, 0)
+                said = self._answers(oracle, self._samples, 0)
+                expected = [defined_outputs(self._source, each) for each in said]
             except (BadInputError, NotInstalledError):
                 continue
             yield self._compared(oracle, answers, expected)

@@ -31,8 +31,11 @@ def all_predictions(
         floats: per input, the float model's outputs by name; empty where there is no float model.
     """
     predictions: list[Prediction] = []
+    custom = {index for operator in source.operators if operator.is_custom for index in operator.outputs}
     for index, name in source.output_names().items():
         tensor = source.tensors[index]
+        if index in custom:  # a detector's lists
+            continue
         if len(tensor.shape) < 2 or tensor.shape[-1] < 2 or tensor.elements != tensor.shape[-1]:
             continue
         scale = output_scale(source, tensor)

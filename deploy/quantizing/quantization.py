@@ -26,7 +26,7 @@ from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.tflite import Model, Tensor
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
@@ -184,8 +184,8 @@ def refuse_float(model: Model, source: str) -> None:
     Raises:
         BadInputError: naming the operators that stay float or that TFLite does not have.
     """
-    flex = Counter(operator.code for operator in model.operators if operator.is_custom)
-    partly = {**float_operators(model), **flex}
+    flex = [operator for operator in model.operators if operator.is_custom]
+    partly = Counter(operator.code for operator in {*float_operators(model), *flex})
     if partly:
         raise BadInputError(
             f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",

@@ -35,6 +35,11 @@ Set = Annotated[
     ),
     SET,
 ]
+Signature = Annotated[
+    str | None,
+    option(help="Of several signatures in a .tflite, the one to take; default: serving_default, or the only."),
+    Shared("signature", example="serving_default", belongs_to="model"),
+]
 Calibration = Annotated[
     str | None,
     option(help="Real data for float models: .npz, .npy, a folder of images, FILE.py:function; or random."),

@@ -11,6 +11,7 @@ from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
+from deploy.intake.taking import take_file
 from deploy.judging.versions import package_versions
 from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset
@@ -53,8 +54,8 @@ def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> Quanti
         NotInstalledError: TensorFlow or a data set is missing.
     """
     if source.kind is ModelKind.TFLITE:
-        model = tflite.read(source.path)
-        return QuantizedNetwork(source, model, sha256_of_bytes(model.content))
+        taken = take_file(source.path)
+        return QuantizedNetwork(source, taken.model, sha256_of_bytes(taken.model.content), taken.notes)
     key = _key_of_files(source, how)
     return (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
 

@@ -16,6 +16,7 @@ from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
+from deploy.judging.float_parts import defined_outputs
 from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.known_differences import summarise
@@ -113,9 +114,9 @@ class TargetRun:
             checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
-                judgement.answers.append(answer.outputs)
+                judgement.answers.append(defined_outputs(models.source, answer.outputs))
                 on_answer(len(answers), len(samples))
-        opinion = judgement.opinion(judge)
+        opinion = judgement.opinion(judge, model.inner)
         predictions = judgement.predictions(models, judge)
         figures = run_figures(
             self._build.document,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -152,22 +151,3 @@ def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict
         name = by_index.get(index) or tensors[index].name or f"tensor_{position}"
         names[index] = name if name not in names.values() else f"{name}#{position}"
     return names
-
-
-def float_operators(model: Model) -> dict[str, int]:
-    """Operators that compute in floating point, with how often each occurs.
-
-    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
-    """
-    return dict(
-        Counter(
-            operator.code
-            for operator in model.operators
-            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
-            and any(
-                model.tensors[index].dtype.startswith("float")
-                for index in (*operator.inputs, *operator.outputs)
-                if index >= 0
-            )
-        )
-    )

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.differences import distances
+from deploy.judging.float_parts import defined
 from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import InnerTensors
@@ -113,8 +114,9 @@ def walk(
             left.setdefault(error.message, []).append(named(group.last))
             continue
         compared |= {operator.index for operator in group.operators}
+        ours, theirs = defined(group.last, known), defined(group.last, expected)
         for index in group.outputs:
-            result = _compare(source, group, index, known[index], expected[index])
+            result = _compare(source, group, index, ours[index], theirs[index])
             if result.mismatches:
                 result = _judged(
                     result, source, group, index, kernels, known[index], start, expected[index], capture

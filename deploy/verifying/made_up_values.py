@@ -83,7 +83,7 @@ class MadeUpValues:
         others = rows.shape[0] * (rows.shape[1] - 1)
         self._descended[tensor.index] = (begin + others) % count
         numbers = np.full(rows.shape, high, rows.dtype)
-        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(len(rows), -1)
+        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(numbers[:, 1:].shape)
         return self._rng.permuted(numbers, axis=1)
 
     def variables(self, initial: Mapping[str, NDArray[np.uint8]], count: int) -> dict[str, NDArray[np.uint8]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.hardware.npus import Npu
+from deploy.judging.float_parts import is_inner
 from deploy.judging.oracles import TflmKernels, tflm_installed
 from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison, compare_with_model
@@ -55,6 +56,11 @@ class ModelAnswers:
     def session(self) -> HostSession | None:
         """What runs the NPU model; None where it cannot run the build."""
         return None if self.left_out else self._session
+
+    @property
+    def inner(self) -> tuple[Sample, ...]:
+        """Per sample so far, the tensors that decide about outputs computed in floating point, by name."""
+        return tuple({name: a for name, a in sample.items() if is_inner(name)} for sample in self._expected)
 
     def expect(self, samples: Sequence[Sample]) -> None:
         """Run samples, all of a sequence at once; the target's answers to them may come later.

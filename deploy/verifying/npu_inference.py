@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
+from deploy.judging.float_parts import defined, inner_names
 from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
@@ -81,6 +83,7 @@ class NpuInference:
         steps |= resource_steps(model)
         steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
+        self._inner = inner_names(model)
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
@@ -143,7 +146,8 @@ class NpuInference:
                 model's initial one.
 
         Returns:
-            Output name -> array ``(batch, *shape)``.
+            Output name -> array ``(batch, *shape)``; beside them the tensors in front of float operators that
+            decide about outputs, see :mod:`deploy.judging.float_parts`.
 
         Raises:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
@@ -159,12 +163,14 @@ class NpuInference:
             tensors.bytes_of(self._model.tensors[index])[...] = content
         for index, array in matched.items():
             tensors.write(self._model.tensors[index], array)
-        counters = []
+        counters, inner = [], dict[str, NDArray[np.generic]]()
         for step in self._steps:
             if not isinstance(step, _NpuStep):
                 if isinstance(step, ResourceStep):
                     step.run(state, tensors)
                 else:
+                    # Their place in the arena is another tensor's later.
+                    inner |= {self._inner[x.index]: tensors.read(x) for x in step.inputs if x.index in self._inner}
                     _run_on_cpu(step, tensors, keep_state=state.continued)
                 on_cpu_operator(step.index, tensors.arena)
                 continue
@@ -176,9 +182,11 @@ class NpuInference:
         self.counters = tuple(counters)
         state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
         state.continued, self.state = True, state
-        return {
-            name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
-        }
+        names = self._model.output_names()
+        found: Mapping[int, NDArray[Any]] = {index: tensors.read(self._model.tensors[index]) for index in names}
+        for operator in self._model.operators:
+            found = defined(operator, found)
+        return {name: found[index] for index, name in names.items()} | inner
 
 
 def _run_on_cpu(operator: CpuOperator, tensors: TensorMemory, *, keep_state: bool) -> None:

@@ -313,3 +313,17 @@ def test_faults_end_with_status_2_and_write_nothing(
     assert message in error
     assert "Traceback" not in error
     assert sorted(in_folder.rglob("*")) == before
+
+
+def test_a_model_with_nothing_on_the_npu_goes_through_every_step(
+    in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    writer = GraphWriter()
+    table = writer.tensor("table", (10, 4), "int8", 0.1, 0, np.arange(40, dtype=np.int8).reshape(10, 4))
+    ids, y = writer.tensor("ids", (3,), "int32"), writer.tensor("y", (3, 4), "int8", 0.1)
+    writer.operator("GATHER", [table, ids], [y], schema.GatherOptionsT())
+    Path("gather.tflite").write_bytes(writer.finish({"ids": ids}, {"y": y}))
+    assert run(["compile", "gather.tflite", "--npu", "U55-128", "-o", "out"]) == 0
+    assert "nothing runs on the NPU" in capfd.readouterr().out
+    for words in (["report", "out"], ["report", "out", "--format", "json"], ["verify", "out"]):
+        assert run([*words, "-q"]) == 0

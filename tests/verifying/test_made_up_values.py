@@ -172,3 +172,11 @@ def test_what_variables_hold_is_made_up_where_it_is_read() -> None:
     assert (made["state"][::3] == initial["state"]).all()  # its own numbers in another order
     assert all(len(np.unique(row)) > 1 for row in made["state"][2::3])
     assert values.variables({}, 6) == {}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_sets_are_made_up_as_well_as_many(count: int) -> None:
+    model = network()
+    made = MadeUpValues(model, seed=1)(model.tensors[1 + 1], np.ones((count, 1, 8, 8, CHANNELS), np.int8))
+    assert made is not None
+    assert made.shape == (count, 1, 8, 8, CHANNELS)
