@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile model.tflite --npu U55-128
 
-    deploy compile model.keras --calibration train.npz --npu U65-256 -o build/demo
+    deploy compile model.keras --data train.npz --npu U65-256 -o build/demo
 
     deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
 
@@ -35,6 +34,7 @@ def compile_(
     npu: options.Npu,
     set_: options.Set,
     calibration: options.Calibration,
+    image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
     system_config: options.SystemConfig,
@@ -113,13 +113,12 @@ def compile_(
     if source.kind is model_source.ModelKind.TFLITE:
         chosen, read_from = tflite.read(source.path), source.path
         quantized = chosen
-        if calibration is not None and not quiet:
-            print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
     else:
         chosen = quantize_source(
             source,
             calibration,
             samples=samples,
+            image_range=image_range,
             io=io,
             again=f"deploy compile {text} --npu {wanted.npu.name}",
             quiet=quiet,
@@ -137,7 +136,15 @@ def compile_(
     compiler = Compiler(checking.timing(run))
     try:
         opened = api.write_build(
-            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+            chosen,
+            wanted,
+            output=folder,
+            name=source.name,
+            source=text,
+            compiler=compiler,
+            read_from=read_from,
+            data=calibration,
+            image_range=image_range,
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error

@@ -14,22 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder, Figure, Label
+from deploy.data.heads import Head, heads_of
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import load_labels
+from deploy.data.loading import Given, open_data, source_of
+from deploy.data.specs import specs_of
+from deploy.data.stream import Batch, DataStream, Request
 from deploy.errors import BadInputError, TargetError
-from deploy.evaluating import sources
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
 from deploy.evaluating.classifiers import FloatClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
-from deploy.evaluating.heads import Head, heads_of
-from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
 from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.labels import load_labels
 from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
@@ -51,7 +52,7 @@ _FIGURES: dict[Contestant, str] = {
 class EvaluateOptions:
     """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
 
-    data: str
+    data: Given
     labels: Path | None = None
     output: str | None = None
     model: ModelSource | None = None
@@ -59,6 +60,7 @@ class EvaluateOptions:
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     save_wrong: Path | None = None
+    image_range: ImageRange | None = None
 
 
 class Evaluation:
@@ -82,7 +84,7 @@ class Evaluation:
             check_folder(options.save_wrong)
         models = read_models(self._build)
         heads = heads_of(models.source)
-        data = sources.load(self._request(models, heads), models.source)
+        data = open_data(options.data, self._request(models, heads))
         chosen = {name: head for name, head in heads.items() if name in data.names}
         self._check_top_k(chosen)
         unlabelled = [name for name in heads if name not in chosen]
@@ -108,7 +110,7 @@ class Evaluation:
                 done += len(batch)
                 on_progress(done, data.count or done)
         if done < (options.count or 0):
-            raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
+            raise BadInputError(f"--count {options.count}: {data.source} holds {done} samples")
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
@@ -122,7 +124,17 @@ class Evaluation:
                 f"--head {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
             )
         labels = load_labels(options.labels, models.source) if options.labels else {}
-        return Request(options.data, heads, labels, options.labels, options.output, options.count)
+        return Request(
+            source_of(options.data),
+            specs_of(models.source),
+            heads=heads,
+            labels=labels,
+            labels_file=options.labels,
+            output=options.output,
+            count=options.count,
+            labelled=True,
+            image_range=options.image_range,
+        )
 
     def _check_top_k(self, heads: Mapping[str, Head]) -> None:
         most = max(head.classes for head in heads.values())
@@ -147,7 +159,7 @@ class Evaluation:
 
     def _document(
         self,
-        data: LabelledData,
+        data: DataStream,
         origin: Origin,
         reference: str,
         outputs: tuple[OutputEvaluation, ...],
@@ -258,7 +270,7 @@ def _collected(arriving: Iterator[Answer], batch: Batch, answered: Callable[[int
     return stacked(outputs)
 
 
-def _counting(on_progress: Callable[[int, int], None], done: int, data: LabelledData) -> Callable[[int], None]:
+def _counting(on_progress: Callable[[int, int], None], done: int, data: DataStream) -> Callable[[int], None]:
     return lambda answered: on_progress(done + answered, data.count or done + answered)
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from deploy.build_folder import BuildFolder, Figure
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import Labels, load_labels
+from deploy.data.loading import Given
 from deploy.errors import DeployError, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.float_outputs import float_outputs
-from deploy.judging.inputs import Given, InputSet, given_inputs
-from deploy.judging.labels import Labels, load_labels
+from deploy.judging.inputs import InputSet, given_inputs, named_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
@@ -37,7 +39,8 @@ class JudgeOptions:
     """What a user may choose about a judgement; None stands for the documented default.
 
     Attributes:
-        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for the usual ones.
+        inputs: what names data, arrays by input name, or the array of an only input; None for the usual ones.
+        image_range: what pixels of images are scaled to; None for what the model shows.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
@@ -48,7 +51,8 @@ class JudgeOptions:
         require_evidence: whether a verdict whose evidence is weak fails.
     """
 
-    inputs: Given = None
+    inputs: Given | None = None
+    image_range: ImageRange | None = None
     labels: Path | None = None
     count: int | None = None
     oracle: OracleChoice = "auto"
@@ -74,6 +78,7 @@ class Judgement:
         self._panel = PANELS[options.oracle]
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._notes: tuple[str, ...] = ()
         self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
@@ -90,9 +95,20 @@ class Judgement:
         """
         options = self._options
         self._unwritten = unwritten_outputs(models.compiled)
-        given = given_inputs(options.inputs, models.compiled, options.count)
-        self._inputs = usual(options.count) if given is None else given
-        self._labels = load_labels(options.labels, models.source) if options.labels else {}
+        if options.inputs is None:
+            labels = load_labels(options.labels, models.source) if options.labels else {}
+            self._inputs = usual(options.count)
+            self._labels, self._notes = named_labels(labels)
+        else:
+            self._inputs = given_inputs(
+                options.inputs,
+                models.source,
+                options.count,
+                labels=options.labels,
+                image_range=options.image_range,
+                fed=list(models.inputs),
+            )
+            self._labels, self._notes = self._inputs.labels, self._inputs.notes
         return self._inputs.samples
 
     def consult(self, models: Models) -> Judge:
@@ -206,6 +222,7 @@ class Judgement:
             "inputs_requested": len(inputs.samples) if inputs else 0,
             "input_source": inputs.source if inputs else "",
             "input_sha256": inputs.sha256 if inputs else "",
+            "input_notes": self._notes,
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,

@@ -63,6 +63,7 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        input_notes: what a reader should know of the inputs: values that saturate, labels that are not used.
         evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
@@ -96,6 +97,7 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    input_notes: tuple[str, ...] = ()
     evidence: Evidence | None = None
     reference: str
     tolerance: float
