@@ -57,7 +57,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
         raise BadInputError(
             f"{source}: not quantized, these operators compute in floating point: {listed}",
-            hints=["deploy quantize MODEL --calibration DATA -o model.tflite, with the Keras model it comes from"],
+            hints=["deploy quantize MODEL --data DATA -o model.tflite, with the Keras model it comes from"],
         )
     border = [
         tensor.name for tensor in (*model.input_tensors, *model.output_tensors) if tensor.dtype.startswith("float")

@@ -156,7 +156,7 @@ class ArrayRows:
         try:
             content = self._stream.read(size)
         except (OSError, *DAMAGE) as error:
-            raise BadInputError(f"{self._where}: is damaged: {error}") from error
+            raise BadInputError(f"{self._where}: not a usable NumPy array: {error}") from error
         if len(content) != size:
             raise BadInputError(f"{self._where}: the file ends before the array does")
         return content

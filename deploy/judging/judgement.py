@@ -96,8 +96,8 @@ class Judgement:
         options = self._options
         self._unwritten = unwritten_outputs(models.compiled)
         if options.inputs is None:
-            labels = load_labels(options.labels, models.source) if options.labels else {}
             self._inputs = usual(options.count)
+            labels = load_labels(options.labels, models.source) if options.labels else {}
             self._labels, self._notes = named_labels(labels)
         else:
             self._inputs = given_inputs(

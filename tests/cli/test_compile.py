@@ -261,7 +261,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
     assert run(["compile", str(float_tflite), "--npu", "U55-128"]) == 2
     error = capfd.readouterr().err
     assert "not quantized, these operators compute in floating point: CONV_2D, FULLY_CONNECTED (2), MEAN" in error
-    assert "deploy quantize MODEL --calibration DATA" in error
+    assert "deploy quantize MODEL --data DATA" in error
     assert not Path("build").exists()
 
 
@@ -280,7 +280,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["gone.tflite", "--npu", "U55-128"], "gone.tflite: no such model"),
         (["cut.tflite", "--npu", "U55-128"], "cut.tflite"),
         (["noise.tflite", "--npu", "U55-128"], "noise.tflite: not a TFLite model"),
-        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --calibration DATA"),
+        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --data DATA"),
         (
             ["ad.tflite", "--npu", "U55-128", "--set", "size=96"],
             "ad.tflite is a finished model, it has no options",
