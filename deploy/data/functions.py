@@ -114,6 +114,8 @@ def _iterable(request: Request, values: Iterable[Any]) -> DataStream:
                 true[name] = classes[first : first + len(part)]
             yield forms.batch(first, rows, true)
             first += len(part)
+        if not request.at_most:
+            request.count_of(first)
 
     return forms.stream(
         source=request.source,

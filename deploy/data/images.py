@@ -19,7 +19,7 @@ from deploy.data.stream import Batch, DataStream, Request, part_of, spread
 from deploy.errors import BadInputError
 
 IMAGE_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"])
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP", "PPM", "TIFF")
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _MAX_IMAGES = 1_000_000
 _MAX_PIXELS = 100_000_000
@@ -171,10 +171,12 @@ def read_image(path: Path, spec: InputSpec, image_range: ImageRange) -> NDArray[
     from PIL import Image
 
     _, height, width, channels = spec.shape
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is our own
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=formats) as image:
                 if image.width * image.height > _MAX_PIXELS:
                     raise BadInputError(f"{path}: {image.width} x {image.height} pixels are too many")
                 converted = image.convert(_MODES[channels])

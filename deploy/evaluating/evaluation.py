@@ -109,8 +109,6 @@ class Evaluation:
                     wrong.add(batch, name, tally.add(values, batch.true[name]))
                 done += len(batch)
                 on_progress(done, data.count or done)
-        if done < (options.count or 0):
-            raise BadInputError(f"--count {options.count}: {data.source} holds {done} samples")
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
