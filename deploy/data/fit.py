@@ -33,10 +33,11 @@ class Fit:
 
     Args:
         source: of the data, for errors.
+        hints: what to do where they were scaled for something else.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, *hints: str) -> None:
+        self._source, self._hints = source, hints
         self._seen: dict[str, tuple[InputSpec, _Seen]] = {}
 
     def add(self, spec: InputSpec, values: NDArray[Any]) -> None:
@@ -58,7 +59,7 @@ class Fit:
             raise BadInputError(
                 f"{self._source}: the values for input {spec.name} go from {seen.low:.4g} to {seen.high:.4g}, "
                 f"the model takes {low:.4g} to {high:.4g}: {seen.outside / seen.total:.0%} would be cut off",
-                hints=["scale them as in training, for example: pixels / 255", "images in a folder are scaled"],
+                hints=self._hints,
             )
 
     @property

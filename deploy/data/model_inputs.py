@@ -35,7 +35,8 @@ class InputForms:
     def __init__(self, request: Request) -> None:
         self._source, self._range = request.source, request.image_range
         self._specs = {spec.name: spec for spec in request.specs}
-        self.fit = Fit(request.source)
+        without = "without --image-range images are scaled to what the model takes"
+        self.fit = Fit(request.source, _SCALE if self._range is None else without)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -150,6 +150,17 @@ def test_a_float_model_is_quantized_on_the_way_and_its_heads_keep_their_names(
     assert "Float against quantized model, 24 samples" in capfd.readouterr().out
 
 
+def test_a_model_that_is_quantized_already_is_tested_with_the_data(
+    in_folder: Path, tiny_tflite: Path, tiny_samples: Path
+) -> None:
+    words = ["compile", str(tiny_tflite), "--npu", "U55-128", "--data", str(tiny_samples), "-o", "out", "-q"]
+    assert run([*words, "--advice", "none"]) == 0
+    kept = BuildFolder.open(Path("out")).document.samples
+    assert kept is not None and kept.source == str(tiny_samples)
+    assert run(["verify", "out", "-q", "--json", "verdict.json"]) == 0
+    assert json.loads(Path("verdict.json").read_text())["input_source"].startswith(str(tiny_samples))
+
+
 def test_settings_make_compile_a_complete_command_and_the_command_line_wins(
     in_folder: Path, mlperf_tiny: dict[str, Path]
 ) -> None:
