@@ -100,6 +100,9 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
+    for note in () if quiet else samples.notes:
+        print(f"note: {note}", file=sys.stderr)
+
     def say(what: str) -> None:
         if not quiet and sys.stderr.isatty():
             print(f"deploy: {what}", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deploy.data.first_operators import prepared_range
 from deploy.data.image_range import ImageRange, usual_range
 from deploy.data.quantized import is_quantized, real_range
 from deploy.errors import BadInputError
@@ -57,7 +58,7 @@ class InputSpec:
         return len(self.shape) == 4 and self.shape[0] == 1 and self.shape[3] in IMAGE_CHANNELS and self.takes_reals
 
     def image_range(self, source: str) -> ImageRange | None:
-        """What pixels are scaled to for it; None where nothing shows that.
+        """What pixels are scaled to for it; None where nothing shows that, or that it is 0..1 or -1..1.
 
         Args:
             source: of the data, for errors.
@@ -69,8 +70,9 @@ class InputSpec:
         if self.prepares is not None or held is None:
             return self.prepares
         # 16 bits are symmetric around zero, whatever the data was.
-        found = usual_range(*held, symmetric=np.dtype(self.dtype).itemsize > 1)
-        if found is None:
+        symmetric = np.dtype(self.dtype).itemsize > 1
+        found = usual_range(*held, symmetric=symmetric)
+        if found is None and not (symmetric and usual_range(0, held[1]) is not None):
             low, high = held
             raise BadInputError(
                 f"{source}: input {self.name} takes {low:.4g} to {high:.4g}: what are pixels scaled to for it?",
@@ -85,20 +87,8 @@ def specs_of(model: Model) -> tuple[InputSpec, ...]:
 
 
 def _spec(name: str, tensor: Tensor, model: Model) -> InputSpec:
-    behind = quantized_behind(tensor, model)
-    held = None if behind is None else real_range(behind)
-    prepares = None if held is None else usual_range(*held)
+    prepares = prepared_range(tensor, model)
     return InputSpec(name, tensor.shape, tensor.dtype, tensor.quantization, prepares)
-
-
-def quantized_behind(tensor: Tensor, model: Model) -> Tensor | None:
-    """The integers that a float input becomes, by a QUANTIZE behind it; None where there are none."""
-    if np.dtype(tensor.dtype).kind == "f":
-        for operator in model.operators:
-            if operator.code == "QUANTIZE" and tensor.index in operator.inputs:
-                output = model.tensors[operator.outputs[0]]
-                return output if is_quantized(output) else None
-    return None
 
 
 def listed(specs: tuple[InputSpec, ...]) -> str:

@@ -23,6 +23,9 @@ MAX_LABELS = 10_000_000
 MAX_HELD_BYTES = 4 * 1024**3
 """Most bytes of samples that are held at once."""
 
+_BATCH_BYTES = 16 * 1024**2
+"""Samples of so many bytes are read at a time: as real values they may take four times as many."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -234,21 +237,23 @@ def held(stream: DataStream) -> Dataset:
             f"{stream.source}: {stream.count} samples of {bytes_each} bytes are too many",
             hints=[f"--count {most}"],
         )
-    batches: list[Batch] = []
-    for batch in stream.batches(stream.count or 1024):
-        batches.append(batch)
-        if sum(map(len, batches)) > most:
+    parts: dict[str, list[NDArray[Any]]] = {spec.name: [] for spec in stream.specs}
+    true: dict[str, list[int]] = {name: [] for name in stream.names}
+    done = 0
+    for batch in stream.batches(max(1, _BATCH_BYTES // bytes_each)):
+        done += len(batch)
+        if done > most:
             raise BadInputError(f"{stream.source}: gives more than {most} samples", hints=["--count N"])
-    if not batches:
+        for name, stored in batch.stored.items():
+            parts[name].append(stored)
+        for name, numbers in batch.true.items():
+            true[name] += numbers.tolist()
+    if done == 0:
         raise BadInputError(f"{stream.source}: no samples in it")
-    arrays = {}
-    for spec in stream.specs:
-        joined = np.concatenate([batch.stored[spec.name] for batch in batches])
-        arrays[spec.name] = joined.reshape(len(joined), *spec.sample_shape)
-    labels = {}
-    for name, classes in stream.names.items():
-        true = [int(number) for batch in batches for number in batch.true.get(name, ())]
-        labels[name] = OutputLabels(classes=classes, true=tuple(true))
+    arrays = {
+        spec.name: np.concatenate(parts[spec.name]).reshape(done, *spec.sample_shape) for spec in stream.specs
+    }
+    labels = {name: OutputLabels(classes=names, true=tuple(true[name])) for name, names in stream.names.items()}
     return Dataset(stream.source, arrays, labels, stream.notes)
 
 

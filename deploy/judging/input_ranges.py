@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deploy.data.first_operators import quantized_behind
 from deploy.data.quantized import real_range
-from deploy.data.specs import quantized_behind
 from deploy.tflite import Model, Tensor
 from deploy.tflite.options import options_of
 

@@ -48,7 +48,7 @@ def test_pixels_are_scaled_as_frameworks_do_it() -> None:
         ("int8", 1 / 128, 0, SIGNED),
         ("uint8", 1 / 128, 128, SIGNED),
         ("int16", 255 / 32767, 0, PIXELS),
-        ("int16", 1 / 32767, 0, None),  # symmetric anyhow: 0..1, or -1..1
+        ("int16", 6 / 32767, 0, None),
         ("uint8", 4.7 / 255, 114, None),  # each channel by its own mean and deviation
         ("int8", 1.07, -13, None),
     ],
@@ -63,6 +63,10 @@ def test_the_quantization_of_an_input_shows_its_range(
     with pytest.raises(BadInputError, match="photos: input image takes") as caught:
         spec.image_range("photos")
     assert caught.value.hints[0].startswith("--image-range 0..1")
+
+
+def test_an_input_of_16_bits_is_symmetric_whatever_its_data_was() -> None:
+    assert InputSpec("image", (1, 4, 4, 3), "int16", Quantization((1 / 32767,), (0,))).image_range("x") is None
 
 
 def test_a_usual_range_needs_both_ends() -> None:
