@@ -88,6 +88,7 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
+    from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
@@ -113,6 +114,8 @@ def compile_(
     if source.kind is model_source.ModelKind.TFLITE:
         chosen, read_from = tflite.read(source.path), source.path
         quantized = chosen
+        if typed("model") and not typed("calibration"):
+            calibration = None  # what is kept is for the kept model: a quantized one does without
     else:
         chosen = quantize_source(
             source,

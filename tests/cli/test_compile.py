@@ -159,6 +159,9 @@ def test_a_model_that_is_quantized_already_is_tested_with_the_data(
     assert kept is not None and kept.source == str(tiny_samples)
     assert run(["verify", "out", "-q", "--json", "verdict.json"]) == 0
     assert json.loads(Path("verdict.json").read_text())["input_source"].startswith(str(tiny_samples))
+    # What is kept for another model is not for this one.
+    Path("deploy.toml").write_text('model = "other.tflite"\ncalibration = "gone.npz"\n')
+    assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", "out", "-q", "--advice", "none"]) == 0
 
 
 def test_settings_make_compile_a_complete_command_and_the_command_line_wins(
