@@ -46,13 +46,13 @@ def array_stream(
     alone = {name for name, count in counts.items() if count is None}
     total = {inputs[name]: 1 if count is None else count for name, count in counts.items()}
     count = request.common_count(total, labels)
-    places = request.places(next(iter(total.values())), count)
+    available = next(iter(total.values()))
 
     def batches(size: int) -> Iterator[Batch]:
         with opened() as again:
             done = 0
             for first in range(0, count, size):
-                wanted = places[first : first + size]
+                wanted = request.places(available, count, first, size)
                 rows = {
                     name: again[array].read_all()[np.newaxis]
                     if name in alone

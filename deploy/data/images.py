@@ -87,7 +87,8 @@ def _side_by_side(request: Request, folder: Path, *notes: str) -> _Picked:
     files, labels = _images(folder), request.from_file()
     if not files:
         raise BadInputError(f"{folder}: no images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    places = request.places(len(files), request.common_count({"images": len(files)}, labels))
+    count = request.common_count({"images": len(files)}, labels)
+    places = request.places(len(files), count, 0, count)
     names = request.class_names([name for name in request.labels if name in request.heads], {})
     return _Picked([files[i] for i in places], part_of(labels, places), names, notes)
 

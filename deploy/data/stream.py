@@ -110,9 +110,10 @@ class Request:
             )
         return min(self.count or total, total)
 
-    def places(self, total: int, count: int) -> NDArray[np.int64]:
-        """Which of all samples are used, in order."""
-        return spread(total, count) if self.spread else np.arange(count, dtype=np.int64)
+    def places(self, total: int, count: int, first: int, size: int) -> NDArray[np.int64]:
+        """Which of all samples are used, in order: of ``count`` of them ``size``, from the ``first`` on."""
+        chosen = np.arange(first, min(first + size, count), dtype=np.int64)
+        return chosen * total // count if self.spread else chosen
 
     def from_file(self) -> dict[str, NDArray[np.int64]]:
         """True classes that ``--labels`` gives, by output; empty where it gives none.
