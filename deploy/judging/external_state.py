@@ -50,12 +50,6 @@ def links_of(texts: Sequence[str], model: Model) -> dict[str, str]:
     return links
 
 
-def without_inputs(model: Model, names: Links) -> Model:
-    """A model that takes all inputs but these: what data has to hold."""
-    kept = tuple(index for index, name in model.input_names().items() if name not in names)
-    return dataclasses.replace(model, inputs=kept)
-
-
 def with_states(samples: Sequence[Sample], links: Links, model: Model, infer: Infer) -> tuple[Sample, ...]:
     """The samples of a sequence with the states that they start from: real zeros, then what the last one gave.
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from deploy import tflite
+from deploy.data.quantized import quantize_values
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset
-from deploy.quantizing.quantization import Quantized, quantize, quantize_values, quantized_inputs
+from deploy.quantizing.quantization import Quantized, quantize, quantized_inputs
 from deploy.tflite import Quantization, Tensor
 from deploy.tflite.arithmetic import float_operators
 from deploy.zoo import model_source
