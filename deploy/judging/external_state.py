@@ -6,7 +6,6 @@ on all sides, and a difference in one of them is not carried into the next.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

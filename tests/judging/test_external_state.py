@@ -46,10 +46,6 @@ def test_what_data_holds_for_a_state_is_not_used() -> None:
     assert [int(sample["state"][0, 0]) for sample in samples] == [-3, -1]
 
 
-def test_data_needs_no_state() -> None:
-    model = counter()
-
-
 def test_the_first_inference_keeps_nothing_and_all_others_do() -> None:
     model, kept = counter(), list[bool]()
 
