@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
     from deploy.judging.inputs import Given, InputSet
-    from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import Quantized
@@ -49,7 +48,7 @@ class VerifyKeywords(TypedDict, total=False):
 
     labels: Path | None
     count: int | None
-    oracle: OracleChoice
+    oracle: str
     tolerance: float | None
     require_evidence: bool
     layers: bool
@@ -67,6 +66,7 @@ class RunKeywords(TypedDict, total=False):
     count: int | None
     seed: int | None
     jobs: int | None
+    oracle: str
     tolerance: float | None
     accept_model_difference: bool
     require_evidence: bool
@@ -307,7 +307,7 @@ def verification(
     *,
     labels: Path | None = None,
     count: int | None = None,
-    oracle: OracleChoice = "auto",
+    oracle: str = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
     layers: bool = False,
@@ -321,7 +321,8 @@ def verification(
             alone for a model with one input; None for those that the build folder keeps.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the kept ones.
-        oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
+        oracle: which kernels to compare with: ``litert``, ``tflm``, ``both``, or ``auto``: LiteRT's reference
+            kernels, and TFLM's where those differ or cannot run the model.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
         layers: show the comparison of every operator, not only of those that differ.
@@ -378,6 +379,7 @@ def target_run(
     count: int | None = None,
     seed: int | None = None,
     jobs: int | None = None,
+    oracle: str = "auto",
     tolerance: float | None = None,
     accept_model_difference: bool = False,
     require_evidence: bool = False,
@@ -399,6 +401,7 @@ def target_run(
         count: how many inputs; None for all that are given, or two.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
+        oracle: as :func:`verification` takes it.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
         require_evidence: fail where the evidence is weak.
@@ -422,6 +425,7 @@ def target_run(
         count=count,
         seed=seed,
         jobs=jobs,
+        oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
@@ -470,6 +474,7 @@ def evaluate(
     max_drop: str | None = None,
     save_wrong: Path | None = None,
     target: str = HOST,
+    oracle: str = "auto",
     firmware: str | None = None,
     jobs: int | None = None,
     timeout_s: float | None = None,
@@ -490,6 +495,7 @@ def evaluate(
         max_drop: limit of what is lost against the float model, in percentage points.
         save_wrong: folder for inputs that only the target gets wrong.
         target: ``host`` (the NPU model alone), or a simulator as :func:`target_run` takes it.
+        oracle: which kernels are the reference: ``auto``, ``litert`` or ``tflm``.
         firmware: what that simulator boots.
         jobs: machines side by side.
         timeout_s: seconds that a boot may take.
@@ -511,6 +517,7 @@ def evaluate(
         count=count,
         top_k=top_k,
         limits=parse_limits(fail_below, max_drop),
+        oracle=oracle,
         save_wrong=save_wrong,
     )
     answerer: Answerer | None = None

@@ -39,6 +39,7 @@ class GraphWriter:
         data: Any = None,
         *,
         variable: bool = False,
+        axis: int = 0,
     ) -> int:
         """Add a tensor: a constant when it has data, quantized when it has scales (per channel when several)."""
         item = schema.TensorT()
@@ -47,6 +48,7 @@ class GraphWriter:
             item.quantization = schema.QuantizationParametersT()
             item.quantization.scale = np.atleast_1d(np.asarray(scales, np.float32))
             item.quantization.zeroPoint = np.full(item.quantization.scale.shape, zero, np.int64)
+            item.quantization.quantizedDimension = axis
         if data is not None:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)

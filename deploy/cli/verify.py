@@ -36,14 +36,7 @@ def verify(
         option(help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."),
         Writes("document"),
     ],
-    oracle: Annotated[
-        str,
-        option(
-            help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto "
-            "(default): litert, and tflm where that differs beyond the tolerance.",
-            default="auto",
-        ),
-    ],
+    oracle: options.Oracle,
     tolerance: options.Tolerance,
     require_evidence: options.RequireEvidence,
     json: options.VerdictJson,
@@ -57,19 +50,11 @@ def verify(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
     """
-    from typing import get_args
-
     from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
-    from deploy.errors import BadInputError
     from deploy.files import check_writable
-    from deploy.judging.opinion import OracleChoice
 
-    if oracle not in get_args(OracleChoice):
-        raise BadInputError(
-            f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(get_args(OracleChoice))}"]
-        )
     if counters is not None:
         check_writable(counters)
     opened = open_build(build)
@@ -78,7 +63,7 @@ def verify(
         inputs,
         labels=labels,
         count=count,
-        oracle=oracle,  # type: ignore[arg-type]  # checked above
+        oracle=oracle,
         tolerance=tolerance,
         require_evidence=require_evidence,
         layers=layers,

@@ -30,9 +30,9 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.labels import load_labels
-from deploy.judging.oracles import outputs_of
+from deploy.judging.opinion import one_oracle
+from deploy.judging.oracles import Oracle, outputs_of
 from deploy.judging.origin import Origin, Platform
-from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import package_versions, tool_versions
 from deploy.verifying.host_session import HostSession
@@ -58,6 +58,7 @@ class EvaluateOptions:
     count: int | None = None
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
+    oracle: str = "auto"
     save_wrong: Path | None = None
 
 
@@ -89,7 +90,7 @@ class Evaluation:
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
         with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
-            reference = ReferenceKernels(models.source)
+            reference = one_oracle(models.source, options.oracle)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
@@ -107,6 +108,7 @@ class Evaluation:
                     wrong.add(batch, name, tally.add(values, batch.true[name]))
                 done += len(batch)
                 on_progress(done, data.count or done)
+        self._notes += [each.sentence for each in reference.left_out]
         if done < (options.count or 0):
             raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
         if options.save_wrong is not None:
@@ -230,7 +232,7 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> s
 def _said(
     batch: Batch,
     target: Answerer,
-    reference: ReferenceKernels,
+    reference: Oracle,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
 ) -> dict[Contestant, Stacked]:

@@ -19,7 +19,7 @@ from deploy.judging.inputs import Given, InputSet, given_inputs
 from deploy.judging.labels import Labels, load_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
+from deploy.judging.opinion import Judge, Opinion, oracle_panel
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
 from deploy.judging.ruling import ruled
@@ -41,7 +41,8 @@ class JudgeOptions:
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
-            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
+            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance or cannot run the
+            model.
         tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
         accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
             differs from the NPU model.
@@ -51,7 +52,7 @@ class JudgeOptions:
     inputs: Given = None
     labels: Path | None = None
     count: int | None = None
-    oracle: OracleChoice = "auto"
+    oracle: str = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
     accept_model_difference: bool = False
     require_evidence: bool = False
@@ -66,17 +67,21 @@ class Judgement:
 
     Attributes:
         answers: outputs by name, per input so far; whoever runs the build adds to them.
-        reference: what the verdict rests on, as far as it is known.
     """
 
     def __init__(self, build: BuildFolder, options: JudgeOptions) -> None:
         self._build, self._options = build, options
-        self._panel = PANELS[options.oracle]
+        self._panel = oracle_panel(options.oracle)
+        self._judge: Judge | None = None
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
         self._unwritten: tuple[str, ...] = ()
-        self.reference = self._panel.name
         self.answers: list[Sample] = []
+
+    @property
+    def reference(self) -> str:
+        """What the verdict rests on, as far as it is known."""
+        return self._judge.title if self._judge is not None else self._panel.name
 
     def begin(self, models: Models, usual: Callable[[int | None], InputSet]) -> tuple[Sample, ...]:
         """Read inputs and labels; returns the samples to run.
@@ -102,9 +107,8 @@ class Judgement:
             BadInputError: an oracle cannot run it.
             NotInstalledError: an oracle is missing.
         """
-        judge = Judge(models.source, self._panel)
-        self.reference = judge.title
-        return judge
+        self._judge = Judge(models.source, self._panel)
+        return self._judge
 
     def opinion(self, judge: Judge) -> Opinion:
         """What the oracles say about the answers.
@@ -172,6 +176,7 @@ class Judgement:
             reference=opinion.deciding.reference,
             outputs=opinion.deciding.outputs,
             other_references=opinion.others,
+            left_out_references=opinion.left_out,
             target_comparison=comparison,
             accepted=ruling.accepted,
             operator_check=check,

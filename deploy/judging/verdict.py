@@ -9,6 +9,7 @@ from pydantic import Field
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import OutputComparison
 from deploy.judging.evidence import Evidence
+from deploy.judging.first_able import OracleLeftOut
 from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
@@ -73,6 +74,8 @@ class Verdict(Document):
         firmware: what was booted; None when there was none.
         outputs: the comparison with ``reference``, per output.
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
+        left_out_references: oracles that cannot run the model, or ended their process with it, or are not
+            installed, as far as they were asked, and why.
         target_comparison: the target against the NPU model; None where the NPU model itself answered, and where
             there was no complete answer.
         accepted: differences that an option let pass, one sentence each.
@@ -105,6 +108,7 @@ class Verdict(Document):
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
+    left_out_references: tuple[OracleLeftOut, ...] = ()
     target_comparison: TargetComparison | None = None
     accepted: tuple[str, ...] = ()
     operator_check: OperatorCheck = Field(default_factory=OperatorCheck)

@@ -171,6 +171,16 @@ Tolerance = Annotated[
     ),
     Shared("tolerance", example=1),
 ]
+# Kept in a verb's table: `search` calls something else so.
+Oracle = Annotated[
+    str,
+    option(
+        "--oracle",
+        help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto "
+        "(default): litert, and tflm where that differs beyond the tolerance or cannot run the model.",
+        default="auto",
+    ),
+]
 AcceptModelDifference = Annotated[
     bool,
     option(

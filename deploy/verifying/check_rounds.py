@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
@@ -90,6 +91,7 @@ class Rounds:
         macs = build.document.figure("macs")
         self._macs = macs.value if macs is not None else 0.0
         self._room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+        self._process = KernelProcess()
         self.in_time = True
 
     def on_inputs(self) -> Iterator[Round]:
@@ -111,7 +113,7 @@ class Rounds:
         capture, inputs = LayerCapture(self._source, self._build.debug), stacked(samples)
         observers = (capture,) if self._observer is None else (capture, self._observer)
         outputs = self._outputs(inputs, observers, until=self._until - kept_s)
-        found = walk(self._source, capture, inputs, outputs, until=self._until)
+        found = walk(self._source, capture, inputs, outputs, until=self._until, process=self._process)
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
         return Round(found, answers, len(samples), time.monotonic() - began)
 
@@ -137,8 +139,7 @@ class Rounds:
                 outputs = self._outputs(made, (capture,), until=self._until)
             except TargetError:
                 return  # an operator on the CPU that such values have no answer for: on inputs it ran
-            prepared = bool(first.walk.expected)
-            found = walk(self._source, capture, made, outputs, until=self._until, prepared=prepared)
+            found = walk(self._source, capture, made, outputs, until=self._until, process=self._process)
             last = Round(found, (), size, time.monotonic() - began)
             self.in_time = found.in_time
             yield last

@@ -12,7 +12,7 @@ import deploy
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.answer import Answer
-from deploy.judging.oracles import MakeOracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
@@ -49,7 +49,7 @@ class HostSession:
         model: Model,
         npu: Npu,
         memories: MemorySystem | None = None,
-        kernels: MakeOracle = ReferenceKernels,
+        kernels: MakeKernels = ReferenceKernels,
     ) -> None:
         self.inference = NpuInference(model, npu, memories, kernels)
         self.batch = batch_size(self.inference.arena_bytes)

@@ -18,7 +18,7 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
-from deploy.judging.oracles import MakeOracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
@@ -64,7 +64,7 @@ class NpuInference:
         model: Model,
         npu_config: Npu,
         memories: MemorySystem | None = None,
-        kernels: MakeOracle = ReferenceKernels,
+        kernels: MakeKernels = ReferenceKernels,
     ) -> None:
         self._model = model
         self._memories = memories
@@ -190,10 +190,9 @@ class _Tensors:
 
 def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
     inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
-    batch = len(tensors.arena)
-    results = [operator.run({index: array[i] for index, array in inputs.items()}) for i in range(batch)]
+    results = operator.run_batch(inputs, len(tensors.arena))
     for tensor in operator.outputs:
-        tensors.write(tensor, np.stack([result[tensor.index] for result in results]))
+        tensors.write(tensor, results[tensor.index])
 
 
 class _NpuStep:

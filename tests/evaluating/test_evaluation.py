@@ -247,13 +247,13 @@ def test_any_target_that_answers_can_be_evaluated_and_the_reference_is_asked_onc
     residual_build: BuildFolder, residual_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    run_reference = ReferenceKernels.run
+    run_reference = ReferenceKernels.run_all
 
-    def counting(self: ReferenceKernels, inputs: Any) -> Any:
-        asked.append(inputs)
-        return run_reference(self, inputs)
+    def counting(self: ReferenceKernels, samples: Any, **options: Any) -> Any:
+        asked.extend(samples)
+        return run_reference(self, samples, **options)
 
-    monkeypatch.setattr(ReferenceKernels, "run", counting)
+    monkeypatch.setattr(ReferenceKernels, "run_all", counting)
     target, progress = Answers(residual_build), list[tuple[int, int]]()
     options = EvaluateOptions(data=str(residual_data))
     found = Evaluation(residual_build, options, target).run(lambda *done: progress.append(done))

@@ -87,6 +87,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    for left_out in verdict.left_out_references:
+        console.print(f"reference: {left_out.sentence}")
     for sentence in verdict.target_comparison.sentences if verdict.target_comparison else ():
         console.print(f"NPU model: {sentence}")
     for sentence in verdict.operator_check.sentences:
