@@ -101,7 +101,7 @@ def import_library(library: Library) -> None:
         if library == "LiteRT":
             import ai_edge_litert.interpreter  # noqa: F401
         else:
-            import tflite_micro.python.tflite_micro.runtime  # noqa: F401
+            from tflite_micro.python.tflite_micro import runtime  # noqa: F401
     except ImportError as error:
         if library == "LiteRT":
             raise NotInstalledError(

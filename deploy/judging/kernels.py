@@ -50,9 +50,10 @@ class Kernels:
             raise self._unprepared(error) from error
 
     def _prepare(self, model: Model, process: KernelProcess) -> PreparedModel:
-        return PreparedModel(model, self._order(model), process)
+        return PreparedModel(model, self.order(model), process)
 
-    def _order(self, model: Model) -> Order:
+    def order(self, model: Model) -> Order:
+        """What is asked of the interpreter."""
         inputs = tuple(tensor.index for tensor in self._inputs.values())
         outputs = tuple(tensor.index for tensor in self._outputs.values())
         activations = sum(tensor.nbytes for tensor in model.tensors if tensor.data is None)

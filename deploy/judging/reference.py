@@ -55,13 +55,14 @@ class ReferenceKernels(Kernels):
             missing = _NO_KERNEL.search(error.reason)
             if missing is None or self.resolver == OPTIMISED:
                 raise
-            order = dataclasses.replace(self._order(model), resolver=OPTIMISED)
+            order = dataclasses.replace(self.order(model), resolver=OPTIMISED)
             prepared = PreparedModel(model, order, process)
             self.name = f"LiteRT's optimised kernels (BUILTIN_REF has none for {missing[1]})"
             return prepared
 
-    def _order(self, model: Model) -> Order:
-        order = super()._order(model)
+    def order(self, model: Model) -> Order:
+        """What is asked of the interpreter."""
+        order = super().order(model)
         return dataclasses.replace(order, resolver=self.resolver, keeps_tensors=self.keeps_tensors)
 
     def _unprepared(self, error: KernelsError) -> BadInputError:
