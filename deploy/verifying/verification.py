@@ -88,10 +88,12 @@ class Verification:
         judge.expect(samples[:done], checked.expected)
         judgement.answers += checked.answers
         on_progress(done, len(samples))
-        for sample, answer in zip(samples[done:], session.answers(samples[done:]), strict=True):
-            judge.expect([sample])
-            judgement.answers.append(answer.outputs)
-            on_progress(len(judgement.answers), len(samples))
+        for first in range(done, len(samples), session.batch):
+            part = samples[first : first + session.batch]
+            judge.expect(part)
+            for answer in session.answers(part):
+                judgement.answers.append(answer.outputs)
+                on_progress(len(judgement.answers), len(samples))
         elapsed = time.monotonic() - start
         if self._options.counters is not None:
             database = debug_database(self._build)
