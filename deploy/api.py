@@ -51,6 +51,7 @@ class VerifyKeywords(TypedDict, total=False):
     oracle: str
     tolerance: float | None
     require_evidence: bool
+    accept_no_reference: bool
     layers: bool
     counters: Path | None
 
@@ -70,6 +71,7 @@ class RunKeywords(TypedDict, total=False):
     tolerance: float | None
     accept_model_difference: bool
     require_evidence: bool
+    accept_no_reference: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
@@ -301,6 +303,22 @@ def open_build(folder: str | Path) -> BuildFolder:
     return BuildFolder.open(Path(folder))
 
 
+def open_compiled(path: str | Path, folder: str | Path, source: str | Path | None = None) -> BuildFolder:
+    """Make a build folder of a file that Vela compiled elsewhere.
+
+    Args:
+        path: the ``.tflite``.
+        folder: an empty folder that the build is written to.
+        source: the model that it was compiled from; without it verdicts are ``no_reference`` at best.
+
+    Raises:
+        BadInputError: it is no file of Vela's, its NPU is not modelled, or the source is another model.
+    """
+    from deploy.verifying.compiled_file import build_of
+
+    return build_of(Path(path), Path(folder), None if source is None else Path(source))
+
+
 def verification(
     build: BuildFolder,
     inputs: Given = None,
@@ -310,6 +328,7 @@ def verification(
     oracle: str = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
+    accept_no_reference: bool = False,
     layers: bool = False,
     counters: Path | None = None,
 ) -> Verification:
@@ -325,6 +344,8 @@ def verification(
             kernels, and TFLM's where those differ or cannot run the model.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
+        accept_no_reference: exit status 0 where nothing fails, and nothing can judge a build that
+            :func:`open_compiled` made without the source.
         layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
@@ -338,6 +359,7 @@ def verification(
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         layers=layers,
         counters=counters,
     )
@@ -383,6 +405,7 @@ def target_run(
     tolerance: float | None = None,
     accept_model_difference: bool = False,
     require_evidence: bool = False,
+    accept_no_reference: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
@@ -405,6 +428,8 @@ def target_run(
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
         require_evidence: fail where the evidence is weak.
+        accept_no_reference: exit status 0 where nothing fails, and nothing can judge a build that
+            :func:`open_compiled` made without the source.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
@@ -429,6 +454,7 @@ def target_run(
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,

@@ -21,7 +21,7 @@ EPILOG = """Examples:
 
 
 def run_fvp(
-    build: options.Build,
+    build: options.BuildOrFile,
     firmware: options.Firmware,
     fvp: options.Fvp,
     inputs: options.Inputs,
@@ -34,6 +34,8 @@ def run_fvp(
     tolerance: options.Tolerance,
     accept_model_difference: options.AcceptModelDifference,
     require_evidence: options.RequireEvidence,
+    source: options.Source,
+    accept_no_reference: options.AcceptNoReference,
     timeout: options.Timeout,
     timing: options.Timing,
     locate: options.Locate,
@@ -54,7 +56,7 @@ def run_fvp(
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
-    opened = open_build(build)
+    opened = open_build(build, source)
     run = api.target_run(
         opened,
         inputs,
@@ -68,6 +70,7 @@ def run_fvp(
         tolerance=tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,

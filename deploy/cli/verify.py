@@ -21,7 +21,7 @@ VERIFY_EPILOG = """Examples:
 
 
 def verify(
-    build: options.Build,
+    build: options.BuildOrFile,
     inputs: options.Inputs,
     labels: options.Labels,
     count: options.Count,
@@ -39,6 +39,8 @@ def verify(
     oracle: options.Oracle,
     tolerance: options.Tolerance,
     require_evidence: options.RequireEvidence,
+    source: options.Source,
+    accept_no_reference: options.AcceptNoReference,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -57,7 +59,7 @@ def verify(
 
     if counters is not None:
         check_writable(counters)
-    opened = open_build(build)
+    opened = open_build(build, source)
     verification = api.verification(
         opened,
         inputs,
@@ -66,6 +68,7 @@ def verify(
         oracle=oracle,
         tolerance=tolerance,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         layers=layers,
         counters=counters,
     )

@@ -47,7 +47,10 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     if any(operator.on_npu for operator in model.operators):
         raise BadInputError(
             f"{source}: compiled by Vela already (it holds {NPU_OPERATOR} operators)",
-            hints=["pass the model that it was compiled from"],
+            hints=[
+                "pass the model that it was compiled from",
+                f"`deploy verify {source}`, `run-fvp` and `report` take the file as it is",
+            ],
         )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.errors import DeployError, TargetError
+from deploy.errors import DeployError, ExitStatus, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.float_outputs import float_outputs
@@ -19,10 +19,10 @@ from deploy.judging.inputs import Given, InputSet, given_inputs
 from deploy.judging.labels import Labels, load_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.opinion import Judge, Opinion, oracle_panel
+from deploy.judging.opinion import Judge, NoJudge, Opinion, oracle_panel
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
-from deploy.judging.ruling import ruled
+from deploy.judging.ruling import NO_REFERENCE, ruled
 from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
@@ -47,6 +47,7 @@ class JudgeOptions:
         accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
             differs from the NPU model.
         require_evidence: whether a verdict whose evidence is weak fails.
+        accept_no_reference: whether a run ends with status 0 where nothing fails and nothing can judge it.
     """
 
     inputs: Given = None
@@ -56,6 +57,7 @@ class JudgeOptions:
     tolerance: float = DEFAULT_TOLERANCE_LSB
     accept_model_difference: bool = False
     require_evidence: bool = False
+    accept_no_reference: bool = False
 
 
 class Judgement:
@@ -72,7 +74,7 @@ class Judgement:
     def __init__(self, build: BuildFolder, options: JudgeOptions) -> None:
         self._build, self._options = build, options
         self._panel = oracle_panel(options.oracle)
-        self._judge: Judge | None = None
+        self._judge: Judge | NoJudge | None = None
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
         self._unwritten: tuple[str, ...] = ()
@@ -81,6 +83,8 @@ class Judgement:
     @property
     def reference(self) -> str:
         """What the verdict rests on, as far as it is known."""
+        if not self._build.has_source:
+            return NoJudge.title
         return self._judge.title if self._judge is not None else self._panel.name
 
     def begin(self, models: Models, usual: Callable[[int | None], InputSet]) -> tuple[Sample, ...]:
@@ -100,17 +104,17 @@ class Judgement:
         self._labels = load_labels(options.labels, models.source) if options.labels else {}
         return self._inputs.samples
 
-    def consult(self, models: Models) -> Judge:
-        """Put the model before the oracles.
+    def consult(self, models: Models) -> Judge | NoJudge:
+        """Put the model before the oracles, where it is known what was compiled.
 
         Raises:
             BadInputError: an oracle cannot run it.
             NotInstalledError: an oracle is missing.
         """
-        self._judge = Judge(models.source, self._panel)
+        self._judge = Judge(models.source, self._panel) if self._build.has_source else NoJudge()
         return self._judge
 
-    def opinion(self, judge: Judge) -> Opinion:
+    def opinion(self, judge: Judge | NoJudge) -> Opinion:
         """What the oracles say about the answers.
 
         Raises:
@@ -118,8 +122,10 @@ class Judgement:
         """
         return judge.opinion(self.answers, self._options.tolerance)
 
-    def predictions(self, models: Models, judge: Judge) -> tuple[Prediction, ...]:
+    def predictions(self, models: Models, judge: Judge | NoJudge) -> tuple[Prediction, ...]:
         """What every output with classes says about every input, beside reference, labels and float model."""
+        if not self._build.has_source:
+            return ()
         samples = self._inputs.samples if self._inputs else ()
         floats = float_outputs(self._build.float_model, models.source, samples)
         return all_predictions(models.source, self.answers, judge.expected, self._labels, floats)
@@ -168,9 +174,17 @@ class Judgement:
             unwritten=self._unwritten,
             weak=evidence.weak if self._options.require_evidence else (),
         )
+        word: Literal["pass", "fail", "no_reference"] = "pass" if ruling.passed else "fail"
+        status, accepted = ExitStatus.PASS if ruling.passed else ExitStatus.FAIL, ruling.accepted
+        if ruling.passed and not opinion.judged:
+            word = "no_reference"
+            if self._options.accept_no_reference:
+                accepted = (*accepted, f"there is no reference, accepted by {NO_REFERENCE}")
+            else:
+                status = ExitStatus.BAD_INPUT
         return Verdict(
-            verdict="pass" if ruling.passed else "fail",
-            exit_status=0 if ruling.passed else 1,
+            verdict=word,
+            exit_status=int(status),
             reason=ruling.reason,
             evidence=evidence,
             reference=opinion.deciding.reference,
@@ -178,7 +192,7 @@ class Judgement:
             other_references=opinion.others,
             left_out_references=opinion.left_out,
             target_comparison=comparison,
-            accepted=ruling.accepted,
+            accepted=accepted,
             operator_check=check,
             operators=operators,
             explanations=(*self._unwritten, *explanations),
@@ -212,7 +226,7 @@ class Judgement:
             "input_source": inputs.source if inputs else "",
             "input_sha256": inputs.sha256 if inputs else "",
             "tolerance": self._options.tolerance,
-            "build": str(self._build.path),
+            "build": self._build.shown,
             "model_sha256": document.compiled_sha256,
             "platform": origin.platform,
             "firmware": origin.firmware,

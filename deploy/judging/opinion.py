@@ -67,6 +67,7 @@ class Opinion:
             none.
         others: the other comparisons that were made, in order.
         left_out: oracles that were asked and had nothing to say.
+        judged: whether there was anything to agree with.
     """
 
     passed: bool
@@ -74,6 +75,7 @@ class Opinion:
     deciding: ReferenceOpinion
     others: tuple[ReferenceOpinion, ...] = ()
     left_out: tuple[OracleLeftOut, ...] = ()
+    judged: bool = True
 
 
 def oracle_panel(choice: str) -> Panel:
@@ -193,6 +195,40 @@ class Judge:
 
     def _compared(self, oracle: Oracle, answers: Sequence[Sample], expected: Sequence[Sample]) -> ReferenceOpinion:
         return ReferenceOpinion(reference=oracle.title, outputs=compare_outputs(self._source, answers, expected))
+
+
+class NoJudge:
+    """In the place of a judge where nobody knows what was compiled.
+
+    Attributes:
+        title: what a document calls the reference.
+        names: of oracles.
+        expected: what they say.
+    """
+
+    title = "none"
+    names: tuple[str, ...] = ()
+    expected: Sequence[Sample] = ()
+
+    def __init__(self) -> None:
+        self._inputs = 0
+
+    def expect(self, samples: Sequence[Sample], reference: Sequence[Sample] = ()) -> None:
+        """Count further samples."""
+        self._inputs += len(samples)
+
+    def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
+        """None.
+
+        Raises:
+            TargetError: there are more or fewer answers than samples.
+        """
+        if len(answers) != self._inputs:
+            raise TargetError(f"{len(answers)} answers for {self._inputs} inputs")
+        reason = (
+            "nobody knows what the outputs must be without the model that Vela compiled: --source MODEL.tflite"
+        )
+        return Opinion(True, reason, ReferenceOpinion(reference=self.title, outputs=()), judged=False)
 
 
 def weighed(opinions: Sequence[ReferenceOpinion], tolerance: float) -> Opinion:

@@ -57,7 +57,8 @@ class Verdict(Document):
 
     Attributes:
         schema_version: of this document.
-        verdict: ``pass``, ``fail``, or ``error`` when there was no complete answer to judge.
+        verdict: ``pass``, ``fail``, ``error`` when there was no complete answer to judge, or ``no_reference`` when
+            nothing failed and nobody knows what was compiled.
         exit_status: of the command that wrote this document.
         reason: one sentence that says why.
         inputs: how many inputs were answered and compared.
@@ -92,7 +93,7 @@ class Verdict(Document):
     """
 
     schema_version: int = VERDICT_SCHEMA_VERSION
-    verdict: Literal["pass", "fail", "error"]
+    verdict: Literal["pass", "fail", "error", "no_reference"]
     exit_status: int
     reason: str
     inputs: int
@@ -124,7 +125,8 @@ class Verdict(Document):
     def headline(self) -> str:
         """The verdict as people read it: ``PASS``, or ``PASS, weak: ...`` where what a pass rests on is weak."""
         weak = "; ".join(self.evidence.weak) if self.evidence and self.verdict == "pass" else ""
-        return f"{self.verdict.upper()}, weak: {weak}" if weak else self.verdict.upper()
+        word = self.verdict.upper().replace("_", " ")
+        return f"{word}, weak: {weak}" if weak else word
 
 
 def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:

@@ -92,6 +92,27 @@ Verify = Annotated[
 ]
 BUILD = Shared("build", example="build/model-u55-128")
 Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
+BuildOrFile = Annotated[
+    Path | None,
+    argument(
+        metavar="BUILD",
+        help="Build folder, default the one compiled last; or a .tflite that Vela compiled.",
+    ),
+    BUILD,
+]
+Source = Annotated[
+    Path | None,
+    option("--source", help="The .tflite that such a file was compiled from: what it is judged by."),
+    NamesPath(),
+]
+AcceptNoReference = Annotated[
+    bool,
+    option(
+        "--accept-no-reference",
+        help="Exit 0, not 2, where nothing fails but nothing can judge: such a file without --source.",
+        default=False,
+    ),
+]
 Builds = Annotated[
     list[Path] | None,
     argument(metavar="BUILD...", help="Build folder, default the one compiled last; several are compared."),

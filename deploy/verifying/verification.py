@@ -110,7 +110,7 @@ class Verification:
                     value=round(len(samples) / max(elapsed, 1e-9), 2),
                     unit="inputs/s",
                     label="measured",
-                    source=f"NPU model and {' and '.join(judge.names)} on this computer",
+                    source=f"{' and '.join(('NPU model', *judge.names))} on this computer",
                 ),
             ),
             evidence=judgement.evidence(models, varied.counts),

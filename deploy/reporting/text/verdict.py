@@ -65,7 +65,7 @@ def _print_difference(result: OperatorResult, console: Console) -> None:
         console.print(f"  the NPU agrees exactly with {' and '.join(result.agrees_with)}")
 
 
-_COLOURS = {"pass": "green", "fail": "red", "error": "red"}
+_COLOURS = {"pass": "green", "fail": "red", "error": "red", "no_reference": "yellow"}
 _PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
 _SHOWN_INPUTS = 32
 
