@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from flatbuffers import Builder
+from flatbuffers import Builder, flexbuffers
 
 TYPES = {
     "int8": schema.TensorType.INT8,
@@ -95,6 +95,23 @@ class GraphWriter:
         if options is not None:
             kind = type(options).__name__.removesuffix("T")
             item.builtinOptionsType, item.builtinOptions = getattr(schema.BuiltinOptions, kind), options
+        self._graph.operators.append(item)
+
+    def custom(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Add a custom operator; its options are a map in a flexbuffer, as TFLite's own ones have them."""
+        builder = flexbuffers.Builder()
+        builder.MapFromElements(dict(options))
+        entry = schema.OperatorCodeT()
+        entry.builtinCode = entry.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        entry.customCode, entry.version = name, 1
+        self._model.operatorCodes.append(entry)
+        item = schema.OperatorT()
+        item.opcodeIndex, item.inputs, item.outputs = (
+            len(self._model.operatorCodes) - 1,
+            list(inputs),
+            list(outputs),
+        )
+        item.customOptions = list(bytes(builder.Finish()))
         self._graph.operators.append(item)
 
     def finish(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:

@@ -82,7 +82,8 @@ class Verification:
         start = time.monotonic()
         checked = check_operators(self._build, models, samples, inference=session.inference, observer=varied)
         if checked.check.source == "none" and self._options.layers:
-            raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
+            again = [] if self._build.document.compiled_file else ["run `deploy compile` again"]
+            raise BadInputError(checked.check.left_out[0], hints=again)
         # What the check has run already is not run again.
         done = len(checked.answers)
         judge.expect(samples[:done], checked.expected)

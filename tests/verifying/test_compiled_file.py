@@ -116,7 +116,10 @@ def test_what_is_no_such_file_is_refused_with_what_to_do(
         (["verify", file, "--source", file], "compiled by Vela, too"),
         (["verify", str(folder / "build"), "--source", source], "--source goes with a file that Vela compiled"),
         (["verify", str(tmp_path / "none.tflite")], "none.tflite"),
-        (["compile", file, "--npu", "U55-64", "-o", str(tmp_path / "build")], "`run-fvp` and `report` take the file as it is"),
+        (
+            ["compile", file, "--npu", "U55-64", "-o", str(tmp_path / "build")],
+            "`run-fvp` and `report` take the file as it is",
+        ),
     ):
         assert run(words) == 2
         assert message in capsys.readouterr().err.replace("\n", " ")
