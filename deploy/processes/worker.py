@@ -35,6 +35,7 @@ MAX_BODY_BYTES = 1 << 31
 TOO_LONG = "took too long"
 
 _FRAME = struct.Struct("<IQ")
+_LIMIT = struct.Struct("<d")
 _MAX_HEAD_BYTES = 1 << 20
 _TAIL_BYTES = 4096
 _SMALL_BYTES = 1 << 16
@@ -91,7 +92,7 @@ class Worker:
             if not self.alive:
                 raise WorkerEndedError("it was closed")
             try:
-                _send(channel, head, body, deadline)
+                _send(channel, _LIMIT.pack(timeout_s) + head, body, deadline)
                 return _received(channel, deadline)
             except BaseException as error:  # of a signal, too: this answer must not be taken for the next one's
                 how = TOO_LONG if isinstance(error, TimeoutError) else self._process.wait(_EXIT_S)
@@ -118,7 +119,7 @@ class _Process:
     """
 
     def __init__(self, answer: Answer) -> None:
-        # The kernel's end with the parent means the thread that forked; only the main one lives as long as it.
+        # The kernel ends it with the thread that forked: only the main one lives as long as its process.
         lasting = threading.current_thread() is threading.main_thread()
         self._owner, self._tail = os.getpid(), b""
         self._status: int | None = None
@@ -203,10 +204,15 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
         _close_all_but(channel.fileno())
         while True:
             head, body = _received(channel, None)
+            (limit_s,) = _LIMIT.unpack_from(head)
+            # Where the parent has been killed meanwhile, nobody else ends what hangs.
+            signal.setitimer(signal.ITIMER_REAL, limit_s + _EXIT_S)
             if os.fstat(1).st_size:
                 os.ftruncate(1, 0)
                 os.lseek(1, 0, os.SEEK_SET)
-            _send(channel, *answer(head, body), None)
+            said = answer(head[_LIMIT.size :], body)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(channel, *said, None)
     except (EOFError, OSError):
         os._exit(0)
     except BaseException as error:

@@ -115,6 +115,21 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, where: str) -> None:
     assert_gone(number)
 
 
+def test_a_child_that_hangs_when_its_parent_is_killed_ends_when_its_time_is_up(tmp_path: Path) -> None:
+    code = (
+        "import threading, time\nfrom deploy.processes.worker import Worker\n"
+        "def make():\n    child = Worker(lambda head, body: time.sleep(60))\n"
+        f"    open({str(tmp_path / 'number')!r}, 'w').write(f'{{child._process._child}}\\n')\n"
+        "    child.ask(b'', timeout_s=1)\n"
+        "threading.Thread(target=make).start()\ntime.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    number = number_in(tmp_path / "number")
+    parent.kill()
+    parent.wait()
+    assert_gone(number)
+
+
 def test_it_outlives_the_thread_that_started_it() -> None:
     made: list[Worker] = []
     thread = threading.Thread(target=lambda: made.append(Worker(answer)))
