@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import Document
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.judging.kernels import InconsistentModelError
 from deploy.judging.oracles import MakeOracle, Oracle
 from deploy.tflite import Model
 
@@ -111,6 +112,8 @@ class FirstAble:
         while True:
             try:
                 return self._oracle.run_all(samples, keep_state=keep_state)
+            except InconsistentModelError:
+                raise
             except BadInputError as error:
                 self._leave_out(error)
                 self._oracle = self._next()

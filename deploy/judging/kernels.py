@@ -16,6 +16,10 @@ from deploy.tflite import Model, Tensor
 _PACKAGES: dict[Library, str] = {"LiteRT": "ai-edge-litert", "TFLM": "tflite-micro"}
 
 
+class InconsistentModelError(BadInputError):
+    """A model file that says of an output what its operators do not compute: no other kernels make that good."""
+
+
 class Kernels:
     """A model before kernels.
 
@@ -116,9 +120,9 @@ class Kernels:
             raise BadInputError(sentence(self.library, "run", error)) from error
         return [dict(zip(self._outputs, outputs, strict=True)) for outputs in found]
 
-    def _other(self, error: OtherOutputError) -> BadInputError:
+    def _other(self, error: OtherOutputError) -> InconsistentModelError:
         name, tensor = next(item for item in self._outputs.items() if item[1].index == error.tensor)
-        return BadInputError(
+        return InconsistentModelError(
             f"output {name}: the reference kernels make it {list(error.shape)}, "
             f"the model file says {list(tensor.shape)}",
             hints=["convert the model again, with a fixed input shape (batch 1)"],

@@ -53,19 +53,8 @@ def npu_operators(model: Model) -> tuple[NpuOperator, ...]:
                 f"operator {operator.index} ({NPU_OPERATOR}) has fewer than four inputs",
                 hints=["run `deploy compile` again"],
             )
-        payload, constants, scratch, fast = (model.tensors[index] for index in operator.inputs[:4])
-        if _same_place(model, scratch, fast):
-            fast = scratch
-        found.append(NpuOperator(operator.index, payload, constants, scratch, fast))
+        found.append(NpuOperator(operator.index, *(model.tensors[index] for index in operator.inputs[:4])))
     return tuple(found)
-
-
-def _same_place(model: Model, scratch: Tensor, fast: Tensor) -> bool:
-    """Whether two tensors are one piece of the arena: Vela up to 4.5 gave it two where no SRAM is dedicated."""
-    if scratch.index == fast.index or scratch.nbytes != fast.nbytes or ARENA_METADATA not in model.metadata:
-        return False
-    offsets = arena_offsets(model)
-    return offsets[scratch.index] == offsets[fast.index] >= 0
 
 
 ARENA_METADATA = "OfflineMemoryAllocation"

@@ -27,12 +27,12 @@ from deploy.build_folder import (
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu, npu_named
 from deploy.npu import NpuError, Statistics, architecture_of, parse_payload
-from deploy.npu.program import decode
-from deploy.npu.regions import region_config
+from deploy.npu.program import Program, decode
+from deploy.npu.regions import FAST, region_config
 from deploy.tflite import Model, read
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 
-_DEDICATED = "Dedicated_Sram"
+_DEDICATED, _SHARED = "Dedicated_Sram", "Shared_Sram"
 _UNKNOWN = "unknown"
 _SOURCE = f"NPU model of deploy {deploy.__version__}, from the command stream"
 
@@ -84,9 +84,10 @@ def _named_alike(compiled: Model, source: Model, which: str) -> tuple[Model, Mod
 
 
 def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocument:
-    target, streams = _streams(path, compiled)
+    target, programs = _programs(path, compiled)
+    dedicated = _dedicated(compiled, programs)
+    streams = [program.statistics(region_config(dedicated=dedicated)) for program in programs]
     operators = _operators(compiled, streams)
-    dedicated = any(operator.has_fast_memory for operator in npu_operators(compiled))
     inputs, outputs = tensor_records(compiled)
     note = (
         "" if source is not None else "what it was compiled from is not known: nothing says what it must compute"
@@ -96,7 +97,7 @@ def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocum
         npu=target.name,
         accelerator=target.accelerator,
         system_config=target.system_config,
-        memory_mode=_DEDICATED if dedicated else target.memory_mode,
+        memory_mode=_DEDICATED if dedicated else _SHARED,
         optimise=_UNKNOWN,
         source_sha256="" if source is None else sha256_of_bytes(source.content),
         compiled_sha256=sha256_of_bytes(compiled.content),
@@ -110,8 +111,8 @@ def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocum
     )
 
 
-def _streams(path: Path, compiled: Model) -> tuple[Npu, tuple[Statistics, ...]]:
-    """The NPU of a file, and what each of its command streams does."""
+def _programs(path: Path, compiled: Model) -> tuple[Npu, list[Program]]:
+    """The NPU of a file, and its command streams."""
     try:
         payloads = [parse_payload(operator.payload_bytes) for operator in npu_operators(compiled)]
         words = {payload.config_word for payload in payloads if payload.config_word is not None}
@@ -122,9 +123,23 @@ def _streams(path: Path, compiled: Model) -> tuple[Npu, tuple[Statistics, ...]]:
         programs = [decode(payload.stream, architecture) for payload in payloads]
     except NpuError as error:
         raise BadInputError(f"{path}: {error}") from error
-    configs = [region_config(dedicated=operator.has_fast_memory) for operator in npu_operators(compiled)]
-    streams = tuple(program.statistics(config) for program, config in zip(programs, configs, strict=True))
-    return npu_named(architecture.name), streams
+    return npu_named(architecture.name), programs
+
+
+def _dedicated(compiled: Model, programs: Sequence[Program]) -> bool:
+    """Whether an SRAM is dedicated to the NPU.
+
+    Vela up to 4.5 wrote a tensor for it in all memory modes, the arena once more where none is dedicated; then no
+    command goes there.
+    """
+    offsets = arena_offsets(compiled)
+    for operator, program in zip(npu_operators(compiled), programs, strict=True):
+        scratch, fast = operator.scratch, operator.fast
+        arena_again = (offsets[scratch.index], scratch.nbytes) == (offsets[fast.index], fast.nbytes)
+        used = any(region == FAST for step in program.operations for region, _ in (*step.reads, *step.writes))
+        if operator.has_fast_memory and (used or not arena_again):
+            return True
+    return False
 
 
 def _operators(compiled: Model, streams: Sequence[Statistics]) -> tuple[OperatorRecord, ...]:

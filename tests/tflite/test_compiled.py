@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.tflite import NPU_OPERATOR, Model, Operator, Tensor
-from deploy.tflite.compiled import ARENA_METADATA, npu_operators
+from deploy.tflite.compiled import npu_operators
 
 
 def model(*inputs: int) -> Model:
@@ -24,17 +22,6 @@ def test_memory_of_the_npus_own_is_a_tensor_beside_the_arena() -> None:
     (dedicated,) = npu_operators(model(0, 1, 2, 3))
     assert not shared.has_fast_memory and dedicated.has_fast_memory
     assert (dedicated.payload.index, dedicated.constants.index, dedicated.payload_bytes) == (0, 1, b"")
-
-
-@pytest.mark.parametrize(("second", "dedicated"), [(0, False), (16, True)])
-def test_the_arena_under_two_numbers_as_earlier_versions_of_vela_wrote_it_is_no_memory_of_the_npus_own(
-    second: int, *, dedicated: bool
-) -> None:
-    compiled = model(0, 1, 2, 3)
-    offsets = struct.pack("<3i5i", 0, 1, 5, -1, -1, 0, second, -1)
-    placed = replace(compiled, metadata={ARENA_METADATA: offsets}, tensor_counts=(5,))
-    (found,) = npu_operators(placed)
-    assert (found.has_fast_memory, found.fast.index) == (dedicated, 3 if dedicated else 2)
 
 
 @pytest.mark.parametrize("inputs", [(), (0, 1, 2), (0, 1, -1, 3)])

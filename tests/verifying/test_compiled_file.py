@@ -9,11 +9,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import Builder
 from tflite_writer import GraphWriter
 
 from deploy import api, tflite
 from deploy.cli.main import run
 from deploy.errors import BadInputError
+from deploy.tflite.compiled import ARENA_METADATA, npu_operators
 
 
 def convolution(seed: int, dtype: str = "int8") -> bytes:
@@ -170,3 +172,43 @@ def test_a_target_that_differs_from_the_npu_model_fails_without_a_reference_too(
     )
     assert not found.passed
     assert found.reason.startswith("the target differs from the NPU model: one of the two is wrong")
+
+
+@pytest.mark.parametrize(
+    ("npu", "mode"), [("U55-64", "Shared_Sram"), ("U65-256", "Dedicated_Sram"), ("U65-256", "Shared_Sram")]
+)
+def test_the_memory_mode_is_known_from_the_file(folder: Path, tmp_path: Path, npu: str, mode: str) -> None:
+    build = api.compile(folder / "source.tflite", npu, memory_mode=mode, output=tmp_path / "build", verify="none")
+    (tmp_path / "again").mkdir()
+    found = api.open_compiled(build.compiled, tmp_path / "again").document
+    assert (found.npu, found.memory_mode) == (npu, mode)
+
+
+def test_the_arena_under_two_numbers_as_earlier_versions_of_vela_wrote_it_is_no_dedicated_sram(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "old_vela.tflite"
+    file.write_bytes(with_the_arena_twice((folder / "shipped_vela.tflite").read_bytes()))
+    build = api.open_compiled(file, tmp_path, folder / "source.tflite")
+    assert npu_operators(build.compiled_model)[0].has_fast_memory
+    assert build.document.memory_mode == "Shared_Sram"
+    assert api.verify(build).verdict == "pass"
+
+
+def with_the_arena_twice(content: bytes) -> bytes:
+    """What Vela wrote, with a tensor of its own for the fast part of the arena."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        if model.operatorCodes[operator.opcodeIndex].customCode == b"ethos-u":
+            graph.tensors.append(graph.tensors[operator.inputs[2]])
+            scratch = int(operator.inputs[2])
+            operator.inputs = [*operator.inputs[:3], len(graph.tensors) - 1, *operator.inputs[4:]]
+    [metadata] = [each for each in model.metadata if each.name == ARENA_METADATA.encode()]
+    offsets = np.frombuffer(bytes(model.buffers[metadata.buffer].data), np.int32)
+    longer = np.append(offsets, offsets[3 + scratch]).astype(np.int32)
+    longer[2] += 1
+    model.buffers[metadata.buffer].data = np.frombuffer(longer.tobytes(), np.uint8)
+    builder = Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
