@@ -6,6 +6,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
     from deploy.compiling.compiler import Compiler
+    from deploy.data.loading import Given
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
-    from deploy.judging.inputs import Given, InputSet
+    from deploy.judging.inputs import InputSet
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import Quantized
@@ -47,7 +49,10 @@ class VerifyKeywords(TypedDict, total=False):
     """Options of :func:`verification`."""
 
     labels: Path | None
+    image_range: str | None
     count: int | None
+    sequence: bool
+    state: Sequence[str]
     oracle: str
     tolerance: float | None
     require_evidence: bool
@@ -64,7 +69,10 @@ class RunKeywords(TypedDict, total=False):
     port: str | None
     baud: int
     labels: Path | None
+    image_range: str | None
     count: int | None
+    sequence: bool
+    state: Sequence[str]
     seed: int | None
     jobs: int | None
     oracle: str
@@ -93,10 +101,11 @@ class Run:
 
 def quantize(
     model: str | Path | ModelSource,
-    calibration: str | Path | None = None,
+    calibration: Given | None = None,
     *,
     assignments: Sequence[str] = (),
     samples: int | None = None,
+    image_range: str | None = None,
     io: str | None = None,
     verbose: bool = False,
     again: str = "deploy quantize MODEL",
@@ -106,10 +115,12 @@ def quantize(
 
     Args:
         model: ``.keras``, ``.h5``, a SavedModel folder, ``FILE.py:function`` or ``models:NAME``.
-        calibration: ``.npz``, ``.npy``, a folder of images, ``FILE.py:function`` or ``random``; None for the data
-            that ``models:NAME`` brings.
+        calibration: data in any form, see :data:`deploy.data.loading.Given`: ``.npz``, ``.npy``, a folder of
+            images, ``FILE.py:function``, arrays by input name, or ``random``; None for the data that
+            ``models:NAME`` brings.
         assignments: options of the network, ``KEY=VALUE`` each.
         samples: calibration samples; None for 200.
+        image_range: what pixels of images are scaled to, ``0..255``; None for what the model shows.
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
         verbose: let TensorFlow print.
         again: the command that a hint about missing data completes.
@@ -119,6 +130,7 @@ def quantize(
         BadInputError: model or data cannot be used.
         NotInstalledError: TensorFlow is missing.
     """
+    from deploy.data.image_range import parsed
     from deploy.errors import BadInputError
     from deploy.zoo.model_source import ModelKind
     from deploy.zoo.quantized import quantize_source
@@ -131,8 +143,9 @@ def quantize(
         )
     return quantize_source(
         source,
-        None if calibration is None else str(calibration),
+        calibration,
         samples=samples,
+        image_range=parsed(image_range),
         io=io,
         verbose=verbose,
         again=again,
@@ -147,9 +160,11 @@ def compile(  # noqa: A001 - the verb's name
     output: str | Path | None = None,
     name: str | None = None,
     source: str = "the model",
-    calibration: str | Path | None = None,
+    calibration: Given | None = None,
     assignments: Sequence[str] = (),
+    signature: str | None = None,
     samples: int | None = None,
+    image_range: str | None = None,
     io: str | None = None,
     system_config: str | None = None,
     memory_mode: str | None = None,
@@ -167,9 +182,12 @@ def compile(  # noqa: A001 - the verb's name
             replaced.
         name: of the model in reports; None for the file's.
         source: names in errors a model that is not named as a file.
-        calibration: for float models, as :func:`quantize` takes it.
+        calibration: data, as :func:`quantize` takes it: a float model is calibrated with it, and the build keeps
+            part of it to be tested with.
         assignments: as :func:`quantize` takes them.
+        signature: of several in a ``.tflite``, the one to compile; None for ``serving_default``, or the only one.
         samples: as :func:`quantize` takes them.
+        image_range: as :func:`quantize` takes it.
         io: as :func:`quantize` takes it.
         system_config: section of ``Arm/vela.ini``; None for the NPU's default.
         memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.
@@ -211,17 +229,28 @@ def compile(  # noqa: A001 - the verb's name
     read_from = None
     if isinstance(model, str | Path | ModelSource):
         named = _source(model, assignments)
-        source, name = named.text, name or named.name
+        source, name = named.text, name or (named.name if signature is None else f"{named.name}-{signature}")
         output = Path(output or default_folder(name, options))
         check_replaceable(output)
         again = f"deploy compile {source} --npu {options.npu.name}"
         if named.kind is ModelKind.TFLITE:
             model, read_from = read(named.path), named.path
         else:
-            model = quantize(named, calibration, samples=samples, io=io, again=again)
+            model = quantize(named, calibration, samples=samples, image_range=image_range, io=io, again=again)
+            calibration = None
+    model, notes = taken(model, source, signature)
     vela = Timed((compiler or VELA).run)
     build = write_build(
-        model, options, output=output, name=name, source=source, compiler=Compiler(vela), read_from=read_from
+        model,
+        options,
+        output=output,
+        name=name,
+        source=source,
+        compiler=Compiler(vela),
+        read_from=read_from,
+        notes=notes,
+        data=calibration,
+        image_range=image_range,
     )
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
@@ -234,6 +263,32 @@ def compile(  # noqa: A001 - the verb's name
     return build
 
 
+def taken(
+    model: Model | Quantized, source: str, signature: str | None = None
+) -> tuple[Model | Quantized, tuple[str, ...]]:
+    """Choose a model's signature, and put into its file what later steps rely on; see :mod:`deploy.intake.taking`.
+
+    Args:
+        model: that is quantized.
+        source: names it in errors.
+        signature: that is wanted; None for ``serving_default``, or the only one.
+
+    Returns:
+        The model, and notes on what was chosen or changed, one sentence each.
+
+    Raises:
+        BadInputError: as :func:`deploy.intake.taking.take`.
+    """
+    from deploy.intake.taking import take
+    from deploy.quantizing.quantization import Quantized
+
+    if isinstance(model, Quantized):
+        found = take(model.model, source, signature)
+        return dataclasses.replace(model, model=found.model), found.notes
+    found = take(model, source, signature)
+    return found.model, found.notes
+
+
 def write_build(
     model: Model | Quantized,
     options: CompileOptions,
@@ -243,6 +298,9 @@ def write_build(
     source: str = "the model",
     compiler: Compiler | None = None,
     read_from: Path | None = None,
+    notes: tuple[str, ...] = (),
+    data: Given | None = None,
+    image_range: str | None = None,
 ) -> BuildFolder:
     """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
 
@@ -255,6 +313,9 @@ def write_build(
         compiler: what runs Vela; None for a process of its own.
         read_from: the file that a model was read from: calibration data that ``quantize`` left beside it is kept
             to test with; inputs are made up where there is none.
+        notes: for the document, one sentence each.
+        data: to be tested with instead, for a model that was read.
+        image_range: as :func:`quantize` takes it.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -263,21 +324,28 @@ def write_build(
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
-    from deploy.judging.sample_file import samples_beside
+    from deploy.data.image_range import parsed
+    from deploy.judging.sample_file import inputs_to_keep, samples_beside
+    from deploy.quantizing.dataset import is_random
     from deploy.quantizing.quantization import Quantized
+    from deploy.targets.runner_operators import lacking
     from deploy.verifying.usual_inputs import chosen_samples
 
     extra: dict[str, bytes] = {}
-    notes: tuple[str, ...] = ()
     given: InputSet | None = None
     if isinstance(model, Quantized):
-        source, notes, given = model.document.model, model.document.warnings, model.samples
+        source, given = model.document.model, model.samples
+        notes = (*model.document.warnings, *notes)
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
+    elif data is not None and not is_random(data):
+        given = inputs_to_keep(data, model, image_range=parsed(image_range))
+        notes = (*notes, *given.notes)
     elif read_from is not None:
-        given, notes = samples_beside(read_from, model)
+        given, further = samples_beside(read_from, model)
+        notes = (*notes, *further)
     name = name or "model"
     return compile_model(
         model,
@@ -289,6 +357,7 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=functools.partial(chosen_samples, given=given),
+        lacking=lacking,
     )
 
 
@@ -321,10 +390,13 @@ def open_compiled(path: str | Path, folder: str | Path, source: str | Path | Non
 
 def verification(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     labels: Path | None = None,
+    image_range: str | None = None,
     count: int | None = None,
+    sequence: bool = False,
+    state: Sequence[str] = (),
     oracle: str = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
@@ -336,10 +408,16 @@ def verification(
 
     Args:
         build: what :func:`compile` returns.
-        inputs: ``.npz`` or ``.npy``; input name -> array ``[samples, *shape]`` of the model's dtype; the array
-            alone for a model with one input; None for those that the build folder keeps.
-        labels: ``.json`` with class names and true labels.
+        inputs: data in any form, see :data:`deploy.data.loading.Given`: ``.npz``, ``.npy``, a folder of images,
+            ``FILE.py:function``; input name -> array ``[samples, *shape]``; the array alone for a model with one
+            input. Of the model's dtype, or real values, which are quantized. None for those that the build folder
+            keeps.
+        labels: ``.json`` with class names and true labels; they win over those in the data.
+        image_range: what pixels of images are scaled to, ``0..255``; None for what the input was quantized for.
         count: how many inputs; None for all that are given, or a few of the kept ones.
+        sequence: the inputs are one sequence, in which the model keeps its state; else each starts from its
+            initial state.
+        state: ``INPUT=OUTPUT`` each: with ``sequence``, inputs that are an output of the inference before.
         oracle: which kernels to compare with: ``litert``, ``tflm``, ``both``, or ``auto``: LiteRT's reference
             kernels, and TFLM's where those differ or cannot run the model.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
@@ -349,13 +427,17 @@ def verification(
         layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
+    from deploy.data.image_range import parsed
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.verifying.verification import Verification, VerifyOptions
 
     options = VerifyOptions(
         inputs=inputs,
         labels=labels,
+        image_range=parsed(image_range),
         count=count,
+        sequence=sequence,
+        state=tuple(state),
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         require_evidence=require_evidence,
@@ -368,7 +450,7 @@ def verification(
 
 def verify(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     progress: Progress = silent,
     **options: Unpack[VerifyKeywords],
@@ -391,14 +473,17 @@ def verify(
 
 def target_run(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     firmware: str | None = None,
     fvp: str | None = None,
     port: str | None = None,
     baud: int = 115200,
     labels: Path | None = None,
+    image_range: str | None = None,
     count: int | None = None,
+    sequence: bool = False,
+    state: Sequence[str] = (),
     seed: int | None = None,
     jobs: int | None = None,
     oracle: str = "auto",
@@ -420,8 +505,12 @@ def target_run(
         fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
         port: serial port of a board that runs the firmware already; no simulator is started then.
         baud: bits per second on that port.
-        labels: ``.json`` with class names and true labels.
+        labels: as :func:`verification` takes them.
+        image_range: as :func:`verification` takes it.
         count: how many inputs; None for all that are given, or two.
+        sequence: the inputs are one sequence, in which the model keeps its state; not with ``runner``, which boots
+            anew for every input.
+        state: as :func:`verification` takes it.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
         oracle: as :func:`verification` takes it.
@@ -436,6 +525,7 @@ def target_run(
         locate: where outputs differ from the NPU model's, run the target again to find the first operation that
             differs.
     """
+    from deploy.data.image_range import parsed
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.targets.simulated_target import RUNNER
     from deploy.targets.target_run import RunOptions, TargetRun
@@ -447,7 +537,10 @@ def target_run(
         baud=baud,
         inputs=inputs,
         labels=labels,
+        image_range=parsed(image_range),
         count=count,
+        sequence=sequence,
+        state=tuple(state),
         seed=seed,
         jobs=jobs,
         oracle=oracle,
@@ -464,7 +557,7 @@ def target_run(
 
 
 def run(
-    build: BuildFolder, inputs: Given = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
+    build: BuildFolder, inputs: Given | None = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
 ) -> Run:
     """Boot a build on a simulator, or reach the board that runs it; feed inputs, and judge the raw answers.
 
@@ -488,13 +581,16 @@ def run(
 
 def evaluate(
     build: BuildFolder,
-    data: str | Path,
+    data: Given,
     *,
     labels: Path | None = None,
+    image_range: str | None = None,
     head: str | None = None,
     model: str | Path | ModelSource | None = None,
     assignments: Sequence[str] = (),
     count: int | None = None,
+    sequence: bool = False,
+    state: Sequence[str] = (),
     top_k: int | None = None,
     fail_below: str | None = None,
     max_drop: str | None = None,
@@ -510,12 +606,15 @@ def evaluate(
 
     Args:
         build: what :func:`compile` returns.
-        data: ``.npz``, a folder of class folders, or ``FILE.py:function``.
-        labels: ``.json`` with class names and true labels.
+        data: a labelled set, in any form that :func:`verification` takes, too.
+        labels: as :func:`verification` takes them.
+        image_range: as :func:`verification` takes it.
         head: the output that labels without a name are for.
         model: the float model; None for the one that the build keeps.
         assignments: options of that model's network, ``KEY=VALUE`` each.
         count: how many inputs; None for all.
+        sequence: the inputs are one sequence, in which the model keeps its state.
+        state: as :func:`verification` takes it.
         top_k: also count the true class among so many.
         fail_below: limit of the target's accuracy, ``90%``; the document says whether it is broken.
         max_drop: limit of what is lost against the float model, in percentage points.
@@ -532,15 +631,19 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.data.image_range import parsed
     from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 
     options = EvaluateOptions(
-        data=str(data),
+        data=data,
         labels=labels,
+        image_range=parsed(image_range),
         output=head,
         model=None if model is None else _source(model, assignments),
         count=count,
+        sequence=sequence,
+        state=tuple(state),
         top_k=top_k,
         limits=parse_limits(fail_below, max_drop),
         oracle=oracle,
@@ -551,7 +654,9 @@ def evaluate(
         from deploy.targets.session import Session, TargetOptions
         from deploy.targets.simulated_target import RUNNER
 
-        machine = TargetOptions(firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s)
+        machine = TargetOptions(
+            firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s, sequence=sequence
+        )
         answerer = Session(build, machine)
     return Evaluation(build, options, answerer).run(progress)
 

@@ -166,6 +166,7 @@ class CompileDocument(Document):
         layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them; with the column
             ``source_operator``, the index of the operator it stems from, where that is known.
         warnings: what a user should know, one sentence each.
+        runner_lacks: operators on the CPU that Arm's prebuilt runner cannot compute, one sentence each.
         sram_limit: bytes of SRAM that the model was allowed to take; None where no board was known.
         samples: the test inputs beside the document; None where there are none.
     """
@@ -186,6 +187,7 @@ class CompileDocument(Document):
     figures: tuple[Figure, ...]
     layers: tuple[dict[str, str | float | int], ...] = ()
     warnings: tuple[str, ...] = ()
+    runner_lacks: tuple[str, ...] = ()
     versions: dict[str, str]
     sram_limit: _Count | None = None
     samples: SamplesRecord | None = None

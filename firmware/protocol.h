@@ -14,11 +14,13 @@ enum protocol_type {
     TYPE_INFER_PACKED = 0x04,
     TYPE_STOP_AFTER = 0x05,
     TYPE_READ = 0x06,
+    TYPE_RESET = 0x07,
     TYPE_HELLO_REPLY = 0x81,
     TYPE_RESULT = 0x82,
     TYPE_BYE_REPLY = 0x83,
     TYPE_STOP_REPLY = 0x85,
     TYPE_MEMORY = 0x86,
+    TYPE_RESET_REPLY = 0x87,
     TYPE_LOG = 0x90,
     TYPE_ERROR = 0xEE,
 };

@@ -27,7 +27,11 @@ const char *runtime_start(void);
 void *runtime_input(unsigned number);
 const void *runtime_output(unsigned number);
 
-/* Runs the network once. NULL on success, else why not: a text that stays valid until the next call. */
+/* Puts what the network keeps from one inference to the next into its initial state, as runtime_start does.
+ * NULL on success, else why not: a text that stays valid until the next call. */
+const char *runtime_reset(void);
+
+/* Runs the network once, from the state that the inference before it left. NULL on success, else why not: a text that stays valid until the next call. */
 const char *runtime_infer(struct runtime_report *report);
 
 /* In the next inference, and in that one alone, the NPU stops after so many words of its command stream; RUNTIME_WHOLE:

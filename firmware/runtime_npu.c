@@ -1,6 +1,8 @@
-/* Runs a network that is a single ethos-u operator: the driver and an arena are all it takes. */
+/* Runs a network that is a single ethos-u operator, besides what only moves its state: the driver and an arena are all
+ * it takes. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "ethosu_driver.h"
 #include "ethosu_platform.h"
@@ -43,8 +45,32 @@ const char *runtime_start(void)
         || ethosu_platform_check_payload(network_commands, NETWORK_COMMANDS_BYTES) != 0) {
         return driver_problem();
     }
+    return runtime_reset();
+}
+
+const char *runtime_reset(void)
+{
+#if NETWORK_STATES > 0
+    for (unsigned i = 0; i < NETWORK_STATES; i++) {
+        const struct network_state *state = &network_states[i];
+        if (state->initial != NULL) {
+            memcpy(arena + state->arena_offset, state->initial, state->bytes);
+        } else {
+            memset(arena + state->arena_offset, state->fill, state->bytes);
+        }
+    }
+#endif
     return NULL;
 }
+
+#if NETWORK_MOVES > 0
+static void move(unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        memcpy(arena + network_moves[i].to, arena + network_moves[i].from, network_moves[i].bytes);
+    }
+}
+#endif
 
 void *runtime_input(unsigned number)
 {
@@ -81,6 +107,9 @@ const char *runtime_infer(struct runtime_report *report)
         sizeof arena,
         NETWORK_FAST_MEMORY_BYTES > 0 ? NETWORK_FAST_MEMORY_BYTES : sizeof arena,
     };
+#if NETWORK_MOVES > 0
+    move(0, NETWORK_MOVES_BEFORE);
+#endif
     npu_counters_clear();
     struct ethosu_driver *reserved = ethosu_reserve_driver();
     int result = ethosu_invoke_v3(reserved, network_commands, (int)NETWORK_COMMANDS_BYTES, base, bytes, 3, NULL);
@@ -89,6 +118,9 @@ const char *runtime_infer(struct runtime_report *report)
     if (result != 0) {
         return driver_problem();
     }
+#if NETWORK_MOVES > 0
+    move(NETWORK_MOVES_BEFORE, NETWORK_MOVES);
+#endif
     report->arena_used = sizeof arena;
     npu_counters_get(&report->counters);
     return NULL;

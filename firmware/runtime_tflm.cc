@@ -2,6 +2,7 @@
 #include <new>
 
 #include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 #include "debug_text.h"
@@ -40,6 +41,23 @@ const char *fail(const char *what)
     return message_get(&problem);
 }
 
+// In the memory of the one before it, whose state is gone then.
+bool make_interpreter()
+{
+    const NetworkOperators &operators = *reinterpret_cast<NetworkOperators *>(operators_memory);
+    tflite::MicroAllocator *allocator = tflite::MicroAllocator::Create(arena, sizeof arena);
+    if (allocator == nullptr) {
+        return false;
+    }
+    tflite::MicroResourceVariables *variables = nullptr;
+#if NETWORK_RESOURCES > 0
+    variables = tflite::MicroResourceVariables::Create(allocator, NETWORK_RESOURCES);
+#endif
+    const tflite::Model *model = tflite::GetModel(network_model);
+    interpreter = new (interpreter_memory) tflite::MicroInterpreter(model, operators, allocator, variables);
+    return interpreter->AllocateTensors() == kTfLiteOk;
+}
+
 // The firmware's table was made from the same model; a difference means that the library lays tensors out differently.
 bool table_agrees(const network_tensor *table, unsigned count, bool inputs)
 {
@@ -71,22 +89,26 @@ const char *runtime_start(void)
     if (ethosu_platform_start(fast_memory, NETWORK_FAST_MEMORY_BYTES, NETWORK_REGION_CONFIG, NPU_TIMEOUT_MS) != 0) {
         return fail("the NPU cannot be used");
     }
-    const tflite::Model *model = tflite::GetModel(network_model);
-    if (model->version() != TFLITE_SCHEMA_VERSION) {
+    if (tflite::GetModel(network_model)->version() != TFLITE_SCHEMA_VERSION) {
         return fail("the model has another schema version than this library");
     }
-    NetworkOperators *operators = new (operators_memory) NetworkOperators;
-    if (network_add_operators(*operators) != kTfLiteOk) {
+    if (network_add_operators(*new (operators_memory) NetworkOperators) != kTfLiteOk) {
         return fail("an operator cannot be registered");
     }
-    interpreter = new (interpreter_memory) tflite::MicroInterpreter(model, *operators, arena, sizeof arena);
-    if (interpreter->AllocateTensors() != kTfLiteOk) {
+    if (!make_interpreter()) {
         return fail("the tensors cannot be allocated");
     }
     if (!table_agrees(network_inputs, NETWORK_INPUTS, true) || !table_agrees(network_outputs, NETWORK_OUTPUTS, false)) {
         return fail("its tensors differ from the tensor table");
     }
     return nullptr;
+}
+
+// TFLM's own reset fills variables with their zero points and does not call once more what initialises them.
+const char *runtime_reset(void)
+{
+    interpreter->~MicroInterpreter();
+    return make_interpreter() ? nullptr : fail("the tensors cannot be allocated again");
 }
 
 void *runtime_input(unsigned number)

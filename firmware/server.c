@@ -197,6 +197,19 @@ static void read_memory(uint8_t sequence, uint32_t length)
     frame_end(&writer);
 }
 
+/* No payload, neither of the request nor of the reply. */
+static void reset(uint8_t sequence)
+{
+    const char *problem = not_ready != NULL ? not_ready : runtime_reset();
+    if (problem != NULL) {
+        notice_error(sequence, PROTOCOL_NOT_READY, problem);
+        return;
+    }
+    struct frame_writer writer = { .write = uart_write };
+    frame_begin(&writer, TYPE_RESET_REPLY, sequence, 0);
+    frame_end(&writer);
+}
+
 static void hello(uint8_t sequence, uint32_t length)
 {
     if (length < 2 || (request[0] | request[1] << 8) != PROTOCOL_VERSION) {
@@ -231,6 +244,9 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         break;
     case TYPE_READ:
         read_memory(sequence, length);
+        break;
+    case TYPE_RESET:
+        reset(sequence);
         break;
     case TYPE_BYE:
         bye(sequence);

@@ -1,4 +1,4 @@
-/* Serves the protocol on the UART: hello, infer, stop after, read, bye. */
+/* Serves the protocol on the UART: hello, infer, reset, stop after, read, bye. */
 #ifndef SERVER_H
 #define SERVER_H
 

@@ -16,6 +16,8 @@ TYPES = {
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
+    "resource": schema.TensorType.RESOURCE,
+    "bool": schema.TensorType.BOOL,
 }
 
 
@@ -26,8 +28,21 @@ class GraphWriter:
         self._model = schema.ModelT()
         self._model.version, self._model.description = 3, description
         self._model.buffers, self._model.operatorCodes = [schema.BufferT()], []
+        self._further: list[GraphWriter] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._graph = schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
+        self._graph.inputs, self._graph.outputs = [], []
+
+    def further(self) -> GraphWriter:
+        """Another subgraph of the file, without inputs and outputs; the first one has number 1."""
+        other = GraphWriter.__new__(GraphWriter)
+        other._model = self._model
+        other._begin()
+        self._further.append(other)
+        return other
 
     def tensor(
         self,
@@ -70,6 +85,7 @@ class GraphWriter:
         *,
         version: int = 1,
         intermediates: Sequence[int] = (),
+        custom: bytes | None = None,
     ) -> None:
         """Add an operator.
 
@@ -80,15 +96,19 @@ class GraphWriter:
             options: ``schema.Conv2DOptionsT()`` and the like.
             version: of the operator.
             intermediates: tensors that only carry quantization (LSTM).
+            custom: options of a custom operator, whose code the name is then.
         """
-        code = getattr(schema.BuiltinOperator, name)
+        code = schema.BuiltinOperator.CUSTOM if custom is not None else getattr(schema.BuiltinOperator, name)
         codes = [entry.builtinCode for entry in self._model.operatorCodes]
         if code not in codes:
             codes.append(code)
             entry = schema.OperatorCodeT()
             entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
+            entry.customCode = name if custom is not None else None
             self._model.operatorCodes.append(entry)
         item = schema.OperatorT()
+        if custom is not None:
+            item.customOptions = np.frombuffer(custom, np.uint8)
         item.opcodeIndex, item.inputs, item.outputs = codes.index(code), list(inputs), list(outputs)
         if intermediates:
             item.intermediates = list(intermediates)
@@ -117,7 +137,7 @@ class GraphWriter:
     def finish(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
         """The file, with a SignatureDef that names inputs and outputs."""
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
-        self._model.subgraphs = [self._graph]
+        self._model.subgraphs = [self._graph, *(other._graph for other in self._further)]
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = "serving_default", 0
         signature.inputs, signature.outputs = _named(inputs), _named(outputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile model.tflite --npu U55-128
 
-    deploy compile model.keras --calibration train.npz --npu U65-256 -o build/demo
+    deploy compile model.keras --data train.npz --npu U65-256 -o build/demo
 
     deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
 
@@ -34,7 +33,9 @@ def compile_(
     model: options.Model,
     npu: options.Npu,
     set_: options.Set,
+    signature: options.Signature,
     calibration: options.Calibration,
+    image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
     system_config: options.SystemConfig,
@@ -88,6 +89,7 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
+    from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
@@ -104,7 +106,8 @@ def compile_(
         optimise=optimise,
         sram_limit=sram_limit,
     )
-    folder = build or api.default_folder(source.name, wanted, project.folder)
+    name = source.name if signature is None else f"{source.name}-{signature}"
+    folder = build or api.default_folder(name, wanted, project.folder)
     check_replaceable(folder)
     if json is not None:
         check_writable(json)
@@ -112,20 +115,21 @@ def compile_(
     read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
         chosen, read_from = tflite.read(source.path), source.path
-        quantized = chosen
-        if calibration is not None and not quiet:
-            print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
+        if typed("model") and not typed("calibration"):
+            calibration = None  # what is kept is for the kept model: a quantized one does without
     else:
         chosen = quantize_source(
             source,
             calibration,
             samples=samples,
+            image_range=image_range,
             io=io,
             again=f"deploy compile {text} --npu {wanted.npu.name}",
             quiet=quiet,
             verbose=verbose,
         )
-        quantized = chosen.model
+    chosen, notes = api.taken(chosen, text, signature)
+    quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
     load_report()
     if run is None:
         run = context.with_resource(starting_vela(twin=level is not None))
@@ -137,7 +141,16 @@ def compile_(
     compiler = Compiler(checking.timing(run))
     try:
         opened = api.write_build(
-            chosen, wanted, output=folder, name=source.name, source=text, compiler=compiler, read_from=read_from
+            chosen,
+            wanted,
+            output=folder,
+            name=name,
+            source=text,
+            compiler=compiler,
+            read_from=read_from,
+            notes=notes,
+            data=calibration,
+            image_range=image_range,
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error

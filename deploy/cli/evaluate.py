@@ -25,13 +25,14 @@ EVALUATE_EPILOG = """Examples:
 DATA is an .npz with the inputs and an array labels_OUTPUT (labels, where there is one output), an .npz with
 --labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays,
 (inputs, labels), or an iterable of (input, label). Inputs are as the model takes them, or real values, which are
-quantized.
+quantized; values that saturate are counted. Images are scaled to the range that the input was quantized for.
 """
 
 
 def evaluate(
     build: options.Build,
     data: options.LabelledData,
+    image_range: options.ImageRange,
     labels: options.Labels,
     head: Annotated[
         str | None, option(help="The output that labels without a name are for, where there are several.")
@@ -67,6 +68,8 @@ def evaluate(
     jobs: options.Jobs,
     timeout: options.Timeout,
     count: Annotated[int | None, option(help="How many inputs; default: all.", min=1)],
+    sequence: options.Sequence,
+    state: options.State,
     top_k: Annotated[int | None, option("--top-k", help="Count the true class among the K largest, too.", min=2)],
     fail_below: Annotated[
         str | None, option(help="Exit 1 where an output's accuracy on target is below, e.g. 90%.")
@@ -115,11 +118,14 @@ def evaluate(
         evaluation = api.evaluate(
             opened,
             data,
+            image_range=image_range,
             labels=labels,
             head=head,
             model=model,
             assignments=set_ or (),
             count=count,
+            sequence=sequence,
+            state=state or (),
             top_k=top_k,
             fail_below=fail_below,
             max_drop=max_drop,

@@ -36,6 +36,7 @@ def quantize_source(
     calibration: str | None,
     *,
     samples: int | None,
+    image_range: str | None,
     io: str | None,
     again: str,
     quiet: bool,
@@ -47,7 +48,14 @@ def quantize_source(
 
     with progress("comparing float and quantized model", quiet=quiet) as bar:
         return api.quantize(
-            source, calibration, samples=samples, io=io, verbose=verbose, again=again, progress=bar.advance
+            source,
+            calibration,
+            samples=samples,
+            image_range=image_range,
+            io=io,
+            verbose=verbose,
+            again=again,
+            progress=bar.advance,
         )
 
 

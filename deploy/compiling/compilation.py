@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
 from deploy.files import replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
+
+_EDGE_TPU = "edgetpu-custom-op"
+"""Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
 
 ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
 """Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
@@ -42,32 +46,47 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         Warnings, one sentence each.
 
     Raises:
-        BadInputError: it is compiled already, empty, or computes in floating point.
+        BadInputError: it is compiled already, empty, or computes nothing in integers.
     """
-    if any(operator.on_npu for operator in model.operators):
-        raise BadInputError(
-            f"{source}: compiled by Vela already (it holds {NPU_OPERATOR} operators)",
-            hints=[
-                "pass the model that it was compiled from",
-                f"`deploy verify {source}`, `run-fvp` and `report` take the file as it is",
-            ],
-        )
+    shipped = f"`deploy verify {source}`, `run-fvp` and `report` take the file as it is"
+    for code, whose, hints in (
+        (NPU_OPERATOR, "by Vela", [shipped]),
+        (_EDGE_TPU, "for Google's Edge TPU", []),
+    ):
+        if any(operator.code == code for operator in model.operators):
+            raise BadInputError(
+                f"{source}: compiled {whose} already (it holds {code} operators)",
+                hints=["pass the model that it was compiled from", *hints],
+            )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")
     check_numbers(model, source)
-    computing = float_operators(model)
-    if computing:
-        listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
+    computing = Counter(operator.code for operator in float_operators(model))
+    listed = ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(computing.items()))
+    if computing and not integer_operators(model):
+        weights = narrow_weights(model)
+        what = f"only its weights are quantized ({weights})" if weights else "not quantized"
         raise BadInputError(
-            f"{source}: not quantized, these operators compute in floating point: {listed}",
-            hints=["deploy quantize MODEL --calibration DATA -o model.tflite, with the Keras model it comes from"],
+            f"{source}: {what}, these operators compute in floating point: {listed}",
+            hints=["deploy quantize MODEL --data DATA -o model.tflite, with the Keras model it comes from"],
         )
+    computed = float_results(model)
     border = [
-        tensor.name for tensor in (*model.input_tensors, *model.output_tensors) if tensor.dtype.startswith("float")
+        tensor.name
+        for tensor in (*model.input_tensors, *model.output_tensors)
+        if tensor.dtype.startswith("float") and tensor.index not in computed
     ]
+    notes = []
     if border:
-        return (f"float inputs or outputs ({', '.join(border)}): their QUANTIZE and DEQUANTIZE run on the CPU",)
-    return ()
+        notes.append(
+            f"float inputs or outputs ({', '.join(border)}): their QUANTIZE and DEQUANTIZE run on the CPU"
+        )
+    if computing:
+        count, total = sum(computing.values()), len(model.operators)
+        notes.append(
+            f"{count} of {total} operators ({count / total:.0%}) compute in floating point, on the CPU: {listed}"
+        )
+    return tuple(notes)
 
 
 def compile_model(
@@ -81,6 +100,7 @@ def compile_model(
     notes: tuple[str, ...] = (),
     compiler: Compiler = VELA,
     choose: ChooseSamples | None = None,
+    lacking: Callable[[Model], tuple[str, ...]] = lambda _compiled: (),
 ) -> BuildFolder:
     """Compile a model and write its build folder, whole or not at all.
 
@@ -95,6 +115,7 @@ def compile_model(
         notes: further warnings for the document.
         compiler: what compiles it.
         choose: chooses the test inputs that the folder keeps; None for none.
+        lacking: says which operators of Vela's output the usual firmware cannot compute, one sentence each.
 
     Raises:
         BadInputError: the model cannot be compiled, or the folder cannot be written.
@@ -107,7 +128,7 @@ def compile_model(
     compiled = compiler.compile(model, options, source=source)
     vela_s = time.monotonic() - began
     _check_names(compiled)
-    document = _document(compiled, name, warnings)
+    document = _document(compiled, name, warnings, lacking(compiled.model))
     _check_sram(compiled)
     files = dict(extra or {})
     if choose is not None:
@@ -166,7 +187,9 @@ def check_replaceable(build: Path) -> None:
         )
 
 
-def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> CompileDocument:
+def _document(
+    compiled: Compiled, name: str, warnings: tuple[str, ...], runner_lacks: tuple[str, ...]
+) -> CompileDocument:
     options, operators = compiled.options, compiled.placement.operators
     inputs, outputs = tensor_records(compiled.model)
     on_cpu, sram = len(compiled.cpu_operators), int(compiled.figure("sram_peak"))
@@ -198,6 +221,7 @@ def _document(compiled: Compiled, name: str, warnings: tuple[str, ...]) -> Compi
             for layer in compiled.layers
         ),
         warnings=tuple(notes),
+        runner_lacks=runner_lacks,
         versions={
             "deploy": deploy.__version__,
             "ethos-u-vela": vela.version(),

@@ -19,6 +19,8 @@ from deploy.compiling.vela_reports import Cell, VelaLayer, parse_fallbacks, pars
 from deploy.debug_database import DebugDatabase
 from deploy.processes.supervisor import Ended, RunCommand
 from deploy.tflite import Model, damage_named, load
+from deploy.tflite.initialisation import initialised_first
+from deploy.tflite.state import has_resources
 
 _KIB = 1024
 
@@ -133,7 +135,10 @@ class Compiler:
         content = names.hidden(model.content)
         output = vela.compile_bytes(content, options, source=source, run=self.run, allocator=allocator)
         with damage_named(f"{source} (compiled)"):
-            output = replace(output, model=names.restored(output.model))
+            restored = names.restored(output.model)
+            if has_resources(model):
+                restored = initialised_first(load(restored))
+            output = replace(output, model=restored)
         return Compiled(model, options, output, source, names)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deploy.build_folder import OperatorRecord
 from deploy.compiling.vela_reports import Fallback, VelaLayer
 from deploy.tflite import Model, Operator
+from deploy.tflite.arithmetic import in_float
 
 _NO_REASON = "Vela gives no reason"
 
@@ -77,6 +78,8 @@ def _record(
     if cpu:
         given = reasons.get((operator.code, name), [])
         reason = given.pop(0) if given else _NO_REASON
+        if in_float(model, operator):
+            reason = f"computes in floating point; {reason}"
         return OperatorRecord(index=operator.index, type=operator.code, name=name, placement="CPU", reason=reason)
     return OperatorRecord(
         index=operator.index,

@@ -107,9 +107,11 @@ def _cell(value: str | None) -> Cell:
         return int(text)
     except ValueError:
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
             return text
+        # Vela divides by a total of 0 where nothing runs on the NPU: JSON has no number for that.
+        return number if math.isfinite(number) else text
 
 
 def summary_number(summary: Mapping[str, Cell], column: str) -> float:

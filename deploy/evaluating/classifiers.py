@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deploy.data.model_inputs import real_inputs
+from deploy.data.stream import Batch
 from deploy.errors import BadInputError
-from deploy.evaluating.float_source import FloatNetwork
-from deploy.evaluating.model_inputs import Batch, real_inputs
+from deploy.evaluating.float_source import FloatFile, FloatNetwork
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
 
@@ -33,15 +34,23 @@ class FloatClassifier:
                     f"{model.source}: takes {spec}, the build's model {list(wanted[self._inputs[spec.name]])}"
                 )
 
-    def run(self, batch: Batch) -> Stacked:
-        """Real outputs of the float model, by the quantized model's names."""
+    def run(self, batch: Batch, *, sequence: bool = False) -> Stacked:
+        """Real outputs of the float model, by the quantized model's names.
+
+        Args:
+            batch: inputs.
+            sequence: whether they are one sequence, in which the model keeps its state; of a file alone.
+        """
         reals = real_inputs(self._quantized, batch)
         answers = []
         for i in range(len(batch)):
             sample = {
                 spec.name: reals[self._inputs[spec.name]][i].astype(spec.dtype) for spec in self._model.inputs
             }
-            answers.append(self._model.run(sample))
+            if isinstance(self._model, FloatFile):
+                answers.append(self._model.run(sample, keep_state=sequence and i > 0))
+            else:
+                answers.append(self._model.run(sample))
         return {name: np.stack([answer[theirs] for answer in answers]) for name, theirs in self._outputs.items()}
 
 

@@ -127,6 +127,8 @@ class EvaluationDocument(Document):
         model_sha256: of the compiled model.
         inputs: how many were classified.
         data: where they come from.
+        sequence: whether they were one sequence, in which the model kept its state.
+        fed_back: state that the model hands out and takes in again: input -> output of the inference before it.
         input_sha256: over all inputs as the model takes them; the same as a verdict's on the same inputs.
         platform: what the target is.
         firmware: what was booted; None on the NPU model alone.
@@ -147,6 +149,8 @@ class EvaluationDocument(Document):
     build: str
     model_sha256: str
     inputs: int
+    sequence: bool = False
+    fed_back: dict[str, str] = Field(default_factory=dict)
     data: str
     input_sha256: str
     platform: Platform

@@ -5,6 +5,7 @@ labelled set, batch by batch -> three classifiers -> counts -> figures and limit
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,27 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder, Figure, Label
+from deploy.data.heads import Head, heads_of
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import load_labels
+from deploy.data.loading import Given, open_data, source_of
+from deploy.data.specs import specs_of
+from deploy.data.stream import Batch, DataStream, Request
 from deploy.errors import BadInputError, TargetError
-from deploy.evaluating import sources
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
 from deploy.evaluating.classifiers import FloatClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
-from deploy.evaluating.heads import Head, heads_of
-from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
 from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.labels import load_labels
+from deploy.judging.external_state import Links, links_of
 from deploy.judging.opinion import one_oracle
 from deploy.judging.oracles import Oracle, outputs_of
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import package_versions, tool_versions
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession
 
 if TYPE_CHECKING:
@@ -51,15 +55,18 @@ _FIGURES: dict[Contestant, str] = {
 class EvaluateOptions:
     """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
 
-    data: str
+    data: Given
     labels: Path | None = None
     output: str | None = None
     model: ModelSource | None = None
     count: int | None = None
+    sequence: bool = False
+    state: tuple[str, ...] = ()
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     oracle: str = "auto"
     save_wrong: Path | None = None
+    image_range: ImageRange | None = None
 
 
 class Evaluation:
@@ -83,13 +90,17 @@ class Evaluation:
             check_folder(options.save_wrong)
         models = read_models(self._build)
         heads = heads_of(models.source)
-        data = sources.load(self._request(models, heads), models.source)
+        if options.state and not options.sequence:
+            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
+        links = links_of(options.state, models.source)
+        data = open_data(options.data, self._request(models, heads, links))
         chosen = {name: head for name, head in heads.items() if name in data.names}
         self._check_top_k(chosen)
         unlabelled = [name for name in heads if name not in chosen]
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
-        with self._target or HostSession(models.compiled, npu_named(self._build.document.npu)) as target:
+        npu, sequence = npu_named(self._build.document.npu), options.sequence
+        with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
             reference = one_oracle(models.source, options.oracle)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
@@ -101,7 +112,11 @@ class Evaluation:
             wrong, digest, done = WrongExamples(), SampleDigest(), 0
             on_progress(0, data.count or 0)
             for batch in data.batches(target.batch):
-                said = _said(batch, target, reference, floats, _counting(on_progress, done, data))
+                if links:
+                    samples = fed_back(models, npu, links, batch.samples)
+                    batch = dataclasses.replace(batch, stored=stacked(samples))  # noqa: PLW2901 - the same, whole
+                counting = _counting(on_progress, done, data)
+                said = _said(batch, target, reference, floats, counting, sequence=sequence)
                 digest.add(batch.samples)
                 for name, tally in tallies.items():
                     values = {who: _flat(said[who][name]) for who in contestants}
@@ -109,22 +124,30 @@ class Evaluation:
                 done += len(batch)
                 on_progress(done, data.count or done)
         self._notes += [each.sentence for each in reference.left_out]
-        if done < (options.count or 0):
-            raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
         outputs = tuple(tally.result() for tally in tallies.values())
         return self._document(data, target.origin, reference.name, outputs, wrong, done, digest.hexdigest())
 
-    def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
+    def _request(self, models: Models, heads: Mapping[str, Head], links: Links) -> Request:
         options = self._options
         if options.output is not None and options.output not in heads:
             raise BadInputError(
                 f"--head {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
             )
         labels = load_labels(options.labels, models.source) if options.labels else {}
-        return Request(options.data, heads, labels, options.labels, options.output, options.count)
+        return Request(
+            source_of(options.data),
+            tuple(spec for spec in specs_of(models.source) if spec.name not in links),
+            heads=heads,
+            labels=labels,
+            labels_file=options.labels,
+            output=options.output,
+            count=options.count,
+            labelled=True,
+            image_range=options.image_range,
+        )
 
     def _check_top_k(self, heads: Mapping[str, Head]) -> None:
         most = max(head.classes for head in heads.values())
@@ -136,6 +159,12 @@ class Evaluation:
 
     def _float(self, models: Models, heads: list[str]) -> FloatClassifier | None:
         model: FloatNetwork
+        if self._options.state:
+            self._notes.append("no float model: what it would feed back is not known")
+            return None
+        if self._options.sequence and self._options.model is not None:
+            self._notes.append("no float model: in a sequence only the one that the build keeps has a state")
+            return None
         if self._options.model is not None:
             model = load_given(self._options.model)
         else:
@@ -149,7 +178,7 @@ class Evaluation:
 
     def _document(
         self,
-        data: LabelledData,
+        data: DataStream,
         origin: Origin,
         reference: str,
         outputs: tuple[OutputEvaluation, ...],
@@ -171,6 +200,8 @@ class Evaluation:
             build=str(self._build.path),
             model_sha256=self._build.document.compiled_sha256,
             inputs=inputs,
+            sequence=self._options.sequence,
+            fed_back=links_of(self._options.state, self._build.source_model),
             data=data.source,
             input_sha256=digest,
             platform=platform,
@@ -235,13 +266,15 @@ def _said(
     reference: Oracle,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
+    *,
+    sequence: bool,
 ) -> dict[Contestant, Stacked]:
     """What every contestant says about a batch: raw outputs by name, those of the float model real."""
     arriving = target.answers(batch.samples)
     # Where the target is a machine, it boots meanwhile.
-    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored)}
+    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored, sequence=sequence)}
     if floats is not None:
-        said["float"] = floats.run(batch)
+        said["float"] = floats.run(batch, sequence=sequence)
     said["target"] = _collected(arriving, batch, answered)
     return said
 
@@ -260,7 +293,7 @@ def _collected(arriving: Iterator[Answer], batch: Batch, answered: Callable[[int
     return stacked(outputs)
 
 
-def _counting(on_progress: Callable[[int, int], None], done: int, data: LabelledData) -> Callable[[int], None]:
+def _counting(on_progress: Callable[[int, int], None], done: int, data: DataStream) -> Callable[[int], None]:
     return lambda answered: on_progress(done + answered, data.count or done + answered)
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
+from deploy.data.specs import InputSpec, specs_of
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
-from deploy.quantizing.dataset import InputSpec
 
 if TYPE_CHECKING:
     from deploy.quantizing.float_model import FloatModel
@@ -28,9 +28,9 @@ class FloatFile:
     outputs: tuple[str, ...]
     kernels: OptimisedKernels
 
-    def run(self, sample: dict[str, NDArray[Any]], /) -> Mapping[str, NDArray[Any]]:
-        """Outputs by name."""
-        return self.kernels.run(sample)
+    def run(self, sample: dict[str, NDArray[Any]], /, *, keep_state: bool = False) -> Mapping[str, NDArray[Any]]:
+        """Outputs by name; ``keep_state`` starts from the state that the last run left."""
+        return self.kernels.run(sample, keep_state=keep_state)
 
 
 FloatNetwork: TypeAlias = "FloatModel | FloatFile"
@@ -70,8 +70,4 @@ def load_kept(build: BuildFolder) -> tuple[FloatNetwork | None, str]:
         kernels = OptimisedKernels(model)
     except BadInputError as error:
         return None, f"no float model: {error.message}"
-    inputs = tuple(
-        InputSpec(name, model.tensors[index].shape, model.tensors[index].dtype)
-        for index, name in model.input_names().items()
-    )
-    return FloatFile(str(path), inputs, tuple(model.output_names().values()), kernels), ""
+    return FloatFile(str(path), specs_of(model), tuple(model.output_names().values()), kernels), ""

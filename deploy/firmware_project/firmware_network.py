@@ -11,6 +11,15 @@ import numpy as np
 from deploy import npu
 from deploy.build_folder import BuildFolder, TensorRecord
 from deploy.errors import BadInputError
+from deploy.firmware_project.network_state import (
+    FirmwareState,
+    Move,
+    NetworkState,
+    is_single,
+    resources_of,
+    state_bytes,
+    state_of,
+)
 from deploy.hardware.boards import Board, Hardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
@@ -18,10 +27,16 @@ from deploy.printable import printable
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 from deploy.tflite.generated import DTYPE_NUMBERS
+from deploy.tflite.reading import subgraph
+from deploy.tflite.state import RESOURCE_OPERATORS
 
 ARENA_MARGIN_BYTES = 2048
 """On top of Vela's figure: TFLM needs 452 to 576 bytes of its own (measured on 12 models), and bricks of the
 NHCWB16 format may reach past the end of a tensor."""
+
+_TFLM_TENSORS, _TFLM_TENSOR_BYTES = 16, 80
+"""So many tensors the margin covers; each further one takes TFLM so much while it plans (source: the structures of
+its GreedyMemoryPlanner, AllocationInfo and TfLiteEvalTensor). A LSTM leaves one behind for every gate and step."""
 
 _ALIGNMENT = 16
 _MAX_NAME_BYTES = 0xFFFF
@@ -61,10 +76,15 @@ class FirmwareNetwork:
     Attributes:
         memory_mode: Vela's.
         sha256: of the compiled ``.tflite``, in hex.
-        operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``).
+        operators: codes of the compiled model's operators, in order (``ethos-u``, ``SOFTMAX``), and of those that
+            initialise it.
         commands: payload of the ethos-u operator (driver actions, command stream); empty unless it is the only
-            operator.
-        weights: its read-only data; empty unless it is the only operator.
+            operator, besides those that move the state.
+        weights: its read-only data; empty likewise.
+        tensors: how many there are, in all subgraphs.
+        resources: how many resource variables there are.
+        state_bytes: what the state takes besides what Vela planned.
+        state: where the state lies, and how it moves; nothing unless there is one ethos-u operator.
         config_word: CONFIG register of the NPU it was compiled for.
         scratch_bytes: end of the last tensor in the arena, dedicated fast memory left out.
         planned_bytes: the same with dedicated fast memory, which TFLM places in its arena as well.
@@ -87,6 +107,25 @@ class FirmwareNetwork:
     scratch_bytes: int
     planned_bytes: int
     fast_memory_bytes: int
+    tensors: int = 0
+    resources: int = 0
+    state_bytes: int = 0
+    state: NetworkState = field(default_factory=NetworkState)
+
+    @property
+    def states(self) -> tuple[FirmwareState, ...]:
+        """The parts of the state."""
+        return self.state.parts
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """What moves them."""
+        return self.state.moves
+
+    @property
+    def moves_before(self) -> int:
+        """How many of these come before the NPU runs."""
+        return self.state.moves_before
 
     @property
     def cpu_operators(self) -> tuple[str, ...]:
@@ -121,7 +160,8 @@ class FirmwareNetwork:
     def arena_bytes(self, runtime: str) -> int:
         """Size of the tensor arena for ``npu`` or ``tflm``."""
         used = self.planned_bytes if runtime == "tflm" else self.scratch_bytes
-        return _rounded(used + ARENA_MARGIN_BYTES)
+        beyond = max(0, self.tensors - _TFLM_TENSORS) if runtime == "tflm" else 0
+        return _rounded(used + ARENA_MARGIN_BYTES + beyond * _TFLM_TENSOR_BYTES) + self.state_bytes
 
 
 def read_network(
@@ -158,7 +198,8 @@ def read_network(
         except npu.NpuError as error:
             raise BadInputError(f"{build.compiled}: the command stream is damaged: {error}") from error
     first, weights = on_npu[0], on_npu[0].constants.data
-    single = len(model.operators) == 1
+    single = is_single(model)
+    scratch_bytes = arena_end(model, offsets, leave_out=fast)
     network = FirmwareNetwork(
         board=board,
         hardware=board.hardware,
@@ -168,17 +209,26 @@ def read_network(
         sha256=document.compiled_sha256,
         inputs=_tensors(document.inputs, model, model.inputs, offsets, {}),
         outputs=_tensors(document.outputs, model, model.outputs, offsets, labels or {}),
-        operators=tuple(operator.code for operator in model.operators),
+        operators=tuple(operator.code for graph in _graphs(model) for operator in graph.operators),
         model=model.content,
         commands=first.payload_bytes if single else b"",
         weights=weights.tobytes() if single and weights is not None else b"",
         config_word=config.config_word,
-        scratch_bytes=arena_end(model, offsets, leave_out=fast),
+        scratch_bytes=scratch_bytes,
         planned_bytes=arena_end(model, offsets),
         fast_memory_bytes=max((_rounded(model.tensors[index].nbytes) for index in fast), default=0),
+        tensors=sum(model.tensor_counts),
+        resources=len(resources_of(model)),
+        state_bytes=state_bytes(model, offsets),
+        state=state_of(model, offsets, _rounded(scratch_bytes + ARENA_MARGIN_BYTES)) if single else NetworkState(),
     )
     _check_memory(network)
     return network
+
+
+def _graphs(model: Model) -> list[Model]:
+    """The subgraphs of a model, from the first on."""
+    return [model, *(subgraph(model, number) for number in range(1, len(model.tensor_counts)))]
 
 
 def check_single_operator(network: FirmwareNetwork) -> None:
@@ -187,7 +237,8 @@ def check_single_operator(network: FirmwareNetwork) -> None:
     Raises:
         BadInputError: the model is more than one ``ethos-u`` operator; lists the operators.
     """
-    if network.operators == (NPU_OPERATOR,):
+    computing = [code for code in network.operators if code not in RESOURCE_OPERATORS]
+    if computing == [NPU_OPERATOR]:
         unplaced = [t.record.name for t in (*network.inputs, *network.outputs) if t.arena_offset < 0]
         if unplaced:
             raise BadInputError(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from deploy.judging.origin import Origin
 from deploy.judging.samples import Sample
 
+WHOLE_SEQUENCE = 1 << 31
+"""How many inputs to hand over at once where each starts from the state that the one before it left: all."""
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import Document
 from deploy.judging.differences import LsbBin, WorstInput, distances, lsb_differences, lsb_histogram, worst_inputs
+from deploy.judging.float_parts import is_inner
 from deploy.tflite import Model, Tensor
+from deploy.tflite.arithmetic import float_results
+
+FLOAT_TOLERANCE = 1e-4
+"""Largest difference of what float operators compute, as a part of the output's largest value.
+
+Compilers order sums otherwise and libraries approximate functions otherwise: a few 1e-7 an operator, and
+differences of large numbers make that more."""
 
 
 class OutputComparison(Document):
@@ -29,6 +37,9 @@ class OutputComparison(Document):
             the target's output is not a number.
         exact: whether nothing but equality counts as agreement: class indices, counts, booleans, and floats that
             no quantized tensor feeds have no last place that a rounding could change.
+        float_tolerance: for an output that is computed in floating point, the largest difference that passes, in
+            the numbers themselves, as ``max_lsb`` is then; None for others.
+        decided_inside: whether the quantized tensors that it is computed from decide in its place.
         mismatched_inputs: indices of the inputs with a difference (at most 100 are kept).
         top1_agreement: share of inputs with the same arg max; None for outputs without classes.
         mae: mean absolute error of the dequantized values.
@@ -44,6 +55,8 @@ class OutputComparison(Document):
     mismatches: int
     max_lsb: float | None
     exact: bool = False
+    float_tolerance: float | None = None
+    decided_inside: bool = False
     mismatched_inputs: tuple[int, ...] = ()
     top1_agreement: float | None = None
     mae: float | None = None
@@ -54,9 +67,16 @@ class OutputComparison(Document):
     worst_inputs: tuple[WorstInput, ...] = ()
 
     def within(self, tolerance: float) -> bool:
-        """Whether every element is within ``tolerance`` LSB of the reference; equal, where only that counts."""
+        """Whether every element is within ``tolerance`` LSB of the reference; equal, where only that counts.
+
+        Floats that float operators compute are held to ``float_tolerance``.
+        """
+        if self.decided_inside:
+            return True
         if self.exact:
             return self.mismatches == 0
+        if self.float_tolerance is not None:
+            return self.max_lsb is not None and self.max_lsb <= self.float_tolerance
         return self.max_lsb is not None and self.max_lsb <= tolerance
 
     @property
@@ -64,6 +84,8 @@ class OutputComparison(Document):
         """The largest difference in words."""
         if self.max_lsb is None:
             return "something that is no number"
+        if self.float_tolerance is not None:
+            return f"{self.max_lsb:g} (float tolerance {self.float_tolerance:.3g})"
         return f"{self.max_lsb:g}, where nothing but equality counts" if self.exact else f"{self.max_lsb:g} LSB"
 
 
@@ -104,6 +126,12 @@ def output_scale(model: Model, tensor: Tensor) -> OutputScale:
     return OutputScale(1.0, 0, 0.0)
 
 
+def largest_value(values: NDArray[Any]) -> float:
+    """The largest finite magnitude among floats; 0 where there is none."""
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max(initial=0.0))
+
+
 def dequantize(values: NDArray[Any], scale: OutputScale) -> NDArray[np.float64]:
     """Real values of an output; same shape, float64."""
     return (values.astype(np.float64) - scale.zero_point) * scale.scale
@@ -117,9 +145,23 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compare_output(
-    name: str, target: NDArray[Any], reference: NDArray[Any], scale: OutputScale
+    name: str,
+    target: NDArray[Any],
+    reference: NDArray[Any],
+    scale: OutputScale,
+    *,
+    in_float: bool = False,
+    decided_inside: bool = False,
 ) -> OutputComparison:
     """Compare one output; both arrays are [inputs, *shape] of equal dtype and shape.
+
+    Args:
+        name: of the output.
+        target: what was computed.
+        reference: what it is held to.
+        scale: how to read the output.
+        in_float: whether float operators compute it.
+        decided_inside: whether tensors in front of these decide.
 
     Raises:
         ValueError: the arrays do not have the same shape and dtype (the caller mixed up outputs).
@@ -130,13 +172,16 @@ def compare_output(
     inputs = np.flatnonzero(different.reshape(len(target), -1).any(axis=1))
     real_target, real_reference = dequantize(target, scale), dequantize(reference, scale)
     errors = _errors(real_target, real_reference)
+    floating = in_float and target.dtype.kind == "f"
     differences = lsb_differences(target, reference, scale.lsb)
     return OutputComparison(
         name=name,
         elements=int(target.size),
         mismatches=int(different.sum()),
         max_lsb=_max_lsb(target, reference, scale),
-        exact=scale.lsb == 0.0,
+        exact=scale.lsb == 0.0 and not floating,
+        float_tolerance=FLOAT_TOLERANCE * largest_value(reference) if floating else None,
+        decided_inside=decided_inside,
         mismatched_inputs=tuple(int(index) for index in inputs[:100]),
         top1_agreement=_top1(target, reference),
         lsb_histogram=() if differences is None else lsb_histogram(differences),
@@ -151,18 +196,26 @@ def compare_outputs(
     """Compare every output of the source model.
 
     Args:
-        source: the quantized model that was compiled.
+        source: the quantized model that was compiled; of outputs that are computed in floating point, tensors in
+            front of the float operators decide, where it has them among its outputs
+            (:func:`deploy.judging.float_parts.watched`) and they are among the answers.
         answers: per input, the target's outputs by name.
         expected: per input, the reference's outputs by name.
     """
+    names, floats = source.output_names(), float_results(source)
+    present = set.intersection(*(set(each) for each in (*answers, *expected))) if answers else set(names.values())
+    inside = any(is_inner(name) and name in present for name in names.values())
     return tuple(
         compare_output(
             name,
             np.stack([answer[name] for answer in answers]),
             np.stack([sample[name] for sample in expected]),
             output_scale(source, source.tensors[index]),
+            in_float=index in floats,
+            decided_inside=inside and index in floats,
         )
-        for index, name in source.output_names().items()
+        for index, name in names.items()
+        if name in present or not is_inner(name)
     )
 
 

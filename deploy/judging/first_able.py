@@ -36,6 +36,10 @@ class OracleLeftOut(Document):
         return f"{self.reference} is left out: {self.reason}"
 
 
+class LostStateError(BadInputError):
+    """An oracle failed in a sequence, whose state the next one does not have: ask that one from the beginning."""
+
+
 class FirstAble:
     """The first of several oracles that can run a model. One that fails while it runs makes way for the next.
 
@@ -108,6 +112,7 @@ class FirstAble:
 
         Raises:
             BadInputError: a sample does not fit the model, or no oracle can run it.
+            LostStateError: the one that kept the state failed; another one speaks now.
         """
         while True:
             try:
@@ -117,3 +122,5 @@ class FirstAble:
             except BadInputError as error:
                 self._leave_out(error)
                 self._oracle = self._next()
+                if keep_state:
+                    raise LostStateError(error.message, hints=error.hints) from error

@@ -6,11 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deploy.data.first_operators import quantized_behind
+from deploy.data.quantized import real_range
 from deploy.tflite import Model, Tensor
 from deploy.tflite.options import options_of
 
-_MOVING = frozenset(["CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "SLICE", "STRIDED_SLICE"])
-"""Operators whose first input reaches their output as the same numbers."""
+_MOVING = {
+    **dict.fromkeys(("CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE", "SLICE", "STRIDED_SLICE"), (0,)),
+    **dict.fromkeys(
+        ("GATHER", "GATHER_ND", "TILE", "PAD", "REVERSE_V2", "BROADCAST_TO", "UNPACK", "SPLIT_V"), (0,)
+    ),
+    **dict.fromkeys(("SELECT", "SELECT_V2"), (1, 2)),
+    "SPLIT": (1,),
+}
+"""Operators, and which of their inputs reach their output as the same numbers."""
+
+_GATHERING = frozenset(["PACK", "CONCATENATION", "MAXIMUM", "MINIMUM"])
+"""Operators whose inputs all do."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,9 @@ class InputRange:
 def input_ranges(model: Model) -> dict[str, InputRange]:
     """The range of every input, by name, in the file's order.
 
-    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) are kept within
-    what is indexed. A float input has the range of the QUANTIZE behind it, and [-1, 1] where there is none.
+    Integers without quantization that end up as indices (of GATHER, EMBEDDING_LOOKUP, ONE_HOT) or as places (of
+    SLICE, DYNAMIC_UPDATE_SLICE, SCATTER_ND) are kept within what is indexed. A float input has the range of the
+    QUANTIZE behind it, and [-1, 1] where there is none.
 
     Args:
         model: the source model: what Vela puts in the place of its operators shows no indices any more.
@@ -63,14 +76,8 @@ def _range(tensor: Tensor, model: Model) -> InputRange:
 
 
 def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
-    for operator in model.operators:
-        if operator.code == "QUANTIZE" and tensor.index in operator.inputs:
-            output = model.tensors[operator.outputs[0]]
-            if output.quantization is not None and np.dtype(output.dtype).kind in "iu":
-                limits = np.iinfo(np.dtype(output.dtype))
-                scale, zero_point = output.quantization.scales[0], output.quantization.zero_points[0]
-                return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
-    return -1.0, 1.0
+    behind = quantized_behind(tensor, model)
+    return (None if behind is None else real_range(behind)) or (-1.0, 1.0)
 
 
 def _indexed(model: Model, index: int, after: int = -1) -> int | None:
@@ -80,9 +87,9 @@ def _indexed(model: Model, index: int, after: int = -1) -> int | None:
         if index not in operator.inputs:
             continue
         place, first = operator.inputs.index(index), model.tensors[operator.inputs[0]]
-        if operator.code in _MOVING and place == 0:
-            behind = _indexed(model, operator.outputs[0], operator.index)
-            found += [] if behind is None else [behind]
+        if operator.code in _GATHERING or place in _MOVING.get(operator.code, ()):
+            behind = (_indexed(model, output, operator.index) for output in operator.outputs)
+            found += [rows for rows in behind if rows is not None]
         elif operator.code == "GATHER" and place == 1:
             axis = int(getattr(options_of(model, operator), "axis", 0))
             found += first.shape[axis : axis + 1 or None]
@@ -91,6 +98,16 @@ def _indexed(model: Model, index: int, after: int = -1) -> int | None:
             found += [min(first.shape[:depth], default=1)]
         elif operator.code == "EMBEDDING_LOOKUP" and place == 0:
             found += model.tensors[operator.inputs[1]].shape[:1]
+        elif operator.code == "SLICE" and place == 1:
+            found += [
+                size - taken + 1
+                for size, taken in zip(first.shape, model.tensors[operator.outputs[0]].shape, strict=False)
+            ]
+        elif operator.code == "DYNAMIC_UPDATE_SLICE" and place == 2:
+            update = model.tensors[operator.inputs[1]].shape
+            found += [size - taken + 1 for size, taken in zip(first.shape, update, strict=False)]
+        elif operator.code == "SCATTER_ND" and place == 0:
+            found += [min(model.tensors[operator.outputs[0]].shape, default=1)]
         elif operator.code == "ONE_HOT" and place == 0:
             depth_of = model.tensors[operator.inputs[1]].data
             found += [] if depth_of is None or depth_of.size != 4 else [int(depth_of.view(np.int32)[0])]

@@ -5,6 +5,7 @@ They may end the process that they are in: all others talk to them through :mod:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -35,10 +36,11 @@ class Order:
         outputs: numbers of the tensors that hold the outputs.
         input_places: where they stand in the file's list of inputs, as TFLM counts them.
         output_places: where they stand in the file's list of outputs.
-        output_shapes: that TFLM's outputs get, which is strict about sizes alone.
         resolver: of LiteRT's kernels.
         keeps_tensors: whether LiteRT's inner tensors stay to be read after an inference.
         arena_bytes: that TFLM plans its tensors in.
+        begins_anew: whether a new interpreter takes the model's initial state: libraries reset variable tensors
+            alone, and call what is called once no more.
     """
 
     library: Library
@@ -46,10 +48,10 @@ class Order:
     outputs: tuple[int, ...]
     input_places: tuple[int, ...]
     output_places: tuple[int, ...]
-    output_shapes: tuple[tuple[int, ...], ...]
     resolver: str = REFERENCE
     keeps_tensors: bool = False
     arena_bytes: int = 0
+    begins_anew: bool = False
 
 
 def arena_for(activation_bytes: int, parts: int) -> int:
@@ -114,19 +116,25 @@ def import_library(library: Library) -> None:
 
 class _LiteRT:
     def __init__(self, order: Order, content: bytes) -> None:
+        self._order, self._content = order, content
+        self._interpreter = self._begun()
+
+    def _begun(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        self._order = order
-        self._interpreter: Any = Interpreter(
-            model_content=content,
-            experimental_op_resolver_type=OpResolverType[order.resolver],
+        interpreter: Any = Interpreter(
+            model_content=self._content,
+            experimental_op_resolver_type=OpResolverType[self._order.resolver],
             num_threads=1,
-            experimental_preserve_all_tensors=order.keeps_tensors,
+            experimental_preserve_all_tensors=self._order.keeps_tensors,
         )
-        self._interpreter.allocate_tensors()
+        interpreter.allocate_tensors()
+        return interpreter
 
     def run(self, inputs: Sequence[NDArray[Any]], *, keep_state: bool) -> list[NDArray[Any]]:
         if not keep_state:
+            if self._order.begins_anew:
+                self._interpreter = self._begun()
             self._interpreter.reset_all_variables()
         for index, array in zip(self._order.inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, array)
@@ -136,28 +144,33 @@ class _LiteRT:
     def tensors(self, indices: Iterable[int]) -> dict[int, NDArray[Any]]:
         found = {}
         for index in indices:
-            try:
-                found[index] = self._interpreter.get_tensor(index)
-            except ValueError:
-                continue
+            with contextlib.suppress(ValueError):
+                array = self._interpreter.get_tensor(index)
+                if array.dtype.kind in "biufc":  # no text
+                    found[index] = array
         return found
 
 
 class _Tflm:
     def __init__(self, order: Order, content: bytes) -> None:
+        self._order, self._content = order, content
+        self._interpreter = self._begun()
+
+    def _begun(self) -> Any:
         from tflite_micro.python.tflite_micro import runtime
 
-        self._order = order
-        self._interpreter: Any = runtime.Interpreter.from_bytes(content, arena_size=order.arena_bytes)
+        return runtime.Interpreter.from_bytes(self._content, arena_size=self._order.arena_bytes)
 
     def run(self, inputs: Sequence[NDArray[Any]], *, keep_state: bool) -> list[NDArray[Any]]:
         if not keep_state:
-            self._interpreter.reset()
+            if self._order.begins_anew:
+                self._interpreter = self._begun()
+            else:
+                self._interpreter.reset()
         for place, array in zip(self._order.input_places, inputs, strict=True):
             self._interpreter.set_input(array, place)
         self._interpreter.invoke()
-        outputs = zip(self._order.output_places, self._order.output_shapes, strict=True)
-        return [np.array(self._interpreter.get_output(place)).reshape(shape) for place, shape in outputs]
+        return [np.array(self._interpreter.get_output(place)) for place in self._order.output_places]
 
     def tensors(self, indices: Iterable[int]) -> dict[int, NDArray[Any]]:
         return {}

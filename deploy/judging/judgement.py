@@ -5,18 +5,22 @@ inputs and labels -> what the oracles expect -> answers -> opinion -> prediction
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.errors import DeployError, ExitStatus, TargetError
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import Labels, load_labels
+from deploy.data.loading import Given
+from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
+from deploy.judging.external_state import Links, links_of
 from deploy.judging.float_outputs import float_outputs
-from deploy.judging.inputs import Given, InputSet, given_inputs
-from deploy.judging.labels import Labels, load_labels
+from deploy.judging.inputs import InputSet, given_inputs, named_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import Judge, NoJudge, Opinion, oracle_panel
@@ -37,7 +41,8 @@ class JudgeOptions:
     """What a user may choose about a judgement; None stands for the documented default.
 
     Attributes:
-        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for the usual ones.
+        inputs: what names data, arrays by input name, or the array of an only input; None for the usual ones.
+        image_range: what pixels of images are scaled to; None for what the model shows.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
@@ -48,9 +53,13 @@ class JudgeOptions:
             differs from the NPU model.
         require_evidence: whether a verdict whose evidence is weak fails.
         accept_no_reference: whether a run ends with status 0 where nothing fails and nothing can judge it.
+        sequence: whether the inputs are one sequence, in which the model keeps its state; else each starts from
+            the model's initial state.
+        state: ``INPUT=OUTPUT`` each, state that the model hands out and takes in again; with ``sequence`` alone.
     """
 
-    inputs: Given = None
+    inputs: Given | None = None
+    image_range: ImageRange | None = None
     labels: Path | None = None
     count: int | None = None
     oracle: str = "auto"
@@ -58,6 +67,12 @@ class JudgeOptions:
     accept_model_difference: bool = False
     require_evidence: bool = False
     accept_no_reference: bool = False
+    sequence: bool = False
+    state: tuple[str, ...] = ()
+
+
+FeedBack = Callable[[Links, Sequence[Sample]], tuple[Sample, ...]]
+"""Completes the samples of a sequence with what outputs feed back."""
 
 
 class Judgement:
@@ -77,6 +92,8 @@ class Judgement:
         self._judge: Judge | NoJudge | None = None
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
+        self._fed_back: dict[str, str] = {}
+        self._notes: tuple[str, ...] = ()
         self._unwritten: tuple[str, ...] = ()
         self.answers: list[Sample] = []
 
@@ -87,21 +104,41 @@ class Judgement:
             return NoJudge.title
         return self._judge.title if self._judge is not None else self._panel.name
 
-    def begin(self, models: Models, usual: Callable[[int | None], InputSet]) -> tuple[Sample, ...]:
+    def begin(
+        self, models: Models, usual: Callable[[int | None], InputSet], feed_back: FeedBack | None = None
+    ) -> tuple[Sample, ...]:
         """Read inputs and labels; returns the samples to run.
 
         Args:
             models: of the build.
             usual: gives the inputs where the user gives none: as many as are asked for, or as are usual.
+            feed_back: gives what outputs feed back; None where nothing is fed back.
 
         Raises:
             BadInputError: they do not fit the model.
         """
         options = self._options
         self._unwritten = unwritten_outputs(models.compiled)
-        given = given_inputs(options.inputs, models.compiled, options.count)
-        self._inputs = usual(options.count) if given is None else given
-        self._labels = load_labels(options.labels, models.source) if options.labels else {}
+        if options.state and not options.sequence:
+            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
+        self._fed_back = links_of(options.state, models.compiled)
+        if options.inputs is None:
+            self._inputs = usual(options.count)
+            labels = load_labels(options.labels, models.source) if options.labels else {}
+            self._labels, self._notes = named_labels(labels)
+        else:
+            self._inputs = given_inputs(
+                options.inputs,
+                models.source,
+                options.count,
+                labels=options.labels,
+                image_range=options.image_range,
+                fed=[name for name in models.inputs if name not in self._fed_back],
+            )
+            self._labels, self._notes = self._inputs.labels, self._inputs.notes
+        if self._fed_back and feed_back is not None:
+            samples = feed_back(self._fed_back, self._inputs.samples)
+            self._inputs = dataclasses.replace(self._inputs, samples=samples)
         return self._inputs.samples
 
     def consult(self, models: Models) -> Judge | NoJudge:
@@ -111,23 +148,33 @@ class Judgement:
             BadInputError: an oracle cannot run it.
             NotInstalledError: an oracle is missing.
         """
-        self._judge = Judge(models.source, self._panel) if self._build.has_source else NoJudge()
+        sequence = self._options.sequence
+        known = self._build.has_source
+        self._judge = Judge(models.source, self._panel, sequence=sequence) if known else NoJudge()
         return self._judge
 
-    def opinion(self, judge: Judge | NoJudge) -> Opinion:
+    def opinion(self, judge: Judge | NoJudge, inner: Sequence[Sample] = ()) -> Opinion:
         """What the oracles say about the answers.
+
+        Args:
+            judge: that was asked about the inputs.
+            inner: per answer, what the NPU model has inside, where that is not part of the answers themselves.
 
         Raises:
             TargetError: not every input was answered.
         """
-        return judge.opinion(self.answers, self._options.tolerance)
+        answers = self.answers
+        if len(inner) == len(answers):
+            answers = [{**own, **answer} for own, answer in zip(inner, answers, strict=True)]
+        return judge.opinion(answers, self._options.tolerance)
 
     def predictions(self, models: Models, judge: Judge | NoJudge) -> tuple[Prediction, ...]:
         """What every output with classes says about every input, beside reference, labels and float model."""
         if not self._build.has_source:
             return ()
         samples = self._inputs.samples if self._inputs else ()
-        floats = float_outputs(self._build.float_model, models.source, samples)
+        sequence = self._options.sequence
+        floats = float_outputs(self._build.float_model, models.source, samples, sequence=sequence)
         return all_predictions(models.source, self.answers, judge.expected, self._labels, floats)
 
     def evidence(self, models: Models, varied: tuple[int, int] | None) -> Evidence:
@@ -225,9 +272,13 @@ class Judgement:
             "inputs_requested": len(inputs.samples) if inputs else 0,
             "input_source": inputs.source if inputs else "",
             "input_sha256": inputs.sha256 if inputs else "",
+            "sequence": self._options.sequence,
+            "fed_back": self._fed_back,
+            "input_notes": self._notes,
             "tolerance": self._options.tolerance,
             "build": self._build.shown,
             "model_sha256": document.compiled_sha256,
+            "runner_lacks": document.runner_lacks,
             "platform": origin.platform,
             "firmware": origin.firmware,
             "versions": {**document.versions, **tool_versions(), **origin.versions},

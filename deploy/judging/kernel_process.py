@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -299,7 +300,8 @@ class _Held:
         for _ in range(asked["count"]):
             found = interpreter.run([next(fed) for _ in inputs], keep_state=asked["keep_state"])
             for position, (array, (_, shape, nbytes)) in enumerate(zip(found, outputs, strict=True)):
-                if array.shape != tuple(shape) or array.nbytes != nbytes:
+                # Vela leaves out reshapes between operators on the CPU: the same numbers in the same order.
+                if array.size != math.prod(shape) or array.nbytes != nbytes:
                     return {"output": position, "dtype": array.dtype.name, "shape": array.shape}, ()
                 content.append(_bytes(array))
         return {}, content

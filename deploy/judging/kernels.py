@@ -12,6 +12,7 @@ from deploy.errors import BadInputError
 from deploy.judging.interpreters import Library, Order, arena_for
 from deploy.judging.kernel_process import KernelProcess, KernelsError, OtherOutputError, PreparedModel
 from deploy.tflite import Model, Tensor
+from deploy.tflite.state import has_resources
 
 _PACKAGES: dict[Library, str] = {"LiteRT": "ai-edge-litert", "TFLM": "tflite-micro"}
 
@@ -67,7 +68,7 @@ class Kernels:
             outputs=outputs,
             input_places=tuple(model.inputs.index(index) for index in inputs),
             output_places=tuple(model.outputs.index(index) for index in outputs),
-            output_shapes=tuple(tensor.shape for tensor in self._outputs.values()),
+            begins_anew=has_resources(model),
             arena_bytes=arena_for(activations, len(model.tensors) + len(model.operators)),
         )
 

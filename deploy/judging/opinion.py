@@ -9,14 +9,16 @@ take their place. Every comparison that was made is shown, and so is why an orac
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.comparison import compare_outputs
-from deploy.judging.first_able import FirstAble, OracleLeftOut
-from deploy.judging.oracles import MakeOracle, OptimisedKernels, Oracle, TflmKernels
+from deploy.judging.first_able import FirstAble, LostStateError, OracleLeftOut
+from deploy.judging.float_parts import defined_outputs, watched
+from deploy.judging.oracles import MakeOracle, OptimisedKernels, Oracle, TflmKernels, sequence_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import ReferenceOpinion, judge, reason_of_second
@@ -109,15 +111,16 @@ class Judge:
     Args:
         source: the quantized model that was compiled.
         panel: of oracles.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
 
     Raises:
         BadInputError: an oracle that is asked whatever comes cannot run the model.
         NotInstalledError: one of these is missing.
     """
 
-    def __init__(self, source: Model, panel: Panel) -> None:
-        self._source, self._panel = source, panel
-        self._oracles = [FirstAble(source, (make, *panel.instead)) for make in panel.asked]
+    def __init__(self, source: Model, panel: Panel, *, sequence: bool = False) -> None:
+        self._source, self._panel, self._sequence = watched(source), panel, sequence
+        self._oracles = [FirstAble(self._source, (make, *panel.instead)) for make in panel.asked]
         self._passed_over: list[OracleLeftOut] = []
         self._samples: list[Sample] = []
         self._expected: list[list[Sample]] = [[] for _ in self._oracles]
@@ -142,18 +145,35 @@ class Judge:
 
         Args:
             samples: to ask about.
-            reference: what LiteRT's reference kernels say about them, where that is known already.
+            reference: what LiteRT's reference kernels say about them, where that is known already; never part of
+                a sequence.
 
         Raises:
             BadInputError: a sample does not fit the model, or the model cannot be run after all.
         """
+        named = set(self._source.output_names().values())
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
             title = oracle.title
             known = title == ReferenceKernels.name and len(reference) == len(samples)
-            outputs.extend(reference if known else oracle.run_all(samples))
-            if oracle.title != title:  # what one has said is not for another to go on with
-                outputs[: len(self._samples)] = oracle.run_all(self._samples)
+            known = known and all(named <= set(sample) for sample in reference)
+            try:
+                said = reference if known else self._answers(oracle, samples, len(self._samples))
+            except LostStateError:
+                said = []
+            if said and not self._samples:
+                title = oracle.title
+            while oracle.title != title:  # what one has said is not for another to go on with
+                title, outputs[:] = oracle.title, []
+                with contextlib.suppress(LostStateError):
+                    said = self._answers(oracle, (*self._samples, *samples), 0)
+            outputs.extend(defined_outputs(self._source, each) for each in said)
         self._samples += samples
+
+    def _answers(self, oracle: Oracle, samples: Sequence[Sample], first: int) -> list[Sample]:
+        """What an oracle says about samples, the first of which is number ``first`` of all."""
+        if not self._sequence:
+            return list(oracle.run_all(samples))
+        return list(sequence_of(oracle, samples, keep_state=first > 0))
 
     def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
         """Compare answers with what is expected.
@@ -187,7 +207,8 @@ class Judge:
                 continue
             try:
                 oracle = make(self._source)
-                expected = oracle.run_all(self._samples)
+                said = self._answers(oracle, self._samples, 0)
+                expected = [defined_outputs(self._source, each) for each in said]
             except (BadInputError, NotInstalledError) as error:
                 self._passed_over.append(OracleLeftOut.of(make, error))
                 continue

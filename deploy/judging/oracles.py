@@ -59,12 +59,13 @@ class MakeKernels(Protocol):
         ...
 
 
-def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]]) -> Stacked:
+def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]], *, sequence: bool = False) -> Stacked:
     """What an oracle says about many inputs.
 
     Args:
         oracle: with a model before it.
         inputs: name -> ``[samples, *shape]``, at least one sample.
+        sequence: keep the model's state from one of them to the next.
 
     Returns:
         Output name -> ``[samples, *shape]``.
@@ -72,8 +73,25 @@ def outputs_of(oracle: Oracle, inputs: Mapping[str, NDArray[Any]]) -> Stacked:
     Raises:
         BadInputError: as its ``run``.
     """
-    count = len(next(iter(inputs.values())))
-    return stacked(oracle.run_all(unstacked(inputs, count)))
+    samples = unstacked(inputs, len(next(iter(inputs.values()))))
+    return stacked(sequence_of(oracle, samples) if sequence else oracle.run_all(samples))
+
+
+def sequence_of(
+    oracle: Oracle, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool = False
+) -> list[dict[str, NDArray[Any]]]:
+    """What an oracle says about samples in a sequence, in which the model keeps its state.
+
+    Args:
+        oracle: with a model before it.
+        samples: inputs by name.
+        keep_state: the first starts from the state that is there, else from the initial one.
+
+    Raises:
+        BadInputError: as its ``run``.
+    """
+    head = oracle.run_all(samples[:1], keep_state=keep_state)
+    return head + (oracle.run_all(samples[1:], keep_state=True) if len(samples) > 1 else [])
 
 
 class TflmKernels(Kernels):

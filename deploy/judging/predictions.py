@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.labels import Labels, OutputLabels
 from deploy.judging.comparison import dequantize, output_scale, softmax
-from deploy.judging.labels import Labels, OutputLabels, is_logits
+from deploy.judging.logits import is_logits
 from deploy.judging.verdict import Prediction
 from deploy.tflite import Model
 
@@ -31,8 +32,11 @@ def all_predictions(
         floats: per input, the float model's outputs by name; empty where there is no float model.
     """
     predictions: list[Prediction] = []
+    custom = {index for operator in source.operators if operator.is_custom for index in operator.outputs}
     for index, name in source.output_names().items():
         tensor = source.tensors[index]
+        if index in custom:  # a detector's lists
+            continue
         if len(tensor.shape) < 2 or tensor.shape[-1] < 2 or tensor.elements != tensor.shape[-1]:
             continue
         scale = output_scale(source, tensor)

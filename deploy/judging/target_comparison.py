@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import Document
-from deploy.judging.comparison import compare_output, output_scale
+from deploy.judging.comparison import FLOAT_TOLERANCE, compare_output, output_scale
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
+from deploy.tflite.arithmetic import float_results
 
 _STEP = 0.001
 """Part of the last place to which floats are compared: kernels multiply in float or double."""
@@ -49,6 +50,8 @@ class OutputOfTarget(Document):
         elements: compared, over all inputs.
         mismatches: elements that differ.
         max_lsb: largest difference, as for a comparison with the reference; None when an answer is no number.
+        float_tolerance: for an output that is computed in floating point, the largest difference that agrees, in
+            the numbers themselves; None for others.
         first: the first difference; None when there is none.
         exact: whether nothing but equality counts as agreement; floats are equal to a thousandth of a step of the
             integers that they were made of.
@@ -61,6 +64,7 @@ class OutputOfTarget(Document):
     elements: int
     mismatches: int
     max_lsb: float | None
+    float_tolerance: float | None = None
     first: TargetDifference | None = None
     exact: bool = True
     cpu_operators: tuple[str, ...] = ()
@@ -73,7 +77,9 @@ class OutputOfTarget(Document):
         if self.first is not None:
             where = f"{list(self.first.position)} of input {self.first.input}"
             said += f", first at {where}: target {self.first.target:g}, NPU model {self.first.model:g}"
-        if self.cpu_operators:
+        if self.float_tolerance is not None:
+            said += f"; floats agree up to {self.float_tolerance:.3g}, {FLOAT_TOLERANCE:g} of the largest value"
+        elif self.cpu_operators:
             said += f"; the firmware's CPU may round otherwise in {', '.join(self.cpu_operators)}"
         return said
 
@@ -121,21 +127,24 @@ def compare_with_model(
         cpu_operators: output -> operators in front of it that may be rounded otherwise on the target.
         tolerance: for outputs behind such operators, in LSB.
     """
-    outputs = []
+    outputs, floats = [], float_results(source)
     for index, name in source.output_names().items():
         ours = np.stack([answer[name] for answer in answers])
         theirs = np.stack([sample[name] for sample in expected])
         scale = output_scale(source, source.tensors[index])
-        compared = compare_output(name, ours, theirs, scale)
+        in_float = index in floats
+        compared = compare_output(name, ours, theirs, scale, in_float=in_float)
         operators = cpu_operators.get(name, ())
         equal = _same(ours, theirs, scale.lsb)
-        rounded = bool(operators) and compared.within(tolerance) and not is_shift(ours, theirs)
+        shifted = is_shift(ours, theirs) and compared.float_tolerance is None
+        rounded = bool(operators) and compared.within(tolerance) and not shifted
         outputs.append(
             OutputOfTarget(
                 name=name,
                 elements=compared.elements,
                 mismatches=int((~equal).sum()),
                 max_lsb=compared.max_lsb,
+                float_tolerance=compared.float_tolerance,
                 first=_first(ours, theirs, equal),
                 exact=not operators,
                 cpu_operators=operators,

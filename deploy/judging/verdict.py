@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from deploy.build_folder import Document, Figure
-from deploy.judging.comparison import OutputComparison
+from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.evidence import Evidence
 from deploy.judging.first_able import OracleLeftOut
 from deploy.judging.located import Located
@@ -65,6 +65,10 @@ class Verdict(Document):
         inputs_requested: how many were to be fed.
         input_source: where the inputs come from.
         input_sha256: over all inputs.
+        sequence: whether the inputs were one sequence, in which the model kept its state; else each started from
+            the model's initial state.
+        fed_back: state that the model hands out and takes in again: input -> output of the inference before it.
+        input_notes: what a reader should know of the inputs: values that saturate, labels that are not used.
         evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
@@ -86,6 +90,7 @@ class Verdict(Document):
         located: where the target first computed something else than the NPU model; None where that was not asked
             for, or the two agree.
         explanations: why outputs differ, one sentence per cause.
+        runner_lacks: operators that Arm's prebuilt runner cannot compute, as ``compile`` found, one sentence each.
         predictions: per input and output with classes.
         figures: every number, each labelled.
         log: last lines of the target when there was no complete answer.
@@ -100,6 +105,9 @@ class Verdict(Document):
     inputs_requested: int = 0
     input_source: str = ""
     input_sha256: str = ""
+    sequence: bool = False
+    fed_back: dict[str, str] = Field(default_factory=dict)
+    input_notes: tuple[str, ...] = ()
     evidence: Evidence | None = None
     reference: str
     tolerance: float
@@ -116,6 +124,7 @@ class Verdict(Document):
     operators: tuple[OperatorResult, ...] = ()
     located: Located | None = None
     explanations: tuple[str, ...] = ()
+    runner_lacks: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
     log: tuple[str, ...] = ()
@@ -147,11 +156,18 @@ def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool
     elements = sum(output.elements for output in outputs)
     if mismatches == 0:
         return True, f"all {elements} output elements equal the reference"
-    worst = max(output.max_lsb or 0.0 for output in outputs)
-    return True, (
-        f"{mismatches} of {elements} output elements differ, by at most {worst:g} LSB "
-        f"(end-to-end tolerance {tolerance:g} LSB)"
-    )
+    said = [f"{mismatches} of {elements} output elements differ"]
+    steps = [output for output in outputs if output.mismatches and output.float_tolerance is None]
+    if steps:
+        worst = max(output.max_lsb or 0.0 for output in steps)
+        said.append(f"by at most {worst:g} LSB (end-to-end tolerance {tolerance:g} LSB)")
+    floats = [output for output in outputs if output.mismatches and output.float_tolerance is not None]
+    if floats and not any(output.decided_inside for output in floats):
+        said.append(f"floats by at most {FLOAT_TOLERANCE:g} of their largest value")
+    elif floats:
+        named = ", ".join(output.name for output in floats)
+        said.append(f"{named} behind float operators, where what these start from decides")
+    return True, ", ".join(said)
 
 
 def reason_of_second(first: ReferenceOpinion, second: ReferenceOpinion) -> str:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.quantizing.dataset import InputSpec
+from deploy.quantizing.first_layers import prepared_range
 
 SIGNATURE = "serving_default"
 
@@ -196,7 +197,11 @@ def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[.
         content: bytes = frozen.graph.as_graph_def().SerializeToString(deterministic=True)
         return content
 
-    return FloatModel(source, name, tuple(specs), outputs, function, definition)
+    seen = tuple(
+        replace(spec, prepares=prepared_range(frozen, positions[spec.name])) if spec.name in positions else spec
+        for spec in specs
+    )
+    return FloatModel(source, name, seen, outputs, function, definition)
 
 
 def _specs(inputs: Sequence[InputSpec]) -> list[Any]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from deploy import tflite
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
 from deploy.chatter import silenced
+from deploy.data.quantized import quantize_values
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.inputs import InputSet
@@ -23,10 +25,10 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.converter import convert
-from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
+from deploy.quantizing.dataset import RANDOM_IMAGES
 from deploy.quantizing.float_model import FloatModel
-from deploy.tflite import Model, Tensor
-from deploy.tflite.model import float_operators
+from deploy.tflite import Model
+from deploy.tflite.arithmetic import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
@@ -134,7 +136,7 @@ def quantize(
             agreement_samples=len(compared),
             agreement=agreements(floats, reals) if kernels else (),
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *warnings),
+            warnings=(*data.notes, *notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
@@ -184,8 +186,8 @@ def refuse_float(model: Model, source: str) -> None:
     Raises:
         BadInputError: naming the operators that stay float or that TFLite does not have.
     """
-    flex = Counter(operator.code for operator in model.operators if operator.is_custom)
-    partly = {**float_operators(model), **flex}
+    flex = [operator for operator in model.operators if operator.is_custom]
+    partly = Counter(operator.code for operator in {*float_operators(model), *flex})
     if partly:
         raise BadInputError(
             f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",
@@ -203,20 +205,6 @@ def quantized_inputs(model: Model, sample: dict[str, NDArray[Any]]) -> dict[str,
     return {
         name: quantize_values(sample[name], model.tensors[index]) for index, name in model.input_names().items()
     }
-
-
-def quantize_values(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
-    """Real values as a tensor stores them: round half away from zero, saturate. Same shape, its dtype."""
-    dtype = np.dtype(tensor.dtype)
-    if tensor.quantization is None or dtype.kind not in "iu":
-        return values.astype(dtype)
-    # Divided in float32 as TFLite does; rounded in float64, where adding a half is exact.
-    scaled = (values.astype(np.float32) / np.float32(tensor.quantization.scales[0])).astype(np.float64)
-    rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
-    limits = np.iinfo(dtype)
-    shifted = np.clip(rounded + tensor.quantization.zero_points[0], limits.min, limits.max)
-    stored: NDArray[Any] = shifted.astype(dtype)
-    return stored
 
 
 def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:

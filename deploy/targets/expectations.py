@@ -13,6 +13,7 @@ from deploy.errors import TargetError
 from deploy.judging.inputs import named_inputs
 from deploy.targets.target_text import shown
 from deploy.tflite import Model, Tensor
+from deploy.tflite.state import is_stateful
 
 if TYPE_CHECKING:
     from deploy.targets.protocol import Hello, Result, TensorEntry
@@ -27,12 +28,14 @@ class Expectations:
         inputs: the compiled model's input tensors by name.
         outputs: the compiled model's output tensors by name.
         npu_expected: whether the model has operators on the NPU.
+        stateful: whether the model keeps anything from one inference to the next.
     """
 
     model_sha256: str
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
     npu_expected: bool
+    stateful: bool = False
 
     @classmethod
     def of(cls, compiled: Model) -> Expectations:
@@ -42,6 +45,7 @@ class Expectations:
             named_inputs(compiled),
             {name: compiled.tensors[index] for index, name in compiled.output_names().items()},
             any(operator.on_npu for operator in compiled.operators),
+            is_stateful(compiled),
         )
 
     def check_hello(self, hello: Hello) -> None:

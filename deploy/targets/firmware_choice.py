@@ -12,8 +12,10 @@ from deploy.hardware.boards import firmware_board
 from deploy.hardware.npus import Npu
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
+from deploy.targets.runner_operators import lacking
 from deploy.targets.simulated_target import RUNNER
 from deploy.tflite import Model
+from deploy.tflite.state import has_resources
 
 _RENDERED = ("npu", "tflm")
 
@@ -46,6 +48,19 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
         NotInstalledError: Arm's runner, or what builds firmware, is missing.
     """
     if name == RUNNER:
+        if has_resources(compiled):
+            raise BadInputError(
+                "Arm's prebuilt runner gives TFLM no memory for resource variables, which this model has",
+                hints=["--firmware npu (or tflm) runs it", "`deploy verify` runs it on the host"],
+            )
+        if lacks := lacking(compiled):
+            raise BadInputError(
+                f"Arm's runner cannot run this build: {'; '.join(lacks)}",
+                hints=[
+                    "`deploy verify` needs no firmware",
+                    "--firmware tflm, with a TFLM that has these kernels",
+                ],
+            )
         runner_firmware.check_fits(build.document, npu, len(compiled.content), simulator.fvp)
         return Firmware(name, runner_firmware.runner_path(npu, simulator.fvp))
     simulator.check_terminal()

@@ -141,6 +141,21 @@ class FirmwareLink:
         reply = self.request(kind, sent, Type.RESULT, timeout_s)
         return protocol.parse_result(reply, self.hello.outputs)
 
+    def reset(self) -> None:
+        """Put the model into its initial state.
+
+        Raises:
+            TargetError: the firmware cannot do that.
+        """
+        try:
+            self.request(Type.RESET, b"", Type.RESET_REPLY, _GREET_S)
+        except TargetError as error:
+            raise TargetError(
+                f"the firmware cannot reset the model's state: {error.message}",
+                hints=["`deploy firmware BUILD --build` renders and builds firmware that can"],
+                log=error.log,
+            ) from error
+
     def stop_after(self, words: int) -> None:
         """Have the NPU stop, in the next inference, after so many words of its command stream.
 

@@ -22,9 +22,16 @@ _DAY_S = 86_400.0
 
 
 def converse(
-    link: FirmwareLink, samples: tuple[Sample, ...], expectations: Expectations, timeout_s: float
+    link: FirmwareLink,
+    samples: tuple[Sample, ...],
+    expectations: Expectations,
+    timeout_s: float,
+    *,
+    sequence: bool = False,
 ) -> Iterator[Answer]:
     """Feed all samples to a target that has been greeted.
+
+    A model with a state is put into its initial one before every sample; of a sequence, before the first.
 
     Raises:
         TargetError: an answer did not arrive whole; names the input.
@@ -32,6 +39,8 @@ def converse(
     for index, sample in enumerate(samples):
         started = time.monotonic()
         try:
+            if expectations.stateful and not (sequence and index):
+                link.reset()
             result = link.infer(sample, timeout_s)
             expectations.check_result(result)
         except TargetError as error:
@@ -49,11 +58,19 @@ class BoardTarget:
         expectations: what the firmware must be.
         baud: bits per second.
         timeout_s: seconds that one input, or the first answer, may take.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
     """
 
     def __init__(
-        self, port: str, expectations: Expectations, *, baud: int = DEFAULT_BAUD, timeout_s: float
+        self,
+        port: str,
+        expectations: Expectations,
+        *,
+        baud: int = DEFAULT_BAUD,
+        timeout_s: float,
+        sequence: bool = False,
     ) -> None:
+        self._sequence = sequence
         self._port = port
         self._baud = baud
         self._expectations = expectations
@@ -66,7 +83,7 @@ class BoardTarget:
             TargetError: an answer did not arrive whole; names the input.
         """
         with self.connected() as link:
-            yield from converse(link, samples, self._expectations, self._timeout_s)
+            yield from converse(link, samples, self._expectations, self._timeout_s, sequence=self._sequence)
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[FirmwareLink]:
@@ -93,6 +110,7 @@ class FirmwareTarget:
         macs: of the NPU to simulate.
         timeout_s: seconds that one input, or the first answer, may take.
         timing: whether the NPU's cycles matter.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
     """
 
     def __init__(
@@ -104,7 +122,9 @@ class FirmwareTarget:
         macs: int,
         timeout_s: float,
         timing: bool = False,
+        sequence: bool = False,
     ) -> None:
+        self._sequence = sequence
         self._simulator = simulator
         self._firmware = firmware
         self._expectations = expectations
@@ -119,7 +139,7 @@ class FirmwareTarget:
             TargetError: an answer did not arrive whole; names the input.
         """
         with self.connected(len(samples)) as link:
-            yield from converse(link, samples, self._expectations, self._timeout_s)
+            yield from converse(link, samples, self._expectations, self._timeout_s, sequence=self._sequence)
 
     @contextlib.contextmanager
     def connected(self, inferences: int) -> Iterator[FirmwareLink]:

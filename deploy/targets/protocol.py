@@ -38,11 +38,13 @@ class Type(IntEnum):
     INFER_PACKED = 0x04
     STOP_AFTER = 0x05
     READ = 0x06
+    RESET = 0x07
     HELLO_REPLY = 0x81
     RESULT = 0x82
     BYE_REPLY = 0x83
     STOP_REPLY = 0x85
     MEMORY = 0x86
+    RESET_REPLY = 0x87
     LOG = 0x90
     ERROR = 0xEE
 

@@ -55,15 +55,27 @@ def runner_path(npu: Npu, fvp: Fvp | None = None) -> Path:
     Raises:
         NotInstalledError: the wheel ``mlia-ethos-u`` is not installed.
     """
-    found = importlib.util.find_spec("mlia")
-    folders = [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
     subsystem = (fvp or default_fvp(npu.family)).runner.subsystem
-    pattern = f"inference_runner-{subsystem}-*-tflm-ethos-{npu.family}-Default-noTA/mlek_inference_runner.axf"
-    for folder in folders:
-        for path in sorted((folder / "resources" / "backends" / "applications").glob(pattern), reverse=True):
-            return path
+    for path in runner_images(f"{subsystem}-*-tflm-ethos-{npu.family}"):
+        return path
     raise NotInstalledError(
         f"Arm's prebuilt TFLM runner for Ethos-{npu.family} is not installed", hints=["pip install mlia-ethos-u"]
+    )
+
+
+def runner_images(which: str = "*-tflm-ethos-*") -> tuple[Path, ...]:
+    """The ELFs of the wheel ``mlia-ethos-u``, the newest of a kind first; none where it is not installed.
+
+    Args:
+        which: part of the pattern of their folders' names: subsystem, release, runtime and NPU.
+    """
+    found = importlib.util.find_spec("mlia")
+    folders = [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
+    pattern = f"inference_runner-{which}-Default-noTA/mlek_inference_runner.axf"
+    return tuple(
+        path
+        for folder in folders
+        for path in sorted((folder / "resources" / "backends" / "applications").glob(pattern), reverse=True)
     )
 
 

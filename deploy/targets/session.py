@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.build_folder import BuildFolder, sha256_of_file
+from deploy.errors import BadInputError
 from deploy.hardware.fvps import common
 from deploy.hardware.npus import Npu, npu_named
-from deploy.judging.answer import Answer
+from deploy.judging.answer import WHOLE_SEQUENCE, Answer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.origin import FirmwareRecord, Origin, Platform
 from deploy.judging.samples import Sample
@@ -24,6 +25,7 @@ from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets.firmware_choice import Firmware, choose_firmware
 from deploy.targets.simulated_target import RUNNER, Target, simulated_target
 from deploy.targets.stoppable import Stoppable
+from deploy.tflite.state import is_stateful
 
 if TYPE_CHECKING:
     from deploy.targets.firmware_target import BoardTarget
@@ -46,6 +48,7 @@ class TargetOptions:
         port: serial port of a board that runs firmware already; no simulator is started then.
         baud: bits per second on that port.
         scheduler: address of a Dask scheduler, whose workers boot the firmware then.
+        sequence: whether the samples of one call are one sequence, in which the model keeps its state.
     """
 
     firmware: str = RUNNER
@@ -56,6 +59,7 @@ class TargetOptions:
     port: str | None = None
     baud: int = 115200
     scheduler: str | None = None
+    sequence: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,9 @@ class Session:
         simulator: what boots the firmware; None before it was chosen, and for a board.
     """
 
-    batch = _BATCH
-
     def __init__(self, build: BuildFolder, options: TargetOptions) -> None:
         self._build, self._options = build, options
+        self.batch = WHOLE_SEQUENCE if options.sequence else _BATCH
         self._ready: _Ready | None = None
         self._target: Target | None = None
         self.origin = Origin()
@@ -106,6 +109,8 @@ class Session:
             chosen = background.submit(self._choose_platform, npu)
             models = read_models(self._build)
             simulator = chosen.result()
+        if self._options.sequence and is_stateful(models.compiled):
+            self._check_sequence()
         firmware = None
         if simulator is not None:
             firmware = choose_firmware(self._options.firmware, self._build, npu, models.compiled, simulator)
@@ -115,6 +120,15 @@ class Session:
             self.origin = dataclasses.replace(self.origin, firmware=record)
         self._ready = _Ready(npu, models, simulator, firmware)
         return self
+
+    def _check_sequence(self) -> None:
+        if self._options.scheduler is not None:
+            raise BadInputError("--sequence is for one machine: workers of --scheduler share the inputs out")
+        if self._options.port is None and self._options.firmware == RUNNER:
+            raise BadInputError(
+                "--sequence: Arm's prebuilt runner boots anew for every input, and keeps no state in between",
+                hints=["--firmware npu (or tflm) keeps the model's state", "`deploy verify --sequence`"],
+            )
 
     def __exit__(self, *exception: object) -> None:
         self._end_target()
@@ -147,7 +161,8 @@ class Session:
         if ready.firmware is None or ready.simulator is None:
             from deploy.targets.stoppable_firmware import StoppableFirmware
 
-            return StoppableFirmware(self._board(ready).connected, sample, timeout_s)
+            stateful = is_stateful(ready.models.compiled)
+            return StoppableFirmware(self._board(ready).connected, sample, timeout_s, stateful=stateful)
         simulator, path, macs = ready.simulator, ready.firmware.path, ready.npu.macs
         if ready.firmware.kind == RUNNER:
             from deploy.targets.runner_boot import RunnerBoots
@@ -161,7 +176,8 @@ class Session:
 
         expected = Expectations.of(ready.models.compiled)
         target = FirmwareTarget(simulator, path, expected, macs=macs, timing=timing, timeout_s=timeout_s)
-        return StoppableFirmware(functools.partial(target.connected, MOST_RUNS), sample, timeout_s)
+        connect = functools.partial(target.connected, MOST_RUNS)
+        return StoppableFirmware(connect, sample, timeout_s, stateful=expected.stateful)
 
     def _end_target(self) -> None:
         if self._target is not None:
@@ -204,6 +220,7 @@ class Session:
             macs=ready.npu.macs,
             timing=options.timing,
             timeout_s=timeout_s,
+            sequence=options.sequence,
         )
 
     def _board(self, ready: _Ready) -> BoardTarget:
@@ -211,7 +228,10 @@ class Session:
         from deploy.targets.firmware_target import BoardTarget
 
         expectations, port = Expectations.of(ready.models.compiled), self._options.port or ""
-        return BoardTarget(port, expectations, baud=self._options.baud, timeout_s=self._timeout_s())
+        options = self._options
+        return BoardTarget(
+            port, expectations, baud=options.baud, timeout_s=self._timeout_s(), sequence=options.sequence
+        )
 
     def _timeout_s(self) -> float:
         """What the user chose, else a limit that grows with Vela's estimate."""

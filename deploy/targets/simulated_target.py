@@ -36,6 +36,7 @@ def simulated_target(
     macs: int,
     timing: bool,
     timeout_s: float,
+    sequence: bool = False,
 ) -> Target:
     """The target for a kind of firmware.
 
@@ -48,12 +49,21 @@ def simulated_target(
         macs: of the NPU to simulate.
         timing: whether the NPU's cycles matter.
         timeout_s: seconds that one boot of the runner, or one input on other firmware, may take.
+        sequence: whether the samples are one sequence, in which the model keeps its state; not with ``runner``.
     """
     expectations = Expectations.of(compiled)
     if kind != RUNNER:
         from deploy.targets.firmware_target import FirmwareTarget
 
-        return FirmwareTarget(simulator, firmware, expectations, macs=macs, timing=timing, timeout_s=timeout_s)
+        return FirmwareTarget(
+            simulator,
+            firmware,
+            expectations,
+            macs=macs,
+            timing=timing,
+            timeout_s=timeout_s,
+            sequence=sequence,
+        )
     return RunnerTarget(
         simulator,
         firmware,

@@ -32,12 +32,13 @@ class StoppableFirmware:
         connect: reaches it.
         sample: one array per input.
         timeout_s: seconds that one inference, or one piece of memory, may take.
+        stateful: whether the model has a state, to be reset before every inference.
     """
 
     whole = False
 
-    def __init__(self, connect: Connect, sample: Sample, timeout_s: float) -> None:
-        self._connect, self._sample, self._timeout_s = connect, sample, timeout_s
+    def __init__(self, connect: Connect, sample: Sample, timeout_s: float, *, stateful: bool = False) -> None:
+        self._connect, self._sample, self._timeout_s, self._stateful = connect, sample, timeout_s, stateful
         self._stack = contextlib.ExitStack()
         self._link: FirmwareLink | None = None
         self.runs = 0
@@ -70,6 +71,8 @@ class StoppableFirmware:
         if self._link is None or stop.kept is None:
             raise BadInputError("firmware with operators on the CPU cannot be stopped early")
         self.runs += 1
+        if self._stateful:
+            self._link.reset()
         self._link.stop_after(stop.kept // 4)
         self._link.infer(self._sample, self._timeout_s)
         memories = {}

@@ -6,15 +6,17 @@ session -> inputs -> machines start -> meanwhile on the host: reference outputs,
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.build_folder import BuildFolder
-from deploy.errors import DeployError
+from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
+from deploy.judging.float_parts import defined_outputs
 from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.known_differences import summarise
@@ -23,6 +25,7 @@ from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.model_answers import ModelAnswers
 from deploy.verifying.operator_check import (
     CheckedOperators,
@@ -90,16 +93,20 @@ class TargetRun:
             NotInstalledError: simulator or firmware are missing.
             TargetError: there was no complete answer.
         """
+        if self._options.locate and self._options.sequence:
+            raise BadInputError("--locate runs one input again from its beginning: not with --sequence")
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             models = read_models(self._build)
-            samples = judgement.begin(models, self._usual_inputs)
+            npu, sequence = npu_named(self._build.document.npu), self._options.sequence
+            feed_back = functools.partial(fed_back, models, npu)
+            samples = judgement.begin(models, self._usual_inputs, feed_back)
             arriving = session.answers(samples)
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
-            model = ModelAnswers(models.source, models.compiled, npu_named(self._build.document.npu))
+            model = ModelAnswers(models.source, models.compiled, npu, sequence=sequence)
             varied = VariedOperators(self._build.debug)
             if model.session is not None:
                 model.session.observer = varied
@@ -107,9 +114,9 @@ class TargetRun:
             checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
-                judgement.answers.append(answer.outputs)
+                judgement.answers.append(defined_outputs(models.source, answer.outputs))
                 on_answer(len(answers), len(samples))
-        opinion = judgement.opinion(judge)
+        opinion = judgement.opinion(judge, model.inner)
         predictions = judgement.predictions(models, judge)
         figures = run_figures(
             self._build.document,
@@ -141,8 +148,9 @@ class TargetRun:
         if model.session is None:
             return not_checked(self._build, model.left_out)
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
-        tried = (*samples, *usual_inputs(self._build).samples)
-        checked = check_operators(self._build, models, tried, inference=model.session.inference)
+        sequence = self._options.sequence
+        tried = samples if sequence else (*samples, *usual_inputs(self._build).samples)
+        checked = check_operators(self._build, models, tried, inference=model.session.inference, sequence=sequence)
         keep_for_later(self._build, checked)
         return checked
 

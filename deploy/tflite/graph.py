@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, schema
+from deploy.tflite.generated import DTYPE_NUMBERS, schema
 from deploy.tflite.model import Model, Quantization, Tensor
 from deploy.tflite.reading import damage_named, load
+from deploy.tflite.records import packed, unpacked
 
 _LEGACY_CODES = 127
 """Codes up to here also stand in the field that older readers look at."""
@@ -77,8 +78,7 @@ class Graph:
             self._take(model)
 
     def _take(self, model: Model) -> None:
-        classes = schema()
-        self._model = classes.ModelT.InitFromObj(classes.Model.GetRootAs(model.content, 0))
+        self._model = unpacked(model.content)
         records = self._model.subgraphs[0]
         self.tensors = list(model.tensors)
         self._records = dict(enumerate(records.tensors))
@@ -230,8 +230,6 @@ class _Writer:
         self._codes: list[Any] = []
 
     def write(self, inputs: dict[str, int] | None, outputs: dict[str, int] | None) -> bytes:
-        from flatbuffers import Builder
-
         schema, graph = self._schema, self._graph
         subgraph = schema.SubGraphT()
         subgraph.tensors = [self._tensor(index) for index in self._position]
@@ -248,9 +246,7 @@ class _Writer:
         if inputs is not None and outputs is not None:
             model.signatureDefs = [self._new_signature(inputs, outputs)]
         model.buffers, model.operatorCodes = self._buffers, self._codes
-        builder = Builder(1 << 16)
-        builder.Finish(model.Pack(builder), IDENTIFIER)
-        return bytes(builder.Output())
+        return packed(model)
 
     @staticmethod
     def _intermediates(node: Node) -> tuple[int, ...]:

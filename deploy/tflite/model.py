@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,14 +98,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Model:
-    """The first subgraph of a ``.tflite`` file, which is the one that runs.
+    """A subgraph of a ``.tflite`` file: the first one, which is the one that runs, where nothing else is said.
 
     Attributes:
         inputs: tensor indices of the graph's inputs, in the file's order.
         outputs: tensor indices of the graph's outputs, in the file's order.
         signature: the first SignatureDef of that subgraph, if the file has one.
         metadata: name -> raw bytes (``OfflineMemoryAllocation`` for instance).
-        tensor_counts: how many tensors each subgraph of the file has; the first one's are these.
+        tensor_counts: how many tensors each subgraph of the file has.
+        subgraph: number of this one in the file.
     """
 
     content: bytes = field(repr=False)
@@ -117,6 +117,7 @@ class Model:
     signature: Signature | None
     metadata: dict[str, bytes] = field(repr=False)
     tensor_counts: tuple[int, ...] = ()
+    subgraph: int = 0
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -150,22 +151,3 @@ def _io_names(tensors: tuple[Tensor, ...], indices: tuple[int, ...], named: dict
         name = by_index.get(index) or tensors[index].name or f"tensor_{position}"
         names[index] = name if name not in names.values() else f"{name}#{position}"
     return names
-
-
-def float_operators(model: Model) -> dict[str, int]:
-    """Operators that compute in floating point, with how often each occurs.
-
-    QUANTIZE and DEQUANTIZE do not count: they are the border between float and integer.
-    """
-    return dict(
-        Counter(
-            operator.code
-            for operator in model.operators
-            if operator.code not in ("QUANTIZE", "DEQUANTIZE")
-            and any(
-                model.tensors[index].dtype.startswith("float")
-                for index in (*operator.inputs, *operator.outputs)
-                if index >= 0
-            )
-        )
-    )

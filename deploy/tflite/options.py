@@ -30,7 +30,7 @@ def options_of(model: Model, operator: Operator) -> Any:
         BadInputError: the options are damaged.
     """
     with damage_named(f"operator {operator.index} ({operator.code})"):
-        record = schema().Model.GetRootAs(model.content, 0).Subgraphs(0).Operators(operator.index)
+        record = schema().Model.GetRootAs(model.content, 0).Subgraphs(model.subgraph).Operators(operator.index)
         table = record.BuiltinOptions()
         return None if table is None else schema().BuiltinOptionsCreator(record.BuiltinOptionsType(), table)
 

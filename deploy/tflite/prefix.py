@@ -14,6 +14,7 @@ from deploy.errors import BadInputError
 from deploy.tflite.generated import schema
 from deploy.tflite.model import Model
 from deploy.tflite.reading import damage_named
+from deploy.tflite.state import variable_tensors
 
 # Places of fields in their tables (source: TFLite's schema, the fourth byte of a table's own is its first field).
 _SHAPE_OF_TENSOR = 4
@@ -31,7 +32,7 @@ def live_after(model: Model, operator: int) -> tuple[int, ...]:
         model: any model.
         operator: its position; -1 for the time before the first one.
     """
-    held = dict.fromkeys(model.inputs)
+    held = dict.fromkeys((*model.inputs, *(tensor.index for tensor in variable_tensors(model))))
     for earlier in model.operators[: operator + 1]:
         held.update(dict.fromkeys(earlier.outputs))
     needed = {*model.outputs, *(index for later in model.operators[operator + 1 :] for index in later.inputs)}

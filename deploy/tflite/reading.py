@@ -103,11 +103,21 @@ def _ints(array: Any, limit: int = _MAX_ITEMS) -> tuple[int, ...]:
     return tuple(array.tolist())
 
 
-def _parse(content: bytes) -> Model:
+def subgraph(model: Model, number: int) -> Model:
+    """Another subgraph of a model's file, as a model.
+
+    Raises:
+        BadInputError: there is no such subgraph, or it is damaged.
+    """
+    with damage_named(f"subgraph {number}"):
+        return _parse(model.content, number)
+
+
+def _parse(content: bytes, number: int = 0) -> Model:
     root = schema().Model.GetRootAs(content, 0)
-    if _count(root.SubgraphsLength(), "subgraphs") == 0:
-        raise ValueError("no subgraph")
-    graph = root.Subgraphs(0)
+    if not 0 <= number < _count(root.SubgraphsLength(), "subgraphs"):
+        raise ValueError(f"no subgraph {number}")
+    graph = root.Subgraphs(number)
     tensors = _tensors(root, graph, len(content))
     codes = [
         _operator_code(root.OperatorCodes(i)) for i in range(_count(root.OperatorCodesLength(), "operator codes"))
@@ -131,9 +141,10 @@ def _parse(content: bytes) -> Model:
         operators=tuple(operators),
         inputs=_tensor_indices(graph.InputsAsNumpy(), len(tensors)),
         outputs=_tensor_indices(graph.OutputsAsNumpy(), len(tensors)),
-        signature=_signature(root, len(tensors)),
+        signature=_signature(root, len(tensors), number),
         metadata=_metadata(root),
         tensor_counts=tuple(root.Subgraphs(i).TensorsLength() for i in range(root.SubgraphsLength())),
+        subgraph=number,
     )
 
 
@@ -208,10 +219,10 @@ def _quantization(record: Any) -> Quantization | None:
     return Quantization(scales, zero_points, int(record.QuantizedDimension()))
 
 
-def _signature(root: Any, tensors: int) -> Signature | None:
+def _signature(root: Any, tensors: int, graph: int) -> Signature | None:
     for i in range(_count(root.SignatureDefsLength(), "signatures")):
         item = root.SignatureDefs(i)
-        if item.SubgraphIndex() != 0:
+        if item.SubgraphIndex() != graph:
             continue
         inputs = [item.Inputs(k) for k in range(_count(item.InputsLength(), "signature inputs"))]
         outputs = [item.Outputs(k) for k in range(_count(item.OutputsLength(), "signature outputs"))]

@@ -8,6 +8,8 @@ from typing import Any
 from deploy.tflite.generated import IDENTIFIER, schema
 from deploy.tflite.model import Model, Operator
 
+_CONTROL_FLOW = frozenset(["CALL", "CALL_ONCE", "IF", "WHILE"])
+
 
 class OperatorFiles:
     """Writes files that hold one operator of a model each."""
@@ -21,7 +23,7 @@ class OperatorFiles:
         """A file with one operator: its tensors, constants and options as they are, nothing else.
 
         Its inputs are the operator's activation inputs in order, each once; its outputs the operator's outputs.
-        Further subgraphs stay, since control flow (WHILE, IF) refers to them by number.
+        Further subgraphs stay where control flow (WHILE, IF) refers to them by number.
         """
         import flatbuffers
 
@@ -41,7 +43,7 @@ class OperatorFiles:
         graph.inputs = [tensors[tensor.index] for tensor in self._model.activations(operator)]
         graph.outputs = [tensors[index] for index in operator.outputs]
         result = copy.copy(whole)
-        result.subgraphs = [graph, *whole.subgraphs[1:]]
+        result.subgraphs = [graph, *(whole.subgraphs[1:] if operator.code in _CONTROL_FLOW else ())]
         result.buffers = self._buffers(result.subgraphs)
         if len(result.subgraphs) == 1:
             # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.

@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
 from deploy.judging.kernel_process import KernelProcess
@@ -13,11 +16,14 @@ from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import Model
-from deploy.verifying.layer_capture import LayerCapture
+from deploy.tflite.state import initial_resources
+from deploy.verifying.inference_state import InferenceState
+from deploy.verifying.layer_capture import LayerCapture, joined
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.made_up_values import MadeUpValues
 from deploy.verifying.npu_inference import NpuInference, Observer
 from deploy.verifying.usual_inputs import FEWEST, SEED, affordable, affordable_sets
+from deploy.verifying.variable_values import variable_values
 
 _REFERENCE_S, _REFERENCE_MACS_PER_S, _REFERENCE_SHARE = 0.05, 4e8, 0.5
 """About what the reference kernels take, for any network and by its size (measured), and the part of a limited
@@ -71,6 +77,8 @@ class Rounds:
         samples: inputs, at least one.
         until: value of the monotonic clock after which nothing further is begun.
         observer: called after every NPU operation of these inputs.
+        sequence: whether the samples are one sequence, in which the model keeps its state: they are one round
+            then, as far as they fit in memory.
 
     Attributes:
         in_time: whether nothing was left out because the time was up.
@@ -85,8 +93,9 @@ class Rounds:
         *,
         until: float,
         observer: Observer | None = None,
+        sequence: bool = False,
     ) -> None:
-        self._build, self._source, self._inference = build, source, inference
+        self._build, self._source, self._inference, self._sequence = build, source, inference, sequence
         self._samples, self._until, self._observer = samples, until, observer
         macs = build.document.figure("macs")
         self._macs = macs.value if macs is not None else 0.0
@@ -98,6 +107,8 @@ class Rounds:
         """Rounds on inputs, each on about as many as all before it, and none on more than fit in memory."""
         size = max(1, min(FEWEST, int(_FIRST_MACS // max(self._macs, 1))))
         done, end = 0, min(len(self._samples), affordable(self._macs))
+        if self._sequence:
+            size = end = min(self._room, end)
         while done < end and self.in_time:
             made = self._on_inputs(self._samples[done : done + size])
             self.in_time = made.walk.in_time
@@ -110,10 +121,27 @@ class Rounds:
         began = time.monotonic()
         reference_s = _REFERENCE_S + self._macs * len(samples) / _REFERENCE_MACS_PER_S
         kept_s = min(reference_s, _REFERENCE_SHARE * (self._until - began))
-        capture, inputs = LayerCapture(self._source, self._build.debug), stacked(samples)
-        observers = (capture,) if self._observer is None else (capture, self._observer)
-        outputs = self._outputs(inputs, observers, until=self._until - kept_s)
-        found = walk(self._source, capture, inputs, outputs, until=self._until, process=self._process)
+        captures: list[LayerCapture] = []
+        parts: list[Stacked] = []
+        size = 1 if self._sequence else len(samples)
+        for first in range(0, len(samples), size):
+            captures.append(LayerCapture(self._source, self._build.debug))
+            state = self._inference.state if first else None
+            part = stacked(samples[first : first + size])
+            parts.append(self._outputs(part, captures[-1], state, until=self._until - kept_s, shown=True))
+            if not parts[-1]:
+                break
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
+        capture, inputs = joined(captures), stacked(samples)
+        found = walk(
+            self._source,
+            capture,
+            inputs,
+            outputs,
+            until=self._until,
+            process=self._process,
+            sequence=self._sequence,
+        )
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
         return Round(found, answers, len(samples), time.monotonic() - began)
 
@@ -134,9 +162,11 @@ class Rounds:
                 return
             began = time.monotonic()
             capture = LayerCapture(self._source, self._build.debug, values)
-            made = values.inputs(inputs, size)
+            made, state = values.inputs(inputs, size), self._inference.initial_state(size)
+            state.resources |= values.variables(initial_resources(self._source), size)
+            state.called = True
             try:
-                outputs = self._outputs(made, (capture,), until=self._until)
+                outputs = self._outputs(made, capture, state, until=self._until)
             except TargetError:
                 return  # an operator on the CPU that such values have no answer for: on inputs it ran
             found = walk(self._source, capture, made, outputs, until=self._until, process=self._process)
@@ -146,8 +176,26 @@ class Rounds:
             left -= size
             size = left
 
-    def _outputs(self, inputs: Stacked, observers: Sequence[Observer], *, until: float) -> Stacked:
-        """Outputs of the NPU model, whose operations are observed; none where the time was up before the end."""
+    def _outputs(
+        self,
+        inputs: Stacked,
+        capture: LayerCapture,
+        state: InferenceState | None,
+        *,
+        until: float,
+        shown: bool = False,
+    ) -> Stacked:
+        """Outputs of the NPU model; none where the time was up before the end.
+
+        Args:
+            inputs: name -> ``(batch, *shape)``.
+            capture: takes what is computed, and what is read from variables and assigned to them.
+            state: to start from; None for the initial one.
+            until: value of the monotonic clock after which the inference ends early.
+            shown: whether the observer is called.
+        """
+        observers = (capture, self._observer) if shown and self._observer is not None else (capture,)
+        before = self._initial_resources(len(next(iter(inputs.values())))) if state is None else state.resources
 
         def observe(operator: int, operation: Operation, memory: Memory) -> None:
             for each in observers:
@@ -156,9 +204,17 @@ class Rounds:
                 raise _TimeUpError
 
         try:
-            return self._inference.run_batch(inputs, observe)
+            outputs = self._inference.run_batch(inputs, observe, state=state)
         except _TimeUpError:
             return {}
+        after = self._inference.state.resources if self._inference.state is not None else {}
+        capture.tensors = {**variable_values(self._source, before, after), **capture.tensors}
+        return outputs
+
+    def _initial_resources(self, batch: int) -> dict[str, NDArray[np.uint8]]:
+        """What resource variables hold at first: name -> bytes ``(batch, n)``."""
+        found = initial_resources(self._source)
+        return {name: np.repeat(held[np.newaxis], batch, axis=0) for name, held in found.items()}
 
 
 class _TimeUpError(Exception):

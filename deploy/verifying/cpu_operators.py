@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from deploy import tflite
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.judging.kernel_process import KernelProcess
-from deploy.judging.oracles import ANY_KERNELS, MakeKernels, Oracle
+from deploy.judging.oracles import ANY_KERNELS, MakeKernels, Oracle, sequence_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
-
-_STATEFUL = frozenset(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"])
+from deploy.tflite.state import RESOURCE_OPERATORS
 
 
 class CpuOperator:
@@ -37,6 +36,7 @@ class CpuOperator:
         index: position of the operator in the model.
         code: TFLite's name of it.
         inputs: its activation inputs (constants are part of it), each once.
+        keeps_state: whether it has variable tensors, which its kernel keeps.
         outputs: its outputs.
 
     Raises:
@@ -55,6 +55,7 @@ class CpuOperator:
         self.index = operator.index
         self.code = operator.code
         self.inputs = model.activations(operator)
+        self.keeps_state = any(index >= 0 and model.tensors[index].is_variable for index in operator.inputs)
         self.outputs = tuple(model.tensors[index] for index in operator.outputs)
         self._single = single = tflite.load(content, source=f"operator {operator.index} ({operator.code})")
         # The one-operator model lists its inputs and outputs in this order.
@@ -73,11 +74,12 @@ class CpuOperator:
                 self._refusals.append(error)
         raise type(self._refusals[0])("; ".join(dict.fromkeys(error.message for error in self._refusals)))
 
-    def run(self, inputs: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
+    def run(self, inputs: Mapping[int, NDArray[Any]], *, keep_state: bool = False) -> dict[int, NDArray[Any]]:
         """Run it once.
 
         Args:
             inputs: tensor index -> array of the tensor's shape and dtype, one for every activation input.
+            keep_state: start from the state that the last run left.
 
         Returns:
             Tensor index -> array of the tensor's shape and dtype, one for every output.
@@ -85,15 +87,25 @@ class CpuOperator:
         Raises:
             TargetError: the kernels fail, or compute another shape than the model states.
         """
-        outputs = self.run_batch({index: array[np.newaxis] for index, array in inputs.items()})
+        batch = {index: array[np.newaxis] for index, array in inputs.items()}
+        outputs = self.run_batch(batch, keep_state=keep_state)
         return {index: array[0] for index, array in outputs.items()}
 
-    def run_batch(self, inputs: Mapping[int, NDArray[Any]], batch: int = 1) -> dict[int, NDArray[Any]]:
+    def run_batch(
+        self,
+        inputs: Mapping[int, NDArray[Any]],
+        batch: int = 1,
+        *,
+        keep_state: bool = False,
+        sequence: bool = False,
+    ) -> dict[int, NDArray[Any]]:
         """Run it for several inferences.
 
         Args:
             inputs: tensor index -> ``(batch, *shape)``, one for every activation input.
             batch: how many inferences.
+            keep_state: start from the state that the last run left.
+            sequence: each but the first starts from the state that the one before it left.
 
         Returns:
             Tensor index -> ``(batch, *shape)``, one for every output.
@@ -104,7 +116,7 @@ class CpuOperator:
         pairs = list(zip(self._input_names, self.inputs, strict=True))
         samples = [{name: inputs[tensor.index][i] for name, tensor in pairs} for i in range(batch)]
         try:
-            runs = self._answers(samples)
+            runs = self._answers(samples, keep_state=keep_state, sequence=sequence)
         except DeployError as error:
             raise TargetError(f"CPU operator {self.index} ({self.code}): {error.message}") from error
         outputs = {}
@@ -118,20 +130,26 @@ class CpuOperator:
             outputs[tensor.index] = array.reshape(batch, *tensor.shape)
         return outputs
 
-    def _answers(self, samples: Sequence[Mapping[str, NDArray[Any]]]) -> list[dict[str, NDArray[Any]]]:
+    def _answers(
+        self, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool, sequence: bool
+    ) -> list[dict[str, NDArray[Any]]]:
         """What the kernels say; where they fail, or end their process, the next ones that can."""
         while True:
             try:
-                return self._kernels.run_all(samples)
+                if not sequence:
+                    return self._kernels.run_all(samples, keep_state=keep_state)
+                return sequence_of(self._kernels, samples, keep_state=keep_state)
             except BadInputError as error:
                 self._refusals.append(error)
+                if keep_state:
+                    raise
                 self._kernels = self._next_kernels()
 
 
 def cpu_operators(
     model: Model, custom_code: str, kernels: MakeKernels = ReferenceKernels
 ) -> dict[int, CpuOperator]:
-    """All operators of a compiled model that are not the custom operator ``custom_code``, by their position.
+    """The operators of a compiled model that a CPU computes, by their position; not those of resource variables.
 
     Their kernels share one process.
 
@@ -141,18 +159,12 @@ def cpu_operators(
         kernels: what runs them; where these cannot, LiteRT's reference kernels, TFLM's, LiteRT's optimised ones.
 
     Raises:
-        BadInputError: one cannot run on the host: no kernel, or it keeps state between operators.
+        BadInputError: one cannot run on the host: there is no kernel.
         NotInstalledError: LiteRT is missing.
     """
-    left = [operator for operator in model.operators if operator.code != custom_code]
+    left = [each for each in model.operators if each.code not in (custom_code, *RESOURCE_OPERATORS)]
     if not left:
         return {}
-    for operator in left:
-        if operator.code in _STATEFUL:
-            raise BadInputError(
-                f"operator {operator.index} ({operator.code}) keeps state between operators",
-                hints=["host-only runs cover models without resource variables; `deploy run-fvp` runs them"],
-            )
     files, process, found = OperatorFiles(model), KernelProcess(), dict[int, CpuOperator]()
     order = tuple(dict.fromkeys((kernels, *ANY_KERNELS)))
     for operator in left:

@@ -30,10 +30,11 @@ class GroupKernels:
         source: the model.
         batch: how many inferences the values that it is given hold.
         process: that the kernels run in.
+        sequence: whether operators keep their state from one inference to the next.
     """
 
-    def __init__(self, source: Model, batch: int, process: KernelProcess) -> None:
-        self._source, self._batch = source, batch
+    def __init__(self, source: Model, batch: int, process: KernelProcess, *, sequence: bool = False) -> None:
+        self._source, self._batch, self._sequence = source, batch, sequence
         self._files, self._process = OperatorFiles(source), process
 
     def reference(self, group: Group, known: Values) -> dict[int, NDArray[Any]]:
@@ -100,4 +101,5 @@ class GroupKernels:
         """What the preferred kernels compute, or the first others that can."""
         order = tuple(dict.fromkeys((preferred, ReferenceKernels, *alternatives().values())))
         content = self._files.content(operator)
-        return CpuOperator(operator, self._source, content, order, self._process).run_batch(values, self._batch)
+        single = CpuOperator(operator, self._source, content, order, self._process)
+        return single.run_batch(values, self._batch, sequence=self._sequence)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import deploy
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
-from deploy.judging.answer import Answer
+from deploy.judging.answer import WHOLE_SEQUENCE, Answer
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
@@ -32,6 +32,7 @@ class HostSession:
         npu: that it was compiled for.
         memories: that counters are for; None for the NPU's default ones.
         kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
+        sequence: keep the model's state from one sample to the next; else each starts from the initial one.
 
     Attributes:
         inference: what runs it.
@@ -50,9 +51,12 @@ class HostSession:
         npu: Npu,
         memories: MemorySystem | None = None,
         kernels: MakeKernels = ReferenceKernels,
+        *,
+        sequence: bool = False,
     ) -> None:
         self.inference = NpuInference(model, npu, memories, kernels)
-        self.batch = batch_size(self.inference.arena_bytes)
+        self.batch = WHOLE_SEQUENCE if sequence else batch_size(self.inference.arena_bytes)
+        self._sequence = sequence
         self.observer: Observer | None = None
         self.origin = host_origin(npu.name)
 
@@ -65,14 +69,19 @@ class HostSession:
     def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
         """Yield the answers in the order of the samples; each batch runs when its first answer is asked for.
 
+        The samples of one call are one sequence where the session keeps state.
+
         Raises:
             BadInputError: a sample does not fit the model.
             TargetError: the NPU model refused the command stream, or a CPU operator failed.
         """
-        for first in range(0, len(samples), self.batch):
-            part = samples[first : first + self.batch]
+        size = 1 if self._sequence else self.batch
+        for first in range(0, len(samples), size):
+            part = samples[first : first + size]
             started = time.monotonic()
-            outputs = unstacked(self.inference.run_batch(stacked(part), self.observer), len(part))
+            state = self.inference.state if self._sequence and first > 0 else None
+            results = self.inference.run_batch(stacked(part), self.observer, state=state)
+            outputs = unstacked(results, len(part))
             wall_s = (time.monotonic() - started) / len(part)
             for output in outputs:
                 yield Answer(output, {}, wall_s)

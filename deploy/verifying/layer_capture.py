@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -53,6 +53,7 @@ class LayerCapture:
     replaced: dict[int, NDArray[Any]] = field(default_factory=dict)
     operations: dict[int, list[BlockOperation]] = field(default_factory=dict)
     _streams: list[int] = field(default_factory=list)
+    _of_stream: dict[int, list[BlockOperation]] = field(default_factory=dict)
     _stripes: dict[int, dict[int, list[NDArray[Any]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,7 +65,10 @@ class LayerCapture:
                 key = stream, scheduled.result
                 last[key] = max(last.get(key, -1), offset)
         self._last = {(stream, offset) for (stream, _), offset in last.items()}
-        self._interleaved = _interleaved(self.database)
+        # Of an operator that several streams compute, only the last of them leaves the whole.
+        ends = {result: stream for stream, result in sorted(last)}
+        unfinished = {key for key in last if ends[key[1]] != key[0]}
+        self._partial = {*_interleaved(self.database), *unfinished}
 
     def __call__(self, operator: int, operation: Operation, memory: Memory) -> None:
         """Take what ``operation`` of the ``ethos-u`` operator number ``operator`` in the file has computed."""
@@ -77,11 +81,13 @@ class LayerCapture:
         if scheduled is None or scheduled.result is None or scheduled.result >= len(self.source.operators):
             return
         self.operations.setdefault(scheduled.result, []).append(operation)
+        # What an earlier stream wrote was taken at its end: its place may be another tensor's by now.
+        self._of_stream.setdefault(scheduled.result, []).append(operation)
         stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
         stripes.append(_batched(read(memory, operation.ofm), memory))
         if command in self._last:
             self._take(command[0], scheduled, operation.ofm.region, memory)
-            del self._stripes[scheduled.result]
+            del self._stripes[scheduled.result], self._of_stream[scheduled.result]
 
     def _take(self, stream: int, scheduled: Scheduled, region: int, memory: Memory) -> None:
         operator = self.source.operators[scheduled.result or 0]
@@ -94,7 +100,7 @@ class LayerCapture:
             taken = _read(place, memory)
             if place is not None and taken is not None:
                 self.tensors[index] = taken.reshape(-1, *tensor.shape)
-                if (stream, scheduled.result) not in self._interleaved:
+                if (stream, scheduled.result) not in self._partial:
                     self._put(index, place, memory)
             elif len(operator.outputs) == 1 and (passed := self._from_stripes(tensor, scheduled)) is not None:
                 self.tensors[index] = passed
@@ -118,7 +124,7 @@ class LayerCapture:
         end = allocation.address + allocation.size
         return any(
             operation.ofm.region == region and allocation.address <= operation.ofm.bases[0] < end
-            for operation in self.operations[source]
+            for operation in self._of_stream[source]
         )
 
     def _from_stripes(self, tensor: Tensor, scheduled: Scheduled) -> NDArray[Any] | None:
@@ -144,6 +150,19 @@ class LayerCapture:
         if y != height:
             return None
         return whole.view(tensor.dtype).reshape(-1, *tensor.shape)
+
+
+def joined(captures: Sequence[LayerCapture]) -> LayerCapture:
+    """What was caught of inferences one after the other, as if they had run side by side; nothing was replaced."""
+    if len(captures) == 1:
+        return captures[0]
+    common = [index for index in captures[0].tensors if all(index in each.tensors for each in captures)]
+    return LayerCapture(
+        captures[0].source,
+        captures[0].database,
+        tensors={index: np.concatenate([each.tensors[index] for each in captures]) for index in common},
+        operations=captures[0].operations,
+    )
 
 
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.differences import distances
+from deploy.judging.float_parts import defined
 from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
@@ -70,6 +71,7 @@ def walk(
     *,
     until: float = math.inf,
     process: KernelProcess | None = None,
+    sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
 
@@ -80,6 +82,8 @@ def walk(
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
         process: that the kernels run in; None for one of their own.
+        sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
+            variable tensors is their own in the reference, too, from the first input on.
 
     Raises:
         NotInstalledError: LiteRT is missing.
@@ -92,12 +96,14 @@ def walk(
         **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
     }
     batch = len(next(iter(inputs.values())))
-    whole = None if capture.replaced else _whole_reference(source, inputs, known, until, process)
+    whole = None
+    if not capture.replaced:
+        whole = _whole_reference(source, inputs, known, until, process, sequence=sequence)
     batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
     start = {**known, **capture.replaced}
     found, unseen = groups(source, known)
-    kernels = GroupKernels(source, batch, process)
+    kernels = GroupKernels(source, batch, process, sequence=sequence)
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
@@ -112,8 +118,9 @@ def walk(
             left.setdefault(error.message, []).append(named(group.last))
             continue
         compared |= {operator.index for operator in group.operators}
+        ours, theirs = defined(group.last, known), defined(group.last, expected)
         for index in group.outputs:
-            result = _compare(source, group, index, known[index], expected[index])
+            result = _compare(source, group, index, ours[index], theirs[index])
             if result.mismatches:
                 result = _judged(
                     result, source, group, index, kernels, known[index], start, expected[index], capture
@@ -156,7 +163,7 @@ class _Whole:
 
 
 def _whole_reference(
-    source: Model, inputs: Stacked, known: Values, until: float, process: KernelProcess
+    source: Model, inputs: Stacked, known: Values, until: float, process: KernelProcess, *, sequence: bool
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
@@ -170,7 +177,7 @@ def _whole_reference(
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
             if time.monotonic() > until:
                 break
-            expected.append(kernels.run(sample))
+            expected.append(kernels.run(sample, keep_state=sequence and done > 0))
             kept = kernels.tensors(known)
             for index, array in known.items():
                 theirs = kept.get(index)

@@ -10,6 +10,7 @@ softmax, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model, Tensor
+from deploy.tflite.state import accesses
 
 _PARTLY_DEFINED = frozenset(["DIV", "FLOOR_DIV", "FLOOR_MOD", "LOG", "POW", "RSQRT", "SQRT"])
 """Operators that have no answer to some numbers, or none that two kernels agree on."""
@@ -40,6 +42,7 @@ class MadeUpValues:
             if operator.code in _PARTLY_DEFINED
             for tensor in source.activations(operator)
         )
+        self._reads = [access for access in accesses(source) if not access.assigns]
         self._inputs = {name: source.tensors[index] for index, name in source.input_names().items()}
 
     def __call__(self, tensor: Tensor, values: NDArray[Any]) -> NDArray[Any] | None:
@@ -80,8 +83,29 @@ class MadeUpValues:
         others = rows.shape[0] * (rows.shape[1] - 1)
         self._descended[tensor.index] = (begin + others) % count
         numbers = np.full(rows.shape, high, rows.dtype)
-        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(len(rows), -1)
+        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(numbers[:, 1:].shape)
         return self._rng.permuted(numbers, axis=1)
+
+    def variables(self, initial: Mapping[str, NDArray[np.uint8]], count: int) -> dict[str, NDArray[np.uint8]]:
+        """As many contents of resource variables, for those that are read, and of a type to make numbers up for.
+
+        Args:
+            initial: name -> bytes ``(n,)`` that it holds at first.
+            count: how many to make.
+
+        Returns:
+            Name -> bytes ``(count, n)``.
+        """
+        made: dict[str, NDArray[np.uint8]] = {}
+        for access in self._reads:
+            tensor, held = access.tensor, initial.get(access.name)
+            if held is None or held.size != tensor.nbytes or access.name in made:
+                continue
+            own = np.tile(held, (count, 1)).view(tensor.dtype).reshape(count, *tensor.shape)
+            other = self(tensor, own)
+            if other is not None:
+                made[access.name] = np.ascontiguousarray(other).view(np.uint8).reshape(count, -1)
+        return made
 
     def inputs(self, samples: Stacked, count: int) -> Stacked:
         """As many inputs of the network, made up from given ones.

@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.hardware.npus import Npu
+from deploy.judging.float_parts import is_inner
 from deploy.judging.oracles import TflmKernels, tflm_installed
 from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison, compare_with_model
@@ -34,19 +35,20 @@ class ModelAnswers:
         source: the model that was compiled.
         compiled: what runs on the target.
         npu: that it was compiled for.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
 
     Attributes:
         left_out: why the NPU model has nothing to say; empty as long as it has.
     """
 
-    def __init__(self, source: Model, compiled: Model, npu: Npu) -> None:
-        self._source, self._compiled, self._npu = source, compiled, npu
+    def __init__(self, source: Model, compiled: Model, npu: Npu, *, sequence: bool = False) -> None:
+        self._source, self._compiled, self._npu, self._sequence = source, compiled, npu, sequence
         self._samples: list[Sample] = []
         self._expected: list[Sample] = []
         self._session: HostSession | None = None
         self.left_out = ""
         try:
-            self._session = HostSession(compiled, npu)
+            self._session = HostSession(compiled, npu, sequence=sequence)
         except (BadInputError, NotInstalledError) as error:
             self.left_out = error.message
 
@@ -55,8 +57,13 @@ class ModelAnswers:
         """What runs the NPU model; None where it cannot run the build."""
         return None if self.left_out else self._session
 
+    @property
+    def inner(self) -> tuple[Sample, ...]:
+        """Per sample so far, the tensors that decide about outputs computed in floating point, by name."""
+        return tuple({name: a for name, a in sample.items() if is_inner(name)} for sample in self._expected)
+
     def expect(self, samples: Sequence[Sample]) -> None:
-        """Run further samples; the target's answers to them may come later.
+        """Run samples, all of a sequence at once; the target's answers to them may come later.
 
         Raises:
             BadInputError: a sample does not fit the model.
@@ -86,7 +93,7 @@ class ModelAnswers:
         found = compare_with_model(self._source, answers, self._expected, rounding, tolerance)
         if any(output.cpu_operators and output.mismatches for output in found.outputs) and tflm_installed():
             with suppress(DeployError):
-                session = HostSession(self._compiled, self._npu, kernels=TflmKernels)
+                session = HostSession(self._compiled, self._npu, kernels=TflmKernels, sequence=self._sequence)
                 expected = [answer.outputs for answer in session.answers(self._samples)]
                 other = compare_with_model(self._source, answers, expected, rounding, tolerance)
                 pairs = zip(found.outputs, other.outputs, strict=True)

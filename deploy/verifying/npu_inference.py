@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
+from deploy.judging.float_parts import defined, inner_names
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
@@ -25,9 +27,11 @@ from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
-from deploy.tflite import NPU_OPERATOR, Model, Tensor
+from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
+from deploy.verifying.inference_state import InferenceState, InitialState, ResourceStep, resource_steps
+from deploy.verifying.tensor_memory import TensorMemory
 
 _ARENA_PADDING = 4096
 _MAX_ARENA_BYTES = 1 << 30
@@ -51,6 +55,7 @@ class NpuInference:
 
     Attributes:
         counters: of the last run, one per ``ethos-u`` operator, in their order.
+        state: that the last run left; None before the first one.
         arena_bytes: size of the arena of one inference.
 
     Raises:
@@ -72,9 +77,13 @@ class NpuInference:
         if not model.operators:
             raise BadInputError("the model has no operators")
         self._offsets = arena_offsets(model)
-        steps: dict[int, _NpuStep | CpuOperator] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
+        self._initial = InitialState(model)
+        self.state: InferenceState | None = None
+        steps: dict[int, _NpuStep | CpuOperator | ResourceStep] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
+        steps |= resource_steps(model)
         steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
+        self._inner = inner_names(model)
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
@@ -90,6 +99,10 @@ class NpuInference:
             return tuple(segment.program(self._architecture) for segment in segments)
         except npu.NpuError as error:
             raise TargetError(f"the NPU model stopped: {error}") from error
+
+    def initial_state(self, batch: int) -> InferenceState:
+        """What a batch of inferences starts from where nothing else is said."""
+        return self._initial.state(batch)
 
     @property
     def statistics(self) -> npu.Statistics:
@@ -118,16 +131,23 @@ class NpuInference:
         inputs: Mapping[str, NDArray[np.generic]],
         on_operation: Observer | None = None,
         on_cpu_operator: CpuObserver = lambda _index, _arena: None,
+        *,
+        state: InferenceState | None = None,
     ) -> dict[str, NDArray[np.generic]]:
         """Run several independent inferences side by side: faster than one after the other, the same results.
+
+        Each starts from the model's initial state where nothing else is said.
 
         Args:
             inputs: name -> array ``(batch, *shape)`` of the input tensor's shape and dtype.
             on_operation: called after every NPU operation.
             on_cpu_operator: called after every operator on the CPU.
+            state: to start from, which stays as it is; that of the last run to go on with a sequence. None for the
+                model's initial one.
 
         Returns:
-            Output name -> array ``(batch, *shape)``.
+            Output name -> array ``(batch, *shape)``; beside them the tensors in front of float operators that
+            decide about outputs, see :mod:`deploy.judging.float_parts`.
 
         Raises:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
@@ -135,13 +155,23 @@ class NpuInference:
         """
         matched = _matched(self._model, inputs)
         batch = next(iter(matched.values())).shape[0] if matched else 1
-        tensors = _Tensors(self._offsets, batch, self.arena_bytes)
+        tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
+        state = self.initial_state(batch) if state is None else state.copy()
+        if state.batch != batch:
+            raise BadInputError(f"a state of {state.batch} inferences is none of {batch}")
+        for index, content in state.variables.items():
+            tensors.bytes_of(self._model.tensors[index])[...] = content
         for index, array in matched.items():
             tensors.write(self._model.tensors[index], array)
-        counters = []
+        counters, inner = [], dict[str, NDArray[np.generic]]()
         for step in self._steps:
-            if isinstance(step, CpuOperator):
-                _run_on_cpu(step, tensors)
+            if not isinstance(step, _NpuStep):
+                if isinstance(step, ResourceStep):
+                    step.run(state, tensors)
+                else:
+                    # Their place in the arena is another tensor's later.
+                    inner |= {self._inner[x.index]: tensors.read(x) for x in step.inputs if x.index in self._inner}
+                    _run_on_cpu(step, tensors, keep_state=state.continued)
                 on_cpu_operator(step.index, tensors.arena)
                 continue
             try:
@@ -150,47 +180,21 @@ class NpuInference:
                 raise TargetError(f"the NPU model stopped: {error}") from error
             counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
         self.counters = tuple(counters)
-        return {
-            name: tensors.read(self._model.tensors[index]) for index, name in self._model.output_names().items()
-        }
+        state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
+        state.continued, self.state = True, state
+        names = self._model.output_names()
+        found: Mapping[int, NDArray[Any]] = {index: tensors.read(self._model.tensors[index]) for index in names}
+        for operator in self._model.operators:
+            found = defined(operator, found)
+        return {name: found[index] for index, name in names.items()} | inner
 
 
-class _Tensors:
-    """The tensors of a batch of inferences: in arenas, or apart where Vela gave them no place.
-
-    Attributes:
-        arena: ``(batch, bytes)``, zeroed.
-    """
-
-    def __init__(self, offsets: tuple[int, ...], batch: int, arena_bytes: int) -> None:
-        self.arena = np.zeros((batch, arena_bytes), np.uint8)
-        self._offsets = offsets
-        self._apart: dict[int, NDArray[np.uint8]] = {}
-
-    def write(self, tensor: Tensor, array: NDArray[np.generic]) -> None:
-        """Store an array ``(batch, *shape)``."""
-        self._bytes(tensor)[...] = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), -1)
-
-    def read(self, tensor: Tensor) -> NDArray[np.generic]:
-        """A copy of a tensor, ``(batch, *shape)``."""
-        found = self._bytes(tensor).copy()
-        return found.view(tensor.dtype).reshape(len(found), *tensor.shape)
-
-    def _bytes(self, tensor: Tensor) -> NDArray[np.uint8]:
-        start = self._offsets[tensor.index]
-        if start >= 0:
-            return self.arena[:, start : start + tensor.nbytes]
-        if tensor.data is not None:
-            if tensor.data.size != tensor.nbytes:
-                raise BadInputError(f"tensor {tensor.name!r} holds {tensor.data.size} bytes of {tensor.nbytes}")
-            return np.broadcast_to(tensor.data, (len(self.arena), tensor.nbytes))
-        # TFLM plans such a tensor itself, where it overlaps nothing: as good as memory of its own.
-        return self._apart.setdefault(tensor.index, np.zeros((len(self.arena), tensor.nbytes), np.uint8))
-
-
-def _run_on_cpu(operator: CpuOperator, tensors: _Tensors) -> None:
+def _run_on_cpu(operator: CpuOperator, tensors: TensorMemory, *, keep_state: bool) -> None:
     inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
-    results = operator.run_batch(inputs, len(tensors.arena))
+    batch = len(tensors.arena)
+    if keep_state and operator.keeps_state and batch > 1:
+        raise BadInputError(f"operator {operator.index} ({operator.code}) keeps one state, not {batch}")
+    results = operator.run_batch(inputs, batch, keep_state=keep_state)
     for tensor in operator.outputs:
         tensors.write(tensor, results[tensor.index])
 

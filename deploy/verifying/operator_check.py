@@ -60,6 +60,7 @@ def check_operators(
     inference: NpuInference | None = None,
     limit_s: float | None = None,
     observer: Observer | None = None,
+    sequence: bool = False,
 ) -> CheckedOperators:
     """Compare the NPU model with the oracles operator by operator.
 
@@ -72,6 +73,7 @@ def check_operators(
             ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
             further ones.
         observer: called after every NPU operation of these inputs.
+        sequence: whether the samples are one sequence, in which the model keeps its state.
 
     Returns:
         Its figures and results. What no oracle has is named in ``check.left_out`` and is no error, and so is a
@@ -90,7 +92,7 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer)
+    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer, sequence=sequence)
     on_inputs = rounds.on_inputs()
     first = next(on_inputs)
     # Before further inputs: they show more of what is wrong.

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from deploy.tflite import Model, Operator
+from deploy.tflite.state import RESOURCE_OPERATORS
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ def groups(source: Model, known: Collection[int]) -> tuple[tuple[Group, ...], tu
 
     Returns:
         The groups in the model's order, and the operators that are in none: neither a result of theirs is known
-        nor one of an operator behind them, or what they start from is not.
+        nor one of an operator behind them, or what they start from is not. Those of resource variables, which
+        compute nothing, are in neither.
     """
-    producer = {index: operator for operator in source.operators for index in operator.outputs}
+    computing = [operator for operator in source.operators if operator.code not in RESOURCE_OPERATORS]
+    producer = {index: operator for operator in computing for index in operator.outputs}
     found: list[Group] = []
-    for operator in source.operators:
+    for operator in computing:
         outputs = tuple(index for index in operator.outputs if index in known)
         if not outputs:
             continue
@@ -70,4 +73,4 @@ def groups(source: Model, known: Collection[int]) -> tuple[tuple[Group, ...], tu
         if whole:
             found.append(Group(tuple(members[index] for index in sorted(members)), tuple(inputs), outputs))
     covered = {operator.index for group in found for operator in group.operators}
-    return tuple(found), tuple(operator for operator in source.operators if operator.index not in covered)
+    return tuple(found), tuple(operator for operator in computing if operator.index not in covered)

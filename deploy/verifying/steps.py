@@ -1,7 +1,7 @@
 """An inference on the NPU model step by step: what each step leaves in memory, and which step wrote which byte.
 
 A step is an operation of the NPU, or an operator that Vela left on the CPU. Steps count from 1: 0 is the time
-before the first one, when memory holds the inputs.
+before the first one, when memory holds the inputs and the initial state.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.tflite import Model
 from deploy.tflite.compiled import arena_offsets, npu_operators
 from deploy.tflite.prefix import live_after
+from deploy.tflite.state import initial_variable, variable_tensors
 from deploy.verifying.npu_inference import NpuInference
 
 NOBODY = -1
@@ -125,11 +126,13 @@ class _Record:
         self.steps: list[Step] = []
         arena = np.zeros(arena_bytes, np.uint8)
         self._writers = {ARENA: np.full(arena_bytes, NOBODY, np.int32)}
-        names = model.input_names()
-        for index, name in names.items():
+        # The order in which they come into memory, where they may share a place.
+        contents = {tensor.index: initial_variable(tensor) for tensor in variable_tensors(model)}
+        for index, name in model.input_names().items():
+            contents[index] = np.ascontiguousarray(inputs[name]).reshape(-1).view(np.uint8)
+        for index, content in contents.items():
             start = self._offsets[index]
             if start >= 0:
-                content = np.ascontiguousarray(inputs[name]).reshape(-1).view(np.uint8)
                 arena[start : start + content.size] = content
                 self._writers[ARENA][start : start + content.size] = 0
         self._read: _Reader = lambda _region: arena

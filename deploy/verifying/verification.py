@@ -26,6 +26,7 @@ from deploy.judging.opinion import Opinion
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
+from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
@@ -74,20 +75,24 @@ class Verification:
         """
         judgement = self._judgement
         models = read_models(self._build)
-        samples = judgement.begin(models, functools.partial(usual_inputs, self._build))
+        feed_back = functools.partial(fed_back, models, npu_named(self._build.document.npu))
+        samples = judgement.begin(models, functools.partial(usual_inputs, self._build), feed_back)
         judge = judgement.consult(models)
         session = self._session(models.compiled)
         session.observer = varied = VariedOperators(self._build.debug)
         on_progress(0, len(samples))
         start = time.monotonic()
-        checked = check_operators(self._build, models, samples, inference=session.inference, observer=varied)
+        sequence = self._options.sequence
+        checked = check_operators(
+            self._build, models, samples, inference=session.inference, observer=varied, sequence=sequence
+        )
         if checked.check.source == "none" and self._options.layers:
             again = [] if self._build.document.compiled_file else ["run `deploy compile` again"]
             raise BadInputError(checked.check.left_out[0], hints=again)
-        # What the check has run already is not run again.
-        done = len(checked.answers)
-        judge.expect(samples[:done], checked.expected)
-        judgement.answers += checked.answers
+        # What the check has run already is not run again, but for a sequence, which has one beginning.
+        done = 0 if sequence else len(checked.answers)
+        judge.expect(samples[:done], checked.expected if done else ())
+        judgement.answers += checked.answers[:done]
         on_progress(done, len(samples))
         for first in range(done, len(samples), session.batch):
             part = samples[first : first + session.batch]
@@ -121,12 +126,13 @@ class Verification:
         )
 
     def _session(self, compiled: Model) -> HostSession:
-        document = self._build.document
+        document, sequence = self._build.document, self._options.sequence
         npu = npu_named(document.npu)
         if self._options.counters is None:
-            return HostSession(compiled, npu)
+            return HostSession(compiled, npu, sequence=sequence)
         # Only the counters depend on the memories, and only what describes them has to be installed for it.
-        return HostSession(compiled, npu, memory_system(npu, document.system_config, document.memory_mode))
+        memories = memory_system(npu, document.system_config, document.memory_mode)
+        return HostSession(compiled, npu, memories, sequence=sequence)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a verification that ended without a complete answer."""
@@ -146,7 +152,7 @@ class Verification:
         if checked.check.source == "none":
             return checked, checked.check.left_out if differing else ()
         further = [samples[i] for i in differing if i >= len(checked.answers)]
-        if further and len(further) == len(differing):
+        if not self._options.sequence and further and len(further) == len(differing):
             again = check_operators(self._build, models, further, inference=inference)
             checked = again if again.check.unexplained >= checked.check.unexplained else checked
         return checked, summarise(checked.results) if differing or checked.check.unexplained else ()

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from deploy.chatter import silenced
+from deploy.data import FORMS
+from deploy.data.image_range import ImageRange
+from deploy.data.loading import Given
+from deploy.data.specs import InputSpec
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset
-from deploy.quantizing.dataset import Dataset, InputSpec
 from deploy.quantizing.float_model import freeze_keras
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
 from deploy.zoo import model_source
@@ -21,7 +25,7 @@ from deploy.zoo.project import function
 _SETTLE_IMAGES = 4
 
 
-def check(source: ModelSource, calibration: str | None, io: str, *, again: str = "") -> None:
+def check(source: ModelSource, calibration: Given | None, io: str, *, again: str = "") -> None:
     """Check, before any work, that a model can be quantized with what is given; ``again`` completes a hint.
 
     Raises:
@@ -33,17 +37,18 @@ def check(source: ModelSource, calibration: str | None, io: str, *, again: str =
         raise BadInputError(
             f"{source.text}: a float model must be quantized, which needs real data",
             hints=[
-                f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)".lstrip(),
-                "--calibration random: for time and memory, not for accuracy",
+                f"{again} --data DATA  ({FORMS})".lstrip(),
+                "--data random: for time and memory, not for accuracy",
             ],
         )
 
 
 def quantize_source(
     source: ModelSource,
-    calibration: str | None,
+    calibration: Given | None,
     *,
     samples: int | None = None,
+    image_range: ImageRange | None = None,
     io: str | None = None,
     verbose: bool = False,
     compare: int | None = None,
@@ -62,10 +67,17 @@ def quantize_source(
         with silenced(verbose=verbose):
             built = network(source.project, source.assignments)
         return quantize_network(
-            built, data=calibration, samples=samples, io=io, verbose=verbose, compare=compare, advance=advance
+            built,
+            data=calibration,
+            samples=samples,
+            image_range=image_range,
+            io=io,
+            verbose=verbose,
+            compare=compare,
+            advance=advance,
         )
     model = model_source.load_float(source, verbose=verbose)
-    data = dataset.load(calibration or "", model.inputs, samples)
+    data = dataset.load("" if calibration is None else calibration, model.inputs, samples, image_range=image_range)
     return quantize(
         model,
         data,
@@ -79,8 +91,9 @@ def quantize_source(
 def quantize_network(
     network: Network,
     *,
-    data: str | None = None,
+    data: Given | None = None,
     samples: int | None = None,
+    image_range: ImageRange | None = None,
     io: str = IO_TYPES[0],
     verbose: bool = False,
     compare: int | None = None,
@@ -90,8 +103,9 @@ def quantize_network(
 
     Args:
         network: built; its model is changed when its weights are random.
-        data: calibration data as ``--calibration`` names it; None for the project's own, or random images.
+        data: calibration data as ``--data`` names it; None for the project's own, or random images.
         samples: how many to use at most; None for a default.
+        image_range: what pixels of images are scaled to; None for what the model shows.
         io: ``uint8`` or ``int8``.
         verbose: let TensorFlow print.
         compare: on how many samples float and quantized network are compared at most; None for a default.
@@ -106,7 +120,11 @@ def quantize_network(
     """
     with silenced(verbose=verbose):
         specs = freeze_keras(network.model, network.text, network.project.name).inputs
-        found = calibration(network, specs, samples) if data is None else dataset.load(data, specs, samples)
+        found = (
+            calibration(network, specs, samples)
+            if data is None
+            else dataset.load(data, specs, samples, image_range=image_range)
+        )
         if not network.trained and len(specs) == 1:
             settle(network.model, found.arrays[specs[0].name][:_SETTLE_IMAGES])
         frozen = freeze_keras(network.model, network.text, network.project.name)
@@ -161,5 +179,5 @@ def _own(network: Network, count: int) -> Any:
         if not network.trained:
             return None  # random weights have no accuracy to lose
         raise NotInstalledError(
-            error.message, hints=[*error.hints, "or --calibration random: for time and memory, not for accuracy"]
+            error.message, hints=[*error.hints, "or --data random: for time and memory, not for accuracy"]
         ) from error

@@ -93,3 +93,8 @@ def test_the_summary_becomes_numbers_and_text() -> None:
     assert summary == {"network": "demo", "inference_time": 0.25, "nn_macs": 12}
     with pytest.raises(ValueError, match="no data row"):
         parse_summary("network,inference_time\n")
+
+
+def test_shares_of_a_total_of_zero_are_text_since_json_has_no_such_number() -> None:
+    layers = parse_layers("Original Operator,Target,Op Cycles,Peak%,Name\nGather,CPU,0,nan,c\n", ())
+    assert [(layer.cells["Op Cycles"], layer.cells["Peak%"]) for layer in layers] == [(0, "nan")]

@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import stateful_networks
 from c_server import CServer
 from compiled_model import compiled
 from host_compiler import FIRMWARE, HERE, compile_for_host
@@ -33,6 +35,19 @@ def u65_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
 def cpu_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """The small network with an operator that stays on the CPU."""
     return compiled(tmp_path_factory.mktemp("cpu"), small_model(log_softmax_on_cpu=True))
+
+
+@pytest.fixture(scope="session")
+def stream_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """A network with a resource variable and initial values of it."""
+    initial = np.arange(12, dtype=np.int8).reshape(1, 3, 1, 4)
+    return compiled(tmp_path_factory.mktemp("stream"), stateful_networks.stream(initial))
+
+
+@pytest.fixture(scope="session")
+def lstm_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """A network of two LSTM layers, with variable tensors."""
+    return compiled(tmp_path_factory.mktemp("lstm"), stateful_networks.lstm(2, 3))
 
 
 @pytest.fixture(scope="session")

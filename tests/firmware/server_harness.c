@@ -11,6 +11,7 @@ static size_t output_bytes;
 static uint8_t inputs[NETWORK_INPUT_BYTES];
 static uint8_t outputs[NETWORK_OUTPUT_BYTES];
 static uint32_t stopped_after = RUNTIME_WHOLE;
+static uint32_t resets;
 static const char *start_problem;
 static const char *infer_problem;
 
@@ -59,6 +60,17 @@ enum runtime_kind runtime_kind(void)
 const char *runtime_start(void)
 {
     return start_problem;
+}
+
+const char *runtime_reset(void)
+{
+    resets++;
+    return infer_problem;
+}
+
+uint32_t harness_resets(void)
+{
+    return resets;
 }
 
 static uint32_t place(const struct network_tensor *tensors, unsigned number)

@@ -26,6 +26,7 @@ from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_target import FirmwareTarget
+from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]
@@ -70,6 +71,28 @@ def impatient(small_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory
     lists = folder / "CMakeLists.txt"
     lists.write_text(lists.read_text().replace("NPU_TIMEOUT_MS 5000", "NPU_TIMEOUT_MS 500"))
     return build_project(folder)
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+@pytest.mark.parametrize("name", ["stream_build", "lstm_build"])
+def test_a_state_is_reset_for_every_input_or_kept_in_a_sequence_as_the_npu_model_does(
+    request: pytest.FixtureRequest, name: str, sequence: bool
+) -> None:
+    build: BuildFolder = request.getfixturevalue(name)
+    npu, compiled = npu_named("U55-128"), build.compiled_model
+    given = samples(build, 6)
+    target = FirmwareTarget(
+        find(npu, "open"),
+        npu_firmware(build),
+        Expectations.of(compiled),
+        macs=npu.macs,
+        timeout_s=30.0,
+        sequence=sequence,
+    )
+    expected = [answer.outputs for answer in HostSession(compiled, npu, sequence=sequence).answers(given)]
+    for answer, outputs in zip(target.answers(given, 1), expected, strict=True):
+        for output, array in outputs.items():
+            np.testing.assert_array_equal(answer.outputs[output], array)
 
 
 @pytest.mark.parametrize("name", ["U55-128", "U65-256"])
@@ -189,7 +212,7 @@ def test_a_simulator_that_dies_is_reported(small_build: BuildFolder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["small_build", "cpu_build", "u65_build"])
+@pytest.mark.parametrize("name", ["small_build", "cpu_build", "u65_build", "stream_build", "lstm_build"])
 def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, name: str) -> None:
     """Needs a TFLM build, which this repository does not hold: ``DEPLOY_TFLM`` names its root."""
     tflm = os.environ.get("DEPLOY_TFLM")
@@ -199,6 +222,7 @@ def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, na
     assert run(["firmware", str(build.path), "--runtime", "tflm", "--tflm", tflm, "--build", "-q"]) == 0
     words = ["run-fvp", str(build.path), "--firmware", "tflm", "--fvp", "open", "--count", "10", "-q"]
     assert run(words) == 0
+    assert run([*words, "--sequence"]) == 0
 
 
 def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_build: BuildFolder) -> None:

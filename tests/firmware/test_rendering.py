@@ -150,6 +150,44 @@ def test_a_custom_operator_of_somebody_elses_is_refused(small_build: BuildFolder
         resolver_calls(replace(read_network(small_build), operators=("ethos-u", "my*op")))
 
 
+def test_a_state_is_rendered_with_its_first_content_and_its_moves(
+    stream_build: BuildFolder, lstm_build: BuildFolder, small_build: BuildFolder
+) -> None:
+    network = read_network(stream_build)
+    (part,) = network.states
+    assert part.initial == bytes(range(12)) and part.arena_offset + 16 == network.arena_bytes("npu")
+    assert [(move.bytes, move.origin == part.arena_offset) for move in network.moves] == [(12, True), (12, False)]
+    assert network.moves_before == 1
+    project = render_project(network, "npu")
+    header, tables = (project[f"model/network{name}.h"].decode() for name in ("", "_tensors"))
+    assert "#define NETWORK_STATES 1\n#define NETWORK_RESOURCES 1\n" in header
+    assert "#define NETWORK_MOVES 2\n#define NETWORK_MOVES_BEFORE 1\n" in header
+    assert array(tables, "state_0_initial") == bytes(range(12))
+    # Both hidden states lie at their zero point, both cells at zero, and nothing moves.
+    network = read_network(lstm_build)
+    assert sorted(part.fill for part in network.states) == [0, 0, 252, 252]
+    assert network.moves == () and network.resources == 0
+    header = render_project(read_network(small_build), "npu")["model/network.h"].decode()
+    assert "#define NETWORK_STATES 0\n" in header and "network_state" not in header
+
+
+def test_tflm_registers_the_operators_that_initialise_and_has_room_for_the_variables(
+    stream_build: BuildFolder,
+) -> None:
+    network = read_network(stream_build)
+    calls = ("AddCallOnce", "AddVarHandle", "AddReadVariable", "AddEthosU", "AddAssignVariable")
+    assert resolver_calls(network) == calls
+    assert network.state_bytes == 16
+
+
+def test_tflm_has_room_to_plan_the_many_tensors_that_an_lstm_leaves(lstm_build: BuildFolder) -> None:
+    """Measured: with 29 tensors and 2448 bytes TFLM has ``Too many buffers (max is 24)``."""
+    network = read_network(lstm_build)
+    assert network.tensors > 24
+    assert network.arena_bytes("tflm") >= 64 * network.tensors + 1024
+    assert network.arena_bytes("npu") < network.arena_bytes("tflm")
+
+
 def test_an_arena_that_does_not_fit_is_refused_on_the_host(small_build: BuildFolder) -> None:
     from dataclasses import replace
 

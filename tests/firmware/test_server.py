@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -85,6 +86,35 @@ def test_one_connection_serves_many_inputs(c_server: CServer, expectations: Expe
         "NPU EVENT 0x3ff": 4,
         "ARENA BYTES": 1234,
     }
+
+
+def test_a_model_with_a_state_is_reset_before_every_input_and_a_sequence_before_its_first(
+    c_server: CServer, server_library: ctypes.CDLL, expectations: Expectations
+) -> None:
+    def resets(**options: object) -> int:
+        before = server_library.harness_resets()
+        target = BoardTarget(c_server.port, timeout_s=3.0, **options)  # type: ignore[arg-type]
+        assert len(list(target.answers(tuple({"image": IMAGE + i} for i in range(4)), 1))) == 4
+        return server_library.harness_resets() - before
+
+    stateful = dataclasses.replace(expectations, stateful=True)
+    assert resets(expectations=expectations) == 0
+    assert resets(expectations=stateful) == 4
+    assert resets(expectations=stateful, sequence=True) == 1
+    c_server.problems(at_inference="the tensors cannot be allocated again")
+    error = failure(c_server, stateful)
+    assert error.message.startswith("input 0: the firmware cannot reset the model's state")
+    assert "cannot be allocated again" in error.message
+
+
+def test_firmware_that_knows_no_reset_is_told_from_firmware_that_does(
+    c_server: CServer, expectations: Expectations
+) -> None:
+    # What an older server makes of the request: another number in the place of RESET, and of its check.
+    c_server.to_target = lambda data: encode(0x60, data[3]) if data[2:3] == bytes([Type.RESET]) else data
+    error = failure(c_server, dataclasses.replace(expectations, stateful=True))
+    assert "cannot reset the model's state: the target says: unknown request" in error.message
+    assert "renders and builds" in error.hints[0]
 
 
 def test_text_and_garbage_around_frames_do_not_matter(c_server: CServer, expectations: Expectations) -> None:

@@ -122,8 +122,13 @@ def test_kernels_that_want_all_memory_fail_alone(four_do: Callable[..., None]) -
         ReferenceKernels(relu()).run(SAMPLE)
 
 
-@pytest.mark.parametrize("answer", [np.zeros((1, 5), np.int8), np.zeros((4, 1), np.int8)])
-def test_outputs_of_another_shape_are_refused_by_name(
+def test_the_same_numbers_in_another_shape_are_the_output(four_do: Callable[..., None]) -> None:
+    four_do(lambda: np.arange(4, dtype=np.int8).reshape(4, 1))
+    assert ReferenceKernels(relu()).run(SAMPLE)["y"].tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("answer", [np.zeros((1, 5), np.int8), np.zeros((1, 4), np.int16)])
+def test_outputs_of_another_size_are_refused_by_name(
     four_do: Callable[..., None], answer: NDArray[np.int8]
 ) -> None:
     four_do(lambda: answer)

@@ -28,7 +28,7 @@ def model(mlperf_tiny: dict[str, Path]) -> Model:
 
 
 class Says:
-    """An oracle whose outputs all have one value."""
+    """An oracle whose outputs all have one value, whatever its state."""
 
     version = "1"
 
@@ -200,7 +200,7 @@ def test_where_an_oracle_fails_another_takes_its_place_for_all_inputs_and_the_fa
         "no kernel",
     ]
     assert found.left_out[0].sentence == "a is left out: a crashes while running the model (SIGSEGV)"
-    assert made[0].asked == COUNT
+    assert made[0].asked == COUNT + 2 * after  # behind the first input, about all of them once more
 
 
 def test_where_no_oracle_can_run_a_model_the_first_ones_reason_is_the_error_and_the_others_are_hints(
@@ -220,3 +220,13 @@ def test_an_oracle_that_stands_in_already_is_not_asked_once_more(model: Model) -
     second = saying("b", 9)
     found = opinion(model, Panel("a", (failing("a", 0),), in_doubt=(second,), instead=(second,)))
     assert (found.passed, names(found)) == (False, ("b 1",))
+
+
+def test_in_a_sequence_another_oracle_begins_at_its_beginning(model: Model) -> None:
+    made: list[Says] = []
+    samples = random_inputs(model, COUNT).samples
+    panel = Panel("a", (failing("a", 1),), instead=(saying("c", 5, made),))
+    judge = Judge(model, panel, sequence=True)
+    judge.expect(samples)
+    assert (judge.title, made[0].asked) == ("c 1", COUNT)
+    assert len(judge.expected) == COUNT

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from deploy import tflite
+from deploy.data.quantized import quantize_values
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset
-from deploy.quantizing.quantization import Quantized, quantize, quantize_values, quantized_inputs
+from deploy.quantizing.quantization import Quantized, quantize, quantized_inputs
 from deploy.tflite import Quantization, Tensor
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators
 from deploy.zoo import model_source
 
 MODELS = """
@@ -77,7 +78,7 @@ def test_values_are_quantized_exactly_as_tflites_own_quantize_operator(mlperf_ti
 
 def test_operators_between_quantize_and_dequantize_are_not_float(mlperf_tiny: dict[str, Path]) -> None:
     for path in mlperf_tiny.values():
-        assert float_operators(tflite.read(path)) == {}
+        assert float_operators(tflite.read(path)) == ()
 
 
 def load(reference: str, samples: np.ndarray | None = None) -> tuple[model_source.FloatModel, dataset.Dataset]:

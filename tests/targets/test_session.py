@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stateful_networks
 
 from deploy.build_folder import BuildFolder
+from deploy.cli.main import run
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
@@ -51,6 +53,31 @@ def test_firmware_that_is_no_file_is_refused_and_the_simulator_is_known(build: B
     with pytest.raises(BadInputError, match=r"--firmware gone\.elf: no such file"), session:
         pass
     assert session.origin.platform is not None and session.origin.platform.kind == "open"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (TargetOptions(fvp="open", sequence=True), "boots anew for every input"),
+        (TargetOptions(fvp="open", firmware="npu", sequence=True, scheduler="tcp://nowhere:1"), "for one machine"),
+    ],
+)
+def test_a_sequence_is_refused_where_no_state_would_be_kept(
+    build: BuildFolder, options: TargetOptions, why: str
+) -> None:
+    with pytest.raises(BadInputError, match=why), Session(build, options):
+        pass
+
+
+@pytest.mark.system
+def test_the_runner_is_refused_resource_variables_before_it_boots(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(stateful_networks.stream())
+    words = ["compile", str(tmp_path / "m.tflite"), "--npu", "U55-128", "--verify", "none", "--advice", "none"]
+    assert run([*words, "-o", str(tmp_path / "build"), "-q"]) == 0
+    with pytest.raises(BadInputError, match="no memory for resource variables") as caught:
+        Session(BuildFolder.open(tmp_path / "build"), TargetOptions(fvp="open")).__enter__()
+    assert "--firmware npu" in caught.value.hints[0]
 
 
 def test_answers_outside_the_context_are_a_mistake(build: BuildFolder, samples: tuple[Sample, ...]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.errors import BadInputError, TargetError
+from deploy.errors import TargetError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator, read
@@ -42,11 +42,10 @@ def test_the_npu_s_own_operators_are_left_out(model: Model) -> None:
     assert len(cpu_operators(model, "SOFTMAX")) == len(model.operators) - 1
 
 
-def test_an_operator_that_keeps_state_is_refused_by_name(model: Model) -> None:
+def test_operators_of_resource_variables_are_memory_and_need_no_kernel(model: Model) -> None:
     stateful = Operator(index=0, code="VAR_HANDLE", inputs=(), outputs=(0,))
-    other = Model(**{**vars(model), "operators": (stateful,)})
-    with pytest.raises(BadInputError, match="VAR_HANDLE"):
-        cpu_operators(other, "ethos-u")
+    other = Model(**{**vars(model), "operators": (stateful, *model.operators[1:])})
+    assert sorted(cpu_operators(other, "ethos-u")) == list(range(1, len(model.operators)))
 
 
 def test_another_shape_than_the_model_states_is_an_error_of_the_target(model: Model) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stateful_networks
 from tflite_writer import GraphWriter, schema
 
 from deploy import api, tflite
@@ -16,6 +17,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
+from deploy.tflite.state import initial_resources
 from deploy.verifying.build_check import check_build
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.made_up_values import MadeUpValues
@@ -160,3 +162,21 @@ def test_what_takes_a_tensors_place_is_what_the_next_operator_starts_from(build:
     np.testing.assert_array_equal(other.replaced[inner], plain.tensors[inner][::-1])
     np.testing.assert_array_equal(other.tensors[inner], plain.tensors[inner])
     np.testing.assert_array_equal(after, before[::-1])
+
+
+def test_what_variables_hold_is_made_up_where_it_is_read() -> None:
+    model = tflite.load(stateful_networks.stream())
+    values, initial = MadeUpValues(model, 1), initial_resources(model)
+    made = values.variables(initial, 6)
+    assert list(made) == ["state"] and made["state"].shape == (6, 12) and made["state"].dtype == np.uint8
+    assert (made["state"][::3] == initial["state"]).all()  # its own numbers in another order
+    assert all(len(np.unique(row)) > 1 for row in made["state"][2::3])
+    assert values.variables({}, 6) == {}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_sets_are_made_up_as_well_as_many(count: int) -> None:
+    model = network()
+    made = MadeUpValues(model, seed=1)(model.tensors[1 + 1], np.ones((count, 1, 8, 8, CHANNELS), np.int8))
+    assert made is not None
+    assert made.shape == (count, 1, 8, 8, CHANNELS)

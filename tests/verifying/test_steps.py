@@ -6,8 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import stateful_networks
 
+from deploy import tflite
 from deploy.build_folder import BuildFolder
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
@@ -15,6 +19,7 @@ from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite.compiled import ARENA_METADATA, arena_offsets, npu_operators
+from deploy.tflite.state import initial_variable, variable_tensors
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.steps import NOBODY, InferenceSteps
 
@@ -33,6 +38,17 @@ def test_before_the_first_step_memory_holds_the_input(one_operator: BuildFolder)
     assert held.tobytes() == sample["image"].tobytes()
     assert set(contents.writers[ARENA][start : start + held.size]) == {0}
     assert set(contents.writers[ARENA][start + held.size :]) == {NOBODY}
+
+
+def test_before_the_first_step_memory_holds_the_initial_state_too() -> None:
+    npu = npu_named("U55-128")
+    model = VELA.compile(tflite.load(stateful_networks.lstm()), compile_options(npu)).model
+    steps = InferenceSteps(model, npu, random_inputs(model, 1).samples[0])
+    contents, offsets = steps.after(0), arena_offsets(model)
+    for tensor in variable_tensors(model):
+        place = slice(offsets[tensor.index], offsets[tensor.index] + tensor.nbytes)
+        assert contents.values[ARENA][place].tobytes() == initial_variable(tensor).tobytes()
+        assert set(contents.writers[ARENA][place]) == {0}
 
 
 @pytest.mark.parametrize("name", ["one_operator", "several_operators", "dedicated_memory"])

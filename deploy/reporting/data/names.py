@@ -12,6 +12,9 @@ NAME_LENGTH = 80
 """Longest name shown; converters join the names of everything they fused."""
 
 
+RUNNER_LACKS = "Arm's runner, which `run-fvp` boots, cannot run this build"
+"""What stands in front of each operator that it lacks."""
+
 LONGEST_NAME = 1000
 """Longest name in the text of a terminal, which wraps what is long."""
 

@@ -13,7 +13,7 @@ from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
-from deploy.reporting.data.names import LONGEST_NAME, one_word, shown
+from deploy.reporting.data.names import LONGEST_NAME, RUNNER_LACKS, one_word, shown
 from deploy.reporting.text.evaluation import print_accuracy
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of
 
@@ -62,6 +62,8 @@ def print_build(
     for warning in document.warnings:
         if warning not in said:
             console.print(f"note: {warning}")
+    for lack in document.runner_lacks:
+        console.print(f"note: {RUNNER_LACKS}: {lack}")
     record = record_of(build)
     if record is not None:
         for sentence in (*record.check.sentences, *record.faults):

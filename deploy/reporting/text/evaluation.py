@@ -25,7 +25,8 @@ def print_evaluation(evaluation: EvaluationDocument, console: Console, *, every_
     console.print(f"reference: {evaluation.reference}, the quantized model")
     if evaluation.float_model is not None:
         console.print(f"float model: {evaluation.float_model}")
-    console.print(f"{evaluation.inputs} inputs from {evaluation.data}\n")
+    how = " as one sequence, whose state is kept," if evaluation.sequence else ""
+    console.print(f"{evaluation.inputs} inputs{how} from {evaluation.data}\n")
     print_accuracy(evaluation, console)
     console.print(_agreement(evaluation))
     for output in evaluation.outputs:

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.figures import sources_of
-from deploy.judging.comparison import OutputComparison
+from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
-from deploy.reporting.data.names import LONGEST_NAME, shown
+from deploy.reporting.data.names import LONGEST_NAME, RUNNER_LACKS, shown
 from deploy.reporting.text.tables import column, figures_table, numbers, table_of, verdict_line
 
 
@@ -80,15 +80,29 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     elif verdict.platform and verdict.platform.kind == "host":
         console.print(f"{verdict.platform.version} on this host, Ethos-{verdict.platform.npu}, no firmware")
     if verdict.input_source:
+        how = " as one sequence, whose state is kept" if verdict.sequence else ""
         console.print(
-            f"{verdict.inputs} of {verdict.inputs_requested} inputs answered, from {verdict.input_source}"
+            f"{verdict.inputs} of {verdict.inputs_requested} inputs answered{how}, from {verdict.input_source}"
         )
+    for note in verdict.input_notes:
+        console.print(f"note: {note}")
     if verdict.outputs:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
     for left_out in verdict.left_out_references:
         console.print(f"reference: {left_out.sentence}")
+    floats = [output for output in verdict.outputs if output.float_tolerance is not None]
+    if floats:
+        console.print(
+            f"float: {', '.join(output.name for output in floats)} come from float operators on the CPU: a target "
+            f"agrees with the NPU model within {FLOAT_TOLERANCE:g} of the largest value"
+            + (
+                "; the tensors in front of these operators decide against the reference"
+                if floats[0].decided_inside
+                else ""
+            )
+        )
     for sentence in verdict.target_comparison.sentences if verdict.target_comparison else ():
         console.print(f"NPU model: {sentence}")
     for sentence in verdict.operator_check.sentences:
@@ -100,6 +114,9 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(f"located, in {verdict.located.runs} runs: {verdict.located.reason}")
     elif verdict.target_comparison and verdict.target_comparison.differing:
         console.print("the target differs from the NPU model: --locate finds the first operation that does")
+    if verdict.platform and verdict.platform.kind == "host":
+        for lack in verdict.runner_lacks:
+            console.print(f"note: {RUNNER_LACKS}: {lack}")
     if verdict.evidence:
         console.print(f"evidence: {verdict.evidence.summary}")
     if verdict.predictions:

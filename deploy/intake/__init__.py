@@ -1,0 +1,1 @@
+"""What a user's ``.tflite`` becomes before anything else sees it: one signature, names, fixed shapes."""

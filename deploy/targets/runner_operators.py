@@ -1,0 +1,96 @@
+"""Which operators Arm's prebuilt runner can compute on its CPU, and which of a model's it cannot.
+
+The list of kernels is read from the firmware itself: its symbols name the function that registers each. What types
+the kernels take was measured: models of one operator on release 26.03.0, on the open Corstone-300.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+
+from deploy.targets.runner_firmware import runner_images
+from deploy.tflite import Model, Operator
+
+_REGISTERED = re.compile(rb"_ZN6tflite\d+Register_([A-Z0-9_]+)Ev")
+_SYMBOLS = {"TFLite_Detection_PostProcess": "DETECTION_POSTPROCESS", "ethos-u": "ETHOSU"}
+"""Custom operators whose kernels go by another name."""
+
+_WEIGHTED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1, "BATCH_MATMUL": 1}
+"""Operators with weights, and which of their inputs these are."""
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    return {code: tuple(types.split()) for codes, types in rows for code in codes.split()}
+
+
+_TYPES = _table(
+    [
+        ("SIN COS LOG SQRT SQUARE NEG CEIL FLOOR ROUND EXP FLOOR_DIV FLOOR_MOD L2_POOL_2D", "float32"),
+        ("ELU HARD_SWISH L2_NORMALIZATION LOG_SOFTMAX ADD_N PRELU CUMSUM", "float32 int8"),
+        ("ARG_MAX ARG_MIN REDUCE_MAX GATHER DEPTH_TO_SPACE SPACE_TO_DEPTH", "float32 int8"),
+        ("ABS RSQRT LEAKY_RELU RELU RELU6 MEAN SUM TRANSPOSE LOGISTIC TANH SOFTMAX", "float32 int8 int16"),
+        ("ADD SUB MUL MAXIMUM MINIMUM SQUARED_DIFFERENCE PAD PADV2", "float32 int8 int16 int32"),
+        ("DIV", "float32 int8 int32"),
+        ("EQUAL NOT_EQUAL", "float32 int8 int32 int64 bool"),
+        ("LESS LESS_EQUAL GREATER_EQUAL", "float32 int8 int32 int64"),
+        ("GREATER", "float32 int8 int16 int32 int64"),
+        ("SLICE STRIDED_SLICE", "float32 int8 int16 int32 bool"),
+        ("CONCATENATION", "float32 int8 int16 int32 int64 bool"),
+        ("PACK", "float32 int8 int16 int32 int64"),
+        ("ZEROS_LIKE", "float32 int8 int32 int64"),
+        ("DEQUANTIZE", "int8 int16 uint8"),
+    ]
+)
+"""What the first input of a kernel may be; of those that are not here, all types went through."""
+
+_TO_UINT8 = ("int8",)
+"""What QUANTIZE makes uint8 of."""
+
+
+def lacking(compiled: Model) -> tuple[str, ...]:
+    """The operators on the CPU that Arm's runner cannot compute.
+
+    Args:
+        compiled: that Vela wrote.
+
+    Returns:
+        One sentence an operator; none where the runner is not installed.
+    """
+    left = [operator for operator in compiled.operators if not operator.on_npu]
+    known = _kernels() if left else frozenset()
+    if not known:
+        return ()
+    found = ((operator, _obstacle(operator, compiled, known)) for operator in left)
+    return tuple(f"{each.code} ({compiled.tensors[each.outputs[0]].name}): {why}" for each, why in found if why)
+
+
+def _obstacle(operator: Operator, model: Model, known: frozenset[str]) -> str:
+    """Why an operator cannot be computed; empty where it can."""
+    if _SYMBOLS.get(operator.code, operator.code) not in known:
+        return "it has no such kernel"
+    if not operator.inputs or operator.inputs[0] < 0:
+        return ""
+    given = model.tensors[operator.inputs[0]].dtype
+    taken = _TYPES.get(operator.code, (given,))
+    if operator.code == "QUANTIZE" and model.tensors[operator.outputs[0]].dtype == "uint8":
+        taken = _TO_UINT8
+    if given not in taken:
+        return f"its kernel takes {', '.join(taken)}, here it is given {given}"
+    place = _WEIGHTED.get(operator.code, 0)
+    if given == "float32" and 0 < place < len(operator.inputs) and operator.inputs[place] >= 0:
+        weights = model.tensors[operator.inputs[place]].dtype
+        if weights != given:
+            return f"its kernel takes no {weights} weights for float32 inputs"
+    return ""
+
+
+def _kernels() -> frozenset[str]:
+    """By the names of TFLite's operators; an image may hold more than it registers, so: what all of them have."""
+    found: frozenset[str] | None = None
+    for path in runner_images():
+        with contextlib.suppress(OSError):
+            names = frozenset(name.decode() for name in _REGISTERED.findall(path.read_bytes()))
+            found = names if found is None else found & names
+    return found or frozenset()

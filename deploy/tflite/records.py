@@ -1,0 +1,26 @@
+"""A file as the schema's own objects, to be changed and written again; ``Any``, since they are generated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.tflite.generated import IDENTIFIER, schema
+
+
+def unpacked(content: bytes) -> Any:
+    """The ``ModelT`` of a file that :func:`deploy.tflite.load` has read."""
+    return schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
+
+
+def packed(model: Any) -> bytes:
+    """The file that a ``ModelT`` makes."""
+    from flatbuffers import Builder
+
+    builder = Builder(1 << 16)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def text_of(value: bytes | str | None) -> str:
+    """A string of such an object: bytes as read, text as set."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""

@@ -1,0 +1,43 @@
+"""The tensors of inferences that run side by side: in arenas, or apart where Vela gave them no place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.errors import BadInputError
+from deploy.tflite import Tensor
+
+
+class TensorMemory:
+    """The tensors of a batch of inferences: in arenas, or apart where Vela gave them no place.
+
+    Attributes:
+        arena: ``(batch, bytes)``, zeroed.
+    """
+
+    def __init__(self, offsets: tuple[int, ...], batch: int, arena_bytes: int) -> None:
+        self.arena = np.zeros((batch, arena_bytes), np.uint8)
+        self._offsets = offsets
+        self._apart: dict[int, NDArray[np.uint8]] = {}
+
+    def write(self, tensor: Tensor, array: NDArray[np.generic]) -> None:
+        """Store an array ``(batch, *shape)``."""
+        self.bytes_of(tensor)[...] = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), -1)
+
+    def read(self, tensor: Tensor) -> NDArray[np.generic]:
+        """A copy of a tensor, ``(batch, *shape)``."""
+        found = self.bytes_of(tensor).copy()
+        return found.view(tensor.dtype).reshape(len(found), *tensor.shape)
+
+    def bytes_of(self, tensor: Tensor) -> NDArray[np.uint8]:
+        """The bytes of a tensor ``(batch, n)``, to be changed where it is no constant."""
+        start = self._offsets[tensor.index]
+        if start >= 0:
+            return self.arena[:, start : start + tensor.nbytes]
+        if tensor.data is not None:
+            if tensor.data.size != tensor.nbytes:
+                raise BadInputError(f"tensor {tensor.name!r} holds {tensor.data.size} bytes of {tensor.nbytes}")
+            return np.broadcast_to(tensor.data, (len(self.arena), tensor.nbytes))
+        # TFLM plans such a tensor itself, where it overlaps nothing: as good as memory of its own.
+        return self._apart.setdefault(tensor.index, np.zeros((len(self.arena), tensor.nbytes), np.uint8))

@@ -1,0 +1,48 @@
+"""What is captured of operators that Vela spreads over several command streams."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tflite_writer import GraphWriter, schema
+
+from deploy.cli.main import run
+
+
+def spread() -> bytes:
+    """Halves of a tensor, each of which meets what the CPU makes of it.
+
+    Vela computes UNPACK in two parts, in different streams: when the second runs, the memory of the first is
+    another tensor's.
+    """
+    writer = GraphWriter()
+    shape = (17,)
+    x = writer.tensor("x", (17, 2), "int8", 0.1)
+    soft = writer.tensor("soft", (17, 2), "int8", 16 / 256, 127)
+    halves = [writer.tensor(name, shape, "int8", 16 / 256, 127) for name in ("one", "two")]
+    unpack = schema.UnpackOptionsT()
+    unpack.num, unpack.axis = 2, 1
+    writer.operator("LOG_SOFTMAX", [x], [soft], schema.LogSoftmaxOptionsT())
+    writer.operator("UNPACK", [soft], halves, unpack)
+    sums = []
+    for half in halves[::-1]:
+        real, whole = (writer.tensor(f"{name}{half}", shape, "float32") for name in ("real", "whole"))
+        narrow, added = (writer.tensor(f"{name}{half}", shape, "int8", 0.1, 3) for name in ("narrow", "added"))
+        writer.operator("DEQUANTIZE", [half], [real])
+        writer.operator("NEG", [real], [whole])
+        writer.operator("QUANTIZE", [whole], [narrow])
+        writer.operator("ADD", [narrow, half], [added], schema.AddOptionsT(), version=2)
+        sums.append(added)
+    y = writer.tensor("y", shape, "int8", 0.2)
+    writer.operator("ADD", sums, [y], schema.AddOptionsT(), version=2)
+    return writer.finish({"x": x}, {"y": y})
+
+
+def test_parts_of_an_operator_are_taken_when_they_are_computed(in_folder: Path) -> None:
+    Path("m.tflite").write_bytes(spread())
+    words = ["compile", "m.tflite", "--npu", "U55-128", "-o", "out", "--advice", "none", "--verify", "none", "-q"]
+    assert run(words) == 0
+    assert run(["verify", "out", "--json", "verdict.json", "-q"]) == 0
+    check = json.loads(Path("verdict.json").read_text())["operator_check"]
+    assert (check["unexplained"], check["left_out"]) == (0, [])
