@@ -6,11 +6,20 @@ The functions of :mod:`deploy.api` are offered here; they are imported when the 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deploy.api import Run, compile, evaluate, open_build, quantize, run, verify  # noqa: A004 - the verb's name
+    from deploy.api import (
+        Run,
+        compile,  # noqa: A004 - the verb's name
+        evaluate,
+        open_build,
+        open_compiled,
+        quantize,
+        run,
+        verify,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "__version__", "compile", "evaluate", "open_build", "quantize", "run", "verify"]
+__all__ = ["Run", "__version__", "compile", "evaluate", "open_build", "open_compiled", "quantize", "run", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
     from deploy.judging.inputs import InputSet
-    from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import Quantized
@@ -54,9 +53,10 @@ class VerifyKeywords(TypedDict, total=False):
     count: int | None
     sequence: bool
     state: Sequence[str]
-    oracle: OracleChoice
+    oracle: str
     tolerance: float | None
     require_evidence: bool
+    accept_no_reference: bool
     layers: bool
     counters: Path | None
 
@@ -75,9 +75,11 @@ class RunKeywords(TypedDict, total=False):
     state: Sequence[str]
     seed: int | None
     jobs: int | None
+    oracle: str
     tolerance: float | None
     accept_model_difference: bool
     require_evidence: bool
+    accept_no_reference: bool
     timeout_s: float | None
     timing: bool
     scheduler: str | None
@@ -370,6 +372,22 @@ def open_build(folder: str | Path) -> BuildFolder:
     return BuildFolder.open(Path(folder))
 
 
+def open_compiled(path: str | Path, folder: str | Path, source: str | Path | None = None) -> BuildFolder:
+    """Make a build folder of a file that Vela compiled elsewhere.
+
+    Args:
+        path: the ``.tflite``.
+        folder: an empty folder that the build is written to.
+        source: the model that it was compiled from; without it verdicts are ``no_reference`` at best.
+
+    Raises:
+        BadInputError: it is no file of Vela's, its NPU is not modelled, or the source is another model.
+    """
+    from deploy.verifying.compiled_file import build_of
+
+    return build_of(Path(path), Path(folder), None if source is None else Path(source))
+
+
 def verification(
     build: BuildFolder,
     inputs: Given | None = None,
@@ -379,9 +397,10 @@ def verification(
     count: int | None = None,
     sequence: bool = False,
     state: Sequence[str] = (),
-    oracle: OracleChoice = "auto",
+    oracle: str = "auto",
     tolerance: float | None = None,
     require_evidence: bool = False,
+    accept_no_reference: bool = False,
     layers: bool = False,
     counters: Path | None = None,
 ) -> Verification:
@@ -399,9 +418,12 @@ def verification(
         sequence: the inputs are one sequence, in which the model keeps its state; else each starts from its
             initial state.
         state: ``INPUT=OUTPUT`` each: with ``sequence``, inputs that are an output of the inference before.
-        oracle: which kernels to compare with: ``auto``, ``litert``, ``tflm`` or ``both``.
+        oracle: which kernels to compare with: ``litert``, ``tflm``, ``both``, or ``auto``: LiteRT's reference
+            kernels, and TFLM's where those differ or cannot run the model.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         require_evidence: fail where the evidence is weak.
+        accept_no_reference: exit status 0 where nothing fails, and nothing can judge a build that
+            :func:`open_compiled` made without the source.
         layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
@@ -419,6 +441,7 @@ def verification(
         oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         layers=layers,
         counters=counters,
     )
@@ -463,9 +486,11 @@ def target_run(
     state: Sequence[str] = (),
     seed: int | None = None,
     jobs: int | None = None,
+    oracle: str = "auto",
     tolerance: float | None = None,
     accept_model_difference: bool = False,
     require_evidence: bool = False,
+    accept_no_reference: bool = False,
     timeout_s: float | None = None,
     timing: bool = False,
     scheduler: str | None = None,
@@ -488,9 +513,12 @@ def target_run(
         state: as :func:`verification` takes it.
         seed: that repeats the inputs that an earlier run made up for itself; None for a random one.
         jobs: machines side by side; None for one a core.
+        oracle: as :func:`verification` takes it.
         tolerance: largest difference of quantized outputs from the reference that passes, in LSB; None for 1.
         accept_model_difference: let a target pass that keeps to the tolerance, but differs from the NPU model.
         require_evidence: fail where the evidence is weak.
+        accept_no_reference: exit status 0 where nothing fails, and nothing can judge a build that
+            :func:`open_compiled` made without the source.
         timeout_s: seconds that a boot may take; None for 120, more for large models.
         timing: whether Arm's FVP has to count the NPU's cycles.
         scheduler: Dask scheduler whose workers boot the firmware; one that you trust.
@@ -515,9 +543,11 @@ def target_run(
         state=tuple(state),
         seed=seed,
         jobs=jobs,
+        oracle=oracle,
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         timeout_s=timeout_s,
         timing=timing,
         scheduler=scheduler,
@@ -566,6 +596,7 @@ def evaluate(
     max_drop: str | None = None,
     save_wrong: Path | None = None,
     target: str = HOST,
+    oracle: str = "auto",
     firmware: str | None = None,
     jobs: int | None = None,
     timeout_s: float | None = None,
@@ -589,6 +620,7 @@ def evaluate(
         max_drop: limit of what is lost against the float model, in percentage points.
         save_wrong: folder for inputs that only the target gets wrong.
         target: ``host`` (the NPU model alone), or a simulator as :func:`target_run` takes it.
+        oracle: which kernels are the reference: ``auto``, ``litert`` or ``tflm``.
         firmware: what that simulator boots.
         jobs: machines side by side.
         timeout_s: seconds that a boot may take.
@@ -614,6 +646,7 @@ def evaluate(
         state=tuple(state),
         top_k=top_k,
         limits=parse_limits(fail_below, max_drop),
+        oracle=oracle,
         save_wrong=save_wrong,
     )
     answerer: Answerer | None = None

@@ -158,8 +158,9 @@ class CompileDocument(Document):
         npu: ``U55-128`` and so on.
         system_config: section of ``Arm/vela.ini``.
         memory_mode: section of ``Arm/vela.ini``.
-        source_sha256: of ``source.tflite``.
+        source_sha256: of ``source.tflite``; empty where nobody knows what the model was compiled from.
         compiled_sha256: of ``model_vela.tflite``.
+        compiled_file: the file, where Vela compiled it elsewhere; empty for builds of ``deploy compile``.
         operators: in the source model's order.
         figures: every number, each labelled; see ``figure``.
         layers: Vela's per-layer rows, column name -> text or number, as Vela wrote them; with the column
@@ -179,6 +180,7 @@ class CompileDocument(Document):
     optimise: str
     source_sha256: str
     compiled_sha256: str
+    compiled_file: str = ""
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     operators: tuple[OperatorRecord, ...]
@@ -208,6 +210,16 @@ class BuildFolder:
         self.document = document
 
     @property
+    def shown(self) -> str:
+        """What documents and people call it: the folder, or the file that Vela compiled elsewhere."""
+        return self.document.compiled_file or str(self.path)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it is known what was compiled; without, nothing says what the build must compute."""
+        return bool(self.document.source_sha256)
+
+    @property
     def source(self) -> Path:
         """The quantized model that was compiled."""
         return self.path / SOURCE_MODEL
@@ -219,12 +231,12 @@ class BuildFolder:
 
     @functools.cached_property
     def source_model(self) -> Model:
-        """The quantized model, read once.
+        """The quantized model, read once; where it is not known, the compiled one.
 
         Raises:
             BadInputError: it is damaged.
         """
-        return read(self.source)
+        return read(self.source) if self.has_source else self.compiled_model
 
     @functools.cached_property
     def compiled_model(self) -> Model:
@@ -285,7 +297,7 @@ class BuildFolder:
             (build.source, document.source_sha256),
             (build.compiled, document.compiled_sha256),
         ):
-            if sha256_of_file(file) != expected:
+            if expected and sha256_of_file(file) != expected:
                 raise BadInputError(f"{file}: not the file that compile.json describes", hints=again)
         return build
 

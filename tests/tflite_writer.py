@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from flatbuffers import Builder
+from flatbuffers import Builder, flexbuffers
 
 TYPES = {
     "int8": schema.TensorType.INT8,
@@ -54,6 +54,7 @@ class GraphWriter:
         data: Any = None,
         *,
         variable: bool = False,
+        axis: int = 0,
     ) -> int:
         """Add a tensor: a constant when it has data, quantized when it has scales (per channel when several)."""
         item = schema.TensorT()
@@ -62,6 +63,7 @@ class GraphWriter:
             item.quantization = schema.QuantizationParametersT()
             item.quantization.scale = np.atleast_1d(np.asarray(scales, np.float32))
             item.quantization.zeroPoint = np.full(item.quantization.scale.shape, zero, np.int64)
+            item.quantization.quantizedDimension = axis
         if data is not None:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
@@ -113,6 +115,23 @@ class GraphWriter:
         if options is not None:
             kind = type(options).__name__.removesuffix("T")
             item.builtinOptionsType, item.builtinOptions = getattr(schema.BuiltinOptions, kind), options
+        self._graph.operators.append(item)
+
+    def custom(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Mapping[str, Any]) -> None:
+        """Add a custom operator; its options are a map in a flexbuffer, as TFLite's own ones have them."""
+        builder = flexbuffers.Builder()
+        builder.MapFromElements(dict(options))
+        entry = schema.OperatorCodeT()
+        entry.builtinCode = entry.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        entry.customCode, entry.version = name, 1
+        self._model.operatorCodes.append(entry)
+        item = schema.OperatorT()
+        item.opcodeIndex, item.inputs, item.outputs = (
+            len(self._model.operatorCodes) - 1,
+            list(inputs),
+            list(outputs),
+        )
+        item.customOptions = list(bytes(builder.Finish()))
         self._graph.operators.append(item)
 
     def finish(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:

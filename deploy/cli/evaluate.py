@@ -55,6 +55,15 @@ def evaluate(
         ),
         options.FVP_PATH,
     ],
+    oracle: Annotated[
+        str,
+        option(
+            "--oracle",
+            help="Kernels to classify with beside the target: litert (LiteRT's reference), tflm, or auto "
+            "(default): litert, and tflm where that cannot run the model.",
+            default="auto",
+        ),
+    ],
     firmware: options.Firmware,
     jobs: options.Jobs,
     timeout: options.Timeout,
@@ -122,6 +131,7 @@ def evaluate(
             max_drop=max_drop,
             save_wrong=save_wrong,
             target=target,
+            oracle=oracle,
             firmware=firmware,
             jobs=jobs,
             timeout_s=timeout,

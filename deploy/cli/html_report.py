@@ -33,11 +33,16 @@ def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
 
 
 def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: bool = False) -> None:
-    """Keep a verdict in the build folder, in place of the command's last one, and write the HTML report anew."""
+    """Keep a verdict in the build folder, in place of the command's last one, and write the HTML report anew.
+
+    A file that Vela compiled elsewhere has no folder to keep it in.
+    """
     from deploy.errors import BadInputError
     from deploy.files import write_text
     from deploy.reporting.data.build_documents import verdict_path
 
+    if build.document.compiled_file:
+        return
     try:
         write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")
     except BadInputError as error:

@@ -79,7 +79,8 @@ def report(
 
     With --format html, also the memory over time, what limits each operator, and the last verdicts.
 
-    BUILD is a folder that `deploy compile` wrote; without it, the one it wrote last.
+    BUILD is a folder that `deploy compile` wrote, without it the one it wrote last; or a .tflite that Vela
+    compiled.
 
     Several are compared with the first: every figure, and what became of the operators.
 
@@ -99,6 +100,9 @@ def report(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
     level = advice_level(advice or "none")
+    from_file = any(build.suffix == ".tflite" for build in builds or ())
+    if from_file and (level is not None or len(builds or ()) > 1 or format_ == "html"):
+        raise BadInputError("of a file that Vela compiled there is a report as text or json, of one at a time")
     if builds is not None and len(builds) > 1:
         if level is not None:
             raise BadInputError(

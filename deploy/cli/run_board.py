@@ -19,7 +19,7 @@ RUN_BOARD_EPILOG = """Examples:
 
 def run_board(
     port: Annotated[str, typer.Option(help="Serial port of the board, or socket://HOST:PORT.")],
-    build: options.Build,
+    build: options.BuildOrFile,
     baud: Annotated[int, option(help="Bits per second; default 115200.", min=300, default=115200)],
     inputs: options.Data,
     image_range: options.ImageRange,
@@ -28,9 +28,12 @@ def run_board(
     sequence: options.Sequence,
     state: options.State,
     seed: options.Seed,
+    oracle: options.Oracle,
     tolerance: options.Tolerance,
     accept_model_difference: options.AcceptModelDifference,
     require_evidence: options.RequireEvidence,
+    source: options.Source,
+    accept_no_reference: options.AcceptNoReference,
     timeout: options.Timeout,
     locate: options.Locate,
     json: options.VerdictJson,
@@ -45,7 +48,7 @@ def run_board(
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
 
-    opened = open_build(build)
+    opened = open_build(build, source)
     run = api.target_run(
         opened,
         inputs,
@@ -57,9 +60,11 @@ def run_board(
         sequence=sequence,
         state=state or (),
         seed=seed,
+        oracle=oracle,
         tolerance=tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         timeout_s=timeout,
         locate=locate,
     )

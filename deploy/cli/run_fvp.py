@@ -21,7 +21,7 @@ EPILOG = """Examples:
 
 
 def run_fvp(
-    build: options.Build,
+    build: options.BuildOrFile,
     firmware: options.Firmware,
     fvp: options.Fvp,
     inputs: options.Data,
@@ -33,9 +33,12 @@ def run_fvp(
     seed: options.Seed,
     jobs: options.Jobs,
     scheduler: options.Scheduler,
+    oracle: options.Oracle,
     tolerance: options.Tolerance,
     accept_model_difference: options.AcceptModelDifference,
     require_evidence: options.RequireEvidence,
+    source: options.Source,
+    accept_no_reference: options.AcceptNoReference,
     timeout: options.Timeout,
     timing: options.Timing,
     locate: options.Locate,
@@ -56,7 +59,7 @@ def run_fvp(
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
-    opened = open_build(build)
+    opened = open_build(build, source)
     run = api.target_run(
         opened,
         inputs,
@@ -69,9 +72,11 @@ def run_fvp(
         state=state or (),
         seed=seed,
         jobs=jobs,
+        oracle=oracle,
         tolerance=tolerance,
         accept_model_difference=accept_model_difference,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         timeout_s=timeout,
         timing=timing,
         scheduler=scheduler,

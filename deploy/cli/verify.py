@@ -21,7 +21,7 @@ VERIFY_EPILOG = """Examples:
 
 
 def verify(
-    build: options.Build,
+    build: options.BuildOrFile,
     inputs: options.Data,
     image_range: options.ImageRange,
     labels: options.Labels,
@@ -39,16 +39,11 @@ def verify(
         option(help="Write MACs, bytes per AXI port and estimated cycles of every NPU operation here (.csv)."),
         Writes("document"),
     ],
-    oracle: Annotated[
-        str,
-        option(
-            help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto "
-            "(default): litert, and tflm where that differs beyond the tolerance.",
-            default="auto",
-        ),
-    ],
+    oracle: options.Oracle,
     tolerance: options.Tolerance,
     require_evidence: options.RequireEvidence,
+    source: options.Source,
+    accept_no_reference: options.AcceptNoReference,
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
@@ -60,22 +55,14 @@ def verify(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
     """
-    from typing import get_args
-
     from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
-    from deploy.errors import BadInputError
     from deploy.files import check_writable
-    from deploy.judging.opinion import OracleChoice
 
-    if oracle not in get_args(OracleChoice):
-        raise BadInputError(
-            f"--oracle {oracle}: no such oracle", hints=[f"known: {', '.join(get_args(OracleChoice))}"]
-        )
     if counters is not None:
         check_writable(counters)
-    opened = open_build(build)
+    opened = open_build(build, source)
     verification = api.verification(
         opened,
         inputs,
@@ -84,9 +71,10 @@ def verify(
         count=count,
         sequence=sequence,
         state=state or (),
-        oracle=oracle,  # type: ignore[arg-type]  # checked above
+        oracle=oracle,
         tolerance=tolerance,
         require_evidence=require_evidence,
+        accept_no_reference=accept_no_reference,
         layers=layers,
         counters=counters,
     )

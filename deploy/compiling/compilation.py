@@ -48,11 +48,15 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     Raises:
         BadInputError: it is compiled already, empty, or computes nothing in integers.
     """
-    for code, whose in ((NPU_OPERATOR, "by Vela"), (_EDGE_TPU, "for Google's Edge TPU")):
+    shipped = f"`deploy verify {source}`, `run-fvp` and `report` take the file as it is"
+    for code, whose, hints in (
+        (NPU_OPERATOR, "by Vela", [shipped]),
+        (_EDGE_TPU, "for Google's Edge TPU", []),
+    ):
         if any(operator.code == code for operator in model.operators):
             raise BadInputError(
                 f"{source}: compiled {whose} already (it holds {code} operators)",
-                hints=["pass the model that it was compiled from"],
+                hints=["pass the model that it was compiled from", *hints],
             )
     if not model.operators or not model.inputs or not model.outputs:
         raise BadInputError(f"{source}: the model has no operators, inputs or outputs")

@@ -33,9 +33,9 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.external_state import Links, links_of
-from deploy.judging.oracles import outputs_of
+from deploy.judging.opinion import one_oracle
+from deploy.judging.oracles import Oracle, outputs_of
 from deploy.judging.origin import Origin, Platform
-from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, SampleDigest, Stacked, stacked
 from deploy.judging.versions import package_versions, tool_versions
 from deploy.verifying.fed_back import fed_back
@@ -64,6 +64,7 @@ class EvaluateOptions:
     state: tuple[str, ...] = ()
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
+    oracle: str = "auto"
     save_wrong: Path | None = None
     image_range: ImageRange | None = None
 
@@ -100,7 +101,7 @@ class Evaluation:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
         npu, sequence = npu_named(self._build.document.npu), options.sequence
         with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
-            reference = ReferenceKernels(models.source)
+            reference = one_oracle(models.source, options.oracle)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
             if floats is not None:
@@ -122,6 +123,7 @@ class Evaluation:
                     wrong.add(batch, name, tally.add(values, batch.true[name]))
                 done += len(batch)
                 on_progress(done, data.count or done)
+        self._notes += [each.sentence for each in reference.left_out]
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
@@ -261,7 +263,7 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> s
 def _said(
     batch: Batch,
     target: Answerer,
-    reference: ReferenceKernels,
+    reference: Oracle,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
     *,

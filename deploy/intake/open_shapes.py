@@ -85,7 +85,8 @@ def _values(model: Model, source: str) -> list[NDArray[Any] | None]:
         zeros = {name: _zeros(model.tensors[index]) for index, name in model.input_names().items()}
         with contextlib.suppress(BadInputError):  # that an output is not of the stated shape
             kernels.run(zeros)
-        return [kernels.tensor(tensor.index) for tensor in model.tensors]
+        kept = kernels.tensors(tensor.index for tensor in model.tensors)
+        return [kept.get(tensor.index) for tensor in model.tensors]
     except DeployError as error:
         raise BadInputError(
             f"{source}: it leaves shapes open, and with batch 1 they cannot be found out: {error.message}",

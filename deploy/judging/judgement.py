@@ -9,13 +9,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deploy.build_folder import BuildFolder, Figure
 from deploy.data.image_range import ImageRange
 from deploy.data.labels import Labels, load_labels
 from deploy.data.loading import Given
-from deploy.errors import BadInputError, DeployError, TargetError
+from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.external_state import Links, links_of
@@ -23,10 +23,10 @@ from deploy.judging.float_outputs import float_outputs
 from deploy.judging.inputs import InputSet, given_inputs, named_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
+from deploy.judging.opinion import Judge, NoJudge, Opinion, oracle_panel
 from deploy.judging.origin import Origin
 from deploy.judging.predictions import all_predictions
-from deploy.judging.ruling import ruled
+from deploy.judging.ruling import NO_REFERENCE, ruled
 from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
@@ -46,11 +46,13 @@ class JudgeOptions:
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
-            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance.
+            TFLM is asked, where it is installed, only when LiteRT differs beyond the tolerance or cannot run the
+            model.
         tolerance: largest difference of quantized outputs from the reference that passes, end to end, in LSB.
         accept_model_difference: whether a target passes that keeps to the reference within the tolerance, but
             differs from the NPU model.
         require_evidence: whether a verdict whose evidence is weak fails.
+        accept_no_reference: whether a run ends with status 0 where nothing fails and nothing can judge it.
         sequence: whether the inputs are one sequence, in which the model keeps its state; else each starts from
             the model's initial state.
         state: ``INPUT=OUTPUT`` each, state that the model hands out and takes in again; with ``sequence`` alone.
@@ -60,10 +62,11 @@ class JudgeOptions:
     image_range: ImageRange | None = None
     labels: Path | None = None
     count: int | None = None
-    oracle: OracleChoice = "auto"
+    oracle: str = "auto"
     tolerance: float = DEFAULT_TOLERANCE_LSB
     accept_model_difference: bool = False
     require_evidence: bool = False
+    accept_no_reference: bool = False
     sequence: bool = False
     state: tuple[str, ...] = ()
 
@@ -81,19 +84,25 @@ class Judgement:
 
     Attributes:
         answers: outputs by name, per input so far; whoever runs the build adds to them.
-        reference: what the verdict rests on, as far as it is known.
     """
 
     def __init__(self, build: BuildFolder, options: JudgeOptions) -> None:
         self._build, self._options = build, options
-        self._panel = PANELS[options.oracle]
+        self._panel = oracle_panel(options.oracle)
+        self._judge: Judge | NoJudge | None = None
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
         self._fed_back: dict[str, str] = {}
         self._notes: tuple[str, ...] = ()
         self._unwritten: tuple[str, ...] = ()
-        self.reference = self._panel.name
         self.answers: list[Sample] = []
+
+    @property
+    def reference(self) -> str:
+        """What the verdict rests on, as far as it is known."""
+        if not self._build.has_source:
+            return NoJudge.title
+        return self._judge.title if self._judge is not None else self._panel.name
 
     def begin(
         self, models: Models, usual: Callable[[int | None], InputSet], feed_back: FeedBack | None = None
@@ -132,18 +141,19 @@ class Judgement:
             self._inputs = dataclasses.replace(self._inputs, samples=samples)
         return self._inputs.samples
 
-    def consult(self, models: Models) -> Judge:
-        """Put the model before the oracles.
+    def consult(self, models: Models) -> Judge | NoJudge:
+        """Put the model before the oracles, where it is known what was compiled.
 
         Raises:
             BadInputError: an oracle cannot run it.
             NotInstalledError: an oracle is missing.
         """
-        judge = Judge(models.source, self._panel, sequence=self._options.sequence)
-        self.reference = judge.title
-        return judge
+        sequence = self._options.sequence
+        known = self._build.has_source
+        self._judge = Judge(models.source, self._panel, sequence=sequence) if known else NoJudge()
+        return self._judge
 
-    def opinion(self, judge: Judge, inner: Sequence[Sample] = ()) -> Opinion:
+    def opinion(self, judge: Judge | NoJudge, inner: Sequence[Sample] = ()) -> Opinion:
         """What the oracles say about the answers.
 
         Args:
@@ -158,8 +168,10 @@ class Judgement:
             answers = [{**own, **answer} for own, answer in zip(inner, answers, strict=True)]
         return judge.opinion(answers, self._options.tolerance)
 
-    def predictions(self, models: Models, judge: Judge) -> tuple[Prediction, ...]:
+    def predictions(self, models: Models, judge: Judge | NoJudge) -> tuple[Prediction, ...]:
         """What every output with classes says about every input, beside reference, labels and float model."""
+        if not self._build.has_source:
+            return ()
         samples = self._inputs.samples if self._inputs else ()
         sequence = self._options.sequence
         floats = float_outputs(self._build.float_model, models.source, samples, sequence=sequence)
@@ -209,16 +221,25 @@ class Judgement:
             unwritten=self._unwritten,
             weak=evidence.weak if self._options.require_evidence else (),
         )
+        word: Literal["pass", "fail", "no_reference"] = "pass" if ruling.passed else "fail"
+        status, accepted = ExitStatus.PASS if ruling.passed else ExitStatus.FAIL, ruling.accepted
+        if ruling.passed and not opinion.judged:
+            word = "no_reference"
+            if self._options.accept_no_reference:
+                accepted = (*accepted, f"there is no reference, accepted by {NO_REFERENCE}")
+            else:
+                status = ExitStatus.BAD_INPUT
         return Verdict(
-            verdict="pass" if ruling.passed else "fail",
-            exit_status=0 if ruling.passed else 1,
+            verdict=word,
+            exit_status=int(status),
             reason=ruling.reason,
             evidence=evidence,
             reference=opinion.deciding.reference,
             outputs=opinion.deciding.outputs,
             other_references=opinion.others,
+            left_out_references=opinion.left_out,
             target_comparison=comparison,
-            accepted=ruling.accepted,
+            accepted=accepted,
             operator_check=check,
             operators=operators,
             explanations=(*self._unwritten, *explanations),
@@ -255,7 +276,7 @@ class Judgement:
             "fed_back": self._fed_back,
             "input_notes": self._notes,
             "tolerance": self._options.tolerance,
-            "build": str(self._build.path),
+            "build": self._build.shown,
             "model_sha256": document.compiled_sha256,
             "runner_lacks": document.runner_lacks,
             "platform": origin.platform,

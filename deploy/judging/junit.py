@@ -46,6 +46,8 @@ def junit_xml(verdict: Verdict, command: str) -> str:
         _problem(whole, "failure", verdict.reason, "\n".join(verdict.explanations))
     elif verdict.verdict == "error":
         ElementTree.SubElement(whole, "skipped", message="there was no complete answer to judge")
+    elif verdict.verdict == "no_reference":
+        ElementTree.SubElement(whole, "skipped", message=_text(f"{verdict.headline}: {verdict.reason}"))
     else:
         ElementTree.SubElement(whole, "system-out").text = _text(f"{verdict.headline} - {verdict.reason}")
     counts = {

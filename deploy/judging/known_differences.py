@@ -7,20 +7,19 @@ difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.judging.operator_result import OperatorResult
-from deploy.judging.oracles import OptimisedKernels, Oracle, TflmKernels, tflm_installed
-from deploy.tflite import Model
+from deploy.judging.oracles import MakeKernels, OptimisedKernels, TflmKernels, tflm_installed
 
 OPTIMISED = "LiteRT's optimised kernels"
 TFLM = "TFLM"
 
 
-def alternatives() -> dict[str, Callable[[Model], Oracle]]:
+def alternatives() -> dict[str, MakeKernels]:
     """Other kernels to ask about one operator, by name; TFLM only where it is installed."""
-    found: dict[str, Callable[[Model], Oracle]] = {OPTIMISED: OptimisedKernels}
+    found: dict[str, MakeKernels] = {OPTIMISED: OptimisedKernels}
     if tflm_installed():
         found[TFLM] = TflmKernels
     return found

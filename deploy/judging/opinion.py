@@ -3,26 +3,26 @@
 The oracles of a panel are asked in order. The first one with which the answers agree, within the tolerance,
 decides: LiteRT's reference kernels as a rule. Where the answers differ from those by more, TFLM's kernels are
 asked, too, if they are installed and can run the model: what the microcontroller's own kernels compute is what a
-target is meant to compute. Every comparison that was made is shown.
+target is meant to compute. Where the reference kernels cannot run a model, or end their process with it, TFLM's
+take their place. Every comparison that was made is shown, and so is why an oracle has nothing to say.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final
 
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.comparison import compare_outputs
+from deploy.judging.first_able import FirstAble, LostStateError, OracleLeftOut
 from deploy.judging.float_parts import defined_outputs, watched
-from deploy.judging.oracles import MakeOracle, Oracle, TflmKernels
+from deploy.judging.oracles import MakeOracle, OptimisedKernels, Oracle, TflmKernels, sequence_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import ReferenceOpinion, judge, reason_of_second
 from deploy.tflite import Model
-
-OracleChoice = Literal["auto", "litert", "tflm", "both"]
-"""Panels by the names that users choose them by."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +31,31 @@ class Panel:
 
     Attributes:
         name: of the first one, for what is said before a model is put before it.
-        asked: they are asked whatever comes; one that is missing or cannot run the model is an error.
+        asked: they are asked whatever comes; one that is missing is an error, and so is one that cannot run the
+            model, unless another takes its place.
         in_doubt: each is asked only where the answers agree with none before it; one that is missing or cannot run
             the model is passed over.
+        instead: what takes the place of one of ``asked`` that cannot run the model, the first that can.
     """
 
     name: str
     asked: tuple[MakeOracle, ...]
     in_doubt: tuple[MakeOracle, ...] = ()
+    instead: tuple[MakeOracle, ...] = ()
 
 
-PANELS: Final[Mapping[OracleChoice, Panel]] = {
-    "auto": Panel(ReferenceKernels.name, (ReferenceKernels,), in_doubt=(TflmKernels,)),
+PANELS: Final[Mapping[str, Panel]] = {
+    "auto": Panel(
+        ReferenceKernels.name,
+        (ReferenceKernels,),
+        in_doubt=(TflmKernels,),
+        instead=(TflmKernels, OptimisedKernels),
+    ),
     "litert": Panel(ReferenceKernels.name, (ReferenceKernels,)),
     "tflm": Panel(TflmKernels.name, (TflmKernels,)),
     "both": Panel(ReferenceKernels.name, (ReferenceKernels, TflmKernels)),
 }
+"""By the names that users choose them by."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,41 @@ class Opinion:
         deciding: the comparison with the first oracle with which they agree; with the first of all where there is
             none.
         others: the other comparisons that were made, in order.
+        left_out: oracles that were asked and had nothing to say.
+        judged: whether there was anything to agree with.
     """
 
     passed: bool
     reason: str
     deciding: ReferenceOpinion
     others: tuple[ReferenceOpinion, ...] = ()
+    left_out: tuple[OracleLeftOut, ...] = ()
+    judged: bool = True
+
+
+def oracle_panel(choice: str) -> Panel:
+    """The panel of a name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if choice not in PANELS:
+        raise BadInputError(f"--oracle {choice}: no such oracle", hints=[f"known: {', '.join(PANELS)}"])
+    return PANELS[choice]
+
+
+def one_oracle(source: Model, choice: str) -> FirstAble:
+    """The one oracle of a panel, or what takes its place, with a model before it.
+
+    Raises:
+        BadInputError: there is no such panel, or it has several; or no oracle of it can run the model.
+        NotInstalledError: the oracle is missing.
+    """
+    panel = oracle_panel(choice)
+    if len(panel.asked) > 1:
+        single = [name for name, other in PANELS.items() if len(other.asked) == 1]
+        raise BadInputError(f"--oracle {choice}: one is needed here", hints=[f"known: {', '.join(single)}"])
+    return FirstAble(source, (*panel.asked, *panel.instead))
 
 
 class Judge:
@@ -82,7 +120,8 @@ class Judge:
 
     def __init__(self, source: Model, panel: Panel, *, sequence: bool = False) -> None:
         self._source, self._panel, self._sequence = watched(source), panel, sequence
-        self._oracles = [make(self._source) for make in panel.asked]
+        self._oracles = [FirstAble(self._source, (make, *panel.instead)) for make in panel.asked]
+        self._passed_over: list[OracleLeftOut] = []
         self._samples: list[Sample] = []
         self._expected: list[list[Sample]] = [[] for _ in self._oracles]
 
@@ -114,17 +153,27 @@ class Judge:
         """
         named = set(self._source.output_names().values())
         for oracle, outputs in zip(self._oracles, self._expected, strict=True):
-            known = oracle.name == ReferenceKernels.name and len(reference) == len(samples)
+            title = oracle.title
+            known = title == ReferenceKernels.name and len(reference) == len(samples)
             known = known and all(named <= set(sample) for sample in reference)
-            said = reference if known else self._answers(oracle, samples, len(self._samples))
+            try:
+                said = reference if known else self._answers(oracle, samples, len(self._samples))
+            except LostStateError:
+                said = []
+            if said and not self._samples:
+                title = oracle.title
+            while oracle.title != title:  # what one has said is not for another to go on with
+                title, outputs[:] = oracle.title, []
+                with contextlib.suppress(LostStateError):
+                    said = self._answers(oracle, (*self._samples, *samples), 0)
             outputs.extend(defined_outputs(self._source, each) for each in said)
         self._samples += samples
 
     def _answers(self, oracle: Oracle, samples: Sequence[Sample], first: int) -> list[Sample]:
         """What an oracle says about samples, the first of which is number ``first`` of all."""
-        return [
-            oracle.run(sample, keep_state=self._sequence and first + i > 0) for i, sample in enumerate(samples)
-        ]
+        if not self._sequence:
+            return list(oracle.run_all(samples))
+        return list(sequence_of(oracle, samples, keep_state=first > 0))
 
     def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
         """Compare answers with what is expected.
@@ -148,20 +197,59 @@ class Judge:
             if further is None:
                 break
             opinions.append(further)
-        return weighed(opinions, tolerance)
+        left_out = [each for oracle in self._oracles for each in oracle.left_out]
+        return replace(weighed(opinions, tolerance), left_out=(*left_out, *self._passed_over))
 
     def _doubts(self, answers: Sequence[Sample]) -> Iterator[ReferenceOpinion]:
+        tried = [make for oracle in self._oracles for make in oracle.tried]
         for make in self._panel.in_doubt:
+            if make in tried:
+                continue
             try:
                 oracle = make(self._source)
                 said = self._answers(oracle, self._samples, 0)
                 expected = [defined_outputs(self._source, each) for each in said]
-            except (BadInputError, NotInstalledError):
+            except (BadInputError, NotInstalledError) as error:
+                self._passed_over.append(OracleLeftOut.of(make, error))
                 continue
             yield self._compared(oracle, answers, expected)
 
     def _compared(self, oracle: Oracle, answers: Sequence[Sample], expected: Sequence[Sample]) -> ReferenceOpinion:
         return ReferenceOpinion(reference=oracle.title, outputs=compare_outputs(self._source, answers, expected))
+
+
+class NoJudge:
+    """In the place of a judge where nobody knows what was compiled.
+
+    Attributes:
+        title: what a document calls the reference.
+        names: of oracles.
+        expected: what they say.
+    """
+
+    title = "none"
+    names: tuple[str, ...] = ()
+    expected: Sequence[Sample] = ()
+
+    def __init__(self) -> None:
+        self._inputs = 0
+
+    def expect(self, samples: Sequence[Sample], reference: Sequence[Sample] = ()) -> None:
+        """Count further samples."""
+        self._inputs += len(samples)
+
+    def opinion(self, answers: Sequence[Sample], tolerance: float) -> Opinion:
+        """None.
+
+        Raises:
+            TargetError: there are more or fewer answers than samples.
+        """
+        if len(answers) != self._inputs:
+            raise TargetError(f"{len(answers)} answers for {self._inputs} inputs")
+        reason = (
+            "nobody knows what the outputs must be without the model that Vela compiled: --source MODEL.tflite"
+        )
+        return Opinion(True, reason, ReferenceOpinion(reference=self.title, outputs=()), judged=False)
 
 
 def weighed(opinions: Sequence[ReferenceOpinion], tolerance: float) -> Opinion:

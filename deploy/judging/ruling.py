@@ -17,6 +17,9 @@ from deploy.judging.target_comparison import TargetComparison
 ACCEPT = "--accept-model-difference"
 """The option that lets a target pass that differs from the NPU model within the tolerance of the reference."""
 
+NO_REFERENCE = "--accept-no-reference"
+"""The option that ends a run with status 0 that nothing failed, and nothing could judge."""
+
 REQUIRE = "--require-evidence"
 """The option that fails a verdict whose evidence is weak."""
 
@@ -64,7 +67,9 @@ def ruled(
     differing = comparison.differing if comparison is not None else ()
     if differing:
         said = "; ".join(output.sentence for output in differing)
-        if opinion.passed and accept_model_difference:
+        if not opinion.judged:
+            failures.append(f"the target differs from the NPU model: one of the two is wrong ({said})")
+        elif opinion.passed and accept_model_difference:
             accepted.append(f"the target differs from the NPU model: {said}")
         elif opinion.passed:
             failures.append(f"{_kept(opinion)} but differs from the NPU model: one of the two is wrong ({said})")

@@ -9,6 +9,7 @@ from pydantic import Field
 from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.evidence import Evidence
+from deploy.judging.first_able import OracleLeftOut
 from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
@@ -56,7 +57,8 @@ class Verdict(Document):
 
     Attributes:
         schema_version: of this document.
-        verdict: ``pass``, ``fail``, or ``error`` when there was no complete answer to judge.
+        verdict: ``pass``, ``fail``, ``error`` when there was no complete answer to judge, or ``no_reference`` when
+            nothing failed and nobody knows what was compiled.
         exit_status: of the command that wrote this document.
         reason: one sentence that says why.
         inputs: how many inputs were answered and compared.
@@ -77,6 +79,8 @@ class Verdict(Document):
         firmware: what was booted; None when there was none.
         outputs: the comparison with ``reference``, per output.
         other_references: comparisons with other references, where the first one differs beyond the tolerance.
+        left_out_references: oracles that cannot run the model, or ended their process with it, or are not
+            installed, as far as they were asked, and why.
         target_comparison: the target against the NPU model; None where the NPU model itself answered, and where
             there was no complete answer.
         accepted: differences that an option let pass, one sentence each.
@@ -94,7 +98,7 @@ class Verdict(Document):
     """
 
     schema_version: int = VERDICT_SCHEMA_VERSION
-    verdict: Literal["pass", "fail", "error"]
+    verdict: Literal["pass", "fail", "error", "no_reference"]
     exit_status: int
     reason: str
     inputs: int
@@ -113,6 +117,7 @@ class Verdict(Document):
     firmware: FirmwareRecord | None
     outputs: tuple[OutputComparison, ...] = ()
     other_references: tuple[ReferenceOpinion, ...] = ()
+    left_out_references: tuple[OracleLeftOut, ...] = ()
     target_comparison: TargetComparison | None = None
     accepted: tuple[str, ...] = ()
     operator_check: OperatorCheck = Field(default_factory=OperatorCheck)
@@ -129,7 +134,8 @@ class Verdict(Document):
     def headline(self) -> str:
         """The verdict as people read it: ``PASS``, or ``PASS, weak: ...`` where what a pass rests on is weak."""
         weak = "; ".join(self.evidence.weak) if self.evidence and self.verdict == "pass" else ""
-        return f"{self.verdict.upper()}, weak: {weak}" if weak else self.verdict.upper()
+        word = self.verdict.upper().replace("_", " ")
+        return f"{word}, weak: {weak}" if weak else word
 
 
 def judge(outputs: tuple[OutputComparison, ...], tolerance: float) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""Tries a call in a forked child first: libraries in C++ end the whole process where they should raise."""
+"""Makes a call in a forked child, which may end as it likes, and is ended when it takes too long."""
 
 from __future__ import annotations
 
@@ -73,23 +73,6 @@ class ForkedCall:
             ended, status = os.waitpid(self._child, os.WNOHANG)
             self._status = status if ended else None
         return self._status is not None
-
-
-def fatal_signal(call: Callable[[], object], *, timeout_s: float) -> str | None:
-    """How a call ends the process that makes it.
-
-    Args:
-        call: made in a child, see :class:`ForkedCall`.
-        timeout_s: after this many seconds the child is killed.
-
-    Returns:
-        The name of the signal (``SIGABRT``), or None when the call returns or raises.
-
-    Raises:
-        TimeoutError: the call did not end in time.
-    """
-    deadline = time.monotonic() + timeout_s
-    return ForkedCall(call).fatal_signal(until=deadline)
 
 
 def die_with_parent(parent: int) -> None:

@@ -122,6 +122,27 @@ Verify = Annotated[
 ]
 BUILD = Shared("build", example="build/model-u55-128")
 Build = Annotated[Path | None, argument(help="Build folder; default: the one compiled last."), BUILD]
+BuildOrFile = Annotated[
+    Path | None,
+    argument(
+        metavar="BUILD",
+        help="Build folder, default the one compiled last; or a .tflite that Vela compiled.",
+    ),
+    BUILD,
+]
+Source = Annotated[
+    Path | None,
+    option("--source", help="The .tflite that such a file was compiled from: what it is judged by."),
+    NamesPath(),
+]
+AcceptNoReference = Annotated[
+    bool,
+    option(
+        "--accept-no-reference",
+        help="Exit 0, not 2, where nothing fails but nothing can judge: such a file without --source.",
+        default=False,
+    ),
+]
 Builds = Annotated[
     list[Path] | None,
     argument(metavar="BUILD...", help="Build folder, default the one compiled last; several are compared."),
@@ -225,6 +246,16 @@ Tolerance = Annotated[
         min=0,
     ),
     Shared("tolerance", example=1),
+]
+# Kept in a verb's table: `search` calls something else so.
+Oracle = Annotated[
+    str,
+    option(
+        "--oracle",
+        help="Kernels to compare with: litert (LiteRT's reference), tflm, both (one must agree), or auto "
+        "(default): litert, and tflm where that differs beyond the tolerance or cannot run the model.",
+        default="auto",
+    ),
 ]
 AcceptModelDifference = Annotated[
     bool,

@@ -1,6 +1,6 @@
 """Checks a build's operators right after it was compiled: in a process of its own, and in bounded time.
 
-Kernels of LiteRT that end their process (some do) must not take ``compile`` along. The process is a fork, which
+It runs beside what ``compile`` does meanwhile, and is ended where it takes too long. The process is a fork, which
 has everything imported; what it found is the record in the build folder.
 """
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
@@ -99,6 +100,7 @@ class Rounds:
         macs = build.document.figure("macs")
         self._macs = macs.value if macs is not None else 0.0
         self._room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+        self._process = KernelProcess()
         self.in_time = True
 
     def on_inputs(self) -> Iterator[Round]:
@@ -131,7 +133,15 @@ class Rounds:
                 break
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
         capture, inputs = joined(captures), stacked(samples)
-        found = walk(self._source, capture, inputs, outputs, until=self._until, sequence=self._sequence)
+        found = walk(
+            self._source,
+            capture,
+            inputs,
+            outputs,
+            until=self._until,
+            process=self._process,
+            sequence=self._sequence,
+        )
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
         return Round(found, answers, len(samples), time.monotonic() - began)
 
@@ -159,8 +169,7 @@ class Rounds:
                 outputs = self._outputs(made, capture, state, until=self._until)
             except TargetError:
                 return  # an operator on the CPU that such values have no answer for: on inputs it ran
-            prepared = bool(first.walk.expected)
-            found = walk(self._source, capture, made, outputs, until=self._until, prepared=prepared)
+            found = walk(self._source, capture, made, outputs, until=self._until, process=self._process)
             last = Round(found, (), size, time.monotonic() - began)
             self.in_time = found.in_time
             yield last

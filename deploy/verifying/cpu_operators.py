@@ -6,17 +6,16 @@ write the same places in the arena (:mod:`deploy.verifying.npu_inference`), with
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy import tflite
-from deploy.chatter import silenced
-from deploy.errors import BadInputError, TargetError
-from deploy.judging.oracles import MakeOracle
+from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
+from deploy.judging.kernel_process import KernelProcess
+from deploy.judging.oracles import ANY_KERNELS, MakeKernels, Oracle, sequence_of
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
@@ -30,7 +29,8 @@ class CpuOperator:
         operator: the operator.
         model: the model it belongs to.
         content: a file with this operator alone, see :mod:`deploy.tflite.single_operator`.
-        kernels: what runs it; LiteRT's reference kernels where nothing else is said.
+        kernels: what runs it, the first that can: LiteRT's reference kernels where nothing else is said.
+        process: that they run in; None for one of their own.
 
     Attributes:
         index: position of the operator in the model.
@@ -49,18 +49,30 @@ class CpuOperator:
         operator: Operator,
         model: Model,
         content: bytes,
-        kernels: MakeOracle = ReferenceKernels,
+        kernels: Sequence[MakeKernels] = (ReferenceKernels,),
+        process: KernelProcess | None = None,
     ) -> None:
         self.index = operator.index
         self.code = operator.code
         self.inputs = model.activations(operator)
         self.keeps_state = any(index >= 0 and model.tensors[index].is_variable for index in operator.inputs)
         self.outputs = tuple(model.tensors[index] for index in operator.outputs)
-        single = tflite.load(content, source=f"operator {operator.index} ({operator.code})")
+        self._single = single = tflite.load(content, source=f"operator {operator.index} ({operator.code})")
         # The one-operator model lists its inputs and outputs in this order.
         self._input_names = list(single.input_names().values())
         self._output_names = list(single.output_names().values())
-        self._kernels = kernels(single)
+        self._process = process or KernelProcess()
+        self._left, self._refusals = list(kernels), list[DeployError]()
+        self._kernels = self._next_kernels()
+
+    def _next_kernels(self) -> Oracle:
+        """The first kernels of those that are left that can prepare it."""
+        while self._left:
+            try:
+                return self._left.pop(0)(self._single, process=self._process)
+            except (BadInputError, NotInstalledError) as error:
+                self._refusals.append(error)
+        raise type(self._refusals[0])("; ".join(dict.fromkeys(error.message for error in self._refusals)))
 
     def run(self, inputs: Mapping[int, NDArray[Any]], *, keep_state: bool = False) -> dict[int, NDArray[Any]]:
         """Run it once.
@@ -73,34 +85,78 @@ class CpuOperator:
             Tensor index -> array of the tensor's shape and dtype, one for every output.
 
         Raises:
-            TargetError: the kernel fails, or computes another shape than the model states.
+            TargetError: the kernels fail, or compute another shape than the model states.
         """
-        named = {name: inputs[tensor.index] for name, tensor in zip(self._input_names, self.inputs, strict=True)}
+        batch = {index: array[np.newaxis] for index, array in inputs.items()}
+        outputs = self.run_batch(batch, keep_state=keep_state)
+        return {index: array[0] for index, array in outputs.items()}
+
+    def run_batch(
+        self,
+        inputs: Mapping[int, NDArray[Any]],
+        batch: int = 1,
+        *,
+        keep_state: bool = False,
+        sequence: bool = False,
+    ) -> dict[int, NDArray[Any]]:
+        """Run it for several inferences.
+
+        Args:
+            inputs: tensor index -> ``(batch, *shape)``, one for every activation input.
+            batch: how many inferences.
+            keep_state: start from the state that the last run left.
+            sequence: each but the first starts from the state that the one before it left.
+
+        Returns:
+            Tensor index -> ``(batch, *shape)``, one for every output.
+
+        Raises:
+            TargetError: as :meth:`run`.
+        """
+        pairs = list(zip(self._input_names, self.inputs, strict=True))
+        samples = [{name: inputs[tensor.index][i] for name, tensor in pairs} for i in range(batch)]
         try:
-            results = self._kernels.run(named, keep_state=keep_state)
-        except BadInputError as error:
+            runs = self._answers(samples, keep_state=keep_state, sequence=sequence)
+        except DeployError as error:
             raise TargetError(f"CPU operator {self.index} ({self.code}): {error.message}") from error
         outputs = {}
         for name, tensor in zip(self._output_names, self.outputs, strict=True):
-            array = results[name]
-            if array.nbytes != tensor.nbytes or array.dtype != np.dtype(tensor.dtype):
+            array = np.stack([run[name] for run in runs])
+            if array.nbytes != batch * tensor.nbytes or array.dtype != np.dtype(tensor.dtype):
                 raise TargetError(
-                    f"CPU operator {self.index} ({self.code}) computed {array.dtype}{list(array.shape)} for "
+                    f"CPU operator {self.index} ({self.code}) computed {array.dtype}{list(array.shape[1:])} for "
                     f"{tensor.name}, the model says {tensor.dtype}{list(tensor.shape)}"
                 )
-            outputs[tensor.index] = array.reshape(tensor.shape)
+            outputs[tensor.index] = array.reshape(batch, *tensor.shape)
         return outputs
+
+    def _answers(
+        self, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool, sequence: bool
+    ) -> list[dict[str, NDArray[Any]]]:
+        """What the kernels say; where they fail, or end their process, the next ones that can."""
+        while True:
+            try:
+                if not sequence:
+                    return self._kernels.run_all(samples, keep_state=keep_state)
+                return sequence_of(self._kernels, samples, keep_state=keep_state)
+            except BadInputError as error:
+                self._refusals.append(error)
+                if keep_state:
+                    raise
+                self._kernels = self._next_kernels()
 
 
 def cpu_operators(
-    model: Model, custom_code: str, kernels: MakeOracle = ReferenceKernels
+    model: Model, custom_code: str, kernels: MakeKernels = ReferenceKernels
 ) -> dict[int, CpuOperator]:
     """The operators of a compiled model that a CPU computes, by their position; not those of resource variables.
+
+    Their kernels share one process.
 
     Args:
         model: that Vela wrote.
         custom_code: of the operators to leave out.
-        kernels: what runs them; LiteRT's reference kernels where these cannot.
+        kernels: what runs them; where these cannot, LiteRT's reference kernels, TFLM's, LiteRT's optimised ones.
 
     Raises:
         BadInputError: one cannot run on the host: there is no kernel.
@@ -109,21 +165,14 @@ def cpu_operators(
     left = [each for each in model.operators if each.code not in (custom_code, *RESOURCE_OPERATORS)]
     if not left:
         return {}
-    files = OperatorFiles(model)
-    found = {}
+    files, process, found = OperatorFiles(model), KernelProcess(), dict[int, CpuOperator]()
+    order = tuple(dict.fromkeys((kernels, *ANY_KERNELS)))
     for operator in left:
-        found[operator.index] = _runnable(operator, model, files.content(operator), kernels)
+        try:
+            found[operator.index] = CpuOperator(operator, model, files.content(operator), order, process)
+        except BadInputError as error:
+            raise BadInputError(
+                f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
+                f"{error.message}"
+            ) from error
     return found
-
-
-def _runnable(operator: Operator, model: Model, content: bytes, kernels: MakeOracle) -> CpuOperator:
-    if kernels is not ReferenceKernels:
-        with contextlib.suppress(BadInputError), silenced():  # TFLM says on standard error what it cannot run
-            return CpuOperator(operator, model, content, kernels)
-    try:
-        return CpuOperator(operator, model, content)
-    except BadInputError as error:
-        raise BadInputError(
-            f"operator {operator.index} ({operator.code}) is left on the CPU and cannot run on the host: "
-            f"{error.message}"
-        ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.errors import DeployError
 from deploy.hardware.npus import Npu
-from deploy.judging.oracles import MakeOracle, TflmKernels, tflm_installed
+from deploy.judging.oracles import MakeKernels, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, stacked
 from deploy.tflite import Model
@@ -29,7 +29,7 @@ class ModelWithKernels:
     different: tuple[int, ...]
     _model: Model
     _npu: Npu
-    _make: MakeOracle
+    _make: MakeKernels
 
     def steps(self, sample: Sample) -> InferenceSteps:
         """One inference, step by step."""
@@ -53,7 +53,7 @@ def models_of(
         TargetError: the NPU model refused the command stream, or a CPU operator failed.
     """
 
-    def with_kernels(name: str, make: MakeOracle) -> ModelWithKernels:
+    def with_kernels(name: str, make: MakeKernels) -> ModelWithKernels:
         expected = HostSession(model, npu, kernels=make).outputs(stacked(samples))
         different = (
             number

@@ -6,13 +6,12 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from deploy.chatter import silenced
-from deploy.errors import BadInputError, DeployError, TargetError
+from deploy.errors import DeployError
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import alternatives
-from deploy.judging.oracles import Oracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
@@ -23,8 +22,6 @@ from deploy.verifying.witnesses import witness_of
 Values = Mapping[int, NDArray[Any]]
 """Tensor index -> ``(batch, *shape)``."""
 
-_Kernels = Callable[[Model], Oracle]
-
 
 class GroupKernels:
     """What runs groups of a model's operators.
@@ -32,14 +29,13 @@ class GroupKernels:
     Args:
         source: the model.
         batch: how many inferences the values that it is given hold.
-        prepared: whether LiteRT has prepared the whole model before, so that no part of it can end the process.
+        process: that the kernels run in.
         sequence: whether operators keep their state from one inference to the next.
     """
 
-    def __init__(self, source: Model, batch: int, *, prepared: bool, sequence: bool = False) -> None:
+    def __init__(self, source: Model, batch: int, process: KernelProcess, *, sequence: bool = False) -> None:
         self._source, self._batch, self._sequence = source, batch, sequence
-        self._files = OperatorFiles(source)
-        self._reference: _Kernels = functools.partial(ReferenceKernels, prepared=prepared)
+        self._files, self._process = OperatorFiles(source), process
 
     def reference(self, group: Group, known: Values) -> dict[int, NDArray[Any]]:
         """What LiteRT's reference kernels compute; where there is none (ELU), what other kernels do.
@@ -55,7 +51,7 @@ class GroupKernels:
             BadInputError: no kernels have an operator.
             TargetError: no kernels can run an operator.
         """
-        return self._run(group, known, lambda operator, values: self._first(self._reference, operator, values))
+        return self._run(group, known, lambda operator, values: self._first(ReferenceKernels, operator, values))
 
     def others(self, group: Group, known: Values) -> Iterator[tuple[str, dict[int, NDArray[Any]]]]:
         """Name of other kernels, and what they compute; where these lack an operator, the reference stands in."""
@@ -83,7 +79,7 @@ class GroupKernels:
         def compute(operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
             witness = witness_of(operator, self._source)
             if witness is None:
-                return self._first(self._reference, operator, values)
+                return self._first(ReferenceKernels, operator, values)
             causes[witness.cause] = None
             return {operator.outputs[0]: witness.compute(operator, self._source, values)}
 
@@ -101,23 +97,9 @@ class GroupKernels:
             values.update({index: array for index, array in outputs.items() if index not in values})
         return outputs
 
-    def _first(self, preferred: _Kernels, operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
+    def _first(self, preferred: MakeKernels, operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
         """What the preferred kernels compute, or the first others that can."""
-        content, refusals = self._files.content(operator), list[DeployError]()
-        for kernels in dict.fromkeys((preferred, self._reference, *alternatives().values())):
-            try:
-                with silenced():  # TFLM says on standard error what it cannot run
-                    return self._batches(CpuOperator(operator, self._source, content, kernels), values)
-            except (BadInputError, TargetError) as error:
-                refusals.append(error)
-        raise refusals[0]
-
-    def _batches(self, operator: CpuOperator, values: Values) -> dict[int, NDArray[Any]]:
-        runs = [
-            operator.run(
-                {tensor.index: values[tensor.index][i] for tensor in operator.inputs},
-                keep_state=self._sequence and i > 0,
-            )
-            for i in range(self._batch)
-        ]
-        return {tensor.index: np.stack([run[tensor.index] for run in runs]) for tensor in operator.outputs}
+        order = tuple(dict.fromkeys((preferred, ReferenceKernels, *alternatives().values())))
+        content = self._files.content(operator)
+        single = CpuOperator(operator, self._source, content, order, self._process)
+        return single.run_batch(values, self._batch, sequence=self._sequence)

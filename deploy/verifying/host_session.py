@@ -12,7 +12,7 @@ import deploy
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.answer import WHOLE_SEQUENCE, Answer
-from deploy.judging.oracles import MakeOracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
@@ -50,7 +50,7 @@ class HostSession:
         model: Model,
         npu: Npu,
         memories: MemorySystem | None = None,
-        kernels: MakeOracle = ReferenceKernels,
+        kernels: MakeKernels = ReferenceKernels,
         *,
         sequence: bool = False,
     ) -> None:

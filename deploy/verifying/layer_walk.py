@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.differences import distances
 from deploy.judging.float_parts import defined
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.reference import InnerTensors
@@ -69,7 +70,7 @@ def walk(
     outputs: Stacked,
     *,
     until: float = math.inf,
-    prepared: bool = False,
+    process: KernelProcess | None = None,
     sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
@@ -80,13 +81,14 @@ def walk(
         inputs: name -> ``(batch, *shape)``, what it computed from.
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
-        prepared: whether LiteRT is known to prepare the whole model without ending the process.
+        process: that the kernels run in; None for one of their own.
         sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
             variable tensors is their own in the reference, too, from the first input on.
 
     Raises:
         NotInstalledError: LiteRT is missing.
     """
+    process = process or KernelProcess()
     # The compiled model's outputs are known wherever the last operator ran, be it on the CPU.
     known: dict[int, NDArray[Any]] = {
         **{index: inputs[name] for index, name in source.input_names().items()},
@@ -94,12 +96,14 @@ def walk(
         **{index: outputs[name] for index, name in source.output_names().items() if name in outputs},
     }
     batch = len(next(iter(inputs.values())))
-    whole = None if capture.replaced else _whole_reference(source, inputs, known, until, sequence=sequence)
+    whole = None
+    if not capture.replaced:
+        whole = _whole_reference(source, inputs, known, until, process, sequence=sequence)
     batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
     start = {**known, **capture.replaced}
     found, unseen = groups(source, known)
-    kernels = GroupKernels(source, batch, prepared=prepared or whole is not None, sequence=sequence)
+    kernels = GroupKernels(source, batch, process, sequence=sequence)
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
@@ -159,11 +163,11 @@ class _Whole:
 
 
 def _whole_reference(
-    source: Model, inputs: Stacked, known: Values, until: float, *, sequence: bool
+    source: Model, inputs: Stacked, known: Values, until: float, process: KernelProcess, *, sequence: bool
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
-        kernels = InnerTensors(source)
+        kernels = InnerTensors(source, process=process)
         if not kernels.are_reference:
             return None
         other: dict[int, dict[int, NDArray[Any]]] = {}
@@ -174,8 +178,9 @@ def _whole_reference(
             if time.monotonic() > until:
                 break
             expected.append(kernels.run(sample, keep_state=sequence and done > 0))
+            kept = kernels.tensors(known)
             for index, array in known.items():
-                theirs = kernels.tensor(index)
+                theirs = kept.get(index)
                 if theirs is None or theirs.size != array[done].size:
                     lost.add(index)
                 elif _differing(array[done], theirs.reshape(array[done].shape)).any():
@@ -189,8 +194,8 @@ def _whole_reference(
         for i, array in arrays.items():
             whole[index][i] = array
     differing = set(whole) | lost
-    kept = {index: array for index, array in whole.items() if index not in lost}
-    return _Whole(done, frozenset(known) - differing, kept, tuple(expected))
+    other_kept = {index: array for index, array in whole.items() if index not in lost}
+    return _Whole(done, frozenset(known) - differing, other_kept, tuple(expected))
 
 
 def _differing(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:

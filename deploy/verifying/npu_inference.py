@@ -20,7 +20,7 @@ from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
 from deploy.judging.float_parts import defined, inner_names
-from deploy.judging.oracles import MakeOracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, decode
@@ -69,7 +69,7 @@ class NpuInference:
         model: Model,
         npu_config: Npu,
         memories: MemorySystem | None = None,
-        kernels: MakeOracle = ReferenceKernels,
+        kernels: MakeKernels = ReferenceKernels,
     ) -> None:
         self._model = model
         self._memories = memories
@@ -194,12 +194,9 @@ def _run_on_cpu(operator: CpuOperator, tensors: TensorMemory, *, keep_state: boo
     batch = len(tensors.arena)
     if keep_state and operator.keeps_state and batch > 1:
         raise BadInputError(f"operator {operator.index} ({operator.code}) keeps one state, not {batch}")
-    results = [
-        operator.run({index: array[i] for index, array in inputs.items()}, keep_state=keep_state)
-        for i in range(batch)
-    ]
+    results = operator.run_batch(inputs, batch, keep_state=keep_state)
     for tensor in operator.outputs:
-        tensors.write(tensor, np.stack([result[tensor.index] for result in results]))
+        tensors.write(tensor, results[tensor.index])
 
 
 class _NpuStep:

@@ -172,6 +172,10 @@ def debug_database(build: BuildFolder) -> DebugDatabase:
     Raises:
         BadInputError: there is none.
     """
+    if not build.debug and build.document.compiled_file:
+        raise BadInputError(
+            "the file comes without Vela's debug database, which says what computes which operator"
+        )
     if not build.debug:
         raise BadInputError(
             f"{build.path / VELA_FOLDER}: Vela's debug database is missing", hints=["run `deploy compile` again"]

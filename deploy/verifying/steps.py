@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
 from deploy.hardware.npus import Npu
-from deploy.judging.oracles import MakeOracle
+from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.npu.execution.feature_maps import views
@@ -80,7 +80,7 @@ class InferenceSteps:
         TargetError: the NPU model refused the command stream, or a CPU operator failed.
     """
 
-    def __init__(self, model: Model, npu: Npu, sample: Sample, kernels: MakeOracle = ReferenceKernels) -> None:
+    def __init__(self, model: Model, npu: Npu, sample: Sample, kernels: MakeKernels = ReferenceKernels) -> None:
         self._model = model
         offsets = arena_offsets(model)
         if any(offsets[operator.scratch.index] > 0 for operator in npu_operators(model)):

@@ -6,7 +6,6 @@ target takes one of them or more, and at least one that is made up for this run 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import secrets
 from collections.abc import Sequence
@@ -24,16 +23,15 @@ from deploy.build_folder import (
 )
 from deploy.compiling.compiler import Compiled
 from deploy.errors import BadInputError, DeployError
-from deploy.files import private_folder, write_bytes
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.input_ranges import input_ranges
 from deploy.judging.input_search import Effort, Found, Probe, Response, search, unprobed
 from deploy.judging.inputs import InputSet
+from deploy.judging.oracles import outputs_of
 from deploy.judging.output_ends import output_ends
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import MOST_SAMPLES, kept_count, read_samples, samples_content
-from deploy.judging.samples import Sample, Stacked, stacked, unstacked
-from deploy.processes.forked import fatal_signal
+from deploy.judging.samples import Sample, Stacked
 from deploy.tflite import Model
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_probe import NpuProbe
@@ -44,9 +42,6 @@ SEED = 0
 _SEEDS = 1 << 32
 _SEARCH_S, _FRESH_S = 0.5, 0.1
 """About how long inputs are searched for, by the NPU model on a desktop computer."""
-
-_APART_S = 60.0
-"""Seconds after which a search has lost its way, on the busiest computer."""
 
 _FEWEST_TRIALS, _MOST_TRIALS = 2, 128
 _WORTH_LOOKING = 4
@@ -146,10 +141,9 @@ def chosen_samples(
     """
     tested = Tested(compiled.source, compiled.model, compiled.options.npu, compiled.placement.operators)
     wanted, seen = tested.usual_count, given.samples if given else ()
-    inputs = None
     if tested.effort(_SEARCH_S).trials >= _WORTH_LOOKING:
-        inputs = _searched_apart(tested, wanted, given, limit_s)
-    if inputs is None:
+        inputs = _searched(tested, wanted, given, limit_s)
+    else:
         inputs = _source(_unlooked(tested, wanted, SEED, seen[:: max(1, len(seen) // wanted)]), given)
     content = samples_content(inputs.samples, tested.source, inputs.source)
     return content, SamplesRecord(count=len(inputs.samples), source=inputs.source, sha256=sha256_of_bytes(content))
@@ -217,26 +211,6 @@ def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: floa
     return _source(found, given)
 
 
-def _searched_apart(tested: Tested, wanted: int, given: InputSet | None, limit_s: float) -> InputSet | None:
-    """As :func:`_searched`, in a fork: kernels that end or damage their process must not take ``compile`` along.
-
-    Returns:
-        None where they did, or did not come to an end.
-    """
-    with private_folder("inputs") as folder:
-
-        def keep() -> None:
-            found = _searched(tested, wanted, given, limit_s)
-            write_bytes(folder / SAMPLES, samples_content(found.samples, tested.source, found.source))
-
-        with contextlib.suppress(TimeoutError):
-            fatal_signal(keep, timeout_s=_APART_S + limit_s)
-        if not (folder / SAMPLES).is_file():
-            return None
-        found = read_samples(folder / SAMPLES, tested.source)
-        return InputSet(found.samples, found.source)
-
-
 def _more(tested: Tested, wanted: int, kept: InputSet) -> InputSet:
     """All that are kept, and made-up ones."""
     found = _found(tested, wanted - len(kept.samples), seed=SEED, seconds=_SEARCH_S, known=kept.samples)
@@ -295,7 +269,7 @@ def _reference_probe(tested: Tested) -> Probe:
 
     def probe(inputs: Stacked) -> Response:
         count = len(next(iter(inputs.values())))
-        outputs = stacked([kernels.run(sample) for sample in unstacked(inputs, count)])
+        outputs = outputs_of(kernels, inputs)
         return Response(outputs, np.zeros((count, 0), np.int8))
 
     return probe

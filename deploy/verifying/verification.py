@@ -87,16 +87,19 @@ class Verification:
             self._build, models, samples, inference=session.inference, observer=varied, sequence=sequence
         )
         if checked.check.source == "none" and self._options.layers:
-            raise BadInputError(checked.check.left_out[0], hints=["run `deploy compile` again"])
+            again = [] if self._build.document.compiled_file else ["run `deploy compile` again"]
+            raise BadInputError(checked.check.left_out[0], hints=again)
         # What the check has run already is not run again, but for a sequence, which has one beginning.
         done = 0 if sequence else len(checked.answers)
         judge.expect(samples[:done], checked.expected if done else ())
         judgement.answers += checked.answers[:done]
         on_progress(done, len(samples))
-        for sample, answer in zip(samples[done:], session.answers(samples[done:]), strict=True):
-            judge.expect([sample])
-            judgement.answers.append(answer.outputs)
-            on_progress(len(judgement.answers), len(samples))
+        for first in range(done, len(samples), session.batch):
+            part = samples[first : first + session.batch]
+            judge.expect(part)
+            for answer in session.answers(part):
+                judgement.answers.append(answer.outputs)
+                on_progress(len(judgement.answers), len(samples))
         elapsed = time.monotonic() - start
         if self._options.counters is not None:
             database = debug_database(self._build)
@@ -113,7 +116,7 @@ class Verification:
                     value=round(len(samples) / max(elapsed, 1e-9), 2),
                     unit="inputs/s",
                     label="measured",
-                    source=f"NPU model and {' and '.join(judge.names)} on this computer",
+                    source=f"{' and '.join(('NPU model', *judge.names))} on this computer",
                 ),
             ),
             evidence=judgement.evidence(models, varied.counts),

@@ -1,6 +1,7 @@
 """``deploy evaluate`` on real builds: counts, faults, limits, and what it leaves for other commands."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,13 +11,17 @@ import numpy as np
 import pytest
 from evaluating.conftest import INPUTS, with_fault
 
+from deploy import api
 from deploy.build_folder import FLOAT_MODEL, BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating.documents import EvaluationDocument, evaluation_path
 from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 from deploy.hardware.npus import npu_named
+from deploy.judging import kernel_process
 from deploy.judging.answer import Answer
+from deploy.judging.interpreters import Order
+from deploy.judging.oracles import tflm_installed
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
@@ -247,13 +252,13 @@ def test_any_target_that_answers_can_be_evaluated_and_the_reference_is_asked_onc
     residual_build: BuildFolder, residual_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    run_reference = ReferenceKernels.run
+    run_reference = ReferenceKernels.run_all
 
-    def counting(self: ReferenceKernels, inputs: Any, *, keep_state: bool = False) -> Any:
-        asked.append(inputs)
-        return run_reference(self, inputs, keep_state=keep_state)
+    def counting(self: ReferenceKernels, samples: Any, **options: Any) -> Any:
+        asked.extend(samples)
+        return run_reference(self, samples, **options)
 
-    monkeypatch.setattr(ReferenceKernels, "run", counting)
+    monkeypatch.setattr(ReferenceKernels, "run_all", counting)
     target, progress = Answers(residual_build), list[tuple[int, int]]()
     options = EvaluateOptions(data=str(residual_data))
     found = Evaluation(residual_build, options, target).run(lambda *done: progress.append(done))
@@ -359,3 +364,26 @@ def test_a_fault_in_one_head_of_the_demo_network_is_seen_there_and_nowhere_else(
     first = saved[0]
     with np.load("wrong/inputs.npz") as inputs, np.load("test.npz") as fed:
         assert np.array_equal(inputs["image"][0, 0], fed["image"][first["input"]])
+
+
+def test_the_reference_is_the_oracle_that_is_asked_for_or_that_can(
+    residual_build: BuildFolder, residual_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reference(oracle: str) -> str:
+        return api.evaluate(residual_build, residual_data, oracle=oracle, count=2).reference
+
+    assert reference("litert") == reference("auto") == "LiteRT BUILTIN_REF"
+    with pytest.raises(BadInputError, match="--oracle both: one is needed here"):
+        reference("both")
+    if not tflm_installed():
+        pytest.skip("tflite-micro is not installed")
+    assert reference("tflm") == "TFLM"
+    made = kernel_process.made
+
+    def crashing(order: Order, content: bytes) -> Any:
+        return os.abort() if order.library == "LiteRT" else made(order, content)
+
+    monkeypatch.setattr(kernel_process, "made", crashing)
+    found = api.evaluate(residual_build, residual_data, count=2)
+    assert found.reference == "TFLM"
+    assert any("LiteRT BUILTIN_REF is left out" in note for note in found.notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.judging.inputs import random_inputs
 from deploy.judging.opinion import PANELS, Judge, Opinion, Panel
-from deploy.judging.oracles import MakeOracle, TflmKernels
+from deploy.judging.oracles import MakeOracle, OptimisedKernels, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.tflite import Model, read
@@ -42,8 +42,14 @@ class Says:
         return f"{self.name} {self.version}"
 
     def run(self, inputs: Mapping[str, NDArray[Any]], *, keep_state: bool = False) -> dict[str, NDArray[Any]]:
-        self.asked += 1
-        return {name: np.full(tensor.shape, self._value, np.int8) for name, tensor in self._outputs.items()}
+        return self.run_all([inputs])[0]
+
+    def run_all(
+        self, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool = False
+    ) -> list[dict[str, NDArray[Any]]]:
+        self.asked += len(samples)
+        answer = {name: np.full(tensor.shape, self._value, np.int8) for name, tensor in self._outputs.items()}
+        return [answer for _ in samples]
 
 
 def saying(name: str, value: int, made: list[Says] | None = None) -> MakeOracle:
@@ -151,7 +157,76 @@ def test_fewer_answers_than_inputs_are_no_answer(model: Model) -> None:
 
 
 def test_the_panels_ask_litert_first_and_tflm_only_in_doubt_or_where_it_is_named() -> None:
-    assert PANELS["auto"] == Panel(ReferenceKernels.name, (ReferenceKernels,), in_doubt=(TflmKernels,))
+    auto = PANELS["auto"]
+    assert (auto.name, auto.asked, auto.in_doubt) == (ReferenceKernels.name, (ReferenceKernels,), (TflmKernels,))
+    assert auto.instead == (TflmKernels, OptimisedKernels)
     assert PANELS["litert"].in_doubt == ()
     assert PANELS["tflm"] == Panel(TflmKernels.name, (TflmKernels,))
     assert PANELS["both"].asked == (ReferenceKernels, TflmKernels)
+
+
+def failing(name: str, after: int) -> MakeOracle:
+    """An oracle that fails with the first input beyond so many."""
+
+    class Fails(Says):
+        def run_all(
+            self, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool = False
+        ) -> list[dict[str, NDArray[Any]]]:
+            if self.asked + len(samples) > after:
+                raise BadInputError(f"{name} crashes while running the model (SIGSEGV)")
+            return super().run_all(samples)
+
+    def make(model: Model) -> Says:
+        return Fails(model, name, 9)
+
+    make.name = name  # type: ignore[attr-defined]
+    return make
+
+
+@pytest.mark.parametrize("after", [0, 1, COUNT])
+def test_where_an_oracle_fails_another_takes_its_place_for_all_inputs_and_the_failure_is_named(
+    model: Model, after: int
+) -> None:
+    made: list[Says] = []
+    panel = Panel("a", (failing("a", after),), instead=(lacking(BadInputError("no kernel")), saying("c", 5, made)))
+    found = opinion(model, panel, value=9 if after == COUNT else 5)
+    assert found.passed
+    if after == COUNT:
+        assert (names(found), found.left_out, made) == (("a 1",), (), [])
+        return
+    assert names(found) == ("c 1",)
+    assert [each.reason for each in found.left_out] == [
+        "a crashes while running the model (SIGSEGV)",
+        "no kernel",
+    ]
+    assert found.left_out[0].sentence == "a is left out: a crashes while running the model (SIGSEGV)"
+    assert made[0].asked == COUNT + 2 * after  # behind the first input, about all of them once more
+
+
+def test_where_no_oracle_can_run_a_model_the_first_ones_reason_is_the_error_and_the_others_are_hints(
+    model: Model,
+) -> None:
+    with pytest.raises(BadInputError, match="no kernel") as raised:
+        Judge(model, Panel("a", (lacking(BadInputError("no kernel")),), instead=(lacking(BadInputError("nor")),)))
+    assert raised.value.hints == ("another oracle is left out: nor",)
+
+
+def test_an_oracle_in_doubt_that_cannot_run_the_model_is_named(model: Model) -> None:
+    found = opinion(model, Panel("a", (saying("a", 9),), in_doubt=(lacking(NotInstalledError("missing")),)))
+    assert [each.reason for each in found.left_out] == ["missing"]
+
+
+def test_an_oracle_that_stands_in_already_is_not_asked_once_more(model: Model) -> None:
+    second = saying("b", 9)
+    found = opinion(model, Panel("a", (failing("a", 0),), in_doubt=(second,), instead=(second,)))
+    assert (found.passed, names(found)) == (False, ("b 1",))
+
+
+def test_in_a_sequence_another_oracle_begins_at_its_beginning(model: Model) -> None:
+    made: list[Says] = []
+    samples = random_inputs(model, COUNT).samples
+    panel = Panel("a", (failing("a", 1),), instead=(saying("c", 5, made),))
+    judge = Judge(model, panel, sequence=True)
+    judge.expect(samples)
+    assert (judge.title, made[0].asked) == ("c 1", COUNT)
+    assert len(judge.expected) == COUNT

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tflite_writer import GraphWriter
 
 from deploy.errors import BadInputError
 from deploy.judging.inputs import random_inputs
@@ -74,3 +75,47 @@ def test_the_optimised_kernels_are_other_kernels(mlperf_tiny: dict[str, Path]) -
         [expected], [found] = reference.run(sample).values(), optimised.run(sample).values()
         differ += int((expected != found).sum())
     assert differ > 0
+
+
+@needs_tflm
+def test_operators_that_only_tflm_has_run_on_it_and_litert_says_that_it_lacks_them() -> None:
+    writer = GraphWriter()
+    x, y = (writer.tensor(name, [1, 4], "int16") for name in "xy")
+    writer.custom("SignalDelay", [x], [y], {"delay_length": 2})
+    model = load(writer.finish({"x": x}, {"y": y}))
+    samples = [{"x": np.array([[1, 2, 3, 4]], np.int16)}] * 2
+    kernels = TflmKernels(model)
+    assert kernels.run(samples[0])["y"].tolist() == [[0, 0, 1, 2]]
+    with pytest.raises(BadInputError, match=r"LiteRT cannot load the model: .*SignalDelay"):
+        ReferenceKernels(model)
+
+
+@needs_tflm
+def test_post_processing_of_detections_runs_on_both() -> None:
+    writer = GraphWriter()
+    boxes = writer.tensor("boxes", [1, 6, 4], "float32")
+    scores = writer.tensor("scores", [1, 6, 3], "float32")
+    anchors = writer.tensor("anchors", [6, 4], "float32", data=np.linspace(0.1, 0.9, 24, dtype=np.float32))
+    shapes = {"places": [1, 4, 4], "classes": [1, 4], "found": [1, 4], "count": [1]}
+    outputs = {name: writer.tensor(name, shape, "float32") for name, shape in shapes.items()}
+    options = {
+        "max_detections": 4,
+        "max_classes_per_detection": 1,
+        "detections_per_class": 4,
+        "use_regular_nms": False,
+        "nms_score_threshold": 0.1,
+        "nms_iou_threshold": 0.5,
+        "num_classes": 2,
+        "y_scale": 10.0,
+        "x_scale": 10.0,
+        "h_scale": 5.0,
+        "w_scale": 5.0,
+    }
+    writer.custom("TFLite_Detection_PostProcess", [boxes, scores, anchors], list(outputs.values()), options)
+    model = load(writer.finish({"boxes": boxes, "scores": scores}, outputs))
+    chance = np.random.default_rng(3)
+    sample = {name: chance.random((1, 6, n), np.float32) for name, n in (("boxes", 4), ("scores", 3))}
+    tflm, litert = TflmKernels(model).run(sample), ReferenceKernels(model).run(sample)
+    assert tflm["count"] == litert["count"] > 0
+    for name, array in litert.items():
+        np.testing.assert_allclose(array, tflm[name], rtol=1e-6)

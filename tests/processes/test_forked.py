@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 from processes.child_programs import assert_gone, number_in, says_its_number
 
-from deploy.processes.forked import ForkedCall, fatal_signal
+from deploy.processes.forked import ForkedCall
 
 
 def test_a_call_that_aborts_is_named_by_its_signal_and_one_that_raises_is_not() -> None:
-    assert fatal_signal(os.abort, timeout_s=10) == "SIGABRT"
-    assert fatal_signal(lambda: 1 / 0, timeout_s=10) is None
+    assert ForkedCall(os.abort).fatal_signal(until=time.monotonic() + 10) == "SIGABRT"
+    assert ForkedCall(lambda: 1 / 0).fatal_signal(until=time.monotonic() + 10) is None
 
 
 def test_a_call_that_never_ends_is_killed() -> None:
     with pytest.raises(TimeoutError):
-        fatal_signal(lambda: time.sleep(60), timeout_s=0.2)
+        ForkedCall(lambda: time.sleep(60)).fatal_signal(until=time.monotonic() + 0.2)
 
 
 def test_a_call_ends_when_deploy_is_killed(tmp_path: Path) -> None:
     code = (
-        "import time; from deploy.processes.forked import fatal_signal\n"
+        "import time; from deploy.processes.forked import ForkedCall\n"
         f"def call():\n    {says_its_number(tmp_path / 'number')}\n    time.sleep(60)\n"
-        "fatal_signal(call, timeout_s=60)"
+        "ForkedCall(call).fatal_signal(until=time.monotonic() + 60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])
     tried = number_in(tmp_path / "number")

@@ -63,6 +63,6 @@ def test_other_kernels_can_be_asked(model: Model) -> None:
     [tensor] = CpuOperator(softmax, model, content).inputs
     logits = np.arange(12, dtype=np.int8).reshape(tensor.shape)
     reference = CpuOperator(softmax, model, content).run({tensor.index: logits})
-    optimised = CpuOperator(softmax, model, content, OptimisedKernels).run({tensor.index: logits})
+    optimised = CpuOperator(softmax, model, content, (OptimisedKernels,)).run({tensor.index: logits})
     [index] = reference
     assert np.abs(reference[index].astype(int) - optimised[index]).max() <= 1

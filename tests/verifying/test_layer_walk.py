@@ -12,6 +12,7 @@ from tflite_writer import GraphWriter, schema
 from deploy import tflite
 from deploy.debug_database import DebugDatabase
 from deploy.errors import BadInputError
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.reference import InnerTensors, ReferenceKernels
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
@@ -41,7 +42,7 @@ def captured(model: Model, change: Callable[[dict[int, np.ndarray]], None]) -> t
     runs = []
     for sample in INPUTS["x"]:
         kernels.run({"x": sample})
-        runs.append({operator.outputs[0]: kernels.tensor(operator.outputs[0]) for operator in model.operators})
+        runs.append(kernels.tensors(operator.outputs[0] for operator in model.operators))
     tensors = {index: np.stack([run[index] for run in runs]) for index in runs[0]}
     change(tensors)
     outputs = {name: tensors[index] for index, name in model.output_names().items()}
@@ -116,10 +117,10 @@ def test_what_no_oracle_can_run_is_left_out_by_name_and_the_rest_is_compared(
 ) -> None:
 
     class Refuses(ReferenceKernels):
-        def __init__(self, model: Model, *, prepared: bool = False) -> None:
+        def __init__(self, model: Model, *, process: KernelProcess | None = None) -> None:
             if any(operator.code == "ADD" for operator in model.operators):
                 raise BadInputError("there is no such kernel")
-            super().__init__(model, prepared=prepared)
+            super().__init__(model, process=process)
 
     model = network()
     capture, outputs = captured(model, nothing)

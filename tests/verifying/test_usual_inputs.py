@@ -17,11 +17,11 @@ from deploy.cli.main import run
 from deploy.data.quantized import quantize_values
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.judging import kernel_process
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.sample_file import beside
 from deploy.verifying.host_session import HostSession
-from deploy.verifying.npu_probe import NpuProbe
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -123,7 +123,12 @@ def test_without_the_npu_model_or_any_kernel_inputs_are_made_up_all_the_same(
 def test_kernels_that_end_their_process_do_not_take_a_compilation_along(
     tiny_tflite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(NpuProbe, "__call__", lambda *_: os.abort())
+    monkeypatch.setattr(kernel_process, "made", lambda *_: os.abort())
+
+    def refuse(*_arguments: object) -> None:
+        raise BadInputError("cannot run this")
+
+    monkeypatch.setattr("deploy.verifying.usual_inputs.HostSession", refuse)
     build = api.compile(tiny_tflite, output=tmp_path / "build", verify="none")
     assert build.document.samples is not None
     assert len(usual_inputs(build).samples) == build.document.samples.count >= 4

@@ -39,10 +39,8 @@ def print_build(
 ) -> None:
     """Print the report of a build folder: ten operators by cycles, or all; ``most_hints`` is None for all."""
     document = build.document
-    console.print(
-        f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, "
-        f"optimised for {document.optimise}"
-    )
+    how = "compiled elsewhere" if document.compiled_file else f"optimised for {document.optimise}"
+    console.print(f"{document.model} on {document.npu}: {document.system_config}, {document.memory_mode}, {how}")
     print_figures(document, console)
     console.print(_tensors(document.inputs, document.outputs))
     said: tuple[str, ...] = ()
@@ -170,7 +168,8 @@ def _print_placement(document: CompileDocument, console: Console) -> None:
         operator for operator in document.operators if operator.placement == "NPU" and operator.npu_cycles is None
     ]
     if not cpu:
-        console.print(f"Placement: all {len(document.operators)} operators run on the NPU.")
+        what = "operations are the NPU's" if document.compiled_file else "operators run on the NPU"
+        console.print(f"Placement: all {len(document.operators)} {what}.")
     else:
         console.print(_cpu_operators(cpu, len(document.operators)))
     if gone:

@@ -65,7 +65,7 @@ def _print_difference(result: OperatorResult, console: Console) -> None:
         console.print(f"  the NPU agrees exactly with {' and '.join(result.agrees_with)}")
 
 
-_COLOURS = {"pass": "green", "fail": "red", "error": "red"}
+_COLOURS = {"pass": "green", "fail": "red", "error": "red", "no_reference": "yellow"}
 _PLATFORMS = {"open": "", "arm": "Arm FVP, ", "board": "board, "}
 _SHOWN_INPUTS = 32
 
@@ -90,6 +90,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:
         console.print(outputs_table(f"Target against {other.reference}", other.outputs))
+    for left_out in verdict.left_out_references:
+        console.print(f"reference: {left_out.sentence}")
     floats = [output for output in verdict.outputs if output.float_tolerance is not None]
     if floats:
         console.print(
