@@ -16,6 +16,7 @@ The folder between the two processes::
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ from deploy.processes.python import module_command
 from deploy.processes.supervisor import RunCommand
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
+from deploy.quantizing.float_tensors import tensor_ranges
+from deploy.quantizing.integer_forms import with_integer_forms
+from deploy.tflite import load
 
 TIMEOUT_S = 1800.0
 MODULE = "deploy.quantizing.converter"
@@ -135,19 +139,29 @@ def _main(folder: Path, io: str, *, floating: bool) -> None:
 
 
 def _converter(tf: Any, folder: Path) -> Any:
-    return tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
+    """The converter of the SavedModel; what it quantizes is brought into a form for integers first."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
+    quantize = converter._quantize
+
+    def prepared(content: bytes, *arguments: Any) -> Any:
+        model = load(bytes(content), source="the converted model")
+        ranges = functools.partial(tensor_ranges, samples=_samples(folder))
+        return quantize(with_integer_forms(model, ranges).content, *arguments)
+
+    converter._quantize = prepared
+    return converter
+
+
+def _samples(folder: Path) -> Iterator[dict[str, Any]]:
+    samples = dict(np.load(folder / SAMPLES))
+    for i in range(len(next(iter(samples.values())))):
+        yield {name: array[i : i + 1] for name, array in samples.items()}
 
 
 def _run(tf: Any, folder: Path, io: str, operators: list[Any]) -> bytes:
-    samples = dict(np.load(folder / SAMPLES))
-
-    def representative() -> Iterator[dict[str, Any]]:
-        for i in range(len(next(iter(samples.values())))):
-            yield {name: array[i : i + 1] for name, array in samples.items()}
-
     converter = _converter(tf, folder)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
+    converter.representative_dataset = lambda: _samples(folder)
     converter.target_spec.supported_ops = operators
     converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
     return bytes(converter.convert())

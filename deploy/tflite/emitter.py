@@ -68,6 +68,24 @@ class Emitter:
         """MAXIMUM of two tensors of one shape and quantization."""
         return self._add("MAXIMUM", (x, y), self.tensor(x).shape, self._schema.MaximumMinimumOptionsT(), out)
 
+    def unary(self, code: str, x: int, out: int | None = None) -> int:
+        """An operator of one operand and no options, element by element."""
+        return self._add(code, (x,), self.tensor(x).shape, None, out)
+
+    def binary(self, code: str, x: int, y: int, *, activation: int = 0, out: int | None = None) -> int:
+        """``ADD``, ``SUB`` or ``MUL``, element by element; either operand may be broadcast."""
+        options = getattr(self._schema, f"{code.capitalize()}OptionsT")()
+        options.fusedActivationFunction = activation
+        shape = np.broadcast_shapes(self.tensor(x).shape, self.tensor(y).shape)
+        return self._add(code, (x, y), shape, options, out)
+
+    def mean_of_last(self, x: int) -> int:
+        """MEAN over the last axis, which stays as a dimension of 1."""
+        options = self._schema.ReducerOptionsT()
+        options.keepDims = True
+        shape = self.tensor(x).shape
+        return self._add("MEAN", (x, self._ints([len(shape) - 1])), (*shape[:-1], 1), options, out=None)
+
     def concatenation(self, parts: Sequence[int], axis: int, out: int | None = None) -> int:
         """CONCATENATION of tensors of one quantization."""
         shape = list(self.tensor(parts[0]).shape)
