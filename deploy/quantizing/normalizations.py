@@ -36,6 +36,9 @@ WIDE = 64.0
 """From which ratio of the mean squares on the root is taken twice: that of the roots is 8, and the largest vectors
 have a step of 3 % of theirs."""
 
+SHORTEST = 1 / 256**2
+"""Mean squares that 8 bits cannot tell from zero, as a share of the largest ones."""
+
 
 @dataclass(frozen=True)
 class Normalization:
@@ -81,8 +84,10 @@ class Normalization:
         # Of a sum of n squares the root is that of their mean times the root of n.
         count = shape[-1] if self.reduction == "SUM" else 1
         epsilon, factor = self.epsilon / count, 1.0 / math.sqrt(count)
-        between = _between(spread and (spread[0] / count, spread[1] / count), epsilon)
-        if between is not None:
+        if spread is not None and (most := spread[1] / count + epsilon) > WIDE * (spread[0] / count + epsilon):
+            # In steps of the longest, a vector of that length is nothing: it needs no step of its own.
+            epsilon = max(epsilon, most * SHORTEST)
+            between = math.sqrt(max(spread[0] / count, epsilon) * most)
             c = emit.binary("MUL", c, self._root(emit, c, between))
             kept = epsilon / between
             epsilon, factor = kept / (1.0 - kept), factor / math.sqrt(1.0 - kept)
@@ -106,15 +111,6 @@ class Normalization:
             return self.gamma  # A quarter of an 8-bit step at most.
         values = np.float32(1.0) if self.gamma is None else emit.graph.constant(self.gamma)
         return emit.constant(np.asarray(values * np.float32(factor), np.float32))
-
-
-def _between(spread: tuple[float, float] | None, epsilon: float) -> float | None:
-    """What to add before the first of two roots; None where one is enough."""
-    if spread is None:
-        return None
-    # A vector of zeros stays one whatever it is multiplied by: it needs no step of its own.
-    least, most = max(spread[0] + epsilon, (spread[1] + epsilon) / WIDE**2), spread[1] + epsilon
-    return math.sqrt(least * most) if most > WIDE * least else None
 
 
 def find(graph: Graph) -> Iterator[Normalization]:

@@ -1,118 +1,180 @@
-"""Normalization, NEG and SQUARE in forms of which integers can be computed: the same function, nothing left float."""
+"""Normalization, NEG and SQUARE in forms of which integers can be computed: the same function, nothing float."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from float_graphs import FloatGraph
 
-from deploy import tflite
-from deploy.judging.reference import ReferenceKernels
+from deploy.models.datasets import fashion_mnist
 from deploy.quantizing import dataset
-from deploy.quantizing.converter import convert
-from deploy.quantizing.dataset import Dataset
-from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.float_model import import_keras
 from deploy.quantizing.float_tensors import tensor_ranges, tensor_values
 from deploy.quantizing.integer_forms import with_integer_forms
-from deploy.quantizing.quantization import dequantized_outputs, quantize, quantized_inputs
+from deploy.quantizing.quantization import quantize
+from deploy.tflite import Model
 from deploy.tflite.model import float_operators
 from deploy.zoo import model_source
 
-pytestmark = [pytest.mark.tensorflow]
-
-NETWORKS = """
-import keras
-layers = keras.layers
-def trained(x, **arguments):
-    layer = layers.LayerNormalization(**arguments)
-    y = layer(x)
-    random = keras.random.SeedGenerator(5)
-    for weight in layer.weights:
-        weight.assign(keras.random.uniform(weight.shape, 0.5, 1.5, seed=random))
-    return y
-def model(shape, body):
-    keras.utils.set_random_seed(3)
-    x = keras.Input(shape, name="x")
-    return keras.Model(x, {"y": body(x)})
-def fresh():
-    return model((16, 12), lambda x: layers.Dense(4)(layers.LayerNormalization()(x)))
-def layer():
-    return model((16, 12), lambda x: layers.Dense(4)(trained(x)))
-def no_beta():
-    return model((16, 12), lambda x: layers.Dense(4)(trained(x, center=False)))
-def no_gamma():
-    return model((16, 12), lambda x: layers.Dense(4)(trained(x, scale=False)))
-def map():
-    return model((6, 5, 8), lambda x: layers.Conv2D(4, 1)(trained(x)))
-def rms():
-    return model((16, 12), lambda x: layers.Dense(4)(layers.RMSNormalization()(x)))
-def unit():
-    return model((16, 12), lambda x: layers.Dense(4)(layers.UnitNormalization()(x)))
-def negative():
-    return model((16, 12), lambda x: layers.Dense(4)(-x * keras.ops.square(x)))
-def attention():
-    keras.utils.set_random_seed(3)
-    x = keras.Input((17, 16), name="x")
-    y = layers.Add()([layers.MultiHeadAttention(4, 4)(x, x), x])
-    y = layers.Dense(16, activation="swish")(layers.Dense(32, activation="gelu")(layers.LayerNormalization()(y)))
-    return keras.Model(x, {"y": layers.Dense(3)(layers.GlobalAveragePooling1D()(y))})
-"""
-NORMALIZED = ["fresh", "layer", "no_beta", "no_gamma", "map", "rms", "unit"]
+GENERATOR = np.random.default_rng(3)
+GAMMA, BETA = GENERATOR.uniform(0.5, 1.5, 12), GENERATOR.uniform(-1, 1, 12)
 
 
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("networks") / "nets.py"
-    path.write_text(NETWORKS)
-    return path
+def layer_normalization(shape: tuple[int, ...], beta: str = "ADD", *, gamma: bool = True) -> Model:
+    """As TensorFlow's converter writes it; ``beta`` says whether the mean is negated or subtracted."""
+    graph = FloatGraph(shape)
+    mean = graph.reduce("MEAN", graph.x)
+    variance = graph.reduce("MEAN", graph.binary("SQUARED_DIFFERENCE", graph.x, mean))
+    scale = graph.unary("RSQRT", graph.binary("ADD", variance, graph.constant(1e-3)))
+    if gamma:
+        scale = graph.binary("MUL", scale, graph.constant(GAMMA.reshape(*[1] * (len(shape) - 1), 12)))
+    scaled = graph.binary("MUL", graph.x, scale)
+    if beta == "ADD":
+        shift = graph.binary("MUL", graph.unary("NEG", mean), scale)
+        y = graph.binary("ADD", scaled, graph.binary("ADD", shift, graph.constant(BETA)))
+    elif beta == "SUB":
+        shift = graph.binary("SUB", graph.constant(BETA), graph.binary("MUL", mean, scale))
+        y = graph.binary("ADD", scaled, shift)
+    elif beta == "negated":
+        y = graph.binary("ADD", scaled, graph.binary("MUL", graph.unary("NEG", mean), scale))
+    else:
+        y = graph.binary("SUB", scaled, graph.binary("MUL", mean, scale))
+    return graph.model(y=y)
 
 
-def loaded(networks: Path, name: str, *, uneven: bool = False) -> tuple[FloatModel, Dataset]:
-    """A network and samples; uneven ones have vectors of very different length, some of zeros alone."""
-    model = model_source.load_float(model_source.parse(f"{networks}:{name}"))
-    values = np.random.default_rng(0).standard_normal((40, *model.inputs[0].shape[1:])).astype(np.float32)
+def rms_normalization(shape: tuple[int, ...]) -> Model:
+    graph = FloatGraph(shape)
+    squares = graph.reduce("MEAN", graph.unary("SQUARE", graph.x))
+    root = graph.unary("RSQRT", graph.binary("ADD", squares, graph.constant(1e-6)))
+    return graph.model(y=graph.binary("MUL", graph.binary("MUL", graph.x, root), graph.constant(GAMMA)))
+
+
+def unit_normalization(shape: tuple[int, ...]) -> Model:
+    graph = FloatGraph(shape)
+    root = graph.unary("RSQRT", graph.reduce("SUM", graph.unary("SQUARE", graph.x)))
+    return graph.model(y=graph.binary("MUL", graph.x, graph.binary("MINIMUM", root, graph.constant(1e6))))
+
+
+ROWS, MAP = (1, 16, 12), (1, 4, 4, 12)
+NORMALIZATIONS = {
+    "layer": layer_normalization(ROWS),
+    "layer, beta - mean * r": layer_normalization(ROWS, "SUB"),
+    "layer without beta": layer_normalization(ROWS, "none"),
+    "layer without beta, negated": layer_normalization(ROWS, "negated"),
+    "layer without gamma": layer_normalization(ROWS, gamma=False),
+    "layer without either": layer_normalization(ROWS, "negated", gamma=False),
+    "layer of a map": layer_normalization(MAP),
+    "RMS": rms_normalization(ROWS),
+    "unit": unit_normalization(ROWS),
+    "unit of a map": unit_normalization(MAP),
+}
+
+
+def samples(model: Model, *, uneven: bool) -> list[dict[str, np.ndarray]]:
+    """Uneven ones have vectors of very different length."""
+    shape = model.input_tensors[0].shape
+    values = np.random.default_rng(0).standard_normal((10, 16, 12)).astype(np.float32)
     if uneven:
-        values *= np.float32(10.0) ** np.linspace(-3, 1, values.shape[1], dtype=np.float32)[:, None]
-        values[:, 0] = 0
-    return model, dataset.of_arrays("samples", {"x": values}, model.inputs, 40)
+        values *= np.float32(10.0) ** np.linspace(-1.1, 0, 16, dtype=np.float32)[:, None]
+    return [{"x": value.reshape(shape)} for value in values]
+
+
+def form_of(model: Model, data: list[dict[str, np.ndarray]]) -> Model:
+    return with_integer_forms(model, lambda graph, tensors: tensor_ranges(graph, tensors, data))
+
+
+def outputs(model: Model, data: list[dict[str, np.ndarray]]) -> Iterator[np.ndarray]:
+    return (values[model.outputs[0]] for values in tensor_values(model, model.outputs, data))
 
 
 @pytest.mark.parametrize("uneven", [False, True], ids=["even", "uneven"])
-@pytest.mark.parametrize("name", [*NORMALIZED, "negative"])
-def test_the_form_is_the_same_function(networks: Path, name: str, uneven: bool) -> None:
-    model, data = loaded(networks, name, uneven=uneven and name != "map")
-    content = convert(model, data, "int8", floating=True).floating
-    assert content is not None
-    written = tflite.load(content)
-    form = with_integer_forms(written, lambda graph, tensors: tensor_ranges(graph, tensors, data))
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_the_form_of_a_normalization_is_the_same_function(name: str, uneven: bool) -> None:
+    model = NORMALIZATIONS[name]
+    data = samples(model, uneven=uneven)
+    form = form_of(model, data)
     codes = [operator.code for operator in form.operators]
-    assert not {"NEG", "SQUARE", "SQUARED_DIFFERENCE", "SUM", "MINIMUM"} & set(codes)
-    if name in NORMALIZED:
-        assert codes.count("RSQRT") == (2 if uneven and name != "map" else 1)
-    before = [values[written.outputs[0]] for values in tensor_values(written, written.outputs, data)]
-    after = [values[form.outputs[0]] for values in tensor_values(form, form.outputs, data)]
-    # Constants that differ by less than a quarter of an 8-bit step are left as they are.
-    np.testing.assert_allclose(after, before, rtol=2e-3, atol=2e-3)
+    assert set(codes) <= {"MEAN", "SUB", "MUL", "ADD", "RSQRT", "RESHAPE"}
+    assert codes.count("RSQRT") == (2 if uneven else 1)
+    # Constants that differ from 1 by less than a quarter of an 8-bit step are left out.
+    np.testing.assert_allclose(list(outputs(form, data)), list(outputs(model, data)), rtol=3e-3, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", NORMALIZED)
-def test_normalization_of_uneven_vectors_keeps_its_precision_in_int8(networks: Path, name: str) -> None:
-    model, data = loaded(networks, name, uneven=name != "map")
-    result = quantize(model, data, io="int8", compare=20)
+def test_reductions_are_of_rows_which_the_npu_can_do() -> None:
+    model = NORMALIZATIONS["layer of a map"]
+    form = form_of(model, samples(model, uneven=True))
+    reduced = [operator for operator in form.operators if operator.code == "MEAN"]
+    assert [form.tensors[operator.inputs[0]].shape for operator in reduced] == [ROWS] * 3
+
+
+def test_vectors_of_zeros_stay_zeros_and_do_not_ask_for_a_step_of_their_own() -> None:
+    model = NORMALIZATIONS["unit"]
+    data = [
+        {"x": sample["x"] * (np.arange(16) > 3).astype(np.float32)[None, :, None]}
+        for sample in samples(model, uneven=False)
+    ]
+    form = form_of(model, data)
+    found = np.array(list(outputs(form, data)))
+    assert not found[:, :, :4].any()
+    roots = [operator.outputs[0] for operator in form.operators if operator.code == "RSQRT"]
+    assert len(roots) == 2
+    for low, high in tensor_ranges(form, roots, data).values():
+        assert high < 17 * low
+
+
+def test_a_tensor_inside_that_something_else_reads_is_left_alone() -> None:
+    graph = FloatGraph(ROWS)
+    squares = graph.reduce("MEAN", graph.binary("MUL", graph.x, graph.x))
+    root = graph.unary("RSQRT", graph.binary("ADD", squares, graph.constant(1e-3)))
+    model = graph.model(y=graph.binary("MUL", graph.x, root), root=root)
+    assert form_of(model, []) is model
+
+
+def test_a_root_that_is_no_normalization_is_left_alone() -> None:
+    graph = FloatGraph(ROWS)
+    other = graph.binary("MUL", graph.x, graph.constant(GAMMA))
+    squares = graph.reduce("MEAN", graph.binary("MUL", graph.x, graph.x))
+    root = graph.unary("RSQRT", graph.binary("ADD", squares, graph.constant(1e-3)))
+    model = graph.model(y=graph.binary("MUL", other, root))
+    assert form_of(model, []) is model
+
+
+def test_negation_and_square_become_products() -> None:
+    graph = FloatGraph(ROWS)
+    model = graph.model(y=graph.binary("ADD", graph.unary("NEG", graph.x), graph.unary("SQUARE", graph.x)))
+    data = samples(model, uneven=False)
+    form = form_of(model, data)
+    assert sorted(operator.code for operator in form.operators) == ["ADD", "MUL", "MUL"]
+    np.testing.assert_array_equal(list(outputs(form, data)), list(outputs(model, data)))
+
+
+@pytest.mark.tensorflow
+def test_a_trained_transformer_is_integer_throughout_and_answers_as_the_float_model(tmp_path: Path) -> None:
+    """Pictures as sequences of rows, many of them empty: what layer normalization blows up most."""
+    keras = import_keras()
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    rows = keras.Input((28, 28), name="rows")
+    x = layers.Dense(16)(rows)
+    y = layers.LayerNormalization()(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(2, 8)(y, y)])
+    y = layers.Dense(32, activation="gelu")(layers.LayerNormalization()(x))
+    x = layers.Dense(16, activation="swish")(layers.Add()([x, layers.Dense(16)(y)]))
+    network = keras.Model(rows, {"garment": layers.Dense(10)(layers.Flatten()(x))})
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile("adam", {"garment": loss})
+    training = fashion_mnist.load_training()
+    pictures = (training.images / np.float32(255)).astype(np.float32)
+    network.fit(pictures[:8000], {"garment": training.garments[:8000].astype(np.int32)}, epochs=2, verbose=0)
+    network.save(tmp_path / "rows.keras")
+    model = model_source.load_float(model_source.parse(str(tmp_path / "rows.keras")))
+    data = dataset.of_arrays("pictures", {"rows": pictures[8000:8300]}, model.inputs, 300)
+    result = quantize(model, data, io="int8", compare=300)
+    codes = {operator.code for operator in result.model.operators}
     assert float_operators(result.model) == {}
-    kernels = ReferenceKernels(result.model)
-    sample = next(iter(data))
-    found = dequantized_outputs(result.model, kernels.run(quantized_inputs(result.model, sample)))["y"]
-    # The longest vector fills its 8 bits; the shorter ones have fewer, down to none.
-    wanted = model.run(sample)["y"]
-    rows = slice(None) if name == "map" else slice(-3, None)
-    assert np.abs(found - wanted)[0, rows].max() < 0.04 * np.abs(wanted).max()
-
-
-def test_attention_layer_normalization_gelu_and_swish_are_integer_throughout(networks: Path) -> None:
-    model, data = loaded(networks, "attention")
-    result = quantize(model, data, io="int8")
-    assert float_operators(result.model) == {}
-    assert {operator.code for operator in result.model.operators}.isdisjoint({"QUANTIZE", "DEQUANTIZE", "NEG"})
+    assert codes.isdisjoint({"QUANTIZE", "DEQUANTIZE"})
+    assert {"BATCH_MATMUL", "GELU", "LOGISTIC", "RSQRT", "SOFTMAX"} <= codes
     (agreement,) = result.document.agreement
-    assert agreement.cosine is not None
-    assert agreement.cosine > 0.99
+    assert agreement.top1_agreement is not None
+    assert agreement.top1_agreement >= 0.98
