@@ -98,7 +98,7 @@ def test_the_form_of_a_normalization_is_the_same_function(name: str, uneven: boo
     assert set(codes) <= {"MEAN", "SUB", "MUL", "ADD", "RSQRT", "RESHAPE"}
     assert codes.count("RSQRT") == (2 if uneven else 1)
     # Constants that differ from 1 by less than a quarter of an 8-bit step are left out.
-    np.testing.assert_allclose(list(outputs(form, data)), list(outputs(model, data)), rtol=3e-3, atol=2e-3)
+    np.testing.assert_allclose(list(outputs(form, data)), list(outputs(model, data)), rtol=6e-3, atol=2e-3)
 
 
 def test_reductions_are_of_rows_which_the_npu_can_do() -> None:
