@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.quantizing.dataset import InputSpec
+from deploy.quantizing.own_range import TrainedSpread
 
 SIGNATURE = "serving_default"
 
@@ -37,6 +38,7 @@ class FloatModel:
         function: takes one tensor per input in order, returns a dictionary of tensors by output name.
         definition: gives the graph with all weights as bytes: the same for the same network (TensorFlow's
             deterministic serialization; two processes agreed for every network tried).
+        spread: what its first batch normalization knows of the training data; None where it has none.
     """
 
     source: str
@@ -45,6 +47,7 @@ class FloatModel:
     outputs: tuple[str, ...]
     function: Callable[..., Mapping[str, Any]] = field(repr=False)
     definition: Callable[[], bytes] = field(repr=False, default=bytes)
+    spread: TrainedSpread | None = field(repr=False, default=None)
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference: per input an array of its shape and dtype.
@@ -124,7 +127,31 @@ def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     def call(*arguments: Any) -> dict[str, Any]:
         return _by_name(model(tf.nest.pack_sequence_as(structure, arguments), training=False), names)
 
-    return _freeze(source, name, specs, call)
+    return replace(_freeze(source, name, specs, call), spread=_trained_spread(model))
+
+
+def _trained_spread(model: Any) -> TrainedSpread | None:
+    """The first batch normalization, where the model's layers can be taken apart."""
+    import keras
+
+    for layer in getattr(model, "layers", ()):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return _spread_before(model, layer)
+    return None
+
+
+def _spread_before(model: Any, layer: Any) -> TrainedSpread | None:
+    import keras
+
+    try:
+        before = keras.Model(model.inputs, layer.input)
+    except (AttributeError, ValueError):  # called twice, or part of another model
+        return None
+
+    def function(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+        return np.asarray(before(arrays if len(arrays) > 1 else arrays[0], training=False))
+
+    return TrainedSpread(layer.name, function, np.asarray(layer.moving_variance, np.float64))
 
 
 def freeze_saved_model(folder: Path, name: str) -> FloatModel:

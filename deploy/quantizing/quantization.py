@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -21,10 +21,12 @@ from deploy.judging.inputs import InputSet
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
-from deploy.quantizing.agreement import OutputAgreement, agreements
+from deploy.quantizing.agreement import OutputAgreement, agreements, coarse_warning
+from deploy.quantizing.calibration import findings
 from deploy.quantizing.converter import convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.own_range import scaling_findings, spread_findings
 from deploy.tflite import Model, Tensor
 from deploy.tflite.arithmetic import float_operators
 
@@ -123,6 +125,10 @@ def quantize(
         advance(done, len(compared))
     if data.source == RANDOM_IMAGES:
         notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
+    agreement = agreements(floats, reals, output_steps(quantized)) if kernels else ()
+    if data.source != RANDOM_IMAGES:
+        warnings += (*findings(data.arrays), *_out_of_range(model, floating, data))
+        warnings += tuple(filter(None, map(coarse_warning, agreement)))
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
@@ -132,7 +138,7 @@ def quantize(
             calibration=data.source,
             calibration_samples=len(data),
             agreement_samples=len(compared),
-            agreement=agreements(floats, reals) if kernels else (),
+            agreement=agreement,
             kernels=kernels.name if kernels else "none",
             warnings=(*notes, *warnings),
             inputs=inputs,
@@ -225,6 +231,20 @@ def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[
         name: dequantize(outputs[name], output_scale(model, model.tensors[index]))
         for index, name in model.output_names().items()
     }
+
+
+def _out_of_range(model: FloatModel, floating: bytes | None, data: Dataset) -> Iterator[str]:
+    """Where the data is not what the model itself says it is for."""
+    if floating is not None:
+        yield from scaling_findings(tflite.load(floating, source=model.source), data.arrays)
+    if model.spread is not None:
+        yield from spread_findings(model.spread, [data.arrays[spec.name] for spec in model.inputs])
+
+
+def output_steps(model: Model) -> dict[str, float | None]:
+    """What one step of each output is worth, by name; None where it is not quantized."""
+    found = ((name, model.tensors[index].quantization) for index, name in model.output_names().items())
+    return {name: quantization.scales[0] if quantization else None for name, quantization in found}
 
 
 def _convert(
