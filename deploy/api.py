@@ -101,6 +101,8 @@ def quantize(
     assignments: Sequence[str] = (),
     samples: int | None = None,
     io: str | None = None,
+    precision: str | None = None,
+    floating: Sequence[str] = (),
     verbose: bool = False,
     again: str = "deploy quantize MODEL",
     progress: Progress = silent,
@@ -108,35 +110,34 @@ def quantize(
     """Quantize a float model to int8 with real data.
 
     Args:
-        model: ``.keras``, ``.h5``, a SavedModel folder, ``FILE.py:function`` or ``models:NAME``.
+        model: ``.keras``, ``.h5``, a SavedModel folder, a float ``.tflite``, ``FILE.py:function`` or
+            ``models:NAME``.
         calibration: ``.npz``, ``.npy``, a folder of images, ``FILE.py:function`` or ``random``; None for the data
             that ``models:NAME`` brings.
         assignments: options of the network, ``KEY=VALUE`` each.
         samples: calibration samples; None for 200.
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
+        precision: ``int8`` (None), or ``int16x8``: activations, inputs and outputs of 16 bits, weights of 8.
+        floating: operators that stay float, by TFLite's name or a regular expression of their tensors' names.
         verbose: let TensorFlow print.
         again: the command that a hint about missing data completes.
         progress: called as float and quantized model are compared.
 
     Raises:
         BadInputError: model or data cannot be used.
-        NotInstalledError: TensorFlow is missing.
+        NotInstalledError: TensorFlow is missing; or ai-edge-quantizer, where the model is a TFLite file or the
+            precision not int8.
     """
-    from deploy.errors import BadInputError
-    from deploy.zoo.model_source import ModelKind
+    from deploy.quantizing.precision import precision_of
     from deploy.zoo.quantized import quantize_source
 
-    source = _source(model, assignments)
-    if source.kind is ModelKind.TFLITE:
-        raise BadInputError(
-            f"{source.text}: a TFLite file cannot be quantized any more",
-            hints=["pass the Keras model it comes from"],
-        )
+    how = precision_of(precision, floating, io)
     return quantize_source(
-        source,
+        _source(model, assignments),
         None if calibration is None else str(calibration),
         samples=samples,
         io=io,
+        precision=how,
         verbose=verbose,
         again=again,
         advance=progress,

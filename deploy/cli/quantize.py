@@ -24,6 +24,18 @@ def quantize(
     calibration: options.Calibration,
     samples: options.Samples,
     io: options.Io,
+    precision: Annotated[
+        str | None,
+        option(help="int8 (default), or int16x8: activations, inputs and outputs of 16 bits, weights of 8."),
+    ],
+    floating: Annotated[
+        list[str] | None,
+        option(
+            "--float",
+            metavar="OPERATOR",
+            help="Stays float: TFLite's name of an operator, or a regular expression of tensor names; repeatable.",
+        ),
+    ],
     output: Annotated[
         Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here."), Writes("file")
     ],
@@ -37,7 +49,7 @@ def quantize(
 ) -> None:
     """Quantize a float model to int8 with real data, and report how closely it follows the float model.
 
-    MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+    MODEL is a .keras or .h5 file, a SavedModel folder, a float .tflite, FILE.py:function, or models:NAME.
     """
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
@@ -53,6 +65,8 @@ def quantize(
         calibration,
         samples=samples,
         io=io,
+        precision=precision,
+        floating=floating or (),
         again=f"deploy quantize {source.text}",
         quiet=quiet,
         verbose=verbose,
@@ -67,9 +81,10 @@ def quantize(
         console.print(agreement_table(document.agreement, document.agreement_samples))
         for warning in document.warnings:
             console.print(f"note: {warning}")
+        floating = "".join(f", {code} in float" for code in document.floating)
         console.print(
-            f"{target}: {len(result.model.content):,} bytes, int8 inside, {document.io} inputs and outputs, "
-            f"calibrated with {document.calibration_samples} samples of {document.calibration}"
+            f"{target}: {len(result.model.content):,} bytes, {document.precision} inside{floating}, {document.io} "
+            f"inputs and outputs, calibrated with {document.calibration_samples} samples of {document.calibration}"
         )
         if kept is not None:
             console.print(f"{kept}: samples of them, which builds of this model are tested with")

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from deploy.quantizing.quantization import Quantized
@@ -37,6 +38,8 @@ def quantize_source(
     *,
     samples: int | None,
     io: str | None,
+    precision: str | None = None,
+    floating: Sequence[str] = (),
     again: str,
     quiet: bool,
     verbose: bool,
@@ -47,7 +50,15 @@ def quantize_source(
 
     with progress("comparing float and quantized model", quiet=quiet) as bar:
         return api.quantize(
-            source, calibration, samples=samples, io=io, verbose=verbose, again=again, progress=bar.advance
+            source,
+            calibration,
+            samples=samples,
+            io=io,
+            precision=precision,
+            floating=floating,
+            verbose=verbose,
+            again=again,
+            progress=bar.advance,
         )
 
 

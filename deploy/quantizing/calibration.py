@@ -64,6 +64,6 @@ def _outliers(name: str, rows: NDArray[np.float64]) -> Iterator[str]:
         yield (
             f"calibration data: input {name} reaches {low.min():.3g} .. {high.max():.3g} in {who}, "
             f"{low[rest].min():.3g} .. {high[rest].max():.3g} in all others: {1 - without / whole:.0%} of the "
-            f"steps serve {most} of {len(rows)} samples; leave {'them' if most > 1 else 'it'} out, or clip the data "
+            f"steps serve {most} of {len(rows)} samples; leave them out, or clip the data "
             "as on the device"
         )

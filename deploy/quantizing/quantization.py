@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deploy import tflite
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
@@ -23,10 +24,12 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements, coarse_warning
 from deploy.quantizing.calibration import findings
-from deploy.quantizing.converter import convert
+from deploy.quantizing.converter import UNQUANTIZED, Conversion, convert
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.float_tflite import FloatTflite, of_model, quantize_tflite
 from deploy.quantizing.own_range import scaling_findings, spread_findings
+from deploy.quantizing.precision import INT8, Precision
 from deploy.tflite import Model, Tensor
 from deploy.tflite.arithmetic import float_operators
 
@@ -45,6 +48,8 @@ class QuantizationDocument(Document):
     Attributes:
         model: as the user named it.
         io: type of inputs and outputs.
+        precision: ``int8``, or ``int16x8``: activations of 16 and weights of 8 bits.
+        floating: operators that compute in floating point, because the user wants it, with how often each occurs.
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
@@ -54,6 +59,8 @@ class QuantizationDocument(Document):
     schema_version: int = QUANTIZE_SCHEMA_VERSION
     model: str
     io: str
+    precision: str = INT8.bits
+    floating: dict[str, int] = Field(default_factory=dict)
     calibration: str
     calibration_samples: int
     agreement_samples: int
@@ -84,10 +91,11 @@ class Quantized:
 
 
 def quantize(
-    model: FloatModel,
+    model: FloatModel | FloatTflite,
     data: Dataset,
     *,
     io: str = "uint8",
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int = AGREEMENT_SAMPLES,
     notes: tuple[str, ...] = (),
@@ -96,9 +104,10 @@ def quantize(
     """Convert a float model and compare the result with it.
 
     Args:
-        model: frozen float model.
+        model: frozen float model, or a float TFLite file.
         data: calibration samples for its inputs.
-        io: ``uint8`` or ``int8``.
+        io: ``uint8`` or ``int8``; with activations of 16 bits inputs and outputs have 16, too.
+        precision: of what lies between inputs and outputs.
         verbose: let the converter print.
         compare: on how many samples float and quantized model are compared at most; 0 for no comparison.
         notes: warnings for the document.
@@ -110,9 +119,12 @@ def quantize(
     """
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose uint8 or int8")
-    content, floating = _convert(model, data, io, floating=compare > 0, verbose=verbose)
+    io = precision.io if precision.bits != INT8.bits else io
+    converted = _convert(model, data, io, precision, floating=compare > 0, verbose=verbose)
+    content, floating = converted.strict, converted.floating
     quantized = tflite.load(content, source=f"{model.source} (converted)")
-    refuse_float(quantized, model.source)
+    if not precision.floating:
+        refuse_float(quantized, model.source)
     _check_names(quantized, model)
     compared = list(itertools.islice(data, compare))
     with silenced(verbose=verbose):
@@ -135,6 +147,8 @@ def quantize(
         QuantizationDocument(
             model=model.source,
             io=io,
+            precision=precision.bits,
+            floating=float_operators(quantized),
             calibration=data.source,
             calibration_samples=len(data),
             agreement_samples=len(compared),
@@ -144,9 +158,7 @@ def quantize(
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
-            versions={
-                name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-litert")
-            },
+            versions={name: importlib.metadata.version(name) for name in converted.tools},
         ),
         floating,
         None if data.source == RANDOM_IMAGES else _test_inputs(quantized, data),
@@ -171,7 +183,7 @@ def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:
         return kernels, (f"{error.message}; no verdict will be possible, agreement is with {kernels.name}",)
 
 
-def _check_names(quantized: Model, model: FloatModel) -> None:
+def _check_names(quantized: Model, model: FloatModel | FloatTflite) -> None:
     """Inputs and outputs are matched by name from here on, so none may have been lost on the way."""
     wanted_inputs, wanted_outputs = {spec.name for spec in model.inputs}, set(model.outputs)
     lost = (wanted_inputs - set(quantized.input_names().values())) | (
@@ -233,7 +245,7 @@ def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[
     }
 
 
-def _out_of_range(model: FloatModel, floating: bytes | None, data: Dataset) -> Iterator[str]:
+def _out_of_range(model: FloatModel | FloatTflite, floating: bytes | None, data: Dataset) -> Iterator[str]:
     """Where the data is not what the model itself says it is for."""
     if floating is not None:
         yield from scaling_findings(tflite.load(floating, source=model.source), data.arrays)
@@ -247,22 +259,60 @@ def output_steps(model: Model) -> dict[str, float | None]:
     return {name: quantization.scales[0] if quantization else None for name, quantization in found}
 
 
+@dataclass(frozen=True)
+class _Converted:
+    """A quantized file, the float one, that one in a form for integers, and the packages that made them."""
+
+    strict: bytes
+    floating: bytes | None
+    prepared: bytes | None
+    tools: tuple[str, ...]
+
+
+_TENSORFLOW, _LITERT, _QUANTIZER = ("tensorflow", "keras"), "ai-edge-litert", "ai-edge-quantizer"
+
+
 def _convert(
-    model: FloatModel, data: Dataset, io: str, *, floating: bool, verbose: bool
-) -> tuple[bytes, bytes | None]:
-    """Convert (quantized, and as it is where asked for), or say which operators stand in the way."""
+    model: FloatModel | FloatTflite,
+    data: Dataset,
+    io: str,
+    precision: Precision,
+    *,
+    floating: bool,
+    verbose: bool,
+) -> _Converted:
+    """Convert (quantized, and as it is where asked for), or say which operators stand in the way.
+
+    TensorFlow's converter quantizes what it converts; what it cannot (other precisions) and files that are TFLite
+    already are ai-edge-quantizer's.
+    """
+    if isinstance(model, FloatTflite):
+        content, prepared = quantize_tflite(model, data, io, precision, verbose=verbose)
+        return _Converted(content, model.model.content, prepared, (_LITERT, _QUANTIZER))
+    if precision != INT8:
+        whole = convert(model, data, UNQUANTIZED, verbose=verbose)
+        if whole.floating is None:
+            raise _refusal(model, whole)
+        source = of_model(tflite.load(whole.floating, source=model.source), model.source, model.name)
+        content, prepared = quantize_tflite(source, data, io, precision, verbose=verbose)
+        return _Converted(content, whole.floating, prepared, (*_TENSORFLOW, _LITERT, _QUANTIZER))
     conversion = convert(model, data, io, floating=floating, verbose=verbose)
-    if conversion.strict is not None:
-        return conversion.strict, conversion.floating
+    if conversion.strict is None:
+        raise _refusal(model, conversion)
+    return _Converted(conversion.strict, conversion.floating, conversion.prepared, (*_TENSORFLOW, _LITERT))
+
+
+def _refusal(model: FloatModel, conversion: Conversion) -> BadInputError:
+    """Why there is no quantized file."""
     if conversion.unsupported:
-        raise BadInputError(
+        return BadInputError(
             f"{model.source}: cannot be fully quantized; TFLite has no operator for: "
             + ", ".join(conversion.unsupported),
             hints=["replace the layers that use them"],
         )
     if conversion.lenient is not None:
         refuse_float(tflite.load(conversion.lenient, source=model.source), model.source)
-    raise BadInputError(
+    return BadInputError(
         f"{model.source}: the TFLite converter refuses the model: {_telling_line(conversion.reason)}",
         hints=["run again with --verbose to see everything the converter says"],
     )

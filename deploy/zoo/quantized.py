@@ -11,7 +11,9 @@ from deploy.chatter import silenced
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset
 from deploy.quantizing.dataset import Dataset, InputSpec
-from deploy.quantizing.float_model import freeze_keras
+from deploy.quantizing.float_model import FloatModel, freeze_keras
+from deploy.quantizing.float_tflite import FloatTflite, read_float
+from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
 from deploy.zoo import model_source
 from deploy.zoo.model_source import ModelKind, ModelSource
@@ -30,13 +32,17 @@ def check(source: ModelSource, calibration: str | None, io: str, *, again: str =
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
     if calibration is None and source.kind not in (ModelKind.TFLITE, ModelKind.PROJECT):
-        raise BadInputError(
-            f"{source.text}: a float model must be quantized, which needs real data",
-            hints=[
-                f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)".lstrip(),
-                "--calibration random: for time and memory, not for accuracy",
-            ],
-        )
+        raise _no_data(source, again)
+
+
+def _no_data(source: ModelSource, again: str) -> BadInputError:
+    return BadInputError(
+        f"{source.text}: a float model must be quantized, which needs real data",
+        hints=[
+            f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)".lstrip(),
+            "--calibration random: for time and memory, not for accuracy",
+        ],
+    )
 
 
 def quantize_source(
@@ -45,6 +51,7 @@ def quantize_source(
     *,
     samples: int | None = None,
     io: str | None = None,
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
     again: str = "deploy quantize MODEL",
@@ -62,14 +69,28 @@ def quantize_source(
         with silenced(verbose=verbose):
             built = network(source.project, source.assignments)
         return quantize_network(
-            built, data=calibration, samples=samples, io=io, verbose=verbose, compare=compare, advance=advance
+            built,
+            data=calibration,
+            samples=samples,
+            io=io,
+            precision=precision,
+            verbose=verbose,
+            compare=compare,
+            advance=advance,
         )
-    model = model_source.load_float(source, verbose=verbose)
+    model: FloatModel | FloatTflite
+    if source.kind is ModelKind.TFLITE:
+        model = read_float(source.path, source.text, source.name)
+        if calibration is None:
+            raise _no_data(source, again)
+    else:
+        model = model_source.load_float(source, verbose=verbose)
     data = dataset.load(calibration or "", model.inputs, samples)
     return quantize(
         model,
         data,
         io=io,
+        precision=precision,
         verbose=verbose,
         compare=AGREEMENT_SAMPLES if compare is None else compare,
         advance=advance,
@@ -82,6 +103,7 @@ def quantize_network(
     data: str | None = None,
     samples: int | None = None,
     io: str = IO_TYPES[0],
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
     advance: Callable[[int, int], None] = lambda done, total: None,
@@ -93,6 +115,7 @@ def quantize_network(
         data: calibration data as ``--calibration`` names it; None for the project's own, or random images.
         samples: how many to use at most; None for a default.
         io: ``uint8`` or ``int8``.
+        precision: of what lies between.
         verbose: let TensorFlow print.
         compare: on how many samples float and quantized network are compared at most; None for a default.
         advance: called with (samples compared, samples to compare).
@@ -114,6 +137,7 @@ def quantize_network(
         frozen,
         found,
         io=io,
+        precision=precision,
         verbose=verbose,
         compare=(AGREEMENT_SAMPLES if network.trained else 1) if compare is None else compare,
         notes=_notes(network),

@@ -10,9 +10,9 @@ from float_graphs import FloatGraph
 from deploy.models.datasets import fashion_mnist
 from deploy.quantizing import dataset
 from deploy.quantizing.float_model import import_keras
-from deploy.quantizing.float_tensors import tensor_ranges, tensor_values
 from deploy.quantizing.integer_forms import with_integer_forms
 from deploy.quantizing.quantization import quantize
+from deploy.quantizing.tensor_values import TensorValues, tensor_ranges
 from deploy.tflite import Model
 from deploy.tflite.model import float_operators
 from deploy.zoo import model_source
@@ -85,7 +85,8 @@ def form_of(model: Model, data: list[dict[str, np.ndarray]]) -> Model:
 
 
 def outputs(model: Model, data: list[dict[str, np.ndarray]]) -> Iterator[np.ndarray]:
-    return (values[model.outputs[0]] for values in tensor_values(model, model.outputs, data))
+    inside = TensorValues(model, model.outputs)
+    return (inside.run(sample)[model.outputs[0]] for sample in data)
 
 
 @pytest.mark.parametrize("uneven", [False, True], ids=["even", "uneven"])
