@@ -103,6 +103,7 @@ def quantize(
     io: str | None = None,
     precision: str | None = None,
     floating: Sequence[str] = (),
+    debug: bool = False,
     verbose: bool = False,
     again: str = "deploy quantize MODEL",
     progress: Progress = silent,
@@ -119,6 +120,7 @@ def quantize(
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
         precision: ``int8`` (None), or ``int16x8``: activations, inputs and outputs of 16 bits, weights of 8.
         floating: operators that stay float, by TFLite's name or a regular expression of their tensors' names.
+        debug: measure the error of each operator; without it that is done where an output agrees badly.
         verbose: let TensorFlow print.
         again: the command that a hint about missing data completes.
         progress: called as float and quantized model are compared.
@@ -138,6 +140,7 @@ def quantize(
         samples=samples,
         io=io,
         precision=how,
+        debug=debug,
         verbose=verbose,
         again=again,
         advance=progress,

@@ -36,6 +36,9 @@ def quantize(
             help="Stays float: TFLite's name of an operator, or a regular expression of tensor names; repeatable.",
         ),
     ],
+    debug: Annotated[
+        bool, option(help="Show the error of each operator, alone and carried so far.", default=False)
+    ],
     output: Annotated[
         Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here."), Writes("file")
     ],
@@ -54,7 +57,7 @@ def quantize(
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.reporting.text.build import agreement_table
+    from deploy.reporting.text.build import agreement_table, layer_error_table
 
     source = chosen_model(model, set_, "deploy quantize MODEL --calibration DATA -o model.tflite")
     target = output or Path(f"{source.name}.tflite")
@@ -67,6 +70,7 @@ def quantize(
         io=io,
         precision=precision,
         floating=floating or (),
+        debug=debug,
         again=f"deploy quantize {source.text}",
         quiet=quiet,
         verbose=verbose,
@@ -79,12 +83,14 @@ def quantize(
         document = result.document
         console = stdout()
         console.print(agreement_table(document.agreement, document.agreement_samples))
+        if debug:
+            console.print(layer_error_table(document.layers))
         for warning in document.warnings:
             console.print(f"note: {warning}")
-        floating = "".join(f", {code} in float" for code in document.floating)
+        inside = ", ".join([f"{document.precision} inside", *(f"{code} in float" for code in document.floating)])
         console.print(
-            f"{target}: {len(result.model.content):,} bytes, {document.precision} inside{floating}, {document.io} "
-            f"inputs and outputs, calibrated with {document.calibration_samples} samples of {document.calibration}"
+            f"{target}: {len(result.model.content):,} bytes, {inside}, {document.io} inputs and outputs, "
+            f"calibrated with {document.calibration_samples} samples of {document.calibration}"
         )
         if kept is not None:
             console.print(f"{kept}: samples of them, which builds of this model are tested with")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -22,13 +21,13 @@ from deploy.judging.inputs import InputSet
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
-from deploy.quantizing.agreement import OutputAgreement, agreements, coarse_warning
-from deploy.quantizing.calibration import findings
-from deploy.quantizing.converter import UNQUANTIZED, Conversion, convert
+from deploy.quantizing.agreement import OutputAgreement, agreements
+from deploy.quantizing.conversion import converted, refuse_float
 from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
 from deploy.quantizing.float_model import FloatModel
-from deploy.quantizing.float_tflite import FloatTflite, of_model, quantize_tflite
-from deploy.quantizing.own_range import scaling_findings, spread_findings
+from deploy.quantizing.float_tflite import FloatTflite
+from deploy.quantizing.judging import low, warnings_of_agreement, warnings_of_data
+from deploy.quantizing.layer_errors import LayerError, layer_errors
 from deploy.quantizing.precision import INT8, Precision
 from deploy.tflite import Model, Tensor
 from deploy.tflite.arithmetic import float_operators
@@ -36,6 +35,9 @@ from deploy.tflite.arithmetic import float_operators
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
 IO_TYPES: tuple[str, ...] = get_args(IoType)
+
+DEBUG_SAMPLES = 20
+"""Samples on which the error of each operator is measured."""
 
 AGREEMENT_SAMPLES = 100
 """Samples on which float and quantized model are compared: the reference kernels take about a second for a
@@ -53,6 +55,7 @@ class QuantizationDocument(Document):
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
+        layers: error of each operator, where that was asked for, or an output agrees badly.
         kernels: what ran the quantized model for it.
     """
 
@@ -65,6 +68,7 @@ class QuantizationDocument(Document):
     calibration_samples: int
     agreement_samples: int
     agreement: tuple[OutputAgreement, ...]
+    layers: tuple[LayerError, ...] = ()
     kernels: str
     warnings: tuple[str, ...] = ()
     inputs: tuple[TensorRecord, ...]
@@ -99,6 +103,7 @@ def quantize(
     verbose: bool = False,
     compare: int = AGREEMENT_SAMPLES,
     notes: tuple[str, ...] = (),
+    debug: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Convert a float model and compare the result with it.
@@ -111,6 +116,7 @@ def quantize(
         verbose: let the converter print.
         compare: on how many samples float and quantized model are compared at most; 0 for no comparison.
         notes: warnings for the document.
+        debug: measure the error of each operator; without it that is done where an output agrees badly.
         advance: called with (samples compared, samples to compare).
 
     Raises:
@@ -120,8 +126,8 @@ def quantize(
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose uint8 or int8")
     io = precision.io if precision.bits != INT8.bits else io
-    converted = _convert(model, data, io, precision, floating=compare > 0, verbose=verbose)
-    content, floating = converted.strict, converted.floating
+    made = converted(model, data, io, precision, floating=compare > 0, verbose=verbose)
+    content, floating = made.strict, made.floating
     quantized = tflite.load(content, source=f"{model.source} (converted)")
     if not precision.floating:
         refuse_float(quantized, model.source)
@@ -135,12 +141,15 @@ def quantize(
         answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
         reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
+    agreement = agreements(floats, reals, output_steps(quantized)) if kernels else ()
+    layers: tuple[LayerError, ...] = ()
     if data.source == RANDOM_IMAGES:
         notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
-    agreement = agreements(floats, reals, output_steps(quantized)) if kernels else ()
-    if data.source != RANDOM_IMAGES:
-        warnings += (*findings(data.arrays), *_out_of_range(model, floating, data))
-        warnings += tuple(filter(None, map(coarse_warning, agreement)))
+    else:
+        if debug or low(agreement):
+            layers = _layer_errors(made.prepared, quantized, compared[:DEBUG_SAMPLES], verbose=verbose)
+        as_file = tflite.load(floating, source=model.source) if floating is not None else None
+        warnings += (*warnings_of_data(model, as_file, data), *warnings_of_agreement(agreement, layers))
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
@@ -153,16 +162,31 @@ def quantize(
             calibration_samples=len(data),
             agreement_samples=len(compared),
             agreement=agreement,
+            layers=layers,
             kernels=kernels.name if kernels else "none",
             warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(content),
-            versions={name: importlib.metadata.version(name) for name in converted.tools},
+            versions={name: importlib.metadata.version(name) for name in made.tools},
         ),
         floating,
         None if data.source == RANDOM_IMAGES else _test_inputs(quantized, data),
     )
+
+
+def _layer_errors(
+    prepared: bytes | None, quantized: Model, samples: list[dict[str, NDArray[Any]]], *, verbose: bool
+) -> tuple[LayerError, ...]:
+    """The error of each operator; nothing where LiteRT cannot run one of them alone."""
+    if prepared is None or not samples:
+        return ()
+    pairs = [(sample, quantized_inputs(quantized, sample)) for sample in samples]
+    with silenced(verbose=verbose):
+        try:
+            return layer_errors(tflite.load(prepared, source="the float model"), quantized, pairs)
+        except (ValueError, RuntimeError):
+            return ()
 
 
 def _test_inputs(quantized: Model, data: Dataset) -> InputSet:
@@ -193,21 +217,6 @@ def _check_names(quantized: Model, model: FloatModel | FloatTflite) -> None:
         raise BadInputError(
             f"{model.source}: the converter loses the name of {', '.join(sorted(lost))}",
             hints=["an input that is also an output, unused, or two outputs that are one tensor: remove one"],
-        )
-
-
-def refuse_float(model: Model, source: str) -> None:
-    """Check that every operator of a freshly converted model is an integer TFLite builtin.
-
-    Raises:
-        BadInputError: naming the operators that stay float or that TFLite does not have.
-    """
-    flex = [operator for operator in model.operators if operator.is_custom]
-    partly = Counter(operator.code for operator in {*float_operators(model), *flex})
-    if partly:
-        raise BadInputError(
-            f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",
-            hints=["replace these operators (float-only operators cannot run on the NPU)"],
         )
 
 
@@ -245,85 +254,7 @@ def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[
     }
 
 
-def _out_of_range(model: FloatModel | FloatTflite, floating: bytes | None, data: Dataset) -> Iterator[str]:
-    """Where the data is not what the model itself says it is for."""
-    if floating is not None:
-        yield from scaling_findings(tflite.load(floating, source=model.source), data.arrays)
-    if model.spread is not None:
-        yield from spread_findings(model.spread, [data.arrays[spec.name] for spec in model.inputs])
-
-
 def output_steps(model: Model) -> dict[str, float | None]:
     """What one step of each output is worth, by name; None where it is not quantized."""
     found = ((name, model.tensors[index].quantization) for index, name in model.output_names().items())
     return {name: quantization.scales[0] if quantization else None for name, quantization in found}
-
-
-@dataclass(frozen=True)
-class _Converted:
-    """A quantized file, the float one, that one in a form for integers, and the packages that made them."""
-
-    strict: bytes
-    floating: bytes | None
-    prepared: bytes | None
-    tools: tuple[str, ...]
-
-
-_TENSORFLOW, _LITERT, _QUANTIZER = ("tensorflow", "keras"), "ai-edge-litert", "ai-edge-quantizer"
-
-
-def _convert(
-    model: FloatModel | FloatTflite,
-    data: Dataset,
-    io: str,
-    precision: Precision,
-    *,
-    floating: bool,
-    verbose: bool,
-) -> _Converted:
-    """Convert (quantized, and as it is where asked for), or say which operators stand in the way.
-
-    TensorFlow's converter quantizes what it converts; what it cannot (other precisions) and files that are TFLite
-    already are ai-edge-quantizer's.
-    """
-    if isinstance(model, FloatTflite):
-        content, prepared = quantize_tflite(model, data, io, precision, verbose=verbose)
-        return _Converted(content, model.model.content, prepared, (_LITERT, _QUANTIZER))
-    if precision != INT8:
-        whole = convert(model, data, UNQUANTIZED, verbose=verbose)
-        if whole.floating is None:
-            raise _refusal(model, whole)
-        source = of_model(tflite.load(whole.floating, source=model.source), model.source, model.name)
-        content, prepared = quantize_tflite(source, data, io, precision, verbose=verbose)
-        return _Converted(content, whole.floating, prepared, (*_TENSORFLOW, _LITERT, _QUANTIZER))
-    conversion = convert(model, data, io, floating=floating, verbose=verbose)
-    if conversion.strict is None:
-        raise _refusal(model, conversion)
-    return _Converted(conversion.strict, conversion.floating, conversion.prepared, (*_TENSORFLOW, _LITERT))
-
-
-def _refusal(model: FloatModel, conversion: Conversion) -> BadInputError:
-    """Why there is no quantized file."""
-    if conversion.unsupported:
-        return BadInputError(
-            f"{model.source}: cannot be fully quantized; TFLite has no operator for: "
-            + ", ".join(conversion.unsupported),
-            hints=["replace the layers that use them"],
-        )
-    if conversion.lenient is not None:
-        refuse_float(tflite.load(conversion.lenient, source=model.source), model.source)
-    return BadInputError(
-        f"{model.source}: the TFLite converter refuses the model: {_telling_line(conversion.reason)}",
-        hints=["run again with --verbose to see everything the converter says"],
-    )
-
-
-def _telling_line(reason: str) -> str:
-    """The line of a converter's error that says most."""
-    lines = [line.strip() for line in reason.splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "not supported" in line.lower()]
-    return (telling or lines or ["no reason given"])[0][:300]
-
-
-def _listed(operators: dict[str, int]) -> str:
-    return ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(operators.items()))

@@ -54,6 +54,7 @@ def quantize_source(
     precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
+    debug: bool = False,
     again: str = "deploy quantize MODEL",
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
@@ -76,6 +77,7 @@ def quantize_source(
             precision=precision,
             verbose=verbose,
             compare=compare,
+            debug=debug,
             advance=advance,
         )
     model: FloatModel | FloatTflite
@@ -93,6 +95,7 @@ def quantize_source(
         precision=precision,
         verbose=verbose,
         compare=AGREEMENT_SAMPLES if compare is None else compare,
+        debug=debug,
         advance=advance,
     )
 
@@ -106,6 +109,7 @@ def quantize_network(
     precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
+    debug: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Quantize a network; one with random weights after its batch normalization has seen data.
@@ -118,6 +122,7 @@ def quantize_network(
         precision: of what lies between.
         verbose: let TensorFlow print.
         compare: on how many samples float and quantized network are compared at most; None for a default.
+        debug: measure the error of each operator.
         advance: called with (samples compared, samples to compare).
 
     Returns:
@@ -140,6 +145,7 @@ def quantize_network(
         precision=precision,
         verbose=verbose,
         compare=(AGREEMENT_SAMPLES if network.trained else 1) if compare is None else compare,
+        debug=debug,
         notes=_notes(network),
         advance=advance,
     )
