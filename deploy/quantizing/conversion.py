@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.quantizing.converter import UNQUANTIZED, Conversion, convert
+from deploy.quantizing.copies import with_scales_of_copies
 from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_tflite import FloatTflite, of_model, quantize_tflite
@@ -55,7 +56,8 @@ def converted(
     conversion = convert(model, data, io, floating=floating, verbose=verbose)
     if conversion.strict is None:
         raise _refusal(model, conversion)
-    return Converted(conversion.strict, conversion.floating, conversion.prepared, (*_TENSORFLOW, _LITERT))
+    strict = with_scales_of_copies(tflite.load(conversion.strict, source=model.source)).content
+    return Converted(strict, conversion.floating, conversion.prepared, (*_TENSORFLOW, _LITERT))
 
 
 def _refusal(model: FloatModel, conversion: Conversion) -> BadInputError:

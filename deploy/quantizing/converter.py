@@ -107,7 +107,8 @@ def convert(
             raise BadInputError(
                 f"{model.source}: the TFLite converter {ended.describe()} while calibrating",
                 hints=[
-                    "loops crash its calibrator: build recurrent layers with unroll=True, or use convolutions",
+                    "loops crash its calibrator: recurrent layers of a Keras model are unrolled up to 128 steps; "
+                    "build longer ones (and those of a SavedModel) with unroll=True, or use convolutions",
                     "run again with --verbose to see everything the converter says",
                 ],
             )

@@ -7,9 +7,11 @@ heads of a model with dictionary outputs: the only way to tell heads of equal si
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from deploy.quantizing.dataset import InputSpec
 from deploy.quantizing.own_range import TrainedSpread
 
 SIGNATURE = "serving_default"
+
+MOST_STEPS = 128
+"""Steps up to which a recurrent layer is unrolled: each becomes a dozen operators, which take time to compile."""
 
 INSTALL_TENSORFLOW = "pip install tensorflow==2.21.0 keras==3.15.1"
 """What the extra ``tensorflow`` of this package installs, in words that work wherever the package came from."""
@@ -125,9 +130,36 @@ def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     names = list(getattr(model, "output_names", None) or [])
 
     def call(*arguments: Any) -> dict[str, Any]:
-        return _by_name(model(tf.nest.pack_sequence_as(structure, arguments), training=False), names)
+        with _unrolled(model):
+            return _by_name(model(tf.nest.pack_sequence_as(structure, arguments), training=False), names)
 
     return replace(_freeze(source, name, specs, call), spread=_trained_spread(model))
+
+
+@contextlib.contextmanager
+def _unrolled(model: Any) -> Iterator[None]:
+    """Recurrent layers are traced step by step instead of as a loop, which the converter cannot calibrate."""
+    import keras
+
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll and _steps(layer) <= MOST_STEPS
+    ]
+    for layer in layers:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.unroll = False
+
+
+def _steps(layer: Any) -> float:
+    """How many steps a recurrent layer makes; infinite where that is open or unknown."""
+    built = layer.get_build_config() or {}
+    shape = list(built.get("shapes_dict", {}).get("sequences_shape") or built.get("input_shape") or [])
+    return float(shape[1]) if shape[1:2] and shape[1] is not None else math.inf
 
 
 def _trained_spread(model: Any) -> TrainedSpread | None:

@@ -1,8 +1,11 @@
 """Writes a float network in a form of which integers can be computed, before its ranges are found.
 
-Operators that TFLite has no int8 kernel for become others that it has (NEG a multiplication by -1, SQUARE
-``x * x``), and normalization is written so that eight bits are enough for it
-(:mod:`deploy.quantizing.normalizations`). All of it is the same real function but for the rounding of float32.
+- Operators that TFLite has no int8 kernel for become others that it has: NEG a product with -1, SQUARE ``x * x``.
+- What an unrolled recurrent layer leaves of its first step becomes constants and slices: a constant that is split,
+  and parts that nobody reads, whose memory is another tensor's by the time the converter looks for their range.
+- Normalization is written so that eight bits are enough for it (:mod:`deploy.quantizing.normalizations`).
+
+All of it is the same real function but for the rounding of float32.
 """
 
 from __future__ import annotations
@@ -34,22 +37,64 @@ def with_integer_forms(model: Model, ranges: Ranges) -> Model:
         return model  # Loops have bodies of their own; what stays float in them is named by who asked.
     graph = Graph(model)
     with damage_named("the float model"):
-        found = list(normalizations.find(graph))
-        spread = ranges(model, [place.squares for place in found]) if found else {}
-        for place in found:
-            emit = Emitter(graph, graph.tensors[place.out].name)
-            place.write(emit, spread.get(place.squares))
-            graph.replace(place.nodes, emit.nodes)
-        products = [node for node in graph.nodes if _is_product(graph, node)]
-        for node in products:
-            x, out = node.inputs[0], node.outputs[0]
-            emit = Emitter(graph, graph.tensors[out].name)
-            emit.binary(
-                "MUL", x, x if node.code == "SQUARE" else emit.constant(np.asarray(-1, np.float32)), out=out
-            )
-            graph.replace([node], emit.nodes)
-    return graph.model() if found or products else model
+        changed = [
+            _normalize(graph, model, ranges),
+            _split_constants(graph),
+            _slice_what_is_read(graph),
+            _multiply(graph),
+        ]
+    return graph.model() if any(changed) else model
 
 
-def _is_product(graph: Graph, node: Node) -> bool:
-    return node.code in ("NEG", "SQUARE") and graph.tensors[node.outputs[0]].dtype == "float32"
+def _normalize(graph: Graph, model: Model, ranges: Ranges) -> bool:
+    found = list(normalizations.find(graph))
+    spread = ranges(model, [place.squares for place in found]) if found else {}
+    for place in found:
+        emit = Emitter(graph, graph.tensors[place.out].name)
+        place.write(emit, spread.get(place.squares))
+        graph.replace(place.nodes, emit.nodes)
+    return bool(found)
+
+
+def _split_constants(graph: Graph) -> bool:
+    found = [node for node in graph.nodes if node.code == "SPLIT" and not graph.activations(node)]
+    for node in found:
+        axis, values = (graph.constant(index) for index in node.inputs)
+        parts = np.split(values, len(node.outputs), int(axis.item()))
+        for out, part in zip(node.outputs, parts, strict=True):
+            name, dtype = graph.tensors[out].name, graph.tensors[out].dtype
+            graph.redirect(out, graph.add_tensor(name, part.shape, dtype, None, part))
+    gone = {node.outputs for node in found}
+    graph.nodes = [node for node in graph.nodes if node.outputs not in gone]
+    return bool(found)
+
+
+def _slice_what_is_read(graph: Graph) -> bool:
+    def read(index: int) -> bool:
+        return bool(graph.consumers(index)) or index in graph.outputs
+
+    found = [node for node in graph.nodes if node.code == "SPLIT" and not all(map(read, node.outputs))]
+    for node in found:
+        emit = Emitter(graph, graph.tensors[node.outputs[0]].name)
+        shape = graph.tensors[node.outputs[0]].shape
+        axis = int(graph.constant(node.inputs[0]).item()) % len(shape)
+        for number, out in enumerate(node.outputs):
+            if read(out):
+                emit.slice(node.inputs[1], axis, number * shape[axis], shape[axis], out=out)
+        graph.replace([node], emit.nodes)
+    return bool(found)
+
+
+def _multiply(graph: Graph) -> bool:
+    found = [node for node in graph.nodes if node.code in ("NEG", "SQUARE") and _is_float(graph, node)]
+    for node in found:
+        x, out = node.inputs[0], node.outputs[0]
+        emit = Emitter(graph, graph.tensors[out].name)
+        other = x if node.code == "SQUARE" else emit.constant(np.asarray(-1, np.float32))
+        emit.binary("MUL", x, other, out=out)
+        graph.replace([node], emit.nodes)
+    return bool(found)
+
+
+def _is_float(graph: Graph, node: Node) -> bool:
+    return graph.tensors[node.outputs[0]].dtype == "float32"

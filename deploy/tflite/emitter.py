@@ -56,13 +56,13 @@ class Emitter:
         options = self._schema.TransposeOptionsT()
         return self._add("TRANSPOSE", (x, self._ints(permutation)), shape, options, out)
 
-    def slice(self, x: int, axis: int, begin: int, size: int) -> int:
+    def slice(self, x: int, axis: int, begin: int, size: int, out: int | None = None) -> int:
         """SLICE along one axis."""
         shape = list(self.tensor(x).shape)
         begins, sizes = [0] * len(shape), list(shape)
         begins[axis], sizes[axis] = begin, size
         inputs = (x, self._ints(begins), self._ints(sizes))
-        return self._add("SLICE", inputs, sizes, self._schema.SliceOptionsT(), out=None)
+        return self._add("SLICE", inputs, sizes, self._schema.SliceOptionsT(), out)
 
     def maximum(self, x: int, y: int, out: int | None = None) -> int:
         """MAXIMUM of two tensors of one shape and quantization."""

@@ -1,4 +1,4 @@
-"""Loads ``.keras`` and ``.h5`` files, those of Keras 2 too, or says what it is that Keras 3 cannot load in them."""
+"""Loads ``.keras`` and ``.h5`` files, those of Keras 2 too, or says what in them Keras 3 cannot load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUILD_IT = "pass FILE.py:function, a function that builds the network with Kera
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
         r"Quantize(Wrapper|Layer|Annotate)",
-        "it was made for quantization-aware training: tensorflow_model_optimization's QuantizeWrapper needs Keras 2",
+        "made for quantization-aware training: QuantizeWrapper of tensorflow_model_optimization needs Keras 2",
         _CONVERTED_WHERE_TRAINED,
     ),
     (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from float_graphs import FloatGraph
 
 from deploy.models.datasets import fashion_mnist
@@ -148,6 +149,33 @@ def test_negation_and_square_become_products() -> None:
     form = form_of(model, data)
     assert sorted(operator.code for operator in form.operators) == ["ADD", "MUL", "MUL"]
     np.testing.assert_array_equal(list(outputs(form, data)), list(outputs(model, data)))
+
+
+def test_a_constant_that_is_split_becomes_constants() -> None:
+    graph = FloatGraph(ROWS)
+    values = np.arange(24, dtype=np.float32).reshape(2, 12)
+    parts = [graph.tensor((1, 12)), graph.tensor((1, 12))]
+    graph.writer.operator(
+        "SPLIT", [graph.constant(0, "int32"), graph.constant(values)], parts, schema.SplitOptionsT()
+    )
+    model = graph.model(y=graph.binary("ADD", graph.binary("MUL", graph.x, parts[0]), parts[1]))
+    data = samples(model, uneven=False)
+    form = form_of(model, data)
+    assert [operator.code for operator in form.operators] == ["MUL", "ADD"]
+    x = data[0]["x"]
+    np.testing.assert_allclose(next(outputs(form, data)), x * values[0] + values[1], rtol=1e-6)
+
+
+def test_of_a_split_of_which_parts_are_not_read_those_that_are_become_slices() -> None:
+    graph = FloatGraph(ROWS)
+    parts = [graph.tensor((1, 16, 4)) for _ in range(3)]
+    graph.writer.operator("SPLIT", [graph.constant(-1, "int32"), graph.x], parts, schema.SplitOptionsT())
+    model = graph.model(y=graph.binary("SUB", parts[2], parts[0]))
+    data = samples(model, uneven=False)
+    form = form_of(model, data)
+    assert sorted(operator.code for operator in form.operators) == ["SLICE", "SLICE", "SUB"]
+    x = data[0]["x"]
+    np.testing.assert_array_equal(next(outputs(form, data)), x[..., 8:] - x[..., :4])
 
 
 @pytest.mark.tensorflow
