@@ -1,7 +1,7 @@
 """Operators that copy integers, between tensors of different scales: mended after quantizing.
 
-TensorFlow's converter gives REVERSE_V2 an output scale of its own (2.21, measured: a bidirectional LSTM loses all it
-has computed), but its kernels, and the NPU, move bytes. A QUANTIZE before it makes integers of the output's scale.
+TensorFlow's converter gives REVERSE_V2 a scale of its own (2.21, measured: a bidirectional LSTM loses all that it
+has computed), but its kernels, and the NPU, move bytes. A QUANTIZE before it gives integers of the output's scale.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from deploy.quantizing.float_tflite import FloatTflite
 from deploy.quantizing.judging import low, warnings_of_agreement, warnings_of_data
 from deploy.quantizing.layer_errors import LayerError, layer_errors
 from deploy.quantizing.precision import INT8, Precision
+from deploy.quantizing.unsigned_outputs import kept_note, with_unsigned_outputs_kept
 from deploy.tflite import Model, Tensor
 from deploy.tflite.arithmetic import float_operators
 
@@ -127,8 +128,10 @@ def quantize(
         raise BadInputError(f"--io {io}: choose uint8 or int8")
     io = precision.io if precision.bits != INT8.bits else io
     made = converted(model, data, io, precision, floating=compare > 0, verbose=verbose)
-    content, floating = made.strict, made.floating
-    quantized = tflite.load(content, source=f"{model.source} (converted)")
+    floating = made.floating
+    integer = tflite.load(made.strict, source=f"{model.source} (converted)")
+    quantized, kept = with_unsigned_outputs_kept(integer)
+    notes += tuple(map(kept_note, kept))
     if not precision.floating:
         refuse_float(quantized, model.source)
     _check_names(quantized, model)
@@ -147,7 +150,7 @@ def quantize(
         notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
     else:
         if debug or low(agreement):
-            layers = _layer_errors(made.prepared, quantized, compared[:DEBUG_SAMPLES], verbose=verbose)
+            layers = _layer_errors(made.prepared, integer, compared[:DEBUG_SAMPLES], verbose=verbose)
         as_file = tflite.load(floating, source=model.source) if floating is not None else None
         warnings += (*warnings_of_data(model, as_file, data), *warnings_of_agreement(agreement, layers))
     inputs, outputs = tensor_records(quantized)
@@ -167,7 +170,7 @@ def quantize(
             warnings=(*notes, *warnings),
             inputs=inputs,
             outputs=outputs,
-            sha256=sha256_of_bytes(content),
+            sha256=sha256_of_bytes(quantized.content),
             versions={name: importlib.metadata.version(name) for name in made.tools},
         ),
         floating,
