@@ -135,6 +135,21 @@ class Emitter:
         inputs = (x, *self._weights(x, kernel, scales, bias, axis=0))
         return self._add("CONV_2D", inputs, shape or (*self.tensor(x).shape[:3], kernel.shape[0]), options, out)
 
+    def pointwise(self, x: int, kernel: int, bias: int, *, activation: int = 0) -> int:
+        """CONV_2D of 1x1 with constants of the graph.
+
+        Args:
+            x: [N, H, W, channels in].
+            kernel: [channels out, 1, 1, channels in].
+            bias: [channels out].
+            activation: ``ActivationFunctionType`` of the schema.
+        """
+        options = self._schema.Conv2DOptionsT()
+        options.padding, options.fusedActivationFunction = VALID, activation
+        options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
+        shape = (*self.tensor(x).shape[:3], self.tensor(kernel).shape[0])
+        return self._add("CONV_2D", (x, kernel, bias), shape, options, out=None)
+
     def sum_of_window(
         self,
         x: int,

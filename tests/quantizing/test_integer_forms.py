@@ -151,6 +151,23 @@ def test_negation_and_square_become_products() -> None:
     np.testing.assert_array_equal(list(outputs(form, data)), list(outputs(model, data)))
 
 
+def test_a_fully_connected_layer_of_rows_becomes_a_convolution_that_rounds_as_the_npu_does() -> None:
+    graph = FloatGraph((1, 28, 12))
+    weights, bias = GENERATOR.standard_normal((5, 12)), GENERATOR.standard_normal(5)
+    model = graph.model(y=graph.dense(graph.x, weights, bias, activation=1))
+    data = [{"x": GENERATOR.standard_normal((1, 28, 12)).astype(np.float32)}]
+    form = form_of(model, data)
+    assert [operator.code for operator in form.operators] == ["RESHAPE", "CONV_2D", "RESHAPE"]
+    assert form.tensors[form.operators[1].inputs[0]].shape == (1, 4, 7, 12)
+    np.testing.assert_allclose(next(outputs(form, data)), next(outputs(model, data)), rtol=1e-5, atol=1e-6)
+
+
+def test_a_fully_connected_layer_of_one_row_stays_one() -> None:
+    graph = FloatGraph((1, 12))
+    model = graph.model(y=graph.dense(graph.x, GENERATOR.standard_normal((5, 12)), np.zeros(5)))
+    assert form_of(model, []) is model
+
+
 def test_a_constant_that_is_split_becomes_constants() -> None:
     graph = FloatGraph(ROWS)
     values = np.arange(24, dtype=np.float32).reshape(2, 12)
