@@ -8,6 +8,7 @@ large beside the values, has a range that a few values take for themselves.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -52,11 +53,11 @@ def layer_errors(
 
     Args:
         floating: the float model in the form that was quantized.
-        quantized: the same operators in the same order, QUANTIZE and DEQUANTIZE between them.
+        quantized: what was made of it.
         samples: per sample the inputs of the float and of the quantized model, by name.
 
     Returns:
-        In the order of execution; nothing where the two models do not consist of the same operators.
+        In the order of execution, those that both models have.
     """
     pairs = _pairs(floating, quantized)
     wanted = [index for _, operator in pairs for index in (*operator.inputs, *operator.outputs) if index >= 0]
@@ -84,18 +85,35 @@ def layer_errors(
 
 
 def _pairs(floating: Model, quantized: Model) -> list[tuple[Operator, Operator]]:
-    """Operators that are the same in both models, those with one float output."""
+    """Operators that are the same in both models, those with one float output.
+
+    Converters drop operators that move nothing and rename outputs of the model: operators are the same where the
+    longest common sequences of kinds and shapes say so.
+    """
     first, second = (
         [operator for operator in model.operators if operator.code not in _BORDERS]
         for model in (floating, quantized)
     )
-    if [operator.code for operator in first] != [operator.code for operator in second]:
-        return []
-    return [
-        (a, b)
-        for a, b in zip(first, second, strict=True)
-        if len(a.outputs) == 1 and floating.tensors[a.outputs[0]].dtype == "float32"
+    keys = [
+        [(operator.code, model.tensors[operator.outputs[0]].shape) for operator in operators]
+        for model, operators in ((floating, first), (quantized, second))
     ]
+    blocks = difflib.SequenceMatcher(a=keys[0], b=keys[1], autojunk=False).get_matching_blocks()
+    pairs = [(first[i + k], second[j + k]) for i, j, size in blocks for k in range(size)]
+    return [(a, b) for a, b in pairs if len(a.outputs) == 1 and _same_operands(floating, quantized, a, b)]
+
+
+def _same_operands(floating: Model, quantized: Model, a: Operator, b: Operator) -> bool:
+    """Whether two operators take operands of the same shapes, constants in the same places."""
+    shapes = [
+        [
+            (model.tensors[index].shape, model.tensors[index].data is None)
+            for index in operator.inputs
+            if index >= 0
+        ]
+        for model, operator in ((floating, a), (quantized, b))
+    ]
+    return floating.tensors[a.outputs[0]].dtype == "float32" and shapes[0] == shapes[1]
 
 
 class _Alone:
@@ -144,6 +162,8 @@ class _Sums:
 
     @property
     def spread(self) -> float:
+        if not self._count:
+            return 0.0
         return float(np.sqrt(max(self._squares / self._count - (self._sum / self._count) ** 2, 0.0)))
 
 
