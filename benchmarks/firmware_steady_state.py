@@ -24,7 +24,7 @@ from deploy.firmware_project import firmware_build
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.inputs import load_inputs, random_inputs
+from deploy.judging.inputs import given_inputs, random_inputs
 from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
@@ -120,7 +120,7 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
     """Print one build's numbers."""
     build = BuildFolder.open(path)
     npu, models = npu_named(build.document.npu), read_models(build)
-    found = load_inputs(inputs, models.compiled, count) if inputs else random_inputs(models.compiled, count)
+    found = given_inputs(inputs, models.compiled, count) if inputs else random_inputs(models.compiled, count)
     samples = found.samples
     simulator = find(npu, "open")
     firmware = firmware_build.npu_firmware(build)

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compile_options import CompileOptions
     from deploy.compiling.compiler import Compiler
+    from deploy.data.loading import Given
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
-    from deploy.judging.inputs import Given, InputSet
+    from deploy.judging.inputs import InputSet
     from deploy.judging.opinion import OracleChoice
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
@@ -49,6 +50,7 @@ class VerifyKeywords(TypedDict, total=False):
     """Options of :func:`verification`."""
 
     labels: Path | None
+    image_range: str | None
     count: int | None
     sequence: bool
     state: Sequence[str]
@@ -67,6 +69,7 @@ class RunKeywords(TypedDict, total=False):
     port: str | None
     baud: int
     labels: Path | None
+    image_range: str | None
     count: int | None
     sequence: bool
     state: Sequence[str]
@@ -96,10 +99,11 @@ class Run:
 
 def quantize(
     model: str | Path | ModelSource,
-    calibration: str | Path | None = None,
+    calibration: Given | None = None,
     *,
     assignments: Sequence[str] = (),
     samples: int | None = None,
+    image_range: str | None = None,
     io: str | None = None,
     precision: str | None = None,
     floating: Sequence[str] = (),
@@ -113,10 +117,12 @@ def quantize(
     Args:
         model: ``.keras``, ``.h5``, a SavedModel folder, a float ``.tflite``, ``FILE.py:function`` or
             ``models:NAME``.
-        calibration: ``.npz``, ``.npy``, a folder of images, ``FILE.py:function`` or ``random``; None for the data
-            that ``models:NAME`` brings.
+        calibration: data in any form, see :data:`deploy.data.loading.Given`: ``.npz``, ``.npy``, a folder of
+            images, ``FILE.py:function``, arrays by input name, or ``random``; None for the data that
+            ``models:NAME`` brings.
         assignments: options of the network, ``KEY=VALUE`` each.
         samples: calibration samples; None for 200.
+        image_range: what pixels of images are scaled to, ``0..255``; None for what the model shows.
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
         precision: ``int8`` (None), or ``int16x8``: activations, inputs and outputs of 16 bits, weights of 8.
         floating: operators that stay float, by TFLite's name or a regular expression of their tensors' names.
@@ -130,14 +136,16 @@ def quantize(
         NotInstalledError: TensorFlow is missing; or ai-edge-quantizer, where the model is a TFLite file or the
             precision not int8.
     """
+    from deploy.data.image_range import parsed
     from deploy.quantizing.precision import precision_of
     from deploy.zoo.quantized import quantize_source
 
     how = precision_of(precision, floating, io)
     return quantize_source(
         _source(model, assignments),
-        None if calibration is None else str(calibration),
+        calibration,
         samples=samples,
+        image_range=parsed(image_range),
         io=io,
         precision=how,
         debug=debug,
@@ -154,10 +162,11 @@ def compile(  # noqa: A001 - the verb's name
     output: str | Path | None = None,
     name: str | None = None,
     source: str = "the model",
-    calibration: str | Path | None = None,
+    calibration: Given | None = None,
     assignments: Sequence[str] = (),
     signature: str | None = None,
     samples: int | None = None,
+    image_range: str | None = None,
     io: str | None = None,
     system_config: str | None = None,
     memory_mode: str | None = None,
@@ -175,10 +184,12 @@ def compile(  # noqa: A001 - the verb's name
             replaced.
         name: of the model in reports; None for the file's.
         source: names in errors a model that is not named as a file.
-        calibration: for float models, as :func:`quantize` takes it.
+        calibration: data, as :func:`quantize` takes it: a float model is calibrated with it, and the build keeps
+            part of it to be tested with.
         assignments: as :func:`quantize` takes them.
         signature: of several in a ``.tflite``, the one to compile; None for ``serving_default``, or the only one.
         samples: as :func:`quantize` takes them.
+        image_range: as :func:`quantize` takes it.
         io: as :func:`quantize` takes it.
         system_config: section of ``Arm/vela.ini``; None for the NPU's default.
         memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.
@@ -227,7 +238,8 @@ def compile(  # noqa: A001 - the verb's name
         if named.kind is ModelKind.TFLITE:
             model, read_from = read(named.path), named.path
         else:
-            model = quantize(named, calibration, samples=samples, io=io, again=again)
+            model = quantize(named, calibration, samples=samples, image_range=image_range, io=io, again=again)
+            calibration = None
     model, notes = taken(model, source, signature)
     vela = Timed((compiler or VELA).run)
     build = write_build(
@@ -239,6 +251,8 @@ def compile(  # noqa: A001 - the verb's name
         compiler=Compiler(vela),
         read_from=read_from,
         notes=notes,
+        data=calibration,
+        image_range=image_range,
     )
     if verify == "none":
         record = keep_record(build, not_checked(build, SKIPPED))
@@ -287,6 +301,8 @@ def write_build(
     compiler: Compiler | None = None,
     read_from: Path | None = None,
     notes: tuple[str, ...] = (),
+    data: Given | None = None,
+    image_range: str | None = None,
 ) -> BuildFolder:
     """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
 
@@ -300,6 +316,8 @@ def write_build(
         read_from: the file that a model was read from: calibration data that ``quantize`` left beside it is kept
             to test with; inputs are made up where there is none.
         notes: for the document, one sentence each.
+        data: to be tested with instead, for a model that was read.
+        image_range: as :func:`quantize` takes it.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -308,7 +326,9 @@ def write_build(
     from deploy.build_folder import FLOAT_MODEL, QUANTIZE_DOCUMENT
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
-    from deploy.judging.sample_file import samples_beside
+    from deploy.data.image_range import parsed
+    from deploy.judging.sample_file import inputs_to_keep, samples_beside
+    from deploy.quantizing.dataset import is_random
     from deploy.quantizing.quantization import Quantized
     from deploy.targets.runner_operators import lacking
     from deploy.verifying.usual_inputs import chosen_samples
@@ -322,6 +342,9 @@ def write_build(
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
+    elif data is not None and not is_random(data):
+        given = inputs_to_keep(data, model, image_range=parsed(image_range))
+        notes = (*notes, *given.notes)
     elif read_from is not None:
         given, further = samples_beside(read_from, model)
         notes = (*notes, *further)
@@ -353,9 +376,10 @@ def open_build(folder: str | Path) -> BuildFolder:
 
 def verification(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     labels: Path | None = None,
+    image_range: str | None = None,
     count: int | None = None,
     sequence: bool = False,
     state: Sequence[str] = (),
@@ -369,9 +393,12 @@ def verification(
 
     Args:
         build: what :func:`compile` returns.
-        inputs: ``.npz`` or ``.npy``; input name -> array ``[samples, *shape]`` of the model's dtype; the array
-            alone for a model with one input; None for those that the build folder keeps.
-        labels: ``.json`` with class names and true labels.
+        inputs: data in any form, see :data:`deploy.data.loading.Given`: ``.npz``, ``.npy``, a folder of images,
+            ``FILE.py:function``; input name -> array ``[samples, *shape]``; the array alone for a model with one
+            input. Of the model's dtype, or real values, which are quantized. None for those that the build folder
+            keeps.
+        labels: ``.json`` with class names and true labels; they win over those in the data.
+        image_range: what pixels of images are scaled to, ``0..255``; None for what the input was quantized for.
         count: how many inputs; None for all that are given, or a few of the kept ones.
         sequence: the inputs are one sequence, in which the model keeps its state; else each starts from its
             initial state.
@@ -382,12 +409,14 @@ def verification(
         layers: show the comparison of every operator, not only of those that differ.
         counters: ``.csv`` to write the counters of every NPU operation to.
     """
+    from deploy.data.image_range import parsed
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.verifying.verification import Verification, VerifyOptions
 
     options = VerifyOptions(
         inputs=inputs,
         labels=labels,
+        image_range=parsed(image_range),
         count=count,
         sequence=sequence,
         state=tuple(state),
@@ -402,7 +431,7 @@ def verification(
 
 def verify(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     progress: Progress = silent,
     **options: Unpack[VerifyKeywords],
@@ -425,13 +454,14 @@ def verify(
 
 def target_run(
     build: BuildFolder,
-    inputs: Given = None,
+    inputs: Given | None = None,
     *,
     firmware: str | None = None,
     fvp: str | None = None,
     port: str | None = None,
     baud: int = 115200,
     labels: Path | None = None,
+    image_range: str | None = None,
     count: int | None = None,
     sequence: bool = False,
     state: Sequence[str] = (),
@@ -454,7 +484,8 @@ def target_run(
         fvp: ``open``, the path of Arm's FVP, ``docker:IMAGE``, or None for Arm's where it is installed.
         port: serial port of a board that runs the firmware already; no simulator is started then.
         baud: bits per second on that port.
-        labels: ``.json`` with class names and true labels.
+        labels: as :func:`verification` takes them.
+        image_range: as :func:`verification` takes it.
         count: how many inputs; None for all that are given, or two.
         sequence: the inputs are one sequence, in which the model keeps its state; not with ``runner``, which boots
             anew for every input.
@@ -470,6 +501,7 @@ def target_run(
         locate: where outputs differ from the NPU model's, run the target again to find the first operation that
             differs.
     """
+    from deploy.data.image_range import parsed
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.targets.simulated_target import RUNNER
     from deploy.targets.target_run import RunOptions, TargetRun
@@ -481,6 +513,7 @@ def target_run(
         baud=baud,
         inputs=inputs,
         labels=labels,
+        image_range=parsed(image_range),
         count=count,
         sequence=sequence,
         state=tuple(state),
@@ -498,7 +531,7 @@ def target_run(
 
 
 def run(
-    build: BuildFolder, inputs: Given = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
+    build: BuildFolder, inputs: Given | None = None, *, progress: Progress = silent, **options: Unpack[RunKeywords]
 ) -> Run:
     """Boot a build on a simulator, or reach the board that runs it; feed inputs, and judge the raw answers.
 
@@ -522,9 +555,10 @@ def run(
 
 def evaluate(
     build: BuildFolder,
-    data: str | Path,
+    data: Given,
     *,
     labels: Path | None = None,
+    image_range: str | None = None,
     head: str | None = None,
     model: str | Path | ModelSource | None = None,
     assignments: Sequence[str] = (),
@@ -545,8 +579,9 @@ def evaluate(
 
     Args:
         build: what :func:`compile` returns.
-        data: ``.npz``, a folder of class folders, or ``FILE.py:function``.
-        labels: ``.json`` with class names and true labels.
+        data: a labelled set, in any form that :func:`verification` takes, too.
+        labels: as :func:`verification` takes them.
+        image_range: as :func:`verification` takes it.
         head: the output that labels without a name are for.
         model: the float model; None for the one that the build keeps.
         assignments: options of that model's network, ``KEY=VALUE`` each.
@@ -568,12 +603,14 @@ def evaluate(
         NotInstalledError: something that was asked for is missing.
         TargetError: the target gave no complete answer.
     """
+    from deploy.data.image_range import parsed
     from deploy.evaluating.accuracy_limits import parse_limits
     from deploy.evaluating.evaluation import EvaluateOptions, Evaluation
 
     options = EvaluateOptions(
-        data=str(data),
+        data=data,
         labels=labels,
+        image_range=parsed(image_range),
         output=head,
         model=None if model is None else _source(model, assignments),
         count=count,

@@ -25,11 +25,22 @@ if TYPE_CHECKING:
     from deploy.api import Run
     from deploy.build_folder import BuildFolder
 
-_COMPILE = ("npu", "calibration", "samples", "io", "system_config", "memory_mode", "optimise", "sram_limit")
+_COMPILE = (
+    "npu",
+    "calibration",
+    "samples",
+    "image_range",
+    "io",
+    "system_config",
+    "memory_mode",
+    "optimise",
+    "sram_limit",
+)
 _RUN = (
     "firmware",
     "fvp",
     "labels",
+    "image_range",
     "count",
     "sequence",
     "state",

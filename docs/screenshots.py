@@ -1,8 +1,8 @@
 """Takes the pictures of the HTML report that the documentation shows.
 
-    deploy compile build/demo/model.keras --calibration build/demo/calibration.npz --npu U55-128 -o build/pictured
-    deploy verify build/pictured --inputs build/demo/test.npz --labels build/demo/labels.json --count 200
-    deploy run-fvp build/pictured --inputs build/demo/test.npz --labels build/demo/labels.json --count 16
+    deploy compile build/demo/model.keras --data build/demo/calibration.npz --npu U55-128 -o build/pictured
+    deploy verify build/pictured --data build/demo/test.npz --labels build/demo/labels.json --count 200
+    deploy run-fvp build/pictured --data build/demo/test.npz --labels build/demo/labels.json --count 16
     python docs/screenshots.py build/pictured/report.html docs/images
 
     deploy compile build/demo/model.tflite --npu U55-128 --optimise Size -o build/small

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ COMPILE_EPILOG = """Examples:
 
     deploy compile model.tflite --npu U55-128
 
-    deploy compile model.keras --calibration train.npz --npu U65-256 -o build/demo
+    deploy compile model.keras --data train.npz --npu U65-256 -o build/demo
 
     deploy compile models:multihead-mobilenetv3 --set alpha=0.5 --npu U55-256
 
@@ -36,6 +35,7 @@ def compile_(
     set_: options.Set,
     signature: options.Signature,
     calibration: options.Calibration,
+    image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
     system_config: options.SystemConfig,
@@ -89,6 +89,7 @@ def compile_(
     from deploy.judging.verification_record import MiscompiledError
     from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
+    from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
 
@@ -114,13 +115,14 @@ def compile_(
     read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
         chosen, read_from = tflite.read(source.path), source.path
-        if calibration is not None and not quiet:
-            print(f"note: {text} is quantized already, --calibration is not used", file=sys.stderr)
+        if typed("model") and not typed("calibration"):
+            calibration = None  # what is kept is for the kept model: a quantized one does without
     else:
         chosen = quantize_source(
             source,
             calibration,
             samples=samples,
+            image_range=image_range,
             io=io,
             again=f"deploy compile {text} --npu {wanted.npu.name}",
             quiet=quiet,
@@ -147,6 +149,8 @@ def compile_(
             compiler=compiler,
             read_from=read_from,
             notes=notes,
+            data=calibration,
+            image_range=image_range,
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error

@@ -25,13 +25,14 @@ EVALUATE_EPILOG = """Examples:
 DATA is an .npz with the inputs and an array labels_OUTPUT (labels, where there is one output), an .npz with
 --labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays,
 (inputs, labels), or an iterable of (input, label). Inputs are as the model takes them, or real values, which are
-quantized.
+quantized; values that saturate are counted. Images are scaled to the range that the input was quantized for.
 """
 
 
 def evaluate(
     build: options.Build,
     data: options.LabelledData,
+    image_range: options.ImageRange,
     labels: options.Labels,
     head: Annotated[
         str | None, option(help="The output that labels without a name are for, where there are several.")
@@ -108,6 +109,7 @@ def evaluate(
         evaluation = api.evaluate(
             opened,
             data,
+            image_range=image_range,
             labels=labels,
             head=head,
             model=model,

@@ -54,12 +54,12 @@ def firmware(
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
     from deploy.cli.builds import open_build
+    from deploy.data.labels import load_labels
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
     from deploy.hardware.boards import firmware_board
     from deploy.hardware.fvps import default_fvp, fvps_of
-    from deploy.judging.labels import load_labels
     from deploy.printable import printable
     from deploy.tflite import read
 

@@ -87,10 +87,11 @@ def _writes(options: Mapping[str, Declared], parameter: str) -> str | None:
 
 
 def _shown(parameter: str) -> str:
-    """How a user writes an option: ``--inputs``, or ``MODEL``."""
+    """How a user writes an option: ``--data``, or ``MODEL``."""
     for each in click.get_current_context().command.params:
         if each.name == parameter:
-            return max(each.opts, key=len) if isinstance(each, click.Option) else parameter.upper()
+            named = [name for name in each.opts if name.startswith("--")] or each.opts
+            return named[0] if isinstance(each, click.Option) else parameter.upper()
     return parameter
 
 

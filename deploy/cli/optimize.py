@@ -15,7 +15,7 @@ OPTIMIZE_EPILOG = """Examples:
 
     deploy optimize model.tflite --npu U55-128
 
-    deploy optimize model.tflite --npu U55-128 --inputs test.npz --count 50 --tolerance 2 -o faster.tflite
+    deploy optimize model.tflite --npu U55-128 --data test.npz --count 50 --tolerance 2 -o faster.tflite
 
     deploy optimize model.tflite --npu U65-256 --exact        only what computes the same integers by construction
 
@@ -29,7 +29,8 @@ def optimize(
     model: Annotated[Path, typer.Argument(help="A quantized .tflite.")],
     npu: options.Npu,
     signature: options.Signature,
-    inputs: options.Inputs,
+    inputs: options.Data,
+    image_range: options.ImageRange,
     count: Annotated[int | None, option(help=f"How many inputs; default {DEFAULT_COUNT}.", min=1), options.COUNT],
     tolerance: options.Tolerance,
     exact: Annotated[
@@ -64,11 +65,12 @@ def optimize(
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
+    from deploy.data.image_range import parsed
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_named
     from deploy.intake.taking import take_file
-    from deploy.judging.inputs import load_inputs, random_inputs
+    from deploy.judging.inputs import given_inputs, random_inputs
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
     from deploy.optimizing.optimization import optimize as run_optimization
     from deploy.reporting.text.optimization import print_optimization
@@ -76,7 +78,7 @@ def optimize(
     if model.suffix != ".tflite":
         raise BadInputError(
             f"{model}: rewrites work on a quantized .tflite",
-            hints=[f"deploy quantize {model} --calibration DATA -o model.tflite, and then that"],
+            hints=[f"deploy quantize {model} --data DATA -o model.tflite, and then that"],
         )
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy optimize {model} --npu U55-128"])
@@ -95,10 +97,13 @@ def optimize(
     taken = take_file(model, signature)
     quantized = taken.model
     samples = (
-        load_inputs(inputs, quantized, count or DEFAULT_COUNT)
+        given_inputs(inputs, quantized, count or DEFAULT_COUNT, image_range=parsed(image_range))
         if inputs is not None
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
+
+    for note in () if quiet else samples.notes:
+        print(f"note: {note}", file=sys.stderr)
 
     def say(what: str) -> None:
         if not quiet and sys.stderr.isatty():

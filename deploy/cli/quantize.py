@@ -10,11 +10,12 @@ from deploy.settings.declared import Writes, option
 
 QUANTIZE_EPILOG = """Examples:
 
-    deploy quantize model.keras --calibration train.npz -o model.tflite
+    deploy quantize model.keras --data train.npz -o model.tflite
 
-    deploy quantize net.py:build --calibration images/ --io int8 -o model.tflite
+    deploy quantize net.py:build --data images/ --io int8 -o model.tflite
 
-Images are resized to the model's input and scaled to [0, 1]; for anything else pass FILE.py:function.
+Images are resized to the model's input and scaled to the range for which its first layers (Rescaling) are made,
+to 0..1 where it shows none, or to that of --image-range; for anything else pass FILE.py:function.
 """
 
 
@@ -22,6 +23,7 @@ def quantize(
     model: options.Model,
     set_: options.Set,
     calibration: options.Calibration,
+    image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
     precision: Annotated[
@@ -59,7 +61,7 @@ def quantize(
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.reporting.text.build import agreement_table, layer_error_table
 
-    source = chosen_model(model, set_, "deploy quantize MODEL --calibration DATA -o model.tflite")
+    source = chosen_model(model, set_, "deploy quantize MODEL --data DATA -o model.tflite")
     target = output or Path(f"{source.name}.tflite")
     for path in filter(None, (target, json)):
         check_writable(path)
@@ -67,6 +69,7 @@ def quantize(
         source,
         calibration,
         samples=samples,
+        image_range=image_range,
         io=io,
         precision=precision,
         floating=floating or (),

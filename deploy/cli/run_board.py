@@ -11,7 +11,7 @@ from deploy.settings.declared import option
 
 RUN_BOARD_EPILOG = """Examples:
 
-    deploy run-board build/demo --port /dev/ttyUSB0 --inputs test.npz
+    deploy run-board build/demo --port /dev/ttyUSB0 --data test.npz
 
     deploy run-board build/demo --port socket://192.168.1.20:5000   a board behind a terminal server
 """
@@ -21,7 +21,8 @@ def run_board(
     port: Annotated[str, typer.Option(help="Serial port of the board, or socket://HOST:PORT.")],
     build: options.Build,
     baud: Annotated[int, option(help="Bits per second; default 115200.", min=300, default=115200)],
-    inputs: options.Inputs,
+    inputs: options.Data,
+    image_range: options.ImageRange,
     labels: options.Labels,
     count: options.Count,
     sequence: options.Sequence,
@@ -48,6 +49,7 @@ def run_board(
     run = api.target_run(
         opened,
         inputs,
+        image_range=image_range,
         port=port,
         baud=baud,
         labels=labels,

@@ -12,9 +12,9 @@ EPILOG = """Examples:
 
     deploy run-fvp                                  the build that `compile` wrote last, two inputs
 
-    deploy run-fvp build/demo --inputs test.npz --count 16 --json verdict.json
+    deploy run-fvp build/demo --data test.npz --count 16 --json verdict.json
 
-    deploy run-fvp build/demo --inputs test.npz --scheduler tcp://10.0.0.5:8786     on a Dask cluster's workers
+    deploy run-fvp build/demo --data test.npz --scheduler tcp://10.0.0.5:8786     on a Dask cluster's workers
 
     deploy run-fvp build/demo --fvp /opt/arm/FVP_Corstone_SSE-300   Arm's FVP in that folder
 """
@@ -24,7 +24,8 @@ def run_fvp(
     build: options.Build,
     firmware: options.Firmware,
     fvp: options.Fvp,
-    inputs: options.Inputs,
+    inputs: options.Data,
+    image_range: options.ImageRange,
     labels: options.Labels,
     count: options.Count,
     sequence: options.Sequence,
@@ -59,6 +60,7 @@ def run_fvp(
     run = api.target_run(
         opened,
         inputs,
+        image_range=image_range,
         firmware=firmware,
         fvp=fvp,
         labels=labels,

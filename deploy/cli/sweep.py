@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from deploy.data import FORMS
 from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
 from deploy.settings.declared import NamesPath, Writes, option
@@ -50,16 +51,17 @@ def sweep(
         ),
         options.SET,
     ],
-    calibration: options.Calibration,
+    calibration: options.SweptCalibration,
+    image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
     sram_limit: options.SramLimit,
     data: Annotated[
         str | None,
-        option(help="Measure accuracy: .npz, .npy, a folder of images, or FILE.py:function; with --labels."),
+        option(help=f"Measure accuracy on a labelled set: {FORMS}."),
         NamesPath(),
     ],
-    labels: Annotated[Path | None, option(help=".json with the true labels of the data.")],
+    labels: Annotated[Path | None, option(help=".json with the true labels of --data, where it has none.")],
     count: Annotated[int | None, option(help="Samples of the data to use; default: all.", min=1)],
     jobs: Annotated[int | None, option(help="Processes side by side; default: one a core.", min=1)],
     scheduler: options.Scheduler,
@@ -89,6 +91,7 @@ def sweep(
     A point that fails is a row with its reason. Exit status 0, or 4 when every point failed.
     """
     from deploy.cli.console import progress, stdout
+    from deploy.data.image_range import parsed
     from deploy.errors import BadInputError, ExitStatus
     from deploy.executors import available_processors, cluster, local_workers
     from deploy.files import check_writable, write_text
@@ -104,8 +107,8 @@ def sweep(
 
     if model is None:
         raise BadInputError("no MODEL given", hints=["deploy sweep model.tflite", "deploy init"])
-    if (data is None) != (labels is None):
-        raise BadInputError("accuracy needs both --data and --labels")
+    if data is None and labels is not None:
+        raise BadInputError("--labels are for --data, which is missing")
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
     if output is not None:
@@ -122,8 +125,8 @@ def sweep(
         sources,
         targets,
         skipped,
-        QuantizeOptions(calibration, samples, io or IO_TYPES[0], verbose),
-        LabelledSource(data, labels, count) if data is not None and labels is not None else None,
+        QuantizeOptions(calibration, samples, parsed(image_range), io or IO_TYPES[0], verbose),
+        LabelledSource(data, labels, count, parsed(image_range)) if data is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
     opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())

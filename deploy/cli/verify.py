@@ -12,7 +12,7 @@ VERIFY_EPILOG = """Examples:
 
     deploy verify                                   the build that `compile` wrote last, its own inputs
 
-    deploy verify build/demo --inputs test.npz --count 1000 --json verdict.json
+    deploy verify build/demo --data test.npz --count 1000 --json verdict.json
 
     deploy verify build/demo --layers               lists all operators, with what they are held to
 
@@ -22,7 +22,8 @@ VERIFY_EPILOG = """Examples:
 
 def verify(
     build: options.Build,
-    inputs: options.Inputs,
+    inputs: options.Data,
+    image_range: options.ImageRange,
     labels: options.Labels,
     count: options.Count,
     sequence: options.Sequence,
@@ -78,6 +79,7 @@ def verify(
     verification = api.verification(
         opened,
         inputs,
+        image_range=image_range,
         labels=labels,
         count=count,
         sequence=sequence,

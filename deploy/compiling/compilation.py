@@ -64,7 +64,7 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
         what = f"only its weights are quantized ({weights})" if weights else "not quantized"
         raise BadInputError(
             f"{source}: {what}, these operators compute in floating point: {listed}",
-            hints=["deploy quantize MODEL --calibration DATA -o model.tflite, with the Keras model it comes from"],
+            hints=["deploy quantize MODEL --data DATA -o model.tflite, with the Keras model it comes from"],
         )
     computed = float_results(model)
     border = [

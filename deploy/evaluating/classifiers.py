@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deploy.data.model_inputs import real_inputs
+from deploy.data.stream import Batch
 from deploy.errors import BadInputError
 from deploy.evaluating.float_source import FloatFile, FloatNetwork
-from deploy.evaluating.model_inputs import Batch, real_inputs
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
 

@@ -15,23 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder, Figure, Label
+from deploy.data.heads import Head, heads_of
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import load_labels
+from deploy.data.loading import Given, open_data, source_of
+from deploy.data.specs import specs_of
+from deploy.data.stream import Batch, DataStream, Request
 from deploy.errors import BadInputError, TargetError
-from deploy.evaluating import sources
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
 from deploy.evaluating.classifiers import FloatClassifier
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
-from deploy.evaluating.heads import Head, heads_of
-from deploy.evaluating.labelled_data import LabelledData, Request
-from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
 from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.external_state import links_of, without_inputs
-from deploy.judging.labels import load_labels
+from deploy.judging.external_state import Links, links_of
 from deploy.judging.oracles import outputs_of
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
@@ -54,7 +55,7 @@ _FIGURES: dict[Contestant, str] = {
 class EvaluateOptions:
     """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
 
-    data: str
+    data: Given
     labels: Path | None = None
     output: str | None = None
     model: ModelSource | None = None
@@ -64,6 +65,7 @@ class EvaluateOptions:
     top_k: int | None = None
     limits: AccuracyLimits = field(default_factory=AccuracyLimits)
     save_wrong: Path | None = None
+    image_range: ImageRange | None = None
 
 
 class Evaluation:
@@ -90,7 +92,7 @@ class Evaluation:
         if options.state and not options.sequence:
             raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
         links = links_of(options.state, models.source)
-        data = sources.load(self._request(models, heads), without_inputs(models.source, links))
+        data = open_data(options.data, self._request(models, heads, links))
         chosen = {name: head for name, head in heads.items() if name in data.names}
         self._check_top_k(chosen)
         unlabelled = [name for name in heads if name not in chosen]
@@ -120,22 +122,30 @@ class Evaluation:
                     wrong.add(batch, name, tally.add(values, batch.true[name]))
                 done += len(batch)
                 on_progress(done, data.count or done)
-        if done < (options.count or 0):
-            raise BadInputError(f"--count {options.count}: {options.data} holds {done} inputs")
         if options.save_wrong is not None:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
         outputs = tuple(tally.result() for tally in tallies.values())
         return self._document(data, target.origin, reference.name, outputs, wrong, done, digest.hexdigest())
 
-    def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
+    def _request(self, models: Models, heads: Mapping[str, Head], links: Links) -> Request:
         options = self._options
         if options.output is not None and options.output not in heads:
             raise BadInputError(
                 f"--head {options.output}: no such output with classes", hints=[f"outputs: {', '.join(heads)}"]
             )
         labels = load_labels(options.labels, models.source) if options.labels else {}
-        return Request(options.data, heads, labels, options.labels, options.output, options.count)
+        return Request(
+            source_of(options.data),
+            tuple(spec for spec in specs_of(models.source) if spec.name not in links),
+            heads=heads,
+            labels=labels,
+            labels_file=options.labels,
+            output=options.output,
+            count=options.count,
+            labelled=True,
+            image_range=options.image_range,
+        )
 
     def _check_top_k(self, heads: Mapping[str, Head]) -> None:
         most = max(head.classes for head in heads.values())
@@ -166,7 +176,7 @@ class Evaluation:
 
     def _document(
         self,
-        data: LabelledData,
+        data: DataStream,
         origin: Origin,
         reference: str,
         outputs: tuple[OutputEvaluation, ...],
@@ -281,7 +291,7 @@ def _collected(arriving: Iterator[Answer], batch: Batch, answered: Callable[[int
     return stacked(outputs)
 
 
-def _counting(on_progress: Callable[[int, int], None], done: int, data: LabelledData) -> Callable[[int], None]:
+def _counting(on_progress: Callable[[int, int], None], done: int, data: DataStream) -> Callable[[int], None]:
     return lambda answered: on_progress(done + answered, data.count or done + answered)
 
 

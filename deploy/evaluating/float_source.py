@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
+from deploy.data.specs import InputSpec, specs_of
 from deploy.errors import BadInputError
 from deploy.judging.oracles import OptimisedKernels
-from deploy.quantizing.dataset import InputSpec
 
 if TYPE_CHECKING:
     from deploy.quantizing.float_model import FloatModel
@@ -70,8 +70,4 @@ def load_kept(build: BuildFolder) -> tuple[FloatNetwork | None, str]:
         kernels = OptimisedKernels(model)
     except BadInputError as error:
         return None, f"no float model: {error.message}"
-    inputs = tuple(
-        InputSpec(name, model.tensors[index].shape, model.tensors[index].dtype)
-        for index, name in model.input_names().items()
-    )
-    return FloatFile(str(path), inputs, tuple(model.output_names().values()), kernels), ""
+    return FloatFile(str(path), specs_of(model), tuple(model.output_names().values()), kernels), ""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.heads import Head
 from deploy.evaluating.documents import Agreement, ClassScore, Contestant, OutputEvaluation, Score
-from deploy.evaluating.heads import Head, ranks, top_class
+from deploy.evaluating.ranking import ranks, top_class
 from deploy.judging.confidence import wilson_interval
 
 

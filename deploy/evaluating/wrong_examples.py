@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.stream import Batch
 from deploy.errors import BadInputError
 from deploy.evaluating.documents import Contestant, WrongExample
-from deploy.evaluating.model_inputs import Batch
 from deploy.files import replacing_folder
 
 MAX_SAVED = 100

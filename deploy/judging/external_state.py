@@ -6,7 +6,6 @@ on all sides, and a difference in one of them is not carried into the next.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -48,12 +47,6 @@ def links_of(texts: Sequence[str], model: Model) -> dict[str, str]:
             )
         links[found[0]] = found[1]
     return links
-
-
-def without_inputs(model: Model, names: Links) -> Model:
-    """A model that takes all inputs but these: what data has to hold."""
-    kept = tuple(index for index, name in model.input_names().items() if name not in names)
-    return dataclasses.replace(model, inputs=kept)
 
 
 def with_states(samples: Sequence[Sample], links: Links, model: Model, infer: Infer) -> tuple[Sample, ...]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deploy import tflite
+from deploy.data.quantized import real_values
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
@@ -45,7 +44,7 @@ def float_outputs(
 
 def _reals(source: Model, sample: Sample) -> dict[str, NDArray[Any]]:
     return {
-        name: dequantize(sample[name], output_scale(source, source.tensors[index])).astype(np.float32)
+        name: real_values(sample[name], source.tensors[index])
         if source.tensors[index].quantization
         else sample[name]
         for index, name in source.input_names().items()

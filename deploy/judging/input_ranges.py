@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deploy.data.first_operators import quantized_behind
+from deploy.data.quantized import real_range
 from deploy.tflite import Model, Tensor
 from deploy.tflite.options import options_of
 
@@ -74,14 +76,8 @@ def _range(tensor: Tensor, model: Model) -> InputRange:
 
 
 def _float_range(tensor: Tensor, model: Model) -> tuple[float, float]:
-    for operator in model.operators:
-        if operator.code == "QUANTIZE" and tensor.index in operator.inputs:
-            output = model.tensors[operator.outputs[0]]
-            if output.quantization is not None and np.dtype(output.dtype).kind in "iu":
-                limits = np.iinfo(np.dtype(output.dtype))
-                scale, zero_point = output.quantization.scales[0], output.quantization.zero_points[0]
-                return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
-    return -1.0, 1.0
+    behind = quantized_behind(tensor, model)
+    return (None if behind is None else real_range(behind)) or (-1.0, 1.0)
 
 
 def _indexed(model: Model, index: int, after: int = -1) -> int | None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from deploy.build_folder import BuildFolder, Figure
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import Labels, load_labels
+from deploy.data.loading import Given
 from deploy.errors import BadInputError, DeployError, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
-from deploy.judging.external_state import Links, links_of, without_inputs
+from deploy.judging.external_state import Links, links_of
 from deploy.judging.float_outputs import float_outputs
-from deploy.judging.inputs import Given, InputSet, given_inputs
-from deploy.judging.labels import Labels, load_labels
+from deploy.judging.inputs import InputSet, given_inputs, named_labels
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.opinion import PANELS, Judge, Opinion, OracleChoice
@@ -39,7 +41,8 @@ class JudgeOptions:
     """What a user may choose about a judgement; None stands for the documented default.
 
     Attributes:
-        inputs: ``.npz`` or ``.npy``, arrays by input name, or the array of an only input; None for the usual ones.
+        inputs: what names data, arrays by input name, or the array of an only input; None for the usual ones.
+        image_range: what pixels of images are scaled to; None for what the model shows.
         labels: ``.json`` with class names and true labels.
         count: how many inputs; None for all that are given, or a few of the usual ones.
         oracle: which kernels to compare with. With ``both``, agreement with one of them passes; with ``auto``,
@@ -53,7 +56,8 @@ class JudgeOptions:
         state: ``INPUT=OUTPUT`` each, state that the model hands out and takes in again; with ``sequence`` alone.
     """
 
-    inputs: Given = None
+    inputs: Given | None = None
+    image_range: ImageRange | None = None
     labels: Path | None = None
     count: int | None = None
     oracle: OracleChoice = "auto"
@@ -86,6 +90,7 @@ class Judgement:
         self._inputs: InputSet | None = None
         self._labels: Labels = {}
         self._fed_back: dict[str, str] = {}
+        self._notes: tuple[str, ...] = ()
         self._unwritten: tuple[str, ...] = ()
         self.reference = self._panel.name
         self.answers: list[Sample] = []
@@ -108,12 +113,23 @@ class Judgement:
         if options.state and not options.sequence:
             raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
         self._fed_back = links_of(options.state, models.compiled)
-        given = given_inputs(options.inputs, without_inputs(models.compiled, self._fed_back), options.count)
-        self._inputs = usual(options.count) if given is None else given
+        if options.inputs is None:
+            self._inputs = usual(options.count)
+            labels = load_labels(options.labels, models.source) if options.labels else {}
+            self._labels, self._notes = named_labels(labels)
+        else:
+            self._inputs = given_inputs(
+                options.inputs,
+                models.source,
+                options.count,
+                labels=options.labels,
+                image_range=options.image_range,
+                fed=[name for name in models.inputs if name not in self._fed_back],
+            )
+            self._labels, self._notes = self._inputs.labels, self._inputs.notes
         if self._fed_back and feed_back is not None:
             samples = feed_back(self._fed_back, self._inputs.samples)
             self._inputs = dataclasses.replace(self._inputs, samples=samples)
-        self._labels = load_labels(options.labels, models.source) if options.labels else {}
         return self._inputs.samples
 
     def consult(self, models: Models) -> Judge:
@@ -237,6 +253,7 @@ class Judgement:
             "input_sha256": inputs.sha256 if inputs else "",
             "sequence": self._options.sequence,
             "fed_back": self._fed_back,
+            "input_notes": self._notes,
             "tolerance": self._options.tolerance,
             "build": str(self._build.path),
             "model_sha256": document.compiled_sha256,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.labels import Labels, OutputLabels
 from deploy.judging.comparison import dequantize, output_scale, softmax
-from deploy.judging.labels import Labels, OutputLabels, is_logits
+from deploy.judging.logits import is_logits
 from deploy.judging.verdict import Prediction
 from deploy.tflite import Model
 

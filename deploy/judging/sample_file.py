@@ -1,7 +1,7 @@
 """Samples in a file: an ``.npz`` with an array per input, bound to the model that they were made for.
 
 A build folder keeps its test inputs so, and ``quantize`` leaves calibration data beside the model that it writes.
-The arrays stand in the model's order; their names are for people, who may pass the file as ``--inputs``. Where
+The arrays stand in the model's order; their names are for people, who may pass the file as ``--data``. Where
 they come from and the model's hash stand in the archive's comment.
 """
 
@@ -13,12 +13,17 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.build_folder import sha256_of_bytes
+from deploy.data.array_rows import read_arrays
+from deploy.data.image_range import ImageRange
+from deploy.data.loading import Given
 from deploy.errors import BadInputError
-from deploy.judging.inputs import InputSet, array_inputs, named_inputs, read_arrays
+from deploy.judging.inputs import InputSet, given_inputs, named_inputs
 from deploy.judging.samples import Sample, stacked
 from deploy.tflite import Model
 
@@ -55,6 +60,16 @@ def samples_beside(path: Path, model: Model) -> tuple[InputSet | None, tuple[str
         return read_samples(file, model), ()
     except BadInputError as error:
         return None, (f"{error.message}; test inputs are made up instead",)
+
+
+def inputs_to_keep(given: Given, model: Model, image_range: ImageRange | None = None) -> InputSet:
+    """As many samples of data that a user gives as are worth keeping.
+
+    Raises:
+        BadInputError: the data cannot be used, or does not fit the model.
+    """
+    count = kept_count(model)
+    return given_inputs(given, model, count, at_most=True, image_range=image_range)
 
 
 def samples_content(samples: Sequence[Sample], model: Model, source: str) -> bytes:
@@ -98,8 +113,15 @@ def read_samples(path: Path, model: Model) -> InputSet:
     names = named_inputs(model)
     if len(arrays) != len(names):
         raise BadInputError(f"{path}: {len(arrays)} arrays for the {len(names)} inputs of the model")
-    found = array_inputs(dict(zip(names, arrays.values(), strict=True)), model, source=str(path))
-    return InputSet(found.samples, source)
+    return InputSet(_samples(path, dict(zip(names, arrays.values(), strict=True)), model), source)
+
+
+def _samples(path: Path, arrays: dict[str, NDArray[Any]], model: Model) -> tuple[Sample, ...]:
+    """Arrays in the model's order, and as it takes them: nothing is quantized here."""
+    for name, tensor in named_inputs(model).items():
+        if arrays[name].dtype.name != tensor.dtype:
+            raise BadInputError(f"{path}: array {name} is {arrays[name].dtype}, the model takes {tensor.dtype}")
+    return given_inputs(arrays, model, source=str(path)).samples
 
 
 def holds_samples(path: Path) -> bool:

@@ -66,6 +66,7 @@ class Verdict(Document):
         sequence: whether the inputs were one sequence, in which the model kept its state; else each started from
             the model's initial state.
         fed_back: state that the model hands out and takes in again: input -> output of the inference before it.
+        input_notes: what a reader should know of the inputs: values that saturate, labels that are not used.
         evidence: how much the verdict rests on; None where nothing was compared.
         reference: the kernels that the verdict rests on: LiteRT's reference kernels, or TFLM's where the target
             equals those and LiteRT's round otherwise.
@@ -102,6 +103,7 @@ class Verdict(Document):
     input_sha256: str = ""
     sequence: bool = False
     fed_back: dict[str, str] = Field(default_factory=dict)
+    input_notes: tuple[str, ...] = ()
     evidence: Evidence | None = None
     reference: str
     tolerance: float

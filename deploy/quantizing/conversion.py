@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from deploy import tflite
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
 from deploy.quantizing.converter import UNQUANTIZED, Conversion, convert
 from deploy.quantizing.copies import with_scales_of_copies
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_tflite import FloatTflite, of_model, quantize_tflite
 from deploy.quantizing.precision import INT8, Precision
 from deploy.tflite import Model
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators
 
 _TENSORFLOW, _LITERT, _QUANTIZER = ("tensorflow", "keras"), "ai-edge-litert", "ai-edge-quantizer"
 
@@ -82,8 +82,8 @@ def refuse_float(model: Model, source: str) -> None:
     Raises:
         BadInputError: naming the operators that stay float or that TFLite does not have.
     """
-    flex = Counter(operator.code for operator in model.operators if operator.is_custom)
-    partly = {**float_operators(model), **flex}
+    flex = [operator for operator in model.operators if operator.is_custom]
+    partly = Counter(operator.code for operator in {*float_operators(model), *flex})
     if partly:
         raise BadInputError(
             f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",

@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 
 from deploy.chatter import silenced
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
 from deploy.files import private_folder
 from deploy.processes import supervisor
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import RunCommand
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
 from deploy.quantizing.integer_forms import with_integer_forms
 from deploy.quantizing.tensor_values import tensor_ranges

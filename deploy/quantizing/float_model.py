@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.quantizing.dataset import InputSpec
+from deploy.quantizing.first_layers import prepared_range
 from deploy.quantizing.own_range import TrainedSpread
 
 SIGNATURE = "serving_default"
@@ -255,7 +256,11 @@ def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[.
         content: bytes = frozen.graph.as_graph_def().SerializeToString(deterministic=True)
         return content
 
-    return FloatModel(source, name, tuple(specs), outputs, function, definition)
+    seen = tuple(
+        replace(spec, prepares=prepared_range(frozen, positions[spec.name])) if spec.name in positions else spec
+        for spec in specs
+    )
+    return FloatModel(source, name, seen, outputs, function, definition)
 
 
 def _specs(inputs: Sequence[InputSpec]) -> list[Any]:

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.chatter import silenced
+from deploy.data.specs import InputSpec, specs_of
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.quantizing.dataset import Dataset, InputSpec
 from deploy.quantizing.integer_forms import with_integer_forms
 from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.tensor_values import TensorValues, tensor_ranges
 from deploy.tflite import Model, Quantization, load, read
+from deploy.tflite.arithmetic import float_operators
 from deploy.tflite.graph import Graph, Node
-from deploy.tflite.model import float_operators
 
 INSTALL_QUANTIZER = "pip install ai-edge-quantizer==0.10.0"
 """What the extra ``quantizer`` of this package installs."""
@@ -92,10 +93,7 @@ def of_model(model: Model, source: str, name: str) -> FloatTflite:
             f"{source}: has control flow (loops or branches), which cannot be quantized",
             hints=["convert it with recurrent layers unrolled, or pass the .keras file: it is unrolled here"],
         )
-    specs = tuple(
-        InputSpec(label, model.tensors[index].shape, model.tensors[index].dtype)
-        for index, label in model.input_names().items()
-    )
+    specs = specs_of(model)
     for spec in specs:
         if not spec.shape or spec.shape[0] != 1 or any(size < 1 for size in spec.shape):
             raise BadInputError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from deploy.data.stream import Dataset
 from deploy.quantizing.agreement import OutputAgreement, coarse_warning
 from deploy.quantizing.calibration import findings
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_tflite import FloatTflite
 from deploy.quantizing.layer_errors import LayerError, worst

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -15,6 +16,8 @@ from pydantic import Field
 from deploy import tflite
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
 from deploy.chatter import silenced
+from deploy.data.quantized import quantize_values
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
 from deploy.judging.comparison import dequantize, output_scale
 from deploy.judging.inputs import InputSet
@@ -23,14 +26,14 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements
 from deploy.quantizing.conversion import converted, refuse_float
-from deploy.quantizing.dataset import RANDOM_IMAGES, Dataset
+from deploy.quantizing.dataset import RANDOM_IMAGES
 from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.float_tflite import FloatTflite
 from deploy.quantizing.judging import low, warnings_of_agreement, warnings_of_data
 from deploy.quantizing.layer_errors import LayerError, layer_errors
 from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.unsigned_outputs import kept_note, with_unsigned_outputs_kept
-from deploy.tflite import Model, Tensor
+from deploy.tflite import Model
 from deploy.tflite.arithmetic import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
@@ -160,14 +163,14 @@ def quantize(
             model=model.source,
             io=io,
             precision=precision.bits,
-            floating=float_operators(quantized),
+            floating=Counter(operator.code for operator in float_operators(quantized)),
             calibration=data.source,
             calibration_samples=len(data),
             agreement_samples=len(compared),
             agreement=agreement,
             layers=layers,
             kernels=kernels.name if kernels else "none",
-            warnings=(*notes, *warnings),
+            warnings=(*data.notes, *notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(quantized.content),
@@ -233,20 +236,6 @@ def quantized_inputs(model: Model, sample: dict[str, NDArray[Any]]) -> dict[str,
     return {
         name: quantize_values(sample[name], model.tensors[index]) for index, name in model.input_names().items()
     }
-
-
-def quantize_values(values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
-    """Real values as a tensor stores them: round half away from zero, saturate. Same shape, its dtype."""
-    dtype = np.dtype(tensor.dtype)
-    if tensor.quantization is None or dtype.kind not in "iu":
-        return values.astype(dtype)
-    # Divided in float32 as TFLite does; rounded in float64, where adding a half is exact.
-    scaled = (values.astype(np.float32) / np.float32(tensor.quantization.scales[0])).astype(np.float64)
-    rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
-    limits = np.iinfo(dtype)
-    shifted = np.clip(rounded + tensor.quantization.zero_points[0], limits.min, limits.max)
-    stored: NDArray[Any] = shifted.astype(dtype)
-    return stored
 
 
 def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:

@@ -38,6 +38,7 @@ class Shared:
         belongs_to: key of the option without which a kept value means nothing: where that one is typed, the kept
             value of this one is not used.
         belongs_if: restricts that to some texts of the other.
+        also: other keys that stand for this one where it is not there: an older name, or what serves several.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Shared:
     sizes: bool = False
     belongs_to: str | None = None
     belongs_if: Callable[[str], bool] | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Declared:
     shared: Shared | None = None
     writes: Written | None = None
     is_path: Callable[[str], bool] = lambda text: False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key, and those that stand for it where it is not there."""
+        return (self.key, *(self.shared.also if self.shared else ()))
 
 
 def option(*names: str, help: str, default: Any = None, **more: Any) -> Any:  # noqa: A002 - typer's name for it

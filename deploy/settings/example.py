@@ -25,7 +25,7 @@ def template(folder: Path) -> str:
     """The text of a commented ``deploy.toml``: every key with what it means, set where the folder shows it.
 
     A single model file in the folder becomes ``model``; files with the usual names become ``calibration``,
-    ``inputs`` and ``labels``. Everything else stays a comment with an example.
+    ``data`` and ``labels``. Everything else stays a comment with an example.
     """
     found = _found_in(folder)
     lines = [
@@ -49,7 +49,7 @@ def template(folder: Path) -> str:
 
 
 def _found_in(folder: Path) -> dict[str, str]:
-    usual = {"calibration": "calibration.npz", "inputs": "test.npz", "labels": "labels.json"}
+    usual = {"calibration": "calibration.npz", "data": "test.npz", "labels": "labels.json"}
     found = {key: name for key, name in usual.items() if (folder / name).is_file()}
     models = sorted(path.name for path in folder.iterdir() if path.suffix in (".keras", ".h5", ".tflite"))
     if len(models) == 1:
@@ -75,7 +75,10 @@ def _object(options: Iterable[Declared]) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {each.key: _property(each) for each in options},
+        "properties": {
+            **{key: _property(each) for each in options for key in each.keys[1:]},
+            **{each.key: _property(each) for each in options},
+        },
     }
 
 

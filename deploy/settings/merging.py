@@ -129,7 +129,7 @@ def settle(
         BadInputError: an unknown key, or a value of the wrong kind; of tables, that of the verb that is called is
             looked at.
     """
-    known = [each.key for each in shared_options()]
+    known = {key for each in shared_options() for key in each.keys}
     for table in project.tables:
         check_keys(table.values, [*known, VERBS], table.source)
         check_keys((name.partition(" ")[0] for name in table.tables), verbs, f"{table.source} [{VERBS}]")
@@ -160,7 +160,8 @@ def _verb(command: click.Command, project: ProjectSettings, name: str, around: A
         declared = by_parameter.get(parameter.name or "")
         if declared is None:
             continue
-        variables = [f"{name} {declared.key}", *([declared.key] if declared.shared is not None else [])]
+        variables = [f"{name} {key}" for key in declared.keys]
+        variables += [*declared.keys, declared.key] if declared.shared is not None else variables[:1]
         parameter.envvar = _variable(variables)
         if isinstance(parameter, click.Option) and declared.kind == "switch" and not parameter.secondary_opts:
             parameter.secondary_opts = [f"--no-{long[2:]}" for long in parameter.opts if long.startswith("--")]
@@ -180,22 +181,28 @@ def _variable(names: Sequence[str]) -> str:
 def _kept(options: tuple[Declared, ...], project: ProjectSettings, verb: str) -> dict[str, Any]:
     """Key -> value that the project's files give a verb; the strongest wins, a verb's table over the top."""
     found: dict[str, Any] = {}
-    by_key = {each.key: each for each in options}
+    by_key = {key: each for each in options for key in each.keys[1:]} | {each.key: each for each in options}
     for table in project.tables:
         own = table.tables.get(verb, {})
         source = f"{table.source} [{VERBS}.{verb.replace(' ', '.')}]"
         check_keys(own, by_key, source)
-        for key, value in own.items():
-            found.setdefault(key, checked(by_key[key], value, source, project.folder))
+        for declared in options:
+            if (key := _spelled(declared, own)) is not None:
+                found.setdefault(declared.key, checked(declared, own[key], source, project.folder))
     for table in project.tables:
         for declared in shared_options():
-            if declared.key in table.values:
+            if (key := _spelled(declared, table.values)) is not None:
                 # Also where this verb does not take it: a mistake is told at once.
-                value = checked(declared, table.values[declared.key], table.source, project.folder)
+                value = checked(declared, table.values[key], table.source, project.folder)
                 mine = by_key.get(declared.key)
                 if mine is not None and mine.shared is not None:
                     found.setdefault(declared.key, value)
     return found
+
+
+def _spelled(declared: Declared, values: Mapping[str, Any]) -> str | None:
+    """The key under which an option stands in a table; None where it does not."""
+    return next((key for key in declared.keys if key in values), None)
 
 
 def _dropping(

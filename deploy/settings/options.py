@@ -6,9 +6,11 @@ file; every one of them can be kept in the verb's table of ``deploy.toml``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+from deploy.data import FORMS
 from deploy.hardware.npus import listed
 from deploy.settings.declared import Declared, NamesPath, Shared, Writes, argument, declaration, option
 
@@ -40,16 +42,39 @@ Signature = Annotated[
     option(help="Of several signatures in a .tflite, the one to take; default: serving_default, or the only."),
     Shared("signature", example="serving_default", belongs_to="model"),
 ]
+SCALED = "Images are scaled to the range that the model takes; --image-range sets it."
+CALIBRATION = Shared(
+    "calibration",
+    example="calibration.npz",
+    belongs_to="model",
+    belongs_if=_network,  # a network that is named brings its own
+)
+CALIBRATION_PATH = NamesPath(lambda text: text != "random")
 Calibration = Annotated[
     str | None,
-    option(help="Real data for float models: .npz, .npy, a folder of images, FILE.py:function; or random."),
-    Shared(
-        "calibration",
-        example="calibration.npz",
-        belongs_to="model",
-        belongs_if=_network,  # a network that is named brings its own
+    option(
+        "--data",
+        "--calibration",
+        help=f"Real data: {FORMS}; or random. Float models are calibrated with it, builds are tested with part "
+        f"of it. {SCALED}",
     ),
-    NamesPath(lambda text: text != "random"),
+    replace(CALIBRATION, also=("data",)),
+    CALIBRATION_PATH,
+]
+SweptCalibration = Annotated[
+    str | None,
+    option("--calibration", help=f"Real data for float models: {FORMS}; or random. {SCALED}"),
+    CALIBRATION,
+    CALIBRATION_PATH,
+]
+ImageRange = Annotated[
+    str | None,
+    option(
+        "--image-range",
+        help="What pixels 0 to 255 are scaled to: 0..1, -1..1, 0..255 or other ends. Default: what the model "
+        "shows that it takes, by its input's quantization or its own first layers (Rescaling); else 0..1.",
+    ),
+    Shared("image_range", example="0..255"),
 ]
 Samples = Annotated[
     int | None, option(help="Samples to calibrate with; default 200.", min=1), Shared("samples", example=200)
@@ -127,22 +152,28 @@ Fvp = Annotated[
     Shared("fvp", example="open"),
     FVP_PATH,
 ]
-INPUTS = Shared("inputs", example="test.npz")
-Inputs = Annotated[
-    Path | None,
-    option(help=".npz with an array per input; default: the build folder's (calibration data or made up)."),
-    INPUTS,
+DATA = Shared("data", example="test.npz", also=("inputs",))
+Data = Annotated[
+    str | None,
+    option(
+        "--data",
+        "--inputs",
+        help=f"Inputs, with or without labels: {FORMS}. Real values are quantized. {SCALED} Default: what the "
+        "build folder keeps (calibration data, or made up).",
+    ),
+    DATA,
+    NamesPath(),
 ]
 LabelledData = Annotated[
     str | None,
-    option("--data", help="Labelled set: .npz, folder of class folders, or FILE.py:function."),
-    INPUTS,
+    option("--data", "--inputs", help=f"Labelled set: {FORMS}. Real values are quantized. {SCALED}"),
+    DATA,
     NamesPath(),
 ]
 Labels = Annotated[
     Path | None,
-    option(help=".json with class names and true labels."),
-    Shared("labels", example="labels.json", belongs_to="inputs"),
+    option(help=".json with class names and true labels of --data; they win over those in the data."),
+    Shared("labels", example="labels.json", belongs_to="data"),
 ]
 COUNT = Shared("count", example=16)
 Count = Annotated[int | None, option(help="How many inputs to run.", min=1), COUNT]

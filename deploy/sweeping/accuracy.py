@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.build_folder import Figure
-from deploy.evaluating import sources
-from deploy.evaluating.heads import heads_of
-from deploy.evaluating.labelled_data import Request
+from deploy.data.heads import heads_of
+from deploy.data.image_range import ImageRange
+from deploy.data.labels import load_labels
+from deploy.data.loading import open_data
+from deploy.data.specs import specs_of
+from deploy.data.stream import Request
 from deploy.figures import SHARE
-from deploy.judging.labels import load_labels
 from deploy.judging.samples import Sample
 from deploy.sweeping.pareto import ACCURACY
 from deploy.tflite import Model
@@ -27,8 +29,9 @@ class LabelledSource:
     """Where labelled samples come from, as ``deploy sweep`` takes them; ``count`` None for all."""
 
     data: str
-    labels: Path
+    labels: Path | None
     count: int | None = None
+    image_range: ImageRange | None = None
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,19 @@ def load_chunks(given: LabelledSource, model: Model, source: ModelSource) -> tup
     """
     request = Request(
         given.data,
-        heads_of(model),
-        load_labels(given.labels, model),
-        given.labels,
-        output=None,
+        specs_of(model),
+        heads=heads_of(model),
+        labels=load_labels(given.labels, model) if given.labels else {},
+        labels_file=given.labels,
         count=given.count,
         at_most=True,
+        labelled=True,
         assignments=tuple(source.assignments),
+        image_range=given.image_range,
     )
     return tuple(
         Chunk(tuple(batch.samples), {name: numbers.tolist() for name, numbers in batch.true.items()})
-        for batch in sources.load(request, model).batches(CHUNK)
+        for batch in open_data(given.data, request).batches(CHUNK)
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from deploy import tflite, user_function
 from deploy.build_folder import sha256_of_bytes, sha256_of_file
 from deploy.chatter import silenced
+from deploy.data.image_range import ImageRange
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
 from deploy.intake.taking import take_file
 from deploy.judging.versions import package_versions
 from deploy.quantizing import dataset
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_model import import_tensorflow
 from deploy.quantizing.quantization import IO_TYPES, quantize
 from deploy.sweeping.cache import Cache, code_digest, key_of
@@ -32,6 +33,7 @@ class QuantizeOptions:
 
     calibration: str | None = None
     samples: int | None = None
+    image_range: ImageRange | None = None
     io: str = IO_TYPES[0]
     verbose: bool = False
 
@@ -77,7 +79,7 @@ def _quantize(source: ModelSource, how: QuantizeOptions, cache: Cache, key: str 
     _forget_networks(how)
     if key is None and source.kind is not ModelKind.PROJECT:
         model = model_source.load_float(source, verbose=how.verbose)
-        data = dataset.load(how.calibration or "", model.inputs, how.samples)
+        data = dataset.load(how.calibration or "", model.inputs, how.samples, image_range=how.image_range)
         definition = {"definition": sha256_of_bytes(model.definition()), "data": _digest(data)}
         key = key_of(_KIND, {**definition, "io": how.io, "decided by": _deciding()})
         if known := _known(source, key, cache):
@@ -85,7 +87,13 @@ def _quantize(source: ModelSource, how: QuantizeOptions, cache: Cache, key: str 
         result = quantize(model, data, io=how.io, verbose=how.verbose, compare=0)
     else:
         result = quantize_source(
-            source, how.calibration, samples=how.samples, io=how.io, verbose=how.verbose, compare=0
+            source,
+            how.calibration,
+            samples=how.samples,
+            image_range=how.image_range,
+            io=how.io,
+            verbose=how.verbose,
+            compare=0,
         )
     found = QuantizedNetwork(source, result.model, result.document.sha256, result.document.warnings)
     if key is not None:  # None: a project's network with data of a user's function
@@ -121,6 +129,7 @@ def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
             ),
             "calibration": _digest_of_data(calibration),
             "samples": how.samples,
+            "image range": str(how.image_range),
             "io": how.io,
             "decided by": _deciding(),
         },
@@ -129,7 +138,7 @@ def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
 
 def _deciding() -> dict[str, str]:
     """What decides a quantized network beside its definition and the data."""
-    code = code_digest("deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")
+    code = code_digest("deploy.data", "deploy.quantizing", "deploy.sweeping", "deploy.tflite", "deploy.zoo")
     return {"deploy's code": code, **package_versions("tensorflow", "keras", "numpy")}
 
 

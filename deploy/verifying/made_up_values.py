@@ -24,6 +24,10 @@ _PARTLY_DEFINED = frozenset(["DIV", "FLOOR_DIV", "FLOOR_MOD", "LOG", "POW", "RSQ
 """Operators that have no answer to some numbers, or none that two kernels agree on."""
 
 
+_FEW = 10
+"""Elements of a tensor that need many sets to show all numbers: those in front of a softmax."""
+
+
 class MadeUpValues:
     """Makes them up; see :attr:`deploy.verifying.layer_capture.LayerCapture.replace`.
 
@@ -53,8 +57,8 @@ class MadeUpValues:
             values: ``(batch, *shape)``, its own ones.
 
         Returns:
-            An array like ``values``, whose rows are of the three kinds in turn. None for an output of the network,
-            and for what is no quantized number.
+            An array like ``values``, whose rows are of the three kinds in turn; of a tensor with few elements nearly
+            all are of the third. None for an output of the network, and for what is no quantized number.
         """
         if tensor.index in self._kept or tensor.quantization is None or values.dtype.kind not in "iu":
             return None
@@ -67,8 +71,11 @@ class MadeUpValues:
             zero = min(max(zeros[0] if zeros else 0, limits.min), limits.max)
             # Below the zero point only where some value is: behind a ReLU there is none, and Vela may rely on it.
             low = limits.min if values.min() < zero else zero
-            found[1::3] = self._scattered(low, limits.max, zero, found[1::3])
-            found[2::3] = self._descending(tensor, low, limits.max, found[2::3])
+            if rows.shape[1] <= _FEW:
+                found[1:] = self._descending(tensor, low, limits.max, found[1:])
+            else:
+                found[1::3] = self._scattered(low, limits.max, zero, found[1::3])
+                found[2::3] = self._descending(tensor, low, limits.max, found[2::3])
         return found.reshape(values.shape)
 
     def _scattered(self, low: int, high: int, zero: int, rows: NDArray[Any]) -> NDArray[Any]:

@@ -58,6 +58,7 @@ _USUAL_MACS = 512_000_000
 FEWEST = 4
 """Inputs of a verification, whatever they cost."""
 
+_SETS_MACS = 1_024_000_000
 _FEWEST_SETS, _MOST_SETS = 2, 256
 """Sets of made-up values: one of each kind at least."""
 
@@ -82,7 +83,7 @@ def affordable_sets(macs: float) -> int:
     Args:
         macs: as of :func:`affordable`.
     """
-    return max(_FEWEST_SETS, int(min(_MOST_SETS, _USUAL_MACS // max(macs, 1))))
+    return max(_FEWEST_SETS, int(min(_MOST_SETS, _SETS_MACS // max(macs, 1))))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from deploy.chatter import silenced
+from deploy.data import FORMS
+from deploy.data.image_range import ImageRange
+from deploy.data.loading import Given
+from deploy.data.specs import InputSpec
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset
-from deploy.quantizing.dataset import Dataset, InputSpec
 from deploy.quantizing.float_model import FloatModel, freeze_keras
 from deploy.quantizing.float_tflite import FloatTflite, read_float
 from deploy.quantizing.precision import INT8, Precision
@@ -23,7 +27,7 @@ from deploy.zoo.project import function
 _SETTLE_IMAGES = 4
 
 
-def check(source: ModelSource, calibration: str | None, io: str, *, again: str = "") -> None:
+def check(source: ModelSource, calibration: Given | None, io: str, *, again: str = "") -> None:
     """Check, before any work, that a model can be quantized with what is given; ``again`` completes a hint.
 
     Raises:
@@ -39,17 +43,18 @@ def _no_data(source: ModelSource, again: str) -> BadInputError:
     return BadInputError(
         f"{source.text}: a float model must be quantized, which needs real data",
         hints=[
-            f"{again} --calibration DATA  (.npz, .npy, image folder or FILE.py:function)".lstrip(),
-            "--calibration random: for time and memory, not for accuracy",
+            f"{again} --data DATA  ({FORMS})".lstrip(),
+            "--data random: for time and memory, not for accuracy",
         ],
     )
 
 
 def quantize_source(
     source: ModelSource,
-    calibration: str | None,
+    calibration: Given | None,
     *,
     samples: int | None = None,
+    image_range: ImageRange | None = None,
     io: str | None = None,
     precision: Precision = INT8,
     verbose: bool = False,
@@ -73,6 +78,7 @@ def quantize_source(
             built,
             data=calibration,
             samples=samples,
+            image_range=image_range,
             io=io,
             precision=precision,
             verbose=verbose,
@@ -87,7 +93,7 @@ def quantize_source(
             raise _no_data(source, again)
     else:
         model = model_source.load_float(source, verbose=verbose)
-    data = dataset.load(calibration or "", model.inputs, samples)
+    data = dataset.load("" if calibration is None else calibration, model.inputs, samples, image_range=image_range)
     return quantize(
         model,
         data,
@@ -103,8 +109,9 @@ def quantize_source(
 def quantize_network(
     network: Network,
     *,
-    data: str | None = None,
+    data: Given | None = None,
     samples: int | None = None,
+    image_range: ImageRange | None = None,
     io: str = IO_TYPES[0],
     precision: Precision = INT8,
     verbose: bool = False,
@@ -116,8 +123,9 @@ def quantize_network(
 
     Args:
         network: built; its model is changed when its weights are random.
-        data: calibration data as ``--calibration`` names it; None for the project's own, or random images.
+        data: calibration data as ``--data`` names it; None for the project's own, or random images.
         samples: how many to use at most; None for a default.
+        image_range: what pixels of images are scaled to; None for what the model shows.
         io: ``uint8`` or ``int8``.
         precision: of what lies between.
         verbose: let TensorFlow print.
@@ -134,7 +142,11 @@ def quantize_network(
     """
     with silenced(verbose=verbose):
         specs = freeze_keras(network.model, network.text, network.project.name).inputs
-        found = calibration(network, specs, samples) if data is None else dataset.load(data, specs, samples)
+        found = (
+            calibration(network, specs, samples)
+            if data is None
+            else dataset.load(data, specs, samples, image_range=image_range)
+        )
         if not network.trained and len(specs) == 1:
             settle(network.model, found.arrays[specs[0].name][:_SETTLE_IMAGES])
         frozen = freeze_keras(network.model, network.text, network.project.name)
@@ -191,5 +203,5 @@ def _own(network: Network, count: int) -> Any:
         if not network.trained:
             return None  # random weights have no accuracy to lose
         raise NotInstalledError(
-            error.message, hints=[*error.hints, "or --calibration random: for time and memory, not for accuracy"]
+            error.message, hints=[*error.hints, "or --data random: for time and memory, not for accuracy"]
         ) from error

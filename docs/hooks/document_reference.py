@@ -155,8 +155,9 @@ def settings_page() -> str:
             "known one. [JSON Schema](schemas/deploy.toml.schema.json)",
             "The command line wins over the environment (`DEPLOY_NPU=U55-256`), that over `deploy.toml`, that "
             "over `pyproject.toml`. A switch that is kept is switched off by `--no-...`: `--no-timing`. What "
-            "belongs to a kept model or to kept inputs (`set`, `labels`, and `calibration` where `models:NAME` "
-            "is typed) is not used where others are typed.",
+            "belongs to a kept model or to kept data (`set`, `labels`, and `calibration` where `models:NAME` "
+            "is typed) is not used where others are typed. `data` serves `quantize` and `compile`, too, where "
+            "there is no `calibration`; `inputs` is an older name of `data`.",
             "A file that belongs to another user is refused, as git does, since settings can name programs to "
             f"run; `{TRUST_VARIABLE}=FOLDER` reads it nevertheless.",
             _options_table(shared_options()),

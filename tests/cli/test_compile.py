@@ -150,6 +150,20 @@ def test_a_float_model_is_quantized_on_the_way_and_its_heads_keep_their_names(
     assert "Float against quantized model, 24 samples" in capfd.readouterr().out
 
 
+def test_a_model_that_is_quantized_already_is_tested_with_the_data(
+    in_folder: Path, tiny_tflite: Path, tiny_samples: Path
+) -> None:
+    words = ["compile", str(tiny_tflite), "--npu", "U55-128", "--data", str(tiny_samples), "-o", "out", "-q"]
+    assert run([*words, "--advice", "none"]) == 0
+    kept = BuildFolder.open(Path("out")).document.samples
+    assert kept is not None and kept.source == str(tiny_samples)
+    assert run(["verify", "out", "-q", "--json", "verdict.json"]) == 0
+    assert json.loads(Path("verdict.json").read_text())["input_source"].startswith(str(tiny_samples))
+    # What is kept for another model is not for this one.
+    Path("deploy.toml").write_text('model = "other.tflite"\ncalibration = "gone.npz"\n')
+    assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", "out", "-q", "--advice", "none"]) == 0
+
+
 def test_settings_make_compile_a_complete_command_and_the_command_line_wins(
     in_folder: Path, mlperf_tiny: dict[str, Path]
 ) -> None:
@@ -261,7 +275,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
     assert run(["compile", str(float_tflite), "--npu", "U55-128"]) == 2
     error = capfd.readouterr().err
     assert "not quantized, these operators compute in floating point: CONV_2D, FULLY_CONNECTED (2), MEAN" in error
-    assert "deploy quantize MODEL --calibration DATA" in error
+    assert "deploy quantize MODEL --data DATA" in error
     assert not Path("build").exists()
 
 
@@ -280,7 +294,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["gone.tflite", "--npu", "U55-128"], "gone.tflite: no such model"),
         (["cut.tflite", "--npu", "U55-128"], "cut.tflite"),
         (["noise.tflite", "--npu", "U55-128"], "noise.tflite: not a TFLite model"),
-        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --calibration DATA"),
+        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --data DATA"),
         (
             ["ad.tflite", "--npu", "U55-128", "--set", "size=96"],
             "ad.tflite is a finished model, it has no options",

@@ -44,12 +44,15 @@ def test_settings_of_the_project_make_quantize_a_complete_command(
     ("words", "message"),
     [
         ([], "no MODEL given"),
-        (["tiny.keras"], "deploy quantize tiny.keras --calibration DATA"),
+        (["tiny.keras"], "deploy quantize tiny.keras --data DATA"),
         (["gone.keras", "--calibration", "d.npz"], "gone.keras: no such model"),
         (["tiny.keras", "--calibration", "gone.npz"], "gone.npz: no such file"),
         (["tiny.keras", "--calibration", "nan.npz"], "holds NaN or infinity (2 of 2 samples"),
-        (["tiny.keras", "--calibration", "shape.npz"], "has shape [2, 8, 8, 1], expected [samples, 16, 16, 1]"),
-        (["tiny.keras", "--calibration", "bytes.npz"], "is uint8, expected float32"),
+        (
+            ["tiny.keras", "--calibration", "shape.npz"],
+            "has shape [2, 8, 8, 1], the model takes [samples, 16, 16, 1]",
+        ),
+        (["tiny.keras", "--calibration", "bytes.npz"], "is uint8, the model takes float32"),
         (["tiny.keras", "--calibration", "d.npz", "--io", "int16"], "--io int16: choose uint8 or int8"),
         (["tiny.keras", "--calibration", "d.npz", "--samples", "0"], "Invalid value for '--samples'"),
         (["done.tflite", "--calibration", "d.npz"], "done.tflite: not a TFLite model"),

@@ -203,7 +203,7 @@ def test_uart_output_that_is_cut_before_the_end_is_no_answer(
     ("array", "message"),
     [
         (np.zeros((1, 7, 7, 1), np.uint8), "has shape [1, 7, 7, 1]"),
-        (np.zeros((1, 16, 16, 1), np.float32), "is float32, the model takes uint8"),
+        (np.zeros((1, 16, 16, 1), np.int16), "is int16, the model takes uint8 or float"),
     ],
 )
 def test_inputs_of_the_wrong_shape_or_dtype(

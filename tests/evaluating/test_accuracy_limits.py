@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from deploy.data.heads import Head
 from deploy.errors import BadInputError
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits, parse_limits
 from deploy.evaluating.documents import Contestant, OutputEvaluation
-from deploy.evaluating.heads import Head
 from deploy.evaluating.scoring import Tally
 
 

@@ -156,7 +156,7 @@ def test_a_stream_that_ends_before_the_count_is_refused(
         "import numpy as np\ndef few():\n    for i in range(3): yield np.zeros((32, 32, 3), np.int8), i\n"
     )
     assert run(["evaluate", str(residual_build.path), "--data", "data.py:few", "--count", "5"]) == 2
-    assert "--count 5: data.py:few holds 3 inputs" in capsys.readouterr().err
+    assert "--count 5: data.py:few holds 3 samples" in capsys.readouterr().err
     evaluated(capsys, 0, residual_build.path, "--data", "data.py:few", "-q")
     assert document(residual_build).inputs == 3
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from deploy.data.heads import Head
 from deploy.evaluating.documents import EvaluationDocument
-from deploy.evaluating.heads import Head
 from deploy.evaluating.scoring import Tally
 from deploy.judging.origin import Platform
 from deploy.reporting.text.evaluation import print_evaluation

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.evaluating.heads import Head
+from deploy.data.heads import Head
 from deploy.evaluating.scoring import Tally
 from deploy.judging.confidence import wilson_interval
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.data.stream import Batch
 from deploy.errors import BadInputError
-from deploy.evaluating.model_inputs import Batch
 from deploy.evaluating.wrong_examples import MAX_LISTED, MAX_SAVED, WrongExamples, check_folder
 
 

@@ -57,7 +57,7 @@ IMAGE = np.zeros((2, 16, 16, 1), np.float32)
 quantize.add("the model is missing", 2, "none.keras: no such model", inject=lambda _: quantizing("none.keras"))
 bad_samples("calibration data of another shape", "has shape", image=np.zeros((2, 9, 9, 1), np.float32))
 bad_samples("calibration data with NaN", "NaN", image=IMAGE * np.nan)
-bad_samples("calibration data without samples", "is empty", image=IMAGE[:0])
+bad_samples("calibration data without samples", "no samples in it", image=IMAGE[:0])
 bad_samples("calibration data for another input", "no array named", one=IMAGE, two=IMAGE)
 bad_samples("calibration data of text", "bad.npz", image=np.array(["a", "b"]))
 user_code("the user's data function raises", 2, "boom", "raise ValueError('boom')")
@@ -265,7 +265,7 @@ compile_.add(
 compile_.add(
     "a float model without data",
     2,
-    "--calibration DATA",
+    "--data DATA",
     inject=lambda _: ["compile", "tiny.keras", "--npu", "U55-64"],
 )
 compile_.add(

@@ -367,15 +367,15 @@ def fed(what: str, says: str, words: tuple[str, ...] = (), **arrays: np.ndarray)
 
 PIXELS = np.zeros((2, 16, 16, 1), np.uint8)
 fed("inputs of another shape", "has shape", image=PIXELS[:, :9])
-fed("inputs of another type", "is float32", image=PIXELS.astype(np.float32))
+fed("inputs of another type", "is int16", image=PIXELS.astype(np.int16))
 fed("inputs for another model", "no array named image", a=PIXELS, b=PIXELS)
 fed("no samples in the inputs", "no samples in it", image=PIXELS[:0])
 fed("fewer samples than asked for", "holds 2 samples", ("--count", "5"), image=PIXELS)
-fed("pickled objects as inputs", "not a usable NumPy file", image=np.array([{"a": 1}], dtype=object))
+fed("pickled objects as inputs", "it holds Python objects", image=np.array([{"a": 1}], dtype=object))
 run.add(
     "the inputs are missing",
     2,
-    "none.npz: cannot be read",
+    "none.npz: no such file or folder",
     inject=lambda _: [*RUN, "--fvp", "open", "--inputs", "none.npz"],
 )
 

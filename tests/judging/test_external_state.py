@@ -8,7 +8,7 @@ from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.errors import BadInputError
-from deploy.judging.external_state import handed_back, links_of, with_states, without_inputs
+from deploy.judging.external_state import handed_back, links_of, with_states
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
 from deploy.tflite import Model, Quantization, Tensor
@@ -44,11 +44,6 @@ def test_what_data_holds_for_a_state_is_not_used() -> None:
     links = links_of(["state=next"], model)
     samples = with_states(given, links, model, lambda sample, _keep: kernels.run(sample))
     assert [int(sample["state"][0, 0]) for sample in samples] == [-3, -1]
-
-
-def test_data_needs_no_state() -> None:
-    model = counter()
-    assert list(without_inputs(model, links_of(["state=next"], model)).input_names().values()) == ["x"]
 
 
 def test_the_first_inference_keeps_nothing_and_all_others_do() -> None:

@@ -10,7 +10,7 @@ from tflite_writer import GraphWriter
 
 from deploy import tflite
 from deploy.errors import BadInputError
-from deploy.judging.inputs import load_inputs, random_inputs
+from deploy.judging.inputs import given_inputs, random_inputs
 from deploy.judging.sample_file import (
     beside,
     holds_samples,
@@ -45,7 +45,7 @@ def test_the_file_is_an_npz_that_inputs_takes(tmp_path: Path) -> None:
     source = model("left", "right")
     given = random_inputs(source, 3)
     (tmp_path / "s.npz").write_bytes(samples_content(given.samples, source, "somewhere"))
-    assert load_inputs(tmp_path / "s.npz", source).sha256 == given.sha256
+    assert given_inputs(tmp_path / "s.npz", source).sha256 == given.sha256
 
 
 def test_the_same_samples_are_the_same_bytes() -> None:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.data.specs import InputSpec
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
-from deploy.quantizing.dataset import Dataset, InputSpec, load
+from deploy.quantizing.dataset import load
 
 IMAGE = InputSpec("image", (1, 4, 6, 1), "float32")
 VECTOR = InputSpec("vector", (1, 3), "float32")
@@ -62,7 +64,7 @@ def test_nan_is_refused_with_the_sample_it_is_in(tmp_path: Path) -> None:
     bad = images()
     bad[3, 1, 1, 0] = np.nan
     error = refused(saved(tmp_path / "nan.npz", image=bad))
-    assert "input image holds NaN or infinity (1 of 5 samples, first in sample 3)" in error.message
+    assert "array image holds NaN or infinity (1 of 5 samples, first in sample 3)" in error.message
 
 
 def test_infinity_that_appears_only_in_float32_is_refused(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def test_infinity_that_appears_only_in_float32_is_refused(tmp_path: Path) -> Non
 
 def test_a_wrong_shape_names_the_expected_one(tmp_path: Path) -> None:
     error = refused(saved(tmp_path / "shape.npz", image=np.zeros((5, 6, 4, 1), np.float32)))
-    assert "has shape [5, 6, 4, 1], expected [samples, 4, 6, 1]" in error.message
+    assert "has shape [5, 6, 4, 1], the model takes [samples, 4, 6, 1]" in error.message
 
 
 def test_a_missing_channel_axis_comes_with_the_remedy(tmp_path: Path) -> None:
@@ -82,13 +84,13 @@ def test_a_missing_channel_axis_comes_with_the_remedy(tmp_path: Path) -> None:
 
 def test_integer_pixels_for_a_float_input_are_refused_because_their_scaling_is_unknown(tmp_path: Path) -> None:
     error = refused(saved(tmp_path / "dtype.npz", image=np.zeros((5, 4, 6, 1), np.uint8)))
-    assert "is uint8, expected float32" in error.message
+    assert "is uint8, the model takes float32" in error.message
     assert "/ 255" in error.hints[0]
 
 
 @pytest.mark.parametrize("value", [np.array([["a"] * 3] * 2), np.zeros((2, 3), bool), np.zeros((2, 3), complex)])
 def test_other_dtypes_are_refused(tmp_path: Path, value: np.ndarray) -> None:
-    assert "expected float32" in refused(saved(tmp_path / "dtype.npz", vector=value), [VECTOR]).message
+    assert "the model takes float32" in refused(saved(tmp_path / "dtype.npz", vector=value), [VECTOR]).message
 
 
 def test_integers_may_change_their_width_only_without_loss(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_integers_may_change_their_width_only_without_loss(tmp_path: Path) -> No
 
 
 def test_empty_data_is_refused(tmp_path: Path) -> None:
-    assert "is empty" in refused(saved(tmp_path / "none.npz", image=images(0))).message
+    assert "no samples in it" in refused(saved(tmp_path / "none.npz", image=images(0))).message
     assert "it holds nothing" in refused(saved(tmp_path / "nothing.npz")).message
 
 
@@ -119,7 +121,7 @@ def test_damaged_and_pickled_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 not a zip")
     assert "not a usable NumPy file" in refused(str(tmp_path / "bad.npz")).message
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
-    assert "not a usable NumPy file" in refused(str(tmp_path / "objects.npy")).message
+    assert "it holds Python objects" in refused(str(tmp_path / "objects.npy")).message
 
 
 def test_no_file_and_an_unknown_form_are_refused(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_a_function_may_return_arrays_or_an_iterable_of_samples(functions: str, 
         ("number", "returned int, expected an array"),
         ("text", "returned str, expected an array"),
         ("late", "line 17: KeyError: 'the second sample'"),
-        ("ragged", "have different shapes"),
+        ("ragged", "array vector has shape [1, 4], the model takes [samples, 3]"),
         ("too_many", "sample 0 has 2 parts, the model has 1 inputs"),
         ("nan", "holds NaN or infinity (4 of 4 samples"),
     ],

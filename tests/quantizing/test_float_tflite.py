@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from float_graphs import FloatGraph
 
+from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset, float_tflite
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_tflite import FloatTflite, of_model
 from deploy.quantizing.precision import Precision, precision_of
 from deploy.quantizing.quantization import quantize, quantized_inputs
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators
 
 RANDOM = np.random.default_rng(5)
 WEIGHTS = RANDOM.standard_normal((16, 12)).astype(np.float32)
@@ -33,7 +33,7 @@ def samples(model: FloatTflite, count: int = 60) -> Dataset:
 def test_a_float_file_becomes_an_integer_one_with_the_names_and_types_that_were_asked_for(io: str) -> None:
     model = network()
     result = quantize(model, samples(model), io=io)
-    assert float_operators(result.model) == {}
+    assert float_operators(result.model) == ()
     assert {record.dtype for record in (*result.document.inputs, *result.document.outputs)} == {io}
     assert list(result.model.input_names().values()) == ["x"]
     assert {item.name for item in result.document.agreement} == {"logits", "odds"}
@@ -69,7 +69,7 @@ def test_an_operator_stays_float_where_that_is_asked_for(named: str) -> None:
     wanted = f"^{tensor};?$" if named == "odds_tensor" else named
     result = quantize(model, samples(model), io="int8", precision=Precision(floating=(wanted,)))
     assert result.document.floating == {"LOGISTIC": 1}
-    assert float_operators(result.model) == {"LOGISTIC": 1}
+    assert [operator.code for operator in float_operators(result.model)] == ["LOGISTIC"]
 
 
 def test_tensors_of_one_name_and_of_none_do_not_confuse_the_quantizer() -> None:

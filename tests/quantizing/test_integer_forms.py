@@ -15,7 +15,7 @@ from deploy.quantizing.integer_forms import with_integer_forms
 from deploy.quantizing.quantization import quantize
 from deploy.quantizing.tensor_values import TensorValues, tensor_ranges
 from deploy.tflite import Model
-from deploy.tflite.model import float_operators
+from deploy.tflite.arithmetic import float_operators
 from deploy.zoo import model_source
 
 GENERATOR = np.random.default_rng(3)
@@ -218,7 +218,7 @@ def test_a_trained_transformer_is_integer_throughout_and_answers_as_the_float_mo
     data = dataset.of_arrays("pictures", {"rows": pictures[8000:8300]}, model.inputs, 300)
     result = quantize(model, data, io="int8", compare=300)
     codes = {operator.code for operator in result.model.operators}
-    assert float_operators(result.model) == {}
+    assert float_operators(result.model) == ()
     assert codes.isdisjoint({"QUANTIZE", "DEQUANTIZE"})
     assert {"BATCH_MATMUL", "GELU", "LOGISTIC", "RSQRT", "SOFTMAX"} <= codes
     (agreement,) = result.document.agreement

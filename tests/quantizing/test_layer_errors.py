@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from float_graphs import FloatGraph
 
+from deploy.data.stream import Dataset
 from deploy.quantizing import dataset
-from deploy.quantizing.dataset import Dataset
 from deploy.quantizing.float_tflite import FloatTflite, of_model
 from deploy.quantizing.layer_errors import layer_errors, worst
 from deploy.quantizing.precision import Precision

@@ -35,8 +35,8 @@ def application(seen: Seen) -> click.Command:
     def _verb(
         model: options.Model,
         set_: options.Set,
-        calibration: options.Calibration,
-        inputs: options.Inputs,
+        calibration: options.SweptCalibration,
+        inputs: options.Data,
         labels: options.Labels,
         count: options.Count,
         timing: options.Timing,
@@ -45,13 +45,17 @@ def application(seen: Seen) -> click.Command:
     ) -> None:
         seen.update(locals(), count_typed=typed("count"))
 
+    @app.command("compile")
+    def _other(calibration: options.Calibration) -> None:
+        seen.update(locals())
+
     return typer.main.get_command(app)
 
 
-def call(application: click.Command, *words: str) -> None:
+def call(application: click.Command, *words: str, verb: str = "run-fvp") -> None:
     project = find()
-    kept = settle(application, project, {"run-fvp": None})
-    application.main(args=["run-fvp", *words], standalone_mode=False, default_map=kept, obj=project)
+    kept = settle(application, project, {"run-fvp": None, "compile": None})
+    application.main(args=[verb, *words], standalone_mode=False, default_map=kept, obj=project)
 
 
 @pytest.mark.usefixtures("in_folder")
@@ -109,9 +113,29 @@ def test_labels_belong_to_the_inputs_that_they_are_kept_with(
 ) -> None:
     (in_folder / "deploy.toml").write_text('inputs = "test.npz"\nlabels = "labels.json"\n')
     call(application)
-    assert (seen["inputs"], seen["labels"]) == (Path("test.npz"), Path("labels.json"))
+    assert (seen["inputs"], seen["labels"]) == ("test.npz", Path("labels.json"))
     call(application, "--inputs", "other.npz")
-    assert (seen["inputs"], seen["labels"]) == (Path("other.npz"), None)
+    assert (seen["inputs"], seen["labels"]) == ("other.npz", None)
+
+
+def test_data_of_all_verbs_has_one_key_and_older_ones_go_on_working(
+    application: click.Command, seen: Seen, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_folder / "deploy.toml").write_text('inputs = "old.npz"\n')
+    kept = [("old.npz", None), ("photos", "photos"), ("photos", "c.npz")]
+    texts = ['inputs = "old.npz"', 'data = "photos"\ninputs = "old.npz"', 'data = "photos"\ncalibration = "c.npz"']
+    for text, expected in zip(texts, kept, strict=True):
+        (in_folder / "deploy.toml").write_text(text + "\n")
+        call(application)
+        call(application, verb="compile")
+        assert (seen["inputs"], seen["calibration"]) == expected
+    call(application, "--calibration", "typed.npz", verb="compile")
+    assert seen["calibration"] == "typed.npz"
+    monkeypatch.setenv("DEPLOY_INPUTS", "env.npz")
+    call(application)
+    assert seen["inputs"] == "env.npz"
+    call(application, "--inputs", "typed.npz")
+    assert seen["inputs"] == "typed.npz"
 
 
 @pytest.mark.usefixtures("in_folder")

@@ -68,6 +68,11 @@ def test_the_count_is_a_bound_and_labels_may_go_on_after_the_samples(
     assert len(read_back(chunks(model, LabelledSource(given.data, labels, count=1000)))[1]) == 7
 
 
+def test_labels_in_the_data_will_do(model: Model, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", image=pixels(3), labels=[2, 1, 0])
+    assert read_back(chunks(model, LabelledSource(str(tmp_path / "d.npz"), None)))[1] == [2, 1, 0]
+
+
 def test_fewer_labels_than_samples_are_refused(model: Model, labels: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", image=pixels(101))
     with pytest.raises(BadInputError, match="do not belong together"):

@@ -117,9 +117,9 @@ def test_the_numbers_of_a_tensor_with_few_elements_are_all_had_over_many_sets() 
     model = tflite.load(writer.finish({"x": x}, {"y": y}), source="written")
     values, below = MadeUpValues(model, 0), set[int]()
     for _ in range(2):
-        made = values(model.tensors[a], np.full((192, 1, 3), -3, np.int8))
+        made = values(model.tensors[a], np.full((66, 1, 3), -3, np.int8))
         assert made is not None
-        rows = made[2::3].reshape(-1, 3)
+        rows = made[1:].reshape(-1, 3)
         assert (rows.max(axis=1) == 127).all()
         below |= {int(number) for number in rows.ravel()}
     assert below == set(range(-128, 128))

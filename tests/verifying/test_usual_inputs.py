@@ -14,12 +14,12 @@ from trained_networks import trained_networks
 from deploy import api
 from deploy.build_folder import SAMPLES, BuildFolder
 from deploy.cli.main import run
+from deploy.data.quantized import quantize_values
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.sample_file import beside
-from deploy.quantizing.quantization import quantize_values
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_probe import NpuProbe
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs

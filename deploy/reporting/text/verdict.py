@@ -84,6 +84,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         console.print(
             f"{verdict.inputs} of {verdict.inputs_requested} inputs answered{how}, from {verdict.input_source}"
         )
+    for note in verdict.input_notes:
+        console.print(f"note: {note}")
     if verdict.outputs:
         console.print(outputs_table(f"Target against {verdict.reference}", verdict.outputs))
     for other in verdict.other_references:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from deploy.data.heads import Head, check_classes
 from deploy.errors import BadInputError
-from deploy.evaluating.heads import NO_CLASS, Head, check_classes, ranks, top_class
+from deploy.evaluating.ranking import NO_CLASS, ranks, top_class
 
 
 def test_of_equal_values_the_first_class_counts() -> None:

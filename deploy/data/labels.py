@@ -1,17 +1,16 @@
-"""Class names and true labels of a run's inputs, per output, from a JSON file; and which outputs are logits."""
+"""Class names and true labels of inputs, per output: from a JSON file, or out of the data itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from deploy.data.heads import check_classes, class_numbers, heads_in
 from deploy.errors import BadInputError
 from deploy.files import read_bytes
 from deploy.tflite import Model
-
-_PROBABILITIES = frozenset({"SOFTMAX", "LOGISTIC", "LOG_SOFTMAX"})
-_TRANSPARENT = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"})
 
 
 class OutputLabels(BaseModel):
@@ -39,7 +38,8 @@ def load_labels(path: Path, model: Model) -> Labels:
     """Read ``{output: {"classes": [names], "true": [numbers]}}``.
 
     Raises:
-        BadInputError: the file is damaged or names an output that the model does not have.
+        BadInputError: the file is damaged, names an output that the model does not have, has more or fewer names
+            than that has classes, or numbers that are none of its classes.
     """
     try:
         labels = TypeAdapter(dict[str, OutputLabels]).validate_json(read_bytes(path))
@@ -58,17 +58,12 @@ def load_labels(path: Path, model: Model) -> Labels:
             f"{path}: the model has no output {', '.join(unknown)}",
             hints=[f"its outputs: {', '.join(sorted(outputs))}"],
         )
+    heads = heads_in(model)
+    for name, each in labels.items():
+        if name in heads:
+            check_classes(heads[name], each.classes, str(path))
+            if each.true:
+                class_numbers(np.asarray(each.true), heads[name], f"{path}: {name}")
+        elif each.true:
+            raise BadInputError(f"{path}: output {name} has no classes")
     return labels
-
-
-def is_logits(model: Model, tensor_index: int) -> bool:
-    """Whether an output holds logits, that is, no softmax or sigmoid stands at its end."""
-    producers = {index: operator for operator in model.operators for index in operator.outputs}
-    for _ in range(len(model.operators)):
-        operator = producers.get(tensor_index)
-        if operator is None or operator.code in _PROBABILITIES:
-            return operator is None
-        if operator.code not in _TRANSPARENT or not operator.inputs:
-            return True
-        tensor_index = operator.inputs[0]
-    return True

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploy.data.array_rows import open_arrays
 from deploy.errors import BadInputError
-from deploy.evaluating.array_rows import open_arrays
 
 
 def test_rows_arrive_in_order_and_whole(tmp_path: Path) -> None:
@@ -46,7 +46,10 @@ def test_an_array_that_is_larger_than_the_memory_for_it_is_refused(tmp_path: Pat
     [
         (np.array([{}], dtype=object), "holds Python objects"),
         (np.float32(1), "is a single number"),
-        (np.asfortranarray(np.ones((3, 4))), "is stored column by column"),
+        (
+            np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1 << 17, 1 << 16), (0, 1)),
+            "is stored column by column",
+        ),
         (
             np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1, 1 << 31), (0, 0)),
             "one sample has 2147483648",
@@ -55,10 +58,29 @@ def test_an_array_that_is_larger_than_the_memory_for_it_is_refused(tmp_path: Pat
 )
 def test_arrays_that_cannot_be_read_by_row_are_refused(array: np.ndarray, message: str, tmp_path: Path) -> None:
     header = np.lib.format.header_data_from_array_1_0(array)
+    if "column" in message:  # an array of that size is not made for it
+        header["fortran_order"] = True
     with (tmp_path / "d.npy").open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
     with pytest.raises(BadInputError, match=message), open_arrays(tmp_path / "d.npy"):
         pass
+
+
+def test_an_array_that_is_stored_column_by_column_is_read_as_any_other(tmp_path: Path) -> None:
+    array = np.arange(24).reshape(4, 2, 3)
+    np.savez(tmp_path / "d.npz", image=np.asfortranarray(array))
+    with open_arrays(tmp_path / "d.npz") as arrays:
+        assert np.array_equal(arrays["image"].read(3), array[:3])
+        assert np.array_equal(arrays["image"].read(3), array[3:])
+
+
+def test_rows_can_be_left_out(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "d.npz", image=np.arange(5_000_000).reshape(5, -1))
+    with open_arrays(tmp_path / "d.npz") as arrays:
+        arrays["image"].skip(3)
+        assert arrays["image"].read(1)[0, 0] == 3_000_000
+        arrays["image"].skip(10)
+        assert len(arrays["image"].read(1)) == 0
 
 
 def test_a_file_that_ends_early_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -14,11 +18,30 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.judging.inputs import DAMAGE
 from deploy.streams import check_readable_file
+
+DAMAGE = (
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # encrypted, or packed in a way that Python does not know
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and zipfile raise at files that are damaged or something else."""
+
+MAX_ARRAY_BYTES = 4 * 1024**3
+"""Bound on an array that is read whole."""
 
 _MAX_MEMBERS = 1000
 _MAX_ROW_BYTES = 1 << 30
+_SKIPPED_BYTES = 1 << 20
 _SUFFIX = ".npy"
 
 
@@ -36,7 +59,10 @@ class Rows(Protocol):
     def read(self, count: int) -> NDArray[Any]:
         """The next rows, at most ``count``; fewer at the end."""
 
-    def read_all(self, most: int) -> NDArray[Any]:
+    def skip(self, count: int) -> None:
+        """Leave out the next rows."""
+
+    def read_all(self, most: int = MAX_ARRAY_BYTES) -> NDArray[Any]:
         """All rows of an array that is to have at most so many bytes."""
 
 
@@ -52,7 +78,11 @@ class HeldRows:
         self._next += count
         return self._array[self._next - count : self._next]
 
-    def read_all(self, most: int) -> NDArray[Any]:
+    def skip(self, count: int) -> None:
+        """Leave out the next rows."""
+        self._next += count
+
+    def read_all(self, most: int = MAX_ARRAY_BYTES) -> NDArray[Any]:
         """All rows, however many bytes they have."""
         return self._array
 
@@ -61,7 +91,8 @@ class ArrayRows:
     """An array in a file as :class:`Rows`.
 
     Raises:
-        BadInputError: it is damaged, holds Python objects, is a single number, or is stored column by column.
+        BadInputError: it is damaged, holds Python objects, is a single number, or is large and stored column by
+            column.
     """
 
     def __init__(self, stream: IO[bytes], where: str) -> None:
@@ -77,17 +108,26 @@ class ArrayRows:
         if min((*self.shape, self.dtype.itemsize)) < 0 or self.dtype.itemsize == 0:
             raise BadInputError(f"{where}: not a usable NumPy array: {self.dtype}{list(self.shape)}")
         if self.dtype.hasobject:
-            raise BadInputError(f"{where}: holds Python objects")
+            raise BadInputError(f"{where}: not a usable NumPy array: it holds Python objects")
         if not self.shape:
             raise BadInputError(f"{where}: is a single number, not an array")
-        if by_column and len(self.shape) > 1:
-            raise BadInputError(
-                f"{where}: is stored column by column", hints=["numpy.ascontiguousarray(array) before saving"]
-            )
         self._row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         if self._row_bytes > _MAX_ROW_BYTES:
             raise BadInputError(f"{where}: one sample has {self._row_bytes} bytes")
         self._left = self.shape[0]
+        if by_column and len(self.shape) > 1:
+            self._by_row()
+
+    def _by_row(self) -> None:
+        """Turn what is stored column by column, of which no row can be read alone."""
+        size = self.shape[0] * self._row_bytes
+        if size > MAX_ARRAY_BYTES:
+            raise BadInputError(
+                f"{self._where}: is stored column by column",
+                hints=["numpy.ascontiguousarray(array) before saving"],
+            )
+        content = np.frombuffer(self._taken(size), self.dtype).reshape(self.shape, order="F")
+        self._stream = io.BytesIO(content.tobytes())
 
     def read(self, count: int) -> NDArray[Any]:
         """The next rows, at most ``count``; fewer at the end.
@@ -97,15 +137,31 @@ class ArrayRows:
         """
         count = min(count, self._left)
         self._left -= count
-        try:
-            content = self._stream.read(count * self._row_bytes)
-        except (OSError, *DAMAGE) as error:
-            raise BadInputError(f"{self._where}: is damaged: {error}") from error
-        if len(content) != count * self._row_bytes:
-            raise BadInputError(f"{self._where}: the file ends before the array does")
+        content = self._taken(count * self._row_bytes)
         return np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 
-    def read_all(self, most: int) -> NDArray[Any]:
+    def skip(self, count: int) -> None:
+        """Leave out the next rows.
+
+        Raises:
+            BadInputError: as :meth:`read`.
+        """
+        count = min(count, self._left)
+        self._left -= count
+        left = count * self._row_bytes
+        while left > 0:
+            left -= len(self._taken(min(left, _SKIPPED_BYTES)))
+
+    def _taken(self, size: int) -> bytes:
+        try:
+            content = self._stream.read(size)
+        except (OSError, *DAMAGE) as error:
+            raise BadInputError(f"{self._where}: not a usable NumPy array: {error}") from error
+        if len(content) != size:
+            raise BadInputError(f"{self._where}: the file ends before the array does")
+        return content
+
+    def read_all(self, most: int = MAX_ARRAY_BYTES) -> NDArray[Any]:
         """All rows of a small array.
 
         Raises:
@@ -144,6 +200,18 @@ def open_arrays(path: Path) -> Iterator[dict[str, ArrayRows]]:
                     f"{path}: not an .npz or .npy file", hints=["numpy.savez(path, name=array, labels=numbers)"]
                 )
         except (OSError, *DAMAGE) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise BadInputError(f"{path}: cannot be read: {reason}") from error
+            if isinstance(error, OSError) and error.strerror:
+                raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+            said = str(error).partition("\n")[0]
+            raise BadInputError(f"{path}: not a usable NumPy file: {said}") from error
         yield {name: ArrayRows(stream, f"{path}: array {name}") for name, stream in streams.items()}
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a small ``.npz`` or ``.npy`` by name, without ever unpickling.
+
+    Raises:
+        BadInputError: as :func:`open_arrays`, or one is larger than 4 GiB.
+    """
+    with open_arrays(path) as arrays:
+        return {name: rows.read_all() for name, rows in arrays.items()}

@@ -1,4 +1,4 @@
-"""A labelled set of arrays: inputs, their labels and perhaps class names, in an ``.npz`` or in memory."""
+"""Data as arrays: inputs, perhaps their labels and class names, in an ``.npz``, an ``.npy`` or in memory."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.array_rows import Rows
+from deploy.data.heads import Head, class_numbers
+from deploy.data.model_inputs import CLASSES, LABELS, InputForms
+from deploy.data.stream import MAX_LABELS, Batch, DataStream, Request, part_of
 from deploy.errors import BadInputError
-from deploy.evaluating.array_rows import Rows
-from deploy.evaluating.heads import Head
-from deploy.evaluating.labelled_data import MAX_LABELS, LabelledData, Request, class_numbers, part_of
-from deploy.evaluating.model_inputs import Batch, InputForms
-
-LABELS, CLASSES = "labels", "classes"
-"""Names of arrays with class numbers, and with class names."""
 
 _MAX_LABEL_BYTES = 8 * MAX_LABELS
 
 
-def labelled_arrays(
+def array_stream(
     request: Request,
-    forms: InputForms,
     opened: Callable[[], AbstractContextManager[Mapping[str, Rows]]],
     apart: Mapping[str, Rows] | None = None,
-) -> LabelledData:
+) -> DataStream:
     """Take arrays as inputs and, unless ``--labels`` has them, as labels.
 
     Labels stand in an array ``labels_OUTPUT`` or, where that is no input's name, ``OUTPUT``; plain ``labels`` will
@@ -33,34 +29,64 @@ def labelled_arrays(
 
     Args:
         request: what is asked of the data.
-        forms: of the model's inputs.
         opened: gives the arrays, anew each time.
         apart: the labels, where they come apart from the inputs and so cannot be taken for one.
 
     Raises:
         BadInputError: an array is damaged, or does not fit the model.
     """
+    forms = InputForms(request)
     with opened() as arrays:
-        labels, names, rest = _labels(request, forms, arrays, apart)
+        labels, names, rest, notes = _labels(request, forms, arrays, apart)
         inputs = forms.choose(rest)
-        for name, array in inputs.items():
-            forms.check(name, arrays[array].shape, arrays[array].dtype)
-        count = request.common_count({array: arrays[array].shape[0] for array in inputs.values()}, labels)
+        counts = {
+            name: forms.check(name, array, arrays[array].shape, arrays[array].dtype)
+            for name, array in inputs.items()
+        }
+    alone = {name for name, count in counts.items() if count is None}
+    total = {inputs[name]: 1 if count is None else count for name, count in counts.items()}
+    count = request.common_count(total, labels)
+    available = next(iter(total.values()))
 
     def batches(size: int) -> Iterator[Batch]:
         with opened() as again:
+            done = 0
             for first in range(0, count, size):
-                wanted = min(size, count - first)
-                rows = {name: again[array].read(wanted) for name, array in inputs.items()}
-                yield forms.batch(first, rows, part_of(labels, first, wanted))
+                wanted = request.places(available, count, first, size)
+                rows = {
+                    name: again[array].read_all()[np.newaxis]
+                    if name in alone
+                    else _rows(again[array], wanted - done)
+                    for name, array in inputs.items()
+                }
+                done = int(wanted[-1]) + 1
+                yield forms.batch(first, rows, part_of(labels, wanted), inputs)
 
-    return LabelledData(request.source, count, request.class_names(list(labels), names), batches)
+    known = [*labels, *(name for name in names if name not in labels)] if not request.labelled else list(labels)
+    return forms.stream(
+        source=request.source,
+        count=count,
+        names=request.class_names(known, names),
+        batches=batches,
+        remarks=notes,
+    )
+
+
+def _rows(rows: Rows, ahead: NDArray[np.int64]) -> NDArray[np.generic]:
+    """Some of the rows that come, by how many stand before each."""
+    breaks = np.flatnonzero(np.diff(ahead) != 1) + 1
+    parts, done = [], 0
+    for run in np.split(ahead, breaks):
+        rows.skip(int(run[0]) - done)
+        parts.append(rows.read(len(run)))
+        done = int(run[-1]) + 1
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _labels(
     request: Request, forms: InputForms, arrays: Mapping[str, Rows], apart: Mapping[str, Rows] | None
-) -> tuple[dict[str, NDArray[np.int64]], dict[str, tuple[str, ...]], list[str]]:
-    """True classes and class names by output, and the arrays that are neither."""
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, tuple[str, ...]], list[str], tuple[str, ...]]:
+    """True classes and class names by output, the arrays that are neither, and notes."""
     source = arrays if apart is None else apart
     labels = request.from_file()
     names: dict[str, tuple[str, ...]] = {}
@@ -75,11 +101,18 @@ def _labels(
         if words:
             names[head.name] = _words(source[words[0]], f"{request.source}: array {words[0]}")
         taken.update(found[:1], words[:1])
-    if not labels:
+    if not labels and request.labelled:
         if apart is not None and LABELS in apart:
-            request.only_head()
+            request.wanted_head()
         raise _no_labels(request, [*arrays, *(apart or ())])
-    return labels, names, [name for name in arrays if apart is not None or name not in taken]
+    notes = []
+    if not labels and request.heads and LABELS in source:
+        wanted = " and ".join(f"{LABELS}_{name}" for name in request.heads)
+        notes.append(
+            f"labels in {request.source} are not used, as the model has several outputs: {wanted} name them"
+        )
+    rest = [name for name in arrays if apart is not None or name not in taken]
+    return labels, names, rest, tuple(notes)
 
 
 def _array_names(kind: str, head: Head, request: Request) -> tuple[str, ...]:
