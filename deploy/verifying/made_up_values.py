@@ -57,8 +57,8 @@ class MadeUpValues:
             values: ``(batch, *shape)``, its own ones.
 
         Returns:
-            An array like ``values``, whose rows are of the three kinds in turn; of a tensor with few elements nearly
-            all are of the third. None for an output of the network, and for what is no quantized number.
+            An array like ``values``, whose rows are of the three kinds in turn; of a tensor with few elements
+            nearly all are of the third. None for an output of the network, and for what is no quantized number.
         """
         if tensor.index in self._kept or tensor.quantization is None or values.dtype.kind not in "iu":
             return None
