@@ -107,6 +107,9 @@ def quantize(
     samples: int | None = None,
     image_range: str | None = None,
     io: str | None = None,
+    precision: str | None = None,
+    floating: Sequence[str] = (),
+    debug: bool = False,
     verbose: bool = False,
     again: str = "deploy quantize MODEL",
     progress: Progress = silent,
@@ -114,7 +117,8 @@ def quantize(
     """Quantize a float model to int8 with real data.
 
     Args:
-        model: ``.keras``, ``.h5``, a SavedModel folder, ``FILE.py:function`` or ``models:NAME``.
+        model: ``.keras``, ``.h5``, a SavedModel folder, a float ``.tflite``, ``FILE.py:function`` or
+            ``models:NAME``.
         calibration: data in any form, see :data:`deploy.data.loading.Given`: ``.npz``, ``.npy``, a folder of
             images, ``FILE.py:function``, arrays by input name, or ``random``; None for the data that
             ``models:NAME`` brings.
@@ -122,31 +126,31 @@ def quantize(
         samples: calibration samples; None for 200.
         image_range: what pixels of images are scaled to, ``0..255``; None for what the model shows.
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
+        precision: ``int8`` (None), or ``int16x8``: activations, inputs and outputs of 16 bits, weights of 8.
+        floating: operators that stay float, by TFLite's name or a regular expression of their tensors' names.
+        debug: measure the error of each operator; without it that is done where an output agrees badly.
         verbose: let TensorFlow print.
         again: the command that a hint about missing data completes.
         progress: called as float and quantized model are compared.
 
     Raises:
         BadInputError: model or data cannot be used.
-        NotInstalledError: TensorFlow is missing.
+        NotInstalledError: TensorFlow is missing; or ai-edge-quantizer, where the model is a TFLite file or the
+            precision not int8.
     """
     from deploy.data.image_range import parsed
-    from deploy.errors import BadInputError
-    from deploy.zoo.model_source import ModelKind
+    from deploy.quantizing.precision import precision_of
     from deploy.zoo.quantized import quantize_source
 
-    source = _source(model, assignments)
-    if source.kind is ModelKind.TFLITE:
-        raise BadInputError(
-            f"{source.text}: a TFLite file cannot be quantized any more",
-            hints=["pass the Keras model it comes from"],
-        )
+    how = precision_of(precision, floating, io)
     return quantize_source(
-        source,
+        _source(model, assignments),
         calibration,
         samples=samples,
         image_range=parsed(image_range),
         io=io,
+        precision=how,
+        debug=debug,
         verbose=verbose,
         again=again,
         advance=progress,

@@ -100,6 +100,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("capstone", True, "capstone", "open Corstone-300"),
     ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
+    ("ai-edge-quantizer", False, "ai-edge-quantizer==0.10.0", "float .tflite files, 16-bit activations: quantize"),
     ("vl-convert-python", False, "'vl-convert-python>=1.9,<2'", "HTML report, sweep, search: charts"),
     ("scikit-image", False, "'scikit-image>=0.26,<0.27'", "models train featherface-v1"),
     ("distributed", False, "'distributed>=2026.8,<2027'", "--scheduler"),

@@ -26,6 +26,21 @@ def quantize(
     image_range: options.ImageRange,
     samples: options.Samples,
     io: options.Io,
+    precision: Annotated[
+        str | None,
+        option(help="int8 (default), or int16x8: activations, inputs and outputs of 16 bits, weights of 8."),
+    ],
+    floating: Annotated[
+        list[str] | None,
+        option(
+            "--float",
+            metavar="OPERATOR",
+            help="Stays float: TFLite's name of an operator, or a regular expression of tensor names; repeatable.",
+        ),
+    ],
+    debug: Annotated[
+        bool, option(help="Show the error of each operator, alone and carried so far.", default=False)
+    ],
     output: Annotated[
         Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here."), Writes("file")
     ],
@@ -39,12 +54,12 @@ def quantize(
 ) -> None:
     """Quantize a float model to int8 with real data, and report how closely it follows the float model.
 
-    MODEL is a .keras or .h5 file, a SavedModel folder, FILE.py:function, or models:NAME.
+    MODEL is a .keras or .h5 file, a SavedModel folder, a float .tflite, FILE.py:function, or models:NAME.
     """
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
     from deploy.files import check_writable, write_bytes, write_text
-    from deploy.reporting.text.build import agreement_table
+    from deploy.reporting.text.build import agreement_table, layer_error_table
 
     source = chosen_model(model, set_, "deploy quantize MODEL --data DATA -o model.tflite")
     target = output or Path(f"{source.name}.tflite")
@@ -56,6 +71,9 @@ def quantize(
         samples=samples,
         image_range=image_range,
         io=io,
+        precision=precision,
+        floating=floating or (),
+        debug=debug,
         again=f"deploy quantize {source.text}",
         quiet=quiet,
         verbose=verbose,
@@ -68,10 +86,13 @@ def quantize(
         document = result.document
         console = stdout()
         console.print(agreement_table(document.agreement, document.agreement_samples))
+        if debug:
+            console.print(layer_error_table(document.layers))
         for warning in document.warnings:
             console.print(f"note: {warning}")
+        inside = ", ".join([f"{document.precision} inside", *(f"{code} in float" for code in document.floating)])
         console.print(
-            f"{target}: {len(result.model.content):,} bytes, int8 inside, {document.io} inputs and outputs, "
+            f"{target}: {len(result.model.content):,} bytes, {inside}, {document.io} inputs and outputs, "
             f"calibrated with {document.calibration_samples} samples of {document.calibration}"
         )
         if kept is not None:

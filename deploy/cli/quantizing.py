@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from deploy.quantizing.quantization import Quantized
@@ -38,6 +39,9 @@ def quantize_source(
     samples: int | None,
     image_range: str | None,
     io: str | None,
+    precision: str | None = None,
+    floating: Sequence[str] = (),
+    debug: bool = False,
     again: str,
     quiet: bool,
     verbose: bool,
@@ -53,6 +57,9 @@ def quantize_source(
             samples=samples,
             image_range=image_range,
             io=io,
+            precision=precision,
+            floating=floating,
+            debug=debug,
             verbose=verbose,
             again=again,
             progress=bar.advance,

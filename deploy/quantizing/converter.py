@@ -11,11 +11,13 @@ The folder between the two processes::
     lenient.tflite    else: the model with float and TensorFlow operators left in, to name them
     error.txt         why there is no strict.tflite
     float.tflite      the model as it is, in floating point, where that was asked for
+    prepared.tflite   the float model that was quantized: as it is, but in a form for integers
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -33,11 +35,17 @@ from deploy.processes import supervisor
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import RunCommand
 from deploy.quantizing.float_model import SIGNATURE, FloatModel
+from deploy.quantizing.integer_forms import with_integer_forms
+from deploy.quantizing.tensor_values import tensor_ranges
+from deploy.tflite import load
 
 TIMEOUT_S = 1800.0
 MODULE = "deploy.quantizing.converter"
 MODEL, SAMPLES, STRICT, LENIENT, ERROR = "model", "samples.npz", "strict.tflite", "lenient.tflite", "error.txt"
-FLOAT = "float.tflite"
+FLOAT, PREPARED = "float.tflite", "prepared.tflite"
+
+UNQUANTIZED = "float32"
+"""Stands in the place of the type of inputs and outputs where nothing is to be quantized."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Conversion:
         reason: when not: the converter's words.
         unsupported: operators that TFLite does not have, as the converter names them.
         floating: the TFLite file in floating point, where it was asked for and could be made.
+        prepared: the float model in the form that was quantized.
     """
 
     strict: bytes | None
@@ -57,6 +66,7 @@ class Conversion:
     reason: str
     unsupported: tuple[str, ...]
     floating: bytes | None = None
+    prepared: bytes | None = None
 
 
 def convert(
@@ -73,7 +83,7 @@ def convert(
     Args:
         model: frozen float model.
         data: calibration samples.
-        io: ``uint8`` or ``int8``, type of inputs and outputs.
+        io: ``uint8`` or ``int8``, type of inputs and outputs; ``float32``: do not quantize.
         floating: convert the model without quantizing it, too.
         verbose: print what the converter printed.
         run: what runs the process.
@@ -93,15 +103,18 @@ def convert(
             print(ended.output, file=sys.stderr)
         strict, lenient = _read(folder / STRICT), _read(folder / LENIENT)
         reason = (_read(folder / ERROR) or b"").decode("utf-8", "replace")
-        if strict is None and not reason:
+        if strict is None and not reason and not (io == UNQUANTIZED and ended.status == 0):
             raise BadInputError(
                 f"{model.source}: the TFLite converter {ended.describe()} while calibrating",
                 hints=[
-                    "loops crash its calibrator: build recurrent layers with unroll=True, or use convolutions",
+                    "loops crash its calibrator: recurrent layers of a Keras model are unrolled up to 128 steps; "
+                    "build longer ones (and those of a SavedModel) with unroll=True, or use convolutions",
                     "run again with --verbose to see everything the converter says",
                 ],
             )
-        return Conversion(strict, lenient, reason, _unsupported(reason), _read(folder / FLOAT))
+        return Conversion(
+            strict, lenient, reason, _unsupported(reason), _read(folder / FLOAT), _read(folder / PREPARED)
+        )
 
 
 def _read(path: Path) -> bytes | None:
@@ -122,6 +135,9 @@ def _main(folder: Path, io: str, *, floating: bool) -> None:
 
     sets = tf.lite.OpsSet
     try:
+        if io == UNQUANTIZED:
+            (folder / FLOAT).write_bytes(bytes(_converter(tf, folder).convert()))
+            return
         content = _run(tf, folder, io, [sets.TFLITE_BUILTINS_INT8])
         (folder / STRICT).write_bytes(content)
         if floating:
@@ -135,19 +151,31 @@ def _main(folder: Path, io: str, *, floating: bool) -> None:
 
 
 def _converter(tf: Any, folder: Path) -> Any:
-    return tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
+    """The converter of the SavedModel; what it quantizes is brought into a form for integers first."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / MODEL), signature_keys=[SIGNATURE])
+    quantize = converter._quantize
+
+    def prepared(content: bytes, *arguments: Any) -> Any:
+        model = load(bytes(content), source="the converted model")
+        ranges = functools.partial(tensor_ranges, samples=_samples(folder))
+        form = with_integer_forms(model, ranges).content
+        (folder / PREPARED).write_bytes(form)
+        return quantize(form, *arguments)
+
+    converter._quantize = prepared
+    return converter
+
+
+def _samples(folder: Path) -> Iterator[dict[str, Any]]:
+    samples = dict(np.load(folder / SAMPLES))
+    for i in range(len(next(iter(samples.values())))):
+        yield {name: array[i : i + 1] for name, array in samples.items()}
 
 
 def _run(tf: Any, folder: Path, io: str, operators: list[Any]) -> bytes:
-    samples = dict(np.load(folder / SAMPLES))
-
-    def representative() -> Iterator[dict[str, Any]]:
-        for i in range(len(next(iter(samples.values())))):
-            yield {name: array[i : i + 1] for name, array in samples.items()}
-
     converter = _converter(tf, folder)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
+    converter.representative_dataset = lambda: _samples(folder)
     converter.target_spec.supported_ops = operators
     converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
     return bytes(converter.convert())

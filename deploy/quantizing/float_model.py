@@ -7,9 +7,11 @@ heads of a model with dictionary outputs: the only way to tell heads of equal si
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,12 @@ from numpy.typing import NDArray
 from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.quantizing.first_layers import prepared_range
+from deploy.quantizing.own_range import TrainedSpread
 
 SIGNATURE = "serving_default"
+
+MOST_STEPS = 128
+"""Steps up to which a recurrent layer is unrolled: each becomes a dozen operators, which take time to compile."""
 
 INSTALL_TENSORFLOW = "pip install tensorflow==2.21.0 keras==3.15.1"
 """What the extra ``tensorflow`` of this package installs, in words that work wherever the package came from."""
@@ -38,6 +44,7 @@ class FloatModel:
         function: takes one tensor per input in order, returns a dictionary of tensors by output name.
         definition: gives the graph with all weights as bytes: the same for the same network (TensorFlow's
             deterministic serialization; two processes agreed for every network tried).
+        spread: what its first batch normalization knows of the training data; None where it has none.
     """
 
     source: str
@@ -46,6 +53,7 @@ class FloatModel:
     outputs: tuple[str, ...]
     function: Callable[..., Mapping[str, Any]] = field(repr=False)
     definition: Callable[[], bytes] = field(repr=False, default=bytes)
+    spread: TrainedSpread | None = field(repr=False, default=None)
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference: per input an array of its shape and dtype.
@@ -123,9 +131,60 @@ def freeze_keras(model: Any, source: str, name: str) -> FloatModel:
     names = list(getattr(model, "output_names", None) or [])
 
     def call(*arguments: Any) -> dict[str, Any]:
-        return _by_name(model(tf.nest.pack_sequence_as(structure, arguments), training=False), names)
+        with _unrolled(model):
+            return _by_name(model(tf.nest.pack_sequence_as(structure, arguments), training=False), names)
 
-    return _freeze(source, name, specs, call)
+    return replace(_freeze(source, name, specs, call), spread=_trained_spread(model))
+
+
+@contextlib.contextmanager
+def _unrolled(model: Any) -> Iterator[None]:
+    """Recurrent layers are traced step by step instead of as a loop, which the converter cannot calibrate."""
+    import keras
+
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll and _steps(layer) <= MOST_STEPS
+    ]
+    for layer in layers:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.unroll = False
+
+
+def _steps(layer: Any) -> float:
+    """How many steps a recurrent layer makes; infinite where that is open or unknown."""
+    built = layer.get_build_config() or {}
+    shape = list(built.get("shapes_dict", {}).get("sequences_shape") or built.get("input_shape") or [])
+    return float(shape[1]) if shape[1:2] and shape[1] is not None else math.inf
+
+
+def _trained_spread(model: Any) -> TrainedSpread | None:
+    """The first batch normalization, where the model's layers can be taken apart."""
+    import keras
+
+    for layer in getattr(model, "layers", ()):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return _spread_before(model, layer)
+    return None
+
+
+def _spread_before(model: Any, layer: Any) -> TrainedSpread | None:
+    import keras
+
+    try:
+        before = keras.Model(model.inputs, layer.input)
+    except (AttributeError, ValueError):  # called twice, or part of another model
+        return None
+
+    def function(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+        return np.asarray(before(arrays if len(arrays) > 1 else arrays[0], training=False))
+
+    return TrainedSpread(layer.name, function, np.asarray(layer.moving_variance, np.float64))
 
 
 def freeze_saved_model(folder: Path, name: str) -> FloatModel:

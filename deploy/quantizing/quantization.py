@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deploy import tflite
 from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
@@ -24,15 +25,23 @@ from deploy.judging.oracles import OptimisedKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import kept_count
 from deploy.quantizing.agreement import OutputAgreement, agreements
-from deploy.quantizing.converter import convert
+from deploy.quantizing.conversion import converted, refuse_float
 from deploy.quantizing.dataset import RANDOM_IMAGES
 from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.float_tflite import FloatTflite
+from deploy.quantizing.judging import low, warnings_of_agreement, warnings_of_data
+from deploy.quantizing.layer_errors import LayerError, layer_errors
+from deploy.quantizing.precision import INT8, Precision
+from deploy.quantizing.unsigned_outputs import kept_note, with_unsigned_outputs_kept
 from deploy.tflite import Model
 from deploy.tflite.arithmetic import float_operators
 
 QUANTIZE_SCHEMA_VERSION = 1
 IoType = Literal["uint8", "int8"]
 IO_TYPES: tuple[str, ...] = get_args(IoType)
+
+DEBUG_SAMPLES = 20
+"""Samples on which the error of each operator is measured."""
 
 AGREEMENT_SAMPLES = 100
 """Samples on which float and quantized model are compared: the reference kernels take about a second for a
@@ -45,19 +54,25 @@ class QuantizationDocument(Document):
     Attributes:
         model: as the user named it.
         io: type of inputs and outputs.
+        precision: ``int8``, or ``int16x8``: activations of 16 and weights of 8 bits.
+        floating: operators that compute in floating point, because the user wants it, with how often each occurs.
         calibration: where the calibration data comes from.
         calibration_samples: how many samples set the ranges.
         agreement_samples: how many of them were compared.
+        layers: error of each operator, where that was asked for, or an output agrees badly.
         kernels: what ran the quantized model for it.
     """
 
     schema_version: int = QUANTIZE_SCHEMA_VERSION
     model: str
     io: str
+    precision: str = INT8.bits
+    floating: dict[str, int] = Field(default_factory=dict)
     calibration: str
     calibration_samples: int
     agreement_samples: int
     agreement: tuple[OutputAgreement, ...]
+    layers: tuple[LayerError, ...] = ()
     kernels: str
     warnings: tuple[str, ...] = ()
     inputs: tuple[TensorRecord, ...]
@@ -84,24 +99,28 @@ class Quantized:
 
 
 def quantize(
-    model: FloatModel,
+    model: FloatModel | FloatTflite,
     data: Dataset,
     *,
     io: str = "uint8",
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int = AGREEMENT_SAMPLES,
     notes: tuple[str, ...] = (),
+    debug: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Convert a float model and compare the result with it.
 
     Args:
-        model: frozen float model.
+        model: frozen float model, or a float TFLite file.
         data: calibration samples for its inputs.
-        io: ``uint8`` or ``int8``.
+        io: ``uint8`` or ``int8``; with activations of 16 bits inputs and outputs have 16, too.
+        precision: of what lies between inputs and outputs.
         verbose: let the converter print.
         compare: on how many samples float and quantized model are compared at most; 0 for no comparison.
         notes: warnings for the document.
+        debug: measure the error of each operator; without it that is done where an output agrees badly.
         advance: called with (samples compared, samples to compare).
 
     Raises:
@@ -110,9 +129,14 @@ def quantize(
     """
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose uint8 or int8")
-    content, floating = _convert(model, data, io, floating=compare > 0, verbose=verbose)
-    quantized = tflite.load(content, source=f"{model.source} (converted)")
-    refuse_float(quantized, model.source)
+    io = precision.io if precision.bits != INT8.bits else io
+    made = converted(model, data, io, precision, floating=compare > 0, verbose=verbose)
+    floating = made.floating
+    integer = tflite.load(made.strict, source=f"{model.source} (converted)")
+    quantized, kept = with_unsigned_outputs_kept(integer)
+    notes += tuple(map(kept_note, kept))
+    if not precision.floating:
+        refuse_float(quantized, model.source)
     _check_names(quantized, model)
     compared = list(itertools.islice(data, compare))
     with silenced(verbose=verbose):
@@ -123,30 +147,52 @@ def quantize(
         answer = kernels.run(quantized_inputs(quantized, sample)) if kernels else {}
         reals.append(dequantized_outputs(quantized, answer))
         advance(done, len(compared))
+    agreement = agreements(floats, reals, output_steps(quantized)) if kernels else ()
+    layers: tuple[LayerError, ...] = ()
     if data.source == RANDOM_IMAGES:
         notes += (f"calibrated with {RANDOM_IMAGES}: the figures are about time and memory, not about accuracy",)
+    else:
+        if debug or low(agreement):
+            layers = _layer_errors(made.prepared, integer, compared[:DEBUG_SAMPLES], verbose=verbose)
+        as_file = tflite.load(floating, source=model.source) if floating is not None else None
+        warnings += (*warnings_of_data(model, as_file, data), *warnings_of_agreement(agreement, layers))
     inputs, outputs = tensor_records(quantized)
     return Quantized(
         quantized,
         QuantizationDocument(
             model=model.source,
             io=io,
+            precision=precision.bits,
+            floating=Counter(operator.code for operator in float_operators(quantized)),
             calibration=data.source,
             calibration_samples=len(data),
             agreement_samples=len(compared),
-            agreement=agreements(floats, reals) if kernels else (),
+            agreement=agreement,
+            layers=layers,
             kernels=kernels.name if kernels else "none",
             warnings=(*data.notes, *notes, *warnings),
             inputs=inputs,
             outputs=outputs,
-            sha256=sha256_of_bytes(content),
-            versions={
-                name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-litert")
-            },
+            sha256=sha256_of_bytes(quantized.content),
+            versions={name: importlib.metadata.version(name) for name in made.tools},
         ),
         floating,
         None if data.source == RANDOM_IMAGES else _test_inputs(quantized, data),
     )
+
+
+def _layer_errors(
+    prepared: bytes | None, quantized: Model, samples: list[dict[str, NDArray[Any]]], *, verbose: bool
+) -> tuple[LayerError, ...]:
+    """The error of each operator; nothing where LiteRT cannot run one of them alone."""
+    if prepared is None or not samples:
+        return ()
+    pairs = [(sample, quantized_inputs(quantized, sample)) for sample in samples]
+    with silenced(verbose=verbose):
+        try:
+            return layer_errors(tflite.load(prepared, source="the float model"), quantized, pairs)
+        except (ValueError, RuntimeError):
+            return ()
 
 
 def _test_inputs(quantized: Model, data: Dataset) -> InputSet:
@@ -167,7 +213,7 @@ def _kernels(quantized: Model) -> tuple[ReferenceKernels, tuple[str, ...]]:
         return kernels, (f"{error.message}; no verdict will be possible, agreement is with {kernels.name}",)
 
 
-def _check_names(quantized: Model, model: FloatModel) -> None:
+def _check_names(quantized: Model, model: FloatModel | FloatTflite) -> None:
     """Inputs and outputs are matched by name from here on, so none may have been lost on the way."""
     wanted_inputs, wanted_outputs = {spec.name for spec in model.inputs}, set(model.outputs)
     lost = (wanted_inputs - set(quantized.input_names().values())) | (
@@ -177,21 +223,6 @@ def _check_names(quantized: Model, model: FloatModel) -> None:
         raise BadInputError(
             f"{model.source}: the converter loses the name of {', '.join(sorted(lost))}",
             hints=["an input that is also an output, unused, or two outputs that are one tensor: remove one"],
-        )
-
-
-def refuse_float(model: Model, source: str) -> None:
-    """Check that every operator of a freshly converted model is an integer TFLite builtin.
-
-    Raises:
-        BadInputError: naming the operators that stay float or that TFLite does not have.
-    """
-    flex = [operator for operator in model.operators if operator.is_custom]
-    partly = Counter(operator.code for operator in {*float_operators(model), *flex})
-    if partly:
-        raise BadInputError(
-            f"{source}: cannot be fully quantized; not in int8: {_listed(partly)}",
-            hints=["replace these operators (float-only operators cannot run on the NPU)"],
         )
 
 
@@ -215,33 +246,7 @@ def dequantized_outputs(model: Model, outputs: dict[str, NDArray[Any]]) -> dict[
     }
 
 
-def _convert(
-    model: FloatModel, data: Dataset, io: str, *, floating: bool, verbose: bool
-) -> tuple[bytes, bytes | None]:
-    """Convert (quantized, and as it is where asked for), or say which operators stand in the way."""
-    conversion = convert(model, data, io, floating=floating, verbose=verbose)
-    if conversion.strict is not None:
-        return conversion.strict, conversion.floating
-    if conversion.unsupported:
-        raise BadInputError(
-            f"{model.source}: cannot be fully quantized; TFLite has no operator for: "
-            + ", ".join(conversion.unsupported),
-            hints=["replace the layers that use them"],
-        )
-    if conversion.lenient is not None:
-        refuse_float(tflite.load(conversion.lenient, source=model.source), model.source)
-    raise BadInputError(
-        f"{model.source}: the TFLite converter refuses the model: {_telling_line(conversion.reason)}",
-        hints=["run again with --verbose to see everything the converter says"],
-    )
-
-
-def _telling_line(reason: str) -> str:
-    """The line of a converter's error that says most."""
-    lines = [line.strip() for line in reason.splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "not supported" in line.lower()]
-    return (telling or lines or ["no reason given"])[0][:300]
-
-
-def _listed(operators: dict[str, int]) -> str:
-    return ", ".join(f"{code} ({count})" if count > 1 else code for code, count in sorted(operators.items()))
+def output_steps(model: Model) -> dict[str, float | None]:
+    """What one step of each output is worth, by name; None where it is not quantized."""
+    found = ((name, model.tensors[index].quantization) for index, name in model.output_names().items())
+    return {name: quantization.scales[0] if quantization else None for name, quantization in found}

@@ -56,17 +56,35 @@ class Emitter:
         options = self._schema.TransposeOptionsT()
         return self._add("TRANSPOSE", (x, self._ints(permutation)), shape, options, out)
 
-    def slice(self, x: int, axis: int, begin: int, size: int) -> int:
+    def slice(self, x: int, axis: int, begin: int, size: int, out: int | None = None) -> int:
         """SLICE along one axis."""
         shape = list(self.tensor(x).shape)
         begins, sizes = [0] * len(shape), list(shape)
         begins[axis], sizes[axis] = begin, size
         inputs = (x, self._ints(begins), self._ints(sizes))
-        return self._add("SLICE", inputs, sizes, self._schema.SliceOptionsT(), out=None)
+        return self._add("SLICE", inputs, sizes, self._schema.SliceOptionsT(), out)
 
     def maximum(self, x: int, y: int, out: int | None = None) -> int:
         """MAXIMUM of two tensors of one shape and quantization."""
         return self._add("MAXIMUM", (x, y), self.tensor(x).shape, self._schema.MaximumMinimumOptionsT(), out)
+
+    def unary(self, code: str, x: int, out: int | None = None) -> int:
+        """An operator of one operand and no options, element by element."""
+        return self._add(code, (x,), self.tensor(x).shape, None, out)
+
+    def binary(self, code: str, x: int, y: int, *, activation: int = 0, out: int | None = None) -> int:
+        """``ADD``, ``SUB`` or ``MUL``, element by element; either operand may be broadcast."""
+        options = getattr(self._schema, f"{code.capitalize()}OptionsT")()
+        options.fusedActivationFunction = activation
+        shape = np.broadcast_shapes(self.tensor(x).shape, self.tensor(y).shape)
+        return self._add(code, (x, y), shape, options, out)
+
+    def mean_of_last(self, x: int) -> int:
+        """MEAN over the last axis, which stays as a dimension of 1."""
+        options = self._schema.ReducerOptionsT()
+        options.keepDims = True
+        shape = self.tensor(x).shape
+        return self._add("MEAN", (x, self._ints([len(shape) - 1])), (*shape[:-1], 1), options, out=None)
 
     def concatenation(self, parts: Sequence[int], axis: int, out: int | None = None) -> int:
         """CONCATENATION of tensors of one quantization."""
@@ -116,6 +134,21 @@ class Emitter:
         options.dilationHFactor = options.dilationWFactor = 1
         inputs = (x, *self._weights(x, kernel, scales, bias, axis=0))
         return self._add("CONV_2D", inputs, shape or (*self.tensor(x).shape[:3], kernel.shape[0]), options, out)
+
+    def pointwise(self, x: int, kernel: int, bias: int, *, activation: int = 0) -> int:
+        """CONV_2D of 1x1 with constants of the graph.
+
+        Args:
+            x: [N, H, W, channels in].
+            kernel: [channels out, 1, 1, channels in].
+            bias: [channels out].
+            activation: ``ActivationFunctionType`` of the schema.
+        """
+        options = self._schema.Conv2DOptionsT()
+        options.padding, options.fusedActivationFunction = VALID, activation
+        options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
+        shape = (*self.tensor(x).shape[:3], self.tensor(kernel).shape[0])
+        return self._add("CONV_2D", (x, kernel, bias), shape, options, out=None)
 
     def sum_of_window(
         self,

@@ -139,6 +139,13 @@ class Graph:
         self.tensors.append(Tensor(index, name, tuple(shape), dtype, quantization, content))
         return index
 
+    def rename(self, index: int, name: str) -> None:
+        """Give a tensor another name."""
+        self.tensors[index] = replace(self.tensors[index], name=name)
+        if index in self._records:
+            self._records[index] = copy.copy(self._records[index])
+            self._records[index].name = name
+
     def constant(self, index: int) -> NDArray[Any]:
         """The content of a constant, in its shape and dtype.
 

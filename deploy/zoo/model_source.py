@@ -12,8 +12,9 @@ from typing import Any
 
 from deploy import user_function
 from deploy.chatter import silenced
-from deploy.errors import BadInputError, DeployError
+from deploy.errors import BadInputError
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
+from deploy.zoo import keras_files
 from deploy.zoo.networks import network
 from deploy.zoo.project import find, import_layers, options
 
@@ -124,31 +125,13 @@ def keras_model(source: ModelSource) -> Any:
     elif source.kind is ModelKind.PROJECT:
         model = network(source.project, source.assignments).model
     else:
-        model = _load_file(source)
+        import_layers()
+        model = keras_files.load(source.path, source.text)
     if not isinstance(model, keras.Model):
         raise BadInputError(
             f"{source.text}: returned {type(model).__module__}.{type(model).__name__}, expected a Keras model"
         )
     return model
-
-
-def _load_file(source: ModelSource) -> Any:
-    import keras
-
-    import_layers()
-    try:
-        return keras.models.load_model(source.path, compile=False)
-    except DeployError:
-        raise
-    except Exception as error:  # Keras raises whatever the layers, zipfile or h5py raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        hints = ["the file may be truncated or not be a Keras model"]
-        if re.search(r"custom|Could not locate (class|function)|Lambda|unsafe", str(error)):
-            hints = ["a model with custom or Lambda layers: pass FILE.py:function, a function that builds it"]
-        raise BadInputError(
-            f"{source.text}: Keras cannot load it: {lines[0][:300] if lines else type(error).__name__}",
-            hints=hints,
-        ) from error
 
 
 def has_size(source: ModelSource) -> bool:

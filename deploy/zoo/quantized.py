@@ -15,7 +15,9 @@ from deploy.data.specs import InputSpec
 from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.quantizing import dataset
-from deploy.quantizing.float_model import freeze_keras
+from deploy.quantizing.float_model import FloatModel, freeze_keras
+from deploy.quantizing.float_tflite import FloatTflite, read_float
+from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
 from deploy.zoo import model_source
 from deploy.zoo.model_source import ModelKind, ModelSource
@@ -34,13 +36,17 @@ def check(source: ModelSource, calibration: Given | None, io: str, *, again: str
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
     if calibration is None and source.kind not in (ModelKind.TFLITE, ModelKind.PROJECT):
-        raise BadInputError(
-            f"{source.text}: a float model must be quantized, which needs real data",
-            hints=[
-                f"{again} --data DATA  ({FORMS})".lstrip(),
-                "--data random: for time and memory, not for accuracy",
-            ],
-        )
+        raise _no_data(source, again)
+
+
+def _no_data(source: ModelSource, again: str) -> BadInputError:
+    return BadInputError(
+        f"{source.text}: a float model must be quantized, which needs real data",
+        hints=[
+            f"{again} --data DATA  ({FORMS})".lstrip(),
+            "--data random: for time and memory, not for accuracy",
+        ],
+    )
 
 
 def quantize_source(
@@ -50,8 +56,10 @@ def quantize_source(
     samples: int | None = None,
     image_range: ImageRange | None = None,
     io: str | None = None,
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
+    debug: bool = False,
     again: str = "deploy quantize MODEL",
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
@@ -72,18 +80,28 @@ def quantize_source(
             samples=samples,
             image_range=image_range,
             io=io,
+            precision=precision,
             verbose=verbose,
             compare=compare,
+            debug=debug,
             advance=advance,
         )
-    model = model_source.load_float(source, verbose=verbose)
+    model: FloatModel | FloatTflite
+    if source.kind is ModelKind.TFLITE:
+        model = read_float(source.path, source.text, source.name)
+        if calibration is None:
+            raise _no_data(source, again)
+    else:
+        model = model_source.load_float(source, verbose=verbose)
     data = dataset.load("" if calibration is None else calibration, model.inputs, samples, image_range=image_range)
     return quantize(
         model,
         data,
         io=io,
+        precision=precision,
         verbose=verbose,
         compare=AGREEMENT_SAMPLES if compare is None else compare,
+        debug=debug,
         advance=advance,
     )
 
@@ -95,8 +113,10 @@ def quantize_network(
     samples: int | None = None,
     image_range: ImageRange | None = None,
     io: str = IO_TYPES[0],
+    precision: Precision = INT8,
     verbose: bool = False,
     compare: int | None = None,
+    debug: bool = False,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Quantized:
     """Quantize a network; one with random weights after its batch normalization has seen data.
@@ -107,8 +127,10 @@ def quantize_network(
         samples: how many to use at most; None for a default.
         image_range: what pixels of images are scaled to; None for what the model shows.
         io: ``uint8`` or ``int8``.
+        precision: of what lies between.
         verbose: let TensorFlow print.
         compare: on how many samples float and quantized network are compared at most; None for a default.
+        debug: measure the error of each operator.
         advance: called with (samples compared, samples to compare).
 
     Returns:
@@ -132,8 +154,10 @@ def quantize_network(
         frozen,
         found,
         io=io,
+        precision=precision,
         verbose=verbose,
         compare=(AGREEMENT_SAMPLES if network.trained else 1) if compare is None else compare,
+        debug=debug,
         notes=_notes(network),
         advance=advance,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deploy.quantizing.agreement import agreements, output_agreement
+from deploy.quantizing.agreement import agreements, coarse_warning, output_agreement
 
 
 def test_equal_outputs_agree_completely() -> None:
@@ -36,9 +36,45 @@ def test_a_single_value_has_no_top1() -> None:
 def test_outputs_are_matched_by_name_not_by_position() -> None:
     floats = [{"a": np.array([[1.0, 0.0]]), "b": np.array([[0.0, 5.0]])}]
     quantized = [{"b": np.array([[0.0, 5.0]]), "a": np.array([[1.0, 0.0]])}]
-    assert [(item.name, item.max_abs) for item in agreements(floats, quantized)] == [("a", 0.0), ("b", 0.0)]
+    assert [(item.name, item.max_abs) for item in agreements(floats, quantized, {})] == [("a", 0.0), ("b", 0.0)]
 
 
 def test_shapes_that_differ_are_a_programming_error() -> None:
     with pytest.raises(ValueError, match="against"):
         output_agreement("y", np.ones((1, 2)), np.ones((1, 3)))
+
+
+def detections() -> np.ndarray:
+    """Boxes in pixels and scores in one tensor, as detectors of objects often end."""
+    generator = np.random.default_rng(0)
+    return np.concatenate([generator.random((10, 64, 4)) * 320, generator.random((10, 64, 3))], axis=-1)
+
+
+def test_channels_of_a_few_steps_are_named_with_the_remedy() -> None:
+    values, step = detections(), 320 / 255
+    result = output_agreement("detections", values, np.round(values / step) * step, step)
+    assert result.cosine == pytest.approx(1, abs=1e-4)
+    assert [channel.channel for channel in result.coarse_channels] == [4, 5, 6]
+    assert all(channel.steps == pytest.approx(1 / step, rel=0.05) for channel in result.coarse_channels)
+    warning = coarse_warning(result)
+    assert warning is not None
+    assert "channels 4, 5, 6" in warning
+    assert "separate outputs" in warning
+
+
+def test_channels_of_eight_steps_constant_ones_and_too_few_values_are_not_named() -> None:
+    values = detections()
+    assert output_agreement("y", values, values, 1 / 9).coarse_channels == ()
+    assert output_agreement("y", values, values).coarse_channels == ()
+    constant = np.where(np.arange(7) > 3, 0.5, values)
+    assert output_agreement("y", constant, constant, 320 / 255).coarse_channels == ()
+    assert output_agreement("y", values[:1, :19], values[:1, :19], 320 / 255).coarse_channels == ()
+    assert coarse_warning(output_agreement("y", values, values)) is None
+
+
+def test_classes_of_a_softmax_that_hardly_occur_have_one_scale_by_nature() -> None:
+    odds = np.exp(np.random.default_rng(0).standard_normal((100, 10)) * [3, 3, 3, 3, 3, 3, 3, 3, 0.1, 0.1])
+    shares = odds / odds.sum(axis=-1, keepdims=True)
+    shares[:, 9] *= 1e-4
+    shares /= shares.sum(axis=-1, keepdims=True)
+    assert output_agreement("y", shares, shares, 1 / 256).coarse_channels == ()

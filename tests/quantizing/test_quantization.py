@@ -22,7 +22,13 @@ def erf():
     y = keras.ops.erf(keras.layers.Conv2D(4, 3)(image))
     return keras.Model(image, keras.layers.GlobalAveragePooling2D()(y))
 def gru():
-    return keras.Sequential([keras.Input((6, 4), name="image"), keras.layers.GRU(5)])
+    return keras.Sequential([keras.Input((129, 4), name="image"), keras.layers.GRU(5)])
+def recurrent():
+    keras.utils.set_random_seed(1)
+    image = keras.Input((6, 4), name="image")
+    y = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))(image)
+    y = keras.layers.GRU(8)(keras.layers.SimpleRNN(8, return_sequences=True)(y))
+    return keras.Model(image, {"y": keras.layers.Dense(4)(y)})
 def one_tensor_twice():
     image = keras.Input((4,), name="image")
     y = keras.layers.Dense(2)(image)
@@ -166,6 +172,18 @@ def test_models_that_do_not_become_integer_are_refused(models: str, function: st
     with pytest.raises(BadInputError, match=message) as caught:
         quantize(model, data)
     assert caught.value.hints
+
+
+@pytest.mark.tensorflow
+def test_recurrent_layers_are_unrolled_without_being_asked(models: str) -> None:
+    model, data = load(f"{models}:recurrent")
+    result = quantize(model, data)
+    codes = {operator.code for operator in result.model.operators}
+    assert codes.isdisjoint({"WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"})
+    assert float_operators(result.model) == ()
+    (agreement,) = result.document.agreement
+    assert agreement.cosine is not None
+    assert agreement.cosine > 0.99
 
 
 @pytest.mark.tensorflow

@@ -11,6 +11,7 @@ from deploy.build_folder import BuildFolder, CompileDocument, OperatorRecord, Te
 from deploy.judging.verification_record import record_of
 from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
+from deploy.quantizing.layer_errors import LayerError
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import read_advice, read_evaluation, read_quantization
 from deploy.reporting.data.names import LONGEST_NAME, RUNNER_LACKS, one_word, shown
@@ -114,6 +115,27 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
             "-" if output.cosine is None else f"{output.cosine:.5f}",
             "-" if output.top1_agreement is None else f"{output.top1_agreement:.1%}",
             f"{output.float_min:.2g} .. {output.float_max:.2g}",
+        )
+    return table
+
+
+def layer_error_table(layers: Sequence[LayerError]) -> Table:
+    """The error of each operator; one row per operator, in the order of execution."""
+    table = table_of(
+        "Error of each operator, alone and carried so far, beside its output's spread",
+        *numbers("#", no_wrap=True),
+        column("operator", no_wrap=True),
+        *numbers("steps", "alone", "carried", no_wrap=True),
+        column("output tensor", overflow="ellipsis", max_width=28),
+    )
+    for layer in layers:
+        table.add_row(
+            str(layer.index),
+            layer.operator,
+            f"{layer.steps:.2f}",
+            f"{layer.own:.2%}",
+            f"{layer.carried:.2%}",
+            shown(one_word(layer.name), LONGEST_NAME),
         )
     return table
 
