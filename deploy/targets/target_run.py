@@ -138,10 +138,12 @@ class TargetRun:
             operators=checked.differing,
             explanations=summarise(checked.results) if checked.check.unexplained else (),
         )
+        if verdict.verdict == "pass" and not self._options.sequence:
+            keep_for_later(self._build, checked)
         return self._located(verdict, samples) if self._options.locate else verdict
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
-        """The operators: as the build folder has them recorded, or checked now and recorded."""
+        """The operators: as the build folder has them recorded, or checked now."""
         recorded = checked_before(self._build)
         if recorded is not None:
             return recorded
@@ -150,9 +152,7 @@ class TargetRun:
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
         sequence = self._options.sequence
         tried = samples if sequence else (*samples, *usual_inputs(self._build).samples)
-        checked = check_operators(self._build, models, tried, inference=model.session.inference, sequence=sequence)
-        keep_for_later(self._build, checked)
-        return checked
+        return check_operators(self._build, models, tried, inference=model.session.inference, sequence=sequence)
 
     def _located(self, verdict: Verdict, samples: Sequence[Sample]) -> Verdict:
         from deploy.targets.locating_report import locate
