@@ -55,6 +55,16 @@ def test_firmware_that_is_no_file_is_refused_and_the_simulator_is_known(build: B
     assert session.origin.platform is not None and session.origin.platform.kind == "open"
 
 
+@pytest.fixture(scope="module")
+def stateful(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """Of a network with resource variables."""
+    folder = tmp_path_factory.mktemp("stateful")
+    (folder / "m.tflite").write_bytes(stateful_networks.stream())
+    words = ["compile", str(folder / "m.tflite"), "--npu", "U55-128", "--verify", "none", "--advice", "none"]
+    assert run([*words, "-o", str(folder / "build"), "-q"]) == 0
+    return BuildFolder.open(folder / "build")
+
+
 @pytest.mark.system
 @pytest.mark.parametrize(
     ("options", "why"),
@@ -64,19 +74,16 @@ def test_firmware_that_is_no_file_is_refused_and_the_simulator_is_known(build: B
     ],
 )
 def test_a_sequence_is_refused_where_no_state_would_be_kept(
-    build: BuildFolder, options: TargetOptions, why: str
+    stateful: BuildFolder, options: TargetOptions, why: str
 ) -> None:
-    with pytest.raises(BadInputError, match=why), Session(build, options):
+    with pytest.raises(BadInputError, match=why), Session(stateful, options):
         pass
 
 
 @pytest.mark.system
-def test_the_runner_is_refused_resource_variables_before_it_boots(tmp_path: Path) -> None:
-    (tmp_path / "m.tflite").write_bytes(stateful_networks.stream())
-    words = ["compile", str(tmp_path / "m.tflite"), "--npu", "U55-128", "--verify", "none", "--advice", "none"]
-    assert run([*words, "-o", str(tmp_path / "build"), "-q"]) == 0
+def test_the_runner_is_refused_resource_variables_before_it_boots(stateful: BuildFolder) -> None:
     with pytest.raises(BadInputError, match="no memory for resource variables") as caught:
-        Session(BuildFolder.open(tmp_path / "build"), TargetOptions(fvp="open")).__enter__()
+        Session(stateful, TargetOptions(fvp="open")).__enter__()
     assert "--firmware npu" in caught.value.hints[0]
 
 
