@@ -117,7 +117,7 @@ static uint32_t unpack(const uint8_t *packed, uint32_t count)
         if (control == 128 || count - at < (repeated ? 1 : bytes)) {
             return 0;
         }
-        if (bytes > NETWORK_INPUT_BYTES - length) {
+        if (length + bytes > NETWORK_INPUT_BYTES) {  /* both are small: this cannot wrap */
             return NETWORK_INPUT_BYTES + 1;
         }
         if (repeated) {

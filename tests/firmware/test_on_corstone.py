@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from host_compiler import HERE
+from tflite_writer import GraphWriter, schema
 
+from deploy import api
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.errors import TargetError
@@ -119,6 +121,16 @@ def test_run_fvp_renders_builds_boots_and_judges(small_build: BuildFolder, tmp_p
     verdict = json.loads(document.read_text())
     assert (verdict["verdict"], verdict["inputs"], verdict["firmware"]["kind"]) == ("pass", 4, "npu")
     assert verdict["platform"]["kind"] == "open"
+
+
+def test_a_network_with_an_input_of_one_byte_is_built_and_answers(tmp_path: Path) -> None:
+    writer = GraphWriter()
+    x, y = writer.tensor("x", [1, 1], "int8", 0.1), writer.tensor("y", [1, 4], "int8", 0.1)
+    weights = writer.tensor("w", [4, 1], "int8", 0.01, data=np.array([[50], [-50], [100], [7]], np.int8))
+    writer.operator("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    (tmp_path / "byte.tflite").write_bytes(writer.finish({"x": x}, {"y": y}))
+    build = api.compile(tmp_path / "byte.tflite", "U55-128", output=tmp_path / "build")
+    assert api.run(build, fvp="open", firmware="npu").verdict.verdict == "pass"
 
 
 def test_an_elf_of_ones_own_that_speaks_the_protocol_works(small_build: BuildFolder, tmp_path: Path) -> None:
