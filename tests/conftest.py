@@ -13,6 +13,11 @@ from chained_network import chained_build
 from hypothesis import HealthCheck, settings
 from made_once import made_once
 
+# What commands import in threads of theirs: pytest compiles these modules itself, for the plugin's sake, and
+# CPython 3.11 is not safe there when two threads do so at once.
+import deploy.advising.quick
+import deploy.reporting.pages.build
+import deploy.verifying.build_check  # noqa: F401
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 

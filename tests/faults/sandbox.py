@@ -18,18 +18,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.build_folder import Document
 from deploy.cli.main import run as run_inside
 from deploy.cli.verdict_documents import JUDGING_VERBS
 from deploy.judging.junit import junit_xml
 from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import VerificationRecord
 
 MARK = "DEPLOY_FAULT_CASE"
 """Environment variable that every process of a case inherits: by it those left behind are found."""
 OPEN_MACHINE = f"{sys.executable} -P -m deploy.corstone --npu-family U55"
 FVP_NAME = "FVP_Corstone_SSE-300_Ethos-U55"
 _REPORT = "report.html"
-_KEPT = frozenset([_REPORT, "run-fvp.json", "run-board.json", "verify.json"])
-"""What a run, whatever its verdict, writes into the build folder."""
+_VERDICTS = ("run-fvp.json", "run-board.json", "verify.json")
+_DOCUMENTS: dict[str, type[Document]] = {
+    **dict.fromkeys(_VERDICTS, Verdict),
+    "verification.json": VerificationRecord,
+}
+_KEPT = frozenset([_REPORT, *_DOCUMENTS])
+"""What a run writes into the build folder: its verdict, and where that passes, a check that it made to its end."""
 _HANG_S = 60
 _YESTERDAY = "all of yesterday's outputs were equal"
 _PR_CAPBSET_DROP = 24
@@ -337,9 +344,9 @@ class Sandbox:
         for path in self.build.iterdir() if self.build.is_dir() else ():
             if path.name == _REPORT and not path.read_text(encoding="utf-8").rstrip().endswith("</html>"):
                 found.append(path.name)
-            elif path.name in _KEPT and path.name != _REPORT:
+            elif path.name in _DOCUMENTS:
                 try:
-                    Verdict.model_validate_json(path.read_bytes())
+                    _DOCUMENTS[path.name].model_validate_json(path.read_bytes())
                 except ValueError:
                     found.append(path.name)
         return found
