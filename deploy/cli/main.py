@@ -179,8 +179,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
 
     def interrupted() -> int:
-        documents.ended("interrupted", _INTERRUPTED)
-        return _interrupted()
+        status = _interrupted()  # first: on a busy computer it would come again while documents are written
+        documents.ended("interrupted", status)
+        return status
 
     try:
         status = _called(words, documents)
