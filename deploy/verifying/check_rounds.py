@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import TargetError
-from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import Model
 from deploy.tflite.state import initial_resources
+from deploy.verifying.group_kernels import ModelKernels
 from deploy.verifying.inference_state import InferenceState
 from deploy.verifying.layer_capture import LayerCapture, joined
 from deploy.verifying.layer_walk import Walk, walk
@@ -100,7 +100,7 @@ class Rounds:
         macs = build.document.figure("macs")
         self._macs = macs.value if macs is not None else 0.0
         self._room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
-        self._process = KernelProcess()
+        self._kernels = ModelKernels(source)
         self.in_time = True
 
     def on_inputs(self) -> Iterator[Round]:
@@ -139,7 +139,7 @@ class Rounds:
             inputs,
             outputs,
             until=self._until,
-            process=self._process,
+            kernels=self._kernels,
             sequence=self._sequence,
         )
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
@@ -169,7 +169,7 @@ class Rounds:
                 outputs = self._outputs(made, capture, state, until=self._until)
             except TargetError:
                 return  # an operator on the CPU that such values have no answer for: on inputs it ran
-            found = walk(self._source, capture, made, outputs, until=self._until, process=self._process)
+            found = walk(self._source, capture, made, outputs, until=self._until, kernels=self._kernels)
             last = Round(found, (), size, time.monotonic() - began)
             self.in_time = found.in_time
             yield last

@@ -12,7 +12,7 @@ from deploy.errors import DeployError
 from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import alternatives
 from deploy.judging.oracles import MakeKernels
-from deploy.judging.reference import ReferenceKernels
+from deploy.judging.reference import InnerTensors, ReferenceKernels
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
@@ -23,19 +23,58 @@ Values = Mapping[int, NDArray[Any]]
 """Tensor index -> ``(batch, *shape)``."""
 
 
+class ModelKernels:
+    """A model and its operators before kernels, all in one process: each prepared when it is first asked for.
+
+    Args:
+        source: the model.
+    """
+
+    def __init__(self, source: Model) -> None:
+        self.source = source
+        self._process = KernelProcess()
+        self._operators: dict[tuple[MakeKernels, int], CpuOperator] = {}
+
+    @functools.cached_property
+    def whole(self) -> InnerTensors:
+        """The reference kernels with the whole model.
+
+        Raises:
+            BadInputError: they cannot run it.
+            NotInstalledError: LiteRT is missing.
+        """
+        return InnerTensors(self.source, process=self._process)
+
+    @functools.cached_property
+    def _files(self) -> OperatorFiles:
+        return OperatorFiles(self.source)
+
+    def operator(self, operator: Operator, preferred: MakeKernels) -> CpuOperator:
+        """An operator alone, on the preferred kernels or the first others that can.
+
+        Raises:
+            BadInputError: no kernels have it.
+        """
+        key = preferred, operator.index
+        if key not in self._operators:
+            order = tuple(dict.fromkeys((preferred, ReferenceKernels, *alternatives().values())))
+            content = self._files.content(operator)
+            self._operators[key] = CpuOperator(operator, self.source, content, order, self._process)
+        return self._operators[key]
+
+
 class GroupKernels:
     """What runs groups of a model's operators.
 
     Args:
-        source: the model.
+        kernels: with the model.
         batch: how many inferences the values that it is given hold.
-        process: that the kernels run in.
         sequence: whether operators keep their state from one inference to the next.
     """
 
-    def __init__(self, source: Model, batch: int, process: KernelProcess, *, sequence: bool = False) -> None:
-        self._source, self._batch, self._sequence = source, batch, sequence
-        self._files, self._process = OperatorFiles(source), process
+    def __init__(self, kernels: ModelKernels, batch: int, *, sequence: bool = False) -> None:
+        self._kernels, self._source = kernels, kernels.source
+        self._batch, self._sequence = batch, sequence
 
     def reference(self, group: Group, known: Values) -> dict[int, NDArray[Any]]:
         """What LiteRT's reference kernels compute; where there is none (ELU), what other kernels do.
@@ -99,7 +138,5 @@ class GroupKernels:
 
     def _first(self, preferred: MakeKernels, operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
         """What the preferred kernels compute, or the first others that can."""
-        order = tuple(dict.fromkeys((preferred, ReferenceKernels, *alternatives().values())))
-        content = self._files.content(operator)
-        single = CpuOperator(operator, self._source, content, order, self._process)
+        single = self._kernels.operator(operator, preferred)
         return single.run_batch(values, self._batch, sequence=self._sequence)

@@ -24,13 +24,11 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.differences import distances
 from deploy.judging.float_parts import defined
-from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
-from deploy.judging.reference import InnerTensors
 from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model
-from deploy.verifying.group_kernels import GroupKernels, Values
+from deploy.verifying.group_kernels import GroupKernels, ModelKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
 from deploy.verifying.operator_groups import Group, groups, named
@@ -70,7 +68,7 @@ def walk(
     outputs: Stacked,
     *,
     until: float = math.inf,
-    process: KernelProcess | None = None,
+    kernels: ModelKernels | None = None,
     sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
@@ -81,14 +79,14 @@ def walk(
         inputs: name -> ``(batch, *shape)``, what it computed from.
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
-        process: that the kernels run in; None for one of their own.
+        kernels: that have run the model before, for earlier values; None makes some.
         sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
             variable tensors is their own in the reference, too, from the first input on.
 
     Raises:
         NotInstalledError: LiteRT is missing.
     """
-    process = process or KernelProcess()
+    kernels = kernels or ModelKernels(source)
     # The compiled model's outputs are known wherever the last operator ran, be it on the CPU.
     known: dict[int, NDArray[Any]] = {
         **{index: inputs[name] for index, name in source.input_names().items()},
@@ -98,12 +96,12 @@ def walk(
     batch = len(next(iter(inputs.values())))
     whole = None
     if not capture.replaced:
-        whole = _whole_reference(source, inputs, known, until, process, sequence=sequence)
+        whole = _whole_reference(kernels, inputs, known, until, sequence=sequence)
     batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
     start = {**known, **capture.replaced}
     found, unseen = groups(source, known)
-    kernels = GroupKernels(source, batch, process, sequence=sequence)
+    alone = GroupKernels(kernels, batch, sequence=sequence)
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
@@ -113,7 +111,7 @@ def walk(
             left.setdefault(_TOO_LATE, []).append(named(group.last))
             continue
         try:
-            expected = kernels.reference(group, start) if expected is None else expected
+            expected = alone.reference(group, start) if expected is None else expected
         except DeployError as error:
             left.setdefault(error.message, []).append(named(group.last))
             continue
@@ -123,7 +121,7 @@ def walk(
             result = _compare(source, group, index, ours[index], theirs[index])
             if result.mismatches:
                 result = _judged(
-                    result, source, group, index, kernels, known[index], start, expected[index], capture
+                    result, source, group, index, alone, known[index], start, expected[index], capture
                 )
             results.append(result)
     sentences = tuple(f"{_listed(names)}: {reason}" for reason, names in left.items() if names)
@@ -163,12 +161,12 @@ class _Whole:
 
 
 def _whole_reference(
-    source: Model, inputs: Stacked, known: Values, until: float, process: KernelProcess, *, sequence: bool
+    kernels: ModelKernels, inputs: Stacked, known: Values, until: float, *, sequence: bool
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
-        kernels = InnerTensors(source, process=process)
-        if not kernels.are_reference:
+        whole_model = kernels.whole
+        if not whole_model.are_reference:
             return None
         other: dict[int, dict[int, NDArray[Any]]] = {}
         expected: list[Sample] = []
@@ -177,8 +175,8 @@ def _whole_reference(
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
             if time.monotonic() > until:
                 break
-            expected.append(kernels.run(sample, keep_state=sequence and done > 0))
-            kept = kernels.tensors(known)
+            expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
+            kept = whole_model.tensors(known)
             for index, array in known.items():
                 theirs = kept.get(index)
                 if theirs is None or theirs.size != array[done].size:

@@ -16,7 +16,7 @@ from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.reference import InnerTensors, ReferenceKernels
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
-from deploy.verifying import group_kernels, layer_walk
+from deploy.verifying import group_kernels
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.operator_groups import groups
@@ -124,7 +124,7 @@ def test_what_no_oracle_can_run_is_left_out_by_name_and_the_rest_is_compared(
 
     model = network()
     capture, outputs = captured(model, nothing)
-    monkeypatch.setattr(layer_walk, "InnerTensors", Refuses)
+    monkeypatch.setattr(group_kernels, "InnerTensors", Refuses)
     monkeypatch.setattr(group_kernels, "ReferenceKernels", Refuses)
     monkeypatch.setattr(group_kernels, "alternatives", dict)
     found = walk(model, capture, INPUTS, outputs)
