@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from deploy import tflite
 from deploy.build_folder import Document
+from deploy.data.quantized import real_values
+from deploy.judging.kernel_process import KernelProcess
 from deploy.quantizing.tensor_values import TensorValues
 from deploy.tflite import Model, Operator, Tensor
 from deploy.tflite.single_operator import OperatorFiles
@@ -63,12 +65,14 @@ def layer_errors(
     wanted = [index for _, operator in pairs for index in (*operator.inputs, *operator.outputs) if index >= 0]
     truths = TensorValues(floating, [index for first, _ in pairs for index in first.outputs])
     inside = TensorValues(quantized, list(dict.fromkeys(wanted)), reference=True)
-    alone = [_Alone(floating, quantized, *pair) for pair in pairs]
+    files, process = OperatorFiles(floating), KernelProcess()
+    alone = [_Alone(floating, quantized, *pair, files, process) for pair in pairs]
     sums = [_Sums() for _ in pairs]
     for real, stored in samples:
         truth, found = truths.run(real), inside.run(stored)
         for (first, second), single, total in zip(pairs, alone, sums, strict=True):
-            result = _real(quantized.tensors[second.outputs[0]], found[second.outputs[0]])
+            output = quantized.tensors[second.outputs[0]]
+            result = real_values(found[output.index], output).astype(np.float64)
             total.add(result, single.run(found), truth[first.outputs[0]])
     return tuple(
         LayerError(
@@ -119,9 +123,16 @@ def _same_operands(floating: Model, quantized: Model, a: Operator, b: Operator) 
 class _Alone:
     """A float operator on its own, fed with what the quantized one is given."""
 
-    def __init__(self, floating: Model, quantized: Model, first: Operator, second: Operator) -> None:
-        content = OperatorFiles(floating).content(first)
-        model = tflite.load(content, source=first.code)
+    def __init__(
+        self,
+        floating: Model,
+        quantized: Model,
+        first: Operator,
+        second: Operator,
+        files: OperatorFiles,
+        process: KernelProcess,
+    ) -> None:
+        model = tflite.load(files.content(first), source=first.code)
         # By position: both read the same tensors, the float model's constants being its own.
         given = dict.fromkeys(index for index in first.inputs if index >= 0)
         activations = {tensor.index for tensor in floating.activations(first)}
@@ -129,10 +140,10 @@ class _Alone:
         self._sources = [quantized.tensors[second.inputs[place]] for place in places]
         self._names = list(model.input_names().values())
         self._output = model.outputs[0]
-        self._values = TensorValues(model, model.outputs)
+        self._values = TensorValues(model, model.outputs, process=process)
 
     def run(self, found: Mapping[int, NDArray[Any]]) -> NDArray[np.float64]:
-        reals = (_real(tensor, found[tensor.index]).astype(np.float32) for tensor in self._sources)
+        reals = (real_values(found[tensor.index], tensor) for tensor in self._sources)
         result = self._values.run(dict(zip(self._names, reals, strict=True)))[self._output]
         return result.astype(np.float64)
 
@@ -165,13 +176,6 @@ class _Sums:
         if not self._count:
             return 0.0
         return float(np.sqrt(max(self._squares / self._count - (self._sum / self._count) ** 2, 0.0)))
-
-
-def _real(tensor: Tensor, values: NDArray[Any]) -> NDArray[np.float64]:
-    if tensor.quantization is None or tensor.dtype.startswith("float"):
-        return values.astype(np.float64)
-    quantization = tensor.quantization
-    return (values.astype(np.float64) - quantization.zero_points[0]) * quantization.scales[0]
 
 
 def _step(tensor: Tensor) -> float:

@@ -1,53 +1,61 @@
-"""What tensors inside a model hold while it runs, with LiteRT."""
+"""What tensors inside a model hold while it runs, with LiteRT's kernels in a process apart."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.judging.kernel_process import KernelProcess
+from deploy.judging.oracles import OptimisedKernels
+from deploy.judging.reference import InnerTensors
 from deploy.tflite import Model
 
 
+class _OptimisedInnerTensors(InnerTensors):
+    """The optimised kernels: float models need no others, and the reference kernels lack some."""
+
+    name, resolver = OptimisedKernels.name, OptimisedKernels.resolver
+
+
 class TensorValues:
-    """Runs a model and looks inside it."""
+    """Runs a model and looks inside it.
 
-    def __init__(self, model: Model, tensors: Sequence[int], *, reference: bool = False) -> None:
-        """Prepare a model.
+    Args:
+        model: float, or quantized.
+        tensors: which of its tensors to give, by index.
+        reference: with the reference kernels.
+        process: that the kernels run in; None for one of their own.
 
-        Args:
-            model: float, or quantized.
-            tensors: which of its tensors to give, by index.
-            reference: with the reference kernels.
-        """
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    Raises:
+        BadInputError: LiteRT cannot run the model.
+        NotInstalledError: LiteRT is missing.
+    """
 
-        # Without XNNPACK, which keeps what lies between its operators to itself.
-        kinds = OpResolverType
-        resolver = kinds.BUILTIN_REF if reference else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that all tensors take memory
-            self._interpreter = Interpreter(
-                model_content=model.content,
-                experimental_preserve_all_tensors=True,
-                experimental_op_resolver_type=resolver,
-            )
-        self._interpreter.allocate_tensors()
-        self._inputs, self._tensors = model.input_names(), tensors
+    def __init__(
+        self,
+        model: Model,
+        tensors: Sequence[int],
+        *,
+        reference: bool = False,
+        process: KernelProcess | None = None,
+    ) -> None:
+        kernels = InnerTensors if reference else _OptimisedInnerTensors
+        self._kernels, self._tensors = kernels(model, process=process), tensors
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[int, NDArray[Any]]:
         """Run one inference: per input an array, by name.
 
         Returns:
             The values of the tensors, by index.
+
+        Raises:
+            BadInputError: the sample does not fit, or LiteRT fails.
         """
-        for index, name in self._inputs.items():
-            self._interpreter.set_tensor(index, sample[name])
-        self._interpreter.invoke()
-        return {index: np.array(self._interpreter.get_tensor(index)) for index in self._tensors}
+        self._kernels.run(sample)
+        return self._kernels.tensors(self._tensors)
 
 
 def tensor_ranges(
