@@ -32,7 +32,7 @@ from deploy.figures import SHARE
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.external_state import Links, links_of
+from deploy.judging.external_state import links_of
 from deploy.judging.opinion import one_oracle
 from deploy.judging.oracles import Oracle, outputs_of
 from deploy.judging.origin import Origin, Platform
@@ -75,6 +75,7 @@ class Evaluation:
     def __init__(self, build: BuildFolder, options: EvaluateOptions, target: Answerer | None = None) -> None:
         self._build, self._options, self._target = build, options, target
         self._notes: list[str] = []
+        self._links: dict[str, str] = {}
         self._float_text: str | None = None
 
     def run(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> EvaluationDocument:
@@ -90,10 +91,8 @@ class Evaluation:
             check_folder(options.save_wrong)
         models = read_models(self._build)
         heads = heads_of(models.source)
-        if options.state and not options.sequence:
-            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
-        links = links_of(options.state, models.source)
-        data = open_data(options.data, self._request(models, heads, links))
+        self._links = links_of(options.state, models.source, sequence=options.sequence)
+        data = open_data(options.data, self._request(models, heads))
         chosen = {name: head for name, head in heads.items() if name in data.names}
         self._check_top_k(chosen)
         unlabelled = [name for name in heads if name not in chosen]
@@ -112,8 +111,8 @@ class Evaluation:
             wrong, digest, done = WrongExamples(), SampleDigest(), 0
             on_progress(0, data.count or 0)
             for batch in data.batches(target.batch):
-                if links:
-                    samples = fed_back(models, npu, links, batch.samples)
+                if self._links:
+                    samples = fed_back(models, npu, self._links, batch.samples)
                     batch = dataclasses.replace(batch, stored=stacked(samples))  # noqa: PLW2901 - the same, whole
                 counting = _counting(on_progress, done, data)
                 said = _said(batch, target, reference, floats, counting, sequence=sequence)
@@ -130,7 +129,7 @@ class Evaluation:
         outputs = tuple(tally.result() for tally in tallies.values())
         return self._document(data, target.origin, reference.name, outputs, wrong, done, digest.hexdigest())
 
-    def _request(self, models: Models, heads: Mapping[str, Head], links: Links) -> Request:
+    def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
         options = self._options
         if options.output is not None and options.output not in heads:
             raise BadInputError(
@@ -139,7 +138,7 @@ class Evaluation:
         labels = load_labels(options.labels, models.source) if options.labels else {}
         return Request(
             source_of(options.data),
-            tuple(spec for spec in specs_of(models.source) if spec.name not in links),
+            tuple(spec for spec in specs_of(models.source) if spec.name not in self._links),
             heads=heads,
             labels=labels,
             labels_file=options.labels,
@@ -201,7 +200,7 @@ class Evaluation:
             model_sha256=self._build.document.compiled_sha256,
             inputs=inputs,
             sequence=self._options.sequence,
-            fed_back=links_of(self._options.state, self._build.source_model),
+            fed_back=self._links,
             data=data.source,
             input_sha256=digest,
             platform=platform,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.quantized import quantize_values, real_values
 from deploy.errors import BadInputError
 from deploy.judging.samples import Sample
 from deploy.tflite import Model, Tensor
@@ -22,12 +23,14 @@ Infer = Callable[[Sample, bool], Sample]
 """Runs a sample, and keeps the state of the inference before it where that is wanted; outputs by name."""
 
 
-def links_of(texts: Sequence[str], model: Model) -> dict[str, str]:
+def links_of(texts: Sequence[str], model: Model, *, sequence: bool) -> dict[str, str]:
     """Read ``INPUT=OUTPUT`` texts.
 
     Raises:
-        BadInputError: the model has no such input or output, or their shapes differ.
+        BadInputError: the model has no such input or output, their shapes differ, or it is for no sequence.
     """
+    if texts and not sequence:
+        raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
     inputs, outputs = set(model.input_names().values()), set(model.output_names().values())
     links: dict[str, str] = {}
     for text in texts:
@@ -58,7 +61,8 @@ def with_states(samples: Sequence[Sample], links: Links, model: Model, infer: In
         model: that takes them.
         infer: runs one of them.
     """
-    states = {name: _zeros(_ends(model, name, output)[0]) for name, output in links.items()}
+    first = {name: _ends(model, name, output)[0] for name, output in links.items()}
+    states = {name: quantize_values(np.zeros(taken.shape), taken) for name, taken in first.items()}
     whole: list[Sample] = []
     for sample in samples:
         whole.append({**sample, **states})
@@ -79,19 +83,7 @@ def handed_back(array: NDArray[np.generic], taken: Tensor, given: Tensor) -> NDA
     """
     if taken.dtype == given.dtype and taken.quantization == given.quantization:
         return array
-    real = array.astype(np.float64)
-    if given.quantization is not None:
-        real = (real - given.quantization.zero_points[0]) * given.quantization.scales[0]
-    if taken.quantization is None:
-        return np.asarray(real.astype(taken.dtype))
-    limits = np.iinfo(np.dtype(taken.dtype))
-    steps = np.rint(real / taken.quantization.scales[0]) + taken.quantization.zero_points[0]
-    return np.asarray(np.clip(steps, limits.min, limits.max).astype(taken.dtype))
-
-
-def _zeros(tensor: Tensor) -> NDArray[np.generic]:
-    zero = tensor.quantization.zero_points[0] if tensor.quantization else 0
-    return np.full(tensor.shape, zero, np.dtype(tensor.dtype))
+    return quantize_values(real_values(array, given), taken)
 
 
 def _ends(model: Model, name: str, output: str) -> tuple[Tensor, Tensor]:

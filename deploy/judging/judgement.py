@@ -15,7 +15,7 @@ from deploy.build_folder import BuildFolder, Figure
 from deploy.data.image_range import ImageRange
 from deploy.data.labels import Labels, load_labels
 from deploy.data.loading import Given
-from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
+from deploy.errors import DeployError, ExitStatus, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.external_state import Links, links_of
@@ -119,9 +119,7 @@ class Judgement:
         """
         options = self._options
         self._unwritten = unwritten_outputs(models.compiled)
-        if options.state and not options.sequence:
-            raise BadInputError("--state goes with --sequence: each input alone starts from no other one's state")
-        self._fed_back = links_of(options.state, models.compiled)
+        self._fed_back = links_of(options.state, models.compiled, sequence=options.sequence)
         if options.inputs is None:
             self._inputs = usual(options.count)
             labels = load_labels(options.labels, models.source) if options.labels else {}

@@ -31,7 +31,7 @@ def ones(count: int) -> list[Sample]:
 def test_a_sequence_begins_at_real_zero_and_goes_on_with_what_was_handed_out() -> None:
     model = counter()
     kernels = ReferenceKernels(model)
-    links = links_of(["state=next"], model)
+    links = links_of(["state=next"], model, sequence=True)
     samples = with_states(ones(4), links, model, lambda sample, _keep: kernels.run(sample))
     assert [int(sample["state"][0, 0]) for sample in samples] == [-3, -1, 1, 3]
     assert all((sample["x"] == 2).all() for sample in samples)
@@ -41,7 +41,7 @@ def test_what_data_holds_for_a_state_is_not_used() -> None:
     model = counter()
     given = [{**sample, "state": np.full((1, 4), 99, np.int8)} for sample in ones(2)]
     kernels = ReferenceKernels(model)
-    links = links_of(["state=next"], model)
+    links = links_of(["state=next"], model, sequence=True)
     samples = with_states(given, links, model, lambda sample, _keep: kernels.run(sample))
     assert [int(sample["state"][0, 0]) for sample in samples] == [-3, -1]
 
@@ -53,26 +53,26 @@ def test_the_first_inference_keeps_nothing_and_all_others_do() -> None:
         kept.append(keep)
         return {"next": np.zeros((1, 4), np.int8)}
 
-    with_states(ones(3), links_of(["state=next"], model), model, infer)
+    with_states(ones(3), links_of(["state=next"], model, sequence=True), model, infer)
     assert kept == [False, True, True]
 
 
 @pytest.mark.parametrize("text", ["state", "state=", "=next", "x=y", "state=x"])
 def test_what_names_no_input_and_output_is_refused_with_those_that_there_are(text: str) -> None:
     with pytest.raises(BadInputError, match="no INPUT=OUTPUT of this model") as caught:
-        links_of([text], counter())
+        links_of([text], counter(), sequence=True)
     assert list(caught.value.hints) == ["inputs: state, x", "outputs: next"]
 
 
 def test_an_input_has_one_output_and_names_may_hold_the_sign() -> None:
-    assert links_of(["state=a=b"], counter(state_out="a=b")) == {"state": "a=b"}
+    assert links_of(["state=a=b"], counter(state_out="a=b"), sequence=True) == {"state": "a=b"}
     with pytest.raises(BadInputError, match="given twice"):
-        links_of(["state=next", "state=next"], counter())
+        links_of(["state=next", "state=next"], counter(), sequence=True)
 
 
 def test_shapes_have_to_be_the_same() -> None:
     with pytest.raises(BadInputError, match=r"the input is \[1, 4\], the output \[4\]"):
-        links_of(["state=next"], counter(shape=(4,)))
+        links_of(["state=next"], counter(shape=(4,)), sequence=True)
 
 
 @pytest.mark.parametrize(
