@@ -31,7 +31,7 @@ def test_inner_tensors_are_given_and_their_range_is_that_of_all_samples() -> Non
     assert tensor_ranges(model, [inner], samples) == {inner: (0.0, 5.0)}
 
 
-def test_kernels_that_end_their_process_are_an_error_and_no_end_of_this_one(
+def test_kernels_that_end_their_process_are_an_error_and_not_the_end_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kernel_process, "made", lambda *_: os.abort())
