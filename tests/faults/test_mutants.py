@@ -36,6 +36,14 @@ def outcomes(part: str, seed: int, count: int, victims: list[Path]) -> dict[str,
     return found
 
 
+def test_the_memory_of_mutants_is_theirs_and_not_that_of_who_started_them() -> None:
+    much = bytearray(400 << 20)
+    words = [sys.executable, "-c", "from faults import mutants; print(mutants.peak_bytes())"]
+    tests = Path(mutants.__file__).parents[1]
+    done = subprocess.run(words, cwd=tests, capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) < len(much)
+
+
 @pytest.mark.parametrize(("part", "count"), [("source", 50), ("compiled", 100)])
 def test_a_mutant_gets_a_verdict_or_one_of_our_errors(part: str, count: int, victims: list[Path]) -> None:
     found = outcomes(part, 0, count, victims)
