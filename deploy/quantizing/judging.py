@@ -30,7 +30,8 @@ def warnings_of_data(model: FloatModel | FloatTflite, floating: Model | None, da
     """
     yield from findings(data.arrays)
     if floating is not None:
-        yield from scaling_findings(floating, data.arrays)
+        shown = {spec.name for spec in model.inputs if spec.prepares is not None}
+        yield from scaling_findings(floating, data.arrays, shown)
     if model.spread is not None:
         yield from spread_findings(model.spread, [data.arrays[spec.name] for spec in model.inputs])
 

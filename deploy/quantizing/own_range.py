@@ -6,15 +6,15 @@ be about as large as 1, and the statistics that its first batch normalization ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.data.first_operators import OwnScaling
 from deploy.tflite import Model
-from deploy.tflite.graph import Graph
 
 LEAST, MOST = 0.1, 20.0
 """Range of values after the model's own scaling, which makes 0..1, -1..1 or a variance of 1 of what it is made
@@ -23,12 +23,6 @@ for: ten times less than the least of them, about ten times more than the larges
 LEAST_SPREAD, MOST_SPREAD = 0.2, 5.0
 """Standard deviation that the first batch normalization meets, as a share of that in training."""
 
-_CODES: dict[str, Callable[[Any, Any], Any]] = {
-    "ADD": np.add,
-    "SUB": np.subtract,
-    "MUL": np.multiply,
-    "DIV": np.divide,
-}
 _SAMPLES = 32
 
 
@@ -47,51 +41,35 @@ class TrainedSpread:
     variance: NDArray[np.float64]
 
 
-def scaling_findings(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+def scaling_findings(
+    model: Model, arrays: Mapping[str, NDArray[Any]], judged: Container[str] = ()
+) -> Iterator[str]:
     """Compare data with the scaling at the beginning of a float TFLite model.
 
     Args:
         model: float.
         arrays: per input [samples, *shape].
+        judged: inputs whose scaling shows a usual range: :class:`deploy.data.fit.Fit` holds data to that.
 
     Yields:
         Per input whose data is far off one sentence.
     """
     if len(model.tensor_counts) != 1:
         return
-    graph = Graph(model)
     for index, name in model.input_names().items():
-        values, found = arrays[name][:_SAMPLES].astype(np.float64), _scaled(graph, index, arrays[name][:_SAMPLES])
-        low, high = np.percentile(values, [1, 99])
-        if found is None or low == high:
+        scaling = OwnScaling.of(model.tensors[index], model)
+        if name in judged or not scaling.multiplies:
             continue
-        after_low, after_high = np.percentile(found, [1, 99])
-        if not LEAST <= after_high - after_low <= MOST:
+        values = arrays[name][:_SAMPLES].astype(np.float64)
+        low, high = np.percentile(values, [1, 99])
+        after_low, after_high = np.percentile(np.nan_to_num(scaling.applied(values)), [1, 99])
+        if low < high and not LEAST <= after_high - after_low <= MOST:
             wanted = "larger" if after_high - after_low < LEAST else "smaller"
             yield (
                 f"calibration data: input {name} holds {low:.3g} .. {high:.3g}, which the model's own scaling at "
                 f"its beginning makes {after_low:.3g} .. {after_high:.3g}: it was made for values {wanted} by ten "
                 "times and more; give it what it was trained with (pixels of 0 .. 255 where it scales by 1/255)"
             )
-
-
-def _scaled(graph: Graph, tensor: int, values: NDArray[Any]) -> NDArray[np.float64] | None:
-    """Data behind the constants that an input is added to and multiplied by; None where nothing multiplies it."""
-    result, multiplied = values.astype(np.float64), False
-    while len(readers := graph.consumers(tensor)) == 1 and readers[0].code in _CODES:
-        node = readers[0]
-        constants = [graph.tensors[index].data is not None for index in node.inputs]
-        if sum(constants) != 1:
-            break
-        operands = [
-            graph.constant(index).astype(np.float64) if constant else result
-            for index, constant in zip(node.inputs, constants, strict=True)
-        ]
-        with np.errstate(all="ignore"):
-            result = np.nan_to_num(_CODES[node.code](*operands))
-        multiplied |= node.code in ("MUL", "DIV")
-        tensor = node.outputs[0]
-    return result if multiplied else None
 
 
 def spread_findings(trained: TrainedSpread, arrays: list[NDArray[Any]]) -> Iterator[str]:

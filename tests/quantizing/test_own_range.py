@@ -41,6 +41,19 @@ def test_pixels_for_a_model_of_standardized_values_are_named() -> None:
     assert "smaller by ten times" in found
 
 
+def test_an_input_that_shows_a_usual_range_is_judged_by_that_alone() -> None:
+    assert list(scaling_findings(RESCALING, {"x": PIXELS / 255}, judged={"x"})) == []
+
+
+def test_a_constant_may_stand_before_the_input() -> None:
+    graph = FloatGraph((1, 1, 8))
+    y = graph.binary("SUB", graph.constant(1.0), graph.binary("MUL", graph.constant(1 / 255), graph.x))
+    model = graph.model(y=graph.dense(y, np.ones((2, 8)), np.zeros(2)))
+    assert list(scaling_findings(model, {"x": PIXELS})) == []
+    (found,) = scaling_findings(model, {"x": PIXELS / 255})
+    assert "makes 0.996 .. 1" in found
+
+
 def test_a_model_without_a_scaling_says_nothing() -> None:
     assert list(scaling_findings(scaling(), {"x": PIXELS / 255})) == []
     assert list(scaling_findings(scaling(("ADD", 1.0)), {"x": PIXELS})) == []
