@@ -102,7 +102,7 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
-    for note in () if quiet else samples.notes:
+    for note in () if quiet else (*taken.notes, *samples.notes):
         print(f"note: {note}", file=sys.stderr)
 
     def say(what: str) -> None:

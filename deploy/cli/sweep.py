@@ -51,6 +51,7 @@ def sweep(
         ),
         options.SET,
     ],
+    signature: options.Signature,
     calibration: options.SweptCalibration,
     image_range: options.ImageRange,
     samples: options.Samples,
@@ -125,7 +126,7 @@ def sweep(
         sources,
         targets,
         skipped,
-        QuantizeOptions(calibration, samples, parsed(image_range), io or IO_TYPES[0], verbose),
+        QuantizeOptions(calibration, samples, parsed(image_range), io or IO_TYPES[0], verbose, signature),
         LabelledSource(data, labels, count, parsed(image_range)) if data is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)

@@ -42,7 +42,15 @@ class Chunk:
     true: dict[str, list[int]]
 
 
-def load_chunks(given: LabelledSource, model: Model, source: ModelSource) -> tuple[Chunk, ...]:
+@dataclass(frozen=True)
+class Labelled:
+    """Samples for a network, and what a reader of its accuracy should know of them."""
+
+    chunks: tuple[Chunk, ...]
+    notes: tuple[str, ...]
+
+
+def load_labelled(given: LabelledSource, model: Model, source: ModelSource) -> Labelled:
     """The labelled samples for one network, cut into pieces.
 
     Args:
@@ -67,10 +75,12 @@ def load_chunks(given: LabelledSource, model: Model, source: ModelSource) -> tup
         assignments=tuple(source.assignments),
         image_range=given.image_range,
     )
-    return tuple(
+    stream = open_data(given.data, request)
+    chunks = tuple(
         Chunk(tuple(batch.samples), {name: numbers.tolist() for name, numbers in batch.true.items()})
-        for batch in open_data(given.data, request).batches(CHUNK)
+        for batch in stream.batches(CHUNK)
     )
+    return Labelled(chunks, stream.notes)
 
 
 def figures(results: Sequence[Mapping[str, Any]]) -> tuple[Figure, ...]:

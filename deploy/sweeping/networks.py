@@ -13,7 +13,7 @@ from deploy.chatter import silenced
 from deploy.data.image_range import ImageRange
 from deploy.data.stream import Dataset
 from deploy.errors import BadInputError
-from deploy.intake.taking import take_file
+from deploy.intake.taking import take
 from deploy.judging.versions import package_versions
 from deploy.quantizing import dataset
 from deploy.quantizing.float_model import import_tensorflow
@@ -36,6 +36,7 @@ class QuantizeOptions:
     image_range: ImageRange | None = None
     io: str = IO_TYPES[0]
     verbose: bool = False
+    signature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> Quanti
     """The quantized form of a network, from the cache where it is known.
 
     Raises:
-        BadInputError: it cannot be loaded or quantized, or the data does not fit.
+        BadInputError: it cannot be loaded or quantized, it has no such signature, or the data does not fit.
         NotInstalledError: TensorFlow or a data set is missing.
     """
     if source.kind is ModelKind.TFLITE:
-        taken = take_file(source.path)
-        return QuantizedNetwork(source, taken.model, sha256_of_bytes(taken.model.content), taken.notes)
-    key = _key_of_files(source, how)
-    return (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
+        found = QuantizedNetwork(source, tflite.read(source.path), "")
+    else:
+        key = _key_of_files(source, how)
+        found = (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
+    taken = take(found.model, source.text, how.signature)
+    digest = sha256_of_bytes(taken.model.content)
+    return QuantizedNetwork(source, taken.model, digest, (*found.warnings, *taken.notes))
 
 
 def _known(source: ModelSource, key: str, cache: Cache) -> QuantizedNetwork | None:

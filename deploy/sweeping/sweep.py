@@ -57,6 +57,7 @@ class _Outcome:
     known: set[int] = dataclasses.field(default_factory=set)
     chunks: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
     no_accuracy: str = ""
+    data_notes: tuple[str, ...] = ()
 
 
 class Sweep:
@@ -149,12 +150,13 @@ class Sweep:
         self, outcome: _Outcome, network: QuantizedNetwork, data: LabelledSource, submit: Callable[..., None]
     ) -> None:
         try:
-            chunks = accuracy.load_chunks(data, network.model, network.source)
+            labelled = accuracy.load_labelled(data, network.model, network.source)
         except BadInputError as error:
             outcome.no_accuracy = error.message
             return
-        self._total += len(chunks)
-        for index, chunk in enumerate(chunks):
+        outcome.data_notes = labelled.notes
+        self._total += len(labelled.chunks)
+        for index, chunk in enumerate(labelled.chunks):
             content = pack_samples(chunk.samples)
             request = {"source_sha256": network.sha256, "true": chunk.true, "decided by": jobs.kernels()}
             key = key_of("accuracy", {**request, "samples": SampleDigest().add(chunk.samples).hexdigest()})
@@ -247,7 +249,7 @@ def _is_point(kept: dict[str, Any]) -> bool:
 
 def _warnings(outcome: _Outcome) -> list[str]:
     name = outcome.source.name if isinstance(outcome.source, ModelSource) else ""
-    found = list(outcome.network.warnings) if outcome.network else []
+    found = [*outcome.network.warnings, *outcome.data_notes] if outcome.network else []
     if outcome.no_accuracy:
         found.append(f"no accuracy for {name}: {outcome.no_accuracy}")
     return found
@@ -260,6 +262,8 @@ def _command(plan: Plan, source: ModelSource | Unusable, options: CompileOptions
         words += ["--set", assignment]
     if isinstance(source, ModelSource) and not source.text.endswith(".tflite") and plan.quantization.calibration:
         words += ["--calibration", plan.quantization.calibration]
+    if plan.quantization.signature is not None:
+        words += ["--signature", plan.quantization.signature]
     words += ["--npu", options.npu.name, "--system-config", options.system_config]
     words += ["--memory-mode", options.memory_mode, "--optimise", options.optimise]
     if options.sram_limit is not None:

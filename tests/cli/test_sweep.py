@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from two_signatures import two_signatures
 
 from deploy import tflite
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA
@@ -93,6 +96,31 @@ def test_accuracy_is_measured_over_labelled_data(model: Path, in_folder: Path) -
     assert figure["value"] == 63 / 70
     assert figure["label"] == "measured"
     assert "accuracy" in [objective["name"] for objective in document(in_folder / "out")["objectives"]]
+
+
+def test_what_is_remarkable_about_the_data_of_an_accuracy_is_said(
+    model: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(5).uniform(-0.001, 0.001, (8, 16, 16, 1)).astype(np.float32)
+    np.savez("set.npz", image=images)
+    Path("labels.json").write_text(json.dumps({"kind": {"true": [0] * 8}}))
+    words = ["sweep", str(model), "--npu", "U55-128", "--data", "set.npz", "--labels", "labels.json", "-o", "out"]
+    assert run(words) == 0
+    assert any("is it scaled as in training?" in warning for warning in document(in_folder / "out")["warnings"])
+    assert "is it scaled as in training?" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_signature_that_is_asked_for_is_swept_and_compiled_by_the_command_of_a_point(in_folder: Path) -> None:
+    Path("two.tflite").write_bytes(two_signatures())
+    words = ["sweep", "two.tflite", "--npu", "U55-128", "-o", "out", "-q"]
+    assert run(words) == 4
+    assert "double, size" in document(in_folder / "out")["points"][0]["reason"]
+    assert run([*words, "--signature", "size"]) == 0
+    found = document(in_folder / "out")
+    assert found["warnings"] == ["signature size is compiled; --signature chooses another one: double"]
+    (point,) = found["points"]
+    assert run([*shlex.split(point["command"])[1:], "-o", "build", "-q", "--advice", "none"]) == 0
+    assert [spec.name for spec in BuildFolder.open(Path("build")).document.inputs] == ["second"]
 
 
 def test_a_point_that_does_not_fit_is_a_row_with_its_reason(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from deploy.errors import BadInputError
 from deploy.judging.samples import stacked
-from deploy.sweeping.accuracy import CHUNK, Chunk, LabelledSource, load_chunks
+from deploy.sweeping.accuracy import CHUNK, Chunk, LabelledSource, load_labelled
 from deploy.tflite import Model, read
 from deploy.zoo.model_source import ModelKind, ModelSource
 
@@ -34,7 +34,8 @@ def labels(model: Model, tmp_path: Path) -> Path:
 
 
 def chunks(model: Model, given: LabelledSource, *assignments: str) -> tuple[Chunk, ...]:
-    return load_chunks(given, model, ModelSource("net.py:build", ModelKind.FUNCTION, "net", assignments))
+    source = ModelSource("net.py:build", ModelKind.FUNCTION, "net", assignments)
+    return load_labelled(given, model, source).chunks
 
 
 def read_back(found: tuple[Chunk, ...]) -> tuple[np.ndarray, list[int]]:
