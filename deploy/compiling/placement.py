@@ -40,8 +40,8 @@ def placement_of(
         source.operators[index].code for index in on_cpu if index < len(source.operators)
     ):
         # Without the debug database (or should it be wrong): by the name of the output tensor.
-        names = Counter((operator.code, _name(compiled, operator)) for operator in remaining)
-        on_cpu = {op.index for op in source.operators if names[op.code, _name(source, op)] > 0}
+        names = Counter((operator.code, compiled.name_of(operator)) for operator in remaining)
+        on_cpu = {op.index for op in source.operators if names[op.code, source.name_of(op)] > 0}
         if len(on_cpu) != len(remaining):
             left = ", ".join(sorted({operator.code for operator in remaining})) or "none"
             warnings.append(
@@ -74,7 +74,7 @@ def _record(
     macs: dict[int, int],
     reasons: dict[tuple[str, str], list[str]],
 ) -> OperatorRecord:
-    name = _name(model, operator)
+    name = model.name_of(operator)
     if cpu:
         given = reasons.get((operator.code, name), [])
         reason = given.pop(0) if given else _NO_REASON
@@ -89,7 +89,3 @@ def _record(
         npu_cycles=cycles.get(operator.index),
         macs=macs.get(operator.index),
     )
-
-
-def _name(model: Model, operator: Operator) -> str:
-    return model.tensors[operator.outputs[0]].name if operator.outputs else ""

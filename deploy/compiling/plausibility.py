@@ -20,6 +20,10 @@ _STEPS = ("strideH", "strideW", "filterHeight", "filterWidth", "dilationHFactor"
 _BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 """Operators with a bias, and which of their inputs it is."""
 
+_REDUCTIONS = frozenset(["MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"])
+_SHAPED = _REDUCTIONS | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "FULLY_CONNECTED"}
+"""Operators whose second input says what their first one, or their output, has to look like."""
+
 
 def check_numbers(model: Model, source: str) -> None:
     """Check quantization, shapes and windows.
@@ -91,14 +95,25 @@ def _operator_faults(model: Model, operator: Operator) -> Iterator[str]:
 
 
 def _shape_faults(model: Model, operator: Operator) -> Iterator[str]:
-    """Operators that say in a constant how large their output is, and in their output's shape."""
-    if operator.code not in ("TILE", "PAD", "PADV2", "MIRROR_PAD") or len(operator.inputs) < 2:
+    """Operators whose constant says something about the shape of their input or their output."""
+    if operator.code not in _SHAPED or len(operator.inputs) < 2:
         return
     ifm, constant = (model.tensors[index] for index in operator.inputs[:2])
     ofm = model.tensors[operator.outputs[0]]
+    if not ifm.shape and any(each.is_custom and ifm.index in each.outputs for each in model.operators):
+        return  # a converter does not know the shapes of custom operators' outputs
+    if operator.code == "FULLY_CONNECTED":
+        if len(constant.shape) != 2 or ifm.elements % constant.shape[1]:
+            yield f"its weights {list(constant.shape)} do not go with its input {list(ifm.shape)}"
+        return
     if constant.data is None or constant.dtype not in ("int32", "int64"):
         return
     numbers = constant.data.view(constant.dtype).astype(object)
+    if operator.code in _REDUCTIONS:
+        rank = len(ifm.shape)
+        if not all(-rank <= axis < rank for axis in numbers):
+            yield f"it reduces the axes {list(numbers)} of {list(ifm.shape)}"
+        return
     if operator.code == "TILE":
         fits = len(numbers) == len(ifm.shape)
         made = tuple(size * times for size, times in zip(ifm.shape, numbers, strict=False))

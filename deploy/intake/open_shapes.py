@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.reference import InnerTensors
-from deploy.tflite import Model, Tensor, schema
+from deploy.tflite import Model, Tensor, damage_named, schema
 
 _SHAPES = frozenset(["SHAPE", "RANK"])
 
 
 def open_inputs(model: Model) -> dict[str, tuple[int, ...]]:
     """Inputs with open dimensions, by name, with the shape that the file states (-1 for open)."""
-    graph = schema().Model.GetRootAs(model.content, 0).Subgraphs(0)
     found = {}
-    for index, name in model.input_names().items():
-        stated = graph.Tensors(index).ShapeSignatureAsNumpy()
-        shape = () if isinstance(stated, int) else tuple(map(int, stated))
-        if min(shape, default=0) < 0:
-            found[name] = shape
+    with damage_named("the inputs' shapes"):
+        graph = schema().Model.GetRootAs(model.content, 0).Subgraphs(0)
+        for index, name in model.input_names().items():
+            stated = graph.Tensors(index).ShapeSignatureAsNumpy()
+            shape = () if isinstance(stated, int) else tuple(map(int, stated))
+            if min(shape, default=0) < 0:
+                found[name] = shape
     return found
 
 

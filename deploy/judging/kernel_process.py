@@ -28,7 +28,7 @@ from deploy.tflite import Model, Tensor
 PREPARE_S = 60.0
 """Seconds after which kernels that prepare a model have lost their way."""
 
-_RUN_S, _SLOWEST_MACS_PER_S = 60.0, 1e7
+_RUN_S, _SLOWEST_MACS_PER_S = 20.0, 1e7
 """Seconds that any inference may take, and how slow kernels are at most: LiteRT's reference kernels are 40 times
 as fast, TFLM's 20 times (measured), and computers are busy."""
 
@@ -147,7 +147,7 @@ class PreparedModel:
         self._outputs = _specifications(model.tensors[index] for index in order.outputs)
         self._output_bytes = sum(nbytes for _, _, nbytes in self._outputs)
         self._input_bytes = sum(nbytes for _, _, nbytes in self._inputs)
-        self._run_s = _RUN_S + _macs_at_most(model) / _SLOWEST_MACS_PER_S
+        self._one_s = _macs_at_most(model) / _SLOWEST_MACS_PER_S
         import_library(order.library)  # before the fork, so that the child only uses it
         self._process = process or KernelProcess()
         self._number = self._process.new_number()
@@ -191,7 +191,7 @@ class PreparedModel:
         self._be_prepared(keep_state=keep_state)
         head = {"do": "run", "number": self._number, "count": len(samples), "keep_state": keep_state}
         body = [_bytes(array) for sample in samples for array in sample]
-        said, content = self._asked(head, body, self._run_s * len(samples))
+        said, content = self._asked(head, body, _RUN_S + self._one_s * len(samples))
         if said:
             raise OtherOutputError(self._order.outputs[said["output"]], str(said["dtype"]), tuple(said["shape"]))
         if len(content) != self._output_bytes * len(samples):

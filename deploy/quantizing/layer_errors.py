@@ -78,7 +78,7 @@ def layer_errors(
         LayerError(
             index=second.index,
             operator=second.code,
-            name=quantized.tensors[second.outputs[0]].name,
+            name=quantized.name_of(second),
             steps=total.own / step,
             own=total.own / total.spread,
             carried=total.carried / total.spread,
@@ -95,7 +95,7 @@ def _pairs(floating: Model, quantized: Model) -> list[tuple[Operator, Operator]]
     longest common sequences of kinds and shapes say so.
     """
     first, second = (
-        [operator for operator in model.operators if operator.code not in _BORDERS]
+        [operator for operator in model.operators if operator.code not in _BORDERS and operator.outputs]
         for model in (floating, quantized)
     )
     keys = [

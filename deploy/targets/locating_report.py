@@ -132,7 +132,7 @@ class _Report:
                 size = values.dtype.itemsize
                 place = self._place(ARENA, start + at * size, (at,), values[at], expected[at], wrong)
                 break
-        name = printable(model.tensors[operator.outputs[0]].name) if operator.outputs else ""
+        name = printable(model.name_of(operator))
         reason = (
             f"the NPU is right up to operator {step.operator} of the compiled model ({operator.code}), which "
             f"runs on the CPU and computes something else than {self._kernels}'s kernel: {self._words(place)}"
@@ -250,7 +250,7 @@ class _Report:
         owner = None if scheduled is None else scheduled.result
         if owner is None or owner >= len(source.operators):
             return {}
-        name = source.tensors[source.operators[owner].outputs[0]].name
+        name = source.name_of(source.operators[owner])
         return {
             "operator": owner,
             "operator_type": source.operators[owner].code,

@@ -63,7 +63,7 @@ def lacking(compiled: Model) -> tuple[str, ...]:
     if not known:
         return ()
     found = ((operator, _obstacle(operator, compiled, known)) for operator in left)
-    return tuple(f"{each.code} ({compiled.tensors[each.outputs[0]].name}): {why}" for each, why in found if why)
+    return tuple(f"{each.code} ({compiled.name_of(each)}): {why}" for each, why in found if why)
 
 
 def _obstacle(operator: Operator, model: Model, known: frozenset[str]) -> str:

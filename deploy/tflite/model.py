@@ -12,6 +12,10 @@ NPU_OPERATOR = "ethos-u"
 """Custom code of the operator that Vela puts in the place of what runs on the NPU."""
 
 
+CONTROL_FLOW = frozenset(["CALL", "CALL_ONCE", "IF", "WHILE"])
+"""The operators that run other subgraphs of the file."""
+
+
 @dataclass(frozen=True)
 class Quantization:
     """Affine quantization: real = scale * (quantized - zero_point).
@@ -134,6 +138,10 @@ class Model:
         present = dict.fromkeys(index for index in operator.inputs if index >= 0)
         tensors = (self.tensors[index] for index in present)
         return tuple(tensor for tensor in tensors if tensor.data is None and not tensor.is_variable)
+
+    def name_of(self, operator: Operator) -> str:
+        """An operator's name, which is that of its first output; empty where it has none (ASSIGN_VARIABLE)."""
+        return self.tensors[operator.outputs[0]].name if operator.outputs else ""
 
     def output_names(self) -> dict[int, str]:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""

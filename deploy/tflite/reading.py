@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError
 from deploy.streams import check_readable_file
 from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
-from deploy.tflite.model import Model, Operator, Quantization, Signature, Tensor
+from deploy.tflite.model import CONTROL_FLOW, Model, Operator, Quantization, Signature, Tensor
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Far above what fits on a microcontroller; a bound on what is read into memory."""
 
 _MAX_ITEMS = 100_000
 _MAX_RANK = 8
+
+_WITHOUT_OUTPUTS = CONTROL_FLOW | {"ASSIGN_VARIABLE", "HASHTABLE_IMPORT"}
+_WITHOUT_INPUTS = CONTROL_FLOW | {"VAR_HANDLE", "HASHTABLE"}
+"""Built-in operators that may have none; every other one writes a tensor, and reads a first one."""
 
 
 def read(path: Path) -> Model:
@@ -126,15 +130,13 @@ def _parse(content: bytes, number: int = 0) -> Model:
     for i in range(_count(graph.OperatorsLength(), "operators")):
         item = graph.Operators(i)
         code, custom = codes[item.OpcodeIndex()]
-        operators.append(
-            Operator(
-                index=i,
-                code=code,
-                inputs=_tensor_indices(item.InputsAsNumpy(), len(tensors), optional=True),
-                outputs=_tensor_indices(item.OutputsAsNumpy(), len(tensors)),
-                is_custom=custom,
-            )
-        )
+        inputs = _tensor_indices(item.InputsAsNumpy(), len(tensors), optional=True)
+        outputs = _tensor_indices(item.OutputsAsNumpy(), len(tensors))
+        if not custom and not outputs and code not in _WITHOUT_OUTPUTS:
+            raise ValueError(f"operator {i} ({code}) has no output")
+        if not custom and (not inputs or inputs[0] < 0) and code not in _WITHOUT_INPUTS:
+            raise ValueError(f"operator {i} ({code}) has no input")
+        operators.append(Operator(index=i, code=code, inputs=inputs, outputs=outputs, is_custom=custom))
     return Model(
         content=content,
         tensors=tensors,
@@ -189,6 +191,8 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
             buffer=item.Buffer(),
             is_variable=bool(item.IsVariable()),
         )
+        if tensor.is_variable and tensor.data is not None:
+            raise ValueError(f"variable tensor {i} is a constant")  # LiteRT refuses it, too
         if tensor.nbytes > 2**31 or (tensor.data is not None and tensor.data.size > file_size):
             raise ValueError(f"tensor {i} of {tensor.nbytes} bytes")
         # As LiteRT sees it; what NumPy has no type for (int4) has 0 bytes here.

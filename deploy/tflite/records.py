@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.reading import damage_named
 
 
 def unpacked(content: bytes) -> Any:
-    """The ``ModelT`` of a file that :func:`deploy.tflite.load` has read."""
-    return schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
+    """The ``ModelT`` of a file that :func:`deploy.tflite.load` has read.
+
+    Raises:
+        BadInputError: what nothing has looked at so far is damaged.
+    """
+    with damage_named("the model"):
+        return schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
 
 
 def packed(model: Any) -> bytes:

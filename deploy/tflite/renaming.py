@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 
 from deploy.tflite.generated import schema
+from deploy.tflite.reading import damage_named
 
 _NAME_FIELD = 10
 """Where a tensor's table keeps the place of its name, in the table's own index: the fourth field of the schema."""
@@ -21,6 +22,11 @@ def with_names(content: bytes, name_of: Callable[[str], str]) -> bytes:
         content: a ``.tflite`` that can be read.
         name_of: a tensor's name -> what it shall be.
     """
+    with damage_named("the model"):
+        return _renamed(content, name_of)
+
+
+def _renamed(content: bytes, name_of: Callable[[str], str]) -> bytes:
     root = schema().Model.GetRootAs(content, 0)
     changed = bytearray(content)
     places: dict[str, int] = {}

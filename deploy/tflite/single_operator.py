@@ -6,9 +6,8 @@ import copy
 from typing import Any
 
 from deploy.tflite.generated import IDENTIFIER, schema
-from deploy.tflite.model import Model, Operator
-
-_CONTROL_FLOW = frozenset(["CALL", "CALL_ONCE", "IF", "WHILE"])
+from deploy.tflite.model import CONTROL_FLOW, Model, Operator
+from deploy.tflite.records import unpacked
 
 
 class OperatorFiles:
@@ -16,7 +15,7 @@ class OperatorFiles:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._whole: Any = schema().ModelT.InitFromObj(schema().Model.GetRootAs(model.content, 0))
+        self._whole: Any = unpacked(model.content)
         self._empty: Any = schema().BufferT()
 
     def content(self, operator: Operator) -> bytes:
@@ -43,7 +42,7 @@ class OperatorFiles:
         graph.inputs = [tensors[tensor.index] for tensor in self._model.activations(operator)]
         graph.outputs = [tensors[index] for index in operator.outputs]
         result = copy.copy(whole)
-        result.subgraphs = [graph, *(whole.subgraphs[1:] if operator.code in _CONTROL_FLOW else ())]
+        result.subgraphs = [graph, *(whole.subgraphs[1:] if operator.code in CONTROL_FLOW else ())]
         result.buffers = self._buffers(result.subgraphs)
         if len(result.subgraphs) == 1:
             # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.

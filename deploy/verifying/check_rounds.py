@@ -38,7 +38,7 @@ _FIRST_SETS = 3
 _ANY = 1 << 30
 
 _ROUND_BYTES = 64 * 1024 * 1024
-"""Of all tensors that one round keeps."""
+"""Of all tensors that one round keeps, and of its arenas."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class Rounds:
         self._samples, self._until, self._observer = samples, until, observer
         macs = build.document.figure("macs")
         self._macs = macs.value if macs is not None else 0.0
-        self._room = max(1, _ROUND_BYTES // max(sum(tensor.nbytes for tensor in source.tensors), 1))
+        kept = max(sum(tensor.nbytes for tensor in source.tensors), inference.arena_bytes)
+        self._room = max(1, _ROUND_BYTES // kept)
         self._kernels = ModelKernels(source)
         self.in_time = True
 

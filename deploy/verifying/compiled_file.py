@@ -147,7 +147,7 @@ def _operators(compiled: Model, streams: Sequence[Statistics]) -> tuple[Operator
     found: list[OperatorRecord] = []
     waiting = list(streams)
     for operator in compiled.operators:
-        name = compiled.tensors[operator.outputs[0]].name if operator.outputs else ""
+        name = compiled.name_of(operator)
         if not operator.on_npu:
             found.append(
                 OperatorRecord(

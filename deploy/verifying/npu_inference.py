@@ -34,7 +34,7 @@ from deploy.verifying.inference_state import InferenceState, InitialState, Resou
 from deploy.verifying.tensor_memory import TensorMemory
 
 _ARENA_PADDING = 4096
-_MAX_ARENA_BYTES = 1 << 30
+_MAX_ARENA_BYTES = 1 << 29
 
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""

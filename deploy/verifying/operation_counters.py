@@ -49,7 +49,7 @@ def counters_csv(counters: Sequence[Statistics], database: DebugDatabase, source
             owner = None if scheduled is None else scheduled.result
             named: tuple[int | str, str] = ("", "")
             if owner is not None and owner < len(source.operators):
-                named = owner, source.tensors[source.operators[owner].outputs[0]].name
+                named = owner, source.name_of(source.operators[owner])
             moved = record.moved
             cells = (*named, record.macs, *moved.read, *moved.written, record.cycles)
             table.writerow((number, record.offset, record.kind, *cells))

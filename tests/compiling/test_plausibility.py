@@ -57,6 +57,32 @@ def test_negative_padding_is_refused() -> None:
     assert "operator 0 (PAD)" in refusal(written("PAD", (1, 5, 4, 2), pads))
 
 
+@pytest.mark.parametrize("axis", [4, -5])
+def test_a_reduction_of_an_axis_that_there_is_not_is_refused(axis: int) -> None:
+    check_numbers(load(written("MEAN", (1, 4, 4), np.array([-1], np.int32))), "m.tflite")
+    said = refusal(written("MEAN", (1, 2), np.array([1, axis], np.int32)))
+    assert said == f"m.tflite: operator 0 (MEAN): it reduces the axes [1, {axis}] of [1, 4, 4, 2]"
+
+
+def fully_connected(columns: int, *, custom: bool = False) -> bytes:
+    """Behind another operator, whose output has no shape where it is a custom one."""
+    graph = GraphWriter()
+    x = graph.tensor("x", (1, 8), "int8", 0.1)
+    between = graph.tensor("between", () if custom else (1, 8), "int8", 0.1)
+    graph.operator("Own" if custom else "RELU", [x], [between], custom=b"" if custom else None)
+    weights = graph.tensor("w", (3, columns), "int8", 0.1, data=np.ones((3, columns), np.int8))
+    y = graph.tensor("y", (1, 3), "int8", 0.1)
+    graph.operator("FULLY_CONNECTED", [between, weights], [y])
+    return graph.finish({"x": x}, {"y": y})
+
+
+def test_weights_for_another_number_of_inputs_are_refused() -> None:
+    check_numbers(load(fully_connected(8)), "m.tflite")
+    check_numbers(load(fully_connected(8, custom=True)), "m.tflite")
+    said = refusal(fully_connected(5))
+    assert said == "m.tflite: operator 1 (FULLY_CONNECTED): its weights [3, 5] do not go with its input [1, 8]"
+
+
 def test_a_tensor_without_elements_is_refused() -> None:
     assert "has no elements: its shape is [1, 0, 4, 2]" in refusal(written("RELU", (1, 0, 4, 2)))
 

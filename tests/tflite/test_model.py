@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tflite_writer import GraphWriter
 
 from deploy import tflite
 from deploy.errors import BadInputError
 from deploy.tflite.generated import DTYPE_NUMBERS
+from deploy.tflite.records import unpacked
 
 
 def test_a_real_model_is_read_completely(mlperf_tiny: dict[str, Path]) -> None:
@@ -67,6 +69,43 @@ def test_every_truncation_of_a_model_is_refused_or_still_a_model(mlperf_tiny: di
             refused += 1
             assert "damaged" in error.message
     assert refused > 30
+
+
+def test_operators_without_what_they_read_or_write_are_damage() -> None:
+    def written(code: str, inputs: bool, outputs: bool) -> bytes:
+        graph = GraphWriter()
+        x, y = graph.tensor("x", (1, 4), "int8", 0.1), graph.tensor("y", (1, 4), "int8", 0.1)
+        graph.operator(code, [x] if inputs else [-1], [y] if outputs else [])
+        return graph.finish({"x": x}, {"y": y})
+
+    tflite.load(written("RELU", inputs=True, outputs=True))
+    for inputs, outputs, lacking in ((True, False, "output"), (False, True, "input")):
+        with pytest.raises(BadInputError, match=rf"operator 0 \(RELU\) has no {lacking}"):
+            tflite.load(written("RELU", inputs=inputs, outputs=outputs))
+    nameless = tflite.load(written("CALL_ONCE", inputs=False, outputs=False))
+    assert nameless.name_of(nameless.operators[0]) == ""
+
+
+def test_a_state_that_is_a_constant_is_damage() -> None:
+    graph = GraphWriter()
+    x = graph.tensor("x", (1, 4), "int8", 0.1)
+    state = graph.tensor("s", (1, 4), "int8", 0.1, data=np.zeros((1, 4), np.int8), variable=True)
+    y = graph.tensor("y", (1, 4), "int8", 0.1)
+    graph.operator("ADD", [x, state], [y])
+    with pytest.raises(BadInputError, match="variable tensor 1 is a constant"):
+        tflite.load(graph.finish({"x": x}, {"y": y}))
+
+
+def test_what_only_a_rewrite_looks_at_is_damage_when_it_is_looked_at() -> None:
+    graph = GraphWriter()
+    x, y = graph.tensor("x", (1, 4), "int8", 0.1), graph.tensor("y", (1, 4), "int8", 0.1)
+    graph.operator("RELU", [x], [y])
+    content = bytearray(graph.finish({"x": x}, {"y": y}))
+    description = tflite.schema().Model.GetRootAs(content, 0)._tab
+    field = description.Offset(10) + description.Pos
+    content[field : field + 4] = b"\xff\xff\xff\x7f"
+    with pytest.raises(BadInputError, match="damaged"):
+        unpacked(tflite.load(bytes(content)).content)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

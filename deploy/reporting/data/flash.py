@@ -90,7 +90,7 @@ def _compressed(source: Model, schedule: Mapping[int, OperatorSchedule]) -> tupl
         tensor = source.tensors[position]
         if position < 0 or tensor.data is None:
             continue
-        name = source.tensors[operator.outputs[0]].name
+        name = source.name_of(operator)
         found.append(
             CompressedWeights(index, shown(operator.code, 40), short_name(name), tensor.nbytes, scheduled.weights)
         )
