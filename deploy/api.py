@@ -104,6 +104,7 @@ def quantize(
     calibration: Given | None = None,
     *,
     assignments: Sequence[str] = (),
+    signature: str | None = None,
     samples: int | None = None,
     image_range: str | None = None,
     io: str | None = None,
@@ -123,6 +124,8 @@ def quantize(
             images, ``FILE.py:function``, arrays by input name, or ``random``; None for the data that
             ``models:NAME`` brings.
         assignments: options of the network, ``KEY=VALUE`` each.
+        signature: of several in a SavedModel or a ``.tflite``, the one to take; None for ``serving_default``, or
+            the only one.
         samples: calibration samples; None for 200.
         image_range: what pixels of images are scaled to, ``0..255``; None for what the model shows.
         io: type of inputs and outputs: ``uint8`` (None) or ``int8``.
@@ -144,7 +147,7 @@ def quantize(
 
     how = precision_of(precision, floating, io)
     return quantize_source(
-        _source(model, assignments),
+        _source(model, assignments, signature),
         calibration,
         samples=samples,
         image_range=parsed(image_range),
@@ -232,8 +235,8 @@ def compile(  # noqa: A001 - the verb's name
     )
     read_from = None
     if isinstance(model, str | Path | ModelSource):
-        named = _source(model, assignments)
-        source, name = named.text, name or (named.name if signature is None else f"{named.name}-{signature}")
+        named = _source(model, assignments, signature)
+        source, name = named.text, name or named.name
         output = Path(output or default_folder(name, options))
         check_replaceable(output)
         again = f"deploy compile {source} --npu {options.npu.name}"
@@ -242,6 +245,7 @@ def compile(  # noqa: A001 - the verb's name
         else:
             model = quantize(named, calibration, samples=samples, image_range=image_range, io=io, again=again)
             calibration = None
+        signature = named.signature_of_file
     model, notes = taken(model, source, signature)
     vela = Timed((compiler or VELA).run)
     build = write_build(
@@ -665,12 +669,14 @@ def evaluate(
     return Evaluation(build, options, answerer).run(progress)
 
 
-def _source(model: str | Path | ModelSource, assignments: Iterable[str]) -> ModelSource:
+def _source(
+    model: str | Path | ModelSource, assignments: Iterable[str], signature: str | None = None
+) -> ModelSource:
     from deploy.zoo import model_source
 
     if isinstance(model, model_source.ModelSource):
         return model
-    return model_source.parse(str(model), tuple(assignments))
+    return model_source.parse(str(model), tuple(assignments), signature)
 
 
 def default_folder(name: str, options: CompileOptions, project: Path = Path()) -> Path:

@@ -95,7 +95,7 @@ def compile_(
 
     project = context.find_object(ProjectSettings) or ProjectSettings()
     level = advice_level(advice)
-    source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128")
+    source = chosen_model(model, set_, "deploy compile MODEL --npu U55-128", signature=signature)
     text = source.text
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy compile {text} --npu {DEFAULT_NPU}"])
@@ -106,8 +106,7 @@ def compile_(
         optimise=optimise,
         sram_limit=sram_limit,
     )
-    name = source.name if signature is None else f"{source.name}-{signature}"
-    folder = build or api.default_folder(name, wanted, project.folder)
+    folder = build or api.default_folder(source.name, wanted, project.folder)
     check_replaceable(folder)
     if json is not None:
         check_writable(json)
@@ -128,7 +127,7 @@ def compile_(
             quiet=quiet,
             verbose=verbose,
         )
-    chosen, notes = api.taken(chosen, text, signature)
+    chosen, notes = api.taken(chosen, text, source.signature_of_file)
     quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
     load_report()
     if run is None:
@@ -144,7 +143,7 @@ def compile_(
             chosen,
             wanted,
             output=folder,
-            name=name,
+            name=source.name,
             source=text,
             compiler=compiler,
             read_from=read_from,

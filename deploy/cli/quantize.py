@@ -22,6 +22,7 @@ to 0..1 where it shows none, or to that of --image-range; for anything else pass
 def quantize(
     model: options.Model,
     set_: options.Set,
+    signature: options.Signature,
     calibration: options.Calibration,
     image_range: options.ImageRange,
     samples: options.Samples,
@@ -61,7 +62,7 @@ def quantize(
     from deploy.files import check_writable, write_bytes, write_text
     from deploy.reporting.text.build import agreement_table, layer_error_table
 
-    source = chosen_model(model, set_, "deploy quantize MODEL --data DATA -o model.tflite")
+    source = chosen_model(model, set_, "deploy quantize MODEL --data DATA -o model.tflite", signature=signature)
     target = output or Path(f"{source.name}.tflite")
     for path in filter(None, (target, json)):
         check_writable(path)

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from deploy.zoo.model_source import ModelSource
 
 
-def chosen_model(model: str | None, assignments: list[str] | None, again: str) -> ModelSource:
+def chosen_model(
+    model: str | None, assignments: list[str] | None, again: str, *, signature: str | None = None
+) -> ModelSource:
     """The model to work on.
 
     Args:
         model: MODEL of the command line or of ``deploy.toml``.
         assignments: its options.
         again: an example of the command.
+        signature: of several, the one to take.
 
     Raises:
         BadInputError: there is none, or it is none.
@@ -29,7 +32,7 @@ def chosen_model(model: str | None, assignments: list[str] | None, again: str) -
 
     if model is None:
         raise BadInputError("no MODEL given", hints=[again, "deploy init"])
-    return model_source.parse(model, assignments or ())
+    return model_source.parse(model, assignments or (), signature)
 
 
 def quantize_source(

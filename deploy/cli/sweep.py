@@ -120,13 +120,13 @@ def sweep(
     if chart is not None:
         check_format(chart)
     targets, skipped = axes.targets(npu, system_config, memory_mode, optimise, sram_limit)
-    sources = axes.sources(model, set_ or (), size)
+    sources = axes.sources(model, set_ or (), size, signature)
     plan = Plan(
         model,
         sources,
         targets,
         skipped,
-        QuantizeOptions(calibration, samples, parsed(image_range), io or IO_TYPES[0], verbose, signature),
+        QuantizeOptions(calibration, samples, parsed(image_range), io or IO_TYPES[0], verbose),
         LabelledSource(data, labels, count, parsed(image_range)) if data is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)

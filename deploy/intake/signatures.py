@@ -1,7 +1,8 @@
-"""Which of a file's signatures is compiled, and a file with that one alone."""
+"""Which of a model's signatures is taken, and a file with that one alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,11 @@ def signatures_of(model: Model) -> tuple[Entry, ...]:
     return found
 
 
-def chosen(entries: tuple[Entry, ...], wanted: str | None, source: str) -> int | None:
+def chosen(keys: Sequence[str], wanted: str | None, source: str) -> int | None:
     """Which signature is meant: the wanted one, else ``serving_default``, else the only one.
 
     Args:
-        entries: of the file.
+        keys: their names, in the file's order.
         wanted: by the user; None for the default.
         source: names the file in errors.
 
@@ -57,22 +58,27 @@ def chosen(entries: tuple[Entry, ...], wanted: str | None, source: str) -> int |
     Raises:
         BadInputError: there is none of that name, or several and no default among them.
     """
-    keys = [entry.key for entry in entries]
     listed = ", ".join(keys) or "none"
     if wanted is not None:
         if wanted not in keys:
             raise BadInputError(f"{source}: no signature {wanted} (its signatures: {listed})")
-        return keys.index(wanted)
+        return list(keys).index(wanted)
     if not keys:
         return None
     if DEFAULT in keys:
-        return keys.index(DEFAULT)
+        return list(keys).index(DEFAULT)
     if len(keys) == 1:
         return 0
     raise BadInputError(
         f"{source}: holds {len(keys)} signatures ({listed}) and none of them is {DEFAULT}",
         hints=[f"choose one: --signature {keys[0]}"],
     )
+
+
+def choice_note(keys: Sequence[str], number: int) -> str:
+    """Says that there are other signatures; empty where there is none."""
+    others = ", ".join(key for at, key in enumerate(keys) if at != number)
+    return f"signature {keys[number]} is taken; --signature chooses another one: {others}" if others else ""
 
 
 def keep(record: Any, number: int) -> None:

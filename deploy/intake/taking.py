@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.errors import BadInputError
 from deploy.intake.interface import copy_shared_outputs, is_plain, name_tensors
 from deploy.intake.open_shapes import computes_shapes, described, fix_shapes, open_inputs, unshaped_outputs
-from deploy.intake.signatures import chosen, keep, signatures_of
+from deploy.intake.signatures import choice_note, chosen, keep, signatures_of
 from deploy.tflite import Model, damage_named, load, read
 from deploy.tflite.records import packed, unpacked
 
@@ -53,15 +53,14 @@ def take(model: Model, source: str, signature: str | None = None) -> Taken:
     """
     notes: list[str] = []
     entries = signatures_of(model)
-    number = chosen(entries, signature, source)
+    keys = [entry.key for entry in entries]
+    number = chosen(keys, signature, source)
     if number is not None and (len(entries) > 1 or entries[number].subgraph != 0):
         record = unpacked(model.content)
         with damage_named(source):
             keep(record, number)
             model = load(packed(record), source=source)
-        others = ", ".join(entry.key for at, entry in enumerate(entries) if at != number)
-        if others:
-            notes.append(f"signature {entries[number].key} is compiled; --signature chooses another one: {others}")
+        notes += filter(None, [choice_note(keys, number)])
     opened, unshaped = open_inputs(model), unshaped_outputs(model)
     if opened and computes_shapes(model):
         model = _fixed(model, source)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
+from deploy.intake.signatures import choice_note, chosen
 from deploy.quantizing.first_layers import prepared_range
 from deploy.quantizing.own_range import TrainedSpread
 
@@ -45,6 +46,7 @@ class FloatModel:
         definition: gives the graph with all weights as bytes: the same for the same network (TensorFlow's
             deterministic serialization; two processes agreed for every network tried).
         spread: what its first batch normalization knows of the training data; None where it has none.
+        notes: what was chosen where there was a choice, one sentence each.
     """
 
     source: str
@@ -54,6 +56,7 @@ class FloatModel:
     function: Callable[..., Mapping[str, Any]] = field(repr=False)
     definition: Callable[[], bytes] = field(repr=False, default=bytes)
     spread: TrainedSpread | None = field(repr=False, default=None)
+    notes: tuple[str, ...] = ()
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run one inference: per input an array of its shape and dtype.
@@ -187,8 +190,13 @@ def _spread_before(model: Any, layer: Any) -> TrainedSpread | None:
     return TrainedSpread(layer.name, function, np.asarray(layer.moving_variance, np.float64))
 
 
-def freeze_saved_model(folder: Path, name: str) -> FloatModel:
-    """Freeze the ``serving_default`` signature (or the only one) of a SavedModel.
+def freeze_saved_model(folder: Path, name: str, wanted: str | None = None) -> FloatModel:
+    """Freeze a signature of a SavedModel.
+
+    Args:
+        folder: the SavedModel.
+        name: short name.
+        wanted: signature; None for ``serving_default``, or the only one.
 
     Raises:
         BadInputError: it cannot be loaded, has no such signature, or its inputs are not of fixed shape.
@@ -199,14 +207,13 @@ def freeze_saved_model(folder: Path, name: str) -> FloatModel:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises its own errors, OSError, ValueError, DecodeError ...
         raise BadInputError(f"{folder}: TensorFlow cannot load the SavedModel: {_first_line(error)}") from error
-    signatures = dict(loaded.signatures)
-    key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)
-    if key is None or (key != SIGNATURE and len(signatures) > 1):
+    keys = list(loaded.signatures)
+    number = chosen(keys, wanted, str(folder))
+    if number is None:
         raise BadInputError(
-            f"{folder}: the SavedModel has no signature {SIGNATURE} (it has {', '.join(signatures) or 'none'})",
-            hints=["save it with model.export(folder)"],
+            f"{folder}: the SavedModel has no signature", hints=["save it with model.export(folder)"]
         )
-    signature = signatures[key]
+    signature = loaded.signatures[keys[number]]
     keywords = signature.structured_input_signature[1]
     specs = _input_specs(
         str(folder), [(word, tuple(spec.shape), spec.dtype.name) for word, spec in sorted(keywords.items())]
@@ -219,7 +226,8 @@ def freeze_saved_model(folder: Path, name: str) -> FloatModel:
         assert loaded is not None  # noqa: S101
         return {_clean(word): tensor for word, tensor in results.items()}
 
-    return _freeze(str(folder), name, specs, call)
+    notes = tuple(filter(None, [choice_note(keys, number)]))
+    return replace(_freeze(str(folder), name, specs, call), notes=notes)
 
 
 def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[..., dict[str, Any]]) -> FloatModel:

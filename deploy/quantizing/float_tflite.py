@@ -20,10 +20,11 @@ from deploy.chatter import silenced
 from deploy.data.specs import InputSpec, specs_of
 from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
+from deploy.intake.taking import take_file
 from deploy.quantizing.integer_forms import with_integer_forms
 from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.tensor_values import TensorValues, tensor_ranges
-from deploy.tflite import Model, Quantization, load, read
+from deploy.tflite import Model, Quantization, load
 from deploy.tflite.arithmetic import float_operators
 from deploy.tflite.graph import Graph, Node
 
@@ -43,6 +44,7 @@ class FloatTflite:
         model: the file.
         inputs: names, shapes (batch of 1 included) and dtypes.
         outputs: names.
+        notes: what was chosen or changed in the file, one sentence each.
     """
 
     source: str
@@ -50,6 +52,7 @@ class FloatTflite:
     model: Model
     inputs: tuple[InputSpec, ...]
     outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     spread: None = None
 
     def run(self, sample: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -66,16 +69,23 @@ class FloatTflite:
         return TensorValues(self.model, self.model.outputs)
 
 
-def read_float(path: Path, source: str, name: str) -> FloatTflite:
+def read_float(path: Path, source: str, name: str, signature: str | None = None) -> FloatTflite:
     """Read a float TFLite file.
 
+    Args:
+        path: of the file.
+        source: what the user typed.
+        name: short name.
+        signature: of several, the one to take; None for ``serving_default``, or the only one.
+
     Raises:
-        BadInputError: it cannot be read, is quantized already, has control flow, or open dimensions.
+        BadInputError: it cannot be read, is quantized already, has control flow, or dimensions that stay open.
     """
-    return of_model(read(path), source, name)
+    taken = take_file(path, signature)
+    return of_model(taken.model, source, name, taken.notes)
 
 
-def of_model(model: Model, source: str, name: str) -> FloatTflite:
+def of_model(model: Model, source: str, name: str, notes: tuple[str, ...] = ()) -> FloatTflite:
     """A float TFLite model as what can be quantized.
 
     Raises:
@@ -101,7 +111,7 @@ def of_model(model: Model, source: str, name: str) -> FloatTflite:
                 "a microcontroller needs [1, fixed sizes ...]",
                 hints=["convert the model with a batch of 1"],
             )
-    return FloatTflite(source, name, model, specs, tuple(model.output_names().values()))
+    return FloatTflite(source, name, model, specs, tuple(model.output_names().values()), notes)
 
 
 def quantize_tflite(

@@ -170,7 +170,7 @@ def quantize(
             agreement=agreement,
             layers=layers,
             kernels=kernels.name if kernels else "none",
-            warnings=(*data.notes, *notes, *warnings),
+            warnings=(*model.notes, *data.notes, *notes, *warnings),
             inputs=inputs,
             outputs=outputs,
             sha256=sha256_of_bytes(quantized.content),

@@ -78,7 +78,9 @@ class Unusable:
     reason: str
 
 
-def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> tuple[ModelSource | Unusable, ...]:
+def sources(
+    text: str, assignments: Sequence[str], sizes: str | None = None, signature: str | None = None
+) -> tuple[ModelSource | Unusable, ...]:
     """The networks to sweep over: every combination of the values of their options.
 
     Several values of an option are separated by commas, or by semicolons where a value itself holds commas.
@@ -91,7 +93,7 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
     """
     axes = [*assignments, *([f"size={sizes}"] if sizes else [])]
     if not axes:
-        return (model_source.parse(text),)
+        return (model_source.parse(text, (), signature),)
     whole = _takes_commas(text)
     values = [[f"{key}={value}" for value in _values(listed, key, whole)] for key, listed in map(_split, axes)]
     keys = [axis.partition("=")[0] for axis in axes]
@@ -104,7 +106,7 @@ def sources(text: str, assignments: Sequence[str], sizes: str | None = None) -> 
     errors = []
     for combination in combinations:
         try:
-            found.append(model_source.parse(text, combination))
+            found.append(model_source.parse(text, combination, signature))
         except BadInputError as error:
             errors.append(error)
             found.append(Unusable(combination, error.message))

@@ -36,7 +36,6 @@ class QuantizeOptions:
     image_range: ImageRange | None = None
     io: str = IO_TYPES[0]
     verbose: bool = False
-    signature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> Quanti
     else:
         key = _key_of_files(source, how)
         found = (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
-    taken = take(found.model, source.text, how.signature)
+    taken = take(found.model, source.text, source.signature_of_file)
     digest = sha256_of_bytes(taken.model.content)
     return QuantizedNetwork(source, taken.model, digest, (*found.warnings, *taken.notes))
 
@@ -126,6 +125,7 @@ def _key_of_files(source: ModelSource, how: QuantizeOptions) -> str | None:
         {
             "kind": source.kind.value,
             "assignments": sorted(source.assignments),
+            "signature": source.signature,
             "project": source.project if source.kind is ModelKind.PROJECT else "",
             # All projects: they use parts of each other.
             "files": (

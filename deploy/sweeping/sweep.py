@@ -262,8 +262,8 @@ def _command(plan: Plan, source: ModelSource | Unusable, options: CompileOptions
         words += ["--set", assignment]
     if isinstance(source, ModelSource) and not source.text.endswith(".tflite") and plan.quantization.calibration:
         words += ["--calibration", plan.quantization.calibration]
-    if plan.quantization.signature is not None:
-        words += ["--signature", plan.quantization.signature]
+    if isinstance(source, ModelSource) and source.signature is not None:
+        words += ["--signature", source.signature]
     words += ["--npu", options.npu.name, "--system-config", options.system_config]
     words += ["--memory-mode", options.memory_mode, "--optimise", options.optimise]
     if options.sram_limit is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from deploy import user_function
 from deploy.chatter import silenced
 from deploy.errors import BadInputError
+from deploy.intake.signatures import DEFAULT
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo import keras_files
 from deploy.zoo.networks import network
@@ -42,12 +44,14 @@ class ModelSource:
         kind: how to load it.
         name: short name, for build folders and reports; the options that were set are part of it.
         assignments: options of the network, ``KEY=VALUE`` each.
+        signature: of several, the one to take; None for ``serving_default``, or the only one.
     """
 
     text: str
     kind: ModelKind
     name: str
     assignments: tuple[str, ...] = ()
+    signature: str | None = None
 
     @property
     def project(self) -> str:
@@ -59,13 +63,35 @@ class ModelSource:
         """The file or folder (of a function: its file)."""
         return user_function.split(self.text)[0] if self.kind is ModelKind.FUNCTION else Path(self.text)
 
+    @property
+    def signature_of_file(self) -> str | None:
+        """The signature to take of the ``.tflite``; None where it was taken when the float model was loaded."""
+        return None if self.kind is ModelKind.SAVED_MODEL else self.signature
 
-def parse(text: str, assignments: Sequence[str] = ()) -> ModelSource:
+
+def parse(text: str, assignments: Sequence[str] = (), signature: str | None = None) -> ModelSource:
     """Decide what a MODEL argument is, from its form and from what lies on disk.
+
+    Args:
+        text: as typed.
+        assignments: options of the network.
+        signature: of several, the one to take, which becomes part of the name; None for the default.
 
     Raises:
         BadInputError: it is none of the accepted forms, does not exist, or does not have these options.
     """
+    found = _parsed(text, assignments)
+    if signature is None:
+        return found
+    if found.kind not in (ModelKind.TFLITE, ModelKind.SAVED_MODEL) and signature != DEFAULT:
+        raise BadInputError(
+            f"--signature {signature}: {text} is a Keras model, which has none to choose from",
+            hints=["--signature goes with .tflite files and SavedModels"],
+        )
+    return dataclasses.replace(found, name=_clean(f"{found.name}-{signature}"), signature=signature)
+
+
+def _parsed(text: str, assignments: Sequence[str]) -> ModelSource:
     if text.startswith(_PROJECT_PREFIX):
         project = find(text.removeprefix(_PROJECT_PREFIX))
         if assignments:
@@ -108,7 +134,7 @@ def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
     with silenced(verbose=verbose):
         import_tensorflow()
         if source.kind is ModelKind.SAVED_MODEL:
-            return freeze_saved_model(source.path, source.name)
+            return freeze_saved_model(source.path, source.name, source.signature)
         return freeze_keras(keras_model(source), source.text, source.name)
 
 

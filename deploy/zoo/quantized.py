@@ -88,7 +88,7 @@ def quantize_source(
         )
     model: FloatModel | FloatTflite
     if source.kind is ModelKind.TFLITE:
-        model = read_float(source.path, source.text, source.name)
+        model = read_float(source.path, source.text, source.name, source.signature)
         if calibration is None:
             raise _no_data(source, again)
     else:

@@ -40,6 +40,30 @@ def test_settings_of_the_project_make_quantize_a_complete_command(
     assert tflite.read(Path("tiny.tflite")).input_tensors[0].dtype == "uint8"
 
 
+def test_a_float_file_with_an_open_batch_that_computes_shapes_is_quantized_with_a_batch_of_1(
+    in_folder: Path, tiny_keras_model: Path, tiny_samples: Path
+) -> None:
+    from deploy.chatter import silenced
+    from deploy.tflite.arithmetic import float_operators
+
+    with silenced():
+        import keras
+        import tensorflow as tf
+
+        x = keras.Input((16, 16, 1), name="image")
+        net = keras.Model(x, keras.layers.Dense(4)(keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(x))))
+        Path("open.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(net).convert())
+    assert "SHAPE" in {operator.code for operator in tflite.read(Path("open.tflite")).operators}
+    assert (
+        run(["quantize", "open.tflite", "--data", str(tiny_samples), "-o", "n.tflite", "--json", "n.json", "-q"])
+        == 0
+    )
+    made = tflite.read(Path("n.tflite"))
+    assert float_operators(made) == ()
+    assert "SHAPE" not in {operator.code for operator in made.operators}
+    assert "open shapes are fixed, batch 1: " in json.loads(Path("n.json").read_text())["warnings"][0]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

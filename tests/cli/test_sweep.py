@@ -117,7 +117,7 @@ def test_the_signature_that_is_asked_for_is_swept_and_compiled_by_the_command_of
     assert "double, size" in document(in_folder / "out")["points"][0]["reason"]
     assert run([*words, "--signature", "size"]) == 0
     found = document(in_folder / "out")
-    assert found["warnings"] == ["signature size is compiled; --signature chooses another one: double"]
+    assert found["warnings"] == ["signature size is taken; --signature chooses another one: double"]
     (point,) = found["points"]
     assert run([*shlex.split(point["command"])[1:], "-o", "build", "-q", "--advice", "none"]) == 0
     assert [spec.name for spec in BuildFolder.open(Path("build")).document.inputs] == ["second"]

@@ -59,7 +59,7 @@ def test_the_chosen_signature_alone_is_left_and_the_others_are_named(key: str, i
     assert len(unpacked(taken.model.content).operatorCodes) == 1
     [note] = taken.notes
     other = {"double": "size", "size": "double"}[key]
-    assert note == f"signature {key} is compiled; --signature chooses another one: {other}"
+    assert note == f"signature {key} is taken; --signature chooses another one: {other}"
     assert take(taken.model, "again").model is taken.model
 
 

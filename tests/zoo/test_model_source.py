@@ -170,6 +170,32 @@ def test_a_damaged_savedmodel_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "saved")
 
 
+@tensorflow
+def test_the_signature_of_a_savedmodel_is_chosen_and_the_others_are_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    module, spec = tf.Module(), tf.TensorSpec((None, 4), tf.float32, name="x")
+    module.double = tf.function(lambda x: {"twice": x + x}, input_signature=[spec])
+    module.square = tf.function(lambda x: {"squared": x * x}, input_signature=[spec])
+    folder = str(tmp_path / "saved")
+    tf.saved_model.save(module, folder, signatures={"double": module.double, "square": module.square})
+    with pytest.raises(BadInputError, match=r"2 signatures \(double, square\)"):
+        load(folder)
+    with pytest.raises(BadInputError, match=r"no signature cube \(its signatures: double, square\)"):
+        model_source.load_float(model_source.parse(folder, (), "cube"))
+    source = model_source.parse(folder, (), "square")
+    model = model_source.load_float(source)
+    assert (source.name, source.signature_of_file) == ("saved-square", None)
+    assert model.outputs == ("squared",)
+    assert model.notes == ("signature square is taken; --signature chooses another one: double",)
+
+
+def test_a_keras_model_has_no_signatures_to_choose_from(tmp_path: Path) -> None:
+    (tmp_path / "net.keras").touch()
+    with pytest.raises(BadInputError, match=r"--signature other: .*net.keras is a Keras model"):
+        model_source.parse(str(tmp_path / "net.keras"), (), "other")
+
+
 def test_without_tensorflow_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
