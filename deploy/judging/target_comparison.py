@@ -173,7 +173,7 @@ def _same(target: NDArray[Any], model: NDArray[Any], lsb: float) -> NDArray[np.b
 def _first(target: NDArray[Any], model: NDArray[Any], same: NDArray[np.bool_]) -> TargetDifference | None:
     if same.all():
         return None
-    where = tuple(int(position) for position in np.argwhere(~same)[0])
+    where = tuple(map(int, np.unravel_index(int(same.argmin()), same.shape)))
     return TargetDifference(
         input=where[0], position=where[1:], target=float(target[where]), model=float(model[where])
     )

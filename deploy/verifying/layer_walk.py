@@ -27,7 +27,7 @@ from deploy.judging.float_parts import defined
 from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.samples import Sample, Stacked, unstacked
-from deploy.tflite import Model
+from deploy.tflite import Model, Tensor
 from deploy.verifying.group_kernels import GroupKernels, ModelKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
@@ -213,15 +213,12 @@ def _compare(
     first = None
     largest = 0.0
     if mismatches:
-        where = tuple(int(position) for position in np.argwhere(different)[0])
+        where = tuple(map(int, np.unravel_index(int(different.argmax()), different.shape)))
         first = FirstDifference(
             input=where[0], position=where[1:], npu=float(npu[where]), reference=float(reference[where])
         )
-        if npu.dtype.kind == "f":
-            unit = tensor.quantization.scales[0] if tensor.quantization else 1.0
-            largest = float(np.abs(npu.astype(np.float64) - reference.astype(np.float64)).max()) / unit
-        else:
-            largest = float(distances(npu, reference).max())
+        # One input at a time: distances take eight times as much memory as the elements.
+        largest = max(_largest(ours, theirs, tensor) for ours, theirs in zip(npu, reference, strict=True))
     return OperatorResult(
         index=group.last.index,
         type=group.last.code,
@@ -233,6 +230,14 @@ def _compare(
         max_lsb=largest,
         first=first,
     )
+
+
+def _largest(npu: NDArray[Any], reference: NDArray[Any], tensor: Tensor) -> float:
+    """The largest difference, in steps of a quantized tensor."""
+    if npu.dtype.kind != "f":
+        return float(distances(npu, reference).max())
+    unit = tensor.quantization.scales[0] if tensor.quantization else 1.0
+    return float(np.abs(npu.astype(np.float64) - reference.astype(np.float64)).max()) / unit
 
 
 def _judged(
