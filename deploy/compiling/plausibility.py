@@ -21,8 +21,13 @@ _BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOS
 """Operators with a bias, and which of their inputs it is."""
 
 _REDUCTIONS = frozenset(["MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"])
-_SHAPED = _REDUCTIONS | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "FULLY_CONNECTED"}
-"""Operators whose second input says what their first one, or their output, has to look like."""
+_CONVOLUTIONS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
+"""Where the shape of their weights has the output's channels."""
+
+_SHAPED = _REDUCTIONS | set(_CONVOLUTIONS) | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "FULLY_CONNECTED"}
+
+_LARGEST_BYTES = 1 << 29
+"""Of one tensor: far above all memory that a board with one of these NPUs has."""
 
 
 def check_numbers(model: Model, source: str) -> None:
@@ -60,6 +65,8 @@ def _faults(model: Model) -> Iterator[str]:
                 yield f"{_place(operator)}: its input {tensor.name[:100]!r} is written by no operator before it"
         written.update(operator.outputs)
     for tensor in (model.tensors[index] for index in written):
+        if tensor.nbytes > _LARGEST_BYTES:
+            yield f"{_named(tensor)} has {tensor.nbytes} bytes: its shape is {list(tensor.shape)}"
         if 0 in tensor.shape:
             yield f"{_named(tensor)} has no elements: its shape is {list(tensor.shape)}"
     for operator in model.operators:
@@ -95,30 +102,35 @@ def _operator_faults(model: Model, operator: Operator) -> Iterator[str]:
 
 
 def _shape_faults(model: Model, operator: Operator) -> Iterator[str]:
-    """Operators whose constant says something about the shape of their input or their output."""
+    """Operators whose second input says something about the shape of their first one, or of their output."""
     if operator.code not in _SHAPED or len(operator.inputs) < 2:
         return
-    ifm, constant = (model.tensors[index] for index in operator.inputs[:2])
+    ifm, second = (model.tensors[index] for index in operator.inputs[:2])
     ofm = model.tensors[operator.outputs[0]]
     if not ifm.shape and any(each.is_custom and ifm.index in each.outputs for each in model.operators):
         return  # a converter does not know the shapes of custom operators' outputs
-    if operator.code == "FULLY_CONNECTED":
-        if len(constant.shape) != 2 or ifm.elements % constant.shape[1]:
-            yield f"its weights {list(constant.shape)} do not go with its input {list(ifm.shape)}"
-        return
-    if constant.data is None or constant.dtype not in ("int32", "int64"):
-        return
-    numbers = constant.data.view(constant.dtype).astype(object)
-    if operator.code in _REDUCTIONS:
-        rank = len(ifm.shape)
-        if not all(-rank <= axis < rank for axis in numbers):
-            yield f"it reduces the axes {list(numbers)} of {list(ifm.shape)}"
-        return
-    if operator.code == "TILE":
-        fits = len(numbers) == len(ifm.shape)
-        made = tuple(size * times for size, times in zip(ifm.shape, numbers, strict=False))
-    else:
-        fits = len(numbers) == 2 * len(ifm.shape) and min(numbers) >= 0
-        made = tuple(size + sum(numbers[2 * i : 2 * i + 2]) for i, size in enumerate(ifm.shape))
-    if not fits or made != ofm.shape:
-        yield f"{list(numbers)} makes {list(made)} of {list(ifm.shape)}, its output is {list(ofm.shape)}"
+    if operator.code in _CONVOLUTIONS:
+        channels = _CONVOLUTIONS[operator.code]
+        if len(second.shape) != 4 or len(ofm.shape) != 4 or second.shape[channels] != ofm.shape[3]:
+            yield f"its weights {list(second.shape)} do not go with its output {list(ofm.shape)}"
+    elif operator.code == "FULLY_CONNECTED":
+        if len(second.shape) != 2 or ifm.elements % second.shape[1]:
+            yield f"its weights {list(second.shape)} do not go with its input {list(ifm.shape)}"
+    elif second.data is not None and second.dtype in ("int32", "int64"):
+        numbers = second.data.view(second.dtype).tolist()
+        if operator.code in _REDUCTIONS:
+            if not all(-len(ifm.shape) <= axis < len(ifm.shape) for axis in numbers):
+                yield f"it reduces the axes {numbers} of {list(ifm.shape)}"
+        elif (made := _made(operator.code, ifm.shape, numbers)) != ofm.shape:
+            what = "cannot be" if made is None else f"makes {list(made)}"
+            yield f"{numbers} {what} of {list(ifm.shape)}, its output is {list(ofm.shape)}"
+
+
+def _made(code: str, shape: tuple[int, ...], numbers: list[int]) -> tuple[int, ...] | None:
+    """What TILE and the PADs make of a shape; None where their numbers do not go with it."""
+    each = 1 if code == "TILE" else 2
+    if len(numbers) != each * len(shape) or min(numbers, default=0) < 0:
+        return None
+    if code == "TILE":
+        return tuple(size * times for size, times in zip(shape, numbers, strict=True))
+    return tuple(size + sum(numbers[2 * i : 2 * i + 2]) for i, size in enumerate(shape))

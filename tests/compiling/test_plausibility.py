@@ -97,17 +97,29 @@ def test_an_input_that_nothing_writes_is_refused() -> None:
     assert said == "m.tflite: operator 0 (ADD): its input 'lost' is written by no operator before it"
 
 
-def convolution(bias_zero: int = 0, **options: int) -> bytes:
+def convolution(bias_zero: int = 0, channels: int = 3, **options: int) -> bytes:
     graph = GraphWriter()
     x = graph.tensor("x", (1, 4, 4, 2), "int8", 0.1)
     weights = graph.tensor("w", (3, 1, 1, 2), "int8", 0.1, data=np.ones((3, 1, 1, 2), np.int8))
     bias = graph.tensor("b", (3,), "int32", 0.01, bias_zero, np.zeros(3, np.int32))
-    y = graph.tensor("y", (1, 4, 4, 3), "int8", 0.1)
+    y = graph.tensor("y", (1, 4, 4, channels), "int8", 0.1)
     window = schema.Conv2DOptionsT()
     for field, step in {"strideH": 1, "strideW": 1, **options}.items():
         setattr(window, field, step)
     graph.operator("CONV_2D", [x, weights, bias], [y], window)
     return graph.finish({"x": x}, {"y": y})
+
+
+def test_weights_for_another_number_of_channels_are_refused() -> None:
+    said = refusal(convolution(channels=4))
+    assert (
+        said == "m.tflite: operator 0 (CONV_2D): its weights [3, 1, 1, 2] do not go with its output [1, 4, 4, 4]"
+    )
+
+
+def test_a_tensor_that_no_board_can_hold_is_refused() -> None:
+    said = refusal(convolution(channels=1 << 27))
+    assert said == "m.tflite: tensor 3 ('y') has 2147483648 bytes: its shape is [1, 4, 4, 134217728]"
 
 
 def test_a_bias_with_a_zero_point_is_refused() -> None:
