@@ -10,19 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import garments
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from quantized_runs import real_outputs
 
 from deploy import api
-from deploy.models.datasets import fashion_mnist
-from deploy.tflite import Model
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.tensorflow,
-    pytest.mark.skipif(not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist"),
-]
+pytestmark = garments.NEEDED
 
 TRAINED_ON, CALIBRATED_WITH, COMPARED_OVER = 12_000, 200, 2_000
 POINTS = 0.5
@@ -89,13 +85,8 @@ def autoencoder(x: Any) -> Any:
 @pytest.fixture(scope="module")
 def images() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     """Images to train with and to compare over [n, 28, 28, 1], 0 .. 1, and the classes of the first."""
-    training, test = fashion_mnist.load_training(), fashion_mnist.load_test()
-
-    def floats(values: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return values[..., None].astype(np.float32) / 255
-
-    classes = training.garments[:TRAINED_ON].astype(np.int64)
-    return floats(training.images[:TRAINED_ON]), floats(test.images[:COMPARED_OVER]), classes
+    (training, classes), (unseen, _) = garments.training(TRAINED_ON), garments.unseen(COMPARED_OVER)
+    return garments.pixels(training) / 255, garments.pixels(unseen) / 255, classes
 
 
 def trained(body: Callable[[Any], Any], images: NDArray[np.float32], classes: NDArray[np.int64]) -> Any:
@@ -109,29 +100,8 @@ def trained(body: Callable[[Any], Any], images: NDArray[np.float32], classes: ND
         model.compile(keras.optimizers.Adam(1e-3), "mse")
         model.fit(images, images.reshape(len(images), -1), epochs=4, batch_size=128, verbose=0)
     else:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.Adam(2e-3), loss)
-        model.fit(images, classes, epochs=4, batch_size=64, verbose=0)
+        garments.train_classifier(model, images, classes)
     return model
-
-
-def real_outputs(model: Model, images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Dequantized outputs [n, ...] of the quantized model, by LiteRT's kernels."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=model.content)
-    interpreter.allocate_tensors()
-    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scale, zero = given["quantization"]
-    limits = np.iinfo(given["dtype"])
-    stored = np.clip(np.rint(images / scale) + zero, limits.min, limits.max).astype(given["dtype"])
-    found = []
-    for image in stored:
-        interpreter.set_tensor(given["index"], image[None])
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(made["index"])[0].astype(np.float64))
-    scale, zero = made["quantization"]
-    return (np.asarray(found) - zero) * scale
 
 
 @pytest.mark.parametrize("body", [mobilenet_v1, mobilenet_v2, keywords, autoencoder])
