@@ -6,7 +6,6 @@ dilation of 10^9 it computes for hours. A model that a converter wrote never fai
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +24,9 @@ _CONVOLUTIONS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 """Where the shape of their weights has the output's channels."""
 
 _SHAPED = _REDUCTIONS | set(_CONVOLUTIONS) | {"TILE", "PAD", "PADV2", "MIRROR_PAD", "FULLY_CONNECTED"}
+
+_LARGEST_SCALE = 1e15
+"""What is real about such a tensor is no number that documents take."""
 
 _LARGEST_BYTES = 1 << 29
 """Of one tensor: far above all memory that a board with one of these NPUs has."""
@@ -78,7 +80,7 @@ def _tensor_faults(tensor: Tensor) -> Iterator[str]:
     if tensor.quantization is None:
         return
     for scale in tensor.quantization.scales:
-        if not (math.isfinite(scale) and scale >= 0):
+        if not 0 <= scale < _LARGEST_SCALE:
             yield f"{name} has the scale {scale}"
     if tensor.dtype.startswith(("int", "uint")):
         limits = np.iinfo(tensor.dtype)

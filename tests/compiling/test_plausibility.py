@@ -42,7 +42,7 @@ def test_a_zero_point_beyond_its_type_is_refused(zero: int) -> None:
     assert said == f"m.tflite: tensor 0 ('x') has the zero point {zero}, beyond the range of int8"
 
 
-@pytest.mark.parametrize("scale", [float("nan"), float("inf"), -0.5])
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), -0.5, 1e16])
 def test_a_scale_that_is_no_size_is_refused(scale: float) -> None:
     assert "tensor 0 ('x') has the scale" in refusal(written("RELU", (1, 4, 4, 2), scale=scale))
 
