@@ -165,7 +165,7 @@ class WarmPool:
 
     def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._module, self._imported, self._limits = module, imported, limits
-        self._cold = Supervisor(limits=limits).run
+        self._cold = Supervisor(limits=limits)
         self._lock = threading.Lock()
         self._idle: list[WarmProcess] = []
         self._all: set[WarmProcess] = set()
@@ -179,7 +179,7 @@ class WarmPool:
         """
         words = module_command(self._module)
         if list(command[: len(words)]) != words:
-            return self._cold(command, folder, timeout_s=timeout_s)
+            return self._cold.run(command, folder, timeout_s=timeout_s)
         process = self._take()
         ended = process.run(command[len(words) :], folder, timeout_s=timeout_s)
         if ended is not None and not ended.timed_out:
@@ -190,7 +190,7 @@ class WarmPool:
         self._drop(process)
         if ended is None and not self._closed:
             # It was killed, or cannot import the module: the command on its own says which.
-            return self._cold(command, folder, timeout_s=timeout_s)
+            return self._cold.run(command, folder, timeout_s=timeout_s)
         return ended or Ended(-signal.SIGKILL, False, "")
 
     def start(self, *, twin: bool = False) -> None:
@@ -211,6 +211,7 @@ class WarmPool:
             processes = list(self._all)
         for process in processes:
             self._drop(process)
+        self._cold.cancel()
 
     def _take(self) -> WarmProcess:
         with self._lock:

@@ -117,6 +117,21 @@ def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: P
     assert_gone(child)
 
 
+def test_closing_ends_a_command_that_runs_on_its_own_too(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, "nosuchmodule")
+    work = folder(tmp_path, "work")
+    ended: list[Ended] = []
+    thread = threading.Thread(
+        target=lambda: ended.append(pool.run(module_command(tool, "sleep"), work, timeout_s=60))
+    )
+    thread.start()
+    child = number_in(work / "number")
+    pool.close()
+    thread.join(timeout=10)
+    assert ended and ended[0].status != 0
+    assert_gone(child)
+
+
 def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_path: Path) -> None:
     pool = WarmPool(tool, f"{tool}.tool")
     pool.start(twin=True)
