@@ -181,6 +181,8 @@ class WarmPool:
         if list(command[: len(words)]) != words:
             return self._cold.run(command, folder, timeout_s=timeout_s)
         process = self._take()
+        if process is None:
+            return Ended(-signal.SIGKILL, False, "")
         ended = process.run(command[len(words) :], folder, timeout_s=timeout_s)
         if ended is not None and not ended.timed_out:
             with self._lock:
@@ -205,7 +207,7 @@ class WarmPool:
             self._idle += reversed(halves)
 
     def close(self) -> None:
-        """End all processes, and what they run."""
+        """End all processes, and what they run; no more is run then."""
         with self._lock:
             self._closed = True
             processes = list(self._all)
@@ -213,8 +215,11 @@ class WarmPool:
             self._drop(process)
         self._cold.cancel()
 
-    def _take(self) -> WarmProcess:
+    def _take(self) -> WarmProcess | None:
+        """A process that is idle, or a new one; None once the pool is closed."""
         with self._lock:
+            if self._closed:
+                return None
             if self._idle:
                 return self._idle.pop()
             (process,) = start(self._module, self._imported, limits=self._limits)

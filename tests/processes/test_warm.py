@@ -132,6 +132,13 @@ def test_closing_ends_a_command_that_runs_on_its_own_too(tool: str, tmp_path: Pa
     assert_gone(child)
 
 
+def test_a_closed_pool_starts_nothing_any_more(tool: str, tmp_path: Path) -> None:
+    pool = WarmPool(tool, f"{tool}.tool")
+    pool.close()
+    assert pool.run(module_command(tool), folder(tmp_path, "work"), timeout_s=30).describe() == "was killed by SIGKILL"
+    assert not pool._all
+
+
 def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_path: Path) -> None:
     pool = WarmPool(tool, f"{tool}.tool")
     pool.start(twin=True)
