@@ -3,9 +3,11 @@
 import contextlib
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +158,23 @@ def test_many_processes_never_take_a_folder_in_use_for_abandoned(tmp_path: Path)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     started = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
     assert [process.wait(timeout=60) for process in started] == [0] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_a_private_folder_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkdtemp
+
+    def interrupted(**named: str) -> str:
+        folder = make(**named)
+        signal.raise_signal(signal.SIGINT)
+        return folder
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.mkdtemp", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.private_folder("test"):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

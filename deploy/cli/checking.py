@@ -62,6 +62,9 @@ class Checking:
             import deploy.verifying.build_check  # noqa: F401
 
         if self._level is not None:
+            # Python 3.11 may take two threads for a deadlock that import a package whose __init__ imports its parts.
+            import deploy.npu  # noqa: F401
+
             self._loading = threading.Thread(target=load, daemon=True)
             self._loading.start()
 

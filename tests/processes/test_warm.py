@@ -135,7 +135,10 @@ def test_closing_ends_a_command_that_runs_on_its_own_too(tool: str, tmp_path: Pa
 def test_a_closed_pool_starts_nothing_any_more(tool: str, tmp_path: Path) -> None:
     pool = WarmPool(tool, f"{tool}.tool")
     pool.close()
-    assert pool.run(module_command(tool), folder(tmp_path, "work"), timeout_s=30).describe() == "was killed by SIGKILL"
+    assert (
+        pool.run(module_command(tool), folder(tmp_path, "work"), timeout_s=30).describe()
+        == "was killed by SIGKILL"
+    )
     assert not pool._all
 
 
