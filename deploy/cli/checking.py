@@ -62,7 +62,7 @@ class Checking:
             import deploy.verifying.build_check  # noqa: F401
 
         if self._level is not None:
-            # Python 3.11 may take two threads for a deadlock that import a package whose __init__ imports its parts.
+            # Python 3.11 takes two threads for a deadlock that both import a package whose __init__ imports more.
             import deploy.npu  # noqa: F401
 
             self._loading = threading.Thread(target=load, daemon=True)
