@@ -26,6 +26,7 @@ from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.fed_back import fed_back
+from deploy.verifying.host_session import HostSession
 from deploy.verifying.model_answers import ModelAnswers
 from deploy.verifying.operator_check import (
     CheckedOperators,
@@ -100,13 +101,14 @@ class TargetRun:
             models = read_models(self._build)
             npu, sequence = npu_named(self._build.document.npu), self._options.sequence
             feed_back = functools.partial(fed_back, models, npu)
-            samples = judgement.begin(models, self._usual_inputs, feed_back)
+            model = ModelAnswers(models.source, models.compiled, npu, sequence=sequence)
+            usual = functools.partial(self._usual_inputs, None if sequence else model.session)
+            samples = judgement.begin(models, usual, feed_back)
             arriving = session.answers(samples)
             on_answer(0, len(samples))
             # The machines boot meanwhile.
             judge = judgement.consult(models)
             judge.expect(samples)
-            model = ModelAnswers(models.source, models.compiled, npu, sequence=sequence)
             varied = VariedOperators(self._build.debug)
             if model.session is not None:
                 model.session.observer = varied
@@ -160,8 +162,8 @@ class TargetRun:
         located = locate(self._session, self._build, samples, self._judgement.answers)
         return verdict.model_copy(update={"located": located})
 
-    def _usual_inputs(self, count: int | None) -> InputSet:
-        return inputs_with_fresh(self._build, count or _USUAL, self._options.seed)
+    def _usual_inputs(self, session: HostSession | None, count: int | None) -> InputSet:
+        return inputs_with_fresh(self._build, count or _USUAL, self._options.seed, session)
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""

@@ -90,22 +90,24 @@ class Tested:
         compiled: Vela's output.
         npu: that it was compiled for.
         operators: of the source model.
+        session: that runs the compiled model; None until it is made.
     """
 
     source: Model
     compiled: Model
     npu: Npu
     operators: Sequence[OperatorRecord]
+    session: HostSession | None = None
 
     @classmethod
-    def of(cls, build: BuildFolder) -> Tested:
-        """What a build folder holds.
+    def of(cls, build: BuildFolder, session: HostSession | None = None) -> Tested:
+        """What a build folder holds, and what runs it already.
 
         Raises:
             BadInputError: a model is damaged.
         """
         document = build.document
-        return cls(build.source_model, build.compiled_model, npu_named(document.npu), document.operators)
+        return cls(build.source_model, build.compiled_model, npu_named(document.npu), document.operators, session)
 
     @property
     def macs(self) -> int:
@@ -167,18 +169,21 @@ def usual_inputs(build: BuildFolder, count: int | None = None) -> InputSet:
     return InputSet(kept.samples[:wanted], kept.source)
 
 
-def inputs_with_fresh(build: BuildFolder, count: int, seed: int | None = None) -> InputSet:
+def inputs_with_fresh(
+    build: BuildFolder, count: int, seed: int | None = None, session: HostSession | None = None
+) -> InputSet:
     """The inputs of a run on a target: some that the build folder keeps, the others made up for this run alone.
 
     Args:
         build: that is tested.
         count: how many, at least one; at least one of them is fresh.
         seed: of the fresh ones; None for a random one.
+        session: with the compiled model, keeping no state; None for one of its own.
 
     Raises:
         BadInputError: as :func:`usual_inputs`.
     """
-    tested, kept = Tested.of(build), _kept(build)
+    tested, kept = Tested.of(build, session), _kept(build)
     if kept is None:
         kept = _searched(tested, max(2, count), None)
     known = kept.samples[: count - 1]
@@ -261,7 +266,7 @@ def _unlooked(tested: Tested, wanted: int, seed: int, given: Sequence[Sample]) -
 
 
 def _npu_probe(tested: Tested) -> Probe:
-    return NpuProbe(HostSession(tested.compiled, tested.npu))
+    return NpuProbe(tested.session or HostSession(tested.compiled, tested.npu))
 
 
 def _reference_probe(tested: Tested) -> Probe:

@@ -26,6 +26,7 @@ from deploy.targets.session import Session
 from deploy.targets.target_run import RunOptions, TargetRun
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.usual_inputs import inputs_with_fresh
 
 Lie = Callable[[int, Sample], Sample]
 KINDS = ("open", "arm", "board")
@@ -122,6 +123,35 @@ def test_a_check_that_a_run_has_made_to_its_end_stands_for_later_ones(
         assert run_on(monkeypatch, build, "arm", honest, tolerance=0).operator_check == first
     finally:
         build.path.chmod(0o700)
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+def test_one_npu_model_finds_the_inputs_and_holds_the_target_to_its_answers(
+    monkeypatch: pytest.MonkeyPatch, build: BuildFolder, sequence: bool
+) -> None:
+    begun: list[NpuInference] = []
+    begin = NpuInference.__init__
+
+    def counted(self: NpuInference, *arguments: object, **options: object) -> None:
+        begun.append(self)
+        begin(self, *arguments, **options)  # type: ignore[arg-type]
+
+    class Honest(answering([], "open")):  # type: ignore[misc]
+        def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
+            given.extend(samples)
+            yield from HostSession(build.compiled_model, npu_named(build.document.npu)).answers(samples)
+
+    given: list[Sample] = []
+    monkeypatch.setattr(target_run, "Session", Honest)
+    monkeypatch.setattr(NpuInference, "__init__", counted)
+    verdict = TargetRun(build, RunOptions(count=2, seed=3, sequence=sequence)).run()
+    assert verdict.verdict == "pass"
+    assert len(given) == 2
+    monkeypatch.undo()
+    expected = inputs_with_fresh(build, 2, 3).samples
+    assert all(np.array_equal(a[n], b[n]) for a, b in zip(given, expected, strict=True) for n in a)
+    # The target's own is the other one; a sequence's state is none of the search's business.
+    assert len(begun) == (3 if sequence else 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -75,6 +75,18 @@ def test_a_seed_repeats_the_fresh_inputs_and_without_one_they_are_new_every_time
     assert first.sha256 != second.sha256
 
 
+def test_what_runs_the_model_already_finds_the_same_inputs(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = BuildFolder.open(built)
+    session = HostSession(build.compiled_model, npu_named(build.document.npu))
+    alone = inputs_with_fresh(build, 3, 7)
+
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError("the NPU model is set up again")
+
+    monkeypatch.setattr("deploy.verifying.usual_inputs.HostSession", refuse)
+    assert inputs_with_fresh(build, 3, 7, session).sha256 == alone.sha256
+
+
 def test_an_only_input_is_fresh(built: Path) -> None:
     found = inputs_with_fresh(BuildFolder.open(built), 1, 0)
     assert (len(found.samples), found.fresh) == (1, 1)
