@@ -12,6 +12,7 @@ import pytest
 from chained_network import chained_build
 from hypothesis import HealthCheck, settings
 from made_once import made_once
+from warm_tools import warm_tools
 
 # What commands import in threads of theirs: pytest compiles these modules itself, for the plugin's sake, and
 # CPython 3.11 is not safe there when two threads do so at once.
@@ -32,6 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.path for item in items if item.get_closest_marker("early") or item.get_closest_marker("tensorflow")
     }
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools_are_warm() -> Iterator[None]:
+    """Vela and the converter are imported once; see :mod:`warm_tools`."""
+    import os
+
+    if "COLD" in os.environ:
+        yield
+        return
+    with warm_tools():
+        yield
 
 
 @pytest.fixture(scope="session")

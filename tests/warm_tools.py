@@ -1,0 +1,72 @@
+"""Vela and the TFLite converter, imported once by each process of tests and not once a run.
+
+Most runs here are of small networks: Vela's import is half of what one takes, TensorFlow's nine tenths of what a
+conversion takes. So they are forks of a process that holds the tool imported, as those of a sweep and a search are
+(:mod:`deploy.processes.warm`, whose tests compare them with the command). What starts anew, as it does for users:
+every run below a ``deploy`` that is a process of its own, and every run in an environment that a test has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import latency
+from deploy.compiling import vela
+from deploy.processes.limits import DEFAULT_LIMITS, Limits
+from deploy.processes.supervisor import Ended, RunCommand, Supervisor
+from deploy.processes.warm import WarmPool
+from deploy.quantizing import conversion, converter
+
+_DECISIVE = ("HOME", "PATH", "PYTHONPATH", "TMPDIR")
+"""Variables that decide what a tool does and that tests change; libraries set others as they go."""
+
+
+def _environment() -> list[str | None]:
+    return [os.environ.get(name) for name in _DECISIVE]
+
+
+class WarmTool:
+    """Runs a tool's command in forks of one process, and anew where the environment is another by now."""
+
+    def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._pool, self._cold = WarmPool(module, imported, limits), Supervisor(limits=limits)
+        self._environment = _environment()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the environment is the one that the tool has."""
+        return _environment() == self._environment
+
+    def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        """Run a command in a folder and wait for its end."""
+        run: RunCommand = self._pool.run if self.usable else self._cold.run
+        return run(command, folder, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """End its process."""
+        self._pool.close()
+
+
+@contextlib.contextmanager
+def warm_tools() -> Iterator[None]:
+    """Let both tools run warm in this process until the context ends."""
+    compiler = WarmTool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
+    quantizer = WarmTool(converter.MODULE, "tensorflow.lite.python.lite")
+    start = latency.starting_vela
+
+    @contextlib.contextmanager
+    def started(*, twin: bool = False) -> Iterator[RunCommand]:
+        with contextlib.nullcontext(compiler.run) if compiler.usable else start(twin=twin) as run:
+            yield run
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.closing(compiler), contextlib.closing(quantizer):
+        patch.setattr(vela, "Supervisor", lambda **_limits: compiler)
+        patch.setattr(latency, "starting_vela", started)
+        patch.setattr(conversion, "convert", partial(converter.convert, run=quantizer.run))
+        yield
