@@ -1,6 +1,7 @@
 """A build folder is opened only when it is the one that compile wrote."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,16 @@ from deploy.cli.main import run
 from deploy.errors import BadInputError
 
 
+@pytest.fixture(scope="module")
+def compiled(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    build = tmp_path_factory.mktemp("compiled") / "build"
+    assert run(["compile", str(mlperf_tiny["anomaly_detection"]), "--npu", "U55-128", "-q", "-o", str(build)]) == 0
+    return build
+
+
 @pytest.fixture
-def build(mlperf_tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    words = ["compile", str(mlperf_tiny["anomaly_detection"]), "--npu", "U55-128", "-q", "-o", "build"]
-    assert run(words) == 0
-    return tmp_path / "build"
+def build(compiled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(compiled, tmp_path / "build"))
 
 
 def test_it_opens_with_models_and_document(build: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -39,9 +38,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(folder, with_pip=True)
-    done = run(folder / "bin" / "pip", "install", "--quiet", wheel, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    python = folder / "bin" / "python"
+    for words in (["venv", "--python", sys.executable, folder], ["pip", "install", "--python", python, wheel]):
+        done = run(Path(sys.executable).parent / "uv", *words, "--no-config", "--quiet", cwd=folder.parent)
+        assert done.returncode == 0, done.stderr
     return folder / "bin"
 
 
