@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -173,6 +174,7 @@ def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[An
             )
 
 
+@functools.cache
 def version_of(library: Library) -> str:
     """Version of the package that a library comes in; ``unknown`` where it is not installed."""
     try:
