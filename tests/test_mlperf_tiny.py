@@ -12,7 +12,7 @@ from deploy.judging.inputs import random_inputs
 from deploy.judging.samples import stacked
 from deploy.settings.last_build import last_build
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.early, pytest.mark.system]
 IN_CI = ("image_classification", "keyword_spotting")
 
 

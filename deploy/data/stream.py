@@ -241,7 +241,7 @@ def held(stream: DataStream) -> Dataset:
     parts: dict[str, list[NDArray[Any]]] = {spec.name: [] for spec in stream.specs}
     true: dict[str, list[int]] = {name: [] for name in stream.names}
     done = 0
-    for batch in stream.batches(max(1, _BATCH_BYTES // bytes_each)):
+    for batch in stream.batches(max(1, min(_BATCH_BYTES // bytes_each, most + 1))):
         done += len(batch)
         if done > most:
             raise BadInputError(f"{stream.source}: gives more than {most} samples", hints=["--count N"])

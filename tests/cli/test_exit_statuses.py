@@ -14,6 +14,8 @@ import pytest
 from deploy.cli import main as command_line
 from deploy.cli.main import run
 
+pytestmark = pytest.mark.early
+
 DEPLOY = f"{shlex.quote(sys.executable)} -P -m deploy"
 NONE = "none: not a build folder"
 

@@ -22,7 +22,7 @@ import pytest
 from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.early, pytest.mark.system]
 PS = shutil.which("ps") or "ps"
 OPEN = f"{sys.executable} -m deploy.corstone --npu-family U55"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reporting.conftest import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.early, pytest.mark.browser]
 
 _READY = "document.readyState === 'complete'"
 _FOUND = "return [...document.querySelectorAll('.md-search-result__link')].map(link => link.getAttribute('href'))"

@@ -31,7 +31,7 @@ from deploy.targets.firmware_target import FirmwareTarget
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_inference import NpuInference
 
-pytestmark = [pytest.mark.system, pytest.mark.usefixtures("toolchain")]
+pytestmark = [pytest.mark.early, pytest.mark.system, pytest.mark.usefixtures("toolchain")]
 
 
 def expectations(build: BuildFolder) -> Expectations:

@@ -25,7 +25,7 @@ from deploy.targets.running_simulator import RunningSimulator
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.steps import InferenceSteps, Step
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.early, pytest.mark.system]
 
 WRONG_NPU = Path(__file__).with_name("wrong_npu.py")
 ELEMENT = 13

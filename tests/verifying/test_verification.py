@@ -23,6 +23,8 @@ from deploy.tflite import read
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.verification import Verification, VerifyOptions
 
+pytestmark = pytest.mark.early
+
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 
 
