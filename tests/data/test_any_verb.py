@@ -153,7 +153,11 @@ def test_labels_that_may_be_for_several_outputs_are_left_alone_with_a_note() -> 
 def test_an_endless_function_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.data.stream.MAX_HELD_BYTES", 16 * 3000)
     (tmp_path / "data.py").write_text(
-        "import itertools, numpy as np\ndef f(): return itertools.repeat(np.zeros((4, 4, 1), np.float32))\n"
+        "import itertools, numpy as np\n"
+        "def f():\n"
+        "    for index in itertools.count():\n"
+        "        assert index <= 3000, 'no more was to be read'\n"
+        "        yield np.zeros((4, 4, 1), np.float32)\n"
     )
     with pytest.raises(BadInputError, match="gives more than 3000 samples"):
         given_inputs(f"{tmp_path}/data.py:f", model())
