@@ -20,7 +20,6 @@ from pathlib import Path
 from deploy import streams
 from deploy.errors import BadInputError
 from deploy.printable import readable
-from deploy.processes.interrupts import held
 
 _PREFIX = "deploy-"
 _OWNER_FILE = ".owner"
@@ -217,15 +216,16 @@ def private_folder(purpose: str) -> Iterator[Path]:
 
 def _locked_folder(purpose: str, stack: contextlib.ExitStack) -> Path:
     """A new folder that gets its name when its file is locked: no other process takes it for abandoned."""
-    with held():  # an interrupt between making and noting it would leave it
-        unnamed = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}{purpose}-"))
-        stack.callback(shutil.rmtree, unnamed, ignore_errors=True)
-        owner = stack.enter_context((unnamed / _OWNER_FILE).open("w"))
-        with contextlib.suppress(OSError):  # a file system without locks only keeps what is abandoned
-            fcntl.flock(owner, fcntl.LOCK_EX)
-        folder = unnamed.rename(unnamed.with_name(unnamed.name.removeprefix(".")))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    folder = Path(tempfile.gettempdir(), f"{_PREFIX}{purpose}-{secrets.token_hex(8)}")
+    unnamed = folder.with_name(f".{folder.name}")
+    # Noted before it is there: an interrupt may come between the two.
+    stack.callback(shutil.rmtree, unnamed, ignore_errors=True)
+    unnamed.mkdir(0o700)
+    owner = stack.enter_context((unnamed / _OWNER_FILE).open("w"))
+    with contextlib.suppress(OSError):  # a file system without locks only keeps what is abandoned
+        fcntl.flock(owner, fcntl.LOCK_EX)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return unnamed.rename(folder)
 
 
 def _remove_abandoned() -> None:

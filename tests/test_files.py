@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,15 +163,14 @@ def test_many_processes_never_take_a_folder_in_use_for_abandoned(tmp_path: Path)
 def test_an_interrupt_while_a_private_folder_is_made_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = tempfile.mkdtemp
+    make = Path.mkdir
 
-    def interrupted(**named: str) -> str:
-        folder = make(**named)
+    def interrupted(folder: Path, mode: int) -> None:
+        make(folder, mode)
         signal.raise_signal(signal.SIGINT)
-        return folder
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("tempfile.mkdtemp", interrupted)
+    monkeypatch.setattr(Path, "mkdir", interrupted)
     with pytest.raises(KeyboardInterrupt), files.private_folder("test"):
         pass
     assert list(tmp_path.iterdir()) == []
