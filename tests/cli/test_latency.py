@@ -11,9 +11,10 @@ from deploy import tflite
 from deploy.cli.latency import starting_vela
 from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
-from deploy.compiling.compiler import VELA, Compiler
+from deploy.compiling.compiler import Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
+from deploy.processes.supervisor import Supervisor
 
 ASKED = compile_options(npu_named("U55-128"))
 
@@ -28,7 +29,7 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
         ahead = Compiler(run).compile(model, ASKED)
         again = Compiler(run).compile(model, ASKED)
     assert children() == before
-    command = VELA.compile(model, ASKED)
+    command = Compiler(Supervisor(limits=vela.LIMITS).run).compile(model, ASKED)
     assert ahead.output.model == again.output.model == command.output.model
     assert ahead.layers == command.layers
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:

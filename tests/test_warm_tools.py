@@ -1,0 +1,39 @@
+"""The tools that tests hold imported: where a run starts anew, and what a warm one counts as its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from warm_tools import TimedFromItsStart, WarmTool
+
+from deploy.compiling import compiler, vela
+from deploy.processes.supervisor import Ended
+
+
+@pytest.mark.parametrize("name", ["PATH", "PYTHONPATH", "TMPDIR"])
+def test_a_run_starts_anew_where_a_test_has_changed_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = WarmTool("nothing", "nothing")
+    assert tool.usable
+    monkeypatch.setenv(name, "/elsewhere")
+    assert not tool.usable
+
+
+def test_warm_vela_counts_its_start_so_that_checks_have_as_long_as_a_users(tmp_path: Path) -> None:
+    timed = compiler.Timed(lambda _command, _folder, *, timeout_s: Ended(0, False, f"{timeout_s}"))
+    assert isinstance(timed, TimedFromItsStart)
+    assert timed([], tmp_path, timeout_s=1).output == "1"
+    assert timed.seconds >= 1.0
+
+
+def test_both_ways_to_run_vela_are_warm_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deploy.cli.latency import starting_vela
+
+    shared = vela.Supervisor(limits=vela.LIMITS)
+    with starting_vela() as run:
+        assert isinstance(shared, WarmTool) and run == shared.run
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with starting_vela() as run:
+        assert run != shared.run
