@@ -78,10 +78,10 @@ def compare(name: str, compiled: Model, database: DebugDatabase, npu: str) -> tu
                 continue
             scheduled = database.commands.get((number, operation.offset))
             if scheduled is not None:
-                ours[scheduled.number] += entry.cycles
+                ours[scheduled.number] += entry.cycles or 0
                 kinds.setdefault(scheduled.number, entry.kind)
     found = [Compared(name, npu, kinds[key], ours[key], vela[key]) for key in ours if vela.get(key, 0)]
-    return found, statistics.cycles, sum(vela.values())
+    return found, statistics.cycles or 0, sum(vela.values())
 
 
 def report(found: list[Compared]) -> None:

@@ -110,17 +110,16 @@ class RooflineFit:
 
 @dataclass(frozen=True)
 class Design:
-    """How an NPU is built, as far as the NPU model and the roofline have to know it.
+    """How an NPU is built, as far as everything that has to do with it must know.
 
     Attributes:
         id_word: ID register.
         address_bits: of its ports.
         port_bytes: width of an AXI port.
+        macs: multiply-accumulate units, all cores together.
         cores: that share the work.
-        shram_kb: SHRAM per core.
-        table_bytes: lookup tables, at the end of each core's SHRAM.
-        ofm_ublock: unit of work: height, width, depth.
-        ifm_ublock: what is read for it: height, width, depth.
+        shram_kb: memory that streams may address inside the NPU: SHRAM per core; on U85 that of tables alone.
+        table_bytes: lookup tables, at the end of that memory.
         memories: of the default system configuration in the default memory mode.
     """
 
@@ -128,20 +127,43 @@ class Design:
     id_word: int
     address_bits: int
     port_bytes: int
+    macs: int
     cores: int
     shram_kb: int
     table_bytes: int
-    ofm_ublock: Three
-    ifm_ublock: Three
-    output: OutputRates
-    mac_units: MacUnits
-    roofline: RooflineFit
     memories: MemorySystem
 
     @property
     def table_address(self) -> int:
         """Offset of the lookup tables in SHRAM (measured: they fill its end)."""
         return self.shram_kb * 1024 - self.table_bytes
+
+
+@dataclass(frozen=True)
+class U55Design(Design):
+    """An Ethos-U55 or U65, with what the estimate of its time and the roofline take.
+
+    Attributes:
+        ofm_ublock: unit of work: height, width, depth.
+        ifm_ublock: what is read for it: height, width, depth.
+    """
+
+    ofm_ublock: Three
+    ifm_ublock: Three
+    output: OutputRates
+    mac_units: MacUnits
+    roofline: RooflineFit
+
+
+@dataclass(frozen=True)
+class U85Design(Design):
+    """An Ethos-U85.
+
+    Attributes:
+        ofm_ublocks: the units of work that an operation chooses from: height, width, depth.
+    """
+
+    ofm_ublocks: tuple[Three, ...]
 
 
 def design_of(npu: Npu) -> Design | None:
@@ -155,17 +177,22 @@ def _designs() -> dict[str, Design]:
 
 
 def _read(table: dict[str, Any]) -> Design:
-    numbers = ("address_bits", "port_bytes", "cores", "shram_kb", "table_bytes")
-    return Design(
-        instruction_set=table["instruction_set"],
-        id_word=table["id"],
+    numbers = ("address_bits", "port_bytes", "macs", "cores", "shram_kb", "table_bytes")
+    shared: dict[str, Any] = {
+        "instruction_set": table["instruction_set"],
+        "id_word": table["id"],
+        "memories": _memories(table["memories"]),
         **{name: table[name] for name in numbers},
+    }
+    if "ofm_ublocks" in table:
+        return U85Design(**shared, ofm_ublocks=tuple(map(_three, table["ofm_ublocks"])))
+    return U55Design(
+        **shared,
         ofm_ublock=_three(table["ofm_ublock"]),
         ifm_ublock=_three(table["ifm_ublock"]),
         output=OutputRates(**table["output"]),
         mac_units=MacUnits(**{**table["mac_units"], "pooling": _three(table["mac_units"]["pooling"])}),
         roofline=RooflineFit(**table["roofline"]),
-        memories=_memories(table["memories"]),
     )
 
 

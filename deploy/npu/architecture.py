@@ -9,9 +9,10 @@ from deploy.hardware.npus import modelled, npus
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.u55 import U55
+from deploy.npu.u85 import U85
 
-_INSTRUCTION_SETS = {"U55": U55}
-"""By the name that ``npus.toml`` gives them; another family's stands beside :mod:`deploy.npu.u55`."""
+_INSTRUCTION_SETS = {"U55": U55, "U85": U85}
+"""By the name that ``npus.toml`` gives them."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Architecture:
     """One NPU configuration.
 
     Raises:
-        UnsupportedError: there is no such NPU, or the model does not cover it (U85).
+        UnsupportedError: there is no such NPU, or the model does not cover it.
     """
 
     family: str

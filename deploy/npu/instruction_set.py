@@ -1,6 +1,6 @@
 """What an instruction set is: its commands, and the kinds of operations that they start.
 
-:mod:`deploy.npu.u55` is one: the table of what Ethos-U55 and U65 do.
+:mod:`deploy.npu.u55` is one: the table of what Ethos-U55 and U65 do. :mod:`deploy.npu.u85` is another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from deploy.hardware.designs import Design, MemorySystem
+from deploy.hardware.designs import MemorySystem
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
@@ -34,14 +34,14 @@ class Kind(Generic[AnyOperation]):
 
     Attributes:
         read: called with the registers, the command and the operation's number; gives the operation.
-        time: estimates it, called with the operation, the NPU and the memories behind it.
+        time: estimates it, called with the operation, the NPU and the memories behind it; None where nothing does.
     """
 
     operation: type[AnyOperation]
     commands: tuple[IntEnum, ...]
     read: Callable[[Any, Command, int], AnyOperation]
     execute: Callable[[AnyOperation, Workspace], None]
-    time: Callable[[AnyOperation, Design, MemorySystem], OperationTime]
+    time: Callable[[AnyOperation, Any, MemorySystem], OperationTime] | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class InstructionSet:
     """
 
     commands: CommandSet
-    registers: Callable[[Design], Registers]
+    registers: Callable[[Any], Registers]
     kinds: tuple[Kind[Any], ...]
     stop: IntEnum
     ignored: tuple[IntEnum, ...]

@@ -127,10 +127,16 @@ def run(
 
 def time_of(
     operation: Operation, architecture: Architecture, memories: MemorySystem | None = None
-) -> OperationTime:
-    """Estimate the cycles of an operation that runs alone, by default with the NPU's default memories."""
+) -> OperationTime | None:
+    """Estimate the cycles of an operation that runs alone, by default with the NPU's default memories.
+
+    Returns:
+        None for an NPU without an estimate (U85).
+    """
     design = architecture.design
     kind = architecture.instruction_set.kind_of(operation)
+    if kind.time is None:
+        return None
     return kind.time(operation, design, design.memories if memories is None else memories)
 
 
@@ -140,7 +146,7 @@ def record(
     config: int | None = None,
     memories: MemorySystem | None = None,
 ) -> OperationRecord:
-    """Describe an operation; its cycles are an estimate.
+    """Describe an operation; its cycles are an estimate, where there is one.
 
     Args:
         operation: from the decoded command stream.
@@ -150,5 +156,6 @@ def record(
         memories: behind the regions; default: those of the NPU's default configuration.
     """
     moved = traffic(operation, config)
-    cycles = time_of(operation, architecture, memories).cycles
+    time = time_of(operation, architecture, memories)
+    cycles = None if time is None else time.cycles
     return OperationRecord(operation.label, operation.offset, operation.macs, moved, cycles)

@@ -212,7 +212,7 @@ class RegisterFile:
         else:
             self._status |= STATUS_END
             self._queue_read = self._stored.get(QSIZE, 0)
-            cycles = statistics.cycles
+            cycles = statistics.cycles or 0
             port_bytes = self.architecture.design.port_bytes
             self._count(cycles, event_counts(port_bytes, cycles, statistics.moved))
             self.runs.append(FinishedRun(statistics, None))

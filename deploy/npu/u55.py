@@ -10,15 +10,21 @@ from functools import partial
 
 from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.dma import copy
-from deploy.npu.execution.elementwise import elementwise
-from deploy.npu.execution.pooling import pool
+from deploy.npu.execution.u55_elementwise import elementwise
+from deploy.npu.execution.u55_pooling import pool
 from deploy.npu.instruction_set import InstructionSet, Kind
-from deploy.npu.stream.convolution import ConvolutionOperation, read_convolution
-from deploy.npu.stream.dma import DmaOperation, read_dma
-from deploy.npu.stream.elementwise import ElementwiseOperation, read_elementwise
-from deploy.npu.stream.pooling import PoolingOperation, read_pooling
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.pooling import PoolingOperation
 from deploy.npu.stream.u55_commands import COMMANDS, Cmd0
-from deploy.npu.stream.u55_registers import RegisterValues
+from deploy.npu.stream.u55_operations import (
+    U55ElementwiseOperation,
+    read_convolution,
+    read_dma,
+    read_elementwise,
+    read_pooling,
+)
+from deploy.npu.stream.u55_registers import U55RegisterValues
 from deploy.npu.timing.cycles import convolution_time, dma_time, elementwise_time, pooling_time
 from deploy.npu.weights.u55_layout import unpack
 
@@ -32,7 +38,7 @@ _KINDS = (
     ),
     Kind(PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=pooling_time),
     Kind(
-        ElementwiseOperation,
+        U55ElementwiseOperation,
         (Cmd0.NPU_OP_ELEMENTWISE,),
         read=read_elementwise,
         execute=elementwise,
@@ -43,7 +49,7 @@ _KINDS = (
 
 U55 = InstructionSet(
     commands=COMMANDS,
-    registers=RegisterValues,
+    registers=U55RegisterValues,
     kinds=_KINDS,
     stop=Cmd0.NPU_OP_STOP,
     ignored=(Cmd0.NPU_OP_DMA_WAIT, Cmd0.NPU_OP_KERNEL_WAIT, Cmd0.NPU_OP_PMU_MASK, Cmd0.NPU_OP_IRQ),

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
-from deploy.hardware.npus import Npu, families, modelled, npu_named
+from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design, design_of
+from deploy.hardware.npus import Npu, estimated, families, npu_named
 from deploy.roofline.layer import Layer
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding
 
@@ -72,9 +72,9 @@ def estimate(
     """
     config = npu_named(npu) if isinstance(npu, str) else npu
     design = design_of(config)
-    if design is None:
+    if not isinstance(design, U55Design):
         raise BadInputError(
-            f"{config.name}: the roofline covers Ethos-{' and '.join(families(modelled()))}",
+            f"{config.name}: the roofline covers Ethos-{' and '.join(families(estimated()))}",
             hints=["compile for it: Vela's own estimate covers all"],
         )
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode

@@ -1,7 +1,7 @@
 """What each kind of operator costs on the units of an Ethos-U55 or U65, and where these numbers come from.
 
 Taken from Vela 5.2.0 as published: the units of work and the rates of the output unit, which
-:class:`deploy.hardware.designs.Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks
+:class:`deploy.hardware.designs.U55Design` holds for each NPU. Fitted to Vela's cycles per layer over the networks
 that ``docs/roofline.md`` lists: :class:`deploy.hardware.designs.RooflineFit` and the constants marked so below.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.hardware.designs import Design, MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design
 from deploy.npu.stream.operations import BRICK
 from deploy.npu.timing.transfers import ceil_divide
 from deploy.roofline.layer import Layer
@@ -100,7 +100,7 @@ class Surroundings:
 class Terms:
     """The terms of one NPU."""
 
-    design: Design
+    design: U55Design
 
     def mac_cycles(self, layer: Layer, *, spilled: bool) -> float:
         """Cycles of the MAC units: four by unit of work and step, a step being 32 input channels or 4 taps.

@@ -6,6 +6,7 @@ from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.elementwise import ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, FeatureMap, Function, Scale, Upscale
 from deploy.npu.stream.pooling import PoolingOperation
+from deploy.npu.stream.u55_operations import U55ElementwiseOperation
 
 
 def describe(operation: BlockOperation) -> str:
@@ -17,6 +18,7 @@ def describe(operation: BlockOperation) -> str:
             parts.append(f"ifm2 {_feature_map(operation.ifm2)}")
         if operation.scalar is not None:
             parts.append(f"scalar {operation.scalar}")
+    if isinstance(operation, U55ElementwiseOperation):
         parts.append(f"opa {_scale(operation.operand_a)} opb x{operation.operand_b}")
         parts.append(f"operands {operation.operand_scaling.name}")
     parts.append(f"ofm {_feature_map(operation.ofm)}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
+from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import (
     NO_PADDING,
     POINT,
@@ -21,6 +21,7 @@ from deploy.npu.stream.operations import (
     Upscale,
 )
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.u55_operations import OperandScaling, U55ElementwiseOperation
 
 
 def feature_map(
@@ -109,7 +110,7 @@ def pooling(mode: PoolingMode, ifm: FeatureMap, ofm: FeatureMap, **changes: Any)
 
 def elementwise(
     mode: ElementwiseMode, ifm: FeatureMap, ofm: FeatureMap, ifm2: FeatureMap | None = None, **changes: Any
-) -> ElementwiseOperation:
+) -> U55ElementwiseOperation:
     values = _common(ifm, ofm, "NPU_OP_ELEMENTWISE") | {
         "mode": mode,
         "ifm2": ifm2,
@@ -119,4 +120,4 @@ def elementwise(
         "operand_a": Scale(1, 0),
         "operand_b": 1,
     }
-    return ElementwiseOperation(**(values | changes))
+    return U55ElementwiseOperation(**(values | changes))

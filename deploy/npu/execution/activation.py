@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import byte_tables
 from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.table_curves import TABLE_CURVES, table_curve
 from deploy.npu.stream.operations import BlockOperation, Function
 
 # fmt: off
@@ -81,6 +82,8 @@ def finish(values: NDArray[np.int64], operation: BlockOperation, memory: Memory)
     Returns:
         Array of the OFM's type and the shape of ``values``.
     """
+    if operation.activation.function in TABLE_CURVES:
+        return table_curve(values, operation, memory)
     indexed = clamped(values, operation)
     if operation.activation.function is Function.LUT:
         return look_up(indexed, operation, memory)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -22,6 +23,8 @@ from deploy.npu.execution.workspace import PreparedWeights, Workspace
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import Padding, Upscale
 from deploy.npu.weights.unpacked import Unpack
+
+T = TypeVar("T", bound=np.generic)
 
 # Working sets of one step, small enough for the host's caches (measured on x86 with 1.25 MB of level 2).
 _DENSE_BYTES = 1 << 20
@@ -43,28 +46,49 @@ def convolve(operation: ConvolutionOperation, workspace: Workspace, *, unpack: U
     memory = workspace.memory
     weights = workspace.weights.get(operation, memory, unpack)
     requantize = weights.requantizer(operation)
-    accumulate = _depthwise if operation.depthwise else _dense
     ofm, ifm = operation.ofm, read(memory, operation.ifm)
-    result = np.empty((len(ifm), ofm.height, ofm.width, ofm.depth), ofm.dtype)
-    part_of = _source(operation, ifm, weights.matrix.dtype)
+    result = np.empty((len(ifm), *ofm.extents), ofm.dtype)
 
-    def compute(tile: _Tile) -> None:
-        sums = accumulate(part_of(tile), weights, operation, tile.height, tile.width)
-        target = result[tile.items, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+    def store(tile: Tile, sums: NDArray[np.floating]) -> None:
+        target = tile.of(result)
         target[...] = requantize(sums, memory).reshape(target.shape)
 
+    accumulate(operation, weights, ifm, store)
+    write(memory, ofm, result)
+
+
+def accumulate(
+    operation: ConvolutionOperation,
+    weights: PreparedWeights,
+    ifm: NDArray[np.generic],
+    take: Callable[[Tile, NDArray[np.floating]], None],
+) -> None:
+    """Compute the sums of a convolution, part by part, several at a time.
+
+    Args:
+        operation: the convolution.
+        weights: its own.
+        ifm: ``(batch, height, width, depth)``.
+        take: called with every part, and its sums ``(pixels, channels)``: exact integers, without bias.
+    """
+    one = _depthwise if operation.depthwise else _dense
+    part_of = _source(operation, ifm, weights.matrix.dtype)
+
+    def compute(tile: Tile) -> None:
+        take(tile, one(part_of(tile), weights, operation, tile.height, tile.width))
+
     tiles = _tiles(operation, weights, len(ifm))
-    if result.size * weights.matrix.size // ofm.depth >= _WORTH_SHARING and not operation.depthwise:
+    pixels = len(ifm) * operation.ofm.height * operation.ofm.width
+    if pixels * weights.matrix.size >= _WORTH_SHARING and not operation.depthwise:
         for_each(compute, tiles)
     else:
         for tile in tiles:
             compute(tile)
-    write(memory, ofm, result)
 
 
 def _source(
     operation: ConvolutionOperation, ifm: NDArray[np.generic], dtype: np.dtype[np.floating]
-) -> Callable[[_Tile], NDArray[np.floating]]:
+) -> Callable[[Tile], NDArray[np.floating]]:
     """What gives the part of the padded IFM, ``(items, rows, columns, depth)``, that a tile is computed from."""
     ofm, kernel, padding, zero_point = operation.ofm, operation.kernel, operation.padding, operation.ifm.zero_point
     if operation.upscale is not Upscale.NONE:
@@ -73,7 +97,7 @@ def _source(
         return lambda tile: whole[tile.items, tile.top * kernel.stride_y :, tile.left * kernel.stride_x :]
     height, width = ifm.shape[1:3]
 
-    def part(tile: _Tile) -> NDArray[np.floating]:
+    def part(tile: Tile) -> NDArray[np.floating]:
         # Converted a tile at a time, what the kernel reads still is in the host's caches.
         size = window_size(kernel, tile.height, tile.width)
         top, left = tile.top * kernel.stride_y - padding.top, tile.left * kernel.stride_x - padding.left
@@ -91,7 +115,7 @@ def _source(
 
 
 @dataclass(frozen=True, slots=True)
-class _Tile:
+class Tile:
     """A part of the OFM: some items of the batch, rows and columns."""
 
     items: slice
@@ -100,13 +124,17 @@ class _Tile:
     left: int
     width: int
 
+    def of(self, whole: NDArray[T]) -> NDArray[T]:
+        """The part of an array ``(batch, height, width, depth)``, a view."""
+        return whole[self.items, self.top : self.top + self.height, self.left : self.left + self.width]
 
-def _tiles(operation: ConvolutionOperation, weights: PreparedWeights, batch: int) -> list[_Tile]:
+
+def _tiles(operation: ConvolutionOperation, weights: PreparedWeights, batch: int) -> list[Tile]:
     ofm = operation.ofm
     rows, columns = _tile_size(operation, weights)
     items = max(1, rows // ofm.height)
     return [
-        _Tile(slice(item, item + items), top, min(rows, ofm.height - top), left, min(columns, ofm.width - left))
+        Tile(slice(item, item + items), top, min(rows, ofm.height - top), left, min(columns, ofm.width - left))
         for item in range(0, batch, items)
         for top in range(0, ofm.height, rows)
         for left in range(0, ofm.width, columns)

@@ -1,9 +1,12 @@
-"""Reads and writes feature maps: tiles, NHWC and NHCWB16 addressing.
+"""Reads and writes feature maps: tiles, NHWC and NHCWB16 addressing, and what U85 does on the way.
 
 Address of element (y, x, c) in a tile (source: measured on Vela's streams):
-NHWC ``base + y*stride_y + x*stride_x + c*size``;
+NHWC ``base + y*stride_y + x*stride_x + c*stride_c``;
 NHCWB16 ``base + y*stride_y + c//16*stride_c + x*stride_x + c%16*size``.
 Tile 0 holds x < width0, y < height0; tile 2 lies below it, tile 1 (y < height1) right of it, tile 3 below that.
+
+A map of U85 may lie transposed or backwards, or stay in a buffer of the NPU. Readers and writers do not notice:
+they have its own height, width and depth.
 """
 
 from __future__ import annotations
@@ -28,15 +31,19 @@ def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
 
     Raises:
         MemoryAccessError: part of it lies outside its region.
+        StreamError: nothing, or a map of another shape or type, is in the NPU's buffer.
     """
-    pieces = list(_pieces(memory, fm, write=False))
+    if fm.chain is not None:
+        return memory.chained(fm.chain, fm.extents, fm.dtype)
+    stored = fm.as_stored
+    pieces = list(_pieces(memory, stored, write=False))
     if len(pieces) == 1 and pieces[0][1].ndim == 4:
-        return pieces[0][1]
+        return _moved_back(pieces[0][1], fm)
     first = pieces[0][1]
-    result = np.empty((first.shape[0], fm.height, fm.width, fm.depth), fm.dtype)
+    result = np.empty((first.shape[0], *stored.extents), fm.dtype)
     for (rows, columns, channels), view in pieces:
         _move(view, _part(result, rows, columns, channels, view), fm)
-    return result
+    return _moved_back(result, fm)
 
 
 def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
@@ -45,8 +52,12 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
     Raises:
         MemoryAccessError: part of it lies outside its region.
     """
+    if fm.chain is not None:
+        memory.chain(fm.chain, values)
+        return
+    values = _moved(values, fm)
     # All pieces are checked before the first one is written.
-    for (rows, columns, channels), view in list(_pieces(memory, fm, write=True)):
+    for (rows, columns, channels), view in list(_pieces(memory, fm.as_stored, write=True)):
         _move(_part(values, rows, columns, channels, view), view, fm)
 
 
@@ -56,7 +67,25 @@ def views(memory: Memory, fm: FeatureMap) -> list[NDArray[np.generic]]:
     Raises:
         MemoryAccessError: part of it lies outside its region.
     """
-    return [view for _, view in _pieces(memory, fm, write=False)]
+    return [view for _, view in _pieces(memory, fm.as_stored, write=False)]
+
+
+def _moved(values: NDArray[np.generic], fm: FeatureMap) -> NDArray[np.generic]:
+    """Values ``(batch, height, width, depth)`` as they lie in memory."""
+    if fm.axes != (0, 1, 2):
+        values = np.ascontiguousarray(values.transpose(0, *(axis + 1 for axis in fm.axes)))
+    if fm.reversed_axis is not None:
+        values = np.ascontiguousarray(np.flip(values, fm.reversed_axis + 1))
+    return values
+
+
+def _moved_back(stored: NDArray[np.generic], fm: FeatureMap) -> NDArray[np.generic]:
+    """What lies in memory as the map's own ``(batch, height, width, depth)``."""
+    if fm.reversed_axis is not None:
+        stored = np.flip(stored, fm.reversed_axis + 1)
+    if fm.axes != (0, 1, 2):
+        stored = stored.transpose(0, *(fm.axes.index(axis) + 1 for axis in range(3)))
+    return stored
 
 
 def _part(
@@ -111,7 +140,7 @@ def _runs(fm: FeatureMap) -> Iterator[tuple[slice, int, tuple[int, ...], tuple[i
     """Channels that one view holds: which, offset of the first one, and the view's inner extents and strides."""
     size = fm.dtype.itemsize
     if not fm.bricks:
-        yield slice(0, fm.depth), 0, (fm.depth,), (size,)
+        yield slice(0, fm.depth), 0, (fm.depth,), (fm.stride_c,)
         return
     whole, rest = divmod(fm.depth, BRICK)
     if whole > 1:

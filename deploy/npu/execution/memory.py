@@ -1,4 +1,4 @@
-"""The memory that commands address: regions and the SHRAM, with every access checked against their bounds.
+"""The memory that commands address: regions and the NPU's own, with every access checked against their bounds.
 
 All arrays carry a leading batch dimension: regions may hold several independent memories that run through the
 same command stream side by side (see :func:`deploy.npu.execute`).
@@ -51,6 +51,7 @@ class Memory:
         if len(batches) > 1:
             raise StreamError(f"regions with different batches: {sorted(batches)}")
         self.batch = batches.pop() if batches else 1
+        self._chains: dict[int, NDArray[np.generic]] = {}
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
         self._regions[None] = np.zeros((1, design.shram_kb * 1024), np.uint8)
         self._written: dict[int | None, NDArray[np.uint8]] | None = None
@@ -111,9 +112,34 @@ class Memory:
             )
         return self.constant_bytes(None, self.design.table_address + offset, size)
 
+    def chain(self, buffer: int, values: NDArray[np.generic]) -> None:
+        """Put a feature map ``(batch, height, width, depth)`` into a buffer between operations (U85)."""
+        self._chains[buffer] = values
+
+    def chained(
+        self, buffer: int, extents: tuple[int, int, int], dtype: np.dtype[np.generic]
+    ) -> NDArray[np.generic]:
+        """The feature map that an operation before has left in a buffer.
+
+        Raises:
+            StreamError: there is none.
+            UnsupportedError: it is of another shape or type, which was never seen.
+        """
+        found = self._chains.get(buffer)
+        if found is None:
+            raise StreamError(
+                "no operation before has left a feature map in the NPU", parameters={"buffer": buffer}
+            )
+        if found.shape[1:] != extents or found.dtype != dtype:
+            raise UnsupportedError(
+                "a feature map inside the NPU that is read as another one",
+                parameters={"buffer": buffer, "written": (found.shape[1:], found.dtype), "read": (extents, dtype)},
+            )
+        return found
+
     def strided(
         self,
-        region: int,
+        region: int | None,
         address: int,
         shape: tuple[int, ...],
         strides: tuple[int, ...],

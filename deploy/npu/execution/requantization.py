@@ -81,7 +81,7 @@ class Requantizer:
         size = self._dtype.itemsize
         if operation.activation.function not in (Function.NONE, Function.LUT) or size > 2:
             return None
-        if (size == 2 and dtype != np.float64) or operation.rounding is Rounding.TRUNCATE:
+        if (size == 2 and dtype != np.float64) or operation.rounding not in (Rounding.TFL, Rounding.NATURAL):
             return None
         # TFL's first rounding (at bit 31) moves the value by up to half a unit of bit shift - 31.
         twice = int(scales.shift.min()) if operation.rounding is Rounding.TFL else 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.stream.operations import Kernel, Padding, Upscale
+from deploy.npu.stream.operations import FeatureMap, Kernel, Padding, Upscale
 
 T = TypeVar("T", bound=np.generic)
 
@@ -96,3 +96,54 @@ def windows(prepared: NDArray[T], kernel: Kernel, height: int, width: int) -> ND
 def window_size(kernel: Kernel, height: int, width: int) -> tuple[int, int]:
     """Rows and columns that a kernel reads for an OFM of ``height`` x ``width``."""
     return (height - 1) * kernel.stride_y + kernel.extent_y, (width - 1) * kernel.stride_x + kernel.extent_x
+
+
+def slide(
+    prepared: NDArray[np.generic], kernel: Kernel, height: int, width: int, reduce: np.ufunc
+) -> NDArray[np.generic]:
+    """Reduce all windows: first their rows, then their columns.
+
+    Args:
+        prepared: ``(batch, rows, columns, depth)`` from :func:`prepare`.
+        kernel: geometry.
+        height: OFM rows.
+        width: OFM columns.
+        reduce: such as ``np.add``.
+
+    Returns:
+        ``(batch, height, width, depth)``.
+    """
+    rows = _slide_axis(prepared, 1, (kernel.height, kernel.stride_y, kernel.dilation_y), height, reduce)
+    return _slide_axis(rows, 2, (kernel.width, kernel.stride_x, kernel.dilation_x), width, reduce)
+
+
+def _slide_axis(
+    values: NDArray[np.generic], axis: int, kernel: tuple[int, int, int], count: int, reduce: np.ufunc
+) -> NDArray[np.generic]:
+    size, stride, dilation = kernel
+
+    def tap(index: int) -> NDArray[np.generic]:
+        start = index * dilation
+        selection = [slice(None)] * values.ndim
+        selection[axis] = slice(start, start + (count - 1) * stride + 1, stride)
+        return values[tuple(selection)]
+
+    if size == 1:
+        return tap(0)
+    if count == 1:
+        every = values[(slice(None),) * axis + (slice(0, (size - 1) * dilation + 1, dilation),)]
+        whole: NDArray[np.generic] = reduce.reduce(every, axis=axis, keepdims=True)
+        return whole
+    result = tap(0).copy()
+    for index in range(1, size):
+        reduce(result, tap(index), out=result)
+    return result
+
+
+def counts_inside(kernel: Kernel, padding: Padding, ofm: FeatureMap) -> NDArray[np.int64]:
+    """How many kernel elements lie inside the IFM, ``(height, width, 1)``."""
+    rows, columns = window_size(kernel, ofm.height, ofm.width)
+    ones = np.ones((1, rows - padding.top - padding.bottom, columns - padding.left - padding.right, 1))
+    inner = prepare(ones, 0, Upscale.NONE, padding, (rows, columns), np.dtype(np.int64))
+    counts: NDArray[np.int64] = slide(inner, kernel, ofm.height, ofm.width, np.add)[0].astype(np.int64)
+    return counts

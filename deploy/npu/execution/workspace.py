@@ -89,8 +89,13 @@ class WeightCache:
             return known[1].prepared
         _check_size(operation, streams)
         shape = (operation.kernel, operation.ofm.depth, operation.ifm.depth, operation.ifm.dtype)
-        order = (memory.design, operation.depthwise, operation.cores, operation.block[2])
-        key = (*shape, *order, *(part.size for part in parts), *(part[:_PROBE].tobytes() for part in parts))
+        key = (
+            *shape,
+            memory.design,
+            *operation.layout,
+            *(part.size for part in parts),
+            *(part[:_PROBE].tobytes() for part in parts),
+        )
         for entry in self._entries.get(key, ()):
             if entry.holds(parts):
                 break

@@ -6,8 +6,8 @@ Here is what all kinds share; each kind has a module of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum, auto
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,18 @@ SUB_KERNEL = 8
 """Kernels are computed in parts of at most 8 x 8 elements."""
 
 
-class Rounding(IntEnum):
-    """OFM_PRECISION bits 15:14."""
+class Rounding(Enum):
+    """How a result is rounded after its shift; each instruction set has numbers of its own for them.
 
-    TFL = 0
-    TRUNCATE = 1
-    NATURAL = 2
+    TFL rounds as TFLite's kernels do, half up at bit 31, then half away from zero; NATURAL half up; SYMMETRIC half
+    away from zero; DOWN towards minus infinity.
+    """
+
+    TFL = auto()
+    TRUNCATE = auto()
+    NATURAL = auto()
+    SYMMETRIC = auto()
+    DOWN = auto()
 
 
 class Upscale(IntEnum):
@@ -35,12 +41,21 @@ class Upscale(IntEnum):
 
 
 class Function(IntEnum):
-    """ACTIVATION bits 4:0; LUT stands for 16 to 23."""
+    """What is made of a scaled value: ACTIVATION bits 4:0 of U55 and U65, where LUT stands for 16 to 23.
+
+    The two curves by table are those of U85.
+    """
 
     NONE = 0
     TANH = 3
     SIGMOID = 4
     LUT = 16
+    TANH_BY_TABLE = 32
+    SIGMOID_BY_TABLE = 33
+
+
+Three = tuple[int, int, int]
+"""Of height, width and depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +69,13 @@ class FeatureMap:
         width0: columns in tiles 0 and 2, the rest lies in tiles 1 and 3.
         stride_y: bytes from row to row.
         stride_x: bytes from column to column.
-        stride_c: bytes from brick to brick (NHCWB16 only).
+        stride_c: bytes from brick to brick; without bricks from channel to channel.
         zero_point: subtracted from an input, added to an output.
         bricks: NHCWB16 (bricks of 16 channels) instead of NHWC.
+        axes: in memory its height, width and depth are those of these axes of it; everything else that says how it
+            lies there is of the transposed map. (An OFM of U85 alone, as the two below.)
+        reversed_axis: along which it lies backwards, after it was transposed.
+        chain: the buffer inside the NPU that holds it instead of a region.
     """
 
     region: int
@@ -73,6 +92,22 @@ class FeatureMap:
     zero_point: int
     dtype: np.dtype[np.generic]
     bricks: bool
+    axes: Three = (0, 1, 2)
+    reversed_axis: int | None = None
+    chain: int | None = None
+
+    @property
+    def extents(self) -> Three:
+        """Height, width and depth."""
+        return self.height, self.width, self.depth
+
+    @property
+    def as_stored(self) -> FeatureMap:
+        """The map as it lies in memory, neither transposed nor backwards."""
+        if self.axes == (0, 1, 2) and self.reversed_axis is None:
+            return self
+        height, width, depth = (self.extents[axis] for axis in self.axes)
+        return replace(self, height=height, width=width, depth=depth, axes=(0, 1, 2), reversed_axis=None)
 
     @property
     def elements(self) -> int:
@@ -86,11 +121,16 @@ class FeatureMap:
 
     def address(self, y: int, x: int, c: int) -> int:
         """Where an element lies in the region, in bytes (see :mod:`deploy.npu.execution.feature_maps`)."""
+        place = [(y, x, c)[axis] for axis in self.axes]
+        if self.reversed_axis is not None:
+            last = self.extents[self.axes[self.reversed_axis]] - 1
+            place[self.reversed_axis] = last - place[self.reversed_axis]
+        y, x, c = place
         right, size = x >= self.width0, self.dtype.itemsize
         split = self.height1 if right else self.height0
         base = self.bases[right + 2 * (y >= split)]
         y, x = y - split * (y >= split), x - self.width0 * right
-        channels = c // BRICK * self.stride_c + c % BRICK * size if self.bricks else c * size
+        channels = c // BRICK * self.stride_c + c % BRICK * size if self.bricks else c * self.stride_c
         return base + y * self.stride_y + x * self.stride_x + channels
 
 
@@ -253,6 +293,11 @@ class BlockOperation(Operation):
         return (self.ifm,)
 
     @property
+    def stores(self) -> bool:
+        """Whether its OFM is in memory afterwards: on U85 it may stay inside the NPU."""
+        return self.ofm.chain is None
+
+    @property
     def streams(self) -> tuple[AddressRange, ...]:
         """What is read beside feature maps: weights, biases, scales."""
         return ()
@@ -260,10 +305,14 @@ class BlockOperation(Operation):
     @property
     def reads(self) -> tuple[Access, ...]:
         """All inputs and streams."""
-        maps = (Access(fm.region, fm.nbytes) for fm in self.inputs)
+        maps = (_access(fm) for fm in self.inputs)
         return (*maps, *(Access(part.region, part.length) for part in self.streams))
 
     @property
     def writes(self) -> tuple[Access, ...]:
         """The OFM."""
-        return (Access(self.ofm.region, self.ofm.nbytes),)
+        return (_access(self.ofm),) if self.stores else ()
+
+
+def _access(fm: FeatureMap) -> Access:
+    return Access(None if fm.chain is not None else fm.region, fm.nbytes)

@@ -30,7 +30,7 @@ from itertools import product
 
 import numpy as np
 
-from deploy.hardware.designs import Design, MemorySystem
+from deploy.hardware.designs import MemorySystem, U55Design
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
@@ -71,12 +71,12 @@ class OperationTime:
         return max(self.npu, self.memory)
 
 
-def dma_time(operation: DmaOperation, _design: Design, memories: MemorySystem) -> OperationTime:
+def dma_time(operation: DmaOperation, _design: U55Design, memories: MemorySystem) -> OperationTime:
     """Estimate a transfer."""
     return OperationTime(0, dma_cycles(operation, memories))
 
 
-def elementwise_time(operation: ElementwiseOperation, design: Design, memories: MemorySystem) -> OperationTime:
+def elementwise_time(operation: ElementwiseOperation, design: U55Design, memories: MemorySystem) -> OperationTime:
     """Estimate an elementwise operation."""
     block, rates = operation.block, design.output
     rate = rates.other
@@ -93,14 +93,14 @@ def elementwise_time(operation: ElementwiseOperation, design: Design, memories: 
     return OperationTime(computing, busiest_memory(moved_by_element(operation, design, memories)))
 
 
-def pooling_time(operation: PoolingOperation, design: Design, memories: MemorySystem) -> OperationTime:
+def pooling_time(operation: PoolingOperation, design: U55Design, memories: MemorySystem) -> OperationTime:
     """Estimate a pooling."""
     rate = design.output.maximum if operation.mode is PoolingMode.MAX else design.output.other
     work = _pooling_work(operation, design) if operation.by_channel else _dense_work(operation, design)
     return _time(operation, design, memories, work, rate)
 
 
-def convolution_time(operation: ConvolutionOperation, design: Design, memories: MemorySystem) -> OperationTime:
+def convolution_time(operation: ConvolutionOperation, design: U55Design, memories: MemorySystem) -> OperationTime:
     """Estimate a convolution."""
     # Vela accumulates convolutions of 16-bit IFMs in 40 bits (ACC_FORMAT would say it, but is not decoded).
     wide = operation.ifm.dtype.itemsize == 2
@@ -119,7 +119,7 @@ def convolution_time(operation: ConvolutionOperation, design: Design, memories: 
 
 def _time(
     operation: BlockOperation,
-    design: Design,
+    design: U55Design,
     memories: MemorySystem,
     work: _MacWork,
     rate: float,
@@ -183,7 +183,7 @@ class _MacWork:
     passes: int
     wide: bool
 
-    def cycles(self, ublocks: Shape, design: Design) -> float:
+    def cycles(self, ublocks: Shape, design: U55Design) -> float:
         """Cycles for a block of a number of ublocks."""
         units = design.mac_units
         across, deep = ublocks[0] * ublocks[1], ublocks[2]
@@ -203,19 +203,19 @@ def _parts(operation: BlockOperation) -> list[int]:
     return [h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)]
 
 
-def _pooling_work(operation: BlockOperation, design: Design) -> _MacWork:
+def _pooling_work(operation: BlockOperation, design: U55Design) -> _MacWork:
     steps = [max(4, part) for part in _parts(operation)]
     each = design.mac_units.pooling[operation.ifm.dtype.itemsize.bit_length() - 1]
     return _MacWork(steps, [1] * len(steps), least=0, each=each, passes=1, wide=False)
 
 
-def _depthwise_work(operation: BlockOperation, design: Design, *, wide: bool) -> _MacWork:
+def _depthwise_work(operation: BlockOperation, design: U55Design, *, wide: bool) -> _MacWork:
     steps = [ceil_divide(part, 4) for part in _parts(operation)]
     each = 4 * operation.ifm.dtype.itemsize
     return _MacWork(steps, steps, least=_weights(design), each=each, passes=1, wide=wide)
 
 
-def _dense_work(operation: BlockOperation, design: Design, *, wide: bool = False) -> _MacWork:
+def _dense_work(operation: BlockOperation, design: U55Design, *, wide: bool = False) -> _MacWork:
     """Sums over input channels."""
     depth, ifm_depth = ifm_block_depth(operation), operation.ifm.depth
     steps, passes = _parts(operation), ceil_divide(ifm_depth, depth)
@@ -225,12 +225,12 @@ def _dense_work(operation: BlockOperation, design: Design, *, wide: bool = False
     return _MacWork(steps, steps, least=_weights(design), each=4, passes=passes, wide=wide)
 
 
-def _weights(design: Design) -> int:
+def _weights(design: U55Design) -> int:
     """Cycles until the weights of a step have arrived."""
     return 4 * design.ofm_ublock[2]
 
 
-def _with_activation(rate: float, operation: BlockOperation, design: Design) -> float:
+def _with_activation(rate: float, operation: BlockOperation, design: U55Design) -> float:
     """Cycles per element of the output unit, with what the activation makes of them."""
     activation = operation.activation
     if activation.function is not Function.NONE:

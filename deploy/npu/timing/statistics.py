@@ -70,18 +70,19 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
+        cycles: an estimate; None for an NPU without one (U85).
     """
 
     kind: str
     offset: int
     macs: int
     moved: PortTraffic
-    cycles: int
+    cycles: int | None
 
 
 @dataclass
 class Statistics:
-    """Counters of one execution; counts are exact, ``cycles`` is an estimate."""
+    """Counters of one execution; counts are exact, ``cycles`` is an estimate, where there is one."""
 
     records: list[OperationRecord] = field(default_factory=list)
     stopped: bool = False
@@ -102,14 +103,16 @@ class Statistics:
         return reduce(add, (record.moved for record in self.records), PortTraffic())
 
     @property
-    def cycles(self) -> int:
-        """Estimated NPU cycles.
+    def cycles(self) -> int | None:
+        """Estimated NPU cycles; None for an NPU without an estimate.
 
         DMA runs while the operation before it computes (Vela issues it that early); only what goes beyond that
         operation counts. Everything else is the sum over the operations.
         """
         total = slack = 0
         for record in self.records:
+            if record.cycles is None:
+                return None
             if record.kind == DMA:
                 total += max(record.cycles - slack, 0)
                 slack = max(slack - record.cycles, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from deploy.hardware.designs import Design, MemorySystem, MemoryTiming
+from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design
 from deploy.npu.regions import CONSTANTS, FAST
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BRICK, SUB_KERNEL, BlockOperation, FeatureMap, Upscale
@@ -29,7 +29,7 @@ def ifm_block_depth(operation: BlockOperation) -> int:
     return min(limit, ceil_divide(operation.ifm.depth, 8) * 8)
 
 
-def ifm_block(operation: BlockOperation, design: Design) -> Shape:
+def ifm_block(operation: BlockOperation, design: U55Design) -> Shape:
     """IFM block that an OFM block needs (one sub-kernel of it)."""
     kernel, ublock = operation.kernel, design.ifm_ublock
     factor = 1 if operation.upscale is Upscale.NONE else 2
@@ -99,7 +99,7 @@ def busiest_memory(moved: Iterator[Moved]) -> int:
     return int(max(busy.values()))
 
 
-def moved_by_element(operation: BlockOperation, design: Design, memories: MemorySystem) -> Iterator[Moved]:
+def moved_by_element(operation: BlockOperation, design: U55Design, memories: MemorySystem) -> Iterator[Moved]:
     """What an elementwise operation moves: its OFM, and each operand as often as it is used."""
     ofm = operation.ofm
     yield _written(operation, design, memories)
@@ -110,7 +110,7 @@ def moved_by_element(operation: BlockOperation, design: Design, memories: Memory
             yield memory_of(operand.region, memories), size * _read_loss(operation, operand, memories)
 
 
-def moved_by_block(operation: BlockOperation, design: Design, memories: MemorySystem) -> Iterator[Moved]:
+def moved_by_block(operation: BlockOperation, design: U55Design, memories: MemorySystem) -> Iterator[Moved]:
     """What an operation with a kernel moves: OFM, IFM with what blocks read twice, streams once per OFM block."""
     ofm, ifm, kernel = operation.ofm, operation.ifm, operation.kernel
     yield _written(operation, design, memories)
@@ -126,7 +126,7 @@ def moved_by_block(operation: BlockOperation, design: Design, memories: MemorySy
         yield memory_of(part.region, memories), part.length * across
 
 
-def first_and_last(operation: BlockOperation, design: Design, memories: MemorySystem) -> tuple[int, int]:
+def first_and_last(operation: BlockOperation, design: U55Design, memories: MemorySystem) -> tuple[int, int]:
     """Cycles that read the first IFM block, and cycles that write the last OFM block."""
     block = ifm_block(operation, design)
     reading = 0
@@ -142,7 +142,7 @@ def first_and_last(operation: BlockOperation, design: Design, memories: MemorySy
     return reading, memory.write_latency + _transfer(memory, extent, ofm, loss)
 
 
-def _written(operation: BlockOperation, design: Design, memories: MemorySystem) -> Moved:
+def _written(operation: BlockOperation, design: U55Design, memories: MemorySystem) -> Moved:
     ofm = operation.ofm
     size = stored_elements(ofm) * ofm.dtype.itemsize
     return memory_of(ofm.region, memories), size * _write_loss(operation, design, memories)
@@ -164,7 +164,7 @@ def _read_loss(operation: BlockOperation, fm: FeatureMap, memories: MemorySystem
     return _loss(memory, depth * size * (width if dense else 1))
 
 
-def _write_loss(operation: BlockOperation, design: Design, memories: MemorySystem) -> float:
+def _write_loss(operation: BlockOperation, design: U55Design, memories: MemorySystem) -> float:
     """How many times the transfer of the OFM takes longer because its bursts are short."""
     ofm, (_, width, depth) = operation.ofm, operation.block
     size = ofm.dtype.itemsize

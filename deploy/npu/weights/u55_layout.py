@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.hardware.designs import Design
+from deploy.hardware.designs import U55Design
 from deploy.npu.errors import WeightStreamError
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL
@@ -189,7 +189,7 @@ def decode_scales(records: NDArray[np.uint8], channels: int) -> ChannelScales:
 
 def unpack(
     operation: ConvolutionOperation,
-    design: Design,
+    design: U55Design,
     streams: Sequence[NDArray[np.uint8]],
     records: Sequence[NDArray[np.uint8]],
 ) -> Unpacked:
@@ -210,7 +210,7 @@ def unpack(
     return Unpacked(weights, ChannelScales(scales[0], scales[1], scales[2]))
 
 
-def _layout(operation: ConvolutionOperation, design: Design, core: int) -> WeightLayout:
+def _layout(operation: ConvolutionOperation, design: U55Design, core: int) -> WeightLayout:
     """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
     kernel, cores = operation.kernel, operation.cores
     return WeightLayout(

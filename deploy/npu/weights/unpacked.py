@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from deploy.hardware.designs import Design
-from deploy.npu.stream.convolution import ConvolutionOperation
 
 
 @dataclass(frozen=True)
@@ -35,5 +33,8 @@ class Unpacked:
 
 
 _Streams = Sequence[NDArray[np.uint8]]
-Unpack = Callable[[ConvolutionOperation, Design, _Streams, _Streams], Unpacked]
-"""Unpacks the weight stream and the scale records of each core; raises a WeightStreamError for damaged ones."""
+Unpack = Callable[[Any, Any, _Streams, _Streams], Unpacked]
+"""Unpacks the weight streams and the scale records of a convolution of an NPU, both of one instruction set.
+
+It raises a WeightStreamError for damaged ones.
+"""

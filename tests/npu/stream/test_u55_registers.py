@@ -10,10 +10,11 @@ import pytest
 from deploy.npu import Architecture, StreamError, UnsupportedError
 from deploy.npu.program import decode
 from deploy.npu.stream.dma import DmaOperation
-from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation, OperandScaling
+from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import Function, Padding, Rounding, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
+from deploy.npu.stream.u55_operations import OperandScaling, U55ElementwiseOperation
 
 U55 = Architecture("U55", 128)
 
@@ -98,7 +99,7 @@ def test_the_extent_of_an_ifm_follows_from_kernel_and_padding() -> None:
 
 def test_an_elementwise_operation_is_decoded_with_its_operands() -> None:
     (operation,) = decode(vela_stream(addition()), U55).operations
-    assert isinstance(operation, ElementwiseOperation)
+    assert isinstance(operation, U55ElementwiseOperation)
     assert operation.mode is ElementwiseMode.ADD
     assert operation.ifm2 is not None
     assert (operation.ifm2.height, operation.ifm2.width, operation.ifm2.zero_point) == (1, 4, 5)
@@ -110,7 +111,7 @@ def test_an_elementwise_operation_is_decoded_with_its_operands() -> None:
 
 def test_a_scalar_comes_without_its_zero_point() -> None:
     (operation,) = decode(vela_stream(addition(scalar=6.0)), U55).operations
-    assert isinstance(operation, ElementwiseOperation)
+    assert isinstance(operation, U55ElementwiseOperation)
     assert operation.ifm2 is None
     assert operation.scalar == 3
 
@@ -195,6 +196,6 @@ def test_strides_are_signed() -> None:
 
 def test_scales_are_split_into_multiplier_and_shift() -> None:
     (operation,) = decode(vela_stream(addition()), U55).operations
-    assert isinstance(operation, ElementwiseOperation)
+    assert isinstance(operation, U55ElementwiseOperation)
     # Both scales of the pair are powers of two.
     assert operation.operand_a == Scale(1 << 30, 12)

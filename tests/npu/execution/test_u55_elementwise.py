@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.npu import Architecture
-from deploy.npu.execution.elementwise import elementwise
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.u55_elementwise import elementwise
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode as Mode
-from deploy.npu.stream.elementwise import OperandScaling
 from deploy.npu.stream.operations import Rounding, Scale
+from deploy.npu.stream.u55_operations import OperandScaling
 
 from .. import builders
 from ..builders import feature_map

@@ -11,8 +11,8 @@ from deploy.npu import Architecture, UnsupportedError
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.pooling import pool
 from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.u55_pooling import pool
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Padding, Rounding, Scale, Upscale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation

@@ -1,0 +1,70 @@
+"""NPU_OP_RESIZE of Ethos-U85: nearest neighbours, and bilinear interpolation.
+
+An element of the OFM is at ``place * step + offset`` of the IFM along an axis, in parts of an element. What lies
+beyond its edges is the element at the edge. The accumulator is what is found times 2**16, bilinear also times all
+parts. (Source: measured against LiteRT's reference kernels.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.errors import UnsupportedError
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.feature_maps import read, tiles, write
+from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
+
+_FRACTION_BITS = 16
+
+
+def resize(operation: ResizeOperation, workspace: Workspace) -> None:
+    """Execute a resizing.
+
+    Raises:
+        MemoryAccessError: a feature map lies outside its region.
+        UnsupportedError: a scale that is more than a shift.
+    """
+    ofm, memory, scale = operation.ofm, workspace.memory, operation.scale
+    if scale is None or scale.multiplier != 1:
+        raise UnsupportedError("a resizing with a scale", parameters={"OFM_SCALE": scale})
+    ifm = np.subtract(read(memory, operation.ifm), operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
+    if operation.mode is ResizeMode.NEAREST:
+        rows, columns = _nearest(operation.vertical, ofm.height), _nearest(operation.horizontal, ofm.width)
+        values = _rows(_columns(ifm, columns), rows)
+    else:
+        values = _between(_between(ifm, operation.horizontal, ofm.width, 2), operation.vertical, ofm.height, 1)
+    result = np.empty(values.shape, ofm.dtype)
+    for items, rows_part in tiles(values.shape):
+        scaled = rescale(values[items, rows_part] << _FRACTION_BITS, 1, scale.shift, operation.rounding)
+        result[items, rows_part] = finish(scaled, operation, memory)
+    write(memory, ofm, result)
+
+
+def _place(sampling: AxisSampling, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The element in front of each place, and how many parts behind it the place is."""
+    places = np.arange(count, dtype=np.int64) * sampling.step + sampling.offset
+    return places // sampling.parts, places % sampling.parts
+
+
+def _nearest(sampling: AxisSampling, count: int) -> NDArray[np.int64]:
+    front, rest = _place(sampling, count)
+    return front + (2 * rest >= sampling.parts)
+
+
+def _rows(values: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return values[:, np.clip(rows, 0, values.shape[1] - 1)]
+
+
+def _columns(values: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    return values[:, :, np.clip(columns, 0, values.shape[2] - 1)]
+
+
+def _between(values: NDArray[np.int64], sampling: AxisSampling, count: int, axis: int) -> NDArray[np.int64]:
+    """Interpolate along an axis, times the parts."""
+    front, rest = _place(sampling, count)
+    take = _rows if axis == 1 else _columns
+    weight = rest.reshape((-1, 1, 1) if axis == 1 else (-1, 1))
+    return take(values, front) * (sampling.parts - weight) + take(values, front + 1) * weight

@@ -1,0 +1,67 @@
+"""NPU_OP_POOL of Ethos-U85: maximum, minimum and the place of it, average, sums; and scaling of accumulators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deploy.npu.errors import UnsupportedError
+from deploy.npu.execution import pooling
+from deploy.npu.execution.activation import finish
+from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.windows import counts_inside, prepare, window_size, windows
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.operations import Rounding, Scale, Upscale
+from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.u85_operations import U85PoolingOperation
+
+_ARGMAX = (PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y)
+
+
+def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
+    """Execute a pooling operation.
+
+    Average: the sum divided by the number of elements inside the IFM. SUM and REDUCE_SUM: sum times OFM_SCALE.
+    NONE: elements times OFM_SCALE. (Source: measured against LiteRT's reference kernels.)
+
+    Raises:
+        MemoryAccessError: a feature map lies outside its region.
+        UnsupportedError: a combination that is not modelled.
+    """
+    if operation.mode in _ARGMAX:
+        _argmax(operation, workspace)
+        return
+    kernel, scale = operation.kernel, operation.scale
+    if scale is None:
+        raise UnsupportedError("a pooling with one scale per channel")
+    if operation.mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
+        raise UnsupportedError("NONE pooling with a kernel", parameters={"kernel": kernel})
+    if operation.mode is PoolingMode.AVERAGE and scale.multiplier != 1 << scale.shift:
+        raise UnsupportedError("an average with a scale", parameters={"OFM_SCALE": scale})
+    pooling.pool(operation, workspace, _divisor)
+
+
+def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
+    if operation.mode is not PoolingMode.AVERAGE:
+        return None
+    counts = counts_inside(operation.kernel, operation.padding, operation.ofm)
+    return pooling.reciprocal(counts, 30, up=True)
+
+
+def _argmax(operation: U85PoolingOperation, workspace: Workspace) -> None:
+    """Where in a row of a window its maximum is, the first one.
+
+    The accumulator holds the place above 16 bits of the value, which OFM_SCALE shifts out.
+    """
+    kernel, memory, ofm = operation.kernel, workspace.memory, operation.ofm
+    extent = kernel.width if operation.mode is PoolingMode.ARGMAX_X else kernel.height
+    plain = operation.upscale is Upscale.NONE and not operation.padding.any
+    if extent != kernel.height * kernel.width or not plain or operation.ifm.dtype.itemsize > 2:
+        raise UnsupportedError("the place of a maximum in this window", parameters={"kernel": kernel})
+    if operation.scale != Scale(1, 16) or operation.rounding is not Rounding.DOWN:
+        raise UnsupportedError("the place of a maximum with a scale", parameters={"OFM_SCALE": operation.scale})
+    size = window_size(kernel, ofm.height, ofm.width)
+    ifm = read(memory, operation.ifm)
+    prepared = prepare(ifm, 0, operation.upscale, operation.padding, size, operation.ifm.dtype)
+    taps = windows(prepared, kernel, ofm.height, ofm.width)
+    places = taps.reshape(*taps.shape[:3], extent, ofm.depth).argmax(axis=3).astype(np.int64)
+    write(memory, ofm, finish(places, operation, memory))

@@ -1,0 +1,188 @@
+"""The registers that a command stream sets, read as what they mean, as far as the instruction sets agree.
+
+Registers keep their values between operations; a register that an operation needs but that the stream never
+set is an error, because its value on hardware would be whatever an earlier stream left there.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from deploy.npu.bounds import MAX_KERNEL
+from deploy.npu.errors import StreamError, UnsupportedError
+from deploy.npu.stream.commands import Command
+from deploy.npu.stream.operations import AddressRange, FeatureMap, Kernel, Padding, Upscale
+
+
+class RegisterValues:
+    """The register values at one point of the stream.
+
+    Attributes:
+        cmd0: the instruction set's commands of one word.
+        cmd1: its commands of two.
+    """
+
+    cmd0: type[IntEnum]
+    cmd1: type[IntEnum]
+
+    def __init__(self) -> None:
+        # By names: the numbers of commands of one and of two words coincide.
+        self._values: dict[str, tuple[int, int]] = {}
+
+    def set(self, command: Command) -> None:
+        """Take over what a command sets."""
+        self._values[command.code.name] = (command.parameter, command.payload)
+
+    # Plain reads
+
+    def raw(self, code: IntEnum) -> tuple[int, int]:
+        """Parameter and payload of a register, as they were set."""
+        try:
+            return self._values[code.name]
+        except KeyError:
+            raise StreamError(f"{code.name} was never set") from None
+
+    def u16(self, code: IntEnum, limit: int = 0xFFFF) -> int:
+        """An unsigned parameter."""
+        value = self.raw(code)[0]
+        if value > limit:
+            raise StreamError("register out of range", parameters={code.name: value, "maximum": limit})
+        return value
+
+    def s16(self, code: IntEnum) -> int:
+        """A signed parameter."""
+        value = self.raw(code)[0]
+        return value - 0x10000 if value & 0x8000 else value
+
+    def address(self, code: IntEnum) -> int:
+        """An address or a length of up to 48 bits."""
+        high, low = self.raw(code)
+        return low | high << 32
+
+    def stride(self, code: IntEnum) -> int:
+        """Strides are signed 40-bit numbers (measured: negative ones occur)."""
+        value = self.address(code) & 0xFF_FFFF_FFFF
+        return value - (1 << 40) if value & 1 << 39 else value
+
+    def range(self, region: IntEnum, base: IntEnum, length: IntEnum) -> AddressRange:
+        """A stream: its region, where it begins and how long it is."""
+        return AddressRange(self.u16(region, 7), self.address(base), self.address(length))
+
+    # Groups of registers
+
+    def placed(
+        self,
+        which: str,
+        extents: tuple[int, int, int],
+        dtype: np.dtype[np.generic],
+        zero_point: int,
+        *,
+        bricks: bool,
+    ) -> FeatureMap:
+        """The feature map ``IFM``, ``IFM2`` or ``OFM``: where it lies, from its registers; the rest is given."""
+
+        def cmd0(name: str) -> IntEnum:
+            return self.cmd0[f"NPU_SET_{which}_{name}"]
+
+        def cmd1(name: str) -> IntEnum:
+            return self.cmd1[f"NPU_SET_{which}_{name}"]
+
+        height, width, depth = extents
+        return FeatureMap(
+            region=self.u16(cmd0("REGION"), 7),
+            bases=tuple(self.address(cmd1(f"BASE{tile}")) for tile in range(4)),
+            height0=self.u16(cmd0("HEIGHT0_M1")) + 1,
+            height1=self.u16(cmd0("HEIGHT1_M1")) + 1,
+            width0=self.u16(cmd0("WIDTH0_M1")) + 1,
+            height=height,
+            width=width,
+            depth=depth,
+            stride_y=self.stride(cmd1("STRIDE_Y")),
+            stride_x=self.stride(cmd1("STRIDE_X")),
+            stride_c=self.stride(cmd1("STRIDE_C")),
+            zero_point=zero_point,
+            dtype=dtype,
+            bricks=bricks,
+        )
+
+    def ofm_extents(self) -> tuple[int, int, int]:
+        """Height, width and depth of the OFM."""
+        return (
+            self.u16(self.cmd0["NPU_SET_OFM_HEIGHT_M1"]) + 1,
+            self.u16(self.cmd0["NPU_SET_OFM_WIDTH_M1"]) + 1,
+            self.u16(self.cmd0["NPU_SET_OFM_DEPTH_M1"]) + 1,
+        )
+
+    def kernel(self) -> Kernel:
+        """KERNEL_HEIGHT_M1, KERNEL_WIDTH_M1 and KERNEL_STRIDE."""
+        stride = self.cmd0["NPU_SET_KERNEL_STRIDE"]
+        bits = self.u16(stride)
+        if bits & 0x20:
+            raise UnsupportedError("kernel decomposition", parameters={stride.name: hex(bits)})
+        dilation_x, dilation_y = (bits >> 3 & 1) + 1, (bits >> 4 & 1) + 1
+        height = self.u16(self.cmd0["NPU_SET_KERNEL_HEIGHT_M1"]) // dilation_y + 1
+        width = self.u16(self.cmd0["NPU_SET_KERNEL_WIDTH_M1"]) // dilation_x + 1
+        if height * width > MAX_KERNEL:
+            raise StreamError("the kernel is too large", parameters={"height": height, "width": width})
+        return Kernel(
+            height=height,
+            width=width,
+            stride_y=(bits >> 1 & 1 | (bits >> 9 & 1) << 1) + 1,
+            stride_x=(bits & 1 | (bits >> 6 & 1) << 1) + 1,
+            dilation_y=dilation_y,
+            dilation_x=dilation_x,
+            part_kernel_first=bool(bits >> 2 & 1),
+        )
+
+    def padding(self) -> Padding:
+        """The IFM_PAD registers."""
+        top, left, bottom, right = (
+            self.u16(self.cmd0[f"NPU_SET_IFM_PAD_{side}"]) for side in ("TOP", "LEFT", "BOTTOM", "RIGHT")
+        )
+        return Padding(top, left, bottom, right)
+
+    def upscale(self) -> Upscale:
+        """IFM_UPSCALE."""
+        return Upscale(self.u16(self.cmd0["NPU_SET_IFM_UPSCALE"], 2))
+
+    def block(self) -> tuple[int, int, int]:
+        """Height, width and depth of the OFM block."""
+        return (
+            self.u16(self.cmd0["NPU_SET_OFM_BLK_HEIGHT_M1"]) + 1,
+            self.u16(self.cmd0["NPU_SET_OFM_BLK_WIDTH_M1"]) + 1,
+            self.u16(self.cmd0["NPU_SET_OFM_BLK_DEPTH_M1"]) + 1,
+        )
+
+
+def extents_read(ofm: FeatureMap, kernel: Kernel, padding: Padding, upscale: Upscale) -> tuple[int, int]:
+    """Height and width of an IFM, which are in no register: they are what the kernel reads for the OFM.
+
+    Raises:
+        StreamError: nothing is left of it.
+    """
+    height = (ofm.height - 1) * kernel.stride_y + kernel.extent_y - padding.top - padding.bottom
+    width = (ofm.width - 1) * kernel.stride_x + kernel.extent_x - padding.left - padding.right
+    if height < 1 or width < 1:
+        raise StreamError("the padding covers the whole IFM", parameters={"height": height, "width": width})
+    if upscale is not Upscale.NONE:
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return height, width
+
+
+def checked_input(found: FeatureMap, which: str) -> FeatureMap:
+    """A feature map that is read: its zero point must be one of its elements' values.
+
+    What hardware makes of another one is not known, and sums of such differences would not be exact here.
+
+    Raises:
+        UnsupportedError: it is not.
+    """
+    limits = np.iinfo(found.dtype.str)
+    if not limits.min <= found.zero_point <= limits.max:
+        raise UnsupportedError(
+            f"a zero point outside the {which}'s type",
+            parameters={f"NPU_SET_{which}_ZERO_POINT": found.zero_point, "type": found.dtype},
+        )
+    return found

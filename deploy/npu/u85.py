@@ -1,0 +1,52 @@
+"""The instruction set of Ethos-U85: each kind of operation with how it is read and computed.
+
+There is no estimate of its time yet. What U55 and U65 have in common with it stands in modules without a family in
+their name; what is its own beside those of :mod:`deploy.npu.u55`.
+"""
+
+from __future__ import annotations
+
+from deploy.npu.execution.resize import resize
+from deploy.npu.execution.rows_dma import copy_rows
+from deploy.npu.execution.u85_convolution import convolve_u85
+from deploy.npu.execution.u85_elementwise import elementwise
+from deploy.npu.execution.u85_pooling import pool
+from deploy.npu.instruction_set import InstructionSet, Kind
+from deploy.npu.stream.u85_commands import COMMANDS, Cmd0
+from deploy.npu.stream.u85_operations import (
+    ResizeOperation,
+    RowsDmaOperation,
+    U85ConvolutionOperation,
+    U85ElementwiseOperation,
+    U85PoolingOperation,
+    read_convolution,
+    read_dma,
+    read_elementwise,
+    read_pooling,
+    read_resize,
+)
+from deploy.npu.stream.u85_registers import U85RegisterValues
+
+_KINDS = (
+    Kind(
+        U85ConvolutionOperation,
+        (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
+        read=read_convolution,
+        execute=convolve_u85,
+        time=None,
+    ),
+    Kind(U85PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=None),
+    Kind(
+        U85ElementwiseOperation, (Cmd0.NPU_OP_ELEMENTWISE,), read=read_elementwise, execute=elementwise, time=None
+    ),
+    Kind(ResizeOperation, (Cmd0.NPU_OP_RESIZE,), read=read_resize, execute=resize, time=None),
+    Kind(RowsDmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy_rows, time=None),
+)
+
+U85 = InstructionSet(
+    commands=COMMANDS,
+    registers=U85RegisterValues,
+    kinds=_KINDS,
+    stop=Cmd0.NPU_OP_STOP,
+    ignored=(Cmd0.NPU_OP_DMA_WAIT, Cmd0.NPU_OP_KERNEL_WAIT, Cmd0.NPU_OP_PMU_MASK, Cmd0.NPU_OP_IRQ),
+)
