@@ -84,7 +84,8 @@ class LayerCapture:
         # What an earlier stream wrote was taken at its end: its place may be another tensor's by now.
         self._of_stream.setdefault(scheduled.result, []).append(operation)
         stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
-        stripes.append(_batched(read(memory, operation.ofm), memory))
+        if operation.finishes:
+            stripes.append(_batched(read(memory, operation.ofm.as_stored), memory))
         if command in self._last:
             self._take(command[0], scheduled, operation.ofm.region, memory)
             del self._stripes[scheduled.result], self._of_stream[scheduled.result]
@@ -123,7 +124,9 @@ class LayerCapture:
     def _was_written(self, allocation: Allocation, source: int, region: int) -> bool:
         end = allocation.address + allocation.size
         return any(
-            operation.ofm.region == region and allocation.address <= operation.ofm.bases[0] < end
+            operation.stores
+            and operation.ofm.region == region
+            and allocation.address <= operation.ofm.bases[0] < end
             for operation in self._of_stream[source]
         )
 

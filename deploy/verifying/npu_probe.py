@@ -65,7 +65,7 @@ class _Levels:
 
     def __call__(self, _operator: int, operation: Operation, memory: Memory) -> None:
         """Take the levels of what an operation has computed."""
-        if not isinstance(operation, BlockOperation):
+        if not isinstance(operation, BlockOperation) or not operation.stores:
             return
         values = read(memory, operation.ofm)
         flat = values.reshape(len(values), -1)

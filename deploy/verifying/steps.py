@@ -180,7 +180,7 @@ class _Record:
             if region is not None:
                 start = operation.destination
                 self._of(region, own_fast)[start : start + operation.length] = number
-        elif isinstance(operation, BlockOperation):
+        elif isinstance(operation, BlockOperation) and operation.stores:
             writers = self._of(operation.ofm.region, own_fast)
             whole = memory.bytes(operation.ofm.region, 0, 1)
             size = operation.ofm.dtype.itemsize

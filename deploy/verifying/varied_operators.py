@@ -37,7 +37,7 @@ class VariedOperators:
 
     def __call__(self, operator: int, operation: Operation, memory: Memory) -> None:
         """Look at what ``operation`` of the ``ethos-u`` operator number ``operator`` in the file has computed."""
-        if not isinstance(operation, BlockOperation):
+        if not isinstance(operation, BlockOperation) or not operation.stores:
             return
         if operator not in self._streams:
             self._streams.append(operator)

@@ -82,7 +82,7 @@ def test_inputs_that_do_not_match_are_refused(
 def test_another_npu_is_refused_naming_both(model: tflite.Model) -> None:
     with pytest.raises(BadInputError, match="compiled for Ethos-U55-128, not for Ethos-U65-512"):
         NpuInference(model, npu_named("U65-512"))
-    with pytest.raises(BadInputError, match="U85-256"):
+    with pytest.raises(BadInputError, match="compiled for Ethos-U55-128, not for Ethos-U85-256"):
         NpuInference(model, npu_named("U85-256"))
 
 

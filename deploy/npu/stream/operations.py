@@ -293,9 +293,14 @@ class BlockOperation(Operation):
         return (self.ifm,)
 
     @property
+    def finishes(self) -> bool:
+        """Whether it computes its OFM; a convolution of U85 may leave sums that another one goes on with."""
+        return True
+
+    @property
     def stores(self) -> bool:
         """Whether its OFM is in memory afterwards: on U85 it may stay inside the NPU."""
-        return self.ofm.chain is None
+        return self.finishes and self.ofm.chain is None
 
     @property
     def streams(self) -> tuple[AddressRange, ...]:

@@ -68,9 +68,9 @@ class U85ConvolutionOperation(ConvolutionOperation):
         return (self.ifm,) if self.ifm2 is None else (self.ifm, self.ifm2)
 
     @property
-    def stores(self) -> bool:
-        """Whether its OFM is in memory afterwards; else its sums stay in the accumulators."""
-        return self.accumulators.stored and self.ofm.chain is None
+    def finishes(self) -> bool:
+        """Whether it computes its OFM; else its sums stay in the accumulators."""
+        return self.accumulators.stored
 
 
 @dataclass(frozen=True, slots=True)
