@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.data import FORMS
-from deploy.hardware.npus import listed, estimated
+from deploy.hardware.npus import estimated, listed
 from deploy.settings import options
 from deploy.settings.declared import NamesPath, Writes, option
 

@@ -6,7 +6,7 @@ With a = the first operand less its zero point, b = the second or the scalar:
 - ADD, SUB, MIN, MAX, MUL: OFM_SCALE of the result; for MUL of 32 bits only its shift applies.
 - LRELU: IFM_SCALE where a >= 0, IFM2_SCALE where a < 0. ABS: OFM_SCALE of the magnitude.
 - CLZ, SHR (arithmetic, rounded as the rounding mode says), SHL (wraps at 32 bits).
-- CMP_*: all ones for true, 0 for false. AND, OR, AND_NOT: of the bits.
+- CMP_*: all ones for true, 0 for false. AND, OR, AND_NOT, NOT: of the bits.
 
 Source: measured against LiteRT's reference kernels.
 """
@@ -60,6 +60,8 @@ def _unary(a: Integers, operation: U85ElementwiseOperation) -> Integers:
         return _output(np.where(a < 0, _scaled(a, second, size), _scaled(a, first, size)), operation)
     if operation.mode is ElementwiseMode.ABS:
         return _output(np.abs(_scaled(a, first, size)), operation)
+    if operation.mode is ElementwiseMode.NOT:
+        return ~a
     return count_leading_zeros(a)
 
 

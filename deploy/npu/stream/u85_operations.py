@@ -138,29 +138,37 @@ class RowsEnd:
     Attributes:
         region: region number; None is the internal memory of tables.
         stride: bytes from row to row.
+        plane_stride: bytes from plane to plane.
+        indexed: whether the indices say which rows of a plane they are; else they follow each other.
     """
 
     region: int | None
     address: int
     stride: int
+    plane_stride: int
+    indexed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RowsDmaOperation(Operation):
-    """A transfer of rows of bytes.
+    """A transfer of planes of rows of bytes.
 
     Attributes:
         length: bytes of a row.
-        indices: s32, one a row: which row of the source it is; None where rows follow each other there, too.
+        rows: of a plane.
+        indices: s32, one a row, where one of the ends is indexed.
         highest_index: that may occur.
+        index_skip: bytes between the indices of two planes.
     """
 
     source: RowsEnd
     destination: RowsEnd
     length: int
     rows: int
+    planes: int
     indices: AddressRange | None
     highest_index: int
+    index_skip: int
 
     @property
     def label(self) -> str:
@@ -173,17 +181,20 @@ class RowsDmaOperation(Operation):
         return 0
 
     @property
+    def bytes(self) -> int:
+        """That are moved."""
+        return self.length * self.rows * self.planes
+
+    @property
     def reads(self) -> tuple[Access, ...]:
         """The source, and the indices."""
-        found = (Access(self.source.region, self.length * self.rows),)
-        if self.indices is None:
-            return found
-        return (*found, Access(self.indices.region, self.indices.length))
+        found = (Access(self.source.region, self.bytes),)
+        return found if self.indices is None else (*found, Access(self.indices.region, self.indices.length))
 
     @property
     def writes(self) -> tuple[Access, ...]:
         """The destination."""
-        return (Access(self.destination.region, self.length * self.rows),)
+        return (Access(self.destination.region, self.bytes),)
 
 
 def read_convolution(values: U85RegisterValues, command: Command, index: int) -> U85ConvolutionOperation:
@@ -275,8 +286,8 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
     )
 
 
-_UNSEEN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR, ElementwiseMode.NOT)
-"""Elementwise modes that no network has asked for yet."""
+_UNSEEN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR)
+"""Elementwise modes that no network has asked for yet, or that nothing describes for quantized numbers (DIV)."""
 
 
 def read_elementwise(values: U85RegisterValues, command: Command, index: int) -> U85ElementwiseOperation:
@@ -372,36 +383,44 @@ def read_dma(values: U85RegisterValues, command: Command, index: int) -> RowsDma
     """The transfer that a command starts.
 
     Raises:
-        StreamError: a register that was never set.
-        UnsupportedError: a combination that is not modelled.
+        StreamError: a register that was never set, or both ends with indices.
+        UnsupportedError: a mode that does not exist.
     """
     source, destination = values.u16(Cmd0.NPU_SET_DMA0_SRC_REGION), values.u16(Cmd0.NPU_SET_DMA0_DST_REGION)
     mode, from_index, to_index = source >> 9 & 3, bool(source & 0x800), bool(destination & 0x800)
-    if mode > 1 or to_index:
-        raise UnsupportedError(
-            "a transfer of planes, or to indices",
-            parameters={"NPU_SET_DMA0_SRC_REGION": hex(source), "NPU_SET_DMA0_DST_REGION": hex(destination)},
-        )
+    bits = {"NPU_SET_DMA0_SRC_REGION": hex(source), "NPU_SET_DMA0_DST_REGION": hex(destination)}
+    if mode > 2:
+        raise UnsupportedError("DMA stride mode", parameters=bits)
+    if from_index and to_index:
+        raise StreamError("a transfer with indices of both ends", parameters=bits)
     rows = values.u16(Cmd0.NPU_SET_DMA0_SIZE0) if mode else 1
-    indices, highest = None, 0
-    if from_index:
+    planes = values.u16(Cmd0.NPU_SET_DMA0_SIZE1) if mode > 1 else 1
+    indices, highest, skip = None, 0, 0
+    if from_index or to_index:
         address = values.address(Cmd1.NPU_SET_DMA0_IDX)
-        indices = AddressRange(values.u16(Cmd0.NPU_SET_DMA0_IDX_REGION), address, 4 * rows)
+        indices = AddressRange(values.u16(Cmd0.NPU_SET_DMA0_IDX_REGION), address, 4 * rows * planes)
         highest = values.raw(Cmd1.NPU_SET_DMA0_IDX_MAX)[1]
+        skip = values.address(Cmd1.NPU_SET_DMA0_IDX_SKIP1) if mode > 1 else 0
 
-    def end(bits: int, which: str, *, strided: bool) -> RowsEnd:
-        address = values.address(Cmd1[f"NPU_SET_DMA0_{which}"])
-        stride = values.stride(Cmd1[f"NPU_SET_DMA0_{which}_STRIDE0"]) if strided else 0
-        return RowsEnd(None if bits & 0x100 else bits & 7, address, stride)
+    def end(bits: int, which: str, *, indexed: bool) -> RowsEnd:
+        return RowsEnd(
+            region=None if bits & 0x100 else bits & 7,
+            address=values.address(Cmd1[f"NPU_SET_DMA0_{which}"]),
+            stride=values.stride(Cmd1[f"NPU_SET_DMA0_{which}_STRIDE0"]) if mode or indexed else 0,
+            plane_stride=values.stride(Cmd1[f"NPU_SET_DMA0_{which}_STRIDE1"]) if mode > 1 else 0,
+            indexed=indexed,
+        )
 
     return RowsDmaOperation(
         index=index,
         command=command.code.name,
         offset=command.offset,
-        source=end(source, "SRC", strided=bool(mode) or from_index),
-        destination=end(destination, "DST", strided=bool(mode)),
+        source=end(source, "SRC", indexed=from_index),
+        destination=end(destination, "DST", indexed=to_index),
         length=values.address(Cmd1.NPU_SET_DMA0_LEN),
         rows=rows,
+        planes=planes,
         indices=indices,
         highest_index=highest,
+        index_skip=skip,
     )

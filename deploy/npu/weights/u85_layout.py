@@ -2,12 +2,12 @@
 
 Weights are coded as on U55 (:mod:`deploy.npu.weights.mlw`), in a stream for each core, or for fast decoding
 (:mod:`deploy.npu.weights.fast`), in one. Their values come in the order in which the MAC units take them. Source:
-Vela 5.2.0's source package, ``regor/architecture/ethosu85/ethos_u85_weight_encoder.cpp`` and ``ethos_u85.cpp`` (block
-depths), checked on what Vela writes.
+Vela 5.2.0's source package, ``regor/architecture/ethosu85/ethos_u85_weight_encoder.cpp`` and ``ethos_u85.cpp``
+(block depths), checked on what Vela writes.
 
-Order of the values of one core, outer to inner: OFM block; IFM block, forwards in every other OFM block and backwards
-in those between; sub-kernel, downwards first; IFM ublock; OFM ublock; kernel element; eight input channels (16 if
-sparse); the core's four channels of every 4 x cores output channels; each of the four; each of the eight.
+Order of the values of one core, outer to inner: OFM block; IFM block, forwards in every other OFM block and
+backwards in those between; sub-kernel, downwards first; IFM ublock; OFM ublock; kernel element; eight input
+channels (16 if sparse); the core's four channels of every 4 x cores output channels; each of the four, of the eight.
 """
 
 from __future__ import annotations

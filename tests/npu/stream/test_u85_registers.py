@@ -156,14 +156,27 @@ def test_a_resizing_is_decoded_with_its_steps_in_parts() -> None:
 def test_a_transfer_is_of_rows_and_may_go_by_indices() -> None:
     operation = only(Cmd0.NPU_OP_DMA_START, **DMA)
     assert isinstance(operation, RowsDmaOperation)
-    assert (operation.source, operation.destination) == (RowsEnd(0, 32, 16), RowsEnd(1, 64, 24))
-    assert (operation.length, operation.rows, operation.indices) == (8, 3, None)
+    plain = {"plane_stride": 0, "indexed": False}
+    assert operation.source == RowsEnd(0, 32, 16, **plain)
+    assert operation.destination == RowsEnd(1, 64, 24, **plain)
+    assert (operation.length, operation.rows, operation.planes, operation.indices) == (8, 3, 1, None)
     changes = DMA | {"DMA0_SRC_REGION": 0xA00, "DMA0_IDX_REGION": 1, "DMA0_IDX": 512, "DMA0_IDX_MAX": 9}
     gathered = only(Cmd0.NPU_OP_DMA_START, **changes)
     assert (gathered.indices.address, gathered.indices.length, gathered.highest_index) == (512, 12, 9)
     assert [access.size for access in gathered.reads] == [24, 12]
-    plain = only(Cmd0.NPU_OP_DMA_START, **DMA | {"DMA0_SRC_REGION": 0, "DMA0_DST_REGION": 0x100})
-    assert (plain.rows, plain.destination.region) == (1, None)
+    assert (gathered.source.indexed, gathered.destination.indexed) == (True, False)
+    table = only(Cmd0.NPU_OP_DMA_START, **DMA | {"DMA0_SRC_REGION": 0, "DMA0_DST_REGION": 0x100})
+    assert (table.rows, table.destination.region) == (1, None)
+
+
+def test_a_transfer_may_be_of_planes() -> None:
+    changes = DMA | {"DMA0_SRC_REGION": 0x400, "DMA0_DST_REGION": 0x801, "DMA0_SIZE1": 2}
+    changes |= {"DMA0_SRC_STRIDE1": 100, "DMA0_DST_STRIDE1": 200, "DMA0_IDX_SKIP1": 4}
+    changes |= {"DMA0_IDX_REGION": 1, "DMA0_IDX": 512, "DMA0_IDX_MAX": 9}
+    operation = only(Cmd0.NPU_OP_DMA_START, **changes)
+    assert (operation.planes, operation.index_skip, operation.bytes) == (2, 4, 48)
+    assert operation.source == RowsEnd(0, 32, 16, plane_stride=100, indexed=False)
+    assert operation.destination == RowsEnd(1, 64, 24, plane_stride=200, indexed=True)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +221,6 @@ def test_a_transfer_is_of_rows_and_may_go_by_indices() -> None:
         (ELEMENTWISE, ElementwiseMode.DIV, {}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.LSR, {}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.XOR, {}, UnsupportedError),
-        (ELEMENTWISE, ElementwiseMode.NOT, {}, UnsupportedError),
         (ELEMENTWISE, 12, {}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.ADD, {"IFM_UPSCALE": 1}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.ADD, {"ACC_FORMAT": 0x110}, UnsupportedError),
@@ -224,8 +236,8 @@ def test_a_transfer_is_of_rows_and_may_go_by_indices() -> None:
         (Cmd0.NPU_OP_RESIZE, ResizeMode.REPLICATE, RESIZE, UnsupportedError),
         (Cmd0.NPU_OP_RESIZE, ResizeMode.NEAREST, RESIZE | {"OFM_PRECISION": 1}, UnsupportedError),
         (Cmd0.NPU_OP_RESIZE, ResizeMode.NEAREST, RESIZE | {"IFM_UPSCALE": 1}, UnsupportedError),
-        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0x400}, UnsupportedError),
-        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_DST_REGION": 0x800}, UnsupportedError),
+        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0x600}, UnsupportedError),
+        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0xA00, "DMA0_DST_REGION": 0x800}, StreamError),
     ],
 )
 def test_what_is_not_modelled_or_makes_no_sense_is_refused(
