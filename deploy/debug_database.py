@@ -5,7 +5,7 @@ Written by ``vela --enable-debug-db`` as CSV tables inside XML. What the tables 
 - ``perf``: a row an operation of the schedule, in its order: the operator of the source model it stems from, its
   cycles (``op_cycles``) and those of each memory (``Sram_ac``, ``OffChipFlash_ac`` ...).
 - ``source``: operator of the source model -> its index in the TFLite file (``ext_key``).
-- ``group``: operations fused into another one.
+- ``group``: operations fused into another one, or on U85 chained to it; these have commands of their own.
 - ``perf_debug``: ``time_index`` in the schedule, shape of the whole OFM (a command covers only a stripe of it),
   encoded weights, bytes moved by memory and purpose.
 - ``perf_debug_main``: cycles of the MAC units and of the output unit.
@@ -116,11 +116,16 @@ class DebugDatabase:
         rows = self._rows("perf")
         owners = {row.get("id"): sources.get(row.get("source_id")) for row in rows}
         results = dict(owners)
-        for row in self._rows("group"):
-            # The operation's result is that of the last operation fused into it.
-            whole, part = row.get("group_id"), owners.get(row.get("id"))
-            if part is not None:
-                results[whole] = max(part, results.get(whole) or 0)
+        for whole, members in self._groups().items():
+            # The operation's result is that of the last operation fused into it. A member with commands of its own
+            # is chained to it (U85): what follows is fused into that one.
+            into = whole
+            for member in members:
+                owner = owners.get(member)
+                if member in self._commanded:
+                    into = member
+                elif owner is not None:
+                    results[into] = max(owner, results.get(into) or 0)
         details = {row.get("id"): row for row in self._rows("perf_debug")}
         columns = next(iter(details.values()), {}).keys()
         moved = {
@@ -216,6 +221,18 @@ class DebugDatabase:
                 place = allocation.address, allocation.size, allocation.bricks
                 found.setdefault(index, {})[place] = allocation
         return {index: next(iter(places.values())) for index, places in found.items() if len(places) == 1}
+
+    def _groups(self) -> dict[str | None, list[str | None]]:
+        """Operation -> what is fused into it or chained to it, in the order of their numbers."""
+        found: dict[str | None, list[str | None]] = {}
+        for row in self._rows("group"):
+            found.setdefault(row.get("group_id"), []).append(row.get("id"))
+        return {whole: sorted(members, key=_integer) for whole, members in found.items()}
+
+    @functools.cached_property
+    def _commanded(self) -> frozenset[str | None]:
+        """The operations that have commands."""
+        return frozenset(row.get("scheduled_id") for row in self._rows("queue"))
 
     def _rows(self, table: str) -> list[dict[str, str]]:
         try:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from gated_network import gated
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
@@ -148,3 +149,12 @@ def test_a_build_folder_without_the_file_or_with_no_file_in_its_place_has_an_emp
     assert not BuildFolder.open(copy).debug
     os.mkfifo(debug)
     assert not BuildFolder.open(copy).debug
+
+
+def test_what_follows_a_chained_operation_is_fused_into_that_one(in_folder: Path) -> None:
+    Path("m.tflite").write_bytes(gated())
+    assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "b", "--verify", "none", "-q"]) == 0
+    [path] = Path("b/vela").glob("*_debug.xml")
+    results = [scheduled.result for _, scheduled in sorted(read_debug_database(path).commands.items())]
+    # LOGISTIC and MUL are chained to ADD, which looks TANH up.
+    assert results == [0, 1, 3]

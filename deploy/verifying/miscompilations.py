@@ -4,9 +4,6 @@ Each was found by running Vela's command streams, and has a test that compiles s
 They are recognised by what the commands leave out or do beside it, before any number is looked at: a network whose
 test inputs happen to agree is miscompiled, too. Where the commands cannot tell for certain, the operator's output
 has to differ as well.
-
-Not here, because the NPU model does not cover U85: ``RESIZE_NEAREST_NEIGHBOR`` without half-pixel centres, which
-Vela lowers for U85 as if it had them.
 """
 
 from __future__ import annotations
@@ -19,10 +16,12 @@ import numpy as np
 
 from deploy.debug_database import DebugDatabase
 from deploy.judging.operator_result import Miscompilation, OperatorResult
+from deploy.npu.execution.resize import nearest
 from deploy.npu.program import Program
 from deploy.npu.stream.elementwise import ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, Function
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
 
@@ -224,6 +223,32 @@ def _clamped_quantize(operator: Operator, source: Model, operations: Operations)
     return None
 
 
+def _nearest_of_centres(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """On U85 other rows and columns are repeated than TFLite does: those of half-pixel centres."""
+    if operator.code != "RESIZE_NEAREST_NEIGHBOR":
+        return None
+    made = operations.get(operator.index, ())
+    if len(made) != 1 or not isinstance(made[0], ResizeOperation) or made[0].mode is not ResizeMode.NEAREST:
+        return None
+    ifm, ofm = (source.tensors[index].shape for index in (operator.inputs[0], operator.outputs[0]))
+    found = []
+    for axis, sampling, name in ((1, made[0].vertical, "rows"), (2, made[0].horizontal, "columns")):
+        others = _other_neighbours(sampling, ifm[axis], ofm[axis], options_of(source, operator))
+        if others:
+            found.append(f"{others} of {ofm[axis]} {name}")
+    return f"its command stream takes {' and '.join(found)} from half-pixel centres" if found else None
+
+
+def _other_neighbours(sampling: AxisSampling, ifm: int, ofm: int, options: object) -> int:
+    """How many elements along an axis are taken from others than TFLite's kernel takes."""
+    aligned, centred = (bool(getattr(options, name, False)) for name in ("alignCorners", "halfPixelCenters"))
+    one = np.float32
+    scale = one(ifm - 1) / one(ofm - 1) if aligned and ofm > 1 else one(ifm) / one(ofm)
+    places = (np.arange(ofm, dtype=np.float32) + one(0.5 if centred else 0)) * scale
+    wanted = np.floor(places + one(0.5)) if aligned else np.floor(places)
+    return int(np.count_nonzero(nearest(sampling, ofm, ifm) != np.clip(wanted, 0, ifm - 1)))
+
+
 def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
     if operator.code not in _REDUCTIONS:
         return None
@@ -269,6 +294,11 @@ KNOWN = (
         _clamped_quantize,
         "int8 outputs (`--io int8`; the host flips the highest bit of every byte), or an output whose int8 zero "
         "point is not 0",
+    ),
+    Known(
+        "nearest-of-half-pixel-centres",
+        _nearest_of_centres,
+        "half_pixel_centers=True, or a whole factor",
     ),
     Known(
         "unread-input",

@@ -121,7 +121,9 @@ def test_config_words_are_the_ones_that_vela_writes(name: str, addition: Path, t
     stream = model.tensors[model.operators[0].inputs[0]].data
     assert stream is not None
     payload = parse_payload(stream.tobytes())
-    assert (payload.config_word, payload.id_word) == (npu.config_word, design(name).id_word)
+    assert payload.config_word == npu.config_word
+    if npu.family == "U85":
+        assert payload.id_word == design(name).id_word
     assert architecture_of(npu.config_word) == Architecture(npu.family, npu.macs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gated_network import gated
 from tflite_writer import GraphWriter, schema
 
 from deploy.cli.main import run
@@ -46,3 +47,13 @@ def test_parts_of_an_operator_are_taken_when_they_are_computed(in_folder: Path) 
     assert run(["verify", "out", "--json", "verdict.json", "-q"]) == 0
     check = json.loads(Path("verdict.json").read_text())["operator_check"]
     assert (check["unexplained"], check["left_out"]) == (0, [])
+
+
+def test_operators_that_are_chained_inside_the_npu_are_compared_all_the_same(in_folder: Path) -> None:
+    Path("m.tflite").write_bytes(gated())
+    words = ["compile", "m.tflite", "--npu", "U85-256", "-o", "out", "--advice", "none", "--verify", "none", "-q"]
+    assert run(words) == 0
+    assert run(["verify", "out", "--layers", "--json", "verdict.json", "-q"]) == 0
+    verdict = json.loads(Path("verdict.json").read_text())
+    check = verdict["operator_check"]
+    assert (check["operators"], check["unexplained"], check["left_out"]) == (4, 0, [])

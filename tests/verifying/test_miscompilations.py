@@ -14,7 +14,7 @@ import deploy
 from deploy import tflite
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
-from deploy.hardware.npus import npu_named
+from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import stacked
@@ -24,15 +24,16 @@ from deploy.verifying.miscompilations import KNOWN, operations_of, unread_elemen
 from deploy.verifying.npu_inference import NpuInference
 
 NPU = npu_named("U55-128")
+U85 = npu_named("U85-256")
 MAP = (1, 16, 16, 8)
 
 
-def compared(content: bytes) -> tuple[OperatorResult, ...]:
+def compared(content: bytes, npu: Npu = NPU) -> tuple[OperatorResult, ...]:
     """What a network amounts to on the NPU model, operator by operator."""
     model = tflite.load(content, source="network")
-    compiled = VELA.compile(model, compile_options(NPU))
+    compiled = VELA.compile(model, compile_options(npu))
     assert all(operator.on_npu for operator in compiled.model.operators)
-    inference, capture = NpuInference(compiled.model, NPU), LayerCapture(model, compiled.debug)
+    inference, capture = NpuInference(compiled.model, npu), LayerCapture(model, compiled.debug)
     inputs = stacked(random_inputs(model, 2).samples)
     results = walk(model, capture, inputs, inference.run_batch(inputs, capture)).results
     return with_miscompilations(results, model, operations_of(inference.programs(), compiled.debug))
@@ -117,6 +118,47 @@ def test_a_reduction_that_vela_compiles_wrongly_is_named_and_fails(network: str)
 @pytest.mark.parametrize("network", RIGHT)
 def test_its_way_around_and_its_like_are_not_named_and_equal_an_oracle(network: str) -> None:
     results = compared(RIGHT[network].done())
+    assert named(results) == []
+    assert all(result.explained for result in results)
+
+
+@pytest.mark.parametrize("network", WRONG)
+def test_a_reduction_is_compiled_as_wrongly_for_u85_but_for_one(network: str) -> None:
+    writer, name = WRONG[network]
+    results = compared(writer.done(), U85)
+    # U85 has a minimum of its own, so nothing has to be negated twice.
+    assert named(results) == ([] if name == "reshaped-minimum" else [name])
+    assert all(result.explained for result in results) == (name == "reshaped-minimum")
+
+
+@pytest.mark.parametrize("network", RIGHT)
+def test_ways_around_are_compiled_right_for_u85(network: str) -> None:
+    results = compared(RIGHT[network].done(), U85)
+    assert named(results) == []
+    assert all(result.explained for result in results)
+
+
+def resized(size: tuple[int, int], *, centred: bool) -> bytes:
+    writer = GraphWriter()
+    image = writer.tensor("image", (1, 9, 7, 8), "int8", 0.02, 0)
+    extents = writer.tensor("size", (2,), "int32", data=np.int32(size))
+    result = writer.tensor("result", (1, *size, 8), "int8", 0.02, 0)
+    options = schema.ResizeNearestNeighborOptionsT()
+    options.halfPixelCenters = centred
+    writer.operator("RESIZE_NEAREST_NEIGHBOR", [image, extents], [result], options, version=3)
+    return writer.finish({"image": image}, {"result": result})
+
+
+def test_neighbours_of_half_pixel_centres_that_nobody_asked_for_are_named() -> None:
+    [result] = compared(resized((13, 11), centred=False), U85)
+    assert named([result]) == ["nearest-of-half-pixel-centres"]
+    assert "from half-pixel centres" in str(result.miscompiled)
+    assert result.mismatches > 0
+
+
+@pytest.mark.parametrize(("size", "centred"), [((13, 11), True), ((18, 14), False), ((18, 14), True)])
+def test_neighbours_of_whole_factors_and_of_centres_are_right(size: tuple[int, int], centred: bool) -> None:
+    results = compared(resized(size, centred=centred), U85)
     assert named(results) == []
     assert all(result.explained for result in results)
 

@@ -32,8 +32,8 @@ def resize(operation: ResizeOperation, workspace: Workspace) -> None:
         raise UnsupportedError("a resizing with a scale", parameters={"OFM_SCALE": scale})
     ifm = np.subtract(read(memory, operation.ifm), operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
     if operation.mode is ResizeMode.NEAREST:
-        rows, columns = _nearest(operation.vertical, ofm.height), _nearest(operation.horizontal, ofm.width)
-        values = _rows(_columns(ifm, columns), rows)
+        rows = nearest(operation.vertical, ofm.height, ifm.shape[1])
+        values = ifm[:, rows][:, :, nearest(operation.horizontal, ofm.width, ifm.shape[2])]
     else:
         values = _between(_between(ifm, operation.horizontal, ofm.width, 2), operation.vertical, ofm.height, 1)
     result = np.empty(values.shape, ofm.dtype)
@@ -49,9 +49,10 @@ def _place(sampling: AxisSampling, count: int) -> tuple[NDArray[np.int64], NDArr
     return places // sampling.parts, places % sampling.parts
 
 
-def _nearest(sampling: AxisSampling, count: int) -> NDArray[np.int64]:
+def nearest(sampling: AxisSampling, count: int, extent: int) -> NDArray[np.int64]:
+    """Along an axis the element of the IFM, of ``extent``, that each of ``count`` elements is taken from."""
     front, rest = _place(sampling, count)
-    return front + (2 * rest >= sampling.parts)
+    return np.clip(front + (2 * rest >= sampling.parts), 0, extent - 1)
 
 
 def _rows(values: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

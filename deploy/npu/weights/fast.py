@@ -1,7 +1,7 @@
 """Decodes weights of Ethos-U85 that are coded for fast decoding: a palette, and as many bits for each weight.
 
-Source: Vela 5.2.0's source package, ``dependencies/mlw_codec/source``. A header of 256 bits, lowest first: bit 0 no
-palette but weights of 8 bits, bit 1 indices of 2 bits (else 4), bits 104 to 111 what is subtracted from weights
+Source: Vela 5.2.0's source package, ``dependencies/mlw_codec/source``. A header of 256 bits, lowest first: bit 0
+no palette but weights of 8 bits, bit 1 indices of 2 bits (else 4), bits 104 to 111 what is subtracted from weights
 without a palette (s8), from bit 112 on the palette: 16 entries of 9 bits, magnitude above a sign.
 """
 

@@ -7,7 +7,8 @@ Vela 5.2.0's source package, ``regor/architecture/ethosu85/ethos_u85_weight_enco
 
 Order of the values of one core, outer to inner: OFM block; IFM block, forwards in every other OFM block and
 backwards in those between; sub-kernel, downwards first; IFM ublock; OFM ublock; kernel element; eight input
-channels (16 if sparse); the core's four channels of every 4 x cores output channels; each of the four, of the eight.
+channels (16 if sparse); the core's four channels of every 4 x cores output channels; each of those; each of the
+eight.
 """
 
 from __future__ import annotations
