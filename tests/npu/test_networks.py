@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,17 @@ from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
+from deploy.npu import Architecture, parse_payload
+from deploy.npu.program import decode
+from deploy.npu.stream.operations import Operation
+from deploy.npu.stream.u85_operations import RowsDmaOperation, U85ConvolutionOperation, U85PoolingOperation
+from deploy.npu.stream.u85_registers import Start
+from deploy.tflite.compiled import npu_operators
 from deploy.verifying.npu_inference import NpuInference
 
 from .networks import Network, known_difference, networks
+from .u85_networks import u85_networks
+from .written_networks import WrittenNetwork, written_networks
 
 pytestmark = pytest.mark.tensorflow
 
@@ -40,7 +49,7 @@ def compiled(source: Path, npu: str, folder: Path, options: tuple[str, ...] = ()
     return tflite.read(folder / f"{source.stem}_vela.tflite")
 
 
-def converted(network: Network, folder: Path) -> Path:
+def converted(network: Network | WrittenNetwork, folder: Path) -> Path:
     path = folder / f"{network.name}.tflite"
     if not path.exists():
         with silenced():
@@ -54,12 +63,21 @@ def inputs_of(model: tflite.Model) -> dict[str, np.ndarray]:
     found = {}
     for index, name in model.input_names().items():
         tensor = model.tensors[index]
-        limits = np.iinfo(tensor.dtype)
-        values = rng.integers(limits.min, limits.max + 1, (SAMPLES, *tensor.shape)).astype(tensor.dtype)
-        values[1] = limits.max
+        low, high = limits_of(tensor.dtype)
+        values = rng.integers(low, high + 1, (SAMPLES, *tensor.shape))
+        values[1] = high
         values[2] //= 8
-        found[name] = values
+        found[name] = values.astype(tensor.dtype)
     return found
+
+
+def limits_of(dtype: str) -> tuple[int, int]:
+    """The range of a type; of 32 bits a part whose products and sums do not overflow."""
+    if dtype == "bool":
+        return 0, 1
+    if dtype == "int32":
+        return -(1 << 14), 1 << 14
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 def largest_difference(source: Path, model: tflite.Model, npu: str, oracle: type[ReferenceKernels]) -> int:
@@ -78,7 +96,7 @@ def largest_difference(source: Path, model: tflite.Model, npu: str, oracle: type
     return worst
 
 
-def check(network: Network, npu: str, folder: Path, options: tuple[str, ...] = ()) -> None:
+def check(network: Network | WrittenNetwork, npu: str, folder: Path, options: tuple[str, ...] = ()) -> None:
     source = converted(network, folder)
     model = compiled(source, npu, folder / npu, options)
     known = known_difference(network.name)
@@ -114,6 +132,115 @@ def test_a_sample_of_networks_is_exact(network: Network, npu: str, folder: Path)
 @pytest.mark.parametrize("network", ALL, ids=lambda network: network.name)
 def test_every_network_is_exact_on_every_npu(network: Network, npu: str, folder: Path) -> None:
     check(network, npu, folder)
+
+
+U85S = ("U85-128", "U85-256", "U85-512", "U85-1024", "U85-2048")
+DIVISION = "divide"
+"""What Vela makes of a quantized division on U85 is refused: see the test below."""
+BOTH = [network for network in ALL if network.name != DIVISION]
+OWN = list(u85_networks())
+U85_SAMPLE = [(network, U85S[number % len(U85S)]) for number, network in enumerate(BOTH[4::9])]
+OWN_SAMPLE = [(network, U85S[number % len(U85S)]) for number, network in enumerate(OWN)]
+
+
+@pytest.mark.parametrize(("network", "npu"), U85_SAMPLE, ids=lambda value: getattr(value, "name", value))
+def test_a_sample_of_networks_is_exact_on_u85(network: Network, npu: str, folder: Path) -> None:
+    check(network, npu, folder)
+
+
+@pytest.mark.parametrize(("network", "npu"), OWN_SAMPLE, ids=lambda value: getattr(value, "name", value))
+def test_what_only_u85_has_is_exact(network: WrittenNetwork, npu: str, folder: Path) -> None:
+    check(network, npu, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("npu", U85S)
+@pytest.mark.parametrize(
+    "network",
+    # LiteRT does not run the fused LSTM of 16 bits.
+    [*BOTH, *OWN, *(each for each in written_networks() if not each.name.startswith("lstm_fused"))],
+    ids=lambda network: network.name,
+)
+def test_every_network_is_exact_on_every_u85(network: Network | WrittenNetwork, npu: str, folder: Path) -> None:
+    check(network, npu, folder)
+
+
+def test_a_quantized_division_is_refused_by_name(folder: Path) -> None:
+    from deploy.errors import TargetError
+
+    division = next(network for network in ALL if network.name == DIVISION)
+    source = converted(division, folder)
+    with pytest.raises(TargetError, match=r"NPU_OP_ELEMENTWISE .*elementwise mode \[mode=DIV"):
+        largest_difference(source, compiled(source, "U85-256", folder / "U85-256"), "U85-256", ReferenceKernels)
+
+
+def operations_of(model: tflite.Model, npu: str) -> list[Operation]:
+    architecture = Architecture(npu_named(npu).family, npu_named(npu).macs)
+    streams = [parse_payload(operator.payload_bytes).stream for operator in npu_operators(model)]
+    return [operation for stream in streams for operation in decode(stream, architecture).operations]
+
+
+def decoded_fast(operation: Operation) -> bool:
+    return isinstance(operation, U85ConvolutionOperation) and operation.fast
+
+
+def decoded_sparse(operation: Operation) -> bool:
+    return isinstance(operation, U85ConvolutionOperation) and operation.sparse
+
+
+def goes_on_with_sums(operation: Operation) -> bool:
+    return isinstance(operation, U85ConvolutionOperation) and operation.accumulators.start is Start.KEPT
+
+
+def fills_accumulators(operation: Operation) -> bool:
+    return isinstance(operation, U85PoolingOperation) and not operation.accumulators.stored
+
+
+def gathers(operation: Operation) -> bool:
+    return isinstance(operation, RowsDmaOperation) and operation.source.indexed
+
+
+def scatters(operation: Operation) -> bool:
+    return isinstance(operation, RowsDmaOperation) and operation.destination.indexed
+
+
+def of_32_bits(operation: Operation) -> bool:
+    return isinstance(operation, U85PoolingOperation) and operation.label == "POOL.NONE"
+
+
+SIZE = ("--optimise", "Size")
+
+
+@pytest.mark.parametrize(
+    ("name", "npu", "options", "used"),
+    [
+        ("weights_of_4", "U85-256", (), decoded_fast),
+        ("weights_of_16_int16", "U85-512", (), decoded_fast),
+        ("weights_uniform", "U85-1024", SIZE, decoded_fast),
+        ("weights_of_4_int16", "U85-2048", SIZE, decoded_fast),
+        ("weights_two_of_four", "U85-128", (), decoded_sparse),
+        ("sparse3x3_int16", "U85-2048", (), decoded_sparse),
+        ("stride5", "U85-256", (), goes_on_with_sums),
+        ("stride5_int16", "U85-1024", (), goes_on_with_sums),
+        ("weights_as_input", "U85-256", (), goes_on_with_sums),
+        ("weights_as_input", "U85-512", (), fills_accumulators),
+        ("gather_batch", "U85-256", (), gathers),
+        ("scatter", "U85-256", (), scatters),
+        ("transpose_int32", "U85-256", (), of_32_bits),
+    ],
+)
+def test_networks_ask_for_what_they_are_for_and_are_exact(
+    name: str,
+    npu: str,
+    options: tuple[str, ...],
+    used: Callable[[Operation], bool],
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    source = converted(next(network for network in OWN if network.name == name), folder)
+    model = compiled(source, npu, tmp_path, options)
+    assert any(used(operation) for operation in operations_of(model, npu))
+    assert largest_difference(source, model, npu, ReferenceKernels) == 0
 
 
 DEDICATED = (

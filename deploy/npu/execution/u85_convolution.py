@@ -14,7 +14,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.convolution import Tile, accumulate, convolve
 from deploy.npu.execution.feature_maps import read, write
-from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.execution.scaling import rescale
 from deploy.npu.execution.workspace import Workspace
@@ -23,8 +23,6 @@ from deploy.npu.stream.u85_operations import U85ConvolutionOperation
 from deploy.npu.stream.u85_registers import Start
 from deploy.npu.weights.u85_layout import unpack
 
-_ACCUMULATORS = -1
-"""Where sums are kept, beside the buffers 0 to 7 of the NPU."""
 _SUM = np.dtype(np.float64)
 
 
@@ -60,9 +58,9 @@ def _partial(operation: U85ConvolutionOperation, workspace: Workspace) -> None:
 
     accumulate(operation, weights, ifm, store)
     if operation.accumulators.start is Start.KEPT:
-        np.add(sums, memory.chained(_ACCUMULATORS, ofm.extents, _SUM), out=sums)
+        np.add(sums, memory.chained(ACCUMULATORS, ofm.extents, _SUM), out=sums)
     if not operation.accumulators.stored:
-        memory.chain(_ACCUMULATORS, sums)
+        memory.chain(ACCUMULATORS, sums)
         return
     requantize = Requantizer(operation, weights.scales, _SUM)
     result = requantize(sums.reshape(-1, ofm.depth), memory)
@@ -83,6 +81,11 @@ def _multiply(operation: U85ConvolutionOperation, memory: Memory) -> None:
     a = np.subtract(first, operation.ifm.zero_point, dtype=_SUM, casting="unsafe")
     b = np.subtract(second, ifm2.zero_point, dtype=_SUM, casting="unsafe")
     # A row of the second is an output channel. Sums of products of 16 bits are exact: there are too few of them.
-    sums = a.reshape(len(a), -1, operation.ifm.depth) @ b[:, 0].swapaxes(1, 2)
+    sums = (a.reshape(len(a), -1, operation.ifm.depth) @ b[:, 0].swapaxes(1, 2)).reshape(-1, *ofm.extents)
+    if operation.accumulators.start is Start.KEPT:
+        sums = np.add(sums, memory.chained(ACCUMULATORS, ofm.extents, _SUM), dtype=_SUM)
+    if not operation.accumulators.stored:
+        memory.chain(ACCUMULATORS, sums)
+        return
     scaled = rescale(sums.astype(np.int64), scale.multiplier, scale.shift, operation.rounding)
-    write(memory, ofm, finish(scaled, operation, memory).reshape(-1, *ofm.extents))
+    write(memory, ofm, finish(scaled, operation, memory))

@@ -8,6 +8,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import pooling
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.memory import ACCUMULATORS
 from deploy.npu.execution.windows import counts_inside, prepare, window_size, windows
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Rounding, Scale, Upscale
@@ -21,7 +22,8 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
     """Execute a pooling operation.
 
     Average: the sum divided by the number of elements inside the IFM. SUM and REDUCE_SUM: sum times OFM_SCALE.
-    NONE: elements times OFM_SCALE. (Source: measured against LiteRT's reference kernels.)
+    NONE: elements times OFM_SCALE, or sums for the next operation to go on with.
+    (Source: measured against LiteRT's reference kernels.)
 
     Raises:
         MemoryAccessError: a feature map lies outside its region.
@@ -35,6 +37,12 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
         raise UnsupportedError("a pooling with one scale per channel")
     if operation.mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
         raise UnsupportedError("NONE pooling with a kernel", parameters={"kernel": kernel})
+    if not operation.accumulators.stored:
+        memory, ifm = workspace.memory, operation.ifm
+        memory.chain(
+            ACCUMULATORS, np.subtract(read(memory, ifm), ifm.zero_point, dtype=np.float64, casting="unsafe")
+        )
+        return
     if operation.mode is PoolingMode.AVERAGE and scale.multiplier != 1 << scale.shift:
         raise UnsupportedError("an average with a scale", parameters={"OFM_SCALE": scale})
     pooling.pool(operation, workspace, _divisor)

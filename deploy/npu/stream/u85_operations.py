@@ -79,6 +79,11 @@ class U85PoolingOperation(PoolingOperation):
 
     accumulators: Accumulators
 
+    @property
+    def finishes(self) -> bool:
+        """Whether it computes its OFM; else it fills the accumulators of what follows."""
+        return self.accumulators.stored
+
 
 @dataclass(frozen=True, slots=True)
 class U85ElementwiseOperation(ElementwiseOperation):
@@ -209,7 +214,7 @@ def read_convolution(values: U85RegisterValues, command: Command, index: int) ->
     depth = ofm.depth if depthwise else values.ifm_depth()
     ifm = values.input_map("IFM", (*extents_read(ofm, kernel, padding, upscale), depth))
     accumulators, common = values.accumulators(), values.common(command, index, ofm)
-    if accumulators.start is Start.IFM2 or (depthwise and not accumulators.stored):
+    if accumulators.start is Start.IFM2:
         raise UnsupportedError("accumulators of a convolution", parameters={"accumulators": accumulators})
     if from_ifm2 is not (common["scale"] is not None):
         raise UnsupportedError("a convolution with the global OFM scale", parameters={"IFM2": from_ifm2})
@@ -266,8 +271,8 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
         raise UnsupportedError("pooling mode", parameters={"mode": mode.name})
     ofm, kernel, padding, upscale = values.ofm(), values.kernel(), values.padding(), values.upscale()
     accumulators = values.accumulators()
-    wanted = Start.IFM2 if mode is PoolingMode.NONE else Start.ZERO
-    if accumulators.start is not wanted or not accumulators.stored:
+    filling = mode is PoolingMode.NONE
+    if accumulators.start is not (Start.IFM2 if filling else Start.ZERO) or not (filling or accumulators.stored):
         raise UnsupportedError("accumulators of a pooling", parameters={"accumulators": accumulators})
     depth = values.ifm_depth() if mode is PoolingMode.REDUCE_SUM else ofm.depth
     if mode is PoolingMode.REDUCE_SUM and ofm.depth != 1:

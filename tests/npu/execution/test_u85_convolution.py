@@ -12,13 +12,15 @@ from deploy.npu import Architecture, StreamError, UnsupportedError
 from deploy.npu.execution.feature_maps import read, write
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.u85_convolution import convolve_u85
+from deploy.npu.execution.u85_pooling import pool
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import AddressRange, Padding, Rounding, Scale
+from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation
 from deploy.npu.stream.u85_registers import Accumulators, Start
 
 from ..builders import feature_map, kernel
-from ..u85_builders import convolution
+from ..u85_builders import convolution, pooling
 
 U85 = Architecture("U85", 256)
 SHAPE, DEPTH = (4, 5, 8), 8
@@ -136,3 +138,25 @@ def test_elements_of_32_bits_are_refused() -> None:
     operation = convolution(feature_map(SHAPE, "i4"), feature_map(SHAPE, "i4", OFM))
     with pytest.raises(UnsupportedError, match="32-bit elements"):
         convolve_u85(operation, Workspace(Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)))
+
+
+def test_a_product_goes_on_with_the_sums_that_a_pooling_filled_in() -> None:
+    memory = Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)
+    bias = np.arange(4 * 5 * 8, dtype=np.int32).reshape(1, *SHAPE) * 1000
+    a, b = random(1, SHAPE), random(2, (1, DEPTH, DEPTH))
+    ifm, ifm2, sums = (
+        feature_map(SHAPE),
+        feature_map((1, DEPTH, DEPTH), "i1", IFM2),
+        feature_map(SHAPE, "i4", 1024),
+    )
+    for fm, values in ((ifm, a[np.newaxis]), (ifm2, b[np.newaxis]), (sums, bias)):
+        write(memory, fm, values)
+    keeping = {"accumulators": Accumulators(32, Start.IFM2, stored=False, ublock=(1, 2, 16))}
+    pool(pooling(PoolingMode.NONE, sums, feature_map(SHAPE, "i1", OFM), **keeping), Workspace(memory))
+    ofm = feature_map(SHAPE, "i4", OFM)
+    for stored in (False, True):
+        going_on = Accumulators(32, Start.KEPT, stored=stored, ublock=(1, 2, 16))
+        how = {"ifm2": ifm2, "weights": (), "scales": (), "scale": Scale(1, 0), "accumulators": going_on}
+        convolve_u85(convolution(ifm, ofm, **how), Workspace(memory))
+    once = a.astype(int) @ b[0].astype(int).T
+    assert (read(memory, ofm)[0] == bias[0] + 2 * once).all()

@@ -122,6 +122,11 @@ def test_sums_may_be_kept_and_gone_on_with() -> None:
     assert (last.accumulators.start, last.stores) == (Start.KEPT, True)
 
 
+def test_a_pooling_may_fill_the_accumulators() -> None:
+    operation = only(POOL, PoolingMode.NONE, ACC_FORMAT=0x160, IFM2_PRECISION=9)
+    assert (operation.ifm.dtype.name, operation.ifm.bases[0], operation.finishes) == ("int32", 4096, False)
+
+
 @pytest.mark.parametrize(
     ("activation", "precision", "expected"),
     [
@@ -232,7 +237,6 @@ def test_a_transfer_may_be_of_planes() -> None:
         (CONV, 0, {"ACC_FORMAT": 0x120}, UnsupportedError),
         (Cmd0.NPU_OP_DEPTHWISE, 0, {"WEIGHT_FORMAT": 1}, UnsupportedError),
         (Cmd0.NPU_OP_DEPTHWISE, 0, {"WEIGHT_FORMAT": 0x10}, UnsupportedError),
-        (Cmd0.NPU_OP_DEPTHWISE, 0, {"ACC_FORMAT": 0x140}, UnsupportedError),
         (Cmd0.NPU_OP_RESIZE, ResizeMode.REPLICATE, RESIZE, UnsupportedError),
         (Cmd0.NPU_OP_RESIZE, ResizeMode.NEAREST, RESIZE | {"OFM_PRECISION": 1}, UnsupportedError),
         (Cmd0.NPU_OP_RESIZE, ResizeMode.NEAREST, RESIZE | {"IFM_UPSCALE": 1}, UnsupportedError),
