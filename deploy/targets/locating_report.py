@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
+from deploy.hardware.designs import design_of
 from deploy.hardware.npus import npu_named
 from deploy.judging.located import Located
 from deploy.judging.samples import Sample
@@ -17,6 +18,7 @@ from deploy.npu import Architecture
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
 from deploy.npu.regions import ARENA, FAST
+from deploy.npu.stream.changed_payload import INSTRUCTION_SET
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Operation
 from deploy.printable import printable
@@ -49,6 +51,9 @@ def locate(
         What was found, or why nothing could be; None where all answers equal the NPU model's.
     """
     npu = npu_named(build.document.npu)
+    design = design_of(npu)
+    if design is None or design.instruction_set != INSTRUCTION_SET:
+        return Located(kind="nothing", reason=f"differences are not located on Ethos-{npu.name}", input=0, runs=0)
     index = runs = 0
     located: Located | None = None
     try:

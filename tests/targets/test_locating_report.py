@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gated_network import gated
 from tflite_writer import GraphWriter
 from wrong_target import Fault, WrongTarget
 
@@ -59,6 +60,14 @@ def located(
         answers[differing][name] = array ^ np.int8(1)
     session = FakeSession(lambda sample: WrongTarget(build, sample, fault, whole=whole))
     return locate(session, build, samples, answers)  # type: ignore[arg-type]
+
+
+def test_on_u85_differences_are_not_located(in_folder: Path) -> None:
+    Path("m.tflite").write_bytes(gated())
+    assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "b", "--verify", "none", "-q"]) == 0
+    found = located(BuildFolder.open(Path("b")), right)
+    assert found is not None
+    assert (found.kind, found.reason) == ("nothing", "differences are not located on Ethos-U85-256")
 
 
 def test_answers_that_equal_the_models_are_not_looked_into(one_operator: BuildFolder) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from division_network import division
 
 from deploy import api
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
@@ -63,10 +64,11 @@ def true_answers(build: BuildFolder) -> list[Sample]:
     """What the NPU model, and where there is none the reference, says to the inputs that are made up."""
     samples = random_inputs(build.compiled_model, 3).samples
     npu = npu_named(build.document.npu)
-    if npu.family == "U85":
+    try:
+        return [answer.outputs for answer in HostSession(build.compiled_model, npu).answers(samples)]
+    except TargetError:
         kernels = ReferenceKernels(build.source_model)
         return [kernels.run(sample) for sample in samples]
-    return [answer.outputs for answer in HostSession(build.compiled_model, npu).answers(samples)]
 
 
 def answering(answers: Sequence[Sample], kind: str) -> type[Session]:
@@ -184,16 +186,31 @@ def test_an_option_accepts_such_a_difference_and_the_document_says_so(
 
 
 def test_where_the_npu_model_cannot_run_the_build_the_document_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "division.tflite"
+    path.write_bytes(division())
+    other = api.compile(path, "U85-256", output=tmp_path / "u85")
+    verdict = run_on(monkeypatch, other, "arm", honest)
+    assert verdict.verdict == "pass"
+    assert verdict.target_comparison is not None
+    assert verdict.target_comparison.outputs == ()
+    assert "mode=DIV" in verdict.target_comparison.left_out
+    assert verdict.operator_check.source == "none"
+    assert "mode=DIV" in verdict.operator_check.left_out[0]
+
+
+def test_a_build_for_u85_is_held_to_the_npu_model_too(
     monkeypatch: pytest.MonkeyPatch, mlperf_tiny: dict[str, Path], tmp_path: Path
 ) -> None:
     other = api.compile(mlperf_tiny["image_classification"], "U85-256", output=tmp_path / "u85")
     verdict = run_on(monkeypatch, other, "arm", honest)
     assert verdict.verdict == "pass"
     assert verdict.target_comparison is not None
-    assert verdict.target_comparison.outputs == ()
-    assert "no functional model" in verdict.target_comparison.left_out
-    assert verdict.operator_check.source == "none"
-    assert "no functional model" in verdict.operator_check.left_out[0]
+    assert [output.mismatches for output in verdict.target_comparison.outputs] == [0]
+    assert verdict.operator_check.unexplained == 0
+    wrong = run_on(monkeypatch, other, "arm", one_more_once)
+    assert wrong.verdict == "fail"
 
 
 def test_a_stream_that_the_npu_model_refuses_is_said_and_the_reference_decides(

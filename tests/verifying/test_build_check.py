@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tflite_writer import GraphWriter, schema
+from division_network import division
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
@@ -23,14 +23,6 @@ from deploy.verifying.operator_check import checked_before
 
 SECONDS = 120.0
 """That Vela may be said to have taken: more than enough for the check, on a busy computer, too."""
-
-
-def division() -> tflite.Model:
-    graph = GraphWriter()
-    a, b = (graph.tensor(name, (1, 4, 4, 8), "int8", 0.05, zero) for name, zero in (("a", 3), ("b", -5)))
-    y = graph.tensor("y", (1, 4, 4, 8), "int8", 0.02, 1)
-    graph.operator("DIV", [a, b], [y], schema.DivOptionsT(), version=2)
-    return tflite.load(graph.finish({"a": a, "b": b}, {"y": y}))
 
 
 @pytest.fixture
@@ -124,7 +116,7 @@ def test_a_build_for_u85_is_checked_operator_by_operator(mlperf_tiny: dict[str, 
 def test_an_operation_that_the_model_refuses_is_said_to_be_unchecked(tmp_path: Path) -> None:
     """Vela hands quantized divisions to a mode of U85 that nothing describes for them."""
     options = compile_options(npu_named("U85-256"))
-    build = compile_model(division(), options, tmp_path / "build", name="div", source="div.tflite")
+    build = compile_model(tflite.load(division()), options, tmp_path / "build", name="div", source="div.tflite")
     check = check_build(build, time.monotonic() + SECONDS).check
     assert check.source == "none"
     assert "NPU_OP_ELEMENTWISE" in check.left_out[0] and "mode=DIV" in check.left_out[0]

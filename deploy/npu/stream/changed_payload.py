@@ -14,6 +14,9 @@ from deploy.npu.regions import CONSTANTS
 from deploy.npu.stream.payload import COMMAND_STREAM, NOP, parse_payload
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 
+INSTRUCTION_SET = "U55"
+"""Whose commands these streams are written in: there are none for another one yet."""
+
 _TWO_WORDS = 0x4000
 _END_OF_STREAM = 0xFFFF
 """The parameter that Vela gives NPU_OP_STOP."""
