@@ -1,4 +1,4 @@
-"""The functional model of Ethos-U55 and U65: executes Vela command streams on byte arrays, bit for bit.
+"""The functional model of Ethos-U55, U65 and U85: executes Vela command streams on byte arrays, bit for bit.
 
 Exact means equal to TFLite's reference kernels; nothing was compared with silicon. Whatever the model does not
 compute it refuses with an :class:`UnsupportedError`.

@@ -15,6 +15,12 @@ from typing import Any
 import numpy as np
 
 from deploy.npu import Architecture, NpuError, WeightCache, execute
+from deploy.npu.stream.u85_commands import Cmd0
+
+if __package__:
+    from .u85_streams import STOP, registers, stream
+else:  # run as a program
+    from u85_streams import STOP, registers, stream  # type: ignore[import-not-found,no-redef]
 
 REGION_BYTES = 1 << 16
 EXTREMES = (0, 1, 2, 3, 15, 16, 255, 256, 0x7FFF, 0x8000, 0xFFFF)
@@ -106,6 +112,68 @@ def victims() -> list[Victim]:
     return found
 
 
+_SHAPE = (6, 6, 16)
+_WEIGHTS, _DEPTHWISE, _RECORDS, _TABLE, _INDICES = 0, 1024, 2048, 2304, 2560
+_U85_BYTES = 3072
+
+
+def u85_victim() -> Victim:
+    """One stream with every kind of operation of an Ethos-U85, written register by register."""
+    from ethosu import mlw_codec
+
+    rng = np.random.default_rng(0)
+    constants = np.zeros(_U85_BYTES, np.uint8)
+    # 16 input channels of a block of 32, without a palette; and a depthwise kernel of 3 x 3 filled up to 10.
+    dense = np.zeros((1, 4, 16, 8), np.int8)
+    dense[:, :2] = rng.integers(-40, 40, (1, 2, 16, 8))
+    _put(constants, _WEIGHTS, (1).to_bytes(32, "little") + dense.tobytes())
+    kernel = np.zeros((10, 16), np.int16)
+    kernel[:9] = rng.integers(-40, 40, (9, 16))
+    depthwise = bytes(mlw_codec.encode(kernel.ravel().tolist()))
+    _put(constants, _DEPTHWISE, depthwise)
+    record = (5).to_bytes(4, "little") + (1 << 30).to_bytes(4, "little") + bytes([36, 0])
+    _put(constants, _RECORDS, record * 16)
+    _put(constants, _TABLE, bytes(range(256)))
+    _put(constants, _INDICES, np.array([3, 0, 2], "<i4").tobytes())
+    weights = {
+        "WEIGHT_REGION": 0,
+        "SCALE_REGION": 0,
+        "SCALE_BASE": _RECORDS,
+        "SCALE_LENGTH": 160,
+        "OFM_PRECISION": 1,
+    }
+    fast = weights | {"WEIGHT_FORMAT": 1, "WEIGHT_BASE": _WEIGHTS, "WEIGHT_LENGTH": 544, "OFM_BLK_DEPTH_M1": 15}
+    slow = weights | {"WEIGHT_FORMAT": 0, "WEIGHT_BASE": _DEPTHWISE, "WEIGHT_LENGTH": len(depthwise)}
+    slow |= {"KERNEL_HEIGHT_M1": 2, "KERNEL_WIDTH_M1": 2, "OFM_BLK_DEPTH_M1": 15}
+    slow |= {f"IFM_PAD_{side}": 1 for side in ("TOP", "LEFT", "BOTTOM", "RIGHT")}
+    table = {"DMA0_SRC_REGION": 0, "DMA0_DST_REGION": 0x100, "DMA0_SRC": _TABLE, "DMA0_DST": 256, "DMA0_LEN": 256}
+    gather = {"DMA0_SRC_REGION": 0xA01, "DMA0_DST_REGION": 1, "DMA0_SRC": 0, "DMA0_DST": 12000, "DMA0_LEN": 16}
+    gather |= {"DMA0_SIZE0": 3, "DMA0_SRC_STRIDE0": 96, "DMA0_DST_STRIDE0": 16, "DMA0_IDX_REGION": 0}
+    gather |= {"DMA0_IDX": _INDICES, "DMA0_IDX_MAX": 5}
+    resize = {f"RESIZE_{axis}_SCALE_N_M1": 1 for axis in "XY"} | {f"RESIZE_{axis}_OFFSET": 0xFFF for axis in "XY"}
+    resize |= {f"RESIZE_{axis}_STEP": 1 for axis in "XY"}
+    resize |= {"KERNEL_HEIGHT_M1": 2, "KERNEL_WIDTH_M1": 2, "OFM_SCALE": (3 << 13 | 18) << 32 | 1}
+    operations = (
+        (Cmd0.NPU_OP_CONV, 0, fast | {"ACC_FORMAT": 0x140}),
+        (Cmd0.NPU_OP_CONV, 0, fast | {"ACC_FORMAT": 0x110}),
+        (Cmd0.NPU_OP_DEPTHWISE, 0, slow),
+        (Cmd0.NPU_OP_CONV, 1, {"OFM_SCALE": 8 << 32 | 1, "OFM_PRECISION": 0x101 | 2 << 11}),
+        (Cmd0.NPU_OP_POOL, 0, {"KERNEL_HEIGHT_M1": 1, "OFM_PRECISION": 0x101 | 1 << 9}),
+        (Cmd0.NPU_OP_DMA_START, 0, table),
+        (Cmd0.NPU_OP_POOL, 3, {"ACTIVATION": 4 | 1 << 5, "OFM_PRECISION": 0x8101, "OFM_REGION": 2}),
+        (Cmd0.NPU_OP_ELEMENTWISE, 1, {"IFM2_PRECISION": 0x8001, "IFM2_REGION": 2, "IFM_SCALE": 3 << 32 | 5}),
+        (Cmd0.NPU_OP_ELEMENTWISE, 5, {"IFM2_BROADCAST": 8, "IFM2_PRECISION": 0xC001}),
+        (Cmd0.NPU_OP_RESIZE, 0, resize),
+        (Cmd0.NPU_OP_DMA_START, 0, gather),
+    )
+    words = [stream(code, registers(_SHAPE, **changes), parameter)[:-1] for code, parameter, changes in operations]
+    return Victim(Architecture("U85", 256), np.concatenate([*words, np.array([STOP], np.uint32)]), constants)
+
+
+def _put(constants: np.ndarray, place: int, content: bytes) -> None:
+    constants[place : place + len(content)] = np.frombuffer(content, np.uint8)
+
+
 def mutated(victim: Victim, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
     """The stream and the constants with one to eight faults in them."""
     stream, constants = victim.stream.copy(), victim.constants.copy()
@@ -149,7 +217,7 @@ def main(seed: int, count: int) -> None:
         raise TimeoutError("a stream took more than 10 seconds")
 
     signal.signal(signal.SIGALRM, too_slow)
-    found = victims()
+    found = [*victims(), u85_victim()]
     with open("/proc/self/statm") as pages:  # noqa: PTH123 - not a file
         start = int(pages.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (start + (1 << 30),) * 2)

@@ -27,6 +27,15 @@ def run_limited(seed: int, count: int) -> str:
     return done.stdout
 
 
+def test_the_stream_for_u85_works_before_it_is_mutated() -> None:
+    victim = fuzzing.u85_victim()
+    arena = fuzzing.np.zeros(fuzzing.REGION_BYTES, "u1")
+    statistics = fuzzing.execute(victim.stream, {0: victim.constants, 1: arena}, victim.architecture)
+    assert statistics.stopped
+    assert (statistics.operations, len(statistics.records)) == (9, 11)
+    assert statistics.cycles is None
+
+
 def test_the_streams_work_before_they_are_mutated() -> None:
     for victim in fuzzing.victims():
         arena = fuzzing.np.zeros(fuzzing.REGION_BYTES, "u1")
