@@ -43,3 +43,30 @@ def test_the_inputs_that_a_build_keeps_pass_on_the_npu_model(
 ) -> None:
     assert run(["compile", str(mlperf_tiny[name]), "--npu", "U55-128", "-q"]) == 0
     assert run(["verify", "--require-evidence", "-q"]) == 0
+
+
+U85S = ("U85-128", "U85-256", "U85-512", "U85-1024", "U85-2048")
+
+
+@pytest.mark.parametrize(
+    ("name", "npu"),
+    [
+        *(("keyword_spotting", npu) for npu in U85S),
+        ("image_classification", "U85-512"),
+        *(
+            pytest.param(name, npu, marks=pytest.mark.slow)
+            for name in ("image_classification", "visual_wake_words", "anomaly_detection")
+            for npu in U85S
+        ),
+    ],
+)
+def test_the_network_passes_on_the_model_of_every_u85(
+    name: str, npu: str, mlperf_tiny: dict[str, Path], in_folder: Path
+) -> None:
+    assert (
+        run(["compile", str(mlperf_tiny[name]), "--npu", npu, "--verify", "none", "--advice", "none", "-q"]) == 0
+    )
+    assert run(["verify", "--layers", "--json", "verdict.json", "-q"]) == 0
+    verdict = json.loads((in_folder / "verdict.json").read_text())
+    assert verdict["verdict"] == "pass"
+    assert verdict["operator_check"]["unexplained"] == 0

@@ -181,7 +181,7 @@ def read_network(
     if not board.has(config.family, config.macs):
         raise BadInputError(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
-            hints=[] if config.modelled else [f"{config.family} models can be compiled and reported only"],
+            hints=["`deploy verify` runs it here, on the NPU model"],
         )
     model = build.compiled_model
     on_npu = npu_operators(model)

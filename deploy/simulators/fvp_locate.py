@@ -161,7 +161,7 @@ def _open(npu: Npu, fvp: Fvp) -> Simulator:
             f"the open Corstone-300 has no Ethos-{npu.family}: that takes Arm's {fvp.executables[0]}",
             hints=[
                 "`deploy fvp install ARCHIVE` installs it from Arm's download, `--fvp PATH` names it",
-                "`deploy compile` and `deploy report` work without",
+                "`deploy compile`, `verify`, `evaluate` and `report` work without",
             ],
         )
     find_qemu()

@@ -15,12 +15,12 @@ from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
-from deploy.npu import Architecture, parse_payload
+from deploy.npu import Architecture, MemoryAccessError, execute, parse_payload
 from deploy.npu.program import decode
 from deploy.npu.stream.operations import Operation
 from deploy.npu.stream.u85_operations import RowsDmaOperation, U85ConvolutionOperation, U85PoolingOperation
 from deploy.npu.stream.u85_registers import Start
-from deploy.tflite.compiled import npu_operators
+from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 from deploy.verifying.npu_inference import NpuInference
 
 from .networks import Network, known_difference, networks
@@ -241,6 +241,25 @@ def test_networks_ask_for_what_they_are_for_and_are_exact(
     model = compiled(source, npu, tmp_path, options)
     assert any(used(operation) for operation in operations_of(model, npu))
     assert largest_difference(source, model, npu, ReferenceKernels) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["weights_of_4", "stride5", "weights_as_input", "gather_batch", "equal", "scatter"]
+)
+def test_streams_for_u85_read_only_what_was_written(name: str, folder: Path) -> None:
+    source = converted(next(network for network in OWN if network.name == name), folder)
+    model = compiled(source, "U85-256", folder / "U85-256")
+    [operator], offsets = npu_operators(model), arena_offsets(model)
+    arena = np.zeros(arena_end(model, offsets), np.uint8)
+    fast = np.zeros(operator.fast.nbytes, np.uint8) if operator.has_fast_memory else arena
+    constants = operator.constants.data
+    assert constants is not None
+    inputs = [(offsets[tensor], offsets[tensor] + model.tensors[tensor].nbytes) for tensor in model.input_names()]
+    stream = parse_payload(operator.payload_bytes).stream
+    regions, defined = {0: constants, 1: arena, 2: fast}, {0: [(0, constants.size)], 1: inputs}
+    assert execute(stream, regions, Architecture("U85", 256), defined=defined).stopped
+    with pytest.raises(MemoryAccessError, match="nobody wrote"):
+        execute(stream, regions, Architecture("U85", 256), defined=defined | {1: inputs[:-1]})
 
 
 DEDICATED = (
