@@ -19,6 +19,8 @@ from deploy.npu.stream.u85_operations import (
     U85ConvolutionOperation,
     U85ElementwiseOperation,
     U85PoolingOperation,
+)
+from deploy.npu.stream.u85_readers import (
     read_convolution,
     read_dma,
     read_elementwise,
