@@ -30,6 +30,21 @@ def test_both_rounding_modes_match_plain_integers(value: int, multiplier: int, s
     assert rescale(array, multiplier, shift, Rounding.TFL)[0] == double(value * multiplier, shift)
 
 
+def symmetric(value: int, shift: int) -> int:
+    magnitude = natural(abs(value), shift)
+    return -magnitude if value < 0 else magnitude
+
+
+@settings(deadline=None)
+@given(st.integers(-(2**35), 2**35 - 1), st.integers(0, 2**31 - 1), st.integers(0, 63))
+def test_the_rounding_modes_of_u85_alone_match_plain_integers(value: int, multiplier: int, shift: int) -> None:
+    array = np.array([value, 1], np.int64)
+    product = value * multiplier
+    if abs(product) >> shift < 1 << 62:
+        assert rescale(array, multiplier, shift, Rounding.SYMMETRIC)[0] == symmetric(product, shift)
+        assert rescale(array, multiplier, shift, Rounding.DOWN)[0] == product >> shift
+
+
 @settings(deadline=None)
 @given(st.integers(-(2**39), 2**39 - 1), st.integers(2**30, 2**32 - 1), st.integers(31, 63))
 def test_products_of_more_than_64_bits_do_not_overflow(value: int, multiplier: int, shift: int) -> None:
