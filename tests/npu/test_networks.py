@@ -72,11 +72,11 @@ def inputs_of(model: tflite.Model) -> dict[str, np.ndarray]:
 
 
 def limits_of(dtype: str) -> tuple[int, int]:
-    """The range of a type; of 32 bits a part whose products and sums do not overflow."""
+    """The range of a type; of 32 and 64 bits a part whose products and sums do not overflow."""
     if dtype == "bool":
         return 0, 1
-    if dtype == "int32":
-        return -(1 << 14), 1 << 14
+    if dtype in ("int32", "int64"):
+        return -(1 << 14), 1 << 14 if dtype == "int32" else 1 << 46
     return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 

@@ -24,6 +24,7 @@ def u85_networks() -> Iterator[WrittenNetwork]:
         yield WrittenNetwork(f"sparse3x3{suffix}", _convolution(dtype, (3, 3), (64, 64), _two_of_four))
         yield WrittenNetwork(f"sparse1x1_deep{suffix}", _convolution(dtype, (1, 1), (300, 40), _two_of_four))
         yield WrittenNetwork(f"stride5{suffix}", _convolution(dtype, (5, 5), (4, 8), _uniform, (42, 42), 5))
+        yield WrittenNetwork(f"weights_as_input{suffix}", _weights_as_input(dtype))
         yield WrittenNetwork(f"gather{suffix}", _gather(dtype, (10, 16), (6,), 0))
         yield WrittenNetwork(f"gather_one{suffix}", _gather(dtype, (10, 16), (1,), 0))
         yield WrittenNetwork(f"gather_batch{suffix}", _gather(dtype, (3, 10, 16), (3, 4), 1))
@@ -34,7 +35,6 @@ def u85_networks() -> Iterator[WrittenNetwork]:
         yield WrittenNetwork(f"less_equal{suffix}", _comparison("LESS_EQUAL", dtype))
         yield WrittenNetwork(f"greater{suffix}", _comparison("GREATER", dtype))
         yield WrittenNetwork(f"greater_equal{suffix}", _comparison("GREATER_EQUAL", dtype))
-    yield WrittenNetwork("weights_as_input", _weights_as_input)
     yield WrittenNetwork("scatter", _scatter("int8"))
     yield WrittenNetwork("argmax_width", _argmax("int8", 2))
     yield WrittenNetwork("argmax_height", _argmax("int8", 1))
@@ -43,7 +43,7 @@ def u85_networks() -> Iterator[WrittenNetwork]:
     yield WrittenNetwork("logical_not", _logical("LOGICAL_NOT", 1))
     for kind in ("REDUCE_ANY", "REDUCE_ALL"):
         yield WrittenNetwork(kind.lower(), _reduced(kind))
-    for dtype in ("int32", "bool", "int16", "int8"):
+    for dtype in ("int64", "int32", "bool", "int16", "int8"):
         yield WrittenNetwork(f"transpose_{dtype}", _transposed(dtype, (0, 3, 1, 2)))
         yield WrittenNetwork(f"transpose_hw_{dtype}", _transposed(dtype, (0, 2, 1, 3)))
         yield WrittenNetwork(f"reverse_{dtype}", _reversed(dtype))
@@ -114,14 +114,20 @@ def _convolution_options(stride: int = 1) -> Any:
     return options
 
 
-def _weights_as_input(_rng: np.random.Generator) -> bytes:
-    graph = GraphWriter("weights as input")
-    x = graph.tensor("x", _IMAGE, "int8", 0.02, 3)
-    filters = graph.tensor("filters", (8, 3, 3, _IMAGE[3]), "int8", 0.01, 0)
-    bias = graph.tensor("bias", (8,), "int32", 0.0002, 0, np.arange(-4, 4, dtype=np.int32) * 1000)
-    y = graph.tensor("y", (*_IMAGE[:3], 8), "int8", 0.5, -3)
-    graph.operator("CONV_2D", [x, filters, bias], [y], _convolution_options(), version=3)
-    return graph.finish({"x": x, "filters": filters}, {"y": y})
+def _weights_as_input(dtype: str) -> Write:
+    def write(_rng: np.random.Generator) -> bytes:
+        graph = GraphWriter("weights as input")
+        small = dtype == "int8"
+        x = graph.tensor("x", _IMAGE, dtype, 0.02 if small else 0.0001, 3 if small else 0)
+        filters = graph.tensor("filters", (8, 3, 3, _IMAGE[3]), "int8", 0.01, 0)
+        wide = "int32" if small else "int64"
+        offsets = (np.arange(-4, 4) * (1000 if small else 1_000_000)).astype(wide)
+        bias = graph.tensor("bias", (8,), wide, graph.scale(x) * 0.01, 0, offsets)
+        y = graph.tensor("y", (*_IMAGE[:3], 8), dtype, 0.5 if small else 0.002, -3 if small else 0)
+        graph.operator("CONV_2D", [x, filters, bias], [y], _convolution_options(), version=3)
+        return graph.finish({"x": x, "filters": filters}, {"y": y})
+
+    return write
 
 
 def _gather(dtype: str, shape: tuple[int, ...], indices: tuple[int, ...], batch_dims: int) -> Write:

@@ -8,7 +8,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import pooling
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import read, write
-from deploy.npu.execution.memory import ACCUMULATORS
+from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.windows import counts_inside, prepare, window_size, windows
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Rounding, Scale, Upscale
@@ -37,6 +37,8 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
         raise UnsupportedError("a pooling with one scale per channel")
     if operation.mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
         raise UnsupportedError("NONE pooling with a kernel", parameters={"kernel": kernel})
+    if operation.mode is PoolingMode.NONE and operation.ifm.dtype.itemsize == 8:
+        _check_range(operation, workspace.memory)
     if not operation.accumulators.stored:
         memory, ifm = workspace.memory, operation.ifm
         memory.chain(
@@ -46,6 +48,13 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
     if operation.mode is PoolingMode.AVERAGE and scale.multiplier != 1 << scale.shift:
         raise UnsupportedError("an average with a scale", parameters={"OFM_SCALE": scale})
     pooling.pool(operation, workspace, _divisor)
+
+
+def _check_range(operation: U85PoolingOperation, memory: Memory) -> None:
+    """What becomes of a number that the accumulators have no room for, no source says."""
+    values, limit = read(memory, operation.ifm), 1 << (operation.accumulators.bits - 1)
+    if int(values.max()) >= limit or int(values.min()) < -limit:
+        raise UnsupportedError(f"numbers of more than {operation.accumulators.bits} bits")
 
 
 def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:

@@ -89,17 +89,17 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
     mode = PoolingMode(command.parameter)
     if mode in (PoolingMode.ARGMAX_Y,):
         raise UnsupportedError("pooling mode", parameters={"mode": mode.name})
-    ofm, kernel, padding, upscale = values.ofm(), values.kernel(), values.padding(), values.upscale()
-    accumulators = values.accumulators()
     filling = mode is PoolingMode.NONE
+    ofm, kernel, padding, upscale = values.ofm(wide=filling), values.kernel(), values.padding(), values.upscale()
+    accumulators = values.accumulators()
     if accumulators.start is not (Start.IFM2 if filling else Start.ZERO) or not (filling or accumulators.stored):
         raise UnsupportedError("accumulators of a pooling", parameters={"accumulators": accumulators})
     depth = values.ifm_depth() if mode is PoolingMode.REDUCE_SUM else ofm.depth
     if mode is PoolingMode.REDUCE_SUM and ofm.depth != 1:
         raise StreamError("REDUCE_SUM pooling gives 1 channel", parameters={"ofm": ofm.depth})
     # With NONE the IFM is not looked at: the accumulators are filled from the second one.
-    which = "IFM2" if mode is PoolingMode.NONE else "IFM"
-    ifm = values.input_map(which, (*extents_read(ofm, kernel, padding, upscale), depth))
+    which = "IFM2" if filling else "IFM"
+    ifm = values.input_map(which, (*extents_read(ofm, kernel, padding, upscale), depth), wide=filling)
     return U85PoolingOperation(
         **values.common(command, index, ofm),
         ifm=ifm,

@@ -25,6 +25,7 @@ _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
     (1, 0): np.dtype("<u2"),
     (1, 1): np.dtype("<i2"),
     (2, 1): np.dtype("<i4"),
+    (3, 1): np.dtype("<i8"),
 }
 _ROUNDINGS = {0: Rounding.TFL, 1: Rounding.NATURAL, 3: Rounding.SYMMETRIC, 5: Rounding.DOWN}
 _AXES: dict[int, Three] = {
@@ -143,22 +144,22 @@ class U85RegisterValues(RegisterValues):
         code = Cmd0[f"NPU_SET_{which}_ZERO_POINT"]
         return self.u16(code) if dtype == np.dtype("<u2") else self.s16(code)
 
-    def dtype(self, which: str) -> np.dtype[np.generic]:
-        """The type of a feature map's elements."""
+    def dtype(self, which: str, *, wide: bool = False) -> np.dtype[np.generic]:
+        """The type of a feature map's elements; of 64 bits only where it is wide."""
         code = Cmd0[f"NPU_SET_{which}_PRECISION"]
         precision = self.raw(code)[0]
         size = precision >> 1 & 3 if which == "OFM" else precision >> 2 & 3
         dtype = _DTYPES.get((size, precision & 1))
-        if dtype is None:
+        if dtype is None or (dtype.itemsize == 8 and not wide):
             raise UnsupportedError(
                 f"{which} elements of {8 << size} bits",
                 parameters={code.name: hex(precision), "signed": precision & 1},
             )
         return dtype
 
-    def feature_map(self, which: str, extents: Three) -> FeatureMap:
+    def feature_map(self, which: str, extents: Three, *, wide: bool = False) -> FeatureMap:
         """The feature map ``IFM``, ``IFM2`` or ``OFM`` of the given extents."""
-        dtype, precision = self.dtype(which), self.raw(Cmd0[f"NPU_SET_{which}_PRECISION"])[0]
+        dtype, precision = self.dtype(which, wide=wide), self.raw(Cmd0[f"NPU_SET_{which}_PRECISION"])[0]
         zero_point, storage = self.zero_point(which, dtype), precision >> 14
         layout = precision >> 6 & 3
         if layout > 1 or storage == _Storage.TILES_3X1 or (storage == _Storage.NONE and which != "OFM"):
@@ -190,13 +191,13 @@ class U85RegisterValues(RegisterValues):
             chain=self.u16(Cmd0[f"NPU_SET_{which}_REGION"], 7),
         )
 
-    def input_map(self, which: str, extents: Three) -> FeatureMap:
+    def input_map(self, which: str, extents: Three, *, wide: bool = False) -> FeatureMap:
         """The feature map ``IFM`` or ``IFM2``, whose zero point must be one of its elements' values."""
-        return checked_input(self.feature_map(which, extents), which)
+        return checked_input(self.feature_map(which, extents, wide=wide), which)
 
-    def ofm(self) -> FeatureMap:
+    def ofm(self, *, wide: bool = False) -> FeatureMap:
         """The OFM; its extents, before it is transposed, are in registers."""
-        found = self.feature_map("OFM", self.ofm_extents())
+        found = self.feature_map("OFM", self.ofm_extents(), wide=wide)
         precision = self.raw(Cmd0.NPU_SET_OFM_PRECISION)[0]
         axes, reverse = _AXES.get(precision >> 11 & 7), precision >> 9 & 3
         if axes is None or (axes != _AXES[0]) + bool(reverse) + (found.chain is not None) > 1:
@@ -255,15 +256,16 @@ class U85RegisterValues(RegisterValues):
                 parameters={"NPU_SET_ACTIVATION": hex(bits), "OFM": ofm.dtype},
             )
         dtype = np.dtype(index)
-        if dtype.itemsize == 4 and ofm.zero_point:
+        if dtype.itemsize >= 4 and ofm.zero_point:
             raise UnsupportedError(
-                "an OFM of 32 bits with a zero point", parameters={"NPU_SET_OFM_ZERO_POINT": ofm.zero_point}
+                "an OFM of 32 bits or more with a zero point",
+                parameters={"NPU_SET_OFM_ZERO_POINT": ofm.zero_point},
             )
         limits = np.iinfo(dtype.str)
         minimum, maximum = int(limits.min), int(limits.max)
         if clamped:
-            if dtype.itemsize == 4:
-                raise UnsupportedError("a clamp of 32 bits", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+            if dtype.itemsize >= 4:
+                raise UnsupportedError("a clamp of 32 bits or more", parameters={"NPU_SET_ACTIVATION": hex(bits)})
             read = self.u16 if dtype.kind == "u" else self.s16
             minimum, maximum = read(Cmd0.NPU_SET_ACTIVATION_MIN), read(Cmd0.NPU_SET_ACTIVATION_MAX)
         if minimum > maximum:

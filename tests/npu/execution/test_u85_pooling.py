@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Padding, Rounding, Scale
 from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import U85PoolingOperation
+from deploy.npu.stream.u85_registers import Accumulators, Start
 
-from ..builders import feature_map, kernel
+from ..builders import activation, feature_map, kernel
 from ..u85_builders import pooling
 
 U85 = Architecture("U85", 256)
@@ -114,6 +116,17 @@ def test_accumulators_are_filled_and_scaled() -> None:
         rounding=Rounding.NATURAL,
     )
     assert (run(operation, values) == np.clip((values.astype(int) + (1 << 24)) >> 25, -128, 127)).all()
+
+
+def test_numbers_of_64_bits_go_through_accumulators_of_48() -> None:
+    sums = Accumulators(48, Start.IFM2, stored=True, ublock=(1, 2, 16))
+    ifm, ofm = feature_map((1, 1, 4), "i8"), feature_map((1, 1, 4), "i8", OFM)
+    unclamped = replace(activation("i4"), minimum=-(1 << 63), maximum=(1 << 63) - 1)
+    operation = pooling(PoolingMode.NONE, ifm, ofm, accumulators=sums, activation=unclamped)
+    values = np.array([[[-(1 << 47), (1 << 47) - 1, -1, 5]]], np.int64)
+    assert (run(operation, values) == values).all()
+    with pytest.raises(UnsupportedError, match="more than 48 bits"):
+        run(operation, values + 1)
 
 
 @pytest.mark.parametrize(

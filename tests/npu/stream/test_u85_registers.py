@@ -125,6 +125,10 @@ def test_sums_may_be_kept_and_gone_on_with() -> None:
 def test_a_pooling_may_fill_the_accumulators() -> None:
     operation = only(POOL, PoolingMode.NONE, ACC_FORMAT=0x160, IFM2_PRECISION=9)
     assert (operation.ifm.dtype.name, operation.ifm.bases[0], operation.finishes) == ("int32", 4096, False)
+    wide = only(
+        POOL, PoolingMode.NONE, ACC_FORMAT=0x121, IFM2_PRECISION=0xD, OFM_PRECISION=0x107, ACTIVATION=0x1000
+    )
+    assert (wide.ifm.dtype.name, wide.ofm.dtype.name, wide.accumulators.bits) == ("int64", "int64", 48)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,9 @@ def test_a_transfer_may_be_of_planes() -> None:
         (POOL, PoolingMode.SUM, {"OFM_SCALE": (1 << 6) << 32 | 1}, UnsupportedError),
         (POOL, PoolingMode.SUM, {"OFM_SCALE": 1 << 31}, StreamError),
         (POOL, PoolingMode.SUM, {"IFM_PRECISION": 0xD}, UnsupportedError),
+        (ELEMENTWISE, ElementwiseMode.ADD, {"IFM2_PRECISION": 0xD}, UnsupportedError),
+        (CONV, 1, {"IFM2_PRECISION": 0xD, "OFM_PRECISION": 0x101}, UnsupportedError),
+        (POOL, PoolingMode.SUM, {"OFM_PRECISION": 0x107}, UnsupportedError),
         (POOL, PoolingMode.SUM, {"IFM_PRECISION": 0x8}, UnsupportedError),
         (POOL, PoolingMode.SUM, {"IFM_PRECISION": 0x4001}, UnsupportedError),
         (POOL, PoolingMode.SUM, {"IFM_PRECISION": 0xC001}, UnsupportedError),
