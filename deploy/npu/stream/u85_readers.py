@@ -29,10 +29,11 @@ def read_convolution(values: U85RegisterValues, command: Command, index: int) ->
         StreamError: registers that make no sense.
         UnsupportedError: a combination that is not modelled.
     """
-    ofm, kernel, padding, upscale = values.ofm(), values.kernel(), values.padding(), values.upscale()
+    values.refuse_upscaling()
+    ofm, kernel, padding = values.ofm(), values.kernel(), values.padding()
     depthwise, from_ifm2 = command.code is Cmd0.NPU_OP_DEPTHWISE, bool(command.parameter & 1)
     depth = ofm.depth if depthwise else values.ifm_depth()
-    ifm = values.input_map("IFM", (*extents_read(ofm, kernel, padding, upscale), depth))
+    ifm = values.input_map("IFM", (*extents_read(ofm, kernel, padding, Upscale.NONE), depth))
     accumulators, common = values.accumulators(), values.common(command, index, ofm)
     if accumulators.start is Start.IFM2:
         raise UnsupportedError("accumulators of a convolution", parameters={"accumulators": accumulators})
@@ -51,7 +52,7 @@ def read_convolution(values: U85RegisterValues, command: Command, index: int) ->
         ifm=ifm,
         kernel=kernel,
         padding=padding,
-        upscale=upscale,
+        upscale=Upscale.NONE,
         depthwise=depthwise,
         cores=values.design.cores,
         weights=weights,
@@ -90,7 +91,8 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
     if mode in (PoolingMode.ARGMAX_Y,):
         raise UnsupportedError("pooling mode", parameters={"mode": mode.name})
     filling = mode is PoolingMode.NONE
-    ofm, kernel, padding, upscale = values.ofm(wide=filling), values.kernel(), values.padding(), values.upscale()
+    values.refuse_upscaling()
+    ofm, kernel, padding = values.ofm(wide=filling), values.kernel(), values.padding()
     accumulators = values.accumulators()
     if accumulators.start is not (Start.IFM2 if filling else Start.ZERO) or not (filling or accumulators.stored):
         raise UnsupportedError("accumulators of a pooling", parameters={"accumulators": accumulators})
@@ -99,13 +101,13 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
         raise StreamError("REDUCE_SUM pooling gives 1 channel", parameters={"ofm": ofm.depth})
     # With NONE the IFM is not looked at: the accumulators are filled from the second one.
     which = "IFM2" if filling else "IFM"
-    ifm = values.input_map(which, (*extents_read(ofm, kernel, padding, upscale), depth), wide=filling)
+    ifm = values.input_map(which, (*extents_read(ofm, kernel, padding, Upscale.NONE), depth), wide=filling)
     return U85PoolingOperation(
         **values.common(command, index, ofm),
         ifm=ifm,
         kernel=kernel,
         padding=padding,
-        upscale=upscale,
+        upscale=Upscale.NONE,
         mode=mode,
         accumulators=accumulators,
     )
@@ -127,8 +129,7 @@ def read_elementwise(values: U85RegisterValues, command: Command, index: int) ->
     mode = ElementwiseMode(command.parameter)
     if mode in _UNSEEN:
         raise UnsupportedError("elementwise mode", parameters={"mode": mode.name})
-    if values.upscale() is not Upscale.NONE:
-        raise UnsupportedError("an elementwise operation with upscaling")
+    values.refuse_upscaling()
     accumulators = values.accumulators()
     if accumulators.start is not Start.ZERO or not accumulators.stored:
         raise UnsupportedError("accumulators of an elementwise operation", parameters={"format": accumulators})
@@ -157,7 +158,7 @@ def read_elementwise(values: U85RegisterValues, command: Command, index: int) ->
 def _operand(values: U85RegisterValues, which: str, ofm: FeatureMap) -> FeatureMap | int:
     """An operand: a feature map with its broadcast extents, or a constant without its zero point."""
     if values.is_scalar(which):
-        return values.scalar() - values.zero_point(which, values.dtype(which))
+        return values.scalar() - values.zero_point(which)
     broadcast = values.u16(Cmd0[f"NPU_SET_{which}_BROADCAST"])
     height, width, depth = (1 if broadcast >> axis & 1 else ofm.extents[axis] for axis in range(3))
     return values.input_map(which, (height, width, depth))
@@ -172,8 +173,7 @@ def read_resize(values: U85RegisterValues, command: Command, index: int) -> Resi
     """
     if command.parameter not in (ResizeMode.BILINEAR, ResizeMode.NEAREST):
         raise UnsupportedError("resize mode", parameters={"parameter": command.parameter})
-    if values.upscale() is not Upscale.NONE:
-        raise UnsupportedError("a resizing with upscaling")
+    values.refuse_upscaling()
     ofm = values.ofm()
     extents: Three = (
         values.u16(Cmd0.NPU_SET_KERNEL_HEIGHT_M1) + 1,

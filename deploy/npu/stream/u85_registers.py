@@ -15,14 +15,13 @@ import numpy as np
 from deploy.hardware.designs import Three, U85Design
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.stream.commands import Command
-from deploy.npu.stream.operations import Activation, FeatureMap, Function, Rounding, Scale
+from deploy.npu.stream.operations import Activation, FeatureMap, Function, Rounding, Scale, Upscale
 from deploy.npu.stream.register_values import RegisterValues, checked_input
 from deploy.npu.stream.u85_commands import Cmd0, Cmd1
 
 _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
     (0, 0): np.dtype("u1"),
     (0, 1): np.dtype("i1"),
-    (1, 0): np.dtype("<u2"),
     (1, 1): np.dtype("<i2"),
     (2, 1): np.dtype("<i4"),
     (3, 1): np.dtype("<i8"),
@@ -139,10 +138,9 @@ class U85RegisterValues(RegisterValues):
         value = self.raw(Cmd1.NPU_SET_OP_SCALAR)[1]
         return value - (1 << 32) if value & 1 << 31 else value
 
-    def zero_point(self, which: str, dtype: np.dtype[np.generic]) -> int:
-        """Signed, but of unsigned 16 bits."""
-        code = Cmd0[f"NPU_SET_{which}_ZERO_POINT"]
-        return self.u16(code) if dtype == np.dtype("<u2") else self.s16(code)
+    def zero_point(self, which: str) -> int:
+        """What is subtracted from an input, or added to an output."""
+        return self.s16(Cmd0[f"NPU_SET_{which}_ZERO_POINT"])
 
     def dtype(self, which: str, *, wide: bool = False) -> np.dtype[np.generic]:
         """The type of a feature map's elements; of 64 bits only where it is wide."""
@@ -160,7 +158,7 @@ class U85RegisterValues(RegisterValues):
     def feature_map(self, which: str, extents: Three, *, wide: bool = False) -> FeatureMap:
         """The feature map ``IFM``, ``IFM2`` or ``OFM`` of the given extents."""
         dtype, precision = self.dtype(which, wide=wide), self.raw(Cmd0[f"NPU_SET_{which}_PRECISION"])[0]
-        zero_point, storage = self.zero_point(which, dtype), precision >> 14
+        zero_point, storage = self.zero_point(which), precision >> 14
         layout = precision >> 6 & 3
         if layout > 1 or storage == _Storage.TILES_3X1 or (storage == _Storage.NONE and which != "OFM"):
             raise UnsupportedError(
@@ -206,6 +204,15 @@ class U85RegisterValues(RegisterValues):
                 parameters={"NPU_SET_OFM_PRECISION": hex(precision)},
             )
         return replace(found, axes=axes, reversed_axis=reverse - 1 if reverse else None)
+
+    def refuse_upscaling(self) -> None:
+        """Vela has other ways to enlarge an IFM of U85.
+
+        Raises:
+            UnsupportedError: IFM_UPSCALE asks for it.
+        """
+        if self.upscale() is not Upscale.NONE:
+            raise UnsupportedError("upscaling", parameters={"NPU_SET_IFM_UPSCALE": self.upscale()})
 
     def ifm_depth(self) -> int:
         """IFM_DEPTH_M1; where the channels of the OFM are those of the IFM it is not to be looked at."""
@@ -266,8 +273,7 @@ class U85RegisterValues(RegisterValues):
         if clamped:
             if dtype.itemsize >= 4:
                 raise UnsupportedError("a clamp of 32 bits or more", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-            read = self.u16 if dtype.kind == "u" else self.s16
-            minimum, maximum = read(Cmd0.NPU_SET_ACTIVATION_MIN), read(Cmd0.NPU_SET_ACTIVATION_MAX)
+            minimum, maximum = (self.s16(Cmd0[f"NPU_SET_ACTIVATION_{end}"]) for end in ("MIN", "MAX"))
         if minimum > maximum:
             raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
         return Activation(
