@@ -268,10 +268,31 @@ DEDICATED = (
 )
 
 
+def u85_in(memory_mode: str) -> tuple[str, ...]:
+    system = ("--config", "Arm/vela.ini", "--system-config", "Ethos_U85_SYS_DRAM_Mid")
+    return (*system, "--memory-mode", memory_mode)
+
+
 @pytest.mark.parametrize(
     ("npu", "options"),
-    [("U65-256", DEDICATED), ("U65-512", DEDICATED), ("U55-128", ("--cop-format", "COP2"))],
-    ids=["dedicated_sram_u65_256", "dedicated_sram_u65_512", "cop2"],
+    [
+        ("U65-256", DEDICATED),
+        ("U65-512", DEDICATED),
+        ("U55-128", ("--cop-format", "COP2")),
+        ("U85-256", u85_in("Dedicated_Sram_256KB")),
+        ("U85-1024", u85_in("Shared_Sram")),
+        ("U85-512", u85_in("Sram_Only")),
+        ("U85-2048", ("--cop-format", "COP2")),
+    ],
+    ids=[
+        "dedicated_sram_u65_256",
+        "dedicated_sram_u65_512",
+        "cop2",
+        "dedicated_sram_u85_256",
+        "shared_sram_u85_1024",
+        "sram_only_u85_512",
+        "cop2_u85_2048",
+    ],
 )
 def test_memory_modes_and_payload_formats_are_exact(
     npu: str, options: tuple[str, ...], folder: Path, tmp_path: Path
