@@ -18,8 +18,8 @@ from deploy.debug_database import DebugDatabase
 from deploy.judging.operator_result import Miscompilation, OperatorResult
 from deploy.npu.execution.resize import nearest
 from deploy.npu.program import Program
-from deploy.npu.stream.elementwise import ElementwiseOperation
-from deploy.npu.stream.operations import BlockOperation, Function
+from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
+from deploy.npu.stream.operations import BlockOperation, Function, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
 from deploy.tflite import Model, Operator
@@ -34,6 +34,10 @@ _REDUCTIONS = frozenset(["MEAN", "SUM", *_EXTREMES])
 
 _ACTIVATIONS = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
 """TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
+
+_UNSCALED = Scale(1, 0)
+_NO_FACTOR = 0.01
+"""A factor that is nearer to 1 than that may as well be a rounding."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,22 @@ def _other_neighbours(sampling: AxisSampling, ifm: int, ofm: int, options: objec
     return int(np.count_nonzero(nearest(sampling, ofm, ifm) != np.clip(wanted, 0, ifm - 1)))
 
 
+def _unscaled_quotient(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """On U85 a division divides integers and scales nothing, where the quotient of the scales is not that of OFM."""
+    made = operations.get(operator.index, ())
+    divisions = [
+        each for each in made if isinstance(each, ElementwiseOperation) and each.mode is ElementwiseMode.DIV
+    ]
+    tensors = [source.tensors[index] for index in (*operator.inputs[:2], operator.outputs[0])]
+    scales = [tensor.quantization.scales[0] for tensor in tensors if tensor.quantization is not None]
+    if operator.code != "DIV" or not divisions or len(scales) != 3:
+        return None
+    left_out = scales[0] / (scales[1] * scales[2])
+    if abs(left_out - 1) < _NO_FACTOR or any(each.scale != _UNSCALED for each in divisions):
+        return None
+    return f"its command stream divides integers and leaves out the factor {left_out:.4g}"
+
+
 def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
     if operator.code not in _REDUCTIONS:
         return None
@@ -299,6 +319,11 @@ KNOWN = (
         "nearest-of-half-pixel-centres",
         _nearest_of_centres,
         "half_pixel_centers=True, or a whole factor",
+    ),
+    Known(
+        "division-without-scales",
+        _unscaled_quotient,
+        "multiply by the reciprocal (RSQRT of the square), or divide on the host",
     ),
     Known(
         "unread-input",

@@ -189,7 +189,7 @@ def test_where_the_npu_model_cannot_run_the_build_the_document_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "division.tflite"
-    path.write_bytes(division())
+    path.write_bytes(division(1.0))
     other = api.compile(path, "U85-256", output=tmp_path / "u85")
     verdict = run_on(monkeypatch, other, "arm", honest)
     assert verdict.verdict == "pass"

@@ -84,6 +84,7 @@ def _binary(a: Integers, b: Integers, operation: U85ElementwiseOperation) -> Int
         return rescale(a, 1, np.clip(b, 0, 62), Rounding.NATURAL)
     if mode is ElementwiseMode.SHR:
         return a >> np.clip(b, 0, 62)
+    # How quotients are rounded, and what becomes of a division by zero, no source says.
     raise UnsupportedError("elementwise mode", parameters={"mode": mode.name})
 
 

@@ -113,8 +113,8 @@ def read_pooling(values: U85RegisterValues, command: Command, index: int) -> U85
     )
 
 
-_UNSEEN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR)
-"""Elementwise modes that no network has asked for yet, or that nothing describes for quantized numbers (DIV)."""
+_UNSEEN = (ElementwiseMode.LSR, ElementwiseMode.XOR)
+"""Elementwise modes that no network has asked for yet."""
 
 
 def read_elementwise(values: U85RegisterValues, command: Command, index: int) -> U85ElementwiseOperation:

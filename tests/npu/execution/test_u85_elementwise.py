@@ -168,6 +168,12 @@ def test_a_large_map_of_bytes_goes_through_a_table_of_pairs_with_the_same_result
     assert (read(memory, ofm)[0] == np.clip((total + 2) >> 2, -128, 127)).all()
 
 
+def test_a_division_is_refused() -> None:
+    a = np.ones(SHAPE, np.int8)
+    with pytest.raises(UnsupportedError, match="mode=DIV"):
+        run(Mode.DIV, a, a)
+
+
 def test_an_operand_of_32_bits_with_a_scale_is_refused() -> None:
     a = np.zeros(SHAPE, np.int32)
     with pytest.raises(UnsupportedError, match="32 bits with a scale"):

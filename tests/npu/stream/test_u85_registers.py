@@ -233,7 +233,6 @@ def test_a_transfer_may_be_of_planes() -> None:
         (POOL, PoolingMode.SUM, {"IFM_UPSCALE": 1}, UnsupportedError),
         (POOL, PoolingMode.SUM, {"IFM_PRECISION": 0x4}, UnsupportedError),
         (CONV, 0, {"IFM_UPSCALE": 2}, UnsupportedError),
-        (ELEMENTWISE, ElementwiseMode.DIV, {}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.LSR, {}, UnsupportedError),
         (ELEMENTWISE, ElementwiseMode.XOR, {}, UnsupportedError),
         (ELEMENTWISE, 12, {}, UnsupportedError),
