@@ -254,7 +254,7 @@ def _other_neighbours(sampling: AxisSampling, ifm: int, ofm: int, options: objec
 
 
 def _unscaled_quotient(operator: Operator, source: Model, operations: Operations) -> str | None:
-    """On U85 a division divides integers and scales nothing, where the quotient of the scales is not that of OFM."""
+    """On U85 integers are divided, and the scales of the numbers that they stand for are not."""
     made = operations.get(operator.index, ())
     divisions = [
         each for each in made if isinstance(each, ElementwiseOperation) and each.mode is ElementwiseMode.DIV
