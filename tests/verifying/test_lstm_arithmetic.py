@@ -1,4 +1,4 @@
-"""The arithmetic of an LSTM of 8 bits, held to the NPU model, and to TFLM's kernel, which differs in rare elements."""
+"""The arithmetic of an LSTM of 8 bits, held to the NPU model, and to TFLM's kernel, which rarely differs."""
 
 from __future__ import annotations
 
