@@ -48,6 +48,18 @@ _TYPES = _table(
 _TO_UINT8 = ("int8",)
 """What QUANTIZE makes uint8 of."""
 
+_SCRATCH_USERS = frozenset(
+    [
+        *("ADD_N", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+        *("MAX_POOL_2D", "MEAN", "MIRROR_PAD", "REDUCE_MAX", "SUM", "SVDF", "TFLite_Detection_PostProcess"),
+        *("TRANSPOSE_CONV", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    ]
+)
+"""Operators on the CPU whose kernels may ask for scratch buffers (from TFLM's sources)."""
+
+_ASSERTED_BUFFER = 4
+"""The lowest number of its scratch buffer that the kernel of FULLY_CONNECTED takes, see `_asserts`."""
+
 
 def lacking(compiled: Model) -> tuple[str, ...]:
     """The operators on the CPU that Arm's runner cannot compute.
@@ -78,12 +90,38 @@ def _obstacle(operator: Operator, model: Model, known: frozenset[str]) -> str:
         taken = _TO_UINT8
     if given not in taken:
         return f"its kernel takes {', '.join(taken)}, here it is given {given}"
+    if operator.code == "FULLY_CONNECTED" and _asserts(operator, model):
+        return (
+            "an assertion of its kernel (cmsis_nn/fully_connected.cc) stops the firmware where an output has more "
+            "than two dimensions, the depth is a multiple of 4 and the weights have one scale; "
+            "a TFLM built without assertions runs it"
+        )
     place = _WEIGHTED.get(operator.code, 0)
     if given == "float32" and 0 < place < len(operator.inputs) and operator.inputs[place] >= 0:
         weights = model.tensors[operator.inputs[place]].dtype
         if weights != given:
             return f"its kernel takes no {weights} weights for float32 inputs"
     return ""
+
+
+def _asserts(operator: Operator, model: Model) -> bool:
+    """Whether the kernel of FULLY_CONNECTED ends at an assertion instead of an answer.
+
+    With int8 weights of one scale, an output of more than two dimensions and a depth that is a multiple of 4, the
+    kernel computes a 1x1 convolution and asserts that its scratch buffer is not among the first four of the model
+    (``TFLITE_DCHECK_GE(data.buffer_conv_1x1_idx, 4)``). Each operator on the NPU before it took one. Where other
+    kernels before it may have taken some, nobody knows, and this does not say so.
+    """
+    given, weights = (model.tensors[index] for index in operator.inputs[:2])
+    if given.dtype != "int8" or weights.dtype != "int8" or weights.shape[-1] % 4:
+        return False
+    per_channel = weights.quantization is not None and len(weights.quantization.scales) > 1
+    if per_channel or len(model.tensors[operator.outputs[0]].shape) <= 2:
+        return False
+    before = model.operators[: operator.index]
+    if any(each.code in _SCRATCH_USERS for each in before if not each.on_npu):
+        return False
+    return sum(each.on_npu for each in before) < _ASSERTED_BUFFER
 
 
 def _kernels() -> frozenset[str]:
