@@ -1,8 +1,8 @@
 """The part of a build that can be judged, where operators on the CPU have no kernels on this host.
 
 A model may end in an operator of somebody's own, such as the Edge TPU's decoder of poses, which neither LiteRT nor
-TFLM knows. Nothing says what it must compute. What it is computed from can be judged like any output: so the models
-are cut in front of it, and the verdict names what was not judged.
+TFLM knows. Nothing says what it must compute. What it is computed from can be judged like any output: so the two
+models are cut in front of it, and the verdict names what was not judged.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def unknown_operators(model: Model) -> tuple[Operator, ...]:
 
 
 def _in_front_of(model: Model, codes: Iterable[str]) -> Model | None:
-    """A model without operators of such codes and what is computed from them; None where others follow in the file.
+    """A model without operators of such codes and what is computed from them; None where others follow them.
 
     What they are computed from becomes outputs. Tensors and the operators that stay keep their numbers.
     """
