@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from deploy.targets.runner_firmware import runner_images
-from deploy.tflite import Model, Operator
+from deploy.tflite import Model, Operator, damage_named
 from deploy.tflite.records import unpacked
 
 _REGISTERED = re.compile(rb"_ZN6tflite\d+Register_([A-Z0-9_]+)Ev")
@@ -114,14 +114,15 @@ def _working_memory(operator: Operator, model: Model) -> int:
         return 0
     from flatbuffers import flexbuffers
 
-    options = unpacked(model.content).subgraphs[model.subgraph].operators[operator.index].customOptions
-    said = flexbuffers.Loads(bytes(bytearray(options)))
+    with damage_named(operator.code):
+        options = unpacked(model.content).subgraphs[model.subgraph].operators[operator.index].customOptions
+        said = flexbuffers.Loads(bytes(bytearray(options)))
+        most, classes = int(said["max_detections"]), int(said["num_classes"])
     boxes, scores = (model.tensors[index].shape for index in operator.inputs[:2])
     if len(boxes) != 3 or len(scores) != 3:
         return 0
-    count, most, classes = boxes[1], int(said["max_detections"]), int(said["num_classes"])
-    a_box = 1 + 4 * (4 + scores[2] + 3 + 3 * most + max(classes, most) + min(count, most))
-    return int(count * a_box)
+    count = boxes[1]
+    return count * (1 + 4 * (4 + scores[2] + 3 + 3 * most + max(classes, most) + min(count, most)))
 
 
 def _kernels() -> frozenset[str]:
