@@ -45,6 +45,21 @@ def test_what_they_lack_is_named(model: tflite.Model, why: str) -> None:
     assert lacking(model) == (why,)
 
 
+def test_a_detector_that_is_given_integers_is_named() -> None:
+    model = tflite.load(detector(floats=False))
+    why = "its kernel takes float32, here it is given int8"
+    assert lacking(model) == (f"TFLite_Detection_PostProcess (box): {why}",)
+
+
+def test_a_detector_with_more_boxes_than_the_arena_holds_is_named() -> None:
+    model = tflite.load(detector(anchors=2000, classes=10, most=40))
+    # 2000 boxes: a flag, 4 corners, 10 scores, 3 lists, and 5 lists for each of 40 detections; inputs and outputs.
+    needed = 2000 * (1 + 4 * (4 + 10 + 3 + 5 * 40)) + 4 * (2000 * (4 + 10) + 40 * (4 + 1 + 1) + 1)
+    (why,) = lacking(model, arena_bytes=needed - 1)
+    assert f"at least {needed:,} bytes of the tensor arena, of which the runner has {needed - 1:,}" in why
+    assert lacking(model, arena_bytes=needed) == ()
+
+
 def test_weights_of_another_type_than_a_float_input_are_named() -> None:
     writer = GraphWriter()
     x, y = writer.tensor("x", (1, 8), "float32"), writer.tensor("y", (1, 4), "float32")
