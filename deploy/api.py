@@ -333,6 +333,7 @@ def write_build(
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
     from deploy.data.image_range import parsed
+    from deploy.hardware.fvps import default_fvp
     from deploy.judging.sample_file import inputs_to_keep, samples_beside
     from deploy.quantizing.dataset import is_random
     from deploy.quantizing.quantization import Quantized
@@ -365,7 +366,7 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=functools.partial(chosen_samples, given=given),
-        lacking=lacking,
+        lacking=functools.partial(lacking, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes),
     )
 
 

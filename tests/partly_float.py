@@ -32,8 +32,8 @@ def island() -> bytes:
     return writer.finish({"x": x}, {"twice": y})
 
 
-def detector(anchors: int = 24, classes: int = 3, most: int = 6) -> bytes:
-    """Boxes and scores in int8, then TFLite_Detection_PostProcess."""
+def detector(anchors: int = 24, classes: int = 3, most: int = 6, *, floats: bool = True) -> bytes:
+    """Boxes and scores in int8, then TFLite_Detection_PostProcess, which is given floats or these integers."""
     rng = np.random.default_rng(2)
     writer = GraphWriter("detector")
     boxes, scores = (1, anchors, 4), (1, anchors, classes)
@@ -65,6 +65,9 @@ def detector(anchors: int = 24, classes: int = 3, most: int = 6) -> bytes:
         ):
             options.Float(key, number)
     writer.operator(
-        "TFLite_Detection_PostProcess", [*real, places], [*found.values()], custom=bytes(options.Finish())
+        "TFLite_Detection_PostProcess",
+        [*(real if floats else (near, sure)), places],
+        [*found.values()],
+        custom=bytes(options.Finish()),
     )
     return writer.finish({"x": x, "z": z}, found)

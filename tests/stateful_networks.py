@@ -9,11 +9,17 @@ FEATURES, UNITS = 8, 16
 ZERO_POINT = -4
 
 
-def lstm(layers: int = 1, steps: int = 1) -> bytes:
-    """``[1, steps, 8]`` int8 -> ``[1, steps, 16]`` int8; hidden states with a zero point that is not zero."""
+def lstm(layers: int = 1, steps: int = 1, *, scale: float = 1 / 128) -> bytes:
+    """``[1, steps, 8]`` int8 -> ``[1, steps, 16]`` int8; hidden states with a zero point that is not zero.
+
+    Args:
+        layers: one behind the other.
+        steps: of time.
+        scale: of the input.
+    """
     rng = np.random.default_rng(3)
     graph = GraphWriter("lstm")
-    result = given = graph.tensor("x", (1, steps, FEATURES), "int8", 1 / 128, 0)
+    result = given = graph.tensor("x", (1, steps, FEATURES), "int8", scale, 0)
     for number in range(layers):
         result = _lstm(graph, rng, result, FEATURES if number == 0 else UNITS, steps, f"layer{number}")
     return graph.finish({"x": given}, {"y": result})

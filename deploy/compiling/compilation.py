@@ -66,9 +66,10 @@ def check_model(model: Model, source: str) -> tuple[str, ...]:
     if computing and not integer_operators(model):
         weights = narrow_weights(model)
         what = f"only its weights are quantized ({weights})" if weights else "not quantized"
+        whole = "the float model it comes from" if weights else "this file or the Keras model it comes from"
         raise BadInputError(
             f"{source}: {what}, these operators compute in floating point: {listed}",
-            hints=["deploy quantize MODEL --data DATA -o model.tflite, with the Keras model it comes from"],
+            hints=[f"deploy quantize MODEL --data DATA -o model.tflite, with {whole}"],
         )
     computed = float_results(model)
     border = [

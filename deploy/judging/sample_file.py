@@ -94,12 +94,13 @@ def samples_content(samples: Sequence[Sample], model: Model, source: str) -> byt
     return stream.getvalue()
 
 
-def read_samples(path: Path, model: Model) -> InputSet:
+def read_samples(path: Path, model: Model, sha256: str = "") -> InputSet:
     """Read such a file.
 
     Args:
         path: of it.
-        model: the source model.
+        model: the source model, or a part of it with the same inputs.
+        sha256: of the source model, in hex; empty where it is the model itself.
 
     Raises:
         BadInputError: it cannot be used, or was made for another model.
@@ -108,7 +109,7 @@ def read_samples(path: Path, model: Model) -> InputSet:
     if about is None:
         raise BadInputError(f"{path}: does not say which model its samples are for")
     made_for, source = about
-    if made_for != sha256_of_bytes(model.content):
+    if made_for != (sha256 or sha256_of_bytes(model.content)):
         raise BadInputError(f"{path}: holds samples for another model")
     names = named_inputs(model)
     if len(arrays) != len(names):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 _CHUNK_BYTES = 65536
 _POLL_S = 0.25
 
+FLOOD_BYTES = 256 * 1024**2
+"""Most bytes that a child may write: a thousand times what a compiler, Vela or a converter prints."""
+
 
 @dataclass(frozen=True)
 class Keep:
@@ -63,6 +66,10 @@ def readable(descriptor: int, timeout_s: float) -> bool:
     return bool(poll.poll(timeout_s * 1000))
 
 
+class FloodError(Exception):
+    """A child writes more than any tool has to say."""
+
+
 def collect(streams: Mapping[int, Callable[[bytes], None]], *, deadline: float, ended: Callable[[], bool]) -> bool:
     """Read outputs until their writers have closed them.
 
@@ -75,7 +82,11 @@ def collect(streams: Mapping[int, Callable[[bytes], None]], *, deadline: float, 
 
     Returns:
         Whether that was before the deadline.
+
+    Raises:
+        FloodError: more than ``FLOOD_BYTES`` came.
     """
+    read = 0
     poll = select.poll()
     for descriptor in streams:
         poll.register(descriptor, select.POLLIN)
@@ -89,6 +100,9 @@ def collect(streams: Mapping[int, Callable[[bytes], None]], *, deadline: float, 
             return True
         for descriptor, _ in ready:
             chunk = os.read(descriptor, _CHUNK_BYTES)
+            read += len(chunk)
+            if read > FLOOD_BYTES:
+                raise FloodError
             if chunk:
                 streams[descriptor](chunk)
             else:

@@ -17,7 +17,7 @@ from typing import Protocol
 from deploy.errors import NotInstalledError
 from deploy.processes.child import PIPE, STDOUT, Child, not_started
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
-from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Keep, Kept, collect
+from deploy.processes.output import FLOOD_BYTES, KEEP_ALL_BUT_FLOODS, FloodError, Keep, Kept, collect
 
 _FULL_BYTES = 4096
 _NOT_STARTED = (126, 127)
@@ -31,22 +31,26 @@ class Ended:
 
     Attributes:
         status: exit status, negative for the signal that killed it.
-        timed_out: whether it was killed because its time was over.
+        timed_out: whether it was killed because its time was over, or because it wrote too much.
         output: what is kept of what it wrote on standard output and, unless that was read apart, standard error.
         errors: of standard error where that was read apart.
+        flooded: whether it was killed because it wrote too much.
     """
 
     status: int
     timed_out: bool
     output: str
     errors: str = ""
+    flooded: bool = False
 
     def last_lines(self, count: int) -> tuple[str, ...]:
         """The last lines that are not empty."""
         return tuple(line for line in self.output.splitlines() if line.strip())[-count:]
 
     def describe(self) -> str:
-        """``ended with status 1``, ``was killed by SIGSEGV`` or ``took too long``."""
+        """``ended with status 1``, ``was killed by SIGSEGV``, ``took too long`` ..."""
+        if self.flooded:
+            return f"wrote more than {FLOOD_BYTES >> 20} MiB of messages"
         if self.timed_out:
             return "took too long"
         if self.status < 0:
@@ -105,7 +109,7 @@ class Supervisor:
             NotInstalledError: it cannot be started.
             OSError: it failed, and the disk of the folder is full.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline, flooded = time.monotonic() + timeout_s, False
         output, errors = Kept(self._keep), Kept(self._keep)
 
         def take(chunk: bytes) -> None:
@@ -131,6 +135,8 @@ class Supervisor:
                 streams[child.stderr.fileno()] = errors.add
             in_time = collect(streams, deadline=deadline, ended=child.ended)
             in_time = in_time and child.wait(deadline - time.monotonic()) is not None
+        except FloodError:
+            in_time, flooded = False, True
         finally:
             status = child.end()
             with self._lock:
@@ -139,7 +145,7 @@ class Supervisor:
             raise NotInstalledError(f"{command[0]}: cannot be started: {reason.strerror}") from reason
         if status != 0 and folder is not None:
             check_disk(folder)
-        return Ended(status, not in_time, output.text(), errors.text())
+        return Ended(status, not in_time, output.text(), errors.text(), flooded)
 
     def cancel(self) -> None:
         """End all that runs, politely first, and start no more."""

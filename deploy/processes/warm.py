@@ -26,7 +26,7 @@ from pathlib import Path
 from deploy.processes import supervisor
 from deploy.processes.child import Child
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
-from deploy.processes.output import KEEP_ALL_BUT_FLOODS, Kept, collect, readable
+from deploy.processes.output import KEEP_ALL_BUT_FLOODS, FloodError, Kept, collect, readable
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended, Supervisor
 
@@ -55,7 +55,7 @@ class WarmProcess:
         deadline = time.monotonic() + timeout_s
         line = json.dumps({"arguments": list(arguments), "folder": str(folder)}).encode() + b"\n"
         reads, writes = os.pipe()
-        kept = Kept(KEEP_ALL_BUT_FLOODS)
+        kept, flooded = Kept(KEEP_ALL_BUT_FLOODS), False
         with os.fdopen(reads, "rb"):
             try:
                 socket.send_fds(self._channel, [line], [writes])
@@ -66,7 +66,10 @@ class WarmProcess:
             with self._reading:
                 if self._channel.fileno() < 0:
                     return None
-                in_time = collect({reads: kept.add}, deadline=deadline, ended=self._answered)
+                try:
+                    in_time = collect({reads: kept.add}, deadline=deadline, ended=self._answered)
+                except FloodError:
+                    in_time, flooded = False, True
                 reply = self._reply(deadline) if in_time else None
         if reply == b"":
             return None
@@ -75,7 +78,7 @@ class WarmProcess:
         status = int(json.loads(reply)["status"]) if reply else -signal.SIGKILL
         if status != 0:
             supervisor.check_disk(folder)
-        return Ended(status, reply is None, kept.text())
+        return Ended(status, reply is None, kept.text(), flooded=flooded)
 
     def _answered(self) -> bool:
         return readable(self._channel.fileno(), 0)

@@ -53,7 +53,7 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
                 "Arm's prebuilt runner gives TFLM no memory for resource variables, which this model has",
                 hints=["--firmware npu (or tflm) runs it", "`deploy verify` runs it on the host"],
             )
-        if lacks := lacking(compiled):
+        if lacks := lacking(compiled, simulator.fvp.runner.arena_bytes):
             raise BadInputError(
                 f"Arm's runner cannot run this build: {'; '.join(lacks)}",
                 hints=[

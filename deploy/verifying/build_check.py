@@ -16,6 +16,7 @@ from deploy.judging.build_models import read_models
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
 from deploy.processes.forked import ForkedCall
 from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.judged_part import judged_part
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import check_operators
@@ -87,18 +88,19 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
     """
     began = time.monotonic()
     try:
-        models = read_models(build)
-        inputs = usual_inputs(build)
-        checked = check_operators(build, models, inputs.samples, limit_s=until - began)
+        part = judged_part(build)
+        models = read_models(part.build)
+        inputs = usual_inputs(part.build)
+        checked = check_operators(part.build, models, inputs.samples, limit_s=until - began)
     except DeployError as error:
         return _not_compared(build, error.message)
-    check = checked.check
+    check = part.noted(checked.check)
     if check.source == "this run":
         check = check.model_copy(update={"source": "compile"})
     return VerificationRecord(
         check=check,
         operators=checked.differing,
-        unwritten=unwritten_outputs(models.compiled),
+        unwritten=unwritten_outputs(build.compiled_model),
         in_time=checked.in_time,
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),

@@ -29,11 +29,12 @@ from deploy.hardware.npus import Npu, npu_named
 from deploy.npu import NpuError, Statistics, architecture_of, parse_payload
 from deploy.npu.program import Program, decode
 from deploy.npu.regions import FAST, region_config
-from deploy.tflite import Model, read
+from deploy.tflite import Model, Signature, read
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 
 _DEDICATED, _SHARED = "Dedicated_Sram", "Shared_Sram"
 _UNKNOWN = "unknown"
+_HANDED_OVER = "_cpu"
 _SOURCE = f"NPU model of deploy {deploy.__version__}, from the command stream"
 
 
@@ -72,7 +73,7 @@ def build_of(path: Path, folder: Path, source: Path | None = None) -> BuildFolde
 def _named_alike(compiled: Model, source: Model, which: str) -> tuple[Model, Model]:
     """Both with the same names of inputs and outputs; SignatureDefs, which Vela did not always keep, may go."""
     plain = [dataclasses.replace(model, signature=None) for model in (compiled, source)]
-    for one, other in ((compiled, source), (plain[0], plain[1])):
+    for one, other in ((compiled, source), (plain[0], plain[1]), (_as_before_vela(plain[0]), plain[1])):
         inputs, outputs = set(one.input_names().values()), set(one.output_names().values())
         if inputs <= set(other.input_names().values()) and outputs == set(other.output_names().values()):
             return one, other
@@ -83,8 +84,16 @@ def _named_alike(compiled: Model, source: Model, which: str) -> tuple[Model, Mod
     )
 
 
+def _as_before_vela(compiled: Model) -> Model:
+    """Outputs without what the first versions of Vela put behind the names of what the NPU hands to the CPU."""
+    names = {name.removesuffix(_HANDED_OVER): index for index, name in compiled.output_names().items()}
+    inputs = {name: index for index, name in compiled.input_names().items()}
+    return dataclasses.replace(compiled, signature=Signature("", inputs, names))
+
+
 def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocument:
     target, programs = _programs(path, compiled)
+    _check_arena(path, compiled)
     dedicated = _dedicated(compiled, programs)
     streams = [program.statistics(region_config(dedicated=dedicated)) for program in programs]
     operators = _operators(compiled, streams)
@@ -124,6 +133,16 @@ def _programs(path: Path, compiled: Model) -> tuple[Npu, list[Program]]:
     except NpuError as error:
         raise BadInputError(f"{path}: {error}") from error
     return npu_named(architecture.name), programs
+
+
+def _check_arena(path: Path, compiled: Model) -> None:
+    """Refuse what says nothing about the memory that its command stream works in."""
+    if any(operator.scratch.nbytes == 0 for operator in npu_operators(compiled)):
+        raise BadInputError(
+            f"{path}: how much memory its command stream works in is not known: the file says 0 bytes, as the "
+            "first versions of Vela wrote it",
+            hints=["compile the model again: deploy compile MODEL --npu U55-128"],
+        )
 
 
 def _dedicated(compiled: Model, programs: Sequence[Program]) -> bool:

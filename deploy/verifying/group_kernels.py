@@ -116,7 +116,7 @@ class GroupKernels:
         causes: dict[str, None] = {}
 
         def compute(operator: Operator, values: Values) -> dict[int, NDArray[Any]]:
-            witness = witness_of(operator, self._source)
+            witness = witness_of(operator, self._source, sequence=self._sequence)
             if witness is None:
                 return self._first(ReferenceKernels, operator, values)
             causes[witness.cause] = None

@@ -40,6 +40,10 @@ _NO_FACTOR = 0.01
 """A factor that is nearer to 1 than that may as well be a rounding."""
 
 
+_LARGEST_MULTIPLIER = 2.0**32
+"""First that the 32 bits of a scale register do not hold."""
+
+
 @dataclass(frozen=True)
 class Known:
     """A miscompilation of which it is known how to tell it and what to do.
@@ -269,6 +273,27 @@ def _unscaled_quotient(operator: Operator, source: Model, operations: Operations
     return f"its command stream divides integers and leaves out the factor {left_out:.4g}"
 
 
+def _multiplier_beyond_the_register(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """A product's multiplier of 2**32 and more does not fit the register: the shift wraps around, or it is 1."""
+    scales = [source.tensors[index].quantization for index in (*operator.inputs, *operator.outputs) if index >= 0]
+    if operator.code != "MUL" or len(scales) != 3 or None in scales:
+        return None
+    first, second, output = (scale.scales[0] for scale in scales if scale is not None)
+    wanted = first * second / output if output > 0 else 0.0
+    for operation in operations.get(operator.index, ()):
+        if (
+            not isinstance(operation, ElementwiseOperation)
+            or operation.scale is None
+            or wanted < _LARGEST_MULTIPLIER
+        ):
+            continue
+        written = operation.scale.multiplier / 2.0**operation.scale.shift
+        # From the range of the output's type on, both make every product but 0 as large as it can be.
+        if written < 2.0 ** (8 * operation.ofm.dtype.itemsize):
+            return f"its command stream multiplies with {written:.3g}, where the scales make it {wanted:.3g}"
+    return None
+
+
 def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
     if operator.code not in _REDUCTIONS:
         return None
@@ -324,6 +349,12 @@ KNOWN = (
         "division-without-scales",
         _unscaled_quotient,
         "multiply by the reciprocal (RSQRT of the square), or divide on the host",
+    ),
+    Known(
+        "multiplier-beyond-the-register",
+        _multiplier_beyond_the_register,
+        "a larger scale of the product: next to nothing, it says that calibration saw nothing but zeros there; "
+        "calibrate with data that makes it something else",
     ),
     Known(
         "unread-input",

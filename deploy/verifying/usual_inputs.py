@@ -204,7 +204,7 @@ def _kept(build: BuildFolder) -> InputSet | None:
     again = ["run `deploy compile` again", "or remove the file: inputs are made up then"]
     if sha256_of_file(path) != record.sha256:
         raise BadInputError(f"{path}: not the file that compile.json describes", hints=again)
-    kept = read_samples(path, build.source_model)
+    kept = read_samples(path, build.source_model, build.document.source_sha256)
     return InputSet(kept.samples, f"{kept.source}, kept in {SAMPLES}")
 
 

@@ -28,6 +28,7 @@ from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
 from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession, host_origin
+from deploy.verifying.judged_part import judged_part
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
 from deploy.verifying.operator_check import CheckedOperators, check_operators, debug_database
@@ -74,6 +75,8 @@ class Verification:
             TargetError: the NPU model refused the command stream.
         """
         judgement = self._judgement
+        judged = judged_part(self._build)
+        self._build = judged.build
         models = read_models(self._build)
         feed_back = functools.partial(fed_back, models, npu_named(self._build.document.npu))
         samples = judgement.begin(models, functools.partial(usual_inputs, self._build), feed_back)
@@ -119,8 +122,8 @@ class Verification:
                     source=f"{' and '.join(('NPU model', *judge.names))} on this computer",
                 ),
             ),
-            evidence=judgement.evidence(models, varied.counts),
-            check=checked.check,
+            evidence=judged.weakened(judgement.evidence(models, varied.counts)),
+            check=judged.noted(checked.check),
             operators=checked.results if self._options.layers else checked.differing,
             explanations=explanations,
         )

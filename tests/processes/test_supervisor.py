@@ -55,6 +55,15 @@ def test_a_command_that_never_ends_is_killed_with_its_children(tmp_path: Path, d
     assert_gone(number_in(tmp_path / "child"))
 
 
+def test_a_command_that_writes_without_end_is_killed_when_it_has_written_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deploy.processes.output.FLOOD_BYTES", 3 << 20)
+    ended = supervisor.run(python("while True: print('x' * 100)"), timeout_s=50)
+    assert (ended.timed_out, ended.flooded) == (True, True)
+    assert ended.describe() == "wrote more than 256 MiB of messages"
+
+
 def test_a_command_that_closes_its_output_and_goes_on_is_killed_in_time() -> None:
     started = time.monotonic()
     ended = supervisor.run(python("import os, time; os.close(1); os.close(2); time.sleep(60)"), timeout_s=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -193,6 +194,42 @@ def test_the_arena_under_two_numbers_as_earlier_versions_of_vela_wrote_it_is_no_
     assert npu_operators(build.compiled_model)[0].has_fast_memory
     assert build.document.memory_mode == "Shared_Sram"
     assert api.verify(build).verdict == "pass"
+
+
+def test_outputs_as_the_first_versions_of_vela_named_them_are_those_of_the_source(
+    folder: Path, tmp_path: Path
+) -> None:
+    def named_by_vela(model: schema.ModelT) -> None:
+        graph = model.subgraphs[0]
+        graph.tensors[graph.outputs[0]].name += b"_cpu"
+        model.signatureDefs = []
+
+    file = tmp_path / "first_vela.tflite"
+    file.write_bytes(changed((folder / "shipped_vela.tflite").read_bytes(), named_by_vela))
+    verdict = api.verify(api.open_compiled(file, tmp_path, folder / "source.tflite"))
+    assert (verdict.verdict, [output.name for output in verdict.outputs]) == ("pass", ["y"])
+    (tmp_path / "again").mkdir()
+    assert api.verify(api.open_compiled(file, tmp_path / "again", folder / "other.tflite")).verdict == "fail"
+
+
+def test_a_file_that_says_nothing_about_its_memory_is_refused(folder: Path, tmp_path: Path) -> None:
+    def without_memory(model: schema.ModelT) -> None:
+        graph = model.subgraphs[0]
+        graph.tensors[graph.operators[0].inputs[2]].shape = [0]
+
+    file = tmp_path / "first_vela.tflite"
+    file.write_bytes(changed((folder / "shipped_vela.tflite").read_bytes(), without_memory))
+    with pytest.raises(BadInputError, match="the file says 0 bytes"):
+        api.open_compiled(file, tmp_path)
+
+
+def changed(content: bytes, change: Callable[[schema.ModelT], None]) -> bytes:
+    """A file with something else in it."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    change(model)
+    builder = Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def with_the_arena_twice(content: bytes) -> bytes:

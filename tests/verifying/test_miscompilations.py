@@ -199,6 +199,31 @@ def test_int8_outputs_and_other_zero_points_are_compiled_right(zero_point: int, 
     assert all(result.explained for result in results)
 
 
+def product(dtype: str, scale: float) -> bytes:
+    """A product whose scale is next to nothing, as a state has that was zero in all of the calibration."""
+    writer = GraphWriter()
+    x, z = (writer.tensor(name, [1, 8, 8, 16], dtype, own) for name, own in (("x", 0.0235), ("z", 0.0039)))
+    y = writer.tensor("y", [1, 8, 8, 16], dtype, scale)
+    writer.operator("MUL", [x, z], [y], schema.MulOptionsT())
+    return writer.finish({"x": x, "z": z}, {"y": y})
+
+
+@pytest.mark.parametrize("scale", [1e-16, 3e-35], ids=["the shift wraps around", "it becomes 1"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_a_product_whose_multiplier_no_register_holds_is_named(dtype: str, scale: float) -> None:
+    [wrong] = compared(product(dtype, scale))
+    assert named([wrong]) == ["multiplier-beyond-the-register"]
+    assert wrong.mismatches > 0
+    assert "calibrate with data" in str(wrong.miscompiled)
+
+
+@pytest.mark.parametrize("scale", [4.2e-14, 1e-7, 0.01])
+def test_a_multiplier_that_fits_is_compiled_right_whatever_the_kernels_make_of_it(scale: float) -> None:
+    [right] = compared(product("uint8", scale))
+    assert named([right]) == []
+    assert right.explained
+
+
 def test_an_operator_that_was_not_compared_is_named_all_the_same() -> None:
     writer, name = WRONG["maximum over the width"]
     model = tflite.load(writer.done(), source="network")
