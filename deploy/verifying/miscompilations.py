@@ -259,13 +259,13 @@ def _other_neighbours(sampling: AxisSampling, ifm: int, ofm: int, options: objec
 
 def _unscaled_quotient(operator: Operator, source: Model, operations: Operations) -> str | None:
     """On U85 integers are divided, and the scales of the numbers that they stand for are not."""
-    made = operations.get(operator.index, ())
-    divisions = [
-        each for each in made if isinstance(each, ElementwiseOperation) and each.mode is ElementwiseMode.DIV
-    ]
+    if operator.code != "DIV":
+        return None
+    made = [each for each in operations.get(operator.index, ()) if isinstance(each, ElementwiseOperation)]
+    divisions = [each for each in made if each.mode is ElementwiseMode.DIV]
     tensors = [source.tensors[index] for index in (*operator.inputs[:2], operator.outputs[0])]
     scales = [tensor.quantization.scales[0] for tensor in tensors if tensor.quantization is not None]
-    if operator.code != "DIV" or not divisions or len(scales) != 3:
+    if not divisions or len(scales) != 3:
         return None
     left_out = scales[0] / (scales[1] * scales[2])
     if abs(left_out - 1) < _NO_FACTOR or any(each.scale != _UNSCALED for each in divisions):
