@@ -119,8 +119,10 @@ def _asserts(operator: Operator, model: Model) -> bool:
     (``TFLITE_DCHECK_GE(data.buffer_conv_1x1_idx, 4)``). Each operator on the NPU before it took one. Where other
     kernels before it may have taken some, nobody knows, and this does not say so.
     """
+    if len(operator.inputs) < 2 or operator.inputs[1] < 0:
+        return False
     given, weights = (model.tensors[index] for index in operator.inputs[:2])
-    if given.dtype != "int8" or weights.dtype != "int8" or weights.shape[-1] % 4:
+    if given.dtype != "int8" or weights.dtype != "int8" or not weights.shape or weights.shape[-1] % 4:
         return False
     per_channel = weights.quantization is not None and len(weights.quantization.scales) > 1
     if per_channel or len(model.tensors[operator.outputs[0]].shape) <= 2:

@@ -55,6 +55,8 @@ def applies(operator: Operator, source: Model) -> bool:
     if any(len(scales_of(tensor)) > 1 or not has_scales(tensor) for tensor in (*taken, *weights)):
         return False
     constants = [_tensor(operator, source, place) for place in places]
+    if len(taken[0].shape) != 3 or not _fitting(operator, source, taken[0].shape[2]):
+        return False
     bits = -math.log2(scales_of(taken[2])[0])
     options = options_of(source, operator)
     return (
@@ -63,6 +65,17 @@ def applies(operator: Operator, source: Model) -> bool:
         and bits <= -math.log2(_GATE_SCALE)
         and getattr(options, "fusedActivationFunction", None) == _TANH
     )
+
+
+def _fitting(operator: Operator, source: Model, features: int) -> bool:
+    """Whether the constants of all gates have the shapes of one LSTM."""
+    shape = _tensor(operator, source, _GATES["input"][2]).shape
+    if len(shape) != 1:
+        return False
+    [units] = shape
+    wanted = [(units, features), (units, units), (units,)]
+    gates = ([_tensor(operator, source, place).shape for place in gate] for gate in _GATES.values())
+    return all(shapes == wanted for shapes in gates)
 
 
 def compute(

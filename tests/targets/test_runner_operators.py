@@ -127,6 +127,10 @@ def test_where_that_assertion_holds_or_nobody_knows_nothing_is_said(model: tflit
     assert lacking(model) == ()
 
 
+def test_weights_that_are_left_out_are_no_matter_of_that_assertion() -> None:
+    assert lacking(one("FULLY_CONNECTED", "int8")) == ()
+
+
 def test_without_the_runner_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_operators, "runner_images", lambda: ())
     assert lacking(one("SELECT", "int8")) == ()
