@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from chained_network import chained_build
 from hypothesis import HealthCheck, settings
+from interruptible import interruptible  # noqa: F401 - a fixture
 from made_once import made_once
 from warm_tools import warm_tools
 

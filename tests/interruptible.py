@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import pytest
 
 
 def started(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
@@ -15,6 +17,14 @@ def started(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     ``nohup``, some CI runners. Then it would rightly go on; tests are about one that a user started at a terminal.
     """
     return subprocess.Popen(command, preexec_fn=_heed_signals, **options)  # noqa: PLW1509
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts this process, however the tests were started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _heed_signals() -> None:

@@ -144,6 +144,7 @@ def test_ctrl_c_is_for_its_parent() -> None:
     assert child.ask(b"interrupt", timeout_s=10)[0] == b"interrupt"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_request_leaves_no_answer_for_the_next_one() -> None:
     child = Worker(answer)
     number = int(child.ask(b"number", timeout_s=10)[0])
