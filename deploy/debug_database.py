@@ -172,7 +172,7 @@ class DebugDatabase:
         try:
             queue = [
                 (int(row["cmdstream_id"]), int(row["offset"]), int(row["scheduled_id"]))
-                for row in self._rows("queue")
+                for row in self._queue
             ]
         except (KeyError, ValueError, TypeError) as error:
             raise self._damaged(error) from error
@@ -232,7 +232,11 @@ class DebugDatabase:
     @functools.cached_property
     def _commanded(self) -> frozenset[str | None]:
         """The operations that have commands."""
-        return frozenset(row.get("scheduled_id") for row in self._rows("queue"))
+        return frozenset(row.get("scheduled_id") for row in self._queue)
+
+    @functools.cached_property
+    def _queue(self) -> list[dict[str, str]]:
+        return self._rows("queue")
 
     def _rows(self, table: str) -> list[dict[str, str]]:
         try:
