@@ -171,8 +171,7 @@ class DebugDatabase:
         operations = {operation.number: operation for operation in self.operations}
         try:
             queue = [
-                (int(row["cmdstream_id"]), int(row["offset"]), int(row["scheduled_id"]))
-                for row in self._queue
+                (int(row["cmdstream_id"]), int(row["offset"]), int(row["scheduled_id"])) for row in self._queue
             ]
         except (KeyError, ValueError, TypeError) as error:
             raise self._damaged(error) from error

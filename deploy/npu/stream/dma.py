@@ -11,14 +11,8 @@ DMA = "DMA"
 
 
 @dataclass(frozen=True, slots=True)
-class DmaOperation(Operation):
-    """A copy of ``length`` bytes. A region of None is the internal SHRAM."""
-
-    source_region: int | None
-    source: int
-    destination_region: int | None
-    destination: int
-    length: int
+class Transfer(Operation):
+    """An operation that moves bytes and computes nothing."""
 
     @property
     def label(self) -> str:
@@ -29,6 +23,17 @@ class DmaOperation(Operation):
     def macs(self) -> int:
         """None."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class DmaOperation(Transfer):
+    """A copy of ``length`` bytes. A region of None is the internal SHRAM."""
+
+    source_region: int | None
+    source: int
+    destination_region: int | None
+    destination: int
+    length: int
 
     @property
     def reads(self) -> tuple[Access, ...]:

@@ -7,13 +7,23 @@ set is an error, because its value on hardware would be whatever an earlier stre
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from deploy.npu.bounds import MAX_KERNEL
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.stream.commands import Command
-from deploy.npu.stream.operations import AddressRange, FeatureMap, Kernel, Padding, Upscale
+from deploy.npu.stream.operations import (
+    Activation,
+    AddressRange,
+    FeatureMap,
+    Kernel,
+    Padding,
+    Rounding,
+    Scale,
+    Upscale,
+)
 
 
 class RegisterValues:
@@ -154,6 +164,31 @@ class RegisterValues:
             self.u16(self.cmd0["NPU_SET_OFM_BLK_WIDTH_M1"]) + 1,
             self.u16(self.cmd0["NPU_SET_OFM_BLK_DEPTH_M1"]) + 1,
         )
+
+    def activation(self, ofm: FeatureMap) -> Activation:
+        """What is applied to every element of the OFM."""
+        raise NotImplementedError
+
+    def rounding(self) -> Rounding:
+        """How scaling rounds."""
+        raise NotImplementedError
+
+    def ofm_scale(self) -> Scale | None:
+        """The scale of all elements; None where each channel has its own, or none is asked for."""
+        raise NotImplementedError
+
+    def common(self, command: Command, index: int, ofm: FeatureMap) -> dict[str, Any]:
+        """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
+        return {
+            "index": index,
+            "command": command.code.name,
+            "offset": command.offset,
+            "ofm": ofm,
+            "activation": self.activation(ofm),
+            "rounding": self.rounding(),
+            "scale": self.ofm_scale(),
+            "block": self.block(),
+        }
 
 
 def extents_read(ofm: FeatureMap, kernel: Kernel, padding: Padding, upscale: Upscale) -> tuple[int, int]:

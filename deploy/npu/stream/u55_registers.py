@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from deploy.hardware.designs import Design
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.stream.commands import Command
 from deploy.npu.stream.operations import (
     Activation,
     AddressRange,
@@ -127,19 +125,6 @@ class U55RegisterValues(RegisterValues):
             maximum=maximum,
             index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
         )
-
-    def common(self, command: Command, index: int, ofm: FeatureMap) -> dict[str, Any]:
-        """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
-        return {
-            "index": index,
-            "command": command.code.name,
-            "offset": command.offset,
-            "ofm": ofm,
-            "activation": self.activation(ofm),
-            "rounding": self.rounding(),
-            "scale": self.ofm_scale(),
-            "block": self.block(),
-        }
 
     def cores(self) -> int:
         """How many cores share the work."""

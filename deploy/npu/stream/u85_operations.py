@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.stream.dma import DMA
+from deploy.npu.stream.dma import Transfer
 from deploy.npu.stream.elementwise import ElementwiseOperation
 from deploy.npu.stream.operations import (
     Access,
     AddressRange,
     BlockOperation,
     FeatureMap,
-    Operation,
 )
 from deploy.npu.stream.pooling import PoolingOperation
 from deploy.npu.stream.u85_registers import Accumulators, OperandScale
@@ -147,7 +146,7 @@ class RowsEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class RowsDmaOperation(Operation):
+class RowsDmaOperation(Transfer):
     """A transfer of planes of rows of bytes.
 
     Attributes:
@@ -166,16 +165,6 @@ class RowsDmaOperation(Operation):
     indices: AddressRange | None
     highest_index: int
     index_skip: int
-
-    @property
-    def label(self) -> str:
-        """``DMA``."""
-        return DMA
-
-    @property
-    def macs(self) -> int:
-        """None."""
-        return 0
 
     @property
     def bytes(self) -> int:

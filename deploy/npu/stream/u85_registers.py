@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
@@ -292,16 +291,3 @@ class U85RegisterValues(RegisterValues):
         if width > 1 or start > Start.IFM2 or ublock is None:
             raise UnsupportedError("accumulator format", parameters={"NPU_SET_ACC_FORMAT": hex(bits)})
         return Accumulators(48 if width else 32, Start(start), not bits >> 6 & 1, ublock)
-
-    def common(self, command: Command, index: int, ofm: FeatureMap) -> dict[str, Any]:
-        """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
-        return {
-            "index": index,
-            "command": command.code.name,
-            "offset": command.offset,
-            "ofm": ofm,
-            "activation": self.activation(ofm),
-            "rounding": self.rounding(),
-            "scale": self.ofm_scale(),
-            "block": self.block(),
-        }
