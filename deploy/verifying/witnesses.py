@@ -66,7 +66,7 @@ def witness_of(operator: Operator, source: Model, *, sequence: bool = False) -> 
         return None
     activation, weights = (source.tensors[index] for index in operator.inputs[:2])
     output = source.tensors[operator.outputs[0]]
-    fixed = weights.data is not None and weights.dtype == "int8"
+    fixed = weights.data is not None and weights.dtype in ("int8", "uint8")  # uint8: converters before 2020
     quantized = all(has_scales(tensor) for tensor in (activation, weights, output))
     if not fixed or not quantized or len(weights.shape) != 2:
         return None

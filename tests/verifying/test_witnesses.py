@@ -50,6 +50,17 @@ def dense(bits: int, seed: int, spread: float, activation: int, *, bias: bool = 
     return load(writer.finish({"x": x}, {"y": y}), source="written"), values
 
 
+def unsigned_dense(zero: tuple[int, int], weights: np.ndarray, offset: int) -> Model:
+    """A layer of 8 bits whose numbers are all larger by an offset: 128 for uint8, as early converters wrote it."""
+    dtype = "uint8" if offset else "int8"
+    writer = GraphWriter()
+    x = writer.tensor("x", [ROWS, DEPTH], dtype, 0.03, zero[0] + offset)
+    w = writer.tensor("w", weights.shape, dtype, 0.02, offset, (weights.astype(int) + offset).astype(dtype))
+    y = writer.tensor("y", [ROWS, CHANNELS], dtype, 0.3, zero[1] + offset)
+    writer.operator("FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    return load(writer.finish({"x": x}, {"y": y}), source="written")
+
+
 def witnessed(model: Model, values: np.ndarray) -> np.ndarray:
     [operator] = model.operators
     witness = witness_of(operator, model)
@@ -87,6 +98,17 @@ def test_they_differ_from_litert_by_one_step_at_most_and_somewhere_they_do(bits:
         assert away.max() <= 1
         differing += int(away.sum())
     assert differing > 0
+
+
+def test_a_layer_of_unsigned_weights_is_the_same_with_all_numbers_moved() -> None:
+    rng = np.random.default_rng(7)
+    weights = rng.integers(-127, 128, (CHANNELS, DEPTH), np.int8)
+    values = rng.integers(-128, 128, (40, ROWS, DEPTH), np.int8)
+    signed = witnessed(unsigned_dense((-5, 11), weights, 0), values)
+    moved = (values.astype(int) + 128).astype(np.uint8)
+    unsigned = witnessed(unsigned_dense((-5, 11), weights, 128), moved)
+    np.testing.assert_array_equal(unsigned.astype(int) - 128, signed)
+    assert len(np.unique(signed)) > 50
 
 
 def test_only_layers_with_constant_weights_have_one() -> None:
