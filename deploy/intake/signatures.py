@@ -75,10 +75,10 @@ def chosen(keys: Sequence[str], wanted: str | None, source: str) -> int | None:
     )
 
 
-def choice_note(keys: Sequence[str], number: int) -> str:
-    """Says that there are other signatures; empty where there is none."""
+def choice_notes(keys: Sequence[str], number: int) -> tuple[str, ...]:
+    """Which signature was taken, in one sentence; none where there was no other."""
     others = ", ".join(key for at, key in enumerate(keys) if at != number)
-    return f"signature {keys[number]} is taken; --signature chooses another one: {others}" if others else ""
+    return (f"signature {keys[number]} is taken; --signature chooses another one: {others}",) if others else ()
 
 
 def keep(record: Any, number: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.errors import BadInputError
 from deploy.intake.interface import copy_shared_outputs, is_plain, name_tensors
 from deploy.intake.open_shapes import computes_shapes, described, fix_shapes, open_inputs, unshaped_outputs
-from deploy.intake.signatures import choice_note, chosen, keep, signatures_of
+from deploy.intake.signatures import choice_notes, chosen, keep, signatures_of
 from deploy.tflite import Model, damage_named, load, read
 from deploy.tflite.records import packed, unpacked
 
@@ -60,7 +60,7 @@ def take(model: Model, source: str, signature: str | None = None) -> Taken:
         with damage_named(source):
             keep(record, number)
             model = load(packed(record), source=source)
-        notes += filter(None, [choice_note(keys, number)])
+        notes += choice_notes(keys, number)
     opened, unshaped = open_inputs(model), unshaped_outputs(model)
     if opened and computes_shapes(model):
         model = _fixed(model, source)

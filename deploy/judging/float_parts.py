@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.judging.samples import Sample
-from deploy.tflite import Model, Operator, Signature, damage_named, load
+from deploy.tflite import Model, Operator, damage_named, load
 from deploy.tflite.arithmetic import in_front_of_float
 from deploy.tflite.records import packed, unpacked
 
@@ -47,9 +47,7 @@ def watched(model: Model) -> Model:
         record = unpacked(model.content)
         record.subgraphs[0].outputs = [*model.outputs, *inner]
         found = load(packed(record), source="the model")
-    key = model.signature.key if model.signature else ""
-    inputs = {name: index for index, name in model.input_names().items()}
-    return dataclasses.replace(found, signature=Signature(key, inputs, names))
+    return dataclasses.replace(found, signature=model.signature_with(names))
 
 
 def defined(operator: Operator, values: Mapping[int, NDArray[Any]]) -> Mapping[int, NDArray[Any]]:

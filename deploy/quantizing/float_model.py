@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
-from deploy.intake.signatures import choice_note, chosen
+from deploy.intake.signatures import choice_notes, chosen
 from deploy.quantizing.first_layers import prepared_range
 from deploy.quantizing.own_range import TrainedSpread
 
@@ -226,8 +226,7 @@ def freeze_saved_model(folder: Path, name: str, wanted: str | None = None) -> Fl
         assert loaded is not None  # noqa: S101
         return {_clean(word): tensor for word, tensor in results.items()}
 
-    notes = tuple(filter(None, [choice_note(keys, number)]))
-    return replace(_freeze(str(folder), name, specs, call), notes=notes)
+    return replace(_freeze(str(folder), name, specs, call), notes=choice_notes(keys, number))
 
 
 def _freeze(source: str, name: str, specs: Sequence[InputSpec], call: Callable[..., dict[str, Any]]) -> FloatModel:

@@ -56,13 +56,14 @@ def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> Quanti
         NotInstalledError: TensorFlow or a data set is missing.
     """
     if source.kind is ModelKind.TFLITE:
-        found = QuantizedNetwork(source, tflite.read(source.path), "")
+        model, warnings = tflite.read(source.path), tuple[str, ...]()
     else:
         key = _key_of_files(source, how)
         found = (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
-    taken = take(found.model, source.text, source.signature_of_file)
+        model, warnings = found.model, found.warnings
+    taken = take(model, source.text, source.signature_of_file)
     digest = sha256_of_bytes(taken.model.content)
-    return QuantizedNetwork(source, taken.model, digest, (*found.warnings, *taken.notes))
+    return QuantizedNetwork(source, taken.model, digest, (*warnings, *taken.notes))
 
 
 def _known(source: ModelSource, key: str, cache: Cache) -> QuantizedNetwork | None:

@@ -54,7 +54,7 @@ _TO_UINT8 = ("int8",)
 _SCRATCH_USERS = frozenset(
     [
         *("ADD_N", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
-        *("MAX_POOL_2D", "MEAN", "MIRROR_PAD", "REDUCE_MAX", "SUM", "SVDF", "TFLite_Detection_PostProcess"),
+        *("MAX_POOL_2D", "MEAN", "MIRROR_PAD", "REDUCE_MAX", "SUM", "SVDF", _DETECTOR),
         *("TRANSPOSE_CONV", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     ]
 )

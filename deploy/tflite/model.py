@@ -147,6 +147,15 @@ class Model:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
         return _io_names(self.tensors, self.outputs, self.signature.outputs if self.signature else {})
 
+    def signature_with(self, outputs: dict[str, int]) -> Signature:
+        """The signature of a model with the same inputs and other outputs.
+
+        Args:
+            outputs: name -> tensor index.
+        """
+        inputs = {name: index for index, name in self.input_names().items()}
+        return Signature(self.signature.key if self.signature else "", inputs, outputs)
+
     def input_names(self) -> dict[int, str]:
         """Tensor index -> name to show and match by: the SignatureDef's name, else the tensor's."""
         return _io_names(self.tensors, self.inputs, self.signature.inputs if self.signature else {})

@@ -8,14 +8,14 @@ from deploy.tflite.generated import IDENTIFIER, schema
 from deploy.tflite.reading import damage_named
 
 
+@damage_named("the model")
 def unpacked(content: bytes) -> Any:
     """The ``ModelT`` of a file that :func:`deploy.tflite.load` has read.
 
     Raises:
         BadInputError: what nothing has looked at so far is damaged.
     """
-    with damage_named("the model"):
-        return schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
+    return schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
 
 
 def packed(model: Any) -> bytes:

@@ -12,6 +12,7 @@ _NAME_FIELD = 10
 """Where a tensor's table keeps the place of its name, in the table's own index: the fourth field of the schema."""
 
 
+@damage_named("the model")
 def with_names(content: bytes, name_of: Callable[[str], str]) -> bytes:
     """A model whose tensors, in all subgraphs, are called otherwise.
 
@@ -21,12 +22,10 @@ def with_names(content: bytes, name_of: Callable[[str], str]) -> bytes:
     Args:
         content: a ``.tflite`` that can be read.
         name_of: a tensor's name -> what it shall be.
+
+    Raises:
+        BadInputError: the file is damaged.
     """
-    with damage_named("the model"):
-        return _renamed(content, name_of)
-
-
-def _renamed(content: bytes, name_of: Callable[[str], str]) -> bytes:
     root = schema().Model.GetRootAs(content, 0)
     changed = bytearray(content)
     places: dict[str, int] = {}

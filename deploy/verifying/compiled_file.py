@@ -29,7 +29,7 @@ from deploy.hardware.npus import Npu, npu_named
 from deploy.npu import NpuError, Statistics, architecture_of, parse_payload
 from deploy.npu.program import Program, decode
 from deploy.npu.regions import FAST, region_config
-from deploy.tflite import Model, Signature, read
+from deploy.tflite import Model, read
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 
 _DEDICATED, _SHARED = "Dedicated_Sram", "Shared_Sram"
@@ -87,8 +87,7 @@ def _named_alike(compiled: Model, source: Model, which: str) -> tuple[Model, Mod
 def _as_before_vela(compiled: Model) -> Model:
     """Outputs without what the first versions of Vela put behind the names of what the NPU hands to the CPU."""
     names = {name.removesuffix(_HANDED_OVER): index for index, name in compiled.output_names().items()}
-    inputs = {name: index for index, name in compiled.input_names().items()}
-    return dataclasses.replace(compiled, signature=Signature("", inputs, names))
+    return dataclasses.replace(compiled, signature=compiled.signature_with(names))
 
 
 def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocument:

@@ -17,7 +17,7 @@ from deploy.judging.evidence import Evidence
 from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.oracles import ANY_KERNELS
-from deploy.tflite import Model, Operator, Signature, damage_named, load
+from deploy.tflite import Model, Operator, damage_named, load
 from deploy.tflite.records import packed, unpacked
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
@@ -139,8 +139,5 @@ def _cut(model: Model, operators: int, outputs: dict[int, str]) -> Model:
                 operator.opcodeIndex = used.index(operator.opcodeIndex)
         record.signatureDefs = []
         found = load(packed(record), source="the model")
-    key = model.signature.key if model.signature else ""
-    inputs = {name: index for index, name in model.input_names().items()}
-    return dataclasses.replace(
-        found, signature=Signature(key, inputs, {name: index for index, name in outputs.items()})
-    )
+    named = {name: index for index, name in outputs.items()}
+    return dataclasses.replace(found, signature=model.signature_with(named))
