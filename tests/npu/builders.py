@@ -76,7 +76,7 @@ def kernel(height: int = 1, width: int = 1, stride: int = 1, dilation: int = 1, 
     return Kernel(height, width, stride, stride, dilation, dilation, part)
 
 
-def _common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
+def common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
     return {
         "index": 0,
         "command": command,
@@ -94,7 +94,7 @@ def _common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
 
 
 def convolution(ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> ConvolutionOperation:
-    values = _common(ifm, ofm, "NPU_OP_CONV") | {
+    values = common(ifm, ofm, "NPU_OP_CONV") | {
         "depthwise": False,
         "cores": 1,
         "weights": (AddressRange(0, 0, 0),),
@@ -104,14 +104,14 @@ def convolution(ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> Convolution
 
 
 def pooling(mode: PoolingMode, ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> PoolingOperation:
-    values = _common(ifm, ofm, "NPU_OP_POOL") | {"mode": mode, "scale": Scale(1, 0)}
+    values = common(ifm, ofm, "NPU_OP_POOL") | {"mode": mode, "scale": Scale(1, 0)}
     return PoolingOperation(**(values | changes))
 
 
 def elementwise(
     mode: ElementwiseMode, ifm: FeatureMap, ofm: FeatureMap, ifm2: FeatureMap | None = None, **changes: Any
 ) -> U55ElementwiseOperation:
-    values = _common(ifm, ofm, "NPU_OP_ELEMENTWISE") | {
+    values = common(ifm, ofm, "NPU_OP_ELEMENTWISE") | {
         "mode": mode,
         "ifm2": ifm2,
         "scalar": None,

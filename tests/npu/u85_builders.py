@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.npu.stream.elementwise import ElementwiseMode
-from deploy.npu.stream.operations import NO_PADDING, POINT, AddressRange, FeatureMap, Rounding, Scale, Upscale
+from deploy.npu.stream.operations import AddressRange, FeatureMap, Rounding, Scale
 from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import (
     AxisSampling,
@@ -17,27 +17,14 @@ from deploy.npu.stream.u85_operations import (
 )
 from deploy.npu.stream.u85_registers import Accumulators, OperandScale, Start
 
-from .builders import activation
+from .builders import common
 
 ACCUMULATORS = Accumulators(32, Start.ZERO, stored=True, ublock=(1, 2, 16))
 UNIT = OperandScale(1, 0, Rounding.TFL, 0)
 
 
 def _common(ifm: FeatureMap, ofm: FeatureMap, command: str) -> dict[str, Any]:
-    return {
-        "index": 0,
-        "command": command,
-        "offset": 0,
-        "ifm": ifm,
-        "ofm": ofm,
-        "activation": activation(ofm.dtype.str),
-        "rounding": Rounding.TFL,
-        "scale": Scale(1, 0),
-        "block": (8, 8, 16),
-        "kernel": POINT,
-        "padding": NO_PADDING,
-        "upscale": Upscale.NONE,
-    }
+    return common(ifm, ofm, command) | {"scale": Scale(1, 0)}
 
 
 def convolution(ifm: FeatureMap, ofm: FeatureMap, **changes: Any) -> U85ConvolutionOperation:

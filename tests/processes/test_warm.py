@@ -102,23 +102,9 @@ def test_a_killed_warm_process_costs_time_and_nothing_else(tool: str, tmp_path: 
         pool.close()
 
 
-def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: Path) -> None:
-    pool = WarmPool(tool, f"{tool}.tool")
-    work = folder(tmp_path, "work")
-    ended: list[Ended] = []
-    thread = threading.Thread(
-        target=lambda: ended.append(pool.run(module_command(tool, "sleep"), work, timeout_s=60))
-    )
-    thread.start()
-    child = number_in(work / "number")
-    pool.close()
-    thread.join(timeout=10)
-    assert ended and ended[0].status != 0
-    assert_gone(child)
-
-
-def test_closing_ends_a_command_that_runs_on_its_own_too(tool: str, tmp_path: Path) -> None:
-    pool = WarmPool(tool, "nosuchmodule")
+@pytest.mark.parametrize("imported", ["warmtool.tool", "nosuchmodule"], ids=["warm", "on its own"])
+def test_closing_ends_a_run_that_another_thread_waits_for(tool: str, tmp_path: Path, imported: str) -> None:
+    pool = WarmPool(tool, imported)
     work = folder(tmp_path, "work")
     ended: list[Ended] = []
     thread = threading.Thread(
