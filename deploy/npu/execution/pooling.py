@@ -29,8 +29,8 @@ def pool(
 ) -> None:
     """Execute a pooling operation.
 
-    Maximum and minimum: of ``ifm - zero_point`` without the padding, then the global scale. Sums and averages: sum
-    times what ``divisor`` gives, or OFM_SCALE where it gives None. REDUCE_SUM: the same, of the channels.
+    Maximum and minimum: of ``ifm - zero_point`` without the padding, then the scale, if any. Sums and averages:
+    sum times what ``divisor`` gives, or OFM_SCALE where it gives None. REDUCE_SUM: the same, of the channels.
     (Source: measured against LiteRT's reference kernels.)
 
     Raises:

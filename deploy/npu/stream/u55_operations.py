@@ -100,9 +100,12 @@ def read_pooling(values: U55RegisterValues, command: Command, index: int) -> Poo
         raise StreamError(
             f"{mode.name} pooling gives {depth} channels", parameters={"ifm": ifm.depth, "ofm": ofm.depth}
         )
-    return PoolingOperation(
-        **values.common(command, index, ofm), ifm=ifm, kernel=kernel, padding=padding, upscale=upscale, mode=mode
-    )
+    common = values.common(command, index, ofm)
+    if mode is PoolingMode.MAX:
+        # A maximum is not scaled, whatever OFM_SCALE says. (Source: inferred. Vela 5.0.0 puts the average's
+        # 1 / elements of the kernel there for every MAX_POOL_2D, 5.1.0 puts 1; its notes call neither a defect.)
+        common["scale"] = None
+    return PoolingOperation(**common, ifm=ifm, kernel=kernel, padding=padding, upscale=upscale, mode=mode)
 
 
 def read_elementwise(values: U55RegisterValues, command: Command, index: int) -> U55ElementwiseOperation:

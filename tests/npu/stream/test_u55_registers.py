@@ -97,6 +97,16 @@ def test_the_extent_of_an_ifm_follows_from_kernel_and_padding() -> None:
     assert operation.activation.minimum == -128
 
 
+def test_a_maximum_is_not_scaled_whatever_the_register_of_the_scale_holds() -> None:
+    # Vela 5.0.0 writes the average's scale for a maximum, too: here 1 / 25.
+    scale = np.array([Cmd1.NPU_SET_OFM_SCALE | 1 << 14 | 36 << 16, 2748779070], np.uint32)
+    globally = with_register(vela_stream(maximum_pool()), Cmd0.NPU_SET_OFM_PRECISION, 0x101)
+    (operation,) = decode(np.concatenate([scale, globally]), U55).operations
+    assert isinstance(operation, PoolingOperation)
+    assert operation.mode is PoolingMode.MAX
+    assert operation.scale is None
+
+
 def test_an_elementwise_operation_is_decoded_with_its_operands() -> None:
     (operation,) = decode(vela_stream(addition()), U55).operations
     assert isinstance(operation, U55ElementwiseOperation)
