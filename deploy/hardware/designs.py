@@ -109,6 +109,26 @@ class RooflineFit:
 
 
 @dataclass(frozen=True)
+class RegisterLayout:
+    """What differs between the families in the registers that a driver sees.
+
+    Attributes:
+        window: bytes of them.
+        pmu: offset of PMCR, the first register of the performance counters.
+        counters: of events.
+        stored: registers of the family's own that are written and read back.
+        attributes: offset of the first of four words of attributes that REGIONCFG chooses from; None where it says
+            the port itself.
+    """
+
+    window: int
+    pmu: int
+    counters: int
+    stored: tuple[int, ...]
+    attributes: int | None = None
+
+
+@dataclass(frozen=True)
 class Design:
     """How an NPU is built, as far as everything that has to do with it must know.
 
@@ -121,6 +141,7 @@ class Design:
         shram_kb: memory that streams may address inside the NPU: SHRAM per core; on U85 that of tables alone.
         table_bytes: lookup tables, at the end of that memory.
         memories: of the default system configuration in the default memory mode.
+        registers: as a driver sees them.
     """
 
     instruction_set: str
@@ -132,6 +153,7 @@ class Design:
     shram_kb: int
     table_bytes: int
     memories: MemorySystem
+    registers: RegisterLayout
 
     @property
     def table_address(self) -> int:
@@ -182,6 +204,7 @@ def _read(table: dict[str, Any]) -> Design:
         "instruction_set": table["instruction_set"],
         "id_word": table["id"],
         "memories": _memories(table["memories"]),
+        "registers": RegisterLayout(**{**table["registers"], "stored": tuple(table["registers"]["stored"])}),
         **{name: table[name] for name in numbers},
     }
     if "ofm_ublocks" in table:

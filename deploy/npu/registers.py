@@ -1,8 +1,10 @@
 """The NPU's register file as a driver sees it: identification, control, queue, base pointers, event counters.
 
-Offsets and fields: Vela's ``ethos_u55_regs`` (Apache-2.0) names them all. Values that identify the hardware were
-checked against Arm's unmodified driver. A run is complete when the write that starts it returns: the functional
-model has no time of its own, so cycle counters are estimates and are reported as such.
+Offsets and fields: Vela's ``ethos_u55_regs`` and ``ethos_u85_interface.hpp`` (Apache-2.0) name them all. What
+stands here holds for all families; what differs is data (:class:`deploy.hardware.designs.RegisterLayout`). Values
+that identify the hardware were checked against Arm's unmodified driver. A run is complete when the write that
+starts it returns: the functional model has no time of its own, so cycle counters
+are estimates and are reported as such.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu import performance_counters
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
 from deploy.npu.execution.workspace import WeightCache
+from deploy.npu.performance_counters import PerformanceCounters
 from deploy.npu.program import Program, decode, run
 from deploy.npu.timing.statistics import Statistics, event_counts
 
@@ -34,18 +38,9 @@ QCONFIG = 0x01C
 QSIZE = 0x020
 PROT = 0x024
 CONFIG = 0x028
-LOCK = 0x02C
 REGIONCFG = 0x03C
 BASEP0 = 0x080
 BASEP15 = 0x0BC
-PMCR = 0x180
-PMCNTENSET = 0x184
-PMCNTENCLR = 0x188
-PMCCNTR_LO = 0x1A0
-PMCCNTR_HI = 0x1A4
-PMCCNTR_CFG = 0x1A8
-PMEVCNTR0 = 0x300
-PMEVTYPER0 = 0x380
 
 STATUS_IRQ = 1 << 1
 STATUS_BUS_ERROR = 1 << 2
@@ -54,20 +49,17 @@ STATUS_END = 1 << 5
 
 CMD_RUN = 1 << 0
 CMD_CLEAR_IRQ = 1 << 1
+CMD_CLOCK_Q = 1 << 2
+CMD_POWER_Q = 1 << 3
 
+_CMD_KEPT = CMD_CLOCK_Q | CMD_POWER_Q
 _REGIONS = 8
-_COUNTERS = 4
-_CYCLE_COUNTER = 1 << 31
-_PMCR_ENABLE = 1 << 0
-_PMCR_RESET_EVENTS = 1 << 1
-_PMCR_RESET_CYCLES = 1 << 2
 _MAX_STREAM = 64 * 1024 * 1024
 
 # Peripheral and component identification, the part of the window that debuggers read.
 _IDENTIFICATION = {0xFF0: 0x0D, 0xFF4: 0xF0, 0xFF8: 0x05, 0xFFC: 0xB1}
 # Plain storage: written and read back, without an effect on a functional model.
-_STORAGE = {QBASE0, QBASE1, QCONFIG, QSIZE, LOCK, REGIONCFG, PMCCNTR_CFG, 0x1AC, 0x140, 0x144, 0x148}
-_STORAGE |= {0x040, 0x044, 0x048, 0x04C}
+_STORAGE = {QBASE0, QBASE1, QCONFIG, QSIZE, REGIONCFG, 0x140, 0x144, 0x148}
 
 
 class SystemMemory(Protocol):
@@ -104,7 +96,7 @@ def _decoded(stream: bytes, architecture: Architecture) -> Program:
 
 
 class RegisterFile:
-    """The 4 KB register window; ``report`` is called with one line for each run that failed."""
+    """The register window of ``layout.window`` bytes; ``report`` is called with one line for each failed run."""
 
     def __init__(
         self,
@@ -114,6 +106,7 @@ class RegisterFile:
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.architecture = architecture
+        self.layout = architecture.design.registers
         self._memory = memory
         self._report = report
         self._cache = WeightCache()
@@ -127,25 +120,19 @@ class RegisterFile:
         return bool(self._status & STATUS_IRQ)
 
     def read(self, offset: int) -> int:
-        """Read the 32-bit register at an offset (a multiple of 4 below 0x1000); reserved ones read 0."""
+        """Read the 32-bit register at an offset (a multiple of 4 in the window); reserved ones read 0."""
         if offset == STATUS:
             return self._status
+        if offset == CMD:
+            return self._command
         if offset in self._fixed:
             return self._fixed[offset]
         if offset == PROT:
             return self._protection
         if offset == QREAD:
             return self._queue_read
-        if offset == PMCR:
-            return self._pmcr | _COUNTERS << 11
-        if offset in (PMCNTENSET, PMCNTENCLR):
-            return self._counters_enabled
-        if offset == PMCCNTR_LO:
-            return self._cycles & _MASK
-        if offset == PMCCNTR_HI:
-            return self._cycles >> 32 & 0xFFFF
-        if PMEVCNTR0 <= offset < PMEVCNTR0 + 4 * _COUNTERS:
-            return self._events[(offset - PMEVCNTR0) // 4] & _MASK
+        if 0 <= offset - self.layout.pmu < performance_counters.END:
+            return self._counters.read(offset - self.layout.pmu)
         return self._stored.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
@@ -155,6 +142,7 @@ class RegisterFile:
         """
         value &= _MASK
         if offset == CMD:
+            self._command = value & _CMD_KEPT
             if value & CMD_CLEAR_IRQ:
                 self._status &= ~STATUS_IRQ
             if value & CMD_RUN:
@@ -162,35 +150,17 @@ class RegisterFile:
         elif offset == RESET:
             self._protection = value & 3
             self._reset()
-        elif offset in _STORAGE or BASEP0 <= offset <= BASEP15:
+        elif 0 <= offset - self.layout.pmu < performance_counters.END:
+            self._counters.write(offset - self.layout.pmu, value)
+        elif offset in _STORAGE or BASEP0 <= offset <= BASEP15 or offset in self.layout.stored:
             self._stored[offset] = value
-        elif offset == PMCR:
-            self._pmcr = value & 0b1001
-            if value & _PMCR_RESET_EVENTS:
-                self._events = [0] * _COUNTERS
-            if value & _PMCR_RESET_CYCLES:
-                self._cycles = 0
-        elif offset == PMCNTENSET:
-            self._counters_enabled |= value
-        elif offset == PMCNTENCLR:
-            self._counters_enabled &= ~value
-        elif offset == PMCCNTR_LO:
-            self._cycles = (self._cycles & ~_MASK) | value
-        elif offset == PMCCNTR_HI:
-            self._cycles = (self._cycles & _MASK) | (value & 0xFFFF) << 32
-        elif PMEVCNTR0 <= offset < PMEVCNTR0 + 4 * _COUNTERS:
-            self._events[(offset - PMEVCNTR0) // 4] = value
-        elif PMEVTYPER0 <= offset < PMEVTYPER0 + 4 * _COUNTERS:
-            self._stored[offset] = value & 0x3FF
 
     def _reset(self) -> None:
         self._status = 0
+        self._command = _CMD_KEPT
         self._queue_read = 0
         self._stored: dict[int, int] = {}
-        self._pmcr = 0
-        self._counters_enabled = 0
-        self._cycles = 0
-        self._events = [0] * _COUNTERS
+        self._counters = PerformanceCounters(self.layout.counters)
         self._fixed = {
             ID: self.architecture.design.id_word,
             CONFIG: self.architecture.config_word,
@@ -204,7 +174,7 @@ class RegisterFile:
             stream = self._stream()
             program = _decoded(stream, self.architecture)
             run(program, self._regions(), self._cache)
-            statistics = program.statistics(self._stored.get(REGIONCFG, 0))
+            statistics = program.statistics(self._region_ports())
         except (BusError, MemoryAccessError) as error:
             self._failed(STATUS_BUS_ERROR, str(error))
         except NpuError as error:
@@ -214,7 +184,7 @@ class RegisterFile:
             self._queue_read = self._stored.get(QSIZE, 0)
             cycles = statistics.cycles or 0
             port_bytes = self.architecture.design.port_bytes
-            self._count(cycles, event_counts(port_bytes, cycles, statistics.moved))
+            self._counters.count(cycles, event_counts(port_bytes, cycles, statistics.moved))
             self.runs.append(FinishedRun(statistics, None))
         finally:
             self._memory.commit()
@@ -252,13 +222,13 @@ class RegisterFile:
         mask = (1 << self.architecture.design.address_bits) - 1
         return (self._stored.get(low, 0) | self._stored.get(low + 4, 0) << 32) & mask
 
-    def _count(self, cycles: int, events: dict[int, int]) -> None:
-        """Add a run to the counters that are enabled."""
-        if not self._pmcr & _PMCR_ENABLE:
-            return
-        if self._counters_enabled & _CYCLE_COUNTER:
-            self._cycles += cycles
-        for counter in range(_COUNTERS):
-            if self._counters_enabled >> counter & 1:
-                counted = self._stored.get(PMEVTYPER0 + 4 * counter, 0)
-                self._events[counter] += events.get(counted, 0)
+    def _region_ports(self) -> int:
+        """The port of each region, as REGIONCFG of a family has it that chooses ports there.
+
+        The others choose one of four words of attributes there, and bit 2 of the word is the port.
+        """
+        chosen = self._stored.get(REGIONCFG, 0)
+        if self.layout.attributes is None:
+            return chosen
+        words = [self._stored.get(self.layout.attributes + 4 * number, 0) for number in range(4)]
+        return sum((words[chosen >> 2 * region & 3] >> 2 & 1) << 2 * region + 1 for region in range(_REGIONS))

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from deploy.hardware.npu_events import NpuEvent
-from deploy.npu import registers
+from deploy.npu import performance_counters, registers
+from deploy.npu.architecture import Architecture
 from deploy.npu.regions import region_config
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
@@ -38,8 +39,14 @@ def test_registers_lie_where_the_register_model_has_them() -> None:
         for name, value in defined("ethosu_registers.h", "ETHOSU_").items()
         if not name.startswith("EVENT_")
     }
+    pmu = Architecture("U55", 128).design.registers.pmu
     assert len(offsets) > 15
-    assert offsets == {name: getattr(registers, same.get(name, name)) for name in offsets}
+    assert offsets == {
+        name: pmu + getattr(performance_counters, name)
+        if name.startswith("PM")
+        else getattr(registers, same.get(name, name))
+        for name in offsets
+    }
 
 
 def test_the_drivers_regioncfg_is_that_of_a_shared_sram() -> None:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from deploy.npu import performance_counters as pmu
 from deploy.npu import registers as reg
 from deploy.npu.architecture import Architecture
 from deploy.npu.registers import RegisterFile
@@ -8,6 +9,8 @@ from deploy.npu.registers import RegisterFile
 SRAM, DDR = 0x31000000, 0x60000000
 # DMA of 32 bytes from region 0 + 0 to region 1 + 16, then stop.
 DMA = [0x130, 0x10131, 0x4030, 0, 0x4031, 16, 0x4032, 32, 0x10, 0xFFFF0000]
+# Where the performance counters are.
+U55_PMU, U85_PMU = 0x180, 0x1180
 
 
 class Memory:
@@ -42,6 +45,11 @@ def npu(memory, lines):
     return RegisterFile(Architecture("U55", 128), memory, report=lines.append)
 
 
+@pytest.fixture
+def u85(memory, lines):
+    return RegisterFile(Architecture("U85", 256), memory, report=lines.append)
+
+
 def queue(npu, memory, words, at=SRAM + 0x800, size=None):
     content = np.array(words, "<u4").view(np.uint8)
     if (view := memory.window(at)) is not None:
@@ -66,9 +74,14 @@ def test_the_identification_is_what_arms_driver_expects(npu):
         ("U55", 256, 0x00003008),
         ("U65", 256, 0x10003008),
         ("U65", 512, 0x10006009),
+        ("U85", 128, 0x20000117),
+        ("U85", 256, 0x20000118),
+        ("U85", 512, 0x20001119),
+        ("U85", 1024, 0x2000251A),
+        ("U85", 2048, 0x2000261B),
     ],
 )
-def test_config_tells_macs_shram_and_product(product, macs, config, memory):
+def test_config_tells_macs_and_product(product, macs, config, memory):
     assert RegisterFile(Architecture(product, macs), memory).read(reg.CONFIG) == config
 
 
@@ -135,30 +148,47 @@ def test_a_stream_that_overwrites_itself_is_read_first(npu, memory):
 
 
 def test_counters_count_only_what_was_selected_and_enabled(npu, memory):
-    npu.write(reg.PMCR, 1)
-    npu.write(reg.PMCNTENSET, 0x80000003)
-    npu.write(reg.PMEVTYPER0, 0x182)
-    npu.write(reg.PMEVTYPER0 + 4, 0x87)
-    npu.write(reg.PMEVTYPER0 + 8, 0x23)
+    npu.write(U55_PMU + pmu.PMCR, 1)
+    npu.write(U55_PMU + pmu.PMCNTENSET, 0x80000003)
+    npu.write(U55_PMU + pmu.PMEVTYPER0, 0x182)
+    npu.write(U55_PMU + pmu.PMEVTYPER0 + 4, 0x87)
+    npu.write(U55_PMU + pmu.PMEVTYPER0 + 8, 0x23)
     queue(npu, memory, DMA)
     npu.write(reg.CMD, reg.CMD_RUN)
     # 32 bytes in beats of 8: region 0 is read through port 1, region 1 written through port 0.
-    assert [npu.read(reg.PMEVCNTR0 + 4 * n) for n in range(4)] == [4, 4, 0, 0]
-    cycles = npu.read(reg.PMCCNTR_LO)
+    assert [npu.read(U55_PMU + pmu.PMEVCNTR0 + 4 * n) for n in range(4)] == [4, 4, 0, 0]
+    cycles = npu.read(U55_PMU + pmu.PMCCNTR_LO)
     assert cycles == npu.runs[0].statistics.cycles > 0
-    npu.write(reg.PMCNTENCLR, 0x80000000)
+    npu.write(U55_PMU + pmu.PMCNTENCLR, 0x80000000)
     npu.write(reg.CMD, reg.CMD_RUN)
-    assert npu.read(reg.PMCCNTR_LO) == cycles
-    assert npu.read(reg.PMEVCNTR0) == 8
-    npu.write(reg.PMCR, 0b110)
-    assert npu.read(reg.PMCCNTR_LO) == 0
-    assert npu.read(reg.PMEVCNTR0) == 0
+    assert npu.read(U55_PMU + pmu.PMCCNTR_LO) == cycles
+    assert npu.read(U55_PMU + pmu.PMEVCNTR0) == 8
+    npu.write(U55_PMU + pmu.PMCR, 0b110)
+    assert npu.read(U55_PMU + pmu.PMCCNTR_LO) == 0
+    assert npu.read(U55_PMU + pmu.PMEVCNTR0) == 0
     npu.write(reg.CMD, reg.CMD_RUN)
-    assert npu.read(reg.PMEVCNTR0) == 0
+    assert npu.read(U55_PMU + pmu.PMEVCNTR0) == 0
 
 
 def test_the_number_of_counters_is_told(npu):
-    assert npu.read(reg.PMCR) >> 11 & 31 == 4
+    assert npu.read(U55_PMU + pmu.PMCR) >> 11 & 31 == 4
+
+
+def test_clock_and_power_requests_are_read_back_and_stand_after_a_reset(npu):
+    assert npu.read(reg.CMD) == reg.CMD_CLOCK_Q | reg.CMD_POWER_Q
+    npu.write(reg.CMD, reg.CMD_POWER_Q | reg.CMD_CLEAR_IRQ)
+    assert npu.read(reg.CMD) == reg.CMD_POWER_Q
+    npu.write(reg.RESET, 0)
+    assert npu.read(reg.CMD) == reg.CMD_CLOCK_Q | reg.CMD_POWER_Q
+
+
+def test_what_only_the_other_family_has_is_reserved(npu, u85):
+    for offset in (0x038, 0x050, 0x1180, 0x1300):
+        npu.write(offset, 0x5A)
+        assert npu.read(offset) == 0
+    for offset in (0x02C, 0x180, 0x1A0, 0x300, 0x380):
+        u85.write(offset, 0x5A)
+        assert u85.read(offset) == 0
 
 
 def test_reserved_and_read_only_registers_ignore_writes(npu):
@@ -168,10 +198,54 @@ def test_reserved_and_read_only_registers_ignore_writes(npu):
         assert npu.read(offset) == before
 
 
-def test_only_u65_has_addresses_above_4_gb(memory):
-    for product, macs, bit in (("U55", 128, reg.STATUS_END), ("U65", 256, reg.STATUS_BUS_ERROR)):
-        npu = RegisterFile(Architecture(product, macs), memory)
-        queue(npu, memory, DMA)
-        npu.write(reg.QBASE1, 1)
-        npu.write(reg.CMD, reg.CMD_RUN)
-        assert npu.read(reg.STATUS) & bit
+@pytest.mark.parametrize(
+    ("product", "macs", "bit"),
+    [
+        ("U55", 128, reg.STATUS_END),
+        ("U65", 256, reg.STATUS_BUS_ERROR),
+        ("U85", 256, reg.STATUS_BUS_ERROR),
+    ],
+)
+def test_only_u55_has_no_addresses_above_4_gb(product, macs, bit, memory):
+    npu = RegisterFile(Architecture(product, macs), memory)
+    queue(npu, memory, DMA)
+    npu.write(reg.QBASE1, 1)
+    npu.write(reg.CMD, reg.CMD_RUN)
+    assert npu.read(reg.STATUS) & bit
+
+
+def test_a_u85_identifies_itself_and_has_a_window_of_8_kb_with_8_counters(npu, u85):
+    assert u85.read(reg.ID) == 0x20007000
+    assert (u85.layout.window, npu.layout.window) == (0x2000, 0x1000)
+    assert u85.read(U85_PMU + pmu.PMCR) >> 11 & 31 == 8
+    for offset in (0x038, 0x040, 0x044, 0x048, 0x04C, 0x050, 0x054, *range(0x080, 0x0C0, 4)):
+        u85.write(offset, 0x10000 + offset)
+    for offset in (0x038, 0x040, 0x044, 0x048, 0x04C, 0x050, 0x054, *range(0x080, 0x0C0, 4)):
+        assert u85.read(offset) == 0x10000 + offset
+    u85.write(reg.RESET, 1)
+    assert not any(u85.read(offset) for offset in (0x038, 0x040, 0x050, 0x080))
+
+
+def u85_with_counters(u85, memory, attributes):
+    """Each AXI port's beats selected; 32 bytes move from region 0 (REGIONCFG 3) to region 1 (0)."""
+    for number, event in enumerate((130, 135, 386, 391)):
+        u85.write(U85_PMU + pmu.PMEVTYPER0 + 4 * (number + 4), event)
+    u85.write(U85_PMU + pmu.PMCNTENSET, 0x800000F0)
+    u85.write(U85_PMU + pmu.PMCR, 1)
+    for number, word in enumerate(attributes):
+        u85.write(0x040 + 4 * number, word)
+    queue(u85, memory, DMA)
+    u85.write(reg.CMD, reg.CMD_RUN)
+    assert u85.read(reg.STATUS) & reg.STATUS_END
+    assert memory.blocks[SRAM][16:48].tolist() == list(range(32))
+    assert [u85.read(U85_PMU + pmu.PMEVCNTR0 + 4 * number) for number in range(4)] == [0] * 4
+    return [u85.read(U85_PMU + pmu.PMEVCNTR0 + 4 * number) for number in range(4, 8)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "beats"),
+    [((0, 0, 4, 4), [0, 2, 2, 0]), ((0, 0, 4, 0), [2, 2, 0, 0]), ((4, 0, 0, 0xF7), [0, 0, 2, 2])],
+)
+def test_a_u85_counts_at_the_port_of_the_attributes_that_regioncfg_chooses(u85, memory, attributes, beats):
+    # Beats of 16 bytes: SRAM read and written, EXT read and written.
+    assert u85_with_counters(u85, memory, attributes) == beats
