@@ -124,17 +124,19 @@ def _vela() -> Finding:
 
 
 def _qemu() -> Finding:
-    from deploy.corstone.qemu import MACHINE, find_qemu
+    from deploy.corstone.qemu import find_qemu
+    from deploy.corstone.stand_in import stand_in
 
     try:
         qemu = find_qemu()
     except DeployError as error:
         remedy = next(iter(error.hints), "apt-get install qemu-system-arm")
         return Finding("qemu-system-arm", "missing", error.message, remedy, "open Corstone-300")
-    if MACHINE not in (_output([str(qemu.path), "-machine", "help"]) or ""):
-        what = f"{qemu.version} at {qemu.path} has no machine {MACHINE}"
+    machine = stand_in().machine
+    if machine not in (_output([str(qemu.path), "-machine", "help"]) or ""):
+        what = f"{qemu.version} at {qemu.path} has no machine {machine}"
         return Finding("qemu-system-arm", "broken", what, "apt-get install qemu-system-arm", "open Corstone-300")
-    found = f"{qemu.version}, machine {MACHINE}, {qemu.path}"
+    found = f"{qemu.version}, machine {machine}, {qemu.path}"
     return Finding("qemu-system-arm", "ok", found, needed_for="open Corstone-300")
 
 

@@ -1,4 +1,4 @@
-"""Carries out the load or store in the NPU's register window that the CPU stopped at.
+"""Carries out the load or store in a register window, the NPU's or another, that the CPU stopped at.
 
 QEMU stops before the access with the program counter at the instruction, so the instruction is carried out here:
 every integer load and store of Armv8.1-M (single, pair, multiple, acquire/release, with write-back). Reported as
@@ -11,15 +11,11 @@ three encodings of LDR and STR; so these are decoded here, and most simulations 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from deploy.corstone import memory_map
 from deploy.errors import TargetError
-
-if TYPE_CHECKING:
-    from deploy.npu.registers import RegisterFile
 
 _MASK = 0xFFFFFFFF
 _SP = 13
@@ -198,13 +194,58 @@ def _register_numbers() -> dict[int, int]:
     return {getattr(arm, f"ARM_REG_{name}"): number for number, name in enumerate(names)}
 
 
-class RegisterBus:
-    """Emulates the instructions that touch the window; ``read_memory`` (address, size) fetches them."""
+class Device(Protocol):
+    """Registers of 32 bits, by offset (a multiple of 4)."""
 
-    def __init__(self, device: RegisterFile, read_memory: Callable[[int, int], bytes]) -> None:
-        self._device = device
+    def read(self, offset: int) -> int:
+        """What a register holds."""
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the CPU finds a device's registers.
+
+    Attributes:
+        owner: whose they are, in words.
+        bases: addresses of the first one.
+        size: bytes.
+    """
+
+    owner: str
+    bases: tuple[int, ...]
+    size: int
+    device: Device
+
+    def offset(self, address: int) -> int | None:
+        """Offset of an address in the window; None outside."""
+        return next((address - base for base in self.bases if base <= address < base + self.size), None)
+
+
+class StoredWords:
+    """A device that is nothing but words: some fixed, the others as they were written, 0 at first."""
+
+    def __init__(self, fixed: Mapping[int, int]) -> None:
+        self._fixed = fixed
+        self._stored: dict[int, int] = {}
+
+    def read(self, offset: int) -> int:
+        """What a word holds."""
+        return self._fixed.get(offset, self._stored.get(offset, 0))
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a word; to a fixed one without effect."""
+        self._stored[offset] = value
+
+
+class RegisterBus:
+    """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them."""
+
+    def __init__(self, windows: Sequence[Window], read_memory: Callable[[int, int], bytes]) -> None:
+        self._windows = windows
         self._read_memory = read_memory
-        self.accesses = 0
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
         """Carry out the instruction that the CPU stopped at with r0 to r15 and xPSR.
@@ -231,33 +272,38 @@ class RegisterBus:
 
     def _transfer(self, instruction: Instruction, registers: Sequence[int]) -> dict[int, int]:
         changed: dict[int, int] = {}
-        for number, address in zip(instruction.registers, instruction.addresses(registers), strict=True):
-            self.accesses += 1
+        addresses = instruction.addresses(registers)
+        window = self._window(addresses[0])
+        for number, address in zip(instruction.registers, addresses, strict=True):
+            offset = window.offset(address)
+            if offset is None:
+                raise TargetError(
+                    f"an access that began in {window.owner}'s registers leaves them at 0x{address:08x}"
+                )
             if instruction.load:
-                changed[number] = instruction.loaded(self._load(address, instruction))
+                changed[number] = instruction.loaded(_load(window.device, offset))
             else:
-                self._store(address, instruction.size, registers[number])
+                _store(window.device, offset, instruction.size, registers[number])
         if instruction.write_back:
             changed[instruction.base] = (registers[instruction.base] + instruction.write_back) & 0xFFFFFFFF
         return changed
 
-    def _load(self, address: int, instruction: Instruction) -> int:
-        offset = _window_offset(address)
-        return self._device.read(offset & ~3) >> (8 * (offset & 3))
-
-    def _store(self, address: int, size: int, value: int) -> None:
-        offset = _window_offset(address)
-        if size == 4:
-            self._device.write(offset & ~3, value)
-            return
-        shift = 8 * (offset & 3)
-        mask = ((1 << 8 * size) - 1) << shift
-        whole = (self._device.read(offset & ~3) & ~mask) | (value << shift & mask)
-        self._device.write(offset & ~3, whole & 0xFFFFFFFF)
+    def _window(self, address: int) -> Window:
+        for window in self._windows:
+            if window.offset(address) is not None:
+                return window
+        raise TargetError(f"the CPU stopped at an access to 0x{address:08x}, which is not watched")
 
 
-def _window_offset(address: int) -> int:
-    for window in memory_map.NPU_WINDOWS:
-        if window <= address < window + memory_map.NPU_WINDOW_SIZE:
-            return address - window
-    raise TargetError(f"an access that began in the NPU's registers leaves them at 0x{address:08x}")
+def _load(device: Device, offset: int) -> int:
+    return device.read(offset & ~3) >> (8 * (offset & 3))
+
+
+def _store(device: Device, offset: int, size: int, value: int) -> None:
+    if size == 4:
+        device.write(offset & ~3, value)
+        return
+    shift = 8 * (offset & 3)
+    mask = ((1 << 8 * size) - 1) << shift
+    whole = (device.read(offset & ~3) & ~mask) | (value << shift & mask)
+    device.write(offset & ~3, whole & 0xFFFFFFFF)

@@ -1,4 +1,4 @@
-"""The command line of the open Corstone-300: what `FVP_Corstone_SSE-300_Ethos-U55` is to Arm's model."""
+"""The command line of the open machine: what `FVP_Corstone_SSE-300_Ethos-U55` and its like are to Arm's models."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.corstone.command_line import USAGE, family_of_name, parse_options
+from deploy.corstone.command_line import USAGE, parse_options
 from deploy.corstone.messages import Console, StopRequest, report_error
 from deploy.corstone.parameters import format_table
+from deploy.corstone.stand_in import named
 from deploy.errors import DeployError, TargetError
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
 from deploy.processes.leave import leave
@@ -34,19 +35,20 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
 
     Args:
         arguments: the words after the program's name.
-        program: the name it was called by; one that contains ``Ethos-U65`` asks for that NPU.
+        program: the name it was called by; ``SSE-310`` and ``Ethos-U65`` in it ask for that board and NPU.
 
     Returns:
         The exit status, as the usage text lists them.
     """
     try:
-        options = parse_options(arguments, family=family_of_name(program))
+        board, family = named(program)
+        options = parse_options(arguments, board=board, family=family)
         if options.show == "help":
             print(USAGE.format(program=program), end="")
         elif options.show == "version":
             from deploy.corstone.qemu import version_line
 
-            print(version_line())
+            print(version_line(options.model.name))
         elif options.show == "parameters":
             print(format_table(options.parameters))
         else:

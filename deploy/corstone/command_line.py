@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.corstone.file_arguments import DataLoad, Dump, parse_data, parse_dump, without_instance
-from deploy.corstone.parameters import FAMILIES, TERMINALS, Parameter, Value, check_parameters, parameter_table
+from deploy.corstone.parameters import Parameter, Value, check_parameters, parameter_table
+from deploy.corstone.stand_in import DEFAULT_BOARD, StandIn, stand_in
 from deploy.errors import BadInputError
 
 USAGE = """\
@@ -33,7 +34,9 @@ usage: {program} [OPTIONS] [APPLICATION]
       --version                      print the version and exit
   -h, --help                         print this and exit
 own options:
-      --npu-family U55|U65           the NPU (default: from the name that this was called by, else U55)
+      --board NAME                   the board (default: from the name that this was called by, else corstone-300)
+      --npu-family U55|U65|U85       the NPU (default: from that name, else the board's first one)
+      --verbose                      say what of an application is moved to other addresses
       --gdb PORT                     let a debugger attach to the CPU on that loopback port
 
 Exit status: 0 ended by the program, EOT, shutdown_tag or a limit (as on the FVP: whatever the program did);
@@ -56,7 +59,9 @@ _LONG = (
     "quiet",
     "version",
     "help",
+    "board=",
     "npu-family=",
+    "verbose",
     "gdb=",
     "quantum=",
     "min-sync-latency=",
@@ -96,16 +101,17 @@ class MachineOptions:
     """Everything the command line says.
 
     Attributes:
-        family: the NPU family, ``U55`` or ``U65``.
+        model: the board and its NPU.
         applications: ELF files to load; the first one boots.
         time_limit_s: wall-clock seconds, None for no limit.
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
+        verbose: whether to say what of an application was moved.
         show: ``version``, ``help`` or ``parameters`` when only that is asked for.
     """
 
-    family: str
+    model: StandIn
     applications: tuple[Path, ...] = ()
     values: dict[str, Value] = field(default_factory=dict)
     data: tuple[DataLoad, ...] = ()
@@ -116,12 +122,13 @@ class MachineOptions:
     gdb_port: int | None = None
     stat: bool = False
     quiet: bool = False
+    verbose: bool = False
     show: str | None = None
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The parameter table of this model."""
-        return parameter_table(self.family)
+        return parameter_table(self.model.board, self.model.family)
 
     def value(self, name: str) -> Value:
         """A parameter's value, set or default."""
@@ -130,14 +137,20 @@ class MachineOptions:
     @property
     def macs(self) -> int:
         """The NPU's multiply-accumulate units."""
-        config = str(self.values.get("ethosu.config", ""))
-        if config and "ethosu.num_macs" not in self.values:
+        npu = self.model.instances["npu"]
+        config = str(self.values.get(f"{npu}.config", ""))
+        if config and f"{npu}.num_macs" not in self.values:
             return int(config[1:])
-        return int(self.value("ethosu.num_macs"))
+        return int(self.value(f"{npu}.num_macs"))
+
+    def cpu_value(self, name: str) -> Value:
+        """The value of a parameter of the CPU's."""
+        return self.value(f"{self.model.instances['cpu']}.{name}")
 
     def uart(self, number: int) -> UartOptions:
         """What is said about one UART."""
-        uart, terminal = f"mps3_board.uart{number}", f"mps3_board.telnetterminal{number}"
+        board = self.model.instances["board"]
+        uart, terminal = f"{board}.uart{number}", f"{board}.telnetterminal{number}"
         out_file = str(self.value(f"{uart}.out_file"))
         # The FVP listens even without its telnet client. Here a terminal that nobody asked for stays closed:
         # the client is off and the output goes elsewhere, or it is one of the others that programs hardly use.
@@ -155,16 +168,13 @@ class MachineOptions:
     @property
     def uarts(self) -> dict[int, UartOptions]:
         """The UARTs that have a terminal, by number."""
-        return {number: self.uart(number) for number in TERMINALS}
+        return {number: self.uart(number) for number in self.model.terminals}
 
 
-def family_of_name(program: str) -> str:
-    """The NPU family that the name of the executable asks for."""
-    return "U65" if "ethos-u65" in Path(program).name.lower() else "U55"
-
-
-def parse_options(arguments: Sequence[str], *, family: str = "U55") -> MachineOptions:
-    """Read the words after the program's name; the NPU's family holds when no option says otherwise.
+def parse_options(
+    arguments: Sequence[str], *, board: str = DEFAULT_BOARD, family: str | None = None
+) -> MachineOptions:
+    """Read the words after the program's name; board and NPU family hold when no option says otherwise.
 
     Raises:
         BadInputError: an option, parameter or value that the model does not have.
@@ -177,31 +187,36 @@ def parse_options(arguments: Sequence[str], *, family: str = "U55") -> MachineOp
         raise BadInputError(f"{error}", hints=["--help lists the options"]) from None
     named = [(_LONG_NAMES.get(option, option), value) for option, value in pairs]
     single = dict(named)
-    family = _family(single.get("--npu-family", family))
+    if "--board" in single:
+        board, family = single["--board"].strip().lower(), None
+    if "--npu-family" in single:
+        family = single["--npu-family"].strip().upper().removeprefix("ETHOS-")
+    model = stand_in(board, family)
     for option, shown in (("--help", "help"), ("--version", "version"), ("--list-params", "parameters")):
         if option in single:
-            return MachineOptions(family, show=shown)
+            return MachineOptions(model, show=shown)
     assignments: list[tuple[str, str]] = []
     for option, value in named:
         if option == "--parameter":
             assignments.append(_assignment(value, "-C"))
         elif option == "--config-file":
             assignments += read_config_file(Path(value))
-    applications = [Path(without_instance(value)) for option, value in named if option == "--application"]
+    applications = [Path(without_instance(value, model)) for option, value in named if option == "--application"]
     applications += [Path(word) for word in positional]
     wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
     return MachineOptions(
-        family=family,
+        model=model,
         applications=tuple(applications),
-        values=check_parameters(assignments, parameter_table(family)),
-        data=tuple(parse_data(value) for option, value in named if option == "--data"),
-        dumps=tuple(parse_dump(value) for option, value in named if option == "--dump"),
+        values=check_parameters(assignments, parameter_table(board, model.family), model.fvp),
+        data=tuple(parse_data(value, model) for option, value in named if option == "--data"),
+        dumps=tuple(parse_dump(value, model) for option, value in named if option == "--dump"),
         time_limit_s=min(wall, default=None),
         simulated_limit_s=_seconds("--simlimit", single["--simlimit"]) if "--simlimit" in single else None,
         cycle_limit=_number("--cyclelimit", single["--cyclelimit"]) if "--cyclelimit" in single else None,
         gdb_port=_port(single["--gdb"]) if "--gdb" in single else None,
         stat="--stat" in single,
         quiet="--quiet" in single,
+        verbose="--verbose" in single,
     )
 
 
@@ -229,13 +244,6 @@ def read_config_file(path: Path) -> list[tuple[str, str]]:
         if stripped:
             assignments.append(_assignment(stripped, f"-f {path}, line {number}"))
     return assignments
-
-
-def _family(text: str) -> str:
-    family = text.strip().upper().removeprefix("ETHOS-")
-    if family not in FAMILIES:
-        raise BadInputError(f"--npu-family {text}: there is {' and '.join(FAMILIES)}")
-    return family
 
 
 def _assignment(text: str, origin: str) -> tuple[str, str]:

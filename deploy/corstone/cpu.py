@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from deploy.corstone import memory_map
 from deploy.corstone.access import PC, XPSR
 from deploy.corstone.gdb_remote import GdbConnection
 from deploy.errors import TargetError
@@ -34,14 +33,14 @@ class Cpu:
         """Read the description: since QEMU 7.2 registers can be written by number only afterwards."""
         self.gdb.request(b"qXfer:features:read:target.xml:0,ffb")
 
-    def watch(self) -> None:
-        """Stop at every access to the NPU's registers.
+    def watch(self, places: Iterable[tuple[int, int]]) -> None:
+        """Stop at every access to registers that are answered from outside: address and bytes of each window.
 
         Raises:
             TargetError: QEMU cannot.
         """
-        for window in memory_map.NPU_WINDOWS:
-            if self.gdb.request(b"Z4,%x,%x" % (window, memory_map.NPU_WINDOW_SIZE)) != b"OK":
+        for place in places:
+            if self.gdb.request(b"Z4,%x,%x" % place) != b"OK":
                 raise TargetError("QEMU cannot watch the NPU's registers")
 
     def registers(self) -> list[int]:

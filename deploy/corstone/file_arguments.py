@@ -10,10 +10,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.corstone import memory_map
+from deploy.corstone.memory_map import MemoryMap
+from deploy.corstone.stand_in import StandIn
 from deploy.errors import BadInputError
 
-_INSTANCE = re.compile(r"(?:cpu0|cpu\*|\*|FVP_MPS3_Corstone_SSE_300\.cpu0)=(.*)", re.DOTALL)
 _NUMBER = r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})"
 _PLACE = re.compile(rf"(.+)@(?:Memory:|memory:)?{_NUMBER}", re.DOTALL)
 _DUMP_PLACE = re.compile(rf"{_PLACE.pattern},{_NUMBER}", re.DOTALL)
@@ -44,19 +44,20 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def without_instance(text: str) -> str:
+def without_instance(text: str, model: StandIn) -> str:
     """A file argument without the core that it is for (there is one only)."""
-    match = _INSTANCE.fullmatch(text)
-    return match.group(1) if match else text
+    cpu = model.instances["cpu"]
+    instance, equals, rest = text.partition("=")
+    return rest if equals and instance in ("cpu0", "cpu*", "*", cpu, f"{model.fvp}.{cpu}") else text
 
 
-def parse_data(text: str) -> DataLoad:
+def parse_data(text: str, model: StandIn) -> DataLoad:
     """Read the argument of ``--data``.
 
     Raises:
         BadInputError: malformed, no such file, or it does not fit where it is to go.
     """
-    match = _PLACE.fullmatch(without_instance(text))
+    match = _PLACE.fullmatch(without_instance(text, model))
     if match is None:
         raise BadInputError(f"--data {text}: not of the form [cpu0=]FILE@[Memory:]ADDRESS")
     path, address = Path(match.group(1)), _number(match.group(2))
@@ -66,23 +67,23 @@ def parse_data(text: str) -> DataLoad:
         raise BadInputError(f"--data {text}: {path}: {error.strerror}") from error
     if not path.is_file():
         raise BadInputError(f"--data {text}: {path} is not a file")
-    _check_place(f"--data {text}", address, max(size, 1))
+    _check_place(f"--data {text}", address, max(size, 1), model.memories)
     return DataLoad(path, address)
 
 
-def parse_dump(text: str) -> Dump:
+def parse_dump(text: str, model: StandIn) -> Dump:
     """Read the argument of ``--dump``.
 
     Raises:
         BadInputError: malformed, no memory there, or no folder to write to.
     """
-    match = _DUMP_PLACE.fullmatch(without_instance(text))
+    match = _DUMP_PLACE.fullmatch(without_instance(text, model))
     if match is None:
         raise BadInputError(f"--dump {text}: not of the form [cpu0=]FILE@[Memory:]ADDRESS,SIZE")
     dump = Dump(Path(match.group(1)), _number(match.group(2)), _number(match.group(3)))
     if dump.size == 0:
         raise BadInputError(f"--dump {text}: nothing to write (size 0)")
-    _check_place(f"--dump {text}", dump.address, dump.size)
+    _check_place(f"--dump {text}", dump.address, dump.size, model.memories)
     folder = dump.path.absolute().parent
     if not is_folder(folder):
         raise BadInputError(f"--dump {text}: there is no folder {folder}")
@@ -93,11 +94,11 @@ def _number(text: str) -> int:
     return int(text, 16 if text[:2] in ("0x", "0X") else 10)
 
 
-def _check_place(what: str, address: int, size: int) -> None:
-    if memory_map.locate(address, size) is None:
+def _check_place(what: str, address: int, size: int, memories: MemoryMap) -> None:
+    if memories.locate(address, size) is None:
         raise BadInputError(
-            f"{what}: {size} bytes at 0x{address:08x} do not lie in one of {memory_map.BOARD.name}'s memories",
-            hints=[f"memories: {memory_map.describe()}"],
+            f"{what}: {size} bytes at 0x{address:08x} do not lie in one of {memories.owner}'s memories",
+            hints=[f"memories: {memories.describe()}"],
         )
 
 
@@ -119,10 +120,12 @@ class Segment:
     Attributes:
         load_address: physical address that the bytes are loaded to.
         size: bytes in the file.
+        file_offset: of the first one.
     """
 
     load_address: int
     size: int
+    file_offset: int
 
 
 @dataclass(frozen=True)
@@ -133,14 +136,14 @@ class Range:
     size: int
 
 
-def read_segments(path: Path) -> tuple[Segment, ...]:
+def read_segments(path: Path, memories: MemoryMap) -> tuple[Segment, ...]:
     """Read and check what an application loads.
 
     Raises:
         BadInputError: not a readable 32-bit little-endian Arm executable, or it loads outside of the memories.
     """
     table, size = _program_headers(path)
-    return _segments(path, table, size)
+    return _segments(path, table, size, memories)
 
 
 def writable_ranges(path: Path) -> tuple[Range, ...]:
@@ -195,24 +198,24 @@ def _check_header(path: Path, header: bytes) -> None:
     bits = {1: "32-bit", 2: "64-bit"}.get(header[4], "unknown class")
     order = {1: "little-endian", 2: "big-endian"}.get(header[5], "unknown byte order")
     raise BadInputError(
-        f"{path}: built for {what}, {bits}, {order}; Corstone-300 needs a 32-bit little-endian Arm executable",
+        f"{path}: built for {what}, {bits}, {order}; a Cortex-M needs a 32-bit little-endian Arm executable",
         hints=["build it with arm-none-eabi-gcc -mcpu=cortex-m55"],
     )
 
 
-def _segments(path: Path, table: bytes, file_size: int) -> tuple[Segment, ...]:
+def _segments(path: Path, table: bytes, file_size: int, memories: MemoryMap) -> tuple[Segment, ...]:
     segments = []
     for kind, offset, _virtual, physical, stored, _in_memory, _flags, _align in _SEGMENT.iter_unpack(table):
         if kind != _PT_LOAD or stored == 0:
             continue
         if offset + stored > file_size:
             raise BadInputError(f"{path}: broken ELF file: the segment for 0x{physical:08x} is cut off")
-        if memory_map.locate(physical, stored) is None:
+        if memories.locate(physical, stored) is None:
             raise BadInputError(
                 f"{path}: its segment at 0x{physical:08x} ({stored} bytes) lies outside of all memories",
-                hints=[f"memories: {memory_map.describe()}"],
+                hints=[f"memories: {memories.describe()}"],
             )
-        segments.append(Segment(physical, stored))
+        segments.append(Segment(physical, stored, offset))
     if not segments:
         raise BadInputError(f"{path}: nothing to load in this ELF file")
     return tuple(segments)

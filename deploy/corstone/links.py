@@ -7,29 +7,29 @@ import shlex
 import sys
 from pathlib import Path
 
-from deploy.corstone import memory_map
 from deploy.errors import BadInputError
 from deploy.files import replacing
-from deploy.hardware.fvps import common, fvps_of
+from deploy.hardware.fvps import Fvp, common, fvps
 
 MODELS_FOLDER = Path(common().model_folders[0])
-_FVPS = {fvp.npu_family: fvp for fvp in fvps_of(memory_map.BOARD)}
-_MARK = "# Written by `deploy fvp link`: starts the open Corstone-300 under the name of Arm's FVP."
+_MARK = "# Written by `deploy fvp link`: starts the open Corstone"
 
 
-def launcher_name(family: str) -> str:
-    """Arm's name for the model with that NPU."""
-    return _FVPS[family].executables[0]
+def linked_fvps() -> tuple[Fvp, ...]:
+    """The FVPs that the open machine stands in for; the first one of their names is a launcher's."""
+    return tuple(fvp for fvp in fvps() if fvp.board.open_machine)
 
 
-def launcher_text(family: str, python: str) -> str:
+def launcher_text(fvp: Fvp, python: str) -> str:
     """A launcher: a shell script, so that it works wherever it is copied to."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
-    return f'#!/bin/sh\n{_MARK}\nexec {shlex.quote(python)} -P -m deploy.corstone --npu-family {family} "$@"\n'
+    module = f"{shlex.quote(python)} -P -m deploy.corstone"
+    which = f"--board {fvp.board.id} --npu-family {fvp.npu_family}"
+    return f'#!/bin/sh\n{_MARK} under the name of Arm\'s FVP.\nexec {module} {which} "$@"\n'
 
 
 def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
-    """Write and return a launcher for each NPU family under ``folder/models/Linux64_GCC-9.3``.
+    """Write and return a launcher for each FVP under ``folder/models/Linux64_GCC-9.3``.
 
     Args:
         folder: what the user calls the FVP's installation folder.
@@ -45,16 +45,16 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
         raise BadInputError(
             f"{place} is on PATH: launchers there would shadow Arm's FVP", hints=["name another folder"]
         )
-    launchers = {place / launcher_name(family): family for family in _FVPS}
+    launchers = {place / fvp.executables[0]: fvp for fvp in linked_fvps()}
     for path in launchers:
         if (path.exists() or path.is_symlink()) and not _is_ours(path):
             raise BadInputError(
                 f"{path} exists and was not written by `deploy fvp link`; it is left alone",
                 hints=["name another folder"],
             )
-    for path, family in launchers.items():
+    for path, fvp in launchers.items():
         with replacing(path) as temporary:
-            temporary.write_text(launcher_text(family, python or sys.executable), encoding="utf-8")
+            temporary.write_text(launcher_text(fvp, python or sys.executable), encoding="utf-8")
         path.chmod(0o755)
     return list(launchers)
 

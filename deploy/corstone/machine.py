@@ -1,4 +1,4 @@
-"""The open Corstone-300 while it runs: the CPU in QEMU, the NPU here, and everything that can end it."""
+"""The open Corstone while it runs: the CPU in QEMU, the NPU here, and everything that can end it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone import memory_map
-from deploy.corstone.access import RegisterBus
+from deploy.corstone.access import RegisterBus, StoredWords, Window
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
@@ -19,6 +18,7 @@ from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.stand_in import NPU_WINDOW_SIZE, StandIn
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _EXIT_TIMEOUT_S = 2.0
 # QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
 _WAKE_INTERVAL_S = 0.02
-_WATCHED = re.compile(rb"[ra]?watch:0*(?:%s);" % b"|".join(b"%x" % base for base in memory_map.NPU_WINDOWS))
+_WATCHED = re.compile(rb"[ra]?watch:0*([0-9a-f]+);")
 
 
 @dataclass
@@ -73,6 +73,9 @@ class Machine:
         debugger: Debugger | None = None,
     ) -> None:
         self._options = options
+        self._model = options.model
+        self._watched = _watched(options.model)
+        self._watched_bases = {base for base, _ in self._watched}
         self._qemu = qemu
         self._uarts = uarts
         self._report = report
@@ -84,7 +87,7 @@ class Machine:
         self._irq = False
         self._bus: RegisterBus | None = None
         self.cpu = Cpu(GdbConnection(qemu.channels["gdb"]))
-        self.memory = GuestMemory(qemu.ddr_file, self._qtest, qemu.pid)
+        self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
         self.figures = Figures()
         self.npu: RegisterFile | None = None
 
@@ -112,7 +115,7 @@ class Machine:
 
     def _run(self) -> Ending:
         self.cpu.describe()
-        self.cpu.watch()
+        self.cpu.watch(self._watched)
         if self._debugger is None:
             self.cpu.resume({})
         else:
@@ -131,10 +134,13 @@ class Machine:
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 
-        architecture = Architecture(self._options.family, self._options.macs)
+        model = self._model
+        architecture = Architecture(model.family, self._options.macs)
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
-        self._bus = RegisterBus(self.npu, self.memory.read)
+        windows = [Window("the NPU", model.npu_windows, NPU_WINDOW_SIZE, self.npu)]
+        windows += [Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers]
+        self._bus = RegisterBus(windows, self.memory.read)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""
@@ -174,7 +180,7 @@ class Machine:
         if reply[:1] in (b"W", b"X"):
             return self._exited(reply)
         debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
-        if _WATCHED.search(reply):
+        if self._is_ours(reply):
             changed = self._access()
             if debugger is not None and (self._stepping or self._interrupting):
                 self.cpu.write(changed)
@@ -190,8 +196,13 @@ class Machine:
             raise TargetError(f"the CPU stopped for no reason that is known here (gdb reply {reply[:60]!r})")
         return None
 
+    def _is_ours(self, reply: bytes) -> bool:
+        """Whether the CPU stopped at registers that are answered here."""
+        found = _WATCHED.search(reply)
+        return found is not None and int(found[1], 16) in self._watched_bases
+
     def _access(self) -> dict[int, int]:
-        """Carry out the access to the NPU's registers that the CPU stopped at; returns the CPU's new registers."""
+        """Carry out the access to registers that the CPU stopped at; returns the CPU's new registers."""
         assert self._bus is not None and self.npu is not None  # noqa: S101
         began = time.monotonic()
         runs = len(self.npu.runs)
@@ -201,7 +212,7 @@ class Machine:
         executed = time.monotonic() - decoded
         if self.npu.irq != self._irq:
             self._irq = self.npu.irq
-            self._qtest.set_interrupt(memory_map.NPU_INTERRUPT, self._irq)
+            self._qtest.set_interrupt(self._model.hardware.npu.interrupt, self._irq)
         self.figures.accesses += 1
         self.figures.access_s += time.monotonic() - began
         if len(self.npu.runs) > runs:
@@ -232,7 +243,7 @@ class Machine:
                 debugger.reply(self._peek(request) or self.cpu.gdb.request(request))
                 if request == b"?":
                     # QEMU takes this for a new debugger and removes all watchpoints, ours too.
-                    self.cpu.watch()
+                    self.cpu.watch(self._watched)
         if not debugger.attached:
             self._released(debugger)
         return None
@@ -243,9 +254,9 @@ class Machine:
         if match is None or self.npu is None:
             return None
         address, size = int(match[1], 16), int(match[2], 16)
-        for window in memory_map.NPU_WINDOWS:
+        for window in self._model.npu_windows:
             offset = address - window
-            if 0 <= offset <= memory_map.NPU_WINDOW_SIZE - size:
+            if 0 <= offset <= NPU_WINDOW_SIZE - size:
                 first, last = offset & ~3, offset + size
                 words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
                 return words[offset - first : last - first].hex().encode()
@@ -257,7 +268,7 @@ class Machine:
             return None
         if reply[:1] in (b"W", b"X"):
             return self._exited(reply)
-        if _WATCHED.search(reply):
+        if self._is_ours(reply):
             self.cpu.write(self._access())
         else:
             self.cpu.settle()
@@ -312,3 +323,9 @@ class Machine:
         return TargetError(
             f"QEMU died while the simulation ran ({self._qemu.exit_description()})", hints=hints, log=log
         )
+
+
+def _watched(model: StandIn) -> tuple[tuple[int, int], ...]:
+    """Address and bytes of each window of registers that is answered here."""
+    npu = ((base, NPU_WINDOW_SIZE) for base in model.npu_windows)
+    return (*npu, *((base, each.size) for each in model.answers for base in each.bases))

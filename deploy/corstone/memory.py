@@ -12,8 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from deploy.corstone import memory_map
-from deploy.corstone.memory_map import DDR, MEMORY_MAP
+from deploy.corstone.memory_map import MemoryMap, Place
 from deploy.corstone.qtest import QtestConnection, write_line
 from deploy.errors import TargetError
 from deploy.hardware.boards import BoardMemory
@@ -95,17 +94,21 @@ class GuestMemory:
     """All memories of a stopped machine, by absolute address; also the NPU's view of them.
 
     Args:
+        memories: what is where.
         ddr_file: descriptor of the file that backs DDR.
         qtest: connection to QEMU's test protocol.
         pid: the QEMU process.
         portable: do without ``/proc/PID/mem``.
     """
 
-    def __init__(self, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False) -> None:
+    def __init__(
+        self, memories: MemoryMap, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False
+    ) -> None:
+        self._memories = memories
         self._descriptor = -1
-        self._ddr = SharedStore(ddr_file, DDR.open_size)
-        self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {DDR.name: self._ddr}
-        small = [block for block in MEMORY_MAP if block is not DDR]
+        self._ddr = SharedStore(ddr_file, memories.ddr.open_size)
+        self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {memories.ddr.name: self._ddr}
+        small = [block for block in memories.blocks if block is not memories.ddr]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
         for block in small:
             if hosts is not None:
@@ -126,8 +129,8 @@ class GuestMemory:
         Raises:
             TargetError: there is no memory.
         """
-        block, offset = _located(address, size)
-        return self._stores[block.name].read(offset, size)
+        place = self._located(address, size)
+        return self._stores[place.block.name].read(place.offset, size)
 
     def write(self, address: int, content: bytes) -> None:
         """Write bytes at an absolute address.
@@ -135,8 +138,8 @@ class GuestMemory:
         Raises:
             TargetError: there is no memory.
         """
-        block, offset = _located(address, len(content))
-        self._stores[block.name].write(offset, content)
+        place = self._located(address, len(content))
+        self._stores[place.block.name].write(place.offset, content)
 
     def window(self, address: int) -> NDArray[np.uint8] | None:
         """What the NPU reaches from an address on: a writable view to the end of the block, None for nothing.
@@ -145,11 +148,11 @@ class GuestMemory:
         """
         import numpy as np
 
-        place = memory_map.locate(address)
-        if place is None or not place[0].npu:
+        place = self._memories.locate(address)
+        if place is None or not place.memory.npu:
             return None
-        block, offset = place
-        if block is DDR:
+        block, offset = place.block, place.offset
+        if block is self._memories.ddr:
             return np.frombuffer(self._ddr.mapping, dtype=np.uint8, offset=offset)
         if block.name not in self._staged:
             content = self._stores[block.name].read(0, block.open_size)
@@ -175,6 +178,12 @@ class GuestMemory:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _located(self, address: int, size: int) -> Place:
+        place = self._memories.locate(address, max(size, 1))
+        if place is None:
+            raise TargetError(f"no memory at 0x{address:08x} ({size} bytes)")
+        return place
 
     def _host_addresses(
         self, blocks: list[BoardMemory], qtest: QtestConnection, pid: int
@@ -236,10 +245,3 @@ class GuestMemory:
         except OSError:
             return {}
         return found
-
-
-def _located(address: int, size: int) -> tuple[BoardMemory, int]:
-    place = memory_map.locate(address, max(size, 1))
-    if place is None:
-        raise TargetError(f"no memory at 0x{address:08x} ({size} bytes)")
-    return place

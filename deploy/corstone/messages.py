@@ -13,6 +13,7 @@ from deploy.hardware.npus import npus
 
 if TYPE_CHECKING:
     from deploy.corstone.machine import Machine
+    from deploy.corstone.stand_in import StandIn
 
 
 class EndReason(enum.Enum):
@@ -48,9 +49,6 @@ class Ending:
     status: int = 0
 
 
-MODEL = "FVP_MPS3_Corstone_SSE_300"
-
-
 class Console:
     """Writes to the standard output and error; when quiet, only what went wrong and what was asked for."""
 
@@ -72,13 +70,13 @@ class Console:
             self.say(f"\nInfo: Simulation is stopping. Reason: {ending.reason.value}")
         self.say("\nInfo: /OSCI/SystemC: Simulation stopped by user.")
 
-    def say_statistics(self, machine: Machine, wall_s: float) -> None:
+    def say_statistics(self, machine: Machine, model: StandIn, wall_s: float) -> None:
         """The block of ``--stat``: the FVP's lines first, then what only this model knows."""
         usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         figures, simulated_s = machine.figures, machine.cpu.ran_s
         runs = machine.npu.runs if machine.npu is not None else []
         done = [run.statistics for run in runs if run.statistics is not None]
-        npu, assumed = f"{MODEL}.ethosu", []
+        npu, assumed = f"{model.fvp}.{model.instances['npu']}", []
         if machine.npu is not None:
             # Firmware does not tell the NPU which memories the cycles are to be estimated with.
             known = npus()[machine.npu.architecture.name]
@@ -89,7 +87,7 @@ class Console:
             ("System time", f"{sum(usage.ru_stime for usage in usages):f}s"),
             ("Wall time", f"{wall_s:f}s"),
             ("Performance index", f"{simulated_s / max(wall_s, 1e-9):.2f}"),
-            (f"{MODEL} start", f"{figures.start_s:f}s"),
+            (f"{model.fvp} start", f"{figures.start_s:f}s"),
             (f"{npu} runs", f"{len(done)} complete, {len(runs) - len(done)} failed"),
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),
             (f"{npu} MACs", f"{sum(item.macs for item in done)}"),
@@ -98,7 +96,7 @@ class Console:
             (f"{npu} register accesses", f"{figures.accesses} in {figures.access_s:f}s"),
             (f"{npu} model time", f"{figures.npu_s:f}s"),
         ]
-        head = f"--- {MODEL} statistics: "
+        head = f"--- {model.fvp} statistics: "
         print("\n" + head + "-" * (79 - len(head)))
         for name, value in rows:
             print(f"{name:54}: {value}")

@@ -1,30 +1,23 @@
-"""The parameters of Corstone-300 as the FVP names them: one table, which also checks the values that users give.
+"""The parameters of a board as its FVP names them: one table, which also checks the values that users give.
 
-Names, types and defaults follow Arm's FVP of Corstone SSE-300. A parameter that cannot matter to a functional
-model is accepted and says so; a value that asks for hardware that is not modelled is refused, never ignored.
+Names, types and defaults follow Arm's FVPs of Corstone SSE-300, 310 and 320. A parameter that cannot matter to a
+functional model is accepted and says so; a value that asks for hardware that is not modelled is refused, never
+ignored.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.corstone.memory_map import BOARD, HARDWARE
+from deploy.corstone.stand_in import StandIn, stand_in
 from deploy.errors import BadInputError
-from deploy.hardware.boards import board_table
 from deploy.hardware.npus import npus
 from deploy.hardware.sizes import KIB, MIB
 
 Value = int | bool | str
 
-# The file itself: making objects of it (deploy.hardware.fvps) would cost every boot some milliseconds.
-_FILE = board_table(BOARD.id)
-_DEFAULT_MACS: dict[str, int] = {npu["family"]: npu["default_macs"] for npu in _FILE["npus"]}
-FAMILIES = tuple(_DEFAULT_MACS)
-"""Of the NPUs that the machine can have."""
-TERMINALS: tuple[int, ...] = tuple(_FILE["fvp"]["terminals"])
-"""Numbers of the UARTs that have one."""
 _NO_EFFECT = "accepted; no effect in this functional model"
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -57,101 +50,122 @@ class Parameter:
 
 
 @functools.cache
-def parameter_table(family: str) -> Mapping[str, Parameter]:
-    """All parameters of the model with an NPU of that family (``U55`` or ``U65``), by name."""
-    macs = tuple(npu.macs for npu in npus().values() if npu.family == family)
-    default, bram, sram = _DEFAULT_MACS[family], HARDWARE.memory("BRAM"), HARDWARE.memory("SRAM")
-    rows = [
-        Parameter("ethosu.num_macs", default, "Number of 8x8 MACs performed per cycle", choices=macs),
-        Parameter(
-            "ethosu.config",
+def parameter_table(board: str, family: str) -> Mapping[str, Parameter]:
+    """All parameters of the model of a board with an NPU of that family, by name."""
+    model = stand_in(board, family)
+    rows = (*_npu_rows(model), *_cpu_rows(model), *_board_rows(model))
+    return {row.name: row for row in rows}
+
+
+def _npu_rows(model: StandIn) -> Iterator[Parameter]:
+    npu = model.instances["npu"]
+    macs = tuple(each.macs for each in npus().values() if each.family == model.family)
+    text = "Number of 8x8 MACs performed per cycle"
+    yield Parameter(f"{npu}.num_macs", model.default_macs, text, choices=macs)
+    if model.has_config:
+        yield Parameter(
+            f"{npu}.config",
             "",
             "The same as older releases name it: H and the number of MACs",
             choices=("", *(f"H{n}" for n in macs), *(f"Y{n}" for n in macs)),
-        ),
-        Parameter(
-            "ethosu.extra_args", "", "--fast is what this model always does: results without cycle accuracy"
-        ),
-        Parameter("cpu0.CFGITCMSZ", 15, "Size of the ITCM, 2^(n-1) KB; 512 KB are always there", high=15),
-        Parameter("cpu0.CFGDTCMSZ", 15, "Size of the DTCM, 2^(n-1) KB; 512 KB are always there", high=15),
-        Parameter(
-            "cpu0.INITSVTOR", 0x10000000, "Vector table at reset: the ITCM", choices=(0x10000000, 0x00000000)
-        ),
-        Parameter("cpu0.INITNSVTOR", 0, "Non-secure vector table at reset", choices=(0,)),
-        Parameter("cpu0.FPU", True, "Floating point unit", choices=(True,)),
-        Parameter("cpu0.DSP", True, "DSP instructions", choices=(True,)),
-        Parameter("cpu0.MVE", 2, "M-profile vector extension: 2 = integer and floating point", choices=(2,)),
-        Parameter("cpu0.semihosting-enable", False, "Semihosting (BKPT 0xAB)"),
-        Parameter("cpu0.semihosting-cmd_line", "", "Command line that semihosting reports"),
-        Parameter("cpu0.semihosting-cwd", "", "Working folder of semihosting's files"),
-        *(
-            Parameter(f"cpu0.semihosting-{name}", False, _NO_EFFECT)
-            for name in ("prefix", "stderr_istty", "stdin_istty", "stdout_istty")
-        ),
-        Parameter("core_clk.mul", HARDWARE.cpu.fvp_clock_hz, _NO_EFFECT + " but for the simulated time of --stat"),
-        Parameter("idau.NUM_IDAU_REGION", 0, _NO_EFFECT),
-        Parameter("mps3_board.DISABLE_GATING", False, _NO_EFFECT),
-        Parameter("mps3_board.hostbridge.interfaceName", "", _NO_EFFECT),
-        Parameter("mps3_board.hostbridge.userNetworking", False, _NO_EFFECT),
-        Parameter("mps3_board.smsc_91c111.enabled", False, "Ethernet", absent="the Ethernet controller"),
-        Parameter("mps3_board.v_path", "", "Scripts of virtual streams", absent="virtual streaming"),
-        Parameter(
-            "mps3_board.FPGA_SRAM_SIZE",
+        )
+    text = "--fast is what this model always does: results without cycle accuracy"
+    yield Parameter(f"{npu}.extra_args", "", text)
+
+
+def _cpu_rows(model: StandIn) -> Iterator[Parameter]:
+    cpu, vectors = model.instances["cpu"], model.hardware.cpu.vectors
+    for memory in ("ITCM", "DTCM"):
+        size = model.hardware.memory(memory).open_size // KIB
+        text = f"Size of the {memory}, 2^(n-1) KB; {size} KB are always there"
+        yield Parameter(f"{cpu}.CFG{memory}SZ", 15, text, high=15)
+    where = model.memories.locate(vectors)
+    places = (vectors, 0) if where is not None and where.memory.nonsecure == 0 else (vectors,)
+    text = f"Vector table at reset: the {where.memory.name if where else 'boot memory'}"
+    yield Parameter(f"{cpu}.INITSVTOR", vectors, text, choices=places)
+    yield Parameter(f"{cpu}.INITNSVTOR", 0, "Non-secure vector table at reset", choices=(0,))
+    yield Parameter(f"{cpu}.FPU", True, "Floating point unit", choices=(True,))
+    yield Parameter(f"{cpu}.DSP", True, "DSP instructions", choices=(True,))
+    text = "M-profile vector extension: 2 = integer and floating point"
+    yield Parameter(f"{cpu}.MVE", 2, text, choices=(2,))
+    yield Parameter(f"{cpu}.semihosting-enable", False, "Semihosting (BKPT 0xAB)")
+    yield Parameter(f"{cpu}.semihosting-cmd_line", "", "Command line that semihosting reports")
+    yield Parameter(f"{cpu}.semihosting-cwd", "", "Working folder of semihosting's files")
+    for name in ("prefix", "stderr_istty", "stdin_istty", "stdout_istty"):
+        yield Parameter(f"{cpu}.semihosting-{name}", False, _NO_EFFECT)
+    clock = model.hardware.cpu.fvp_clock_hz
+    yield Parameter("core_clk.mul", clock, _NO_EFFECT + " but for the simulated time of --stat")
+    yield Parameter("idau.NUM_IDAU_REGION", 0, _NO_EFFECT)
+
+
+def _board_rows(model: StandIn) -> Iterator[Parameter]:
+    board, bram, sram = model.instances["board"], model.hardware.memory("BRAM"), model.hardware.memory("SRAM")
+    yield Parameter(f"{board}.DISABLE_GATING", False, _NO_EFFECT)
+    yield Parameter(f"{board}.hostbridge.interfaceName", "", _NO_EFFECT)
+    yield Parameter(f"{board}.hostbridge.userNetworking", False, _NO_EFFECT)
+    yield Parameter(f"{board}.smsc_91c111.enabled", False, "Ethernet", absent="the Ethernet controller")
+    yield Parameter(f"{board}.v_path", "", "Scripts of virtual streams", absent="virtual streaming")
+    if subsystem := model.instances.get("subsystem"):
+        yield Parameter(
+            f"{board}.FPGA_SRAM_SIZE",
             bram.size // MIB,
             f"Size of the BRAM in MB; {bram.open_size // MIB} MB are always there",
             low=1,
             high=bram.open_size // MIB,
-        ),
-        Parameter(
-            "mps3_board.sse300.VM_BANK_SIZE",
+        )
+        yield Parameter(
+            f"{subsystem}.VM_BANK_SIZE",
             sram.size // sram.open_pieces // KIB,
             f"Size of an SRAM bank in KB; {sram.open_size // MIB} MB are always there",
             high=sram.open_size // sram.open_pieces // KIB,
-        ),
-        Parameter(
-            "mps3_board.sse300.NUMVMBANK", sram.open_pieces, "Number of SRAM banks", low=1, high=sram.open_pieces
-        ),
-        Parameter("mps3_board.visualisation.disable-visualisation", False, "There is never a window"),
-        Parameter("mps3_board.visualisation.rate_limit-enable", True, _NO_EFFECT),
-    ]
+        )
+        yield Parameter(
+            f"{subsystem}.NUMVMBANK", sram.open_pieces, "Number of SRAM banks", low=1, high=sram.open_pieces
+        )
+    for name in model.windows:
+        yield Parameter(name, False, "There is never a window")
+    yield Parameter(f"{board}.visualisation.rate_limit-enable", True, _NO_EFFECT)
     for uart in range(6):
-        name = f"mps3_board.uart{uart}"
-        used = "" if uart in TERMINALS else "; this UART is not connected"
-        rows += [
-            Parameter(f"{name}.out_file", "", f"File that output goes to, - for the standard output{used}"),
-            Parameter(f"{name}.unbuffered_output", False, "Output is never buffered"),
-            Parameter(f"{name}.shutdown_on_eot", False, f"Shut down when EOT (0x04) is sent{used}"),
-            Parameter(f"{name}.shutdown_tag", "", f"Shut down when this text is sent{used}"),
-            Parameter(f"{name}.in_file", "", "Input from a file", choices=("",)),
-            Parameter(f"{name}.rx_overrun_mode", False, _NO_EFFECT),
-        ]
-    for terminal in TERMINALS:
-        name = f"mps3_board.telnetterminal{terminal}"
-        rows += [
-            Parameter(f"{name}.start_telnet", True, "No telnet client is started; the port listens"),
-            Parameter(
-                f"{name}.start_port",
-                5000,
-                "TCP port (loopback only); the next free one if it is taken",
-                low=1,
-                high=65535,
-            ),
-            Parameter(f"{name}.mode", "telnet", "raw: bytes as they are", choices=("telnet", "raw")),
-            Parameter(f"{name}.quiet", False, "Do not announce the port"),
-            Parameter(f"{name}.terminal_command", "", _NO_EFFECT),
-        ]
-    return {row.name: row for row in rows}
+        yield from _uart_rows(f"{board}.uart{uart}", connected=uart in model.terminals)
+    for terminal in model.terminals:
+        yield from _terminal_rows(f"{board}.telnetterminal{terminal}")
 
 
-def check_parameters(assignments: Sequence[tuple[str, str]], table: Mapping[str, Parameter]) -> dict[str, Value]:
+def _uart_rows(name: str, *, connected: bool) -> Iterator[Parameter]:
+    used = "" if connected else "; this UART is not connected"
+    yield Parameter(f"{name}.out_file", "", f"File that output goes to, - for the standard output{used}")
+    yield Parameter(f"{name}.unbuffered_output", False, "Output is never buffered")
+    yield Parameter(f"{name}.shutdown_on_eot", False, f"Shut down when EOT (0x04) is sent{used}")
+    yield Parameter(f"{name}.shutdown_tag", "", f"Shut down when this text is sent{used}")
+    yield Parameter(f"{name}.in_file", "", "Input from a file", choices=("",))
+    yield Parameter(f"{name}.rx_overrun_mode", False, _NO_EFFECT)
+
+
+def _terminal_rows(name: str) -> Iterator[Parameter]:
+    yield Parameter(f"{name}.start_telnet", True, "No telnet client is started; the port listens")
+    text = "TCP port (loopback only); the next free one if it is taken"
+    yield Parameter(f"{name}.start_port", 5000, text, low=1, high=65535)
+    yield Parameter(f"{name}.mode", "telnet", "raw: bytes as they are", choices=("telnet", "raw"))
+    yield Parameter(f"{name}.quiet", False, "Do not announce the port")
+    yield Parameter(f"{name}.terminal_command", "", _NO_EFFECT)
+
+
+def check_parameters(
+    assignments: Sequence[tuple[str, str]], table: Mapping[str, Parameter], model: str
+) -> dict[str, Value]:
     """Turn ``name=text`` assignments into values; later ones win.
+
+    Args:
+        assignments: names and texts.
+        table: of all parameters.
+        model: name that the FVP has for itself, which may stand before a parameter's.
 
     Raises:
         BadInputError: an unknown parameter, or a value of a wrong type or out of range.
     """
     values: dict[str, Value] = {}
     for name, text in assignments:
-        short = name.removeprefix("FVP_MPS3_Corstone_SSE_300.")
+        short = name.removeprefix(f"{model}.")
         parameter = table.get(short)
         if parameter is None:
             import difflib

@@ -10,23 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import __version__
-from deploy.corstone import memory_map
+from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError
-from deploy.hardware.boards import board_table
 from deploy.processes.supervisor import run
 
-NAME = "Open Corstone-300"
-"""What every version line and banner begins with."""
-
 PROGRAM = "qemu-system-arm"
-MACHINE: str = board_table(memory_map.BOARD.id)["open"]["machine"]
 MIN_VERSION = (7, 2)
 INSTALL_HINT = "sudo apt-get install qemu-system-arm   (macOS: brew install qemu)"
 
 
 @dataclass(frozen=True)
 class Qemu:
-    """An installed QEMU that can be the open Corstone-300."""
+    """An installed QEMU that can be the open machine."""
 
     path: Path
     version: str
@@ -83,7 +78,7 @@ def check_version(version: str) -> None:
     if numbers < MIN_VERSION:
         wanted = ".".join(map(str, MIN_VERSION))
         raise NotInstalledError(
-            f"QEMU {version} is too old: the open Corstone-300 needs {wanted} or newer", hints=[INSTALL_HINT]
+            f"QEMU {version} is too old: the open Corstone needs {wanted} or newer", hints=[INSTALL_HINT]
         )
 
 
@@ -98,6 +93,8 @@ class Channels:
         uarts: socket of each UART that is connected by one, by number. UART0 is on the standard input and
             output unless semihosting needs those: pipes carry its single bytes at a lower cost.
         ddr: path under which QEMU opens the file that backs DDR.
+        vectors: path of a file with the words that the CPU starts with at address 0; None where the program loads
+            them there itself.
     """
 
     gdb: int
@@ -105,22 +102,25 @@ class Channels:
     qtest: int
     uarts: Mapping[int, int]
     ddr: str
+    vectors: str | None = None
 
 
 def command_line(
-    qemu: Path, applications: Sequence[Path], channels: Channels, semihosting: str | None = None
+    qemu: Path, model: StandIn, applications: Sequence[Path], channels: Channels, semihosting: str | None = None
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
     ``semihosting`` is the command line that the program sees by it; None without semihosting.
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
-    words += ["-M", f"{MACHINE},memory-backend=ddr"]
-    size = memory_map.DDR.open_size
+    words += ["-M", f"{model.machine},memory-backend=ddr"]
+    size = model.memories.ddr.open_size
     words += ["-object", f"memory-backend-file,id=ddr,size={size},mem-path={_escaped(channels.ddr)},share=on"]
     words += ["-kernel", str(applications[0])]
     for image in applications[1:]:
         words += ["-device", f"loader,file={_escaped(str(image))}"]
+    if channels.vectors is not None:
+        words += ["-device", f"loader,file={_escaped(channels.vectors)},addr=0x0,force-raw=on"]
     words += ["-chardev", f"socket,id=gdb,fd={channels.gdb}", "-gdb", "chardev:gdb"]
     words += ["-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"]
     words += ["-chardev", f"socket,id=qtest,fd={channels.qtest}"]
@@ -146,10 +146,10 @@ def _escaped(text: str) -> str:
     return text.replace(",", ",,")
 
 
-def version_line() -> str:
-    """What ``--version`` prints: recognisable, and not to be mistaken for Arm's."""
+def version_line(name: str) -> str:
+    """What ``--version`` prints under a name: recognisable, and not to be mistaken for Arm's."""
     try:
         engine = f"QEMU {find_qemu().version}"
     except NotInstalledError as error:
         engine = f"QEMU: {error.message}"
-    return f"{NAME} {__version__} (functional model on {engine}, not Arm's FVP)"
+    return f"{name} {__version__} (functional model on {engine}, not Arm's FVP)"

@@ -11,12 +11,12 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.corstone import memory_map
-from deploy.corstone.qemu import MACHINE, MIN_VERSION, Channels, check_version, command_line
+from deploy.corstone.qemu import MIN_VERSION, Channels, check_version, command_line
+from deploy.corstone.shared_file import SharedFile
+from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError, TargetError
 from deploy.processes.child import PIPE, Child
 from deploy.processes.limits import GIB, Limits
@@ -33,7 +33,9 @@ class QemuProcess:
 
     Args:
         qemu: the executable.
-        applications: ELF files; the first boots.
+        model: what it is to be.
+        applications: ELF files, or the content of some; the first boots.
+        vectors: the first two words of a vector table for address 0; None where the program loads them there.
         uarts: numbers of the UARTs to connect besides UART0.
         semihosting: command line that the program sees by semihosting; None for off.
         working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
@@ -45,12 +47,15 @@ class QemuProcess:
     def __init__(
         self,
         qemu: Path,
-        applications: Sequence[Path],
+        model: StandIn,
+        applications: Sequence[Path | bytes],
         *,
+        vectors: bytes | None = None,
         uarts: Sequence[int] = (),
         semihosting: str | None = None,
         working_folder: Path | None = None,
     ) -> None:
+        self._model = model
         self._messages = bytearray()
         with contextlib.ExitStack() as theirs:
             ours: dict[str, socket.socket] = {}
@@ -59,28 +64,35 @@ class QemuProcess:
             for name in ["gdb", "qmp", "qtest", *(f"uart{number}" for number in sockets)]:
                 ours[name], other = socket.socketpair()
                 inherited[name] = theirs.enter_context(other).fileno()
-            self.ddr_file, ddr_path = _shared_memory()
-            self._ddr_path = ddr_path if sys.platform != "linux" else None
-            if sys.platform == "linux":
-                inherited["ddr"] = self.ddr_file
+            self._ddr = SharedFile("ddr", size=model.memories.ddr.open_size)
+            self._files = [self._ddr]
+
+            def handed_over(purpose: str, content: bytes) -> str:
+                self._files.append(SharedFile(purpose, content))
+                return self._files[-1].path
+
             channels = Channels(
                 inherited["gdb"],
                 inherited["qmp"],
                 inherited["qtest"],
                 {number: inherited[f"uart{number}"] for number in sockets},
-                ddr_path,
+                self._ddr.path,
+                None if vectors is None else handed_over("vectors", vectors),
             )
             self.channels = ours
-            applications = [path.absolute() for path in applications]
+            paths = [
+                Path(handed_over("image", each)) if isinstance(each, bytes) else each.absolute()
+                for each in applications
+            ]
             try:
                 self._child = Child(
-                    command_line(qemu, applications, channels, semihosting),
+                    command_line(qemu, model, paths, channels, semihosting),
                     folder=working_folder,
                     limits=_LIMITS,
                     stdin=PIPE,
                     stdout=PIPE,
                     stderr=PIPE,
-                    inherited=list(inherited.values()),
+                    inherited=[*inherited.values(), *(fd for file in self._files for fd in file.inherited)],
                 )
             except NotInstalledError:
                 self._close()
@@ -90,6 +102,11 @@ class QemuProcess:
             os.set_blocking(stream, False)
         for number in sockets:
             ours[f"uart{number}"].setblocking(False)
+
+    @property
+    def ddr_file(self) -> int:
+        """Descriptor of the file that backs DDR."""
+        return self._ddr.descriptor
 
     def uart(self, number: int) -> tuple[int, int]:
         """Descriptors (non-blocking) of a connected UART: its output, to read from, and its input, to write to."""
@@ -138,7 +155,8 @@ class QemuProcess:
         except ConnectionError:
             raise self.ended_early() from None
         check_version(version)
-        self._forget_ddr_file()
+        for file in self._files:
+            file.forget()
         return version
 
     def ended_early(self) -> NotInstalledError | TargetError:
@@ -148,8 +166,10 @@ class QemuProcess:
         said = "\n".join(log)
         if "unsupported machine" in said or "not supported" in said or "invalid option" in said:
             return NotInstalledError(
-                f"this QEMU cannot be the open Corstone-300: {log[-1] if log else 'no message'}",
-                hints=[f"machine {MACHINE} and QEMU {'.'.join(map(str, MIN_VERSION))} or newer are needed"],
+                f"this QEMU cannot be the open {self._model.memories.owner}: {log[-1] if log else 'no message'}",
+                hints=[
+                    f"machine {self._model.machine} and QEMU {'.'.join(map(str, MIN_VERSION))} or newer are needed"
+                ],
             )
         return TargetError(f"QEMU ended before the machine started ({self.exit_description()})", log=log)
 
@@ -189,30 +209,9 @@ class QemuProcess:
         self._child.end()
         self._close()
 
-    def _forget_ddr_file(self) -> None:
-        """Take the file's name away once both have it open."""
-        if self._ddr_path is not None:
-            Path(self._ddr_path).unlink(missing_ok=True)
-            self._ddr_path = None
-
     def _close(self) -> None:
-        self._forget_ddr_file()
+        for file in self._files:
+            file.close()
         for channel in self.channels.values():
             with contextlib.suppress(OSError):
                 channel.close()
-        if self.ddr_file >= 0:
-            os.close(self.ddr_file)
-            self.ddr_file = -1
-
-
-def _shared_memory() -> tuple[int, str]:
-    """A sparse file for DDR that vanishes with its users: descriptor here, path for QEMU."""
-    if sys.platform == "linux":
-        descriptor = os.memfd_create("corstone-300-ddr")
-        path = f"/proc/self/fd/{descriptor}"
-    else:
-        import tempfile
-
-        descriptor, path = tempfile.mkstemp(prefix="corstone-300-ddr-")
-    os.ftruncate(descriptor, memory_map.DDR.open_size)
-    return descriptor, path

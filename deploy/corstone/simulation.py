@@ -14,9 +14,10 @@ from deploy import __version__
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.file_arguments import is_folder, read_segments
+from deploy.corstone.file_arguments import is_folder
+from deploy.corstone.images import Images, load_images
 from deploy.corstone.machine import Machine, machine_imports
-from deploy.corstone.messages import MODEL, Console, EndReason, StopRequest
+from deploy.corstone.messages import Console, EndReason, StopRequest
 from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
@@ -34,10 +35,13 @@ def simulate(options: MachineOptions, console: Console) -> int:
     """
     if not options.applications:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
-    for application in options.applications:
-        read_segments(application)
+    images = load_images(options.applications, options.model)
+    if options.verbose:
+        for line in images.report:
+            console.report(f"Info: {line}")
     for warning in absent_hardware(options.values, options.parameters):
         console.report(f"Warning: {warning}")
+    model = options.model
     executable = qemu.locate_qemu()
     began = time.monotonic()
     with _signals(), contextlib.ExitStack() as stack:
@@ -45,15 +49,15 @@ def simulate(options: MachineOptions, console: Console) -> int:
         debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
         if debugger is not None:
             stack.callback(debugger.close)
-        process = stack.enter_context(_start_qemu(executable, options))
+        process = stack.enter_context(_start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
         threading.Thread(target=machine_imports, daemon=True).start()
         version = process.wait_ready()
-        console.say(f"\n{qemu.NAME} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
+        console.say(f"\n{model.name} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
         for number, terminal in terminals.items():
             if options.uart(number).announce:
                 console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")
-        console.say(f"Info: {MODEL}: Creating Ethos-{options.family} with config H{options.macs}")
+        console.say(f"Info: {model.fvp}: Creating Ethos-{model.family} with config H{options.macs}")
         uarts = _connect_uarts(options, process, terminals, stack)
         machine = Machine(options, process, uarts, console.report, debugger)
         stack.callback(machine.memory.close)
@@ -67,7 +71,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         _write_dumps(options, machine)
     console.say_ending(ending)
     if options.stat:
-        console.say_statistics(machine, time.monotonic() - began)
+        console.say_statistics(machine, model, time.monotonic() - began)
     return ending.status
 
 
@@ -86,16 +90,18 @@ def _connected_uarts(options: MachineOptions) -> list[int]:
     return [number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends)]
 
 
-def _start_qemu(executable: Path, options: MachineOptions) -> QemuProcess:
+def _start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
     semihosting, folder = None, None
-    if options.value("cpu0.semihosting-enable"):
-        semihosting = str(options.value("cpu0.semihosting-cmd_line"))
-        folder = Path(str(options.value("cpu0.semihosting-cwd")) or ".")
+    if options.cpu_value("semihosting-enable"):
+        semihosting = str(options.cpu_value("semihosting-cmd_line"))
+        folder = Path(str(options.cpu_value("semihosting-cwd")) or ".")
         if not is_folder(folder):
             raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")
     return QemuProcess(
         executable,
-        options.applications,
+        options.model,
+        images.applications,
+        vectors=images.vectors,
         uarts=_connected_uarts(options),
         semihosting=semihosting,
         working_folder=folder,
@@ -111,7 +117,7 @@ def _connect_uarts(
         sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
         stack.callback(sink.close)
         uarts.append(Uart(*process.uart(number), sink, terminals.get(number)))
-    if options.value("cpu0.semihosting-enable"):
+    if options.cpu_value("semihosting-enable"):
         # What the program prints through semihosting is handled like one more UART.
         uarts.append(Uart(process.standard_output, process.standard_input, UartSink("-")))
     return uarts

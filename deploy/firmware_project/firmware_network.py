@@ -20,7 +20,7 @@ from deploy.firmware_project.network_state import (
     state_bytes,
     state_of,
 )
-from deploy.hardware.boards import Board, Hardware, Region, firmware_board
+from deploy.hardware.boards import Board, FirmwareHardware, Region, firmware_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.printable import printable
@@ -92,7 +92,7 @@ class FirmwareNetwork:
     """
 
     board: Board
-    hardware: Hardware
+    hardware: FirmwareHardware
     name: str
     npu: str
     memory_mode: str

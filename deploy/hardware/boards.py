@@ -33,6 +33,9 @@ class BoardMemory:
             memory with two addresses.
         open_size: bytes that the open machine has.
         open_pieces: QEMU builds these from so many equal pieces.
+        open_inside: name of the memory whose bytes the open machine takes for it, because QEMU has none at its
+            addresses; empty where it has.
+        open_offset: its first byte in that memory.
     """
 
     name: str
@@ -43,6 +46,8 @@ class BoardMemory:
     blocks: int
     open_size: int
     open_pieces: int
+    open_inside: str = ""
+    open_offset: int = 0
 
     @property
     def bases(self) -> tuple[int, ...]:
@@ -76,10 +81,12 @@ class BoardCpu:
         name: ``Cortex-M55``.
         clock_hz: Hz; its tick counts it.
         fvp_clock_hz: the same on Arm's FVP unless told otherwise; 0 where there is none.
+        vectors: address of the vector table at reset.
     """
 
     name: str
     clock_hz: int
+    vectors: int
     fvp_clock_hz: int = 0
 
 
@@ -126,16 +133,11 @@ class AllowedRange:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What is where on a board, and where a firmware project puts what.
+    """What is where on a board.
 
     Attributes:
         platform: the board in a few words, ``MPS3, AN547``.
         uart: that firmware speaks on.
-        code: memory for vectors, code and constants.
-        data: for variables and stack.
-        arena: what Vela calls SRAM.
-        model: what Vela calls DRAM or flash.
-        ranges: what may be touched besides code.
     """
 
     platform: str
@@ -143,11 +145,6 @@ class Hardware:
     memories: tuple[BoardMemory, ...]
     npu: NpuPort
     uart: BoardUart
-    code: Region
-    data: Region
-    arena: Region
-    model: Region
-    ranges: tuple[AllowedRange, ...]
 
     def memory(self, name: str) -> BoardMemory:
         """The memory of that name.
@@ -156,6 +153,25 @@ class Hardware:
             KeyError: there is none.
         """
         return {memory.name: memory for memory in self.memories}[name]
+
+
+@dataclass(frozen=True)
+class FirmwareHardware(Hardware):
+    """The same, and where a firmware project puts what.
+
+    Attributes:
+        code: memory for vectors, code and constants.
+        data: for variables and stack.
+        arena: what Vela calls SRAM.
+        model: what Vela calls DRAM or flash.
+        ranges: what may be touched besides code.
+    """
+
+    code: Region
+    data: Region
+    arena: Region
+    model: Region
+    ranges: tuple[AllowedRange, ...]
 
 
 @dataclass(frozen=True)
@@ -168,15 +184,15 @@ class Board:
         npus: family of the NPU (``U55``, ``U65``, ``U85``) -> the sizes that there are, in multiply-accumulate
             units; empty for all of the family.
         default_for: families of the NPU that are run on it when no other board is named.
-        hardware: what is where; None where that is not known.
-        open_machine: QEMU's machine that stands for it; None if the open Corstone-300 does not model it.
+        hardware: what is where, for firmware; None where it is not known where that goes.
+        open_machine: QEMU's machine that the open one is made of; None for a board that it does not stand for.
     """
 
     id: str
     name: str
     npus: Mapping[str, tuple[int, ...]]
     default_for: tuple[str, ...]
-    hardware: Hardware | None
+    hardware: FirmwareHardware | None
     open_machine: str | None
 
     @property
@@ -217,7 +233,7 @@ def board(board_id: str) -> Board:
         name=table["name"],
         npus={entry["family"]: tuple(entry.get("macs", ())) for entry in table["npus"]},
         default_for=tuple(table.get("default_for", ())),
-        hardware=hardware(board_id) if "memories" in table else None,
+        hardware=firmware_hardware(board_id) if "firmware" in table else None,
         open_machine=table["open"]["machine"] if "open" in table else None,
     )
 
@@ -225,23 +241,39 @@ def board(board_id: str) -> Board:
 @functools.cache
 def hardware(board_id: str) -> Hardware:
     """What is where on a board of :func:`board_ids` whose file says so."""
+    return Hardware(**_parts(board_table(board_id)))
+
+
+@functools.cache
+def firmware_hardware(board_id: str) -> FirmwareHardware:
+    """The same, and where firmware goes, for a board whose file says that, too."""
     table = board_table(board_id)
-    memories = {name: _memory(name, entry) for name, entry in table["memories"].items()}
+    parts = _parts(table)
+    memories = {memory.name: memory for memory in parts["memories"]}
 
     def region(role: str) -> Region:
         entry = table["firmware"][role]
         memory = memories[entry["memory"]]
         return Region(memory.name, getattr(memory, entry["alias"]), memory.size)
 
-    return Hardware(
-        platform=table["platform"],
-        cpu=BoardCpu(**table["cpu"]),
-        memories=tuple(memories.values()),
-        npu=NpuPort(**table["npu"]),
-        uart=BoardUart(**table["uart"]),
-        **{role: region(role) for role in ("code", "data", "arena", "model")},
+    return FirmwareHardware(
+        **parts,
+        code=region("code"),
+        data=region("data"),
+        arena=region("arena"),
+        model=region("model"),
         ranges=tuple(AllowedRange(**entry) for entry in table["firmware"]["ranges"]),
     )
+
+
+def _parts(table: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "platform": table["platform"],
+        "cpu": BoardCpu(**table["cpu"]),
+        "memories": tuple(_memory(name, entry) for name, entry in table["memories"].items()),
+        "npu": NpuPort(**table["npu"]),
+        "uart": BoardUart(**table["uart"]),
+    }
 
 
 def boards() -> tuple[Board, ...]:
@@ -273,7 +305,7 @@ def firmware_board(name: str | None = None) -> Board:
     wanted = name.strip().lower()
     found = next((board for board in boards() if wanted in (board.id, board.name.lower())), None)
     if found is None or found.hardware is None:
-        what = "no such board" if found is None else f"{found.name}'s memories are not known"
+        what = "no such board" if found is None else f"it is not known where firmware goes on {found.name}"
         raise BadInputError(f"--board {name}: {what}", hints=[f"known: {', '.join(board.id for board in able)}"])
     return found
 
@@ -289,4 +321,6 @@ def _memory(name: str, entry: dict[str, Any]) -> BoardMemory:
         blocks=blocks,
         open_size=bytes_of(open_["size"]) if open_ else size * blocks,
         open_pieces=open_.get("pieces", 1),
+        open_inside=open_.get("inside", ""),
+        open_offset=bytes_of(open_["offset"]) if "offset" in open_ else 0,
     )

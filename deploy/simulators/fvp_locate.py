@@ -1,4 +1,4 @@
-"""Finds a simulator for a build: Arm's FVP where it is installed, the open Corstone-300 otherwise."""
+"""Finds a simulator for a build: Arm's FVP where it is installed, the open Corstone otherwise."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ from deploy.simulators.fvp_diagnosis import cannot_start, starts_but_fails
 
 FVP_VARIABLE = "DEPLOY_FVP"
 """Environment variable that names a simulator, as ``--fvp`` does."""
+OPEN = "open"
+OPEN_PREFIX = f"{OPEN}:"
+"""``--fvp open:corstone-310`` runs the open machine as that board, ``--fvp open`` as the NPU's default one."""
 DOCKER_PREFIX = "docker:"
 """``--fvp docker:IMAGE`` runs Arm's FVP in a container of that image."""
 
 _VERSION_TIMEOUT_S = 20
 _DOCKER_VERSION_TIMEOUT_S = 120
-_OPEN_MARK = "Open Corstone-300"
+_OPEN_MARK = "Open Corstone-"
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def find(npu: Npu, choice: str | None = None) -> Simulator:
 
     Args:
         npu: what the model was compiled for.
-        choice: ``open``, a path, ``docker:IMAGE``, or None for Arm's FVP if installed, else the open one.
+        choice: ``open``, ``open:BOARD``, a path, ``docker:IMAGE``, or None for Arm's FVP if installed, else the open one.
 
     Raises:
         NotInstalledError: the one asked for is not there, or does not start.
@@ -107,8 +110,8 @@ def find(npu: Npu, choice: str | None = None) -> Simulator:
     """
     fvp = default_fvp(npu.family)
     choice = choice or os.environ.get(FVP_VARIABLE) or None
-    if choice == "open":
-        return _open(npu, fvp)
+    if choice is not None and (choice == OPEN or choice.startswith(OPEN_PREFIX)):
+        return _open(npu, _open_fvp(choice.removeprefix(OPEN).removeprefix(":"), npu))
     if choice is not None and choice.startswith(DOCKER_PREFIX):
         return _in_docker(choice.removeprefix(DOCKER_PREFIX), fvp)
     if choice is not None:
@@ -152,21 +155,27 @@ def _in_folder(root: Path, names: tuple[str, ...]) -> list[Path]:
     ]
 
 
+def _open_fvp(board: str, npu: Npu) -> Fvp:
+    """What the open machine stands in for, with that NPU: a board by its file's name, or the default one."""
+    if not board:
+        return default_fvp(npu.family)
+    able = {fvp.board.id: fvp for fvp in fvps() if fvp.board.open_machine and fvp.npu_family == npu.family}
+    found = able.get(board.lower())
+    if found is None:
+        raise BadInputError(
+            f"--fvp {OPEN_PREFIX}{board}: no such open machine with an Ethos-{npu.family}",
+            hints=[f"known for it: {', '.join(able)}"],
+        )
+    return found
+
+
 def _open(npu: Npu, fvp: Fvp) -> Simulator:
     """The open one belongs to this installation, so its version is asked for without starting it."""
     from deploy.corstone.qemu import find_qemu, version_line
 
-    if fvp.board.open_machine is None:
-        raise NotInstalledError(
-            f"the open Corstone-300 has no Ethos-{npu.family}: that takes Arm's {fvp.executables[0]}",
-            hints=[
-                "`deploy fvp install ARCHIVE` installs it from Arm's download, `--fvp PATH` names it",
-                "`deploy compile`, `verify`, `evaluate` and `report` work without",
-            ],
-        )
     find_qemu()
-    command = module_command("deploy.corstone", "--npu-family", npu.family)
-    return Simulator(tuple(command), "open", version_line(), fvp)
+    command = module_command("deploy.corstone", "--board", fvp.board.id, "--npu-family", npu.family)
+    return Simulator(tuple(command), "open", version_line(f"Open {fvp.board.name}"), fvp)
 
 
 def _in_docker(image: str, fvp: Fvp) -> Simulator:

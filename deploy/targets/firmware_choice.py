@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.build_folder import BuildFolder
 from deploy.corstone.file_arguments import read_segments
+from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
 from deploy.hardware.boards import firmware_board
 from deploy.hardware.npus import Npu
@@ -79,6 +80,6 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
     path = Path(name)
     if not path.is_file():
         raise BadInputError(f"--firmware {name}: no such file", hints=["known besides files: runner, npu, tflm"])
-    if board.open_machine:  # The memories that it is checked against are Corstone-300's.
-        read_segments(path)
+    if board.open_machine:
+        read_segments(path, stand_in(board.id, npu.family).memories)
     return Firmware("file", path)

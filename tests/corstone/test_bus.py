@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from deploy.corstone.access import PC, XPSR, RegisterBus
+from deploy.corstone.access import PC, XPSR, RegisterBus, StoredWords, Window
 from deploy.errors import TargetError
 
 
@@ -28,7 +28,9 @@ def execute(listing, device, **registers):
     state[PC], state[XPSR] = 0x1000, 0x01000000
     for name, value in registers.items():
         state[XPSR if name == "xpsr" else int(name[1:])] = value
-    bus = RegisterBus(device, lambda address, size: content.ljust(size, b"\0"))
+    windows = [Window("the NPU", (0x48102000, 0x58102000), 0x1000, device)]
+    windows.append(Window("CPUID", (0xE000ED00,), 4, StoredWords({0: 0x411FD230})))
+    bus = RegisterBus(windows, lambda address, size: content.ljust(size, b"\0"))
     return bus.execute(state)
 
 
@@ -78,3 +80,19 @@ def test_an_access_that_leaves_the_window_is_an_error():
 def test_a_vector_load_is_an_error_that_names_the_place():
     with pytest.raises(TargetError, match="0x00001000"):
         execute("ed920a01", Device(), r2=0x58102000)
+
+
+def test_another_window_is_answered_by_its_own_words():
+    assert execute("6851", Device(), r2=0xE000ECFC)[1] == 0x411FD230  # ldr r1,[r2,#4]
+
+
+def test_words_keep_what_is_written_but_for_those_that_are_fixed():
+    words = StoredWords({0: 0x1CDC0000})
+    for offset in (0, 4):
+        words.write(offset, 7)
+    assert [words.read(offset) for offset in (0, 4, 8)] == [0x1CDC0000, 7, 0]
+
+
+def test_an_access_outside_of_every_window_is_an_error():
+    with pytest.raises(TargetError, match="0x40000000, which is not watched"):
+        execute("6851", Device(), r2=0x3FFFFFFC)

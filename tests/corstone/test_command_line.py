@@ -4,9 +4,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.command_line import family_of_name, parse_options
+from deploy.corstone.command_line import parse_options
 from deploy.corstone.file_arguments import DataLoad, Dump
 from deploy.corstone.parameters import format_table, parameter_table
+from deploy.corstone.stand_in import named
 from deploy.errors import BadInputError
 
 
@@ -112,7 +113,7 @@ def test_a_config_file_holds_one_parameter_a_line_and_later_options_win(tmp_path
 
 def test_the_listing_can_be_read_back_as_a_config_file(tmp_path):
     config = tmp_path / "all.txt"
-    table = parameter_table("U65")
+    table = parameter_table("corstone-300", "U65")
     config.write_text(format_table(table))
     options = parse_options(["-f", str(config)], family="U65")
     assert options.values == {name: parameter.default for name, parameter in table.items()}
@@ -132,10 +133,48 @@ def test_macs_of_older_releases_are_understood():
 
 
 def test_the_name_of_the_executable_chooses_the_npu():
-    assert family_of_name("/x/models/FVP_Corstone_SSE-300_Ethos-U65") == "U65"
-    assert family_of_name("FVP_Corstone_SSE-300_Ethos-U55") == "U55"
-    assert family_of_name("open-corstone-300") == "U55"
-    assert parse_options(["--npu-family", "u65"]).family == "U65"
+    assert named("/x/models/FVP_Corstone_SSE-300_Ethos-U65") == ("corstone-300", "U65")
+    assert named("FVP_Corstone_SSE-300_Ethos-U55") == ("corstone-300", "U55")
+    assert parse_options([], family=named("open-corstone-300")[1]).model.family == "U55"
+    assert parse_options(["--npu-family", "u65"]).model.family == "U65"
+
+
+@pytest.mark.parametrize(
+    ("program", "board", "family"),
+    [
+        ("FVP_Corstone_SSE-310", "corstone-310", "U55"),
+        ("/opt/VHT/VHT_Corstone_SSE-310_Ethos-U65", "corstone-310", "U65"),
+        ("FVP_Corstone_SSE-320", "corstone-320", "U85"),
+        ("open-corstone-320", "corstone-320", "U85"),
+        ("simulator", "corstone-300", "U55"),
+    ],
+)
+def test_the_name_of_the_executable_chooses_the_board_and_options_win(program, board, family):
+    asked = named(program)
+    model = parse_options([], board=asked[0], family=asked[1]).model
+    assert (model.board, model.family) == (board, family)
+    model = parse_options(["--board", "Corstone-310"], board=asked[0], family=asked[1]).model
+    assert (model.board, model.family) == ("corstone-310", "U55")
+
+
+def test_a_board_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(BadInputError, match="there is corstone-300, corstone-310, corstone-320"):
+        parse_options(["--board", "corstone-999"])
+
+
+def test_a_command_line_as_mlia_writes_it_for_corstone_320_is_understood(data):
+    board = "mps4_board"
+    words = ["-a", "runner.axf", "--data", f"{data}@0x90000000", "-C", f"{board}.subsystem.ethosu.num_macs=512"]
+    words += ["-C", f"{board}.telnetterminal0.start_telnet=0", "-C", f"{board}.uart0.out_file='-'"]
+    words += ["-C", f"{board}.uart0.shutdown_on_eot=1", "-C", f"{board}.visualisation.disable-visualisation=1"]
+    options = parse_options([*words, "-C", "vis_hdlcd.disable_visualisation=1", "--stat"], board="corstone-320")
+    assert options.macs == 512
+    assert (options.uart(0).out_file, options.uart(0).shutdown_on_eot) == ("-", True)
+
+
+def test_the_instance_of_corstone_320_may_stand_before_a_file(tmp_path):
+    words = ["--dump", f"mps4_board.subsystem.cpu0={tmp_path}/o@Memory:0x93000000,16"]
+    assert parse_options(words, board="corstone-320").dumps == (Dump(tmp_path / "o", 0x93000000, 16),)
 
 
 def test_a_terminal_listens_unless_its_client_is_off_and_nothing_asks_for_it():

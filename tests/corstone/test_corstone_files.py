@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.corstone.file_arguments import Range, read_segments, writable_ranges
+from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
 
 
@@ -25,7 +26,7 @@ def elf_file(*segments, machine=40, bits=1, order=1, kind=2, entry_size=32):
 def read(tmp_path, content):
     path = tmp_path / "program.axf"
     path.write_bytes(content)
-    return read_segments(path)
+    return read_segments(path, stand_in().memories)
 
 
 def test_the_segments_of_an_arm_executable_are_read(tmp_path):
@@ -82,12 +83,12 @@ def test_a_file_that_cannot_boot_is_refused_and_named(tmp_path, content, message
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="No such file"):
-        read_segments(tmp_path / "none.axf")
+        read_segments(tmp_path / "none.axf", stand_in().memories)
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="not a file"):
-        read_segments(tmp_path)
+        read_segments(tmp_path, stand_in().memories)
 
 
 @settings(max_examples=200, deadline=None)
@@ -98,6 +99,6 @@ def test_random_damage_is_refused_or_harmless(tmp_path_factory, damage, position
     content[position : position + len(damage)] = damage
     path.write_bytes(content)
     try:
-        read_segments(path)
+        read_segments(path, stand_in().memories)
     except BadInputError as error:
         assert str(path) in error.message

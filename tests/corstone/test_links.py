@@ -9,13 +9,15 @@ from deploy.errors import BadInputError
 
 
 def test_the_folder_looks_like_an_installed_fvp_and_its_binaries_start(tmp_path):
-    u55, u65 = create_links(tmp_path / "an FVP's folder")
+    u55, u65, *others = create_links(tmp_path / "an FVP's folder")
     assert u55.parent == tmp_path / "an FVP's folder" / MODELS_FOLDER
     assert (u55.name, u65.name) == ("FVP_Corstone_SSE-300_Ethos-U55", "FVP_Corstone_SSE-300_Ethos-U65")
     # A folder of the package's name in the working directory must not come in between.
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "__init__.py").write_text("raise SystemExit(99)")
-    for path, macs in ((u55, "0x80"), (u65, "0x100")):
+    names = ["FVP_Corstone_SSE-310", "FVP_Corstone_SSE-310_Ethos-U65", "FVP_Corstone_SSE-320"]
+    assert [path.name for path in others] == names
+    for path, macs in ((u55, "0x80"), (u65, "0x100"), (others[1], "0x100"), (others[2], "0x100")):
         done = subprocess.run([path, "-l"], capture_output=True, text=True, cwd=tmp_path, check=True)
         assert f"ethosu.num_macs={macs} " in done.stdout
 

@@ -7,6 +7,7 @@ from deploy.corstone.memory import GuestMemory
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.stand_in import stand_in
 from deploy.errors import TargetError
 from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
@@ -19,7 +20,7 @@ PLACES = [0x0007F000, 0x11000000, 0x010FFFF0, 0x20000000, 0x311FFFF0, 0x213FFFF0
 
 @pytest.fixture
 def machine():
-    with QemuProcess(locate_qemu(), [runner_path(npu_named("U55-128"))]) as process:
+    with QemuProcess(locate_qemu(), stand_in(), [runner_path(npu_named("U55-128"))]) as process:
         process.wait_ready()
         qtest = QtestConnection(process.channels["qtest"])
         yield process, qtest
@@ -27,8 +28,8 @@ def machine():
 
 def test_the_direct_and_the_portable_way_reach_the_same_bytes(machine):
     process, qtest = machine
-    direct = GuestMemory(process.ddr_file, qtest, process.pid)
-    portable = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    direct = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    portable = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=True)
     assert direct.direct
     assert not portable.direct
     for place in PLACES:
@@ -42,9 +43,9 @@ def test_the_direct_and_the_portable_way_reach_the_same_bytes(machine):
 
 def test_finding_the_memories_changes_nothing_in_them(machine):
     process, qtest = machine
-    before = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    before = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=True)
     content = {place: before.read(place, 16) for place in (0x0007FFF0, 0x111FFFF0, 0x3007FFF0, 0x311FFFF0)}
-    direct = GuestMemory(process.ddr_file, qtest, process.pid)
+    direct = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
     assert {place: direct.read(place, 16) for place in content} == content
     direct.close()
 
@@ -59,7 +60,7 @@ def test_a_process_memory_that_cannot_be_written_leads_to_the_portable_way(machi
 
     with monkeypatch.context() as patch:
         patch.setattr("deploy.corstone.memory.os.pwrite", refuse)
-        memory = GuestMemory(process.ddr_file, qtest, process.pid)
+        memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
     assert not memory.direct
     assert [qtest.read(place, 16) for place in places] == before
     memory.write(0x31000000, b"works all the same")
@@ -69,7 +70,7 @@ def test_a_process_memory_that_cannot_be_written_leads_to_the_portable_way(machi
 @pytest.mark.parametrize("portable", [False, True])
 def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
     process, qtest = machine
-    memory = GuestMemory(process.ddr_file, qtest, process.pid, portable=portable)
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=portable)
     memory.write(0x31000000, b"before the run")
     one, other = memory.window(0x31001000), memory.window(0x21000000)
     assert one is not None
@@ -89,7 +90,7 @@ def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
 
 def test_the_npu_reaches_neither_the_tightly_coupled_memories_nor_devices(machine):
     process, qtest = machine
-    memory = GuestMemory(process.ddr_file, qtest, process.pid)
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
     assert [memory.window(address) for address in (0x0, 0x10000000, 0x20000000, 0x58102000)] == [None] * 4
     ddr = memory.window(0x90000000)
     assert ddr is not None
@@ -101,7 +102,7 @@ def test_the_npu_reaches_neither_the_tightly_coupled_memories_nor_devices(machin
 
 def test_an_address_without_memory_is_an_error(machine):
     process, qtest = machine
-    memory = GuestMemory(process.ddr_file, qtest, process.pid, portable=True)
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=True)
     with pytest.raises(TargetError, match="no memory at 0x40000000"):
         memory.read(0x40000000, 4)
     with pytest.raises(TargetError, match="qtest"):

@@ -9,25 +9,28 @@ from deploy.corstone.parameters import (
 )
 from deploy.errors import BadInputError
 
-U55 = parameter_table("U55")
+NAME = "FVP_MPS3_Corstone_SSE_300"
+U55 = parameter_table("corstone-300", "U55")
 
 
 def test_macs_are_limited_to_what_each_family_has():
-    assert check_parameters([("ethosu.num_macs", "0x40")], U55) == {"ethosu.num_macs": 64}
+    assert check_parameters([("ethosu.num_macs", "0x40")], U55, NAME) == {"ethosu.num_macs": 64}
     with pytest.raises(BadInputError, match="32, 64, 128, 256"):
-        check_parameters([("ethosu.num_macs", "512")], U55)
-    assert check_parameters([("ethosu.num_macs", "512")], parameter_table("U65")) == {"ethosu.num_macs": 512}
+        check_parameters([("ethosu.num_macs", "512")], U55, NAME)
+    assert check_parameters([("ethosu.num_macs", "512")], parameter_table("corstone-300", "U65"), NAME) == {
+        "ethosu.num_macs": 512
+    }
 
 
 def test_an_unknown_parameter_is_refused_and_the_nearest_one_named():
     with pytest.raises(BadInputError, match=r"unknown parameter 'ethosu.num_mac'") as caught:
-        check_parameters([("ethosu.num_mac", "64")], U55)
+        check_parameters([("ethosu.num_mac", "64")], U55, NAME)
     assert "did you mean ethosu.num_macs?" in caught.value.hints
 
 
 def test_the_name_of_the_whole_model_may_stand_in_front():
-    name = "FVP_MPS3_Corstone_SSE_300.mps3_board.uart0.out_file"
-    assert check_parameters([(name, "x")], U55) == {"mps3_board.uart0.out_file": "x"}
+    name = f"{NAME}.mps3_board.uart0.out_file"
+    assert check_parameters([(name, "x")], U55, NAME) == {"mps3_board.uart0.out_file": "x"}
 
 
 @pytest.mark.parametrize("text", ["-", "'-'", '"-"'])
@@ -64,7 +67,7 @@ def test_the_listing_names_every_parameter_with_its_default():
 
 
 def test_hardware_that_is_absent_is_a_warning_as_most_programs_do_without():
-    values = check_parameters([("mps3_board.smsc_91c111.enabled", "1"), ("mps3_board.v_path", "''")], U55)
+    values = check_parameters([("mps3_board.smsc_91c111.enabled", "1"), ("mps3_board.v_path", "''")], U55, NAME)
     assert absent_hardware(values, U55) == [
         "parameter 'mps3_board.smsc_91c111.enabled': the Ethernet controller is not modelled"
     ]

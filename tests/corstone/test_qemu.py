@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from deploy.corstone.qemu import Channels, check_version, command_line, find_qemu, locate_qemu
+from deploy.corstone.stand_in import stand_in
 from deploy.errors import NotInstalledError
 
 CHANNELS = Channels(3, 4, 5, {1: 6, 5: 7}, "/proc/self/fd/9")
 
 
 def test_the_command_line_holds_the_machine_stopped_and_its_channels_only():
-    words = command_line(Path("/usr/bin/qemu-system-arm"), [Path("/x/a.axf")], CHANNELS)
+    words = command_line(Path("/usr/bin/qemu-system-arm"), stand_in(), [Path("/x/a.axf")], CHANNELS)
     text = " ".join(words)
     assert words[0] == "/usr/bin/qemu-system-arm"
     assert "-S" in words
@@ -21,21 +22,21 @@ def test_the_command_line_holds_the_machine_stopped_and_its_channels_only():
 
 
 def test_uarts_are_connected_by_their_number_and_the_others_lead_nowhere():
-    words = command_line(Path("qemu"), [Path("a")], CHANNELS)
+    words = command_line(Path("qemu"), stand_in(), [Path("a")], CHANNELS)
     serials = [words[i + 1] for i, word in enumerate(words) if word == "-serial"]
     assert serials == ["chardev:uart0", "chardev:uart1", "null", "null", "null", "chardev:uart5"]
 
 
 def test_semihosting_takes_the_standard_output_and_uart0_a_socket():
     channels = Channels(3, 4, 5, {0: 8}, "/proc/self/fd/9")
-    text = " ".join(command_line(Path("qemu"), [Path("a")], channels, ""))
+    text = " ".join(command_line(Path("qemu"), stand_in(), [Path("a")], channels, ""))
     assert "socket,id=uart0,fd=8" in text
     assert "stdio,id=semihosting" in text
     assert "stdio,id=uart0" not in text
 
 
 def test_commas_in_names_do_not_become_options():
-    words = command_line(Path("qemu"), [Path("a.axf"), Path("b,x=y.axf")], CHANNELS, "run a,b")
+    words = command_line(Path("qemu"), stand_in(), [Path("a.axf"), Path("b,x=y.axf")], CHANNELS, "run a,b")
     assert "loader,file=b,,x=y.axf" in words
     assert words[-1] == "enable=on,target=native,chardev=semihosting,arg=run,arg=a,,b"
 

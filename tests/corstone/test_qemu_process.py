@@ -9,6 +9,7 @@ from simulator import alive
 
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
+from deploy.corstone.stand_in import stand_in
 from deploy.errors import NotInstalledError
 from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
@@ -17,9 +18,9 @@ RUNNER = runner_path(npu_named("U55-128"))
 HOLD = """
 import sys, time
 from pathlib import Path
-from deploy.corstone import qemu, qemu_process
+from deploy.corstone import qemu, qemu_process, stand_in
 from deploy.processes.guard import GUARD
-process = qemu_process.QemuProcess(qemu.locate_qemu(), [Path(sys.argv[1])])
+process = qemu_process.QemuProcess(qemu.locate_qemu(), stand_in.stand_in(), [Path(sys.argv[1])])
 process.wait_ready()
 print(process.pid, GUARD._shell.pid, flush=True)
 if sys.argv[2] == "end":
@@ -62,7 +63,7 @@ def test_what_guards_qemu_ends_with_an_orderly_end():
 @pytest.mark.system
 def test_nothing_stays_open_after_the_end():
     before = descriptors()
-    with QemuProcess(locate_qemu(), [RUNNER], uarts=[1, 5]) as process:
+    with QemuProcess(locate_qemu(), stand_in(), [RUNNER], uarts=[1, 5]) as process:
         version = process.wait_ready()
         assert version[0].isdigit()
         assert descriptors() > before
@@ -76,4 +77,4 @@ def test_a_program_that_cannot_be_executed_is_refused(tmp_path):
     broken.write_bytes(b"\x7fELF broken")
     broken.chmod(0o755)
     with pytest.raises(NotInstalledError, match="cannot be started"):
-        QemuProcess(broken, [RUNNER])
+        QemuProcess(broken, stand_in(), [RUNNER])

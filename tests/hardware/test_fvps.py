@@ -2,8 +2,9 @@
 
 import pytest
 
-from deploy.corstone.links import launcher_name
+from deploy.corstone.links import linked_fvps
 from deploy.corstone.parameters import parameter_table
+from deploy.corstone.stand_in import named
 from deploy.hardware.fvps import Fvp, common, default_fvp, fvps, release_of
 
 FVPS = {f"{fvp.board.name}-{fvp.npu_family}": fvp for fvp in fvps()}
@@ -40,11 +41,17 @@ def test_no_placeholder_is_left_but_those_that_a_run_fills_in(fvp: Fvp) -> None:
 
 
 @pytest.mark.parametrize("family", ["U55", "U65"])
-def test_the_open_machine_goes_by_the_names_of_the_fvp_it_stands_in_for(family: str) -> None:
+def test_corstone_300_is_taken_for_its_npus(family: str) -> None:
     fvp = default_fvp(family)
+    assert fvp.executables[0] == f"FVP_Corstone_SSE-300_Ethos-{family}"
+    assert fvp in linked_fvps()
+
+
+@pytest.mark.parametrize("fvp", linked_fvps(), ids=lambda fvp: fvp.executables[0])
+def test_the_open_machine_goes_by_the_names_of_the_fvp_it_stands_in_for(fvp: Fvp) -> None:
     assert fvp.board.open_machine
-    assert launcher_name(family) == fvp.executables[0] == f"FVP_Corstone_SSE-300_Ethos-{family}"
-    known = parameter_table(family)
+    assert all(named(name) in ((fvp.board.id, fvp.npu_family), (fvp.board.id, None)) for name in fvp.executables)
+    known = parameter_table(fvp.board.id, fvp.npu_family)
     for release in fvp.releases:
         for name in [*release.macs, *release.functional, *fvp.parameters]:
             assert fvp.named(name) in known

@@ -85,9 +85,29 @@ def test_the_open_one_says_that_it_is_open() -> None:
     assert "Open Corstone-300" in simulator.version
 
 
-def test_an_npu_that_only_arms_fvp_models_is_not_installed_without_it() -> None:
-    with pytest.raises(NotInstalledError, match="no Ethos-U85: that takes Arm's FVP_Corstone_SSE-320"):
-        fvp_locate.find(npu_named("U85-256"), "open")
+@pytest.mark.parametrize(
+    ("npu", "choice", "board", "family"),
+    [
+        ("U85-256", "open", "corstone-320", "U85"),
+        ("U65-256", "open", "corstone-300", "U65"),
+        ("U65-256", "open:corstone-310", "corstone-310", "U65"),
+        ("U55-128", "open:Corstone-310", "corstone-310", "U55"),
+    ],
+)
+def test_the_open_one_is_the_default_board_or_the_one_that_is_named(
+    npu: str, choice: str, board: str, family: str
+) -> None:
+    simulator = fvp_locate.find(npu_named(npu), choice)
+    assert (simulator.fvp.board.id, simulator.fvp.npu_family) == (board, family)
+    assert simulator.command[-4:] == ("--board", board, "--npu-family", family)
+    assert simulator.version.startswith(f"Open {simulator.fvp.board.name} ")
+
+
+@pytest.mark.parametrize("choice", ["open:corstone-320", "open:mps2"])
+def test_an_open_board_without_that_npu_is_refused_with_those_that_have_it(choice: str) -> None:
+    with pytest.raises(BadInputError, match="no such open machine with an Ethos-U55") as error:
+        fvp_locate.find(U55, choice)
+    assert list(error.value.hints) == ["known for it: corstone-300, corstone-310"]
 
 
 @pytest.mark.parametrize(

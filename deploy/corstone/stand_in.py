@@ -1,0 +1,164 @@
+"""What the program stands in for: a board with an NPU of one family, and how QEMU's machine differs from that.
+
+All of it is in the board's file. Making objects of the rest of that file (:mod:`deploy.hardware.fvps`) would cost
+every boot some milliseconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.corstone.memory_map import MemoryMap
+from deploy.errors import BadInputError
+from deploy.hardware.boards import Hardware, board_ids, board_table, hardware
+
+DEFAULT_BOARD = "corstone-300"
+NPU_WINDOW_SIZE = 0x1000
+_BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
+_FAMILY_NAME = re.compile(r"ethos-(u\d\d)")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Registers that QEMU's machine has not, or has with other values.
+
+    Attributes:
+        bases: addresses of the first one.
+        size: bytes.
+        words: offset -> what it reads; the others keep what is written to them.
+    """
+
+    name: str
+    bases: tuple[int, ...]
+    size: int
+    words: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Addresses that QEMU's machine has elsewhere.
+
+    Attributes:
+        name: of the memory or device.
+        first: address on the board.
+        size: bytes.
+        to: where QEMU has it.
+        memory: whether it is memory, which a program lies in.
+    """
+
+    name: str
+    first: int
+    size: int
+    to: int
+    memory: bool
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A board with an NPU as the open machine has it.
+
+    Attributes:
+        board: its file's name, ``corstone-300``.
+        name: what every version line and banner begins with, ``Open Corstone-300``.
+        fvp: what Arm's FVP calls itself.
+        machine: QEMU's.
+        family: of the NPU, ``U55``.
+        families: of all NPUs that the board comes with.
+        default_macs: of the NPU, where none are asked for.
+        has_config: whether older releases of the FVP name the NPU's size otherwise.
+        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP; ``subsystem``, where its parameters are
+            known.
+        windows: parameters that switch the FVP's windows off.
+        terminals: numbers of the UARTs that have one.
+        answers: what is told instead of QEMU.
+        moves: what an image is to be moved for; none on a board whose addresses QEMU has.
+    """
+
+    board: str
+    name: str
+    fvp: str
+    machine: str
+    family: str
+    families: tuple[str, ...]
+    default_macs: int
+    has_config: bool
+    hardware: Hardware
+    memories: MemoryMap
+    instances: Mapping[str, str]
+    windows: tuple[str, ...]
+    terminals: tuple[int, ...]
+    answers: tuple[Answers, ...]
+    moves: tuple[Move, ...]
+
+    @property
+    def npu_windows(self) -> tuple[int, ...]:
+        """Addresses of the NPU's registers."""
+        return (self.hardware.npu.nonsecure, self.hardware.npu.secure)
+
+
+@functools.cache
+def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
+    """What stands in for a board, with its first NPU where none is named.
+
+    Raises:
+        BadInputError: there is no such board, or it comes with other NPUs.
+    """
+    if board not in board_ids() or "open" not in board_table(board):
+        raise BadInputError(f"--board {board}: there is {', '.join(open_boards())}")
+    table = board_table(board)
+    npus = {npu["family"]: npu for npu in table["npus"]}
+    chosen = next(iter(npus)) if family is None else family
+    if chosen not in npus:
+        raise BadInputError(f"--npu-family {chosen}: there is {' and '.join(npus)} on {table['name']}")
+    found = hardware(board)
+    memories = MemoryMap(table["name"], found.memories)
+    fvp, twins = table["fvp"], table["open"].get("twins", ())
+    return StandIn(
+        board=board,
+        name=f"Open {table['name']}",
+        fvp=fvp["model"],
+        machine=table["open"]["machine"],
+        family=chosen,
+        families=tuple(npus),
+        default_macs=npus[chosen]["default_macs"],
+        hardware=found,
+        memories=memories,
+        has_config=any("{npu}.config" in release["macs"] for release in fvp["releases"]),
+        instances=fvp["instances"],
+        windows=tuple(name.format(**fvp["instances"]) for name in fvp["parameters"]),
+        terminals=tuple(fvp["terminals"]),
+        answers=tuple(
+            Answers(
+                entry["name"],
+                tuple(entry["at"]),
+                entry["size"],
+                {int(offset, 0): word for offset, word in entry["words"].items()},
+            )
+            for entry in table["open"].get("answers", ())
+        ),
+        moves=(
+            *(Move(memory.name, here, memory.open_size, there, True) for memory, here, there in memories.moves()),
+            *(
+                Move(twin["name"], here, 0x1000, there, False)
+                for twin in twins
+                for here, there in zip(twin["at"], twin["to"], strict=True)
+            ),
+        ),
+    )
+
+
+@functools.cache
+def open_boards() -> tuple[str, ...]:
+    """The boards that the open machine stands in for."""
+    return tuple(board for board in board_ids() if "open" in board_table(board))
+
+
+def named(program: str) -> tuple[str, str | None]:
+    """The board and the NPU family that the name of the executable asks for; None for the board's first NPU."""
+    name = Path(program).name.lower()
+    board, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
+    return f"corstone-{board[1]}" if board else DEFAULT_BOARD, family[1].upper() if family else None
