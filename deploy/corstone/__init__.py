@@ -2,8 +2,8 @@
 
 The CPU, its memories, timers and UARTs are QEMU's machine mps3-an547, which is a Corstone-300. For Corstone-310
 some registers are answered from here; for Corstone-320, whose addresses no QEMU has, the image is moved, too. The
-NPU is `deploy.npu`: every access to its registers stops the CPU (a watchpoint of QEMU's gdbstub) and is carried out
-here, as is the command stream when it is started. Functional: results are exact, time is not. CPU cycles mean
+NPU is `deploy.npu`: every access to its registers stops the CPU (a watchpoint of QEMU's gdbstub) and is carried
+out here, as is the command stream when it is started. Functional: results are exact, time is not. CPU cycles mean
 nothing, the NPU's cycle and bus counters are estimates, a run is over when the store that starts it is, caches and
 bus wait states do not exist.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.corstone.file_arguments import read_segments
+from deploy.corstone.relocation import relocate
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import BadInputError
 
@@ -41,6 +41,11 @@ def load_images(applications: Sequence[Path], model: StandIn) -> Images:
     place = model.memories.locate(begin)
     if place is not None and 0 in place.memory.bases:
         return Images(tuple(applications))
+    bottom = [each for found in segments for each in found if each.load_address < _VECTOR_BYTES]
+    if bottom:
+        raise BadInputError(
+            f"what is loaded to 0x{bottom[0].load_address:08x} takes the place of QEMU's vector table"
+        )
     first = applications[0]
     table = next(
         (each for each in segments[0] if each.load_address <= begin < each.load_address + each.size), None
@@ -50,12 +55,38 @@ def load_images(applications: Sequence[Path], model: StandIn) -> Images:
             f"{first}: it has no vector table at 0x{begin:08x}, where {model.memories.owner} begins",
             hints=["was it built for another board?"],
         )
-    with first.open("rb") as file:
-        file.seek(table.file_offset + begin - table.load_address)
-        vectors = file.read(_VECTOR_BYTES)
-    if len(vectors) < _VECTOR_BYTES or not any(struct.unpack("<2I", vectors)):
-        raise BadInputError(f"{first}: the vector table at 0x{begin:08x} is empty")
-    bottom = [each for found in segments for each in found if each.load_address < _VECTOR_BYTES]
-    if bottom:
-        raise BadInputError(f"{first}: what it loads to 0x{bottom[0].load_address:08x} QEMU needs for its start")
-    return Images(tuple(applications), vectors)
+    images: list[Path | bytes] = []
+    report: list[str] = []
+    for path in applications:
+        image, lines = _moved(path, model)
+        images.append(image)
+        report += lines
+    position = table.file_offset + begin - table.load_address
+    return Images(tuple(images), _bytes(images[0], position, _VECTOR_BYTES), tuple(report))
+
+
+def _moved(path: Path, model: StandIn) -> tuple[Path | bytes, list[str]]:
+    """An application for QEMU's addresses, and what that took in lines; as it is on a board that QEMU has."""
+    if not model.moves:
+        return path, []
+    try:
+        moved = relocate(path.read_bytes(), model.moves)
+    except BadInputError as error:
+        raise BadInputError(
+            f"{path}: it cannot be moved to addresses that QEMU has: {error.message}", hints=error.hints
+        ) from error
+    lines = [
+        f"{path}: {move.name} at 0x{move.first:08x} is QEMU's 0x{move.to:08x}: "
+        f"{moved.segments.get(move, 0)} segments moved, {moved.words.get(move, 0)} words changed"
+        for move in model.moves
+        if move in moved.words or move in moved.segments
+    ]
+    return moved.content, lines
+
+
+def _bytes(image: Path | bytes, offset: int, size: int) -> bytes:
+    if isinstance(image, bytes):
+        return image[offset : offset + size]
+    with image.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)

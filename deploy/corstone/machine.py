@@ -18,7 +18,7 @@ from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
-from deploy.corstone.stand_in import NPU_WINDOW_SIZE, StandIn
+from deploy.corstone.stand_in import StandIn
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
@@ -138,7 +138,7 @@ class Machine:
         architecture = Architecture(model.family, self._options.macs)
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
-        windows = [Window("the NPU", model.npu_windows, NPU_WINDOW_SIZE, self.npu)]
+        windows = [Window("the NPU", model.npu_windows, model.npu_window, self.npu)]
         windows += [Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers]
         self._bus = RegisterBus(windows, self.memory.read)
 
@@ -256,7 +256,7 @@ class Machine:
         address, size = int(match[1], 16), int(match[2], 16)
         for window in self._model.npu_windows:
             offset = address - window
-            if 0 <= offset <= NPU_WINDOW_SIZE - size:
+            if 0 <= offset <= self._model.npu_window - size:
                 first, last = offset & ~3, offset + size
                 words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
                 return words[offset - first : last - first].hex().encode()
@@ -327,5 +327,5 @@ class Machine:
 
 def _watched(model: StandIn) -> tuple[tuple[int, int], ...]:
     """Address and bytes of each window of registers that is answered here."""
-    npu = ((base, NPU_WINDOW_SIZE) for base in model.npu_windows)
+    npu = ((base, model.npu_window) for base in model.npu_windows)
     return (*npu, *((base, each.size) for each in model.answers for base in each.bases))

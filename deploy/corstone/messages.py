@@ -98,8 +98,9 @@ class Console:
         ]
         head = f"--- {model.fvp} statistics: "
         print("\n" + head + "-" * (79 - len(head)))
+        width = max(54, *(len(name) for name, _ in rows))
         for name, value in rows:
-            print(f"{name:54}: {value}")
+            print(f"{name:{width}}: {value}")
         print("-" * 79, flush=True)
 
 

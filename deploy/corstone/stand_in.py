@@ -15,9 +15,10 @@ from pathlib import Path
 from deploy.corstone.memory_map import MemoryMap
 from deploy.errors import BadInputError
 from deploy.hardware.boards import Hardware, board_ids, board_table, hardware
+from deploy.hardware.npus import npu_tables
 
 DEFAULT_BOARD = "corstone-300"
-NPU_WINDOW_SIZE = 0x1000
+_DEVICE_SIZE = 0x1000
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
 _FAMILY_NAME = re.compile(r"ethos-(u\d\d)")
 
@@ -45,15 +46,17 @@ class Move:
     Attributes:
         name: of the memory or device.
         first: address on the board.
-        size: bytes.
+        span: bytes that the board has.
         to: where QEMU has it.
+        size: bytes that QEMU has.
         memory: whether it is memory, which a program lies in.
     """
 
     name: str
     first: int
-    size: int
+    span: int
     to: int
+    size: int
     memory: bool
 
 
@@ -67,6 +70,7 @@ class StandIn:
         fvp: what Arm's FVP calls itself.
         machine: QEMU's.
         family: of the NPU, ``U55``.
+        npu_window: bytes of its registers.
         families: of all NPUs that the board comes with.
         default_macs: of the NPU, where none are asked for.
         has_config: whether older releases of the FVP name the NPU's size otherwise.
@@ -83,6 +87,7 @@ class StandIn:
     fvp: str
     machine: str
     family: str
+    npu_window: int
     families: tuple[str, ...]
     default_macs: int
     has_config: bool
@@ -123,6 +128,7 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
         fvp=fvp["model"],
         machine=table["open"]["machine"],
         family=chosen,
+        npu_window=next(npu["registers"]["window"] for npu in npu_tables().values() if npu["family"] == chosen),
         families=tuple(npus),
         default_macs=npus[chosen]["default_macs"],
         hardware=found,
@@ -141,9 +147,12 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
             for entry in table["open"].get("answers", ())
         ),
         moves=(
-            *(Move(memory.name, here, memory.open_size, there, True) for memory, here, there in memories.moves()),
             *(
-                Move(twin["name"], here, 0x1000, there, False)
+                Move(memory.name, here, memory.size, there, memory.open_size, True)
+                for memory, here, there in memories.moves()
+            ),
+            *(
+                Move(twin["name"], here, _DEVICE_SIZE, there, _DEVICE_SIZE, False)
                 for twin in twins
                 for here, there in zip(twin["at"], twin["to"], strict=True)
             ),

@@ -102,7 +102,8 @@ def find(npu: Npu, choice: str | None = None) -> Simulator:
 
     Args:
         npu: what the model was compiled for.
-        choice: ``open``, ``open:BOARD``, a path, ``docker:IMAGE``, or None for Arm's FVP if installed, else the open one.
+        choice: ``open``, ``open:BOARD``, a path, ``docker:IMAGE``, or None for Arm's FVP if installed, else the
+            open one.
 
     Raises:
         NotInstalledError: the one asked for is not there, or does not start.

@@ -1,0 +1,196 @@
+"""An application's ELF file as what changes it needs it: segments, and which bytes are code and which are data.
+
+Which is which, the mapping symbols tell that every toolchain for Arm leaves in an image: ``$t`` and ``$a`` begin
+code, ``$d`` data (ELF for the Arm Architecture, 5.5.5).
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from deploy.errors import BadInputError
+
+_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
+_SEGMENT = struct.Struct("<IIIIIIII")
+_SECTION = struct.Struct("<10I")
+_SYMBOL = struct.Struct("<IIIBBH")
+ENTRY_OFFSET = 24
+"""Where the entry point stands in the file."""
+SEGMENT_ADDRESSES = 8
+"""Where virtual and physical address stand in a program header."""
+_PT_LOAD = 1
+_SHT_SYMTAB, _SHT_NOBITS = 2, 8
+_SHF_ALLOC, _SHF_EXECINSTR = 2, 4
+_STT_OBJECT, _STT_FUNC = 1, 2
+_KINDS: dict[bytes, Literal["code", "data"]] = {b"$t": "code", b"$a": "code", b"$d": "data"}
+
+AreaKind = Literal["code", "data", "unknown"]
+
+
+@dataclass(frozen=True)
+class LoadedSegment:
+    """A segment that is loaded.
+
+    Attributes:
+        header: where its program header stands in the file.
+        offset: where its bytes begin in the file.
+        virtual: address that it runs at.
+        physical: address that it is loaded to.
+        stored: bytes in the file.
+        size: bytes in memory.
+    """
+
+    header: int
+    offset: int
+    virtual: int
+    physical: int
+    stored: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Area:
+    """Bytes of one kind.
+
+    Attributes:
+        kind: ``unknown`` where no mapping symbol says what they are.
+        address: that they run at.
+        offset: of the first one in the file.
+        size: how many.
+    """
+
+    kind: AreaKind
+    address: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function or object that a symbol names."""
+
+    name: str
+    address: int
+    size: int
+
+
+class Ranges:
+    """Functions or objects, to look up by address."""
+
+    def __init__(self, entries: list[Named]) -> None:
+        self._entries = sorted(entries, key=lambda entry: entry.address)
+        self._firsts = [entry.address for entry in self._entries]
+
+    def at(self, address: int) -> Named | None:
+        """What holds an address; None for nothing."""
+        found = bisect_right(self._firsts, address) - 1
+        if found < 0:
+            return None
+        entry = self._entries[found]
+        return entry if address < entry.address + max(entry.size, 1) else None
+
+
+@dataclass(frozen=True)
+class ElfImage:
+    """An application.
+
+    Attributes:
+        entry: address of its first instruction.
+        areas: all bytes of sections that are loaded, by address.
+        occupied: (address, size) of every section that has an address, those included that nothing is loaded to.
+    """
+
+    entry: int
+    segments: tuple[LoadedSegment, ...]
+    areas: tuple[Area, ...]
+    occupied: tuple[tuple[int, int], ...]
+    functions: Ranges
+    objects: Ranges
+
+
+def read_image(content: bytes) -> ElfImage:
+    """Read an ELF file of 32 bits.
+
+    Raises:
+        BadInputError: its tables are damaged.
+    """
+    header = _unpacked(_HEADER, content, 0, 1, "header")
+    fields = next(header)
+    segments = tuple(_segments(content, fields))
+    sections = list(_unpacked(_SECTION, content, fields[6], fields[12], "section headers")) if fields[6] else []
+    marks: dict[int, list[tuple[int, int, AreaKind]]] = {}
+    functions: list[Named] = []
+    objects: list[Named] = []
+    for table in sections:
+        if table[1] != _SHT_SYMTAB:
+            continue
+        if table[6] >= len(sections):
+            raise BadInputError("broken ELF file: its symbols have no names")
+        first = sections[table[6]][4]
+        count = table[5] // _SYMBOL.size
+        for number, symbol in enumerate(_unpacked(_SYMBOL, content, table[4], count, "symbols")):
+            name, value, size, info, _other, section = symbol
+            kind = _KINDS.get(content[first + name : first + name + 2])
+            if kind is not None and info & 15 == 0:
+                marks.setdefault(section, []).append((value & ~1, number, kind))
+            elif info & 15 in (_STT_FUNC, _STT_OBJECT) and 0 < section < len(sections):
+                listed, address = (functions, value & ~1) if info & 15 == _STT_FUNC else (objects, value)
+                listed.append(Named(_text(content, first + name), address, size))
+    areas = [
+        area for number, section in enumerate(sections) for area in _areas(content, section, marks.get(number, []))
+    ]
+    return ElfImage(
+        entry=fields[4],
+        segments=segments,
+        areas=tuple(sorted(areas, key=lambda area: area.address)),
+        occupied=tuple((section[3], section[5]) for section in sections if section[3]),
+        functions=Ranges(functions),
+        objects=Ranges(objects),
+    )
+
+
+def _segments(content: bytes, fields: tuple[int, ...]) -> Iterator[LoadedSegment]:
+    table, count = fields[5], fields[10]
+    if fields[9] != _SEGMENT.size:
+        raise BadInputError("broken ELF file: its program headers are of a wrong size")
+    for number, segment in enumerate(_unpacked(_SEGMENT, content, table, count, "program headers")):
+        kind, offset, virtual, physical, stored, size, _flags, _align = segment
+        if kind == _PT_LOAD and size:
+            if offset + stored > len(content):
+                raise BadInputError(f"broken ELF file: the segment for 0x{physical:08x} is cut off")
+            yield LoadedSegment(table + number * _SEGMENT.size, offset, virtual, physical, stored, size)
+
+
+def _areas(content: bytes, section: tuple[int, ...], marks: list[tuple[int, int, AreaKind]]) -> Iterator[Area]:
+    """The bytes of a section by kind, in order; nothing of one that is not loaded."""
+    _name, kind, flags, first, offset, size = section[:6]
+    if not flags & _SHF_ALLOC or kind == _SHT_NOBITS or not size:
+        return
+    if offset + size > len(content):
+        raise BadInputError(f"broken ELF file: the section at 0x{first:08x} is cut off")
+    # What a linker script writes has no symbols; where nothing is executed, it is data. Of several symbols at one
+    # address the last one counts: the others begin nothing.
+    begins: dict[int, AreaKind] = {first: "unknown" if flags & _SHF_EXECINSTR else "data"}
+    begins.update((address, what) for address, _, what in sorted(marks) if first <= address < first + size)
+    borders = [*sorted(begins), first + size]
+    for address, end in pairwise(borders):
+        yield Area(begins[address], address, offset + address - first, end - address)
+
+
+def _unpacked(
+    layout: struct.Struct, content: bytes, offset: int, count: int, what: str
+) -> Iterator[tuple[int, ...]]:
+    end = offset + count * layout.size
+    if end > len(content):
+        raise BadInputError(f"broken ELF file: its {what} are cut off")
+    return layout.iter_unpack(memoryview(content)[offset:end])
+
+
+def _text(content: bytes, offset: int) -> str:
+    end = content.find(b"\0", offset, offset + 256)
+    return content[offset : end if end >= 0 else offset + 256].decode("ascii", "replace")
