@@ -144,6 +144,8 @@ def read_image(content: bytes) -> ElfImage:
     areas = [
         area for number, section in enumerate(sections) for area in _areas(content, section, marks.get(number, []))
     ]
+    if sum(area.size for area in areas) > len(content):
+        raise BadInputError("broken ELF file: its sections overlap")
     return ElfImage(
         entry=fields[4],
         segments=segments,

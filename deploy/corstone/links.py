@@ -25,7 +25,9 @@ def launcher_text(fvp: Fvp, python: str) -> str:
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     module = f"{shlex.quote(python)} -P -m deploy.corstone"
     which = f"--board {fvp.board.id} --npu-family {fvp.npu_family}"
-    return f'#!/bin/sh\n{_MARK} under the name of Arm\'s FVP.\nexec {module} {which} "$@"\n'
+    # Clients point PYTHONHOME into the folder: Arm's FVPs from release 11.27 on bring a Python of their own.
+    text = f"#!/bin/sh\n{_MARK} under the name of Arm's FVP.\nunset PYTHONHOME\n"
+    return f'{text}exec {module} {which} "$@"\n'
 
 
 def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
@@ -56,7 +58,16 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
         with replacing(path) as temporary:
             temporary.write_text(launcher_text(fvp, python or sys.executable), encoding="utf-8")
         path.chmod(0o755)
+    _make_libraries(folder / common().libraries)
     return list(launchers)
+
+
+def _make_libraries(place: Path) -> None:
+    """The folder of libraries, empty: MLIA takes no folder without one for Corstone-320."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"{place}: cannot be made: {error.strerror}") from error
 
 
 def _is_ours(path: Path) -> bool:

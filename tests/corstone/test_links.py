@@ -22,6 +22,14 @@ def test_the_folder_looks_like_an_installed_fvp_and_its_binaries_start(tmp_path)
         assert f"ethosu.num_macs={macs} " in done.stdout
 
 
+def test_they_start_although_a_client_points_python_into_their_folder(tmp_path):
+    *_, u85 = create_links(tmp_path)
+    assert (tmp_path / "python" / "lib").is_dir()
+    environment = {**os.environ, "PYTHONHOME": str(tmp_path / "python")}
+    done = subprocess.run([u85, "--version"], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.startswith("Open Corstone-320 ")
+
+
 def test_writing_them_again_is_fine(tmp_path):
     assert create_links(tmp_path) == create_links(tmp_path, python=sys.executable)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulator import UART_TO_STDOUT, simulate
+from simulator import simulate
 
 from deploy.corstone.links import create_links
+from deploy.hardware.fvps import fvps
 from deploy.hardware.npus import npu_named
 from deploy.targets.runner_firmware import runner_path
 
@@ -82,21 +83,18 @@ def model(tmp_path_factory):
     return Model(path, given, np.concatenate(outputs))
 
 
-def run(model, model_file, tmp_path, npu="U55-128", macs=None, words=()):
+def run(model, model_file, tmp_path, npu="U55-128", macs=None, board="corstone-300"):
     config = npu_named(npu)
     (tmp_path / "input.bin").write_bytes(model.given)
+    fvp = next(fvp for fvp in fvps() if (fvp.board.id, fvp.npu_family) == (board, config.family))
+    name = fvp.instances
     done = simulate(
-        *(
-            "--npu-family",
-            config.family,
-            "-a",
-            runner_path(config),
-            "-C",
-            f"ethosu.num_macs={macs or config.macs}",
-        ),
+        *("--board", board, "--npu-family", config.family, "-a", runner_path(config, fvp)),
+        *("-C", f"{name['npu']}.num_macs={macs or config.macs}"),
         *("--data", f"{model_file}@0x90000000", "--data", f"{tmp_path}/input.bin@0x92000000"),
-        *("--dump", f"cpu0={tmp_path}/output.bin@Memory:0x93000000,{model.expected.size + 1}"),
-        *(*UART_TO_STDOUT, "--timelimit", 60, "--stat", *words),
+        *("--dump", f"{name['cpu']}={tmp_path}/output.bin@Memory:0x93000000,{model.expected.size + 1}"),
+        *("-C", f"{name['board']}.uart0.out_file=-", "-C", f"{name['board']}.uart0.shutdown_on_eot=1"),
+        *("--timelimit", 60, "--stat"),
         limit_s=120,
     )
     return done, np.frombuffer((tmp_path / "output.bin").read_bytes(), np.int8)
@@ -106,9 +104,16 @@ def count(label, text):
     return int(re.search(rf"{label} +: (\d+)", text)[1])
 
 
-@pytest.mark.parametrize("npu", ["U55-128", "U55-32", "U65-256", "U65-512"])
-def test_a_compiled_model_computes_what_the_reference_computes(model, npu, tmp_path):
-    done, output = run(model, model.compiled(npu), tmp_path, npu)
+@pytest.mark.parametrize(
+    ("npu", "board"),
+    [
+        *((npu, "corstone-300") for npu in ("U55-128", "U55-32", "U65-256", "U65-512")),
+        ("U55-128", "corstone-310"),
+        pytest.param("U65-256", "corstone-310", marks=pytest.mark.slow),
+    ],
+)
+def test_a_compiled_model_computes_what_the_reference_computes(model, npu, board, tmp_path):
+    done, output = run(model, model.compiled(npu), tmp_path, npu, board=board)
     assert done.status == 0, done.errors
     assert "Inference completed" in done.output
     # Outputs follow each other in the model's order, without anything between them.
@@ -117,6 +122,19 @@ def test_a_compiled_model_computes_what_the_reference_computes(model, npu, tmp_p
     assert count("ethosu operations", done.output) > 0
     assert int(re.search(r"NPU ACTIVE: (\d+) cycles", done.output)[1]) > 0
     assert int(re.search(r"NPU AXI1_RD_DATA_BEAT_RECEIVED: (\d+) beats", done.output)[1]) > 0
+
+
+@pytest.mark.parametrize(
+    "npu", ["U85-256", *(pytest.param(f"U85-{macs}", marks=pytest.mark.slow) for macs in (128, 512, 1024, 2048))]
+)
+def test_corstone_320_computes_what_the_reference_computes(model, npu, tmp_path):
+    done, output = run(model, model.compiled(npu), tmp_path, npu, board="corstone-320")
+    assert done.status == 0, done.errors
+    assert "Inference completed" in done.output
+    assert output[:-1].tolist() == model.expected.tolist()
+    assert output[-1] == 0
+    assert count("ethosu operations", done.output) > 0
+    assert int(re.search(r"NPU ETHOSU_PMU_EXT_RD_DATA_BEAT_RECEIVED: (\d+) beats", done.output)[1]) > 0
 
 
 def test_a_model_for_the_cpu_runs_without_the_npu(model, tmp_path):
@@ -136,7 +154,16 @@ def test_a_model_for_other_macs_is_refused_by_the_driver(model, tmp_path):
     assert "0 complete, 0 failed" in done.output
 
 
-def test_mlia_measures_on_a_folder_of_launchers(model, tmp_path):
+@pytest.mark.parametrize(
+    ("backend", "profile"),
+    [
+        ("corstone-300", "ethos-u55-128"),
+        pytest.param("corstone-310", "ethos-u55-256", marks=pytest.mark.slow),
+        pytest.param("corstone-310", "ethos-u65-256", marks=pytest.mark.slow),
+        pytest.param("corstone-320", "ethos-u85-256", marks=pytest.mark.slow),
+    ],
+)
+def test_mlia_measures_on_a_folder_of_launchers(model, backend, profile, tmp_path):
     create_links(tmp_path / "fvp")
     environment = {**os.environ, "HOME": str(tmp_path)}
 
@@ -153,8 +180,8 @@ def test_mlia_measures_on_a_folder_of_launchers(model, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    mlia("backend", "install", "corstone-300", "--path", "fvp", "--accept-eula")
-    words = ("--target-profile", "ethos-u55-128", "--performance", "--backend", "corstone-300")
+    mlia("backend", "install", backend, "--path", "fvp", "--accept-eula")
+    words = ("--target-profile", profile, "--performance", "--backend", backend)
     report = mlia("check", str(model.path), *words)
     cycles = re.search(r"npu_total_cycles\W+(\d+)\W+cycles", report)
     assert cycles is not None, report
