@@ -203,7 +203,7 @@ def _arm_fvp(fvp: Fvp) -> list[Finding]:
 def _until_then(fvp: Fvp) -> str:
     if sys.platform == "darwin":
         return ", or run it in a container: `--fvp docker:IMAGE`, see fvp/README.md"
-    return "; until then the open Corstone-300 runs" if fvp.board.open_machine else ""
+    return f"; until then the open {fvp.board.name} runs" if fvp.board.open_machine else ""
 
 
 def _docker() -> Finding:

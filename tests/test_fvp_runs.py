@@ -83,6 +83,33 @@ def test_a_u85_model_runs_on_corstone_320(
     assert "mps4_board.subsystem.ethosu.num_macs=256" in words
 
 
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("npu", "option", "name"),
+    [
+        ("U85-256", [], "Open Corstone-320"),
+        ("U55-128", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
+        ("U65-256", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
+    ],
+)
+def test_a_build_comes_to_its_verdict_on_the_open_board(
+    tiny_tflite: Path,
+    in_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    npu: str,
+    option: list[str],
+    name: str,
+) -> None:
+    assert run(["compile", str(tiny_tflite), "--npu", npu, "-o", "b", "-q"]) == 0
+    assert run(["run-fvp", "b", "--verbose", "--json", "v.json", *option]) == 0
+    document = json.loads((in_folder / "v.json").read_text())
+    assert document["platform"]["version"].startswith(name)
+    assert document["platform"]["npu"] == npu
+    errors = capsys.readouterr().err
+    assert ("BRAM at 0x12000000 is QEMU's 0x11020000" in errors) is (npu == "U85-256")
+
+
 @pytest.mark.parametrize(
     ("option", "seconds"), [([], 120), (["--timing"], 480), (["--timing", "--timeout", "7"], 7)]
 )

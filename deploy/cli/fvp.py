@@ -19,7 +19,7 @@ INSTALL_EPILOG = """Examples:
 _ANSWER = "I accept"
 
 app = typer.Typer(
-    name="fvp", help="Simulators: Arm's FVP, and the open Corstone-300 under Arm's names.", no_args_is_help=True
+    name="fvp", help="Simulators: Arm's FVPs, and the open machine under Arm's names.", no_args_is_help=True
 )
 
 
@@ -36,9 +36,9 @@ def link(
         Writes("folder"),
     ],
 ) -> None:
-    """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and -U65.
+    """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and its like for Corstone-310 and -320.
 
-    They start the open Corstone-300, for tools that ask for Arm's names.
+    They start the open machine, for tools that ask for Arm's names.
     """
     from deploy.corstone.links import create_links
 

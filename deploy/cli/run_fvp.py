@@ -1,4 +1,4 @@
-"""``deploy run-fvp``: boot Corstone-300, feed inputs, compare the raw outputs, judge."""
+"""``deploy run-fvp``: boot a Corstone, feed inputs, compare the raw outputs, judge."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ EPILOG = """Examples:
     deploy run-fvp build/demo --data test.npz --scheduler tcp://10.0.0.5:8786     on a Dask cluster's workers
 
     deploy run-fvp build/demo --fvp /opt/arm/FVP_Corstone_SSE-300   Arm's FVP in that folder
+
+    deploy run-fvp build/demo --fvp open:corstone-310               the open machine as another board
 """
 
 
@@ -45,9 +47,17 @@ def run_fvp(
     json: options.VerdictJson,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
-    verbose: Annotated[bool, option("--verbose", "-v", help="Show the simulator's command.", default=False)],
+    verbose: Annotated[
+        bool,
+        option(
+            "--verbose",
+            "-v",
+            help="Show the simulator's command, and what of the firmware it moves to other addresses.",
+            default=False,
+        ),
+    ],
 ) -> int:
-    """Boot the build on Corstone-300, feed inputs, and judge the raw integer outputs against the reference.
+    """Boot the build on a Corstone, feed inputs, and judge the raw integer outputs against the reference.
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the target.
     """
@@ -85,4 +95,6 @@ def run_fvp(
     status = run_and_report(run, opened, "run-fvp", "running on target", quiet=quiet)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
+        for line in run.moved:
+            print(f"firmware: {line}", file=sys.stderr)
     return status

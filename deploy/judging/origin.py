@@ -10,7 +10,7 @@ from deploy.build_folder import Document
 
 
 class Platform(Document):
-    """What computed the answers: the open Corstone-300, Arm's FVP, a board, or the NPU model alone on the host.
+    """What computed the answers: the open Corstone, Arm's FVP, a board, or the NPU model alone on the host.
 
     ``timing`` says whether a simulator counted the NPU's cycles (Arm's FVP without ``--fast``).
     """

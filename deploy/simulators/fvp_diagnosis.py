@@ -22,7 +22,7 @@ _LICENCE = re.compile(r"\blicen[sc]e\b|\bFlexNet\b|\barmlm\b|\bLM_LICENSE_FILE\b
 _DOCKER = re.compile(
     r"Cannot connect to the Docker daemon|permission denied.*docker|Unable to find image|No such image"
 )
-_REPLACE = ["`--fvp open` runs the open Corstone-300", "`deploy doctor` lists what is installed"]
+_REPLACE = ["`--fvp open` runs the open machine", "`deploy doctor` lists what is installed"]
 
 
 def executable_format(path: Path) -> str | None:

@@ -84,7 +84,7 @@ class Simulator:
         if self.in_container:
             raise BadInputError(
                 f"{self.executable}: firmware that is fed over a terminal port cannot run in a container",
-                hints=["`--firmware runner` can; so can any firmware on the open Corstone-300 (`--fvp open`)"],
+                hints=["`--firmware runner` can; so can any firmware on the open machine (`--fvp open`)"],
             )
 
 
@@ -137,13 +137,13 @@ def _named(choice: str, npu: Npu) -> Path:
         hint = f"it holds {', '.join(others)}" if others else f"looked for {', '.join(names)}"
         raise NotInstalledError(
             f"--fvp {choice}: no simulator of an Ethos-{npu.family} in that folder",
-            hints=[hint, "name the executable itself, or `open` for the open Corstone-300"],
+            hints=[hint, "name the executable itself, or `open` for the open machine"],
         )
     resolved = path if path.exists() else Path(shutil.which(choice) or path)
     if not resolved.is_file():
         raise NotInstalledError(
             f"--fvp {choice}: no such simulator",
-            hints=["`--fvp open` runs the open Corstone-300", "`deploy doctor` lists what is installed"],
+            hints=["`--fvp open` runs the open machine", "`deploy doctor` lists what is installed"],
         )
     if not os.access(resolved, os.X_OK):
         raise NotInstalledError(f"--fvp {choice}: not executable", hints=[f"chmod +x {resolved}"])

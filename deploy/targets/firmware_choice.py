@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.build_folder import BuildFolder
 from deploy.corstone.file_arguments import read_segments
+from deploy.corstone.images import Images, load_images
 from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
 from deploy.hardware.boards import firmware_board
@@ -80,6 +81,17 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
     path = Path(name)
     if not path.is_file():
         raise BadInputError(f"--firmware {name}: no such file", hints=["known besides files: runner, npu, tflm"])
-    if board.open_machine:
+    if simulator.kind == "open":
+        open_images(path, simulator)
+    elif board.open_machine:
         read_segments(path, stand_in(board.id, npu.family).memories)
     return Firmware("file", path)
+
+
+def open_images(path: Path, simulator: Simulator) -> Images:
+    """What the open machine makes of an ELF: of one for a board whose addresses QEMU lacks, a moved copy.
+
+    Raises:
+        BadInputError: it does not run on that board, or cannot be moved.
+    """
+    return load_images((path,), stand_in(simulator.fvp.board.id, simulator.fvp.npu_family))

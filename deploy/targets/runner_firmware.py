@@ -1,4 +1,4 @@
-"""Arm's prebuilt TFLM inference runner for Corstone-300, from the wheel ``mlia-ethos-u``.
+"""Arm's prebuilt TFLM inference runner for Corstone-300, 310 and 320, from the wheel ``mlia-ethos-u``.
 
 Facts (measured on the wheel 0.1.0, release 26.03): the model is read at 0x90000000, the inputs one after another
 at 0x92000000, and the outputs are copied one after another, in the compiled model's order, to 0x93000000; UART0
@@ -20,6 +20,7 @@ from deploy.build_folder import CompileDocument
 from deploy.errors import BadInputError, NotInstalledError, TargetError
 from deploy.hardware.fvps import Fvp, default_fvp
 from deploy.hardware.npus import Npu
+from deploy.hardware.sizes import KIB
 from deploy.targets.target_text import last_lines
 
 MODEL_ADDRESS = 0x9000_0000
@@ -31,6 +32,7 @@ OUTPUT_LIMIT = 0x0100_0000
 TFLM_OVERHEAD_BYTES = 2 * 1024
 """What TFLM needs on top of Vela's figure (452 to 576 B measured over 12 models, rounded up generously)."""
 
+_FAST = "NPU's fast memory"
 _EOT = b"\x04"
 _COPIED = re.compile(r"(\d+) output tensor/s worth (\d+) bytes copied to 0x([0-9a-fA-F]+)")
 _METRICS = re.compile(r"<metrics>\s*([A-Za-z0-9+/=\s]{0,65536}?)\s*</metrics>")
@@ -101,13 +103,15 @@ def check_fits(document: CompileDocument, npu: Npu, model_bytes: int, fvp: Fvp |
         ("inputs", sum(tensor.bytes for tensor in document.inputs), INPUT_LIMIT),
         ("outputs", sum(tensor.bytes for tensor in document.outputs), OUTPUT_LIMIT),
         ("tensor arena (Vela's figure + 2 KB for TFLM)", arena + TFLM_OVERHEAD_BYTES, runner.arena_bytes),
-        ("NPU's fast memory", int(fast.value) if fast and runner.sram_bytes else 0, runner.sram_bytes or 0),
+        (_FAST, int(fast.value) if fast and runner.sram_bytes else 0, runner.sram_bytes or 0),
     )
     for what, needed, available in needs:
         if needed > available:
+            fast_mode = f"`deploy compile ... --memory-mode Dedicated_Sram_{available // KIB}KB`"
+            hints = ["a smaller input size or width", "`deploy compile ... --optimise Size`"]
             raise BadInputError(
                 f"the {what} needs {needed} bytes, Arm's runner has {available}",
-                hints=["a smaller input size or width", "`deploy compile ... --optimise Size`"],
+                hints=[fast_mode, *hints] if what == _FAST else hints,
             )
 
 

@@ -10,6 +10,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError, DeployError
@@ -24,6 +25,7 @@ from deploy.judging.run_figures import run_figures
 from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
 from deploy.simulators.fvp_locate import Simulator
+from deploy.targets.firmware_choice import open_images
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession
@@ -82,6 +84,14 @@ class TargetRun:
     def simulator(self) -> Simulator | None:
         """What runs, or ran, the firmware; None before it was chosen, and for a board."""
         return self._session.simulator
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """What of the firmware the open machine moves, in lines; none before it was chosen, or if it need not."""
+        simulator, firmware = self.simulator, self._session.origin.firmware
+        if simulator is None or simulator.kind != "open" or firmware is None:
+            return ()
+        return open_images(Path(firmware.path), simulator).report
 
     def run(self, on_answer: Callable[[int, int], None] = lambda _done, _total: None) -> Verdict:
         """Run and judge.

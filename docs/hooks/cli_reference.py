@@ -87,16 +87,19 @@ def _shell(lines: list[str]) -> str:
 
 def simulator_page() -> str:
     """The reference of ``open-corstone-300``."""
-    u55, u65 = parameter_table("U55"), parameter_table("U65")
+    u55, u65 = (parameter_table("corstone-300", family) for family in ("U55", "U65"))
     rows = [_parameter_row(parameter, u65.get(name)) for name, parameter in u55.items()]
     return "\n\n".join(
         [
             "# open-corstone-300",
-            "Takes the command line of Arm's `FVP_Corstone_SSE-300_Ethos-U55` and `..._Ethos-U65`. "
+            "Takes the command line of Arm's `FVP_Corstone_SSE-300_Ethos-U55` and `..._Ethos-U65`; as "
+            "`open-corstone-310` and `open-corstone-320` those of `FVP_Corstone_SSE-310`, `..._Ethos-U65` and "
+            "`FVP_Corstone_SSE-320`. "
             "[How it works](../explanation/corstone-300.md) says what is behind it.",
             f"```text\n{USAGE.format(program='open-corstone-300').strip()}\n```",
             "## Parameters",
-            "For `-C NAME=VALUE` and the files of `-f`, one a line; `-l` prints them.",
+            "For `-C NAME=VALUE` and the files of `-f`, one a line; `-l` prints them. These are Corstone-300's; "
+            "those of the other boards differ in their first words: `mps4_board.uart0.out_file`.",
             "\n".join(["| parameter | default | |", "|---|---|---|", *rows]),
         ]
     )

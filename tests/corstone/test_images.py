@@ -1,0 +1,78 @@
+"""What QEMU is given of applications: the files, and the words that it starts with."""
+
+from pathlib import Path
+
+import pytest
+from elf_files import NONE, Part, elf, segment_addresses, words
+
+from deploy.corstone.images import load_images
+from deploy.corstone.stand_in import stand_in
+from deploy.errors import BadInputError
+
+DATA = [("$d", 0, 0, NONE)]
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    def write(*parts: Part, name: str = "program.axf") -> Path:
+        path = tmp_path / name
+        path.write_bytes(elf(*parts))
+        return path
+
+    return write
+
+
+def vectors(*values: int, address: int = 0x11000000) -> Part:
+    return Part(address, words(*values), DATA, executable=False)
+
+
+def test_on_corstone_300_files_are_given_as_they_are(file) -> None:
+    path = file(vectors(0x20008000, 0x101, address=0))
+    images = load_images([path], stand_in("corstone-300"))
+    assert (images.applications, images.vectors, images.report) == ((path,), None, ())
+
+
+def test_on_corstone_310_the_first_words_of_the_vector_table_are_taken_along(file) -> None:
+    path = file(vectors(7, 8), Part(0x31000000, words(1), DATA, executable=False))
+    images = load_images([path], stand_in("corstone-310"))
+    assert (images.applications, images.vectors, images.report) == ((path,), words(7, 8), ())
+
+
+def test_on_corstone_320_what_is_given_was_moved_and_said(file) -> None:
+    path = file(vectors(0x30008000, 0x12000001), Part(0x12000000, words(0x48203000), DATA, executable=False))
+    images = load_images([path], stand_in("corstone-320"))
+    (content,) = images.applications
+    assert segment_addresses(content) == [(0x11000000, 0x11000000), (0x11020000, 0x11020000)]
+    assert images.vectors == words(0x30008000, 0x11020001)
+    assert images.report == (
+        f"{path}: BRAM at 0x12000000 is QEMU's 0x11020000: 1 segments moved, 1 words changed",
+        f"{path}: UART0 at 0x48203000 is QEMU's 0x49303000: 0 segments moved, 1 words changed",
+    )
+
+
+def test_a_second_image_is_moved_too_and_needs_no_vector_table(file) -> None:
+    first = file(vectors(1, 0x12000001))
+    second = file(Part(0x12000100, words(0x12000100), DATA, executable=False), name="second.axf")
+    images = load_images([first, second], stand_in("corstone-320"))
+    assert segment_addresses(images.applications[1]) == [(0x11020100, 0x11020100)]
+    assert images.vectors == words(1, 0x12000001)
+
+
+def test_an_image_of_another_board_is_refused(file) -> None:
+    with pytest.raises(BadInputError, match="no vector table at 0x11000000, where Corstone-310 begins") as error:
+        load_images([file(Part(0x31000000, words(1, 2), DATA, executable=False))], stand_in("corstone-310"))
+    assert list(error.value.hints) == ["was it built for another board?"]
+
+
+def test_an_image_that_needs_qemus_first_words_itself_is_refused(file) -> None:
+    path = file(vectors(1, 2), Part(0, words(3), DATA, executable=False))
+    with pytest.raises(BadInputError, match="0x00000000 takes the place of QEMU's vector table"):
+        load_images([path], stand_in("corstone-310"))
+
+
+def test_why_an_image_cannot_be_moved_is_said_with_its_name(file) -> None:
+    path = file(vectors(1, 0x12000001), Part(0x12000000, words(0x12000000)))
+    with pytest.raises(
+        BadInputError, match=r"program.axf: it cannot be moved to addresses that QEMU has: the word"
+    ):
+        load_images([path], stand_in("corstone-320"))
