@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.path for item in items if item.get_closest_marker("early") or item.get_closest_marker("tensorflow")
     }
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and TensorFlow's modules later, live as long as this process: not to be searched again
+    and again for garbage, which takes a tenth of what tests of networks take."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,6 +105,22 @@ def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert run(["compile", str(tiny_tflite), "--npu", "U55-128", "-o", "tiny-u55-128", "-q"]) == 0
 
     return made_once(tmp_path_factory, "built", compile_) / "tiny-u55-128"
+
+
+@pytest.fixture(scope="session")
+def demo_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The demo network by name, with its trained weights and its own data, for U55-128.
+
+    It is compiled in a folder whose settings are for another model.
+    """
+
+    def compile_(folder: Path) -> None:
+        (folder / "deploy.toml").write_text('model = "other.keras"\ncalibration = "gone.npz"\n')
+        with contextlib.chdir(folder):
+            assert run(["compile", "models:multihead-mobilenetv3", "--npu", "U55-128", "-q"]) == 0
+
+    made = made_once(tmp_path_factory, "demo", compile_)
+    return BuildFolder.open(made / "build" / "multihead-mobilenetv3-u55-128")
 
 
 @pytest.fixture(scope="session")
