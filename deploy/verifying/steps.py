@@ -1,8 +1,8 @@
 """An inference on the NPU model step by step: what each step leaves in memory, and which step wrote which byte.
 
-A step is an operation of the NPU, or an operator that Vela left on the CPU. Where a result stays inside the NPU for
-the next operation (U85), all up to the one that stores what comes of it are one step. Steps count from 1: 0 is the
-time before the first one, when memory holds the inputs and the initial state.
+A step is an operation of the NPU, or an operator that Vela left on the CPU. Where a result stays inside the NPU
+for the next operation (U85), all up to the one that stores what comes of it are one step. Steps count from 1: 0
+is the time before the first one, when memory holds the inputs and the initial state.
 """
 
 from __future__ import annotations
