@@ -162,6 +162,12 @@ def several_operators(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
 
 
 @pytest.fixture(scope="session")
+def inside_results(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """One ``ethos-u`` operator for U85-256, some of whose results stay inside the NPU."""
+    return chained_build(tmp_path_factory, "U85-256", cpu=False)
+
+
+@pytest.fixture(scope="session")
 def dedicated_memory(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """One ``ethos-u`` operator for U65-256 with a memory of its own, which transfers fill."""
     return chained_build(tmp_path_factory, "U65-256", cpu=False)

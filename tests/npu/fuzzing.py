@@ -1,7 +1,7 @@
 """Mutated command streams and weight streams: each must give a result or one of our errors.
 
 Run as a program it limits itself to 1 GB beyond what it starts with and to 10 seconds a stream, so that a hang or
-a runaway allocation ends it: ``python fuzzing.py SEED COUNT``.
+a runaway allocation ends it: ``python fuzzing.py SEED COUNT [FAMILY]``, where the family chooses the victims.
 """
 
 from __future__ import annotations
@@ -210,14 +210,14 @@ def survives(victim: Victim, seed: int, region_bytes: int = REGION_BYTES) -> str
     return "result"
 
 
-def main(seed: int, count: int) -> None:
+def main(seed: int, count: int, family: str = "") -> None:
     import resource
 
     def too_slow(*_: object) -> None:
         raise TimeoutError("a stream took more than 10 seconds")
 
     signal.signal(signal.SIGALRM, too_slow)
-    found = [*victims(), u85_victim()]
+    found = [each for each in (*victims(), u85_victim()) if family in ("", each.architecture.family)]
     with open("/proc/self/statm") as pages:  # noqa: PTH123 - not a file
         start = int(pages.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (start + (1 << 30),) * 2)
@@ -232,4 +232,4 @@ def main(seed: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
