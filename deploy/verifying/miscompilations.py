@@ -296,8 +296,9 @@ def _multiplier_beyond_the_register(operator: Operator, source: Model, operation
 
 def _widened_halves(operator: Operator, source: Model, operations: Operations) -> str | None:
     """On U85 the two halves of 32-bit integers become 32 bits each, instead of the integer 64."""
-    types = [source.tensors[index].dtype for index in (operator.inputs[0], operator.outputs[0])]
-    if operator.code != "CAST" or types != ["int32", "int64"]:
+    if operator.code != "CAST":
+        return None
+    if [source.tensors[index].dtype for index in (operator.inputs[0], operator.outputs[0])] != ["int32", "int64"]:
         return None
     made = operations.get(operator.index, ())
     halved = any(each.ifm.dtype == np.int16 and each.ofm.dtype == np.int32 for each in made)
