@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.path for item in items if item.get_closest_marker("early") or item.get_closest_marker("tensorflow")
     }
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and TensorFlow's modules later, live as long as this process: not to be searched again
+    and again for garbage, which takes a tenth of what tests of networks take."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -99,6 +108,22 @@ def built(tiny_tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The demo network by name, with its trained weights and its own data, for U55-128.
+
+    It is compiled in a folder whose settings are for another model.
+    """
+
+    def compile_(folder: Path) -> None:
+        (folder / "deploy.toml").write_text('model = "other.keras"\ncalibration = "gone.npz"\n')
+        with contextlib.chdir(folder):
+            assert run(["compile", "models:multihead-mobilenetv3", "--npu", "U55-128", "-q"]) == 0
+
+    made = made_once(tmp_path_factory, "demo", compile_)
+    return BuildFolder.open(made / "build" / "multihead-mobilenetv3-u55-128")
+
+
+@pytest.fixture(scope="session")
 def mlperf_tiny() -> dict[str, Path]:
     """The four MLPerf Tiny networks: name -> ``.tflite`` (downloaded once, see ``trained_networks``)."""
     from trained_networks import NetworksUnavailableError, mlperf_tiny_networks
@@ -134,6 +159,12 @@ def one_operator(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
 def several_operators(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """Three ``ethos-u`` operators for U55-128 with two operators on the CPU between them."""
     return chained_build(tmp_path_factory, "U55-128", cpu=True)
+
+
+@pytest.fixture(scope="session")
+def inside_results(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """One ``ethos-u`` operator for U85-256, some of whose results stay inside the NPU."""
+    return chained_build(tmp_path_factory, "U85-256", cpu=False)
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,41 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+from typed_here import typed_here
 
 ROOT = Path(__file__).parent.parent
+Typed: TypeAlias = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.CompletedProcess[str]]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def typed(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A command in a folder; each `deploy` in it is a process of its own."""
+    programs = {"BIN": str(Path(sys.executable).parent)}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **programs, **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
 
 
 @pytest.mark.system
 @pytest.mark.tensorflow
-def test_the_demo_ends_with_a_passing_verdict_on_real_images(tmp_path: Path) -> None:
-    environment = {**os.environ, "BIN": str(Path(sys.executable).parent), "DEMO": str(tmp_path / "demo")}
-    done = subprocess.run(
-        ["sh", "demo.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False
-    )
+@pytest.mark.parametrize(
+    "run", [typed_here, pytest.param(typed, marks=pytest.mark.slow)], ids=["in this process", "as users do"]
+)
+def test_the_demo_ends_with_a_passing_verdict_on_real_images(run: Typed, tmp_path: Path) -> None:
+    done = run(["sh", "demo.sh"], ROOT, {"DEMO": str(tmp_path / "demo")})
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads((tmp_path / "demo" / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["exit_status"], verdict["inputs"]) == ("pass", 0, 16)

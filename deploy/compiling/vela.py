@@ -31,6 +31,9 @@ LIMITS = Limits(memory_bytes=2 * GIB)
 
 LOG_FILE = "vela.log"
 
+_MISSING = re.compile(r"Could not find a valid OFM microblock for (\w+)|Non-passthrough operation \((\w+)\)")
+"""What Vela says of an operator that it chose for the NPU and then cannot compile."""
+
 
 def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
     """Run Vela's command in a process of its own; see :meth:`deploy.processes.supervisor.Supervisor.run`."""
@@ -149,8 +152,11 @@ def _only(files: dict[str, bytes], pattern: str) -> str:
 def _failed(source: str, what: str, lines: tuple[str, ...]) -> BadInputError:
     # Of a Python traceback only the last line says something.
     telling = [line for line in lines if re.match(r"\S*(Error|Exception)\b", line)] or list(lines)
-    said = f": {' / '.join(line.strip()[:300] for line in telling)}" if telling else ""
-    return BadInputError(
-        f"{source}: {what}{said}",
-        hints=["the model may be damaged or use operators that Vela does not know: convert it again"],
-    )
+    said = " / ".join(dict.fromkeys(line.strip()[:300] for line in telling))
+    hint = "the model may be damaged or use operators that Vela does not know: convert it again"
+    if missing := _MISSING.search(said):
+        hint = (
+            f"Vela finds out too late that it has no {missing[1] or missing[2]} of these numbers on this NPU, and "
+            "does not leave it to the CPU either: keep them in 8 or 16 bits, or the operator out of the model"
+        )
+    return BadInputError(f"{source}: {what}{f': {said}' if said else ''}", hints=[hint])

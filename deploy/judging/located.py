@@ -33,8 +33,8 @@ class Located(Document):
         model: its value in the NPU model.
         differing: how many elements differ.
         elements: of how many that it wrote.
-        unseen: numbers of the operations before it that fill the NPU's own memory, which nobody can look into, and
-            that this one uses: the fault may be theirs.
+        unseen: numbers of the operations before it that left something in the NPU's own memory, which nobody can
+            look into, and that this one uses: tables, and on U85 results that stay there. The fault may be theirs.
     """
 
     kind: Literal["operation", "cpu operator", "input", "nothing"]

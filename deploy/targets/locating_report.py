@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
-from deploy.hardware.designs import design_of
 from deploy.hardware.npus import npu_named
 from deploy.judging.located import Located
 from deploy.judging.samples import Sample
 from deploy.npu import Architecture
+from deploy.npu.execution.destinations import destinations
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
-from deploy.npu.regions import ARENA, FAST
-from deploy.npu.stream.changed_payload import INSTRUCTION_SET
-from deploy.npu.stream.dma import DmaOperation
-from deploy.npu.stream.operations import BlockOperation, Function, Operation
+from deploy.npu.regions import ARENA, CONSTANTS, FAST
+from deploy.npu.stream.dma import Transfer
+from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.printable import printable
 from deploy.targets.locating import INPUTS, FaultyStep, first_difference
 from deploy.targets.session import Session
 from deploy.targets.stoppable import Stoppable
-from deploy.tflite.compiled import arena_offsets
+from deploy.tflite.compiled import arena_offsets, npu_operators
 from deploy.verifying.firmware_kernels import models_of
 from deploy.verifying.steps import InferenceSteps, Step
 
@@ -51,9 +50,6 @@ def locate(
         What was found, or why nothing could be; None where all answers equal the NPU model's.
     """
     npu = npu_named(build.document.npu)
-    design = design_of(npu)
-    if design is None or design.instruction_set != INSTRUCTION_SET:
-        return Located(kind="nothing", reason=f"differences are not located on Ethos-{npu.name}", input=0, runs=0)
     index = runs = 0
     located: Located | None = None
     try:
@@ -108,9 +104,7 @@ class _Report:
             return self._input()
         step = self._steps[self._found.number - 1]
         self._known["compiled_operator"] = step.operator
-        if step.operation is None:
-            return self._cpu_operator(step)
-        return self._operation(step.operator, step.operation)
+        return self._cpu_operator(step) if step.operation is None else self._operation(step, step.operation)
 
     def _input(self) -> Located:
         place = self._first_byte()
@@ -145,23 +139,34 @@ class _Report:
         known = {"operator_type": operator.code, "operator_name": name}
         return Located(kind="cpu operator", reason=reason, **known, **self._known, **place)
 
-    def _operation(self, operator: int, operation: Operation) -> Located:
-        of_operator = [step.operation for step in self._steps if step.operator == operator]
-        place = self._of_operation(operation)
-        source = self._source(operator, operation)
-        unseen = self._unseen(operator, operation)
+    def _operation(self, step: Step, last: Operation) -> Located:
+        before = [
+            operation
+            for earlier in self._steps[: self._found.number]
+            if earlier.operator == step.operator
+            for operation in earlier.operations
+        ]
+        count = sum(len(other.operations) for other in self._steps if other.operator == step.operator)
+        operation, place = self._wrong_result(step, last)
+        source = self._source(step.operator, operation)
+        kept = self._kept(step, operation)
+        tables = self._tables(before, operation, kept)
+        unseen = tuple(sorted({*tables, *kept}))
         named = f" for {source['operator_type']} {_short(source['operator_name'])}" if source else ""
         reason = (
-            f"operation {operation.index} of 0 to {len(of_operator) - 1}, {operation.command} at stream offset "
+            f"operation {operation.index} of 0 to {count - 1}, {operation.command} at stream offset "
             f"{operation.offset:#x}{named}, is the first that differs from the NPU model: {self._words(place)}"
         )
-        if unseen:
-            reason += f"; its table was filled by operation {unseen[-1]}, in memory that cannot be looked at"
+        if kept:
+            reason += f"; results of operations before it stayed inside the NPU: {', '.join(map(str, kept))}"
+        if tables:
+            filled = " and ".join(map(str, tables))
+            reason += f"; its table was filled by operation {filled}, in memory that cannot be looked at"
         return Located(
             kind="operation",
             reason=reason,
             operation=operation.index,
-            operations=len(of_operator),
+            operations=count,
             command=operation.command,
             offset=operation.offset,
             unseen=unseen,
@@ -170,15 +175,24 @@ class _Report:
             **place,
         )
 
+    def _wrong_result(self, step: Step, last: Operation) -> tuple[Operation, dict[str, Any]]:
+        """The first operation of the step whose result differs, and where."""
+        for operation in step.operations:
+            if place := self._of_operation(operation):
+                return operation, place
+        # Not in what it should write: it wrote elsewhere.
+        return last, self._first_byte()
+
     def _of_operation(self, operation: Operation) -> dict[str, Any]:
-        if isinstance(operation, DmaOperation) and operation.destination_region is not None:
-            region = self._region(operation.destination_region)
-            part = slice(operation.destination, operation.destination + operation.length)
-            got, expected = self._got(region)[part], self._expected(region)[part]
+        """The first element of its result that differs; empty where none does, or nobody can look at it."""
+        if isinstance(operation, Transfer) and operation.writes[0].region is not None:
+            region = self._region(operation.writes[0].region)
+            addresses = destinations(operation, self._memory(self._found.expected.values))
+            got, expected = self._got(region)[addresses], self._expected(region)[addresses]
             if (wrong := got != expected).any():
                 at = int(wrong.argmax())
-                return self._place(region, operation.destination + at, (at,), got[at], expected[at], wrong)
-        if isinstance(operation, BlockOperation):
+                return self._place(region, int(addresses[at]), (at,), got[at], expected[at], wrong)
+        if isinstance(operation, BlockOperation) and operation.stores:
             ofm = operation.ofm
             got, expected = (
                 read(self._memory(memories), ofm)[0] for memories in (self._found.got, self._found.expected.values)
@@ -187,8 +201,7 @@ class _Report:
                 y, x, c = (int(part) for part in np.unravel_index(wrong.argmax(), wrong.shape))
                 address, region = ofm.address(y, x, c), self._region(ofm.region)
                 return self._place(region, address, (y, x, c), got[y, x, c], expected[y, x, c], wrong)
-        # Not in what it should write: it wrote elsewhere.
-        return self._first_byte()
+        return {}
 
     def _first_byte(self) -> dict[str, Any]:
         """The first byte that differs, where nothing tells what it belongs to."""
@@ -237,9 +250,13 @@ class _Report:
         return region if region in self._found.got else ARENA
 
     def _memory(self, memories: Mapping[int, NDArray[np.uint8]]) -> Memory:
+        """All that the step sees, its operator's constants as well."""
         npu = npu_named(self._build.document.npu)
+        operator = self._steps[self._found.number - 1].operator
+        own = next(found for found in npu_operators(self._build.compiled_model) if found.index == operator)
+        constants = np.zeros(0, np.uint8) if own.constants.data is None else own.constants.data.view(np.uint8)
         regions = {ARENA: memories[ARENA], FAST: memories.get(FAST, memories[ARENA])}
-        return Memory(regions, Architecture(npu.family, npu.macs).design)
+        return Memory({**regions, CONSTANTS: constants.reshape(-1)}, Architecture(npu.family, npu.macs).design)
 
     def _source(self, operator: int, operation: Operation) -> dict[str, Any]:
         """The operator of the source model; a transfer is none of Vela's operations, so the next one tells."""
@@ -262,16 +279,21 @@ class _Report:
             "operator_name": printable(name),
         }
 
-    def _unseen(self, operator: int, operation: Operation) -> tuple[int, ...]:
-        """The last transfer into the NPU's own memory before an operation that looks something up there."""
-        if not isinstance(operation, BlockOperation) or operation.activation.function is not Function.LUT:
-            return ()
-        earlier = [
-            step.operation.index
-            for step in self._steps
-            if step.operator == operator
-            and isinstance(step.operation, DmaOperation)
-            and step.operation.destination_region is None
-            and step.operation.index < operation.index
-        ]
-        return tuple(earlier[-1:])
+    def _kept(self, step: Step, operation: Operation) -> tuple[int, ...]:
+        """The operations whose results stayed inside the NPU for this one."""
+        inside = step.inside if operation is step.operation else ()
+        return tuple(other.index for other in inside if isinstance(other, BlockOperation))
+
+    def _tables(self, before: Sequence[Operation], operation: Operation, kept: Sequence[int]) -> tuple[int, ...]:
+        """The last transfer to the place of each table that this operation, or one kept for it, used."""
+        memory = self._memory(self._found.expected.values)
+        filled: dict[int, int] = {}
+        found = set[int]()
+        for other in before:
+            if isinstance(other, Transfer) and other.writes[0].region is None:
+                filled |= dict.fromkeys(destinations(other, memory).tolist(), other.index)
+            if isinstance(other, BlockOperation) and (other is operation or other.index in kept):
+                table = other.activation.table
+                if table is not None and (place := memory.design.table_address + table) in filled:
+                    found.add(filled[place])
+        return tuple(sorted(found))

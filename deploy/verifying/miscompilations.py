@@ -294,6 +294,17 @@ def _multiplier_beyond_the_register(operator: Operator, source: Model, operation
     return None
 
 
+def _widened_halves(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """On U85 the two halves of 32-bit integers become 32 bits each, instead of the integer 64."""
+    if operator.code != "CAST":
+        return None
+    if [source.tensors[index].dtype for index in (operator.inputs[0], operator.outputs[0])] != ["int32", "int64"]:
+        return None
+    made = operations.get(operator.index, ())
+    halved = any(each.ifm.dtype == np.int16 and each.ofm.dtype == np.int32 for each in made)
+    return "its command stream widens halves of integers, right between -32768 and 32767 alone" if halved else None
+
+
 def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
     if operator.code not in _REDUCTIONS:
         return None
@@ -355,6 +366,11 @@ KNOWN = (
         _multiplier_beyond_the_register,
         "a larger scale of the product: next to nothing, it says that calibration saw nothing but zeros there; "
         "calibrate with data that makes it something else",
+    ),
+    Known(
+        "cast-of-halves",
+        _widened_halves,
+        "int32, which is wide enough for indices and counts, or the cast on the host",
     ),
     Known(
         "unread-input",

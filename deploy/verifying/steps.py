@@ -1,7 +1,8 @@
 """An inference on the NPU model step by step: what each step leaves in memory, and which step wrote which byte.
 
-A step is an operation of the NPU, or an operator that Vela left on the CPU. Steps count from 1: 0 is the time
-before the first one, when memory holds the inputs and the initial state.
+A step is an operation of the NPU, or an operator that Vela left on the CPU. Where a result stays inside the NPU
+for the next operation (U85), all up to the one that stores what comes of it are one step. Steps count from 1: 0
+is the time before the first one, when memory holds the inputs and the initial state.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from deploy.hardware.npus import Npu
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
+from deploy.npu.execution.destinations import destinations
 from deploy.npu.execution.feature_maps import views
 from deploy.npu.execution.memory import Memory
 from deploy.npu.regions import ARENA, FAST
-from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.dma import Transfer
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.tflite import Model
 from deploy.tflite.compiled import arena_offsets, npu_operators
@@ -40,11 +42,18 @@ class Step:
 
     Attributes:
         operator: position in the compiled model.
-        operation: of the NPU; None for an operator on the CPU.
+        operation: of the NPU, the last one of the step; None for an operator on the CPU.
+        inside: those before it that belong to the step, because something stayed inside the NPU.
     """
 
     operator: int
     operation: Operation | None
+    inside: tuple[Operation, ...] = ()
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All of the NPU, in their order."""
+        return self.inside if self.operation is None else (*self.inside, self.operation)
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ class _Record:
         self._offsets = arena_offsets(model)
         self._fast = {operator.index for operator in npu_operators(model) if operator.has_fast_memory}
         self._operator = -1
+        self._inside: list[Operation] = []
         self.steps: list[Step] = []
         arena = np.zeros(arena_bytes, np.uint8)
         self._writers = {ARENA: np.full(arena_bytes, NOBODY, np.int32)}
@@ -143,10 +153,15 @@ class _Record:
 
     def on_operation(self, operator: int, operation: Operation, memory: Memory) -> None:
         self._enter(operator)
-        self.steps.append(Step(operator, operation))
         if operator in self._fast and FAST not in self._writers:
             self._writers[FAST] = np.full(memory.size(FAST), NOBODY, np.int32)
         self._mark(operation, memory, own_fast=operator in self._fast)
+        stored = not isinstance(operation, BlockOperation) or operation.stores
+        if not stored or (self._inside and not isinstance(operation, BlockOperation)):
+            self._inside.append(operation)
+            return
+        self.steps.append(Step(operator, operation, tuple(self._inside)))
+        self._inside.clear()
         self._taken(lambda region: memory.bytes(region, 0, memory.size(region))[0])
 
     def on_cpu_operator(self, index: int, arena: NDArray[np.uint8]) -> None:
@@ -174,12 +189,11 @@ class _Record:
             self._writers[ARENA][start : start + self._model.tensors[tensor].nbytes] = number
 
     def _mark(self, operation: Operation, memory: Memory, *, own_fast: bool) -> None:
-        number = len(self.steps)
-        if isinstance(operation, DmaOperation):
-            region = operation.destination_region
+        number = len(self.steps) + 1
+        if isinstance(operation, Transfer):
+            [(region, _)] = operation.writes
             if region is not None:
-                start = operation.destination
-                self._of(region, own_fast)[start : start + operation.length] = number
+                self._of(region, own_fast)[destinations(operation, memory)] = number
         elif isinstance(operation, BlockOperation) and operation.stores:
             writers = self._of(operation.ofm.region, own_fast)
             whole = memory.bytes(operation.ofm.region, 0, 1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.tflite import Model, Operator, Tensor
 from deploy.tflite.options import options_of
-from deploy.verifying import lstm_arithmetic
+from deploy.verifying import integer_arithmetic, lstm_arithmetic
 from deploy.verifying.fixed_point import (
     constant,
     fixed_point,
@@ -58,6 +58,8 @@ def witness_of(operator: Operator, source: Model, *, sequence: bool = False) -> 
             "LSTM, 8 bits: LiteRT's reference rounds otherwise; Vela multiplies scales in 32 bits, TFLM in 64",
             functools.partial(lstm_arithmetic.compute, sequence=sequence),
         )
+    if integer_arithmetic.applies(operator, source):
+        return Witness(integer_arithmetic.CAUSE, integer_arithmetic.compute)
     if operator.code == "SUM":
         activation, output = (source.tensors[index] for index in (operator.inputs[0], operator.outputs[0]))
         fixed = source.tensors[operator.inputs[1]].data is not None and bool(activation.shape)

@@ -197,13 +197,10 @@ def test_a_network_by_name_compiles_with_its_options_and_says_that_its_weights_a
 
 @pytest.mark.tensorflow
 @pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
-def test_a_network_by_name_brings_trained_weights_and_data_of_its_own(in_folder: Path) -> None:
-    # The project's settings are for another model: its calibration data must not be taken.
-    Path("deploy.toml").write_text('model = "other.keras"\ncalibration = "gone.npz"\n')
-    assert run(["compile", "models:multihead-mobilenetv3", "--npu", "U55-128", "-q"]) == 0
-    opened = BuildFolder.open(Path("build/multihead-mobilenetv3-u55-128"))
-    assert opened.document.warnings == ()
-    quantization = json.loads((opened.path / "quantize.json").read_text())
+def test_a_network_by_name_brings_trained_weights_and_data_of_its_own(demo_build: BuildFolder) -> None:
+    # The folder's settings are for another model: its calibration data must not be taken.
+    assert demo_build.document.warnings == ()
+    quantization = json.loads((demo_build.path / "quantize.json").read_text())
     assert quantization["calibration"] == "multihead-mobilenetv3's own data"
     assert quantization["calibration_samples"] == 200
     assert all(output["top1_agreement"] > 0.9 for output in quantization["agreement"])

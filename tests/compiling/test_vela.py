@@ -2,9 +2,11 @@
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.compiling import vela
@@ -56,6 +58,37 @@ def test_random_and_truncated_files_end_in_a_clear_error_and_no_files(
             vela.compile_bytes(damaged, options("U55-128"), source="damaged")
         assert "Traceback" not in caught.value.message
     assert list(tmp_path.iterdir()) == []
+
+
+def quantize_of_32_bits() -> bytes:
+    graph = GraphWriter("quantize")
+    x, y = graph.tensor("x", (1, 4, 4, 8), "int32", 0.001, 0), graph.tensor("y", (1, 4, 4, 8), "int8", 0.03, 5)
+    graph.operator("QUANTIZE", [x], [y], schema.QuantizeOptionsT(), version=2)
+    return graph.finish({"x": x}, {"y": y})
+
+
+def softmax_of_32_bits() -> bytes:
+    graph = GraphWriter("softmax")
+    x, y = (graph.tensor(name, (1, 4, 4, 8), "int32") for name in "xy")
+    graph.operator("SOFTMAX", [x], [y], schema.SoftmaxOptionsT())
+    return graph.finish({"x": x}, {"y": y})
+
+
+@pytest.mark.parametrize(
+    ("write", "said", "operator"),
+    [
+        (quantize_of_32_bits, "Could not find a valid OFM microblock for Quantize with 32-bit input.", "Quantize"),
+        (softmax_of_32_bits, "RuntimeError: Non-passthrough operation (Softmax) could not run on NPU", "Softmax"),
+    ],
+)
+def test_an_operator_that_vela_stumbles_over_is_named_once(
+    write: Callable[[], bytes], said: str, operator: str
+) -> None:
+    """For U85 it crashes in the one case."""
+    with pytest.raises(BadInputError) as caught:
+        vela.compile_bytes(write(), options("U85-256"), source="m")
+    assert caught.value.message.endswith(f": {said}")
+    assert f"it has no {operator} of these numbers on this NPU" in caught.value.hints[0]
 
 
 def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

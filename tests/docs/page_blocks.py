@@ -7,9 +7,10 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 ROOT = Path(__file__).parent.parent.parent
 _FENCE = re.compile(r"^( *)```(\w+)?([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -116,13 +117,31 @@ def shows(shown: tuple[str, ...], printed: str) -> str | None:
     return None if loose or position == len(actual) else f"nothing more, but printed was: {actual[position]}"
 
 
-def carry_out(page: Path, folder: Path) -> Iterator[tuple[Step, str | None]]:
+Shell: TypeAlias = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.CompletedProcess[str]]
+
+
+def shell(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A command in a folder, as users type it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def carry_out(page: Path, folder: Path, run: Shell = shell) -> Iterator[tuple[Step, str | None]]:
     """Do what a page says in a folder: write its files, type its commands; yields what each did not print.
 
     A command's exit status must be 0 unless the page asks for it with `echo $?`.
     """
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    environment |= {"COLUMNS": "120", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {"COLUMNS": "120", "TF_CPP_MIN_LOG_LEVEL": "3"}
     todo: list[Step] = []
     for block in blocks(page):
         if block.title is not None:
@@ -135,15 +154,7 @@ def carry_out(page: Path, folder: Path) -> Iterator[tuple[Step, str | None]]:
                     yield step, shows(step.shown, str(status))
                     assert step.shown == (str(status),), f"exit status {status}, the page shows {step.shown}"
                     continue
-                done = subprocess.run(
-                    ["bash", "-c", step.command],
-                    cwd=folder,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    timeout=600,
-                    check=False,
-                )
+                done = run(["bash", "-c", step.command], folder, environment)
                 status = done.returncode
                 asked = number + 1 < len(todo) and todo[number + 1].command == "echo $?"
                 assert asked or status == 0, f"{step.command}: exit status {status}\n{done.stdout}{done.stderr}"

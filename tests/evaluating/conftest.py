@@ -1,4 +1,4 @@
-"""Builds to evaluate: one without a float model, the demo network with trained weights, and one with a defect."""
+"""Builds to evaluate: one without a float model, one of two heads, and one with a defect."""
 
 from __future__ import annotations
 
@@ -55,13 +55,6 @@ def tiny_build(
     """A network of two heads, ``garment`` and ``kind``, quantized by ``compile``, which keeps the float model."""
     words = ["compile", str(tiny_keras_model), "--calibration", str(tiny_samples), "--npu", "U55-64"]
     return _built(tmp_path_factory, "evaluated-tiny", words)
-
-
-@pytest.fixture(scope="session")
-def demo_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
-    """The demo network by name, with its trained weights, for U55-128."""
-    words = ["compile", "models:multihead-mobilenetv3", "--npu", "U55-128"]
-    return _built(tmp_path_factory, "evaluated-demo", words)
 
 
 def _built(factory: pytest.TempPathFactory, name: str, words: list[str]) -> BuildFolder:

@@ -1,26 +1,25 @@
 """The demo network on every Ethos-U55: not one output element differs from LiteRT's reference kernels."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.models.multihead_mobilenetv3 import fashion_mnist
 
 pytestmark = pytest.mark.tensorflow
 NPUS = ("U55-32", "U55-64", "U55-128", "U55-256")
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quantized demo network, 200 test images and their labels."""
+def demo(demo_build: BuildFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quantized demo network and 200 test images."""
     folder = tmp_path_factory.mktemp("demo")
-    model = str(folder / "model.keras")
-    assert run(["models", "build", "multihead-mobilenetv3", "-o", model]) == 0
-    assert run(["models", "data", "multihead-mobilenetv3", "-o", str(folder)]) == 0
-    calibration = str(folder / "calibration.npz")
-    words = ["quantize", model, "--calibration", calibration, "-o", str(folder / "model.tflite"), "-q"]
-    assert run(words) == 0
+    shutil.copy(demo_build.source, folder / "model.tflite")
+    fashion_mnist.write(folder, count=200)
     return folder
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from deploy import zoo
+from deploy.models.mobilenetv4.blocks import MQA, UIB, BlockList, FusedIB
+from deploy.models.mobilenetv4.builder import build_network
 
-SMALL = [
+NETWORKS = [
     ("featherface-v2-ultra", "size=32"),
     ("mobilenetv4", "variant=hybrid-m", "size=32", "width=0.25", "classes=10"),
-]
-"""At sizes that build fast: both layers of ours, and nearly all operations without a layer."""
-
-OTHERS = [
     ("multihead-mobilenetv3", "size=32", "hidden=1024", "dropout=0.1"),
     ("featherface-v1", "size=32"),
     ("featherface-v1", "size=32", "context=dcn", "shuffle=explicit"),
@@ -28,9 +28,10 @@ OTHERS = [
         for variant in ("conv-s", "conv-m", "conv-l", "hybrid-l")
     ),
 ]
+"""At sizes that build fast."""
 
-NAMED = {name for name, *_ in SMALL + OTHERS}
-OTHERS += [(project.name,) for project in zoo.projects() if project.name not in NAMED]
+NAMED = {name for name, *_ in NETWORKS}
+NETWORKS += [(project.name,) for project in zoo.projects() if project.name not in NAMED]
 
 LOAD = """
 import sys
@@ -44,17 +45,11 @@ for file in sys.argv[1:]:
 """
 
 
-@pytest.mark.tensorflow
-@pytest.mark.parametrize(
-    "networks", [SMALL, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["sample", "others"]
-)
-def test_every_network_loads_from_its_file_and_computes_the_same(
-    networks: list[tuple[str, ...]], tmp_path: Path
-) -> None:
+def refuse_others(models: Iterable[Any], folder: Path) -> None:
+    """Save models, load all of them in another process, and compare what they compute."""
     wanted = {}
-    for index, (name, *assignments) in enumerate(networks):
-        model = zoo.build(name, assignments, trained=False)
-        file = tmp_path / f"{name}-{index}.keras"
+    for index, model in enumerate(models):
+        file = folder / f"{model.name}-{index}.keras"
         file.write_bytes(zoo.keras_file(model))
         image = np.random.default_rng(0).random((1, *model.input_shape[1:]), np.float32)
         wanted[file] = {output: np.asarray(values) for output, values in model(image, training=False).items()}
@@ -66,3 +61,24 @@ def test_every_network_loads_from_its_file_and_computes_the_same(
                 assert np.ptp(values) > 0, "nothing to compare"
                 difference = np.abs(got[output] - values).max()
                 assert difference < 1e-3 * np.abs(values).max(), f"{file.name}, {output}"
+
+
+@pytest.mark.tensorflow
+def test_both_layers_of_ours_and_every_kind_of_block_load_and_compute_the_same(tmp_path: Path) -> None:
+    import keras
+
+    from deploy.models.face_blocks.convolutions import convolution
+    from deploy.models.face_blocks.pyramid import FusionWeights, downsample, upsample, weigh
+
+    blocks = BlockList(8, ((FusedIB(3, 2, 4, 8), UIB(3, 3, 1, 4, 8), MQA(2, 8, 2, 8)),), 16, layer_scale=1.0)
+    image = keras.Input((8, 8, 3), name="image")
+    fine = convolution(4, 1, name="lateral")(image)
+    fused = keras.layers.Add()(weigh(FusionWeights(3, name="weights"), fine, upsample(downsample(fine))))
+    models = [build_network(blocks, size=32, classes=4), keras.Model(image, {"x": fused}, name="fused")]
+    refuse_others(models, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_every_network_loads_from_its_file_and_computes_the_same(tmp_path: Path) -> None:
+    refuse_others((zoo.build(name, options, trained=False) for name, *options in NETWORKS), tmp_path)

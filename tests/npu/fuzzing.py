@@ -1,7 +1,7 @@
 """Mutated command streams and weight streams: each must give a result or one of our errors.
 
 Run as a program it limits itself to 1 GB beyond what it starts with and to 10 seconds a stream, so that a hang or
-a runaway allocation ends it: ``python fuzzing.py SEED COUNT``.
+a runaway allocation ends it: ``python -m npu.fuzzing SEED COUNT VICTIMS``, with ``tests`` on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deploy.npu import Architecture, NpuError, WeightCache, execute
+from deploy.hardware.npus import modelled
+from deploy.npu import Architecture, NpuError, WeightCache, execute, parse_payload
 from deploy.npu.stream.u85_commands import Cmd0
+from deploy.tflite import read
+from deploy.tflite.compiled import npu_operators
 
-if __package__:
-    from .u85_streams import STOP, registers, stream
-else:  # run as a program
-    from u85_streams import STOP, registers, stream  # type: ignore[import-not-found,no-redef]
+from .u85_streams import STOP, registers, stream
 
 REGION_BYTES = 1 << 16
 EXTREMES = (0, 1, 2, 3, 15, 16, 255, 256, 0x7FFF, 0x8000, 0xFFFF)
@@ -170,6 +173,27 @@ def u85_victim() -> Victim:
     return Victim(Architecture("U85", 256), np.concatenate([*words, np.array([STOP], np.uint32)]), constants)
 
 
+def compiled_victims() -> list[Victim]:
+    """What Vela makes of the networks that only Ethos-U85 computes, on its sizes in turn."""
+    from corpus.pairs import compile_quickly
+
+    from .u85_networks import u85_networks
+
+    sizes = [npu for npu in modelled() if npu.family == "U85"]
+    found = []
+    for number, network in enumerate(u85_networks()):
+        npu = sizes[number % len(sizes)]
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "network.tflite"
+            source.write_bytes(network.convert())
+            model = read(compile_quickly(source, npu, "Sram_Only", Path(folder))[0])
+        for operator in npu_operators(model):
+            constants = np.zeros(0, np.uint8) if operator.constants.data is None else operator.constants.data
+            stream = parse_payload(operator.payload_bytes).stream
+            found.append(Victim(Architecture("U85", npu.macs), stream.astype(np.uint32), constants.view(np.uint8)))
+    return found
+
+
 def _put(constants: np.ndarray, place: int, content: bytes) -> None:
     constants[place : place + len(content)] = np.frombuffer(content, np.uint8)
 
@@ -191,7 +215,7 @@ def mutated(victim: Victim, rng: random.Random) -> tuple[np.ndarray, np.ndarray]
             stream = np.delete(stream, where)
         elif kind == 5:
             stream = np.insert(stream, where, stream[rng.randrange(len(stream))])
-        else:
+        elif len(constants):
             at = rng.randrange(len(constants))
             constants[at] = rng.choice((0, 255, constants[at] ^ (1 << rng.randrange(8)), rng.randrange(256)))
     return stream, constants
@@ -210,14 +234,21 @@ def survives(victim: Victim, seed: int, region_bytes: int = REGION_BYTES) -> str
     return "result"
 
 
-def main(seed: int, count: int) -> None:
+VICTIMS: dict[str, Callable[[], list[Victim]]] = {
+    "u55": victims,
+    "u85": lambda: [u85_victim()],
+    "compiled": compiled_victims,
+}
+
+
+def main(seed: int, count: int, chosen: Sequence[str]) -> None:
     import resource
 
     def too_slow(*_: object) -> None:
         raise TimeoutError("a stream took more than 10 seconds")
 
     signal.signal(signal.SIGALRM, too_slow)
-    found = [*victims(), u85_victim()]
+    found = [victim for name in chosen for victim in VICTIMS[name]()]
     with open("/proc/self/statm") as pages:  # noqa: PTH123 - not a file
         start = int(pages.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (start + (1 << 30),) * 2)
@@ -232,4 +263,4 @@ def main(seed: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -11,12 +11,12 @@ import pytest
 from . import fuzzing
 
 
-def run_limited(seed: int, count: int) -> str:
+def run_limited(seed: int, count: int, *victims: str) -> str:
     """The fuzzer in a process of its own, with its limits on memory and time."""
-    program = Path(fuzzing.__file__)
-    environment = {"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    tests = Path(fuzzing.__file__).parent.parent
+    environment = {"OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(tests)}
     done = subprocess.run(
-        [sys.executable, str(program), str(seed), str(count)],
+        [sys.executable, "-m", "npu.fuzzing", str(seed), str(count), *victims],
         capture_output=True,
         text=True,
         timeout=900,
@@ -46,7 +46,7 @@ def test_the_streams_work_before_they_are_mutated() -> None:
 
 
 def test_mutated_streams_give_a_result_or_one_of_our_errors() -> None:
-    outcomes = run_limited(0, 250)
+    outcomes = run_limited(0, 250, "u55", "u85")
     # The mutations reach both.
     assert "result" in outcomes
     assert "StreamError" in outcomes
@@ -55,4 +55,10 @@ def test_mutated_streams_give_a_result_or_one_of_our_errors() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_many_mutated_streams_give_a_result_or_one_of_our_errors(seed: int) -> None:
-    run_limited(seed, 1000)
+    run_limited(seed, 1000, "u55", "u85")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_many_mutated_streams_that_vela_wrote_for_u85_do_as_well(seed: int) -> None:
+    run_limited(seed, 1000, "compiled")

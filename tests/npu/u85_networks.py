@@ -21,8 +21,8 @@ def u85_networks() -> Iterator[WrittenNetwork]:
         for kind, weights in _WEIGHTS.items():
             yield WrittenNetwork(f"weights_{kind}{suffix}", _convolution(dtype, (1, 1), (256, 128), weights))
             yield WrittenNetwork(f"part_kernel_{kind}{suffix}", _convolution(dtype, (3, 3), (16, 128), weights))
-        yield WrittenNetwork(f"sparse3x3{suffix}", _convolution(dtype, (3, 3), (64, 64), _two_of_four))
-        yield WrittenNetwork(f"sparse1x1_deep{suffix}", _convolution(dtype, (1, 1), (300, 40), _two_of_four))
+        yield WrittenNetwork(f"sparse3x3{suffix}", _convolution(dtype, (3, 3), (64, 64), two_of_four))
+        yield WrittenNetwork(f"sparse1x1_deep{suffix}", _convolution(dtype, (1, 1), (300, 40), two_of_four))
         yield WrittenNetwork(f"stride5{suffix}", _convolution(dtype, (5, 5), (4, 8), _uniform, (42, 42), 5))
         yield WrittenNetwork(f"weights_as_input{suffix}", _weights_as_input(dtype))
         yield WrittenNetwork(f"gather{suffix}", _gather(dtype, (10, 16), (6,), 0))
@@ -70,7 +70,7 @@ def _of(count: int) -> Callable[[np.random.Generator, tuple[int, ...]], np.ndarr
     return weights
 
 
-def _two_of_four(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def two_of_four(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Of every four input channels two are zero."""
     weights = _uniform(rng, shape).reshape(-1, 4)
     zeros = np.argsort(rng.random(weights.shape), axis=1)[:, :2]
@@ -78,7 +78,9 @@ def _two_of_four(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return weights.reshape(shape)
 
 
-_WEIGHTS = {"uniform": _uniform, "of_16": _of(16), "of_4": _of(4), "two_of_four": _two_of_four}
+_WEIGHTS = {"uniform": _uniform, "of_16": _of(16), "of_4": _of(4), "two_of_four": two_of_four}
+WEIGHTS = tuple(_WEIGHTS.values())
+"""Weights that are coded differently: called with a random generator and a shape."""
 
 
 def _convolution(

@@ -12,9 +12,10 @@ from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.samples import Sample
+from deploy.npu.execution.destinations import destinations
 from deploy.npu.execution.feature_maps import views
 from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.dma import Transfer
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.targets.locating import INPUTS, FaultyStep, first_difference
 from deploy.tflite.compiled import arena_offsets
@@ -24,7 +25,7 @@ MULTIPLIER = 8
 """The byte of a scale record that weighs most."""
 
 
-@pytest.fixture(scope="module", params=["one_operator", "several_operators", "dedicated_memory"])
+@pytest.fixture(scope="module", params=["one_operator", "several_operators", "dedicated_memory", "inside_results"])
 def build(request: pytest.FixtureRequest) -> BuildFolder:
     found: BuildFolder = request.getfixturevalue(request.param)
     return found
@@ -43,8 +44,9 @@ def steps(build: BuildFolder, sample: Sample) -> InferenceSteps:
 def flip(operation: Operation | None, memory: Memory | np.ndarray) -> None:
     """Change one element, or byte, of what an operation wrote."""
     assert isinstance(memory, Memory)
-    if isinstance(operation, DmaOperation) and operation.destination_region is not None:
-        memory.bytes(operation.destination_region, operation.destination + MULTIPLIER, 1, write=True)[...] ^= 1
+    if isinstance(operation, Transfer) and operation.writes[0].region is not None:
+        place = int(destinations(operation, memory)[MULTIPLIER])
+        memory.bytes(operation.writes[0].region, place, 1, write=True)[...] ^= 1
     elif isinstance(operation, BlockOperation):
         view = views(memory, operation.ofm)[0].view(np.uint8)
         view[(0, *(size // 2 for size in view.shape[1:]))] ^= 0x40

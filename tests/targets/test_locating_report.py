@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gated_network import gated
+from npu.u85_networks import u85_networks
 from tflite_writer import GraphWriter
 from wrong_target import Fault, WrongTarget
 
@@ -21,9 +22,11 @@ from deploy.judging.located import Located
 from deploy.judging.oracles import MakeOracle
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample
+from deploy.npu.execution.destinations import destinations
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation, Operation
+from deploy.npu.stream.u85_operations import RowsDmaOperation
 from deploy.targets.locating_report import locate
 from deploy.targets.stoppable import Stoppable
 from deploy.tflite.compiled import arena_offsets
@@ -60,14 +63,6 @@ def located(
         answers[differing][name] = array ^ np.int8(1)
     session = FakeSession(lambda sample: WrongTarget(build, sample, fault, whole=whole))
     return locate(session, build, samples, answers)  # type: ignore[arg-type]
-
-
-def test_on_u85_differences_are_not_located(in_folder: Path) -> None:
-    Path("m.tflite").write_bytes(gated())
-    assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "b", "--verify", "none", "-q"]) == 0
-    found = located(BuildFolder.open(Path("b")), right)
-    assert found is not None
-    assert (found.kind, found.reason) == ("nothing", "differences are not located on Ethos-U85-256")
 
 
 def test_answers_that_equal_the_models_are_not_looked_into(one_operator: BuildFolder) -> None:
@@ -189,6 +184,46 @@ def test_a_transfer_is_named_by_the_operator_that_it_serves(dedicated_memory: Bu
     assert (found.kind, found.command, found.operation) == ("operation", "NPU_OP_DMA_START", seen[0].index)
     assert (found.region, found.position, found.operator_type) == (2, (8,), "CONV_2D")
     assert found.target_address is None  # of this memory nobody knows where it is
+
+
+def of_u85(content: bytes) -> BuildFolder:
+    """A network compiled for U85-256, in the current folder."""
+    Path("m.tflite").write_bytes(content)
+    words = ["--npu", "U85-256", "-o", "b", "--verify", "none", "--advice", "none", "-q"]
+    assert run(["compile", "m.tflite", *words]) == 0
+    return BuildFolder.open(Path("b"))
+
+
+def test_what_stayed_inside_the_npu_for_an_operation_is_named_with_its_tables(in_folder: Path) -> None:
+    """Two transfers of tables, a table and a product that stay inside, and a sum whose table comes first."""
+
+    def fault(_operator: int, operation: Operation | None, memory: Memory | np.ndarray) -> None:
+        if isinstance(operation, BlockOperation) and operation.stores:
+            assert isinstance(memory, Memory)
+            memory.bytes(operation.ofm.region, operation.ofm.address(3, 2, 5), 1, write=True)[...] ^= 0x40
+
+    found = located(of_u85(gated()), fault)
+    assert found is not None
+    assert (found.kind, found.operation, found.operations, found.position) == ("operation", 4, 5, (3, 2, 5))
+    assert (found.operator_type, found.operator_name, found.unseen) == ("TANH", "y", (0, 1, 2, 3))
+    assert found.reason.endswith(
+        "1 of 576 elements differ; results of operations before it stayed inside the NPU: 2, 3; its table was "
+        "filled by operation 0 and 1, in memory that cannot be looked at"
+    )
+
+
+def test_a_row_that_was_scattered_is_found_where_its_index_says(in_folder: Path) -> None:
+    def fault(_operator: int, operation: Operation | None, memory: Memory | np.ndarray) -> None:
+        if isinstance(operation, RowsDmaOperation) and operation.destination.indexed:
+            assert isinstance(memory, Memory)
+            place = int(destinations(operation, memory)[37])
+            memory.bytes(operation.destination.region, place, 1, write=True)[...] ^= 0x40
+
+    scatter = next(network for network in u85_networks() if network.name == "scatter")
+    found = located(of_u85(scatter.convert()), fault)
+    assert found is not None
+    assert (found.command, found.position, found.differing, found.elements) == ("NPU_OP_DMA_START", (37,), 1, 96)
+    assert found.unseen == ()
 
 
 def test_a_target_that_fails_leaves_a_sentence(one_operator: BuildFolder) -> None:

@@ -163,6 +163,29 @@ def test_neighbours_of_whole_factors_and_of_centres_are_right(size: tuple[int, i
     assert all(result.explained for result in results)
 
 
+def cast(source: str, target: str, *scale: float) -> bytes:
+    writer = GraphWriter()
+    image = writer.tensor("image", (1, 9, 7, 8), source, *scale)
+    result = writer.tensor("result", (1, 9, 7, 8), target)
+    options = schema.CastOptionsT()
+    options.inDataType, options.outDataType = (
+        getattr(schema.TensorType, each.upper()) for each in (source, target)
+    )
+    writer.operator("CAST", [image], [result], options)
+    return writer.finish({"image": image}, {"result": result})
+
+
+def test_a_cast_that_widens_halves_of_integers_is_named() -> None:
+    [result] = compared(cast("int32", "int64"), U85)
+    assert named([result]) == ["cast-of-halves"]
+    assert result.mismatches > 0
+
+
+def test_a_cast_of_fewer_bits_to_64_is_compiled_right() -> None:
+    [result] = compared(cast("int16", "int64", 0.001), U85)
+    assert (named([result]), result.mismatches) == ([], 0)
+
+
 def convolution(zero_point: int, output: str) -> bytes:
     """A convolution of 4 channels with symmetric weights, and a QUANTIZE to uint8 behind it where asked for."""
     writer = GraphWriter()

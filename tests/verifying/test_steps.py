@@ -16,7 +16,6 @@ from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.npu.regions import ARENA, FAST
-from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import BlockOperation
 from deploy.tflite.compiled import ARENA_METADATA, arena_offsets, npu_operators
 from deploy.tflite.state import initial_variable, variable_tensors
@@ -51,22 +50,33 @@ def test_before_the_first_step_memory_holds_the_initial_state_too() -> None:
         assert set(contents.writers[ARENA][place]) == {0}
 
 
-@pytest.mark.parametrize("name", ["one_operator", "several_operators", "dedicated_memory"])
+@pytest.mark.parametrize("name", ["one_operator", "several_operators", "dedicated_memory", "inside_results"])
 def test_every_step_is_noted_in_the_bytes_that_it_wrote(request: pytest.FixtureRequest, name: str) -> None:
     steps = steps_of(request.getfixturevalue(name))
     for number, step in enumerate(steps.steps, 1):
         contents = steps.after(number)
         own = sum(int((writers == number).sum()) for writers in contents.writers.values())
-        if isinstance(step.operation, BlockOperation):
-            assert own == step.operation.ofm.nbytes
-        elif isinstance(step.operation, DmaOperation):
-            assert own == (0 if step.operation.destination_region is None else step.operation.length)
+        if step.operation is not None:
+            writes = [access for operation in step.operations for access in operation.writes]
+            assert own == sum(access.size for access in writes if access.region is not None)
         assert max(int(writers.max()) for writers in contents.writers.values()) <= number
         before = steps.after(number - 1)
         for region, writers in contents.writers.items():
             if region in before.values:
                 same = before.values[region] == contents.values[region]
                 assert same[(writers != number) & (writers != NOBODY)].all(), "it changed what it did not write"
+
+
+def test_results_that_stay_inside_the_npu_are_part_of_the_step_that_stores_what_comes_of_them(
+    inside_results: BuildFolder,
+) -> None:
+    steps = steps_of(inside_results).steps
+    operations = [operation for step in steps for operation in step.operations]
+    assert [operation.index for operation in operations] == list(range(len(operations)))
+    assert any(step.inside for step in steps)
+    for step in steps:
+        assert all(isinstance(operation, BlockOperation) and not operation.stores for operation in step.inside)
+        assert not isinstance(step.operation, BlockOperation) or step.operation.stores
 
 
 def test_the_last_step_leaves_the_outputs(several_operators: BuildFolder) -> None:

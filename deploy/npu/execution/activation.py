@@ -15,7 +15,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import byte_tables
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.table_curves import TABLE_CURVES, table_curve
-from deploy.npu.stream.operations import BlockOperation, Function
+from deploy.npu.stream.operations import TABLE_SLOT_BYTES, BlockOperation, Function
 
 # fmt: off
 _KNOTS = np.array([
@@ -68,7 +68,6 @@ def _interpolate(values: NDArray[np.int64], fraction_bits: int, beyond: int) -> 
     return np.where(knot >= 255, beyond, (low << fraction_bits) + fraction * (high - low))
 
 
-_SLOT_BYTES = 256
 _CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}
 
 
@@ -136,7 +135,7 @@ def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Mem
     activation, dtype = operation.activation, operation.ofm.dtype
     index_dtype = activation.index_dtype
     entries, size = {1: (256, 1), 2: (512, 4), 4: (256, 4)}[dtype.itemsize]
-    table = memory.table(activation.slot * _SLOT_BYTES, entries * size)
+    table = memory.table(activation.slot * TABLE_SLOT_BYTES, entries * size)
     lowest = int(np.iinfo(index_dtype.str).min)
     if dtype.itemsize == 2:
         if index_dtype.itemsize != 2:

@@ -60,10 +60,13 @@ def _scatter(content: NDArray[np.generic], operation: RowsDmaOperation, memory: 
         found[...] = content[min(item, len(content) - 1), plane, row]
 
 
-def _indexed(
-    operation: RowsDmaOperation, end: RowsEnd, memory: Memory, batch: int, *, write: bool
-) -> Iterator[tuple[int, int, int, NDArray[np.uint8]]]:
-    """Item of the batch, plane, row and bytes ``(length,)`` of every row that an index names."""
+def row_numbers(operation: RowsDmaOperation, memory: Memory) -> NDArray[np.int64]:
+    """The rows that the indices of a transfer name, ``(batch or 1, planes, rows)``.
+
+    Raises:
+        MemoryAccessError: the indices leave their region.
+        StreamError: an index above the highest one, or below 0.
+    """
     indices = operation.indices
     if indices is None:
         raise AssertionError("rows are named by indices")
@@ -72,7 +75,15 @@ def _indexed(
     lowest, highest = int(numbers.min()), int(numbers.max())
     if lowest < 0 or highest > operation.highest_index:
         raise StreamError("an index of no row", parameters={"lowest": lowest, "highest": highest})
-    for plane, row in np.ndindex(*shape):
+    return numbers
+
+
+def _indexed(
+    operation: RowsDmaOperation, end: RowsEnd, memory: Memory, batch: int, *, write: bool
+) -> Iterator[tuple[int, int, int, NDArray[np.uint8]]]:
+    """Item of the batch, plane, row and bytes ``(length,)`` of every row that an index names."""
+    numbers = row_numbers(operation, memory)
+    for plane, row in np.ndindex(operation.planes, operation.rows):
         start = end.address + plane * end.plane_stride
         for item in range(batch):
             number = int(numbers[min(item, len(numbers) - 1), plane, row])

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.execution.memory import Memory
-from deploy.npu.stream.operations import BlockOperation, Function
+from deploy.npu.stream.operations import TABLE_SLOT_BYTES, BlockOperation, Function
 
 _ENTRIES, _ENTRY_BYTES = 512, 4
-_SLOT_BYTES = 256
 _FRACTION_BITS = {Function.SIGMOID_BY_TABLE: 9, Function.TANH_BY_TABLE: 8}
 
 TABLE_CURVES = frozenset(_FRACTION_BITS)
@@ -28,7 +27,7 @@ def table_curve(values: NDArray[np.int64], operation: BlockOperation, memory: Me
         int16 array of the same shape.
     """
     activation, bits = operation.activation, _FRACTION_BITS[operation.activation.function]
-    table = memory.table(activation.slot * _SLOT_BYTES, _ENTRIES * _ENTRY_BYTES)
+    table = memory.table(activation.slot * TABLE_SLOT_BYTES, _ENTRIES * _ENTRY_BYTES)
     bases = table.view("<i2").reshape(_ENTRIES, 2)[:, 0].astype(np.int64)
     slopes = table.view("<u2").reshape(_ENTRIES, 2)[:, 1].astype(np.int64)
     values = values + operation.ofm.zero_point

@@ -1,6 +1,7 @@
 """Payloads of ``ethos-u`` operators with another command stream: its first operations, or what finds memory.
 
-The size of a payload stays: what is left over is filled with driver actions that do nothing.
+The size of a payload stays: what is left over is filled with driver actions that do nothing. The few commands that
+are written here have the same numbers and fields on all NPUs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.regions import CONSTANTS
 from deploy.npu.stream.payload import COMMAND_STREAM, NOP, parse_payload
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
-
-INSTRUCTION_SET = "U55"
-"""Whose commands these streams are written in: there are none for another one yet."""
 
 _TWO_WORDS = 0x4000
 _END_OF_STREAM = 0xFFFF
@@ -58,7 +56,7 @@ def copying(payload: bytes, copies: Iterable[tuple[int, int, int]]) -> bytes:
     """The payload with a command stream that copies constants to the beginning of other regions.
 
     Args:
-        payload: of one ``ethos-u`` operator for U55 or U65.
+        payload: of one ``ethos-u`` operator.
         copies: region to copy to, first byte of the constants, how many bytes; multiples of 16.
 
     Raises:

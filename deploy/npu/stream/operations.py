@@ -54,6 +54,10 @@ class Function(IntEnum):
     SIGMOID_BY_TABLE = 33
 
 
+_BY_TABLE = (Function.LUT, Function.TANH_BY_TABLE, Function.SIGMOID_BY_TABLE)
+TABLE_SLOT_BYTES = 256
+"""What the slots of tables are counted in."""
+
 Three = tuple[int, int, int]
 """Of height, width and depth."""
 
@@ -192,7 +196,7 @@ class Activation:
     """What happens between scaling and storing.
 
     Attributes:
-        slot: lookup table slot (256 bytes each) for Function.LUT.
+        slot: of the lookup table, of 256 bytes each.
         index_dtype: the type whose range limits the value before a table lookup.
     """
 
@@ -201,6 +205,11 @@ class Activation:
     minimum: int
     maximum: int
     index_dtype: np.dtype[np.generic]
+
+    @property
+    def table(self) -> int | None:
+        """Where its table begins, in bytes behind the first one; None where nothing is looked up."""
+        return TABLE_SLOT_BYTES * self.slot if self.function in _BY_TABLE else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def read_dma(values: U85RegisterValues, command: Command, index: int) -> RowsDma
     """The transfer that a command starts.
 
     Raises:
-        StreamError: a register that was never set, or both ends with indices.
+        StreamError: a register that was never set, both ends with indices, or nothing to transfer.
         UnsupportedError: a mode that does not exist.
     """
     source, destination = values.u16(Cmd0.NPU_SET_DMA0_SRC_REGION), values.u16(Cmd0.NPU_SET_DMA0_DST_REGION)
@@ -220,6 +220,11 @@ def read_dma(values: U85RegisterValues, command: Command, index: int) -> RowsDma
         raise StreamError("a transfer with indices of both ends", parameters=bits)
     rows = values.u16(Cmd0.NPU_SET_DMA0_SIZE0) if mode else 1
     planes = values.u16(Cmd0.NPU_SET_DMA0_SIZE1) if mode > 1 else 1
+    length = values.address(Cmd1.NPU_SET_DMA0_LEN)
+    if not (rows and planes and length):
+        raise StreamError(
+            "a transfer of nothing", parameters={"planes": planes, "rows": rows, "bytes of a row": length}
+        )
     indices, highest, skip = None, 0, 0
     if from_index or to_index:
         address = values.address(Cmd1.NPU_SET_DMA0_IDX)
@@ -242,7 +247,7 @@ def read_dma(values: U85RegisterValues, command: Command, index: int) -> RowsDma
         offset=command.offset,
         source=end(source, "SRC", indexed=from_index),
         destination=end(destination, "DST", indexed=to_index),
-        length=values.address(Cmd1.NPU_SET_DMA0_LEN),
+        length=length,
         rows=rows,
         planes=planes,
         indices=indices,

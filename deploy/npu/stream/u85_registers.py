@@ -14,7 +14,15 @@ import numpy as np
 from deploy.hardware.designs import Three, U85Design
 from deploy.npu.errors import StreamError, UnsupportedError
 from deploy.npu.stream.commands import Command
-from deploy.npu.stream.operations import Activation, FeatureMap, Function, Rounding, Scale, Upscale
+from deploy.npu.stream.operations import (
+    TABLE_SLOT_BYTES,
+    Activation,
+    FeatureMap,
+    Function,
+    Rounding,
+    Scale,
+    Upscale,
+)
 from deploy.npu.stream.register_values import RegisterValues, checked_input
 from deploy.npu.stream.u85_commands import Cmd0, Cmd1
 
@@ -43,7 +51,6 @@ _FUNCTIONS: dict[int, tuple[Function, str, str, int]] = {
     10: (Function.TANH_BY_TABLE, "<i2", "<i2", 2048),
     11: (Function.SIGMOID_BY_TABLE, "<i2", "<i2", 2048),
 }
-_SLOT_BYTES = 256
 _UBLOCKS = {0: (1, 1), 1: (1, 2), 2: (1, 4), 3: (2, 2), 4: (2, 4), 5: (4, 4)}
 """Bits 10:8 of ACC_FORMAT: height and width of the unit of work."""
 
@@ -277,7 +284,7 @@ class U85RegisterValues(RegisterValues):
             raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
         return Activation(
             function=function,
-            slot=table * (table_bytes // _SLOT_BYTES),
+            slot=table * (table_bytes // TABLE_SLOT_BYTES),
             minimum=minimum,
             maximum=maximum,
             index_dtype=dtype,

@@ -251,6 +251,9 @@ def test_a_transfer_may_be_of_planes() -> None:
         (Cmd0.NPU_OP_RESIZE, ResizeMode.NEAREST, RESIZE | {"IFM_UPSCALE": 1}, UnsupportedError),
         (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0x600}, UnsupportedError),
         (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0xA00, "DMA0_DST_REGION": 0x800}, StreamError),
+        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SIZE0": 0}, StreamError),
+        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_SRC_REGION": 0x400, "DMA0_SIZE1": 0}, StreamError),
+        (Cmd0.NPU_OP_DMA_START, 0, DMA | {"DMA0_LEN": 0}, StreamError),
     ],
 )
 def test_what_is_not_modelled_or_makes_no_sense_is_refused(
