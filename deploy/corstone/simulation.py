@@ -35,6 +35,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
     """
     if not options.applications:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
+    began = time.monotonic()
     images = load_images(options.applications, options.model)
     if options.verbose:
         for line in images.report:
@@ -43,7 +44,6 @@ def simulate(options: MachineOptions, console: Console) -> int:
         console.report(f"Warning: {warning}")
     model = options.model
     executable = qemu.locate_qemu()
-    began = time.monotonic()
     with _signals(), contextlib.ExitStack() as stack:
         terminals = _open_terminals(options, stack)
         debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
