@@ -16,7 +16,7 @@ from typing import Literal
 
 from deploy.errors import DeployError, NotInstalledError
 from deploy.hardware.fvps import Fvp, fvps
-from deploy.hardware.npus import npu_named
+from deploy.hardware.npus import npus
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import run
 from deploy.simulators import fvp_locate
@@ -85,6 +85,7 @@ def examine() -> list[Finding]:
         _together(),
         _runner("U55"),
         _runner("U65"),
+        _runner("U85"),
         *_arm_fvps(),
         _docker(),
         _cross_compiler(),
@@ -164,7 +165,7 @@ def _runner(family: str) -> Finding:
 
     name = f"TFLM runner {family}"
     try:
-        path = runner_path(npu_named("U55-128" if family == "U55" else "U65-256"))
+        path = runner_path(next(npu for npu in npus().values() if npu.family == family))
     except DeployError as error:
         return Finding(name, "missing", error.message, next(iter(error.hints), ""), "run-fvp")
     return Finding(name, "ok", path.parent.name, needed_for="run-fvp")

@@ -81,6 +81,8 @@ def _moved(path: Path, model: StandIn) -> tuple[Path | bytes, list[str]]:
         for move in model.moves
         if move in moved.words or move in moved.segments
     ]
+    if moved.distances:
+        lines.append(f"{path}: {moved.distances} distances from what moved to what stayed, or back, changed")
     return moved.content, lines
 
 

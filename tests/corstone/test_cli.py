@@ -239,10 +239,21 @@ def test_a_name_that_no_file_system_takes_is_refused(option, capsys):
 
 
 @pytest.mark.system
-def test_arms_executorch_runner_boots_to_its_own_message():
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("300-*-executorch-ethos-U55", UART_TO_STDOUT),
+        pytest.param(
+            "320-*-executorch-ethos-U85",
+            ["--board", "corstone-320", *(word.replace("mps3", "mps4") for word in UART_TO_STDOUT)],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_arms_executorch_runner_boots_to_its_own_message(which, words):
     applications = runner_path(npu_named("U55-128")).parent.parent
-    (runner,) = applications.glob("inference_runner-sse-300-*-executorch-ethos-U55-*/mlek_inference_runner.axf")
-    done = simulate("-a", runner, *UART_TO_STDOUT, "--timelimit", 60)
+    (runner,) = applications.glob(f"inference_runner-sse-{which}-*/mlek_inference_runner.axf")
+    done = simulate("-a", runner, *words, "--timelimit", 60)
     assert done.status == 0
     assert "Ethos-U device initialised" in done.output
     assert "Program loading failed" in done.output

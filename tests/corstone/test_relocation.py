@@ -159,9 +159,46 @@ def test_a_large_array_in_which_something_looks_like_an_address_is_refused() -> 
     assert set(pool_of(moved(table))) == {0x12000001 + SHIFT}
 
 
-def test_code_in_two_places_of_which_one_is_moved_is_refused() -> None:
-    with pytest.raises(BadInputError, match="0x12000000 and 0x70000000 is moved by different distances"):
-        moved(program(0), program(0, address=0x70000000))
+FAR = 0x70000000
+DISTANCE = struct.pack("<4H", 0x4B01, 0x447B, 0xBF00, 0xBF00)  # ldr r3, [pc, #4]; add r3, pc; the literal behind
+WIDE = struct.pack("<4H", 0xF8DF, 0xC004, 0x44FC, 0xBF00)  # ldr.w ip, [pc, #4]; add ip, pc
+
+
+def distance(address: int, target: int, add: int = 2) -> int:
+    return target - (address + add + 4) & 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(("code", "add"), [(DISTANCE, 2), (WIDE, 4)])
+def test_distances_between_code_that_moves_and_code_that_does_not_change(code: bytes, add: int) -> None:
+    near = program(distance(0x12000000, FAR + 1, add), code=code)
+    far = program(distance(FAR, 0x12000001, add), code=code, address=FAR)
+    found = relocate(elf(near, far), MOVES)
+    assert found.distances == 2
+    assert pool_of(found.content, 0) == [distance(0x12000000 + SHIFT, FAR + 1, add)]
+    assert pool_of(found.content, 1) == [distance(FAR, 0x12000001 + SHIFT, add)]
+
+
+def test_distances_to_what_moves_along_stay() -> None:
+    inside = distance(0x12000000, 0x1200000C)
+    found = relocate(elf(program(inside, 5, code=DISTANCE), program(0, address=FAR)), MOVES)
+    assert (found.distances, pool_of(found.content)) == (0, [inside, 5])
+
+
+def test_a_load_in_the_middle_of_another_instruction_is_none() -> None:
+    # The second half of the first instruction reads as ldr r3, [pc, #4]; the real load stands before it.
+    code = struct.pack("<6H", 0x4B02, 0xF240, 0x4B01, 0x447B, 0xBF00, 0xBF00)
+    part = Part(
+        0x12000000,
+        code + words(distance(0x12000000, FAR, 6), 0),
+        [("$t", 0, 0, NONE), ("main", 0, 12, FUNC), ("$d", 12, 0, NONE)],
+    )
+    found = relocate(elf(part, program(0, address=FAR)), MOVES)
+    assert content_of(found.content, 0)[12:] == words(distance(0x12000000 + SHIFT, FAR, 6), 0)
+
+
+def test_code_that_branches_may_reach_and_that_moves_otherwise_is_refused() -> None:
+    with pytest.raises(BadInputError, match="0x11000000 and 0x12000000 would be moved by different distances"):
+        moved(program(0, address=0x11000000), program(0))
 
 
 def test_an_image_that_takes_more_than_qemu_has_is_refused() -> None:
