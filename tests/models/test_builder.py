@@ -115,7 +115,11 @@ def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], mess
     [
         # Heads of equal size: only the SignatureDef tells them apart.
         pytest.param(Options(heads={"left": 4, "right": 4, "both": 5}), id="equal heads"),
-        pytest.param(Options(alpha=0.5, channels=3, hidden=1024, size=96), id="wide, RGB, hidden layer"),
+        pytest.param(
+            Options(alpha=0.5, channels=3, hidden=1024, size=96),
+            id="wide, RGB, hidden layer",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(Options(alpha=1.0, size=64, softmax=True), id="softmax", marks=pytest.mark.slow),
         pytest.param(Options(alpha=0.75, size=96), id="alpha 0.75", marks=pytest.mark.slow),
     ],
