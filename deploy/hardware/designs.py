@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from typing import Any
 
@@ -172,8 +172,8 @@ class U85Rates:
         bits16: of 16.
         bits32: of 32.
         bits64: of 64.
-        kept: of 32 bits that is kept in the NPU for the next operation, or is made of one; also what two operands of
-            32 bits are narrowed to.
+        kept: what stays in the NPU for the next operation and has 32 bits or is made of as many; also what two
+            operands of 32 bits are narrowed to.
         binary32: of 32 bits, made of two operands of 32 bits.
         turned: at least that where height and width are exchanged or rows are written backwards.
         resize: resizing, of 8 and of 16 bits.
@@ -194,8 +194,8 @@ class U85Rates:
 class Channel(StrEnum):
     """The channels through which an Ethos-U85 reads and writes.
 
-    DMA copies; elementwise operations and resizings stream their operands in; FAST_WEIGHTS are those coded for fast
-    decoding; all other operations read an IFM; SCALES come with biases.
+    DMA copies; elementwise operations and resizings stream their operands in, all others read an IFM; FAST_WEIGHTS
+    are those coded for fast decoding; SCALES come with biases.
     """
 
     COPY = auto()
@@ -232,7 +232,7 @@ class U85Design(Design):
 
     ublocks: tuple[U85Ublock, ...]
     output: U85Rates
-    buffers: Mapping[Channel, int]
+    buffers: Mapping[Channel, int] = field(hash=False)
 
     @property
     def ofm_ublocks(self) -> tuple[Three, ...]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from deploy.hardware.designs import MemorySystem
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation

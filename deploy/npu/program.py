@@ -141,15 +141,19 @@ def time_of(
     return kind.time(operation, design, design.memories if memories is None else memories, *chained)
 
 
+_LONGEST_CHAIN = 16
+"""Operations of a chain that are timed together; Vela's have up to 4, and only hostile streams have more."""
+
+
 def records(
     operations: Iterable[Operation],
     architecture: Architecture,
     config: int | None = None,
     memories: MemorySystem | None = None,
 ) -> list[OperationRecord]:
-    """Describe the operations of a stream, one after the other; see :func:`record`.
+    """Describe the operations of a stream; see :func:`record`.
 
-    An operation that is chained to others (on U85) has the cycles that it adds to theirs.
+    One that is chained to those before it (on U85) has the cycles that it adds to theirs.
     """
     found: list[OperationRecord] = []
     chain: tuple[BlockOperation, ...] = ()
@@ -157,11 +161,11 @@ def records(
     for operation in operations:
         entry = record(operation, architecture, config, memories)
         if isinstance(operation, BlockOperation):
-            chained = bool(chain) and operation.chained
+            chained = operation.chained and 0 < len(chain) < _LONGEST_CHAIN
             chain = (*chain, operation) if chained else (operation,)
             if chained:
                 whole = time_of(chain[0], architecture, memories, *chain[1:]).cycles
-                entry = replace(entry, cycles=max(whole - taken, 0))
+                entry = replace(entry, cycles=max(whole - taken, 0), chained=True)
                 taken += entry.cycles
             else:
                 taken = entry.cycles

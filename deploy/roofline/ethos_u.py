@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
 from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design, design_of
-from deploy.hardware.npus import Npu, estimated, families, npu_named
+from deploy.hardware.npus import Npu, npu_named
 from deploy.roofline.layer import Layer
 from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding
 
@@ -74,7 +74,7 @@ def estimate(
     design = design_of(config)
     if not isinstance(design, U55Design):
         raise BadInputError(
-            f"{config.name}: the roofline covers Ethos-{' and '.join(families(estimated()))}",
+            f"{config.name}: the roofline covers Ethos-U55 and U65",
             hints=["compile for it: Vela's own estimate covers all"],
         )
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode

@@ -71,6 +71,7 @@ class OperationRecord:
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
         cycles: an estimate of what it takes alone; chained to others (on U85) what it adds to theirs.
+        chained: to the operation before it.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class OperationRecord:
     macs: int
     moved: PortTraffic
     cycles: int
+    chained: bool = False
 
 
 @dataclass
@@ -121,5 +123,5 @@ class Statistics:
                 slack = max(slack - record.cycles, 0)
             else:
                 found.append(record.cycles)
-                slack = record.cycles
+                slack = record.cycles + (slack if record.chained else 0)
         return found

@@ -4,8 +4,8 @@ Structure and constants are those of the performance model in Vela 5.2.0 (Apache
 ``ethosu/regor/architecture/ethosu85/ethos_u85_performance.cpp``): an estimate as well, which nobody compared with
 hardware here. ``benchmarks/npu_cycles.py`` compares the two.
 
-An OFM is computed in blocks. A block occupies the MAC units, then the output unit, while the next one is on the MAC
-units. So an operation takes
+An OFM is computed in blocks. A block occupies the MAC units, then the output unit, while the next one is on the
+MAC units. So an operation takes
 
 - the slower of the two for all blocks, and the other one for one block;
 - plus the latency and transfer of the first IFM block and of the last OFM block;
@@ -100,35 +100,28 @@ def _mac_cycles(
     operation: U85ConvolutionOperation | U85PoolingOperation, ublocks: Shape, design: U85Design
 ) -> int:
     """Cycles of the MAC units for a block of so many units of work."""
-    size = operation.ifm.dtype.itemsize
+    kernel, size, bits = operation.kernel, operation.ifm.dtype.itemsize, operation.accumulators.bits
     across, deep = ublocks[0] * ublocks[1], ublocks[2]
-    kernel = operation.kernel
-    parts = [h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)]
-    bits = operation.accumulators.bits
-    if isinstance(operation, U85PoolingOperation) and operation.by_channel:
-        return sum(max(4, part) * across * deep * 4 * size + _waiting(1, across, deep, design, bits) for part in parts)
     # The weights of a step arrive one after the other.
     weights = 32 * operation.accumulators.ublock[2] // (8 * design.cores)
-    sparse = 2 if isinstance(operation, U85ConvolutionOperation) and operation.sparse else 1
-    if operation.by_channel:
-        return sum(
-            max(weights, 4 * across * size) * steps * deep + _waiting(steps, across, deep, design, bits)
-            for steps in (ceil_divide(part, 4) for part in parts)
-        )
     depth = min(operation.ifm.depth, pass_depth(operation, design))
-    if kernel.part_kernel_first and isinstance(operation, U85ConvolutionOperation):
-        eights = ceil_divide(depth, 8)
-        one = sum(
-            (max(weights, 4 * across) * steps * deep // sparse + _waiting(steps, across, deep, design, bits)) * eights
-            for steps in (ceil_divide(part, 2 if size == 2 else 4) for part in parts)
-        )
-    else:
-        one = sum(
-            max(weights, depth // 8 * across) * steps * deep * size // sparse
-            + _waiting(steps, across, deep, design, bits)
-            for steps in parts
-        )
-    return one * ceil_divide(operation.ifm.depth, depth)
+    passes = 1 if operation.by_channel else ceil_divide(operation.ifm.depth, depth)
+    sparse = 2 if isinstance(operation, U85ConvolutionOperation) and operation.sparse else 1
+    total = 0
+    for part in (h * w for h in kernel_parts(kernel.height) for w in kernel_parts(kernel.width)):
+        if operation.by_channel and isinstance(operation, U85PoolingOperation):
+            steps, working = 1, max(4, part) * across * 4 * size
+        elif operation.by_channel:
+            steps = ceil_divide(part, 4)
+            working = max(weights, 4 * across * size) * steps
+        elif kernel.part_kernel_first:
+            steps, eights = ceil_divide(part, 2 if size == 2 else 4), ceil_divide(depth, 8)
+            working = max(weights, 4 * across) * steps * eights
+            total += (eights - 1) * _waiting(steps, across, deep, design, bits)
+        else:
+            steps, working = part, max(weights, depth // 8 * across) * part * size
+        total += working * deep // sparse + _waiting(steps, across, deep, design, bits)
+    return total * passes
 
 
 def _waiting(steps: int, across: int, deep: int, design: U85Design, bits: int) -> int:
@@ -151,8 +144,7 @@ def _rate(operation: BlockOperation, design: U85Design) -> float:
     binary = isinstance(operation, U85ElementwiseOperation) and not operation.mode.unary
     if isinstance(operation, ResizeOperation):
         factor = min(
-            (new + old // 2) // old
-            for new, old in zip(ofm.extents[:2], operation.ifm.extents[:2], strict=True)
+            (new + old // 2) // old for new, old in zip(ofm.extents[:2], operation.ifm.extents[:2], strict=True)
         )
         return (rates.enlarge if factor >= design.macs // 512 else rates.resize)[read > 1]
     if isinstance(operation, U85ElementwiseOperation) and operation.mode is ElementwiseMode.DIV:
