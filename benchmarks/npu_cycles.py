@@ -30,6 +30,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.debug_database import DebugDatabase
+from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.npu import Architecture
 from deploy.npu.program import decode
@@ -111,7 +112,11 @@ def main() -> None:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
         compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run)
         for source, npu in itertools.product(sources, options.npu):
-            compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
+            try:
+                compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))
+            except BadInputError as error:
+                print(f"{source.stem} on {npu}: left out: {error}")
+                continue
             entries, ours, theirs = compare(source.stem, compiled.model, compiled.debug, npu)
             found += entries
             if source in options.models:

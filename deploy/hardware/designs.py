@@ -226,10 +226,12 @@ class U85Design(Design):
     """An Ethos-U85.
 
     Attributes:
+        ifm_kb: memory for two IFM blocks.
         ublocks: the units of work that an operation chooses from.
         buffers: words of 16 bytes that each reading channel has room for, which limits what is under way.
     """
 
+    ifm_kb: int
     ublocks: tuple[U85Ublock, ...]
     output: U85Rates
     buffers: Mapping[Channel, int] = field(hash=False)
@@ -271,6 +273,7 @@ def _read(table: dict[str, Any]) -> Design:
     if "ublocks" in table:
         return U85Design(
             **shared,
+            ifm_kb=table["ifm_kb"],
             ublocks=tuple(
                 U85Ublock(_three(each["ofm"]), _three_of_three(each["ifm"])) for each in table["ublocks"]
             ),
