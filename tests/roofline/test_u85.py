@@ -36,7 +36,8 @@ def test_a_single_input_channel_is_taken_by_kernel_elements() -> None:
         inputs=((34, 34, 1),), output=(32, 32, 16), window=Window(3, 3, 1, 1), input_bytes=0, output_bytes=0
     )
     # ceil(9 / 4) steps of four cycles, in units of 32 outputs.
-    assert roofs(image)["MAC units"] == pytest.approx(3 * 4 * 32 * 32 * 16 / 32, abs=900)
+    working = 3 * 4 * 32 * 32 * 16 // 32
+    assert working < roofs(image)["MAC units"] < 1.2 * working
 
 
 def test_biases_come_slowly_and_once_by_block() -> None:
