@@ -17,8 +17,11 @@ enum { QUEUE_ON_PORT_1 = 2 };
 /* Commands: wait for all operations, wait for all transfers, stop (with the parameter that the compiler writes). */
 static const uint32_t stop_commands[ETHOSU_STOP_WORDS] = { 0x00000012, 0x00000011, 0xFFFF0000 };
 
-/* 64-byte bursts, normal non-cacheable memory, 32 reads and 16 writes outstanding: what both products can do. */
-#define AXI_LIMIT (0u | 2u << 4 | 31u << 16 | 15u << 24)
+/* What a reset forgets: how memory is reached. */
+static const struct {
+    uint32_t offset;
+    uint32_t value;
+} settings[] = ETHOSU_FAMILY_SETTINGS;
 
 static struct ethosu_driver *registered;
 
@@ -57,8 +60,8 @@ static int reset(struct ethosu_driver *driver)
     if (active != rights) {
         return fail(driver, ETHOSU_ERROR_PROTECTION, rights, active);
     }
-    for (uint32_t i = 0; i < 4; i++) {
-        set(driver, ETHOSU_AXI_LIMIT(i), AXI_LIMIT);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        set(driver, settings[i].offset, settings[i].value);
     }
     return 0;
 }
@@ -80,8 +83,9 @@ int ethosu_init(struct ethosu_driver *driver, void *base_address, const void *fa
     driver->id = get(driver, ETHOSU_ID);
     driver->config = get(driver, ETHOSU_CONFIG);
     uint32_t macs = ETHOSU_CONFIG_MACS(driver->config);
-    if (ETHOSU_ID_ARCH_MAJOR(driver->id) != 1 || ETHOSU_CONFIG_PRODUCT(driver->config) > 1 || macs < 32
-        || macs > 512) {
+    if (ETHOSU_ID_ARCH_MAJOR(driver->id) != ETHOSU_FAMILY_ARCH_MAJOR
+        || !ETHOSU_FAMILY_PRODUCT(ETHOSU_CONFIG_PRODUCT(driver->config)) || macs < ETHOSU_FAMILY_MIN_MACS
+        || macs > ETHOSU_FAMILY_MAX_MACS) {
         return fail(driver, ETHOSU_ERROR_NOT_AN_NPU, driver->id, driver->config);
     }
     if (reset(driver) != 0) {
@@ -125,9 +129,7 @@ const struct ethosu_failure *ethosu_last_failure(const struct ethosu_driver *dri
 
 static int check_configuration(struct ethosu_driver *driver, uint32_t config, uint32_t id)
 {
-    /* The command stream version is compared through the architecture version, as the compiler leaves it 0. */
-    const uint32_t relevant = ~0xF0u;
-    if ((config & relevant) != (driver->config & relevant)) {
+    if (((config ^ driver->config) & ETHOSU_FAMILY_CONFIG_MASK) != 0) {
         return fail(driver, ETHOSU_ERROR_CONFIGURATION, config, driver->config);
     }
     if (ETHOSU_ID_ARCH_MAJOR(id) != ETHOSU_ID_ARCH_MAJOR(driver->id)
@@ -147,6 +149,7 @@ static int decode_status(struct ethosu_driver *driver)
         { ETHOSU_STATUS_PARSE_ERROR, ETHOSU_ERROR_PARSE },
         { ETHOSU_STATUS_WEIGHT_ERROR, ETHOSU_ERROR_WEIGHTS },
         { ETHOSU_STATUS_ECC_ERROR, ETHOSU_ERROR_ECC },
+        { ETHOSU_STATUS_BRANCH_ERROR, ETHOSU_ERROR_BRANCH },
     };
     uint32_t size = driver->failure.expected;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
@@ -200,7 +203,7 @@ static int run_stream(struct ethosu_driver *driver, const uint32_t *stream, uint
     ethosu_system_clean_and_invalidate(stream, bytes);
     keep_caches_coherent(base, base_bytes, count);
 
-    bool wide = ETHOSU_CONFIG_PRODUCT(driver->config) != 0; /* U65 addresses more than 4 GB */
+    bool wide = ETHOSU_CONFIG_PRODUCT(driver->config) != 0; /* all but U55 address more than 4 GB */
     uint64_t address = (uintptr_t)stream;
     set(driver, ETHOSU_CMD, 0); /* keep clock and power */
     set(driver, ETHOSU_QBASE_LO, (uint32_t)address);

@@ -1,4 +1,4 @@
-/* A small driver for one Ethos-U55 or Ethos-U65.
+/* A small driver for one Ethos-U55, U65 or U85; which family it is, ethosu_family.h says.
  *
  * ethosu_reserve_driver, ethosu_invoke_v3 and ethosu_release_driver are what TFLM's ethos-u kernel calls, with the
  * names and types of Arm's core driver, so that either of the two can be linked. What it needs from the system stands
@@ -18,7 +18,7 @@ extern "C" {
 enum ethosu_error {
     ETHOSU_OK = 0,
     ETHOSU_ERROR_NOT_INITIALISED, /* no driver, or ethosu_init failed */
-    ETHOSU_ERROR_NOT_AN_NPU,      /* ID and CONFIG describe no Ethos-U55 or Ethos-U65 */
+    ETHOSU_ERROR_NOT_AN_NPU,      /* ID and CONFIG describe no NPU of this family */
     ETHOSU_ERROR_RESET,           /* the NPU does not come out of reset */
     ETHOSU_ERROR_PROTECTION,      /* it came out with other rights than asked for */
     ETHOSU_ERROR_PAYLOAD,         /* what Vela calls the command stream tensor is damaged */
@@ -31,6 +31,7 @@ enum ethosu_error {
     ETHOSU_ERROR_PARSE,           /* status: the command stream cannot be parsed */
     ETHOSU_ERROR_WEIGHTS,         /* status: the weight stream cannot be decoded */
     ETHOSU_ERROR_ECC,             /* status: memory of the NPU is damaged */
+    ETHOSU_ERROR_BRANCH,          /* status: a branch leads out of the command stream */
     ETHOSU_ERROR_INCOMPLETE,      /* it stopped before the end of the command stream */
 };
 

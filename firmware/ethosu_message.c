@@ -4,12 +4,16 @@
 
 static void append_npu(struct message *text, uint32_t config)
 {
+    static const char *const products[] = { "Ethos-U55-", "Ethos-U65-", "Ethos-U85-" };
     uint32_t product = ETHOSU_CONFIG_PRODUCT(config);
-    message_text(text, product == 0 ? "Ethos-U55-" : product == 1 ? "Ethos-U65-" : "an unknown NPU with ");
+    message_text(text, product < sizeof products / sizeof products[0] ? products[product] : "an unknown NPU with ");
     message_decimal(text, ETHOSU_CONFIG_MACS(config));
     message_text(text, " (");
-    message_decimal(text, ETHOSU_CONFIG_SHRAM_KB(config));
-    message_text(text, " KB SHRAM, config ");
+    if (product <= 1) {
+        message_decimal(text, ETHOSU_CONFIG_SHRAM_KB(config));
+        message_text(text, " KB SHRAM, ");
+    }
+    message_text(text, "config ");
     message_hex(text, config);
     message_text(text, ")");
 }
@@ -45,7 +49,7 @@ void ethosu_describe(const struct ethosu_failure *failure, struct message *text)
         message_text(text, "the driver is not initialised");
         break;
     case ETHOSU_ERROR_NOT_AN_NPU:
-        append_pair(text, "no Ethos-U55 or U65 answers at this address: ID ", failure->expected, ", CONFIG ",
+        append_pair(text, "no " ETHOSU_FAMILY_NAME " answers at this address: ID ", failure->expected, ", CONFIG ",
                     failure->found);
         break;
     case ETHOSU_ERROR_RESET:
@@ -105,6 +109,10 @@ void ethosu_describe(const struct ethosu_failure *failure, struct message *text)
         break;
     case ETHOSU_ERROR_ECC:
         message_text(text, "ECC error in the NPU's memory");
+        append_position(text, failure);
+        break;
+    case ETHOSU_ERROR_BRANCH:
+        message_text(text, "a branch of the command stream leads out of it");
         append_position(text, failure);
         break;
     case ETHOSU_ERROR_INCOMPLETE:

@@ -15,6 +15,7 @@ from deploy.errors import BadInputError
 from deploy.firmware_project import c_identifiers
 from deploy.firmware_project.firmware_network import FirmwareNetwork, FirmwareTensor, check_single_operator
 from deploy.hardware.sizes import short
+from deploy.npu.architecture import architecture_of
 from deploy.tflite import NPU_OPERATOR
 from deploy.tflite.generated import DTYPE_NUMBERS
 
@@ -40,6 +41,8 @@ _APART = {
     ),
 }
 """What of the sources is one runtime's alone."""
+_CHOSEN_FROM = ("uart_", "ethosu_family_")
+"""Files of these names: a project has one each."""
 _TEMPLATES = (
     "model/network.h",
     "model/network_tensors.h",
@@ -82,7 +85,8 @@ def render_project(network: FirmwareNetwork, runtime: str) -> dict[str, bytes]:
     sources = files("deploy.firmware")
     for name in _source_files(runtime):
         project[f"source/{name}"] = sources.joinpath(name).read_bytes()
-    project["source/uart.c"] = sources.joinpath(f"uart_{network.hardware.uart.kind}.c").read_bytes()
+    for name, chosen in _chosen_files(network).items():
+        project[f"source/{name}"] = sources.joinpath(chosen).read_bytes()
     identity = {"sha256": bytes.fromhex(network.sha256), "build_id": _build_id(project)}
     project["model/network_identity.h"] = render("model/network_identity.h", **identity)
     return dict(sorted(project.items()))
@@ -157,8 +161,14 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
 def _source_files(runtime: str) -> list[str]:
     """Names of the C sources and headers of a project that are the same for every board and network."""
     left_out = {name for other, names in _APART.items() if other != runtime for name in names}
-    found = (path.name for path in files("deploy.firmware").iterdir() if not path.name.startswith("uart_"))
+    found = (path.name for path in files("deploy.firmware").iterdir() if not path.name.startswith(_CHOSEN_FROM))
     return sorted(name for name in found if name.endswith((".c", ".cc", ".h")) and name not in left_out)
+
+
+def _chosen_files(network: FirmwareNetwork) -> dict[str, str]:
+    """Name in the project -> which of several files: that of the board's UART, that of the NPU's family."""
+    family = architecture_of(network.config_word).design.instruction_set.lower()
+    return {"uart.c": f"uart_{network.hardware.uart.kind}.c", "ethosu_family.h": f"ethosu_family_{family}.h"}
 
 
 def _build_id(project: Mapping[str, bytes]) -> bytes:

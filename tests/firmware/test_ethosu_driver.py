@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ COP1 = int.from_bytes(b"COP1", "little")
 # DMA of 32 bytes from region 0 + 0 to region 1 + 16, then stop.
 DMA = [0x130, 0x10131, 0x4030, 0, 0x4031, 16, 0x4032, 32, 0x10, 0xFFFF0000]
 TIMEOUT_MS = 5000
+# As Vela writes them into a payload.
+ARCHITECTURES = {"U55": 0x10066001, "U65": 0x10066001, "U85": 0x20007000}
 AXI_LIMITS = (0x40, 0x44, 0x48, 0x4C)
 
 
@@ -103,7 +107,17 @@ class Rig:
         """A payload as Vela writes it: configuration, NOPs up to the alignment, command stream."""
         stream = DMA if stream is None else stream
         config = self.npu.read(reg.CONFIG) if config is None else config
-        return [COP1, 1, config, 0x10066001, 5, 5, 5, 2 | len(stream) << 16, *stream]
+        return [
+            COP1,
+            1,
+            config,
+            ARCHITECTURES[self.npu.architecture.family],
+            5,
+            5,
+            5,
+            2 | len(stream) << 16,
+            *stream,
+        ]
 
     def invoke(
         self, words: list[int] | None = None, bases: list[int] | None = None, sizes: list[int] | None = None
@@ -130,13 +144,13 @@ class Rig:
         return [value for where, value in self.written if where == offset]
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    folder = tmp_path_factory.mktemp("driver")
+def driver(folder: Path, family: str) -> ctypes.CDLL:
+    """The driver for a family, as a firmware project has it."""
     names = ("ethosu_driver.c", "ethosu_message.c", "message.c")
     sources = [HERE / "driver_harness.c", *(FIRMWARE / name for name in names)]
     flags = ["-shared", "-fPIC", "-DETHOSU_REGISTERS_EXTERNAL"]
-    c = ctypes.CDLL(str(compile_for_host(folder / "driver.so", sources, flags=flags)))
+    shutil.copy(FIRMWARE / f"ethosu_family_{family}.h", folder / "ethosu_family.h")
+    c = ctypes.CDLL(str(compile_for_host(folder / "driver.so", sources, includes=[folder], flags=flags)))
     c.harness_driver.restype = ctypes.c_void_p
     c.harness_message.restype = ctypes.c_char_p
     c.harness_init.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_uint32]
@@ -154,6 +168,21 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         ctypes.c_void_p,
     ]
     return c
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return driver(tmp_path_factory.mktemp("driver"), "u55")
+
+
+@pytest.fixture(scope="session")
+def u85_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return driver(tmp_path_factory.mktemp("driver85"), "u85")
+
+
+@pytest.fixture
+def u85(u85_library: ctypes.CDLL) -> Rig:
+    return Rig(u85_library, "U85", 256)
 
 
 @pytest.fixture
@@ -429,6 +458,73 @@ def test_u65_gets_the_high_words_of_its_addresses(library: ctypes.CDLL) -> None:
     (low,), (high,) = rig.value_written(reg.QBASE0), rig.value_written(reg.QBASE1)
     payload = rig.memory.blocks[-1].ctypes.data
     assert high << 32 | low == payload + 4 * (len(rig.actions()) - len(DMA))
+
+
+@pytest.mark.parametrize("macs", [128, 256, 512, 1024, 2048])
+def test_a_u85_runs_a_command_stream_to_its_end(u85_library: ctypes.CDLL, macs: int) -> None:
+    rig = Rig(u85_library, "U85", macs)
+    assert rig.init() == 0
+    assert rig.invoke() == 0, rig.message
+    np.testing.assert_array_equal(rig.arena[16:48], np.arange(32))
+    assert rig.value_written(reg.BASEP0 + 12) == [rig.arena.ctypes.data >> 32]
+    assert rig.value_written(reg.QBASE1) == [rig.memory.blocks[-1].ctypes.data >> 32]
+
+
+def test_a_u85_is_told_how_memory_is_reached_after_every_reset(u85: Rig) -> None:
+    u85.init()
+    u85.written.clear()
+    u85.invoke()
+    settings = [
+        (0x38, 0),
+        (0x40, 0x20),
+        (0x44, 0x20),
+        (0x48, 0x24),
+        (0x4C, 0x24),
+        (0x50, 0x20F0B),
+        (0x54, 0x21F3F),
+    ]
+    assert u85.written[: len(settings) + 1] == [(reg.RESET, 1), *settings]
+    assert u85.value_written(reg.QCONFIG) == [2]
+    assert u85.value_written(reg.CMD) == [0, reg.CMD_RUN, reg.CMD_CLEAR_IRQ, 0xC]
+
+
+def test_a_stream_of_a_u85_can_be_stopped_after_an_operation(u85: Rig) -> None:
+    u85.init()
+    stop_after(u85, len(DMA) - 1)
+    assert u85.invoke(u85.actions(TWO)) == 0
+    assert u85.arena[16:48].tolist() == list(range(32))
+    assert not u85.arena[240:].any()
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (0x20001119, "compiled for Ethos-U85-512 (config 0x20001119), this is Ethos-U85-256 (config 0x20000118)"),
+        (0x10003008, "compiled for Ethos-U65-256 (48 KB SHRAM, config 0x10003008), this is Ethos-U85-256"),
+        (0x20000108, "config 0x20000108"),  # another command stream version
+    ],
+)
+def test_a_u85_refuses_a_model_for_another_npu_and_names_both(u85: Rig, config: int, named: str) -> None:
+    u85.init()
+    assert u85.invoke(u85.actions(config=config)) == -1
+    assert named in u85.message
+    assert reg.CMD_RUN not in u85.value_written(reg.CMD)
+
+
+def test_a_driver_for_one_family_refuses_an_npu_of_another(library: ctypes.CDLL, u85_library: ctypes.CDLL) -> None:
+    rig = Rig(library, "U85", 256)
+    assert rig.init() == -1
+    assert "no Ethos-U55 or U65 answers at this address: ID 0x20007000, CONFIG 0x20000118" in rig.message
+    rig = Rig(u85_library, "U65", 256)
+    assert rig.init() == -1
+    assert "no Ethos-U85 answers at this address: ID 0x10064001, CONFIG 0x10003008" in rig.message
+
+
+def test_a_branch_that_leads_out_of_a_u85s_stream_is_reported(u85: Rig) -> None:
+    u85.init()
+    u85.status_bits = 1 << 9
+    assert u85.invoke() == -1
+    assert "a branch of the command stream leads out of it; STATUS 0x00000222" in u85.message
 
 
 def test_the_driver_is_given_to_one_user_at_a_time(rig: Rig) -> None:
