@@ -58,8 +58,9 @@ def firmware(
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
-    from deploy.hardware.boards import firmware_board
+    from deploy.hardware.boards import default_board, firmware_board
     from deploy.hardware.fvps import default_fvp, fvps_of
+    from deploy.hardware.npus import npu_named
     from deploy.printable import printable
     from deploy.tflite import read
 
@@ -72,7 +73,7 @@ def firmware(
         raise BadInputError("--tflm belongs to --runtime tflm")
     library = examine(tflm, tflm_library) if tflm is not None else None
     named = load_labels(labels, read(opened.source)) if labels else {}
-    chosen = firmware_board(board)
+    chosen = firmware_board(board) if board else default_board(npu_named(opened.document.npu).family)
     folder = output or project_folder(opened, runtime, chosen)
     classes = {name: each.classes for name, each in named.items()}
     network = write_project(

@@ -14,7 +14,8 @@ from deploy.firmware_project.firmware_network import FirmwareNetwork, read_netwo
 from deploy.firmware_project.rendered_files import write_rendered
 from deploy.firmware_project.rendering import render_project
 from deploy.firmware_project.tflm_library import TflmLibrary
-from deploy.hardware.boards import Board, firmware_board
+from deploy.hardware.boards import Board, default_board
+from deploy.hardware.npus import npu_named
 from deploy.processes.supervisor import run
 
 TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
@@ -25,17 +26,18 @@ _MODEL_FOLDER = "model/"
 
 
 def project_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
-    """Where a build's firmware project for a board (the default one for None) lies: its user's, to edit."""
-    return build.path / _project_name(runtime, board)
+    """Where a build's firmware project for a board (the NPU's default one for None) lies: its user's, to edit."""
+    return build.path / _project_name(build, runtime, board)
 
 
 def cache_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
     """Where firmware that ``run-fvp`` boots is rendered and built: nobody's to edit."""
-    return build.path / CACHE_FOLDER / _project_name(runtime, board)
+    return build.path / CACHE_FOLDER / _project_name(build, runtime, board)
 
 
-def _project_name(runtime: str, board: Board | None) -> str:
-    return f"{FIRMWARE_PREFIX}{runtime}{f'-{board.id}' if board not in (None, firmware_board()) else ''}"
+def _project_name(build: BuildFolder, runtime: str, board: Board | None) -> str:
+    usual = board is None or board == default_board(npu_named(build.document.npu).family)
+    return f"{FIRMWARE_PREFIX}{runtime}{'' if usual else f'-{board.id}'}"
 
 
 def elf_path(folder: Path) -> Path:
@@ -58,7 +60,7 @@ def write_project(
     Args:
         build: an open build folder.
         runtime: ``npu`` or ``tflm``.
-        board: that it is to run on; the default one for None.
+        board: that it is to run on; the NPU's default one for None.
         folder: where to; by default :func:`project_folder`.
         labels: class names per output.
         only_model: write the network's files alone.

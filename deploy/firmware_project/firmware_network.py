@@ -20,7 +20,7 @@ from deploy.firmware_project.network_state import (
     state_bytes,
     state_of,
 )
-from deploy.hardware.boards import Board, FirmwareHardware, Region, firmware_board
+from deploy.hardware.boards import Board, FirmwareHardware, Region, default_board
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.printable import printable
@@ -175,7 +175,7 @@ def read_network(
     """
     document = build.document
     config = npu_named(document.npu)
-    board = board or firmware_board()
+    board = board or default_board(config.family)
     if board.hardware is None:
         raise BadInputError(f"no firmware for {board.name}: its memories are not known")
     if not board.has(config.family, config.macs):

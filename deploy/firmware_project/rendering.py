@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RUNTIMES = ("npu", "tflm")
 BAUD = 115200
 STACK_BYTES = {"npu": 16 * 1024, "tflm": 64 * 1024}
+_VARIABLES_BYTES = 8 * 1024
+"""Left for variables where the stack fills its memory; TFLM's resolver and interpreter take half of it."""
 
 DRIVER_SOURCES = ("ethosu_driver.c", "ethosu_message.c", "ethosu_platform.c", "ethosu_system.c")
 # In their place where Arm's driver is linked, which only TFLM's kernel asks for.
@@ -132,10 +134,17 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
     return {
         "board": network.board,
         "hardware": hardware,
+        "vectors": hardware.vectors,
         "code": hardware.code,
         "data": hardware.data,
         "npu_memories": npu_memories,
-        "memories": [(hardware.code, "rx"), (hardware.data, "rw"), *((region, "rw") for region in npu_memories)],
+        "relocatable": any(memory.open_inside for memory in hardware.memories),
+        "memories": [
+            *([(hardware.vectors, "r")] if hardware.vectors != hardware.code else []),
+            (hardware.code, "rx"),
+            (hardware.data, "rw"),
+            *((region, "rw") for region in npu_memories),
+        ],
         "network": network,
         "runtime": runtime,
         "inputs": named(network.inputs),
@@ -151,7 +160,7 @@ def _context(network: FirmwareNetwork, runtime: str) -> dict[str, object]:
         "data_memory": network.data_region.memory,
         "data_bytes": len(network.model) if runtime == "tflm" else len(network.commands) + len(network.weights),
         "baud": BAUD,
-        "stack_bytes": STACK_BYTES[runtime],
+        "stack_bytes": min(STACK_BYTES[runtime], hardware.data.size - _VARIABLES_BYTES),
         "sources": sorted(("board.c", "uart.c", *sources)),
         "driver_sources": DRIVER_SOURCES,
         "arm_driver_sources": ARM_DRIVER_SOURCES,

@@ -82,12 +82,19 @@ class BoardCpu:
         clock_hz: Hz; its tick counts it.
         fvp_clock_hz: the same on Arm's FVP unless told otherwise; 0 where there is none.
         vectors: address of the vector table at reset.
+        built_as: processor that firmware is compiled for, where compilers do not know this one; else empty.
     """
 
     name: str
     clock_hz: int
     vectors: int
     fvp_clock_hz: int = 0
+    built_as: str = ""
+
+    @property
+    def mcpu(self) -> str:
+        """The processor as compilers name it."""
+        return (self.built_as or self.name).lower()
 
 
 @dataclass(frozen=True)
@@ -160,13 +167,15 @@ class FirmwareHardware(Hardware):
     """The same, and where a firmware project puts what.
 
     Attributes:
-        code: memory for vectors, code and constants.
+        vectors: memory for the vector table.
+        code: for code and constants.
         data: for variables and stack.
         arena: what Vela calls SRAM.
         model: what Vela calls DRAM or flash.
         ranges: what may be touched besides code.
     """
 
+    vectors: Region
     code: Region
     data: Region
     arena: Region
@@ -251,13 +260,14 @@ def firmware_hardware(board_id: str) -> FirmwareHardware:
     parts = _parts(table)
     memories = {memory.name: memory for memory in parts["memories"]}
 
-    def region(role: str) -> Region:
-        entry = table["firmware"][role]
+    def region(role: str, otherwise: str = "") -> Region:
+        entry = table["firmware"].get(role) or table["firmware"][otherwise]
         memory = memories[entry["memory"]]
         return Region(memory.name, getattr(memory, entry["alias"]), memory.size)
 
     return FirmwareHardware(
         **parts,
+        vectors=region("vectors", otherwise="code"),
         code=region("code"),
         data=region("data"),
         arena=region("arena"),
@@ -293,20 +303,23 @@ def default_board(npu_family: str) -> Board:
     return found
 
 
-def firmware_board(name: str | None = None) -> Board:
-    """The board to render firmware for, by its file's name or its own; for None the default one, Corstone-300.
+def firmware_boards() -> tuple[Board, ...]:
+    """The boards that firmware can be rendered for."""
+    return tuple(board for board in boards() if board.hardware is not None)
+
+
+def firmware_board(name: str) -> Board:
+    """The board to render firmware for, by its file's name or its own.
 
     Raises:
         BadInputError: there is no such board, or too little is known of it.
     """
-    able = [board for board in boards() if board.hardware is not None]
-    if name is None:
-        return next(board for board in able if board.default_for)
     wanted = name.strip().lower()
     found = next((board for board in boards() if wanted in (board.id, board.name.lower())), None)
     if found is None or found.hardware is None:
         what = "no such board" if found is None else f"it is not known where firmware goes on {found.name}"
-        raise BadInputError(f"--board {name}: {what}", hints=[f"known: {', '.join(board.id for board in able)}"])
+        known = ", ".join(board.id for board in firmware_boards())
+        raise BadInputError(f"--board {name}: {what}", hints=[f"known: {known}"])
     return found
 
 

@@ -156,7 +156,7 @@ BuildOutput = Annotated[
 ]
 Board = Annotated[
     str | None,
-    option(help="Board that firmware is rendered for; default corstone-300."),
+    option(help="Board that firmware is rendered for; default corstone-300, for U85 corstone-320."),
     Shared("board", example="corstone-300"),
 ]
 Firmware = Annotated[

@@ -9,7 +9,7 @@ from deploy.build_folder import BuildFolder
 from deploy.corstone.file_arguments import read_segments
 from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
-from deploy.hardware.boards import firmware_board
+from deploy.hardware.boards import firmware_boards
 from deploy.hardware.npus import Npu
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware
@@ -69,7 +69,7 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
     if name in _RENDERED:
         if board.hardware is None:
             raise BadInputError(
-                f"--firmware {name} is rendered for {firmware_board().name}, "
+                f"--firmware {name} is rendered for {', '.join(each.name for each in firmware_boards())}; "
                 f"{simulator.executable} models {board.name}",
                 hints=["`--firmware runner` runs on every board"],
             )

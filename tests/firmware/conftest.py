@@ -32,6 +32,12 @@ def u65_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
 
 
 @pytest.fixture(scope="session")
+def u85_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """The small network for U85-256."""
+    return compiled(tmp_path_factory.mktemp("small85"), small_model(), "U85-256")
+
+
+@pytest.fixture(scope="session")
 def cpu_build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """The small network with an operator that stays on the CPU."""
     return compiled(tmp_path_factory.mktemp("cpu"), small_model(log_softmax_on_cpu=True))

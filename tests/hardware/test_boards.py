@@ -12,6 +12,7 @@ from deploy.hardware.boards import (
     boards,
     default_board,
     firmware_board,
+    firmware_boards,
     firmware_hardware,
     hardware,
 )
@@ -53,7 +54,7 @@ def test_firmware_keeps_what_the_npu_touches_where_it_reaches(each: Board) -> No
     found = firmware_hardware(each.id)
     for region in (found.arena, found.model):
         assert found.memory(region.memory).npu
-    for region in (found.code, found.data, found.arena, found.model):
+    for region in (found.vectors, found.code, found.data, found.arena, found.model):
         memory = found.memory(region.memory)
         assert region.base in (memory.nonsecure, memory.secure) and region.size == memory.size
 
@@ -69,7 +70,8 @@ def test_the_processor_may_touch_every_memory_and_device_that_firmware_uses(each
     def kind(first: int, last: int) -> str | None:
         return next((span.kind for span in found.ranges if span.first <= first and last <= span.last), None)
 
-    for region in (found.data, found.arena, found.model):
+    apart = [found.vectors] if found.vectors != found.code else []
+    for region in (*apart, found.data, found.arena, found.model):
         assert kind(region.base, region.base + region.size - 1) == "memory"
     assert kind(found.npu.secure, found.npu.secure + 0xFFF) == "device"
     assert kind(found.uart.secure, found.uart.secure + 0xFFF) == "device"
@@ -112,7 +114,7 @@ def test_open_boards_have_npus_that_are_modelled() -> None:
 
 
 def test_a_board_may_come_with_single_sizes_of_an_npu() -> None:
-    single = replace(board("corstone-310"), npus={"U55": (64,), "U65": ()})
+    single = replace(board("corstone-310"), npus={"U55": (64,), "U65": ()}, hardware=None)
     assert single.npu_names == ("U55-64", "U65")
     assert single.has("U55", 64) and single.has("U65", 512)
     assert not single.has("U55", 128) and not single.has("U85", 256)
@@ -133,22 +135,42 @@ def test_a_family_that_no_board_has_is_refused() -> None:
         default_board("U99")
 
 
-def test_firmware_is_for_corstone_300_unless_another_board_is_named() -> None:
-    assert firmware_board() == firmware_board("corstone-300") == firmware_board("Corstone-300")
-    assert firmware_board().name == "Corstone-300"
+def test_firmware_can_be_rendered_for_every_corstone_by_its_files_name_or_its_own() -> None:
+    assert firmware_board("corstone-300") == firmware_board("Corstone-300") == default_board("U55")
+    assert firmware_board("corstone-320") == firmware_board(" Corstone-320 ") == default_board("U85")
+    assert [each.name for each in firmware_boards()] == ["Corstone-300", "Corstone-310", "Corstone-320"]
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("corstone-999", "--board corstone-999: no such board"),
-        ("corstone-310", "--board corstone-310: it is not known where firmware goes on Corstone-310"),
+        ("bare", "--board bare: it is not known where firmware goes on Bare"),
     ],
 )
 def test_a_board_that_firmware_cannot_be_rendered_for_is_refused_with_those_that_it_can(
-    name: str, expected: str
+    monkeypatch: pytest.MonkeyPatch, name: str, expected: str
 ) -> None:
+    bare = replace(board("corstone-310"), id="bare", name="Bare", hardware=None)
+    known = (*boards(), bare)
+    monkeypatch.setattr("deploy.hardware.boards.boards", lambda: known)
     with pytest.raises(BadInputError) as error:
         firmware_board(name)
     assert error.value.message == expected
-    assert list(error.value.hints) == ["known: corstone-300"]
+    assert list(error.value.hints) == ["known: corstone-300, corstone-310, corstone-320"]
+
+
+def test_corstone_310_and_320_are_as_zephyr_and_trusted_firmware_have_them() -> None:
+    boards_memories = {"BRAM": 0x1100_0000, "DTCM": 0x3000_0000, "SRAM": 0x3100_0000, "DDR": 0x7000_0000}
+    for name, bram, uart in (
+        ("corstone-310", 0x1100_0000, 0x5930_3000),
+        ("corstone-320", 0x1200_0000, 0x5820_3000),
+    ):
+        found = firmware_hardware(name)
+        secure = {memory.name: memory.secure for memory in found.memories}
+        assert {each: secure[each] for each in boards_memories} == {**boards_memories, "BRAM": bram}
+        assert (found.npu.secure, found.npu.interrupt) == (0x5000_4000, 16)
+        assert (found.uart.secure, found.uart.receive_interrupt) == (uart, 33)
+        assert (found.code.base, found.data.base) == (bram, 0x3000_0000)
+        # A reset takes stack and program from there.
+        assert found.vectors.base == found.cpu.vectors == 0x1100_0000
