@@ -16,7 +16,7 @@ from deploy.models.featherface_v2.builder import Options, build
 from deploy.zoo import cards
 
 NAME = "featherface-v2-ultra"
-NPUS = ("U55-128", "U55-256", "U65-256")
+NPUS = ("U55-128", "U55-256", "U65-256", "U85-256")
 INNOVATIONS = (
     "smart_feature_reuse",
     "attention_multiplication",
