@@ -2,7 +2,7 @@
 
     python benchmarks/sweep.py [MODEL.tflite] [--jobs N]
 
-All NPUs of Corstone-300 with all their memory modes. The target: the sweep takes at most 1.2 times the sum of the
+All NPUs with all their memory modes. The target: the sweep takes at most 1.2 times the sum of the
 bare commands' times divided by the workers. Bare commands are timed before and after the sweep, because other work
 on the computer moves wall times; processor times, of all children, are printed beside them.
 """

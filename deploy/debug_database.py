@@ -183,6 +183,13 @@ class DebugDatabase:
         }
 
     @functools.cached_property
+    def heads(self) -> dict[int, int]:
+        """Number of an operation fused into or chained to another one -> number of the one that has its cycles."""
+        return {
+            _integer(member): _integer(whole) for whole, members in self._groups().items() for member in members
+        }
+
+    @functools.cached_property
     def allocations(self) -> tuple[Allocation, ...]:
         """Tensors in memory, those that Vela added among them."""
         found = []

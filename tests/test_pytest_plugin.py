@@ -44,23 +44,20 @@ def test_a_users_test_asserts_on_what_the_target_answered(pytester: pytest.Pytes
 
 @pytest.mark.tensorflow
 def test_a_float_model_is_quantized_first(
-    pytester: pytest.Pytester, tiny_keras_model: Path, tiny_samples: Path
+    request: pytest.FixtureRequest, tiny_keras_model: Path, tiny_samples: Path
 ) -> None:
-    result = outcome(
-        pytester,
-        f"""
-        import pytest
+    # This suite has the plugin, too, and TensorFlow imported.
+    words = {"calibration": str(tiny_samples), "io": "int8", "fvp": "open"}
+    request.node.add_marker(pytest.mark.deploy(str(tiny_keras_model), **words))
+    assert request.getfixturevalue("on_target").run().outputs["kind"].dtype == "int8"
 
-        @pytest.mark.deploy({str(tiny_keras_model)!r}, calibration={str(tiny_samples)!r}, io="int8", fvp="open")
-        def test_it(on_target):
-            assert on_target.run().outputs["kind"].dtype == "int8"
 
-        @pytest.mark.deploy({str(tiny_keras_model)!r})
-        def test_without_data(on_target):
-            on_target.run()
-        """,
+def test_a_float_model_without_data_is_one_clear_error(pytester: pytest.Pytester, tiny_keras_model: Path) -> None:
+    test = (
+        f"import pytest\n@pytest.mark.deploy({str(tiny_keras_model)!r})\ndef test_it(on_target): on_target.run()\n"
     )
-    result.assert_outcomes(passed=1, errors=1)
+    result = outcome(pytester, test)
+    result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*a float model needs the marker's option calibration=*"])
 
 

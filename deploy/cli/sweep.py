@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from deploy.data import FORMS
-from deploy.hardware.npus import estimated, listed
+from deploy.hardware.npus import listed, modelled
 from deploy.settings import options
 from deploy.settings.declared import NamesPath, Writes, option
 
@@ -30,7 +30,7 @@ def sweep(
     model: options.Model,
     npu: Annotated[
         str,
-        option(help=f"NPUs, separated by commas; all (default): {listed(estimated())}.", default="all"),
+        option(help=f"NPUs, separated by commas; all (default): {listed(modelled())}.", default="all"),
     ],
     system_config: Annotated[
         str | None, option(help="Sections of Vela's Arm/vela.ini, or all of the NPU; default: the NPU's.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.designs import MemorySystem, MemoryTiming, design_of
+from deploy.hardware.designs import MemorySystem, MemoryTiming, U85Design, design_of
 from deploy.hardware.npus import Npu
 
 CONFIG_FILE = "Arm/vela.ini"
@@ -146,15 +146,19 @@ def memory_system(npu: Npu, system_config: str, memory_mode: str) -> MemorySyste
     system, port_bytes = config.systems[system_config], design.port_bytes
 
     def timing(memory: str) -> MemoryTiming:
-        def number(option: str) -> float:
-            return float(system[f"{memory.lower()}_{option}"])
+        def number(option: str, default: str | None = None) -> float:
+            name = f"{memory.lower()}_{option}"
+            return float(system[name] if default is None else system.get(name, default))
 
+        ports = int(number("ports_used", "1"))
         return MemoryTiming(
             _LABELS.get(memory, memory),
-            port_bytes * number("clock_scale"),
+            port_bytes * ports * number("clock_scale"),
             int(number("burst_length")),
             int(number("read_latency")),
             int(number("write_latency")),
+            ports,
+            *((int(number("max_reads")), int(number("max_writes"))) if isinstance(design, U85Design) else ()),
         )
 
     arena = timing(config.arena_memory(system_config, memory_mode))

@@ -27,6 +27,8 @@ _PT_LOAD = 1
 _SHT_SYMTAB, _SHT_NOBITS = 2, 8
 _SHF_ALLOC, _SHF_EXECINSTR = 2, 4
 _STT_OBJECT, _STT_FUNC = 1, 2
+_NUMBERS = ".network_data"
+"""The section in which firmware of this project holds a network: numbers of any value, none of them an address."""
 _KINDS: dict[bytes, Literal["code", "data"]] = {b"$t": "code", b"$a": "code", b"$d": "data"}
 
 AreaKind = Literal["code", "data", "unknown"]
@@ -101,7 +103,7 @@ class ElfImage:
 
     Attributes:
         entry: address of its first instruction.
-        areas: all bytes of sections that are loaded, by address.
+        areas: all bytes of sections that are loaded, by address, but for those of a network's numbers.
         occupied: (address, size) of every section that has an address, those included that nothing is loaded to.
     """
 
@@ -141,8 +143,12 @@ def read_image(content: bytes) -> ElfImage:
             elif info & 15 in (_STT_FUNC, _STT_OBJECT) and 0 < section < len(sections):
                 listed, address = (functions, value & ~1) if info & 15 == _STT_FUNC else (objects, value)
                 listed.append(Named(_text(content, first + name), address, size))
+    names = sections[fields[13]][4] if fields[13] < len(sections) else len(content)
     areas = [
-        area for number, section in enumerate(sections) for area in _areas(content, section, marks.get(number, []))
+        area
+        for number, section in enumerate(sections)
+        if _text(content, names + section[0]) != _NUMBERS
+        for area in _areas(content, section, marks.get(number, []))
     ]
     if sum(area.size for area in areas) > len(content):
         raise BadInputError("broken ELF file: its sections overlap")

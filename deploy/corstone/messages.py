@@ -91,7 +91,7 @@ class Console:
             (f"{npu} runs", f"{len(done)} complete, {len(runs) - len(done)} failed"),
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),
             (f"{npu} MACs", f"{sum(item.macs for item in done)}"),
-            (f"{npu} cycles (estimate)", f"{sum(item.cycles or 0 for item in done)}"),
+            (f"{npu} cycles (estimate)", f"{sum(item.cycles for item in done)}"),
             *assumed,
             (f"{npu} register accesses", f"{figures.accesses} in {figures.access_s:f}s"),
             (f"{npu} model time", f"{figures.npu_s:f}s"),

@@ -36,8 +36,8 @@ def cache_folder(build: BuildFolder, runtime: str, board: Board | None = None) -
 
 
 def _project_name(build: BuildFolder, runtime: str, board: Board | None) -> str:
-    usual = board is None or board == default_board(npu_named(build.document.npu).family)
-    return f"{FIRMWARE_PREFIX}{runtime}{'' if usual else f'-{board.id}'}"
+    usual = default_board(npu_named(build.document.npu).family)
+    return f"{FIRMWARE_PREFIX}{runtime}{f'-{board.id}' if board not in (None, usual) else ''}"
 
 
 def elf_path(folder: Path) -> Path:

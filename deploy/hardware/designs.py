@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
 from typing import Any
 
 from deploy.hardware.npus import Npu, npu_tables
@@ -15,8 +17,11 @@ class MemoryTiming:
 
     Attributes:
         name: ``SRAM``, ``DRAM`` or ``flash``.
-        bytes_per_cycle: bandwidth, in NPU cycles: the port's width times the memory's clock scale.
+        bytes_per_cycle: bandwidth, in NPU cycles: the width of its ports times the memory's clock scale.
         burst: bytes of the longest burst.
+        ports: of the NPU that lead to it (more than one on U85 alone).
+        reads: under way at a time through a port at most (this and the next: of memories of U85 alone).
+        writes: under way at a time through a port at most.
     """
 
     name: str
@@ -24,6 +29,9 @@ class MemoryTiming:
     burst: int
     read_latency: int
     write_latency: int
+    ports: int = 1
+    reads: int = 0
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +186,92 @@ class U55Design(Design):
 
 
 @dataclass(frozen=True)
+class U85Rates:
+    """Cycles that the output unit of an Ethos-U85 takes for an element of the OFM.
+
+    Attributes:
+        bits8: an OFM of 8 bits.
+        bits16: of 16.
+        bits32: of 32.
+        bits64: of 64.
+        kept: what stays in the NPU for the next operation and has 32 bits or is made of as many; also what two
+            operands of 32 bits are narrowed to.
+        binary32: of 32 bits, made of two operands of 32 bits.
+        turned: at least that where height and width are exchanged or rows are written backwards.
+        resize: resizing, of 8 and of 16 bits.
+        enlarge: the same by a factor of MACs / 512 at least.
+    """
+
+    bits8: float
+    bits16: float
+    bits32: float
+    bits64: float
+    kept: float
+    binary32: float
+    turned: float
+    resize: tuple[float, float]
+    enlarge: tuple[float, float]
+
+
+class Channel(StrEnum):
+    """The channels through which an Ethos-U85 reads and writes.
+
+    DMA copies; elementwise operations and resizings stream their operands in, all others read an IFM; FAST_WEIGHTS
+    are those coded for fast decoding; SCALES come with biases.
+    """
+
+    COPY = auto()
+    STREAM = auto()
+    WEIGHTS = auto()
+    FAST_WEIGHTS = auto()
+    IFM = auto()
+    SCALES = auto()
+    WRITE = auto()
+
+
+@dataclass(frozen=True)
+class U85Ublock:
+    """A unit of work of an Ethos-U85.
+
+    Attributes:
+        ofm: height, width, depth.
+        ifm: what the IFM is read in, by the bits that a place of an IFM block has: up to 128, up to 256, more.
+            Height, width, and depth in bricks of 128 bits.
+    """
+
+    ofm: Three
+    ifm: tuple[Three, Three, Three]
+
+
+@dataclass(frozen=True)
 class U85Design(Design):
     """An Ethos-U85.
 
     Attributes:
-        ofm_ublocks: the units of work that an operation chooses from: height, width, depth.
+        ifm_kb: memory for two IFM blocks.
+        ublocks: the units of work that an operation chooses from.
+        buffers: words of 16 bytes that each reading channel has room for, which limits what is under way.
     """
 
-    ofm_ublocks: tuple[Three, ...]
+    ifm_kb: int
+    ublocks: tuple[U85Ublock, ...]
+    output: U85Rates
+    buffers: Mapping[Channel, int] = field(hash=False)
+
+    @property
+    def ofm_ublocks(self) -> tuple[Three, ...]:
+        """Height, width and depth of the units of work."""
+        return tuple(ublock.ofm for ublock in self.ublocks)
+
+    def ifm_unit(self, ofm_ublock: Three, bits: int) -> Three:
+        """What the IFM is read in: height, width, and depth in bricks of 128 bits.
+
+        Args:
+            ofm_ublock: the unit of work.
+            bits: of a place of the IFM block, all its channels together.
+        """
+        ublock = next(found for found in self.ublocks if found.ofm == ofm_ublock)
+        return ublock.ifm[0 if bits <= 128 else 1 if bits <= 256 else 2]
 
 
 def design_of(npu: Npu) -> Design | None:
@@ -207,8 +293,16 @@ def _read(table: dict[str, Any]) -> Design:
         "registers": RegisterLayout(**{**table["registers"], "stored": tuple(table["registers"]["stored"])}),
         **{name: table[name] for name in numbers},
     }
-    if "ofm_ublocks" in table:
-        return U85Design(**shared, ofm_ublocks=tuple(map(_three, table["ofm_ublocks"])))
+    if "ublocks" in table:
+        return U85Design(
+            **shared,
+            ifm_kb=table["ifm_kb"],
+            ublocks=tuple(
+                U85Ublock(_three(each["ofm"]), _three_of_three(each["ifm"])) for each in table["ublocks"]
+            ),
+            output=U85Rates(**{**table["output"], **{name: _two(table["output"][name]) for name in _PAIRS}}),
+            buffers={Channel(name): words for name, words in table["buffers"].items()},
+        )
     return U55Design(
         **shared,
         ofm_ublock=_three(table["ofm_ublock"]),
@@ -219,8 +313,21 @@ def _read(table: dict[str, Any]) -> Design:
     )
 
 
+_PAIRS = ("resize", "enlarge")
+
+
+def _two(values: list[float]) -> tuple[float, float]:
+    first, second = values
+    return first, second
+
+
 def _three(values: list[int]) -> Three:
     first, second, third = values
+    return first, second, third
+
+
+def _three_of_three(values: list[list[int]]) -> tuple[Three, Three, Three]:
+    first, second, third = map(_three, values)
     return first, second, third
 
 

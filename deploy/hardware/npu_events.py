@@ -6,7 +6,10 @@ from enum import IntEnum
 
 
 class NpuEvent(IntEnum):
-    """Numbers for PMEVTYPER (source: Vela 5.2.0, ``ethos_u55_regs``, ``pmu_event_type``)."""
+    """Numbers for PMEVTYPER (source: Vela 5.2.0, ``ethos_u55_regs``, ``pmu_event_type``).
+
+    U85 has the same numbers, and calls port 0 SRAM and port 1 EXT (``ethos_u85_interface.hpp``).
+    """
 
     CYCLE = 0x11
     NPU_IDLE = 0x20

@@ -29,7 +29,6 @@ class Npu:
         memory_mode: default for Vela's ``--memory-mode``.
         modelled: whether the NPU model executes its command streams (else it is compiled and reported only); then
             :func:`deploy.hardware.designs.design_of` says how it is built.
-        estimated: whether deploy estimates its time, too (else only Vela does).
     """
 
     family: str
@@ -38,7 +37,6 @@ class Npu:
     system_config: str
     memory_mode: str
     modelled: bool
-    estimated: bool
 
     @property
     def name(self) -> str:
@@ -74,7 +72,6 @@ def npus() -> Mapping[str, Npu]:
             system_config=table["system_config"],
             memory_mode=table["memory_mode"],
             modelled="instruction_set" in table,
-            estimated="output" in table,
         )
         for name, table in npu_tables().items()
     }
@@ -97,11 +94,6 @@ def npu_named(name: str) -> Npu:
 def modelled() -> tuple[Npu, ...]:
     """The NPUs whose command streams the NPU model executes."""
     return tuple(npu for npu in npus().values() if npu.modelled)
-
-
-def estimated() -> tuple[Npu, ...]:
-    """The NPUs whose time deploy estimates."""
-    return tuple(npu for npu in npus().values() if npu.estimated)
 
 
 def families(of: Iterable[Npu]) -> tuple[str, ...]:

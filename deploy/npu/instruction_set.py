@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from deploy.hardware.designs import MemorySystem
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
@@ -34,14 +33,15 @@ class Kind(Generic[AnyOperation]):
 
     Attributes:
         read: called with the registers, the command and the operation's number; gives the operation.
-        time: estimates it, called with the operation, the NPU and the memories behind it; None where nothing does.
+        time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
+            chained to it (there are none but on U85).
     """
 
     operation: type[AnyOperation]
     commands: tuple[IntEnum, ...]
     read: Callable[[Any, Command, int], AnyOperation]
     execute: Callable[[AnyOperation, Workspace], None]
-    time: Callable[[AnyOperation, Any, MemorySystem], OperationTime] | None
+    time: Callable[..., OperationTime]
 
 
 @dataclass(frozen=True)

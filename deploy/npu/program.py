@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.parallel import one_blas_thread
 from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.stream.commands import split
-from deploy.npu.stream.operations import Operation
+from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.npu.timing.cycles import OperationTime
 from deploy.npu.timing.statistics import OperationRecord, Statistics, traffic
 
@@ -39,7 +39,7 @@ class Program:
         """What a run of the program does: counts, and an estimate of its time; see :func:`record`."""
         key = (config, memories)
         if key not in self._records:  # every run of the program asks for the same again
-            self._records[key] = [record(step, self.architecture, config, memories) for step in self.operations]
+            self._records[key] = records(self.operations, self.architecture, config, memories)
         return Statistics(list(self._records[key]), self.stopped)
 
 
@@ -126,18 +126,51 @@ def run(
 
 
 def time_of(
-    operation: Operation, architecture: Architecture, memories: MemorySystem | None = None
-) -> OperationTime | None:
-    """Estimate the cycles of an operation that runs alone, by default with the NPU's default memories.
+    operation: Operation, architecture: Architecture, memories: MemorySystem | None = None, *chained: Operation
+) -> OperationTime:
+    """Estimate the cycles of an operation that runs alone but for those chained to it.
 
-    Returns:
-        None for an NPU without an estimate (U85).
+    Args:
+        operation: from the decoded command stream.
+        architecture: the NPU.
+        memories: behind the regions; default: those of the NPU's default configuration.
+        chained: operations that go on with what it leaves inside the NPU.
     """
     design = architecture.design
     kind = architecture.instruction_set.kind_of(operation)
-    if kind.time is None:
-        return None
-    return kind.time(operation, design, design.memories if memories is None else memories)
+    return kind.time(operation, design, design.memories if memories is None else memories, *chained)
+
+
+_LONGEST_CHAIN = 16
+"""Operations of a chain that are timed together; Vela's have up to 4, and only hostile streams have more."""
+
+
+def records(
+    operations: Iterable[Operation],
+    architecture: Architecture,
+    config: int | None = None,
+    memories: MemorySystem | None = None,
+) -> list[OperationRecord]:
+    """Describe the operations of a stream; see :func:`record`.
+
+    One that is chained to those before it (on U85) has the cycles that it adds to theirs.
+    """
+    found: list[OperationRecord] = []
+    chain: tuple[BlockOperation, ...] = ()
+    taken = 0
+    for operation in operations:
+        entry = record(operation, architecture, config, memories)
+        if isinstance(operation, BlockOperation):
+            chained = operation.chained and 0 < len(chain) < _LONGEST_CHAIN
+            chain = (*chain, operation) if chained else (operation,)
+            if chained:
+                whole = time_of(chain[0], architecture, memories, *chain[1:]).cycles
+                entry = replace(entry, cycles=max(whole - taken, 0), chained=True)
+                taken += entry.cycles
+            else:
+                taken = entry.cycles
+        found.append(entry)
+    return found
 
 
 def record(
@@ -146,7 +179,7 @@ def record(
     config: int | None = None,
     memories: MemorySystem | None = None,
 ) -> OperationRecord:
-    """Describe an operation; its cycles are an estimate, where there is one.
+    """Describe an operation that runs alone; its cycles are an estimate.
 
     Args:
         operation: from the decoded command stream.
@@ -156,6 +189,5 @@ def record(
         memories: behind the regions; default: those of the NPU's default configuration.
     """
     moved = traffic(operation, config)
-    time = time_of(operation, architecture, memories)
-    cycles = None if time is None else time.cycles
+    cycles = time_of(operation, architecture, memories).cycles
     return OperationRecord(operation.label, operation.offset, operation.macs, moved, cycles)

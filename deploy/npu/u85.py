@@ -1,6 +1,6 @@
-"""The instruction set of Ethos-U85: each kind of operation with how it is read and computed.
+"""The instruction set of Ethos-U85: each kind of operation with how it is read, computed and timed.
 
-There is no estimate of its time yet. What U55 and U65 have in common with it stands in modules without a family in
+What U55 and U65 have in common with it stands in modules without a family in
 their name; what is its own beside those of :mod:`deploy.npu.u55`.
 """
 
@@ -28,6 +28,7 @@ from deploy.npu.stream.u85_readers import (
     read_resize,
 )
 from deploy.npu.stream.u85_registers import U85RegisterValues
+from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
 
 _KINDS = (
     Kind(
@@ -35,14 +36,18 @@ _KINDS = (
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=convolve_u85,
-        time=None,
+        time=mac_time,
     ),
-    Kind(U85PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=None),
+    Kind(U85PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=mac_time),
     Kind(
-        U85ElementwiseOperation, (Cmd0.NPU_OP_ELEMENTWISE,), read=read_elementwise, execute=elementwise, time=None
+        U85ElementwiseOperation,
+        (Cmd0.NPU_OP_ELEMENTWISE,),
+        read=read_elementwise,
+        execute=elementwise,
+        time=output_time,
     ),
-    Kind(ResizeOperation, (Cmd0.NPU_OP_RESIZE,), read=read_resize, execute=resize, time=None),
-    Kind(RowsDmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy_rows, time=None),
+    Kind(ResizeOperation, (Cmd0.NPU_OP_RESIZE,), read=read_resize, execute=resize, time=output_time),
+    Kind(RowsDmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy_rows, time=dma_time),
 )
 
 U85 = InstructionSet(

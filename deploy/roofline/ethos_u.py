@@ -1,4 +1,4 @@
-"""The roofline of an Ethos-U55 or U65: one term for each unit that a layer keeps busy.
+"""The roofline of an Ethos-U: one term for each unit that a layer keeps busy.
 
 A layer takes as long as the busiest of
 
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError
-from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design, design_of
-from deploy.hardware.npus import Npu, estimated, families, npu_named
+from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design, U85Design, design_of
+from deploy.hardware.npus import Npu, npu_named
 from deploy.roofline.layer import Layer
-from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, tables_riding
+from deploy.roofline.terms import ELEMENTWISE, FREE, REDUCING, Surroundings, Terms, riding
+from deploy.roofline.u85_terms import U85Terms
 
 
 @dataclass(frozen=True)
@@ -67,37 +68,49 @@ def estimate(
         memory_mode: section of ``Arm/vela.ini``; None for the NPU's default.
 
     Raises:
-        BadInputError: an unknown NPU or configuration, or an Ethos-U85.
+        BadInputError: an unknown NPU or configuration, or an NPU that it does not cover.
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
     config = npu_named(npu) if isinstance(npu, str) else npu
     design = design_of(config)
-    if not isinstance(design, U55Design):
-        raise BadInputError(
-            f"{config.name}: the roofline covers Ethos-{' and '.join(families(estimated()))}",
-            hints=["compile for it: Vela's own estimate covers all"],
-        )
+    if not isinstance(design, U55Design | U85Design):
+        raise BadInputError(f"{config.name}: the roofline does not cover it", hints=["compile for it"])
     system, mode = system_config or config.system_config, memory_mode or config.memory_mode
     places = memory_system(config, system, mode)
-    terms = Terms(design)
-    riding = tables_riding(layers)
+    terms = U85Terms(design) if isinstance(design, U85Design) else Terms(design)
+    ridden = riding(layers, chains=isinstance(design, U85Design))
     renaming = [layer for layer in layers if layer.operator in FREE]
     renamed = {layer.index for layer in renaming}
     whole = {
         i: layer.output_bytes for layer in renaming if layer.operator == "CONCATENATION" for i in layer.producers
     }
     at_input = {-1}
+    # On U85 what does not fit into the dedicated SRAM stays in DRAM where several layers read it: no stripes.
+    kept = {
+        layer.index
+        for layer in layers
+        if isinstance(design, U85Design) and layer.consumers > 1 and 0 < places.fast_bytes < layer.output_bytes
+    }
     found: list[LayerEstimate] = []
     spare = 0.0
     for layer in layers:
-        if layer.operator in FREE or layer.index in riding.riders:
+        if layer.operator in FREE or layer.index in ridden.riders:
             found.append(LayerEstimate(layer, 0, "nothing", {}))
             continue
-        around = Surroundings(table=layer.index in riding.carriers, linear=not renamed.isdisjoint(layer.producers))
+        around = Surroundings(
+            table=layer.index in ridden.carriers,
+            linear=not renamed.isdisjoint(layer.producers),
+            chained=ridden.chained.get(layer.index, 0),
+        )
         joined = around.linear and layer.operator in ELEMENTWISE
         size = layer.activation_bytes + (whole.get(layer.index, 0) if joined else 0)
         source = _source(layer, around, size, at_input, places)
-        one = _layer(layer, around, terms, places, source, spare)
+        if layer.operator not in ELEMENTWISE and not kept.isdisjoint(layer.producers):
+            source = places.arena
+        roofs = terms.roofs(layer, around, places, source, spare)
+        limit = max(roofs, key=lambda name: roofs[name])
+        rounded = {name: round(cycles) for name, cycles in roofs.items()}
+        one = LayerEstimate(layer, rounded[limit], limit, rounded)
         if layer.operator == "QUANTIZE" and source is places.arena:
             at_input.add(layer.index)
         # While a layer computes, the weights of the next one are fetched, if all of them can be.
@@ -123,26 +136,3 @@ def _source(
     if -1 not in layer.producers and layer.activation_bytes <= places.fast_bytes:
         return places.fast
     return places.arena
-
-
-def _layer(
-    layer: Layer, around: Surroundings, terms: Terms, places: MemorySystem, source: MemoryTiming, spare: float
-) -> LayerEstimate:
-    start = terms.start_cycles(layer, around, source, places)
-    spilled = 0 < places.fast_bytes < layer.activation_bytes
-    roofs = {
-        "MAC units": terms.mac_cycles(layer, spilled=spilled) + start,
-        "output unit": terms.output_cycles(layer, around, spilled=spilled) + start,
-    }
-    fetching = layer.packed_bytes / places.constants.bytes_per_cycle
-    if 0 < places.fast_bytes < layer.packed_bytes + layer.activation_bytes:
-        fetching *= terms.weight_reads(layer)
-    elif fetching <= spare:
-        fetching = 0.0
-    reading = terms.read_bytes(layer, source, around) / source.bytes_per_cycle
-    target = source if around.linear else places.fast
-    writing = terms.written_bytes(layer, target, around) / target.bytes_per_cycle
-    for port, cycles in ((source, reading), (target, writing), (places.constants, fetching)):
-        roofs[port.name] = roofs.get(port.name, 0.0) + cycles
-    limit = max(roofs, key=lambda name: roofs[name])
-    return LayerEstimate(layer, round(roofs[limit]), limit, {name: round(value) for name, value in roofs.items()})

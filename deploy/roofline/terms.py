@@ -7,7 +7,8 @@ that ``docs/roofline.md`` lists: :class:`deploy.hardware.designs.RooflineFit` an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,11 +40,13 @@ REDUCING: Final = frozenset(["MEAN", "AVERAGE_POOL_2D", "MAX_POOL_2D", "REDUCE_M
 
 _ADDING = frozenset(["ADD", "SUB"])
 ELEMENTWISE: Final = frozenset([*_ADDING, "MUL", "MAXIMUM", "MINIMUM", "SOFTMAX"])
-_TABLES = frozenset(["LOGISTIC", "TANH", "HARD_SWISH", "GELU", "EXP", "LEAKY_RELU", "RSQRT", "LOG"])
-_CONVOLUTIONS = frozenset(["CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
-_POOLS = frozenset(["AVERAGE_POOL_2D", "MAX_POOL_2D"])
-_REQUANTIZING = frozenset(["QUANTIZE", "RELU", "RELU6"])
-_CARRYING = _CONVOLUTIONS | _ADDING | _POOLS | {"DEPTHWISE_CONV_2D", "MUL"}
+TABLES: Final = frozenset(["LOGISTIC", "TANH", "HARD_SWISH", "GELU", "EXP", "LEAKY_RELU", "RSQRT", "LOG"])
+CONVOLUTIONS: Final = frozenset(["CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
+POOLS: Final = frozenset(["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+REQUANTIZING: Final = frozenset(["QUANTIZE", "RELU", "RELU6"])
+_CARRYING = CONVOLUTIONS | _ADDING | POOLS | {"DEPTHWISE_CONV_2D", "MUL"}
+
+_CHAINED = _ADDING | {"MUL", "MAXIMUM", "MINIMUM"}
 
 _HALO = 1.4
 """How often a window larger than its stride reads its input (fitted)."""
@@ -63,24 +66,38 @@ _NARROW_RUN = 8
 
 @dataclass(frozen=True)
 class Riding:
-    """Lookup tables that another operator applies to its output."""
+    """Operators that cost nothing of their own.
+
+    Attributes:
+        riders: all of them.
+        carriers: operators that apply the lookup table of another one to their output.
+        chained: operators whose output others work on while it is in the NPU: how many.
+    """
 
     riders: frozenset[int]
     carriers: frozenset[int]
+    chained: Mapping[int, int]
 
 
-def tables_riding(layers: Sequence[Layer]) -> Riding:
-    """Find the table operators that cost nothing of their own: they alone consume what another operator makes."""
+def riding(layers: Sequence[Layer], *, chains: bool) -> Riding:
+    """Find the operators that cost nothing of their own.
+
+    Those are tables that alone consume what another operator makes and, where the NPU ``chains`` operators,
+    elementwise ones that alone consume what was made just before.
+    """
     by_index = {layer.index: layer for layer in layers}
-    riders, carriers = set(), set()
+    riders, carriers, chained = set[int](), set[int](), Counter[int]()
     for layer in layers:
-        producer = by_index.get(layer.producers[0]) if len(layer.producers) == 1 else None
-        if layer.operator not in _TABLES or producer is None:
+        producer = by_index.get(max(layer.producers, default=-1))
+        if producer is None or producer.consumers != 1 or producer.operator not in _CARRYING:
             continue
-        if producer.consumers == 1 and producer.operator in _CARRYING:
+        if layer.operator in TABLES and len(layer.producers) == 1:
             riders.add(layer.index)
             carriers.add(producer.index)
-    return Riding(frozenset(riders), frozenset(carriers))
+        elif chains and layer.operator in _CHAINED and producer.index not in riders:
+            riders.add(layer.index)
+            chained[producer.index] += 1
+    return Riding(frozenset(riders), frozenset(carriers), chained)
 
 
 @dataclass(frozen=True)
@@ -90,10 +107,12 @@ class Surroundings:
     Attributes:
         table: it applies a lookup table as well.
         linear: its input comes through a reshape, slice or concatenation: stored row by row, not in bricks.
+        chained: operators that work on its output while it is in the NPU.
     """
 
     table: bool
     linear: bool
+    chained: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +136,7 @@ class Terms:
         deep = ceil_divide(channels, depth)
         taps = layer.window.height * layer.window.width
         cores = self.design.cores
-        if layer.operator in _CONVOLUTIONS:
+        if layer.operator in CONVOLUTIONS:
             depth_in = layer.inputs[0][2] if layer.inputs else 1
             steps = min(taps * ceil_divide(depth_in, 32), ceil_divide(taps, 4) * ceil_divide(depth_in, 8))
             return 4 * across * deep * steps / cores
@@ -127,7 +146,7 @@ class Terms:
             # A depthwise convolution over the whole plane; one unit of work has to wait for itself.
             steps = ceil_divide(layer.inputs[0][0] * layer.inputs[0][1], 4)
             return (4 * depth + 2) * deep * steps / cores
-        if layer.operator in _POOLS or layer.operator == "RESIZE_NEAREST_NEIGHBOR":
+        if layer.operator in POOLS or layer.operator == "RESIZE_NEAREST_NEIGHBOR":
             return max(taps, 4) * units * deep * self.design.mac_units.pooling[0] / cores
         if layer.operator == "BATCH_MATMUL":
             return layer.macs * self.design.roofline.matmul * (_SPILLED_MATMUL if spilled else 1.0)
@@ -142,11 +161,11 @@ class Terms:
             rate = self.design.output.multiply
         elif layer.operator == "SOFTMAX":
             rate = self.design.roofline.softmax * (_SPILLED_SOFTMAX if spilled else 1.0)
-        elif layer.operator in _REQUANTIZING:
+        elif layer.operator in REQUANTIZING:
             rate = self.design.roofline.requantize
         elif layer.operator == "MAX_POOL_2D":
             rate = self.design.output.maximum
-        if around.table or layer.operator in _TABLES:
+        if around.table or layer.operator in TABLES:
             rate = max(rate, self.design.output.table)
         rows, columns, channels = layer.output
         if layer.operator in ELEMENTWISE and not around.linear:
@@ -156,7 +175,7 @@ class Terms:
 
     def read_bytes(self, layer: Layer, port: MemoryTiming, around: Surroundings) -> float:
         """Bytes of feature maps read: windows of neighbouring blocks share some, narrow ones waste the bursts."""
-        narrow = layer.operator in _CONVOLUTIONS and bool(layer.inputs) and layer.inputs[0][2] < _NARROW_RUN
+        narrow = layer.operator in CONVOLUTIONS and bool(layer.inputs) and layer.inputs[0][2] < _NARROW_RUN
         if narrow or (around.linear and layer.operator == "DEPTHWISE_CONV_2D"):
             return layer.input_bytes * _NARROW_HALO * port.burst / _NARROW_RUN
         if layer.operator in ELEMENTWISE:
@@ -184,14 +203,44 @@ class Terms:
             return 16.0
         room = self.design.shram_kb * 512
         start = source.read_latency + source.write_latency + min(layer.input_bytes, room) / source.bytes_per_cycle
-        if layer.operator in _CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
+        if layer.operator in CONVOLUTIONS or layer.operator == "DEPTHWISE_CONV_2D":
             start += 10 * min(layer.output[2], _BIAS_BLOCK) * places.constants.read_latency / 256
         # Vela's figures count blocks of narrow feature maps with the arena's bursts, wherever they lie.
         waste = places.arena.burst / _NARROW_RUN / places.arena.bytes_per_cycle
         if layer.operator == "DEPTHWISE_CONV_2D" and around.linear:
             start += layer.input_bytes * waste / 8
-        if layer.operator in _CONVOLUTIONS and layer.inputs:
+        if layer.operator in CONVOLUTIONS and layer.inputs:
             for size, depth in ((layer.input_bytes, layer.inputs[0][2]), (layer.output_bytes, layer.output[2])):
                 if depth < _NARROW_RUN:
                     start += min(size, room * depth // _NARROW_RUN) * waste
         return start
+
+    def roofs(
+        self, layer: Layer, around: Surroundings, places: MemorySystem, source: MemoryTiming, spare: float
+    ) -> dict[str, float]:
+        """Cycles by what limits a layer.
+
+        Args:
+            layer: the layer.
+            around: what its neighbours make of it.
+            places: which memory holds what.
+            source: the memory that it reads.
+            spare: cycles of the layer before in which its weights can be fetched.
+        """
+        start = self.start_cycles(layer, around, source, places)
+        spilled = 0 < places.fast_bytes < layer.activation_bytes
+        roofs = {
+            "MAC units": self.mac_cycles(layer, spilled=spilled) + start,
+            "output unit": self.output_cycles(layer, around, spilled=spilled) + start,
+        }
+        fetching = layer.packed_bytes / places.constants.bytes_per_cycle
+        if 0 < places.fast_bytes < layer.packed_bytes + layer.activation_bytes:
+            fetching *= self.weight_reads(layer)
+        elif fetching <= spare:
+            fetching = 0.0
+        reading = self.read_bytes(layer, source, around) / source.bytes_per_cycle
+        target = source if around.linear else places.fast
+        writing = self.written_bytes(layer, target, around) / target.bytes_per_cycle
+        for port, cycles in ((source, reading), (target, writing), (places.constants, fetching)):
+            roofs[port.name] = roofs.get(port.name, 0.0) + cycles
+        return roofs

@@ -10,7 +10,7 @@ from typing import Any
 from deploy.compiling.compile_options import OPTIMISE, CompileOptions, compile_options, parse_size
 from deploy.compiling.vela_config import goes_together, installed_config
 from deploy.errors import BadInputError
-from deploy.hardware.npus import Npu, estimated, npu_named
+from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.sweeping.documents import Skipped
 from deploy.zoo import model_source
 from deploy.zoo.model_source import ModelSource
@@ -36,7 +36,7 @@ def targets(
         NotInstalledError: Vela is missing.
     """
     config = installed_config()
-    chosen = estimated() if npus.strip().lower() == ALL else None
+    chosen = modelled() if npus.strip().lower() == ALL else None
     chosen = chosen or tuple(npu_named(name) for name in _listed("--npu", npus))
     system_names = _names("--system-config", systems, config.systems)
     memory_names = _names("--memory-mode", memories, config.memories)

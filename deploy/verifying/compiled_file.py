@@ -187,16 +187,10 @@ def _operators(compiled: Model, streams: Sequence[Statistics]) -> tuple[Operator
     return tuple(found)
 
 
-def _total(streams: Sequence[Statistics]) -> list[int]:
-    """The cycles of all streams, in a list, which is empty where nothing estimates them (U85)."""
-    each = [stream.cycles for stream in streams if stream.cycles is not None]
-    return [sum(each)] if len(each) == len(streams) else []
-
-
 def _figures(compiled: Model, streams: Sequence[Statistics], operators: Sequence[OperatorRecord]) -> list[Figure]:
     constants = sum(each.constants.nbytes + each.payload.nbytes for each in npu_operators(compiled))
     rows: list[tuple[str, float, str, Label, str]] = [
-        *(("total_cycles", cycles, "cycles", "estimate", _SOURCE) for cycles in _total(streams)),
+        ("total_cycles", sum(stream.cycles for stream in streams), "cycles", "estimate", _SOURCE),
         ("macs", sum(stream.macs for stream in streams), "MAC", "estimate", _SOURCE),
         ("npu_operations", sum(stream.operations for stream in streams), "operations", "estimate", _SOURCE),
         ("cpu_operators", sum(each.placement == "CPU" for each in operators), "operators", "estimate", "the file"),

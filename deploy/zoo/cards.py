@@ -22,7 +22,7 @@ from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
 from deploy.errors import BadInputError
 from deploy.files import write_text
-from deploy.hardware.npus import estimated, npu_named
+from deploy.hardware.npus import npu_named, npus
 from deploy.judging.versions import package_versions
 from deploy.zoo import Measured, Project
 from deploy.zoo.card_results import (
@@ -36,7 +36,7 @@ from deploy.zoo.card_results import (
 )
 from deploy.zoo.quantized import quantize_network
 
-DEFAULT_NPUS = tuple(npu.name for npu in estimated())
+DEFAULT_NPUS = tuple(npu.name for npu in npus().values() if npu.family != "U85")
 """The NPUs that Corstone-300 can have."""
 
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")

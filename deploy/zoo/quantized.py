@@ -141,7 +141,8 @@ def quantize_network(
         NotInstalledError: TensorFlow is missing, or the data set that a trained network needs.
     """
     with silenced(verbose=verbose):
-        specs = freeze_keras(network.model, network.text, network.project.name).inputs
+        frozen = freeze_keras(network.model, network.text, network.project.name)
+        specs = frozen.inputs
         found = (
             calibration(network, specs, samples)
             if data is None
@@ -149,7 +150,7 @@ def quantize_network(
         )
         if not network.trained and len(specs) == 1:
             settle(network.model, found.arrays[specs[0].name][:_SETTLE_IMAGES])
-        frozen = freeze_keras(network.model, network.text, network.project.name)
+            frozen = freeze_keras(network.model, network.text, network.project.name)
     return quantize(
         frozen,
         found,

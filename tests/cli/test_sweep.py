@@ -156,7 +156,8 @@ def test_options_that_cannot_be_used_end_with_their_status(
 
 
 def test_a_killed_sweep_goes_on_where_it_was_and_computes_nothing_twice(model: Path, in_folder: Path) -> None:
-    words = ["sweep", str(model), "--memory-mode", "all", "--jobs", "1", "-o", "out", "-q"]
+    npus = "U55-32,U55-64,U55-128,U55-256,U65-256,U65-512"
+    words = ["sweep", str(model), "--npu", npus, "--memory-mode", "all", "--jobs", "1", "-o", "out", "-q"]
     command = [sys.executable, "-P", "-m", "deploy", *words]
     cache = in_folder / "out" / "cache"
     process = subprocess.Popen(command, cwd=in_folder, env={**os.environ, "OMP_NUM_THREADS": "1"})

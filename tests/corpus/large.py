@@ -24,6 +24,7 @@ def large_networks() -> dict[str, Converter]:
         "mobilenet_v3_large": lambda: _application("MobileNetV3Large", 224, include_preprocessing=False),
         "efficientnet_b0": lambda: _application("EfficientNetB0", 224),
         "resnet50": lambda: _application("ResNet50", 224),
+        "mobilenet_v2_pruned": lambda: _application("MobileNetV2", 96, alpha=0.35, pruned=True),
         "mobilenet_v2_float_io": lambda: _application("MobileNetV2", 96, alpha=0.35, io=None),
         "mobilenet_v1_int16": lambda: _application("MobileNet", 96, alpha=0.25, bits=16),
         "streaming_wake_word": lambda: _streaming(8),
@@ -37,6 +38,16 @@ def large_networks() -> dict[str, Converter]:
     }
 
 
+def two_of_four(kernel: np.ndarray) -> np.ndarray:
+    """A kernel ``(height, width, inputs, outputs)`` without the smaller two of every four input channels."""
+    groups = np.moveaxis(kernel, 2, -1)
+    parts = groups.reshape(*groups.shape[:-1], -1, 4)
+    small = np.argsort(np.abs(parts), axis=-1)[..., :2]
+    kept = parts.copy()
+    np.put_along_axis(kept, small, 0, axis=-1)
+    return np.moveaxis(kept.reshape(groups.shape), -1, 2)
+
+
 def images(size: int, count: int, channels: int = 3, seed: int = 5) -> np.ndarray:
     """Smooth random images in [-1, 1], ``(count, size, size, channels)`` float32: blobs of several sizes."""
     rng = np.random.default_rng(seed)
@@ -48,7 +59,9 @@ def images(size: int, count: int, channels: int = 3, seed: int = 5) -> np.ndarra
     return np.tanh(result)
 
 
-def _application(name: str, size: int, io: str | None = "int8", bits: int = 8, **options: Any) -> bytes:
+def _application(
+    name: str, size: int, io: str | None = "int8", bits: int = 8, *, pruned: bool = False, **options: Any
+) -> bytes:
     import keras
 
     keras.utils.set_random_seed(11)
@@ -64,6 +77,8 @@ def _application(name: str, size: int, io: str | None = "int8", bits: int = 8, *
             layer.momentum = 0.0
             layer.gamma.assign(rng.uniform(0.7, 1.4, layer.gamma.shape))
             layer.beta.assign(rng.normal(0, 0.2, layer.beta.shape))
+        if pruned and isinstance(layer, keras.layers.Conv2D) and layer.kernel.shape[2] % 4 == 0:
+            layer.kernel.assign(two_of_four(np.asarray(layer.kernel)))
     model(data, training=True)
     return convert(lambda x: model(x, training=False), [data], io, bits)
 

@@ -19,6 +19,7 @@ class Part:
         symbols: (name, offset, size, type); mapping symbols are ``("$t", 0, 0, NONE)``.
         load: address that it is loaded to; None for the same.
         size: bytes in memory, where they are more than the content.
+        name: of the section.
     """
 
     address: int
@@ -29,6 +30,7 @@ class Part:
     size: int = 0
     kind: int = PROGBITS
     loaded: bool = field(default=True)
+    name: str = ""
 
 
 def words(*values: int) -> bytes:
@@ -45,6 +47,10 @@ def elf(*parts: Part, entry: int = 0) -> bytes:
         places.append(offset + len(body))
         body += part.content
     names, symbols = b"\0", bytes(SYMBOL)
+    named = []
+    for part in parts:
+        named.append(len(names) if part.name else 0)
+        names += part.name.encode() + b"\0" if part.name else b""
     for number, part in enumerate(parts, start=1):
         for name, at, size, kind in part.symbols:
             symbols += struct.pack("<IIIBBH", len(names), part.address + at, size, kind, 0, number)
@@ -60,10 +66,10 @@ def elf(*parts: Part, entry: int = 0) -> bytes:
     )
     at = offset + len(body)
     sections = bytes(SECTION)
-    for part, place in zip(parts, places, strict=True):
+    for part, place, name_at in zip(parts, places, named, strict=True):
         flags = (2 if part.loaded else 0) | (4 if part.executable else 1)
         size = max(len(part.content), part.size)
-        sections += struct.pack("<10I", 0, part.kind, flags, part.address, place, size, 0, 0, 4, 0)
+        sections += struct.pack("<10I", name_at, part.kind, flags, part.address, place, size, 0, 0, 4, 0)
     sections += struct.pack("<10I", 0, SYMTAB, 0, 0, at, len(symbols), len(parts) + 2, 0, 4, SYMBOL)
     sections += struct.pack("<10I", 0, STRTAB, 0, 0, at + len(symbols), len(names), 0, 0, 1, 0)
     where = at + len(symbols) + len(names)
@@ -71,7 +77,7 @@ def elf(*parts: Part, entry: int = 0) -> bytes:
     header = struct.pack(
         "<16sHHIIIIIHHHHHH",
         *(ident, 2, 40, 1, entry, HEADER, where, 0),
-        *(HEADER, SEGMENT, len(loaded), SECTION, len(parts) + 3, 0),
+        *(HEADER, SEGMENT, len(loaded), SECTION, len(parts) + 3, len(parts) + 2),
     )
     return header + segments + body + symbols + names + sections
 

@@ -1,6 +1,7 @@
 """What of an image is moved, and what makes it doubtful whether that would be right."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 from elf_files import (
@@ -68,6 +69,16 @@ def test_what_was_changed_is_counted_by_what_it_was_moved_for() -> None:
 def test_devices_are_mapped_to_their_twins_and_neighbours_are_left() -> None:
     content = moved(program(0x48203000, 0x48203FFC, 0x48204000, 0x48202FFF))
     assert pool_of(content) == [0x49303000, 0x49303FFC, 0x48204000, 0x48202FFF]
+
+
+def test_the_numbers_of_a_network_are_no_addresses_whatever_they_look_like() -> None:
+    numbers = words(0x12000000, 0x48203000, *[5] * 2000)
+    network = Part(0x70000000, numbers, [("$d", 0, 0, NONE), ("network_weights", 0, len(numbers), OBJECT)], False)
+    content = moved(program(0x12000000), replace(network, name=".network_data"))
+    assert content_of(content, 1) == numbers
+    assert pool_of(content) == [0x11020000]
+    with pytest.raises(BadInputError, match="network_weights"):
+        moved(program(0x12000000), replace(network, name=".rodata"))
 
 
 def test_words_in_code_are_instructions_whatever_they_look_like() -> None:

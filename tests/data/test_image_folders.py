@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(keras: Any, preparing: list[Any], low: float, high: float) -> Any:
-    """A classifier of pixels that were scaled to a range, with layers that prepare them inside."""
+def classifier(keras: Any, preparing: list[Any]) -> Any:
+    """A classifier with layers that prepare pixels inside."""
     layers = keras.layers
     keras.utils.set_random_seed(3)
     x = image = keras.Input((16, 16, 3), name="image")
@@ -53,32 +54,41 @@ def trained(keras: Any, preparing: list[Any], low: float, high: float) -> Any:
         x = layer(x)
     x = layers.Conv2D(8, 3, strides=2, activation="relu")(x)
     x = layers.Conv2D(16, 3, strides=2, activation="relu")(x)
-    model = keras.Model(image, layers.Dense(len(CLASSES), name="kind")(layers.Flatten()(x)))
+    return keras.Model(image, layers.Dense(len(CLASSES), name="kind")(layers.Flatten()(x)))
+
+
+@functools.cache
+def trained_weights(signed: bool) -> list[np.ndarray]:
+    """Of a classifier of pixels in [0, 1] or, signed, in [-1, 1]."""
+    keras = import_keras()
+    model = classifier(keras, [])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.003), loss)
     images, kinds = pictures(1200, seed=1)
-    model.fit(low + images.astype(np.float32) / 255 * (high - low), kinds, epochs=6, verbose=0)
-    return model
+    pixels = images.astype(np.float32) / 255
+    model.fit(2 * pixels - 1 if signed else pixels, kinds, epochs=6, verbose=0)
+    return list(model.get_weights())
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(
-    ("preparing", "low", "high", "options"),
+    ("preparing", "signed", "low", "high", "options"),
     [
-        (["Rescaling", 1 / 255], 0, 255, []),
-        (["Rescaling", 1 / 127.5, -1], 0, 255, []),
-        ([], 0, 1, []),
-        ([], -1, 1, ["--image-range", "-1..1"]),
+        (["Rescaling", 1 / 255], False, 0, 255, []),
+        (["Rescaling", 1 / 127.5, -1], True, 0, 255, []),
+        ([], False, 0, 1, []),
+        ([], True, -1, 1, ["--image-range", "-1..1"]),
     ],
     ids=["rescaling", "rescaling-signed", "unit", "signed"],
 )
 @pytest.mark.usefixtures("in_folder")
 def test_a_classifier_is_as_accurate_on_target_as_in_float_with_nothing_but_its_folder_of_images(
-    preparing: list[Any], low: float, high: float, options: list[str], photos: Path
+    preparing: list[Any], signed: bool, low: float, high: float, options: list[str], photos: Path
 ) -> None:
     keras = import_keras()
     layer, *arguments = preparing or [None]
-    model = trained(keras, [getattr(keras.layers, layer)(*arguments)] if layer else [], low, high)
+    model = classifier(keras, [getattr(keras.layers, layer)(*arguments)] if layer else [])
+    model.set_weights(trained_weights(signed))
     model.save("net.keras")
     images, kinds = pictures(400, seed=7)
     said = np.asarray(model(low + images.astype(np.float32) / 255 * (high - low))).argmax(axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,13 @@ class OnNpu:
     """
 
     quantized: Quantized
+    _compiled: dict[str, Compiled] = field(default_factory=dict)
 
     def compiled(self, npu: str) -> Compiled:
-        return VELA.compile(self.quantized.model, compile_options(npu_named(npu)))
+        """What Vela makes of it; once for each NPU."""
+        if npu not in self._compiled:
+            self._compiled[npu] = VELA.compile(self.quantized.model, compile_options(npu_named(npu)))
+        return self._compiled[npu]
 
     def operators(self, npu: str) -> list[str]:
         """What Vela left of the network: one ``ethos-u`` where all of it runs on the NPU."""

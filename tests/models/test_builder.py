@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -25,11 +26,19 @@ FEATURES = {0.25: 144, 0.5: 288, 0.75: 432, 1.0: 576}
 ONE_HEAD = {"only": 2}
 
 
+@functools.cache
+def built(**options: Any) -> Any:
+    """A network that tests only look at."""
+    heads = options.pop("heads", tuple(ONE_HEAD.items()))
+    return build(Options(heads=dict(heads), **options))
+
+
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("alpha", BACKBONE)
+@pytest.mark.parametrize(
+    "alpha", [alpha if alpha == 0.25 else pytest.param(alpha, marks=pytest.mark.slow) for alpha in BACKBONE]
+)
 def test_the_parameter_count_is_backbone_plus_one_weight_per_feature_and_class_plus_biases(alpha: float) -> None:
-    heads = {"a": 7, "b": 3}
-    model = build(Options(alpha=alpha, heads=heads))
+    model = built(alpha=alpha, heads=(("first", 4), ("second", 6)))
     assert model.count_params() == BACKBONE[alpha] + (FEATURES[alpha] + 1) * 10
 
 
@@ -40,7 +49,7 @@ def test_the_demo_network_has_the_parameters_that_its_description_states() -> No
 
 @pytest.mark.tensorflow
 def test_rgb_adds_two_planes_to_the_first_convolution_only() -> None:
-    gray, colour = (build(Options(channels=channels, heads=ONE_HEAD)).count_params() for channels in (1, 3))
+    gray, colour = (built(channels=channels).count_params() for channels in (1, 3))
     assert colour - gray == 2 * 3 * 3 * 16
 
 
@@ -49,13 +58,15 @@ def test_rgb_adds_two_planes_to_the_first_convolution_only() -> None:
     ("alpha", "with_layer"), [(0.25, 248_640), (0.5, 574_432), (0.75, 1_026_264), (1.0, 1_529_680)]
 )
 def test_the_hidden_layer_of_1024_gives_the_counts_that_the_document_states(alpha: float, with_layer: int) -> None:
-    model = build(Options(alpha=alpha, hidden=1024, heads=ONE_HEAD))
+    model = built(alpha=alpha, hidden=1024)
     assert model.count_params() == with_layer + 1025 * 2
+    assert model.get_layer("hidden").count_params() == (FEATURES[alpha] + 1) * 1024
+    assert with_layer == BACKBONE[alpha] + (FEATURES[alpha] + 1) * 1024
 
 
 @pytest.mark.tensorflow
 def test_outputs_are_a_dictionary_of_logits_by_head() -> None:
-    model = build(Options(heads={"first": 4, "second": 6}))
+    model = built(alpha=0.25, heads=(("first", 4), ("second", 6)))
     answer = model(np.random.default_rng(0).random((3, 56, 56, 1), np.float32))
     assert {name: tuple(tensor.shape) for name, tensor in answer.items()} == {"first": (3, 4), "second": (3, 6)}
     assert not np.allclose(np.asarray(answer["first"]).sum(axis=1), 1, atol=1e-3)
@@ -74,7 +85,7 @@ def test_dropout_changes_no_parameter_and_acts_in_training_only() -> None:
     model = build(Options(dropout=0.5, heads=ONE_HEAD))
     image = np.random.default_rng(0).random((1, 56, 56, 1), np.float32)
     first, second = (np.asarray(model(image, training=False)["only"]) for _ in range(2))
-    assert model.count_params() == build(Options(heads=ONE_HEAD)).count_params()
+    assert model.count_params() == built(channels=1).count_params()
     assert any(layer.name == "dropout" for layer in model.layers)
     assert np.array_equal(first, second)
 
@@ -115,7 +126,11 @@ def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], mess
     [
         # Heads of equal size: only the SignatureDef tells them apart.
         pytest.param(Options(heads={"left": 4, "right": 4, "both": 5}), id="equal heads"),
-        pytest.param(Options(alpha=0.5, channels=3, hidden=1024, size=96), id="wide, RGB, hidden layer"),
+        pytest.param(
+            Options(alpha=0.5, channels=3, hidden=1024, size=96),
+            id="wide, RGB, hidden layer",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(Options(alpha=1.0, size=64, softmax=True), id="softmax", marks=pytest.mark.slow),
         pytest.param(Options(alpha=0.75, size=96), id="alpha 0.75", marks=pytest.mark.slow),
     ],

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from deploy import zoo
-from deploy.build_folder import sha256_of_file
+from deploy import api, zoo
+from deploy.build_folder import BuildFolder, sha256_of_file
 from deploy.models.datasets import fashion_mnist
+from deploy.models.multihead_mobilenetv3 import fashion_mnist as demo_data
 from deploy.models.multihead_mobilenetv3.evaluate import NAME, measure_weights
 from deploy.models.multihead_mobilenetv3.results import LABELS, Results, WeightsResult, difference
 from deploy.zoo import Measured, cards
@@ -102,9 +103,35 @@ def test_cycles_and_memory_do_not_exceed_those_of_the_network_with_means(title: 
 
 @pytest.mark.tensorflow
 @pytest.mark.skipif(not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
-@pytest.mark.parametrize(
-    ("alpha", "sample"), [(ALPHAS[0], 200), *(pytest.param(a, 1000, marks=pytest.mark.slow) for a in ALPHAS)]
-)
+def test_the_demo_build_has_the_cards_accuracy_and_estimate(
+    demo_build: BuildFolder, results: Results, tmp_path: Path
+) -> None:
+    once = results.figures(f"alpha {ALPHAS[0]}, 56x56x1", "U55-128")
+    cycles, sram = (demo_build.document.figure(name) for name in ("total_cycles", "sram_peak"))
+    assert cycles is not None and cycles.value == pytest.approx(once.cycles, rel=0.01)
+    assert sram is not None and sram.value == pytest.approx(once.sram_bytes, rel=0.01)
+    _, data, labels = demo_data.write(tmp_path, count=200)
+    found = api.evaluate(demo_build, data, labels=labels)
+    full = accuracy(results, ALPHAS[0])
+    for output, whole in zip(found.outputs, full.heads, strict=True):
+        counts = {score.contestant: score.correct for score in output.scores}
+        for correct, expected in (
+            (counts["float"], whole.float_correct),
+            (counts["reference"], whole.uint8_correct),
+        ):
+            assert near(correct, 200, expected / whole.images)
+        assert abs(counts["reference"] - counts["float"]) <= 0.015 * 200
+
+
+def near(correct: int, sample: int, share: float) -> bool:
+    """Whether a sample is within three standard deviations of what was measured on all images."""
+    return abs(correct / sample - share) < 3 * (share * (1 - share) / sample) ** 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.skipif(not fashion_mnist.FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+@pytest.mark.parametrize(("alpha", "sample"), [(ALPHAS[0], 200), *((alpha, 1000) for alpha in ALPHAS)])
 def test_measuring_again_gives_the_cards_accuracy_and_estimate(
     alpha: float, sample: int, results: Results
 ) -> None:
@@ -118,13 +145,11 @@ def test_measuring_again_gives_the_cards_accuracy_and_estimate(
     sampled, full = measure_weights(item, images=sample, machine_images=0), accuracy(results, alpha)
     for head, whole in zip(sampled.heads, full.heads, strict=True):
         assert head.images == sample
-        # Three standard deviations of a sample of that size around what was measured on all images.
         for correct, expected in (
             (head.float_correct, whole.float_correct),
             (head.uint8_correct, whole.uint8_correct),
         ):
-            share = expected / whole.images
-            assert abs(correct / sample - share) < 3 * (share * (1 - share) / sample) ** 0.5
+            assert near(correct, sample, expected / whole.images)
         assert abs(head.uint8_correct - head.float_correct) <= 0.015 * sample
     assert sampled.targets[0].images == sampled.targets[0].exact == sample
 

@@ -338,6 +338,7 @@ def test_fewer_images_than_a_step_takes_are_refused() -> None:
         fit(small(), few, Recipe())
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_seed_decides_what_a_student_learns(garments: Examples) -> None:
     few = Examples(garments.images[:256], {"garment": garments.labels["garment"][:256]}, garments.network_input)

@@ -16,7 +16,7 @@ from deploy.models.featherface_v1.builder import Options, build
 from deploy.zoo import cards
 
 NAME = "featherface-v1"
-NPUS = ("U55-128", "U55-256", "U65-256")
+NPUS = ("U55-128", "U55-256", "U65-256", "U85-256")
 BASELINE = ["channels=64", "pyramid_layers=3", "reduction=16", "context=ssh"]
 # Vela's estimates of straightforward forms of the same network on U55-128.
 EARLIER_CYCLES = {"128x128": 2_150_000, "320x320": 10_950_000, "640x640": 43_500_000}

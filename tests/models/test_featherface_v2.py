@@ -16,7 +16,7 @@ from deploy.models.featherface_v2.builder import Options, build
 from deploy.zoo import cards
 
 NAME = "featherface-v2-ultra"
-NPUS = ("U55-128", "U55-256", "U65-256")
+NPUS = ("U55-128", "U55-256", "U65-256", "U85-256")
 INNOVATIONS = (
     "smart_feature_reuse",
     "attention_multiplication",
@@ -110,7 +110,7 @@ def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], mess
 
 @pytest.mark.tensorflow
 def test_a_small_one_is_exact_on_the_npu_model_as_a_single_operator(on_npu: Callable[..., Any]) -> None:
-    network = on_npu(NAME, ["size=64"])
+    network = on_npu(NAME, ["size=32"])
     assert network.operators("U55-128") == ["ethos-u"]
     assert network.differences("U55-128") == dict.fromkeys(OUTPUT_NAMES, 0)
 

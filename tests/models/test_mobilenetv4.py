@@ -248,8 +248,9 @@ def conv_s() -> Model:
 
 
 @pytest.mark.tensorflow
-def test_the_npu_computes_conv_s_bit_by_bit_as_the_reference_does(conv_s: Model) -> None:
-    refuse_difference(conv_s, "U55-128")
+@pytest.mark.parametrize("npu", ["U55-128", pytest.param("U85-256", marks=pytest.mark.slow)])
+def test_the_npu_computes_conv_s_bit_by_bit_as_the_reference_does(npu: str, conv_s: Model) -> None:
+    refuse_difference(conv_s, npu)
 
 
 def refuse_other_layers(variant: str, size: int, model: Model) -> None:

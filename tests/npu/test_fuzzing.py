@@ -33,7 +33,7 @@ def test_the_stream_for_u85_works_before_it_is_mutated() -> None:
     statistics = fuzzing.execute(victim.stream, {0: victim.constants, 1: arena}, victim.architecture)
     assert statistics.stopped
     assert (statistics.operations, len(statistics.records)) == (9, 11)
-    assert statistics.cycles is None
+    assert statistics.cycles > 0
 
 
 def test_the_streams_work_before_they_are_mutated() -> None:

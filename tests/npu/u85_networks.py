@@ -56,6 +56,10 @@ def u85_networks() -> Iterator[WrittenNetwork]:
         ("int8", "uint8"),
     ):
         yield WrittenNetwork(f"quantize_{source}_{target}", _quantize(source, target))
+    for kind in ("SELECT", "SELECT_V2"):
+        yield WrittenNetwork(kind.lower(), _select(kind))
+    for source, target in (("bool", "int8"), ("bool", "int32"), ("int8", "int16"), ("int8", "int32")):
+        yield WrittenNetwork(f"cast_{source}_{target}", _cast(source, target))
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -171,6 +175,32 @@ def _comparison(kind: str, dtype: str) -> Write:
         y = graph.tensor("y", _IMAGE, "bool")
         graph.operator(kind, [a, b], [y], version=2)
         return graph.finish({"a": a, "b": b}, {"y": y})
+
+    return write
+
+
+def _select(kind: str) -> Write:
+    def write(_rng: np.random.Generator) -> bytes:
+        graph = GraphWriter(kind.lower())
+        condition = graph.tensor("condition", _IMAGE, "bool")
+        a, b, y = (graph.tensor(name, _IMAGE, "int8", 0.02, 4) for name in "aby")
+        options = schema.SelectOptionsT() if kind == "SELECT" else schema.SelectV2OptionsT()
+        graph.operator(kind, [condition, a, b], [y], options)
+        return graph.finish({"condition": condition, "a": a, "b": b}, {"y": y})
+
+    return write
+
+
+def _cast(source: str, target: str) -> Write:
+    def write(_rng: np.random.Generator) -> bytes:
+        graph = GraphWriter("cast")
+        x = graph.tensor("x", _IMAGE, source, *_quantized(source))
+        y = graph.tensor("y", _IMAGE, target, *_quantized(target))
+        options = schema.CastOptionsT()
+        types = (getattr(schema.TensorType, each.upper()) for each in (source, target))
+        options.inDataType, options.outDataType = types
+        graph.operator("CAST", [x], [y], options)
+        return graph.finish({"x": x}, {"y": y})
 
     return write
 

@@ -212,7 +212,7 @@ def test_a_trained_transformer_is_integer_throughout_and_answers_as_the_float_mo
     network.compile("adam", {"garment": loss})
     training = fashion_mnist.load_training()
     pictures = (training.images / np.float32(255)).astype(np.float32)
-    network.fit(pictures[:8000], {"garment": training.garments[:8000].astype(np.int32)}, epochs=2, verbose=0)
+    network.fit(pictures[:3000], {"garment": training.garments[:3000].astype(np.int32)}, epochs=2, verbose=0)
     network.save(tmp_path / "rows.keras")
     model = model_source.load_float(model_source.parse(str(tmp_path / "rows.keras")))
     data = dataset.of_arrays("pictures", {"rows": pictures[8000:8300]}, model.inputs, 300)

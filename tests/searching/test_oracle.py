@@ -64,9 +64,11 @@ def test_versions_are_those_that_figures_depend_on() -> None:
     assert "ethos-u-vela" not in versions_of("roofline")
 
 
-def test_an_npu_that_the_roofline_does_not_cover_is_refused_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="U85-256: the roofline covers"):
-        oracle_of("roofline", npu_named("U85-256"), FOUND, Cache(tmp_path))
+@pytest.mark.parametrize("name", ["U55-128", "U85-256"])
+def test_the_roofline_tells_cycles_of_every_family(name: str, tmp_path: Path) -> None:
+    network = width_space(28).describe((0, 0, 0))
+    [figure] = oracle_of("roofline", npu_named(name), FOUND, Cache(tmp_path))(network)
+    assert figure.source == f"roofline of {name}" and figure.value > 0
 
 
 def test_calibration_data_that_does_not_fit_the_network_is_refused() -> None:

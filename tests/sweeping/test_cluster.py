@@ -23,6 +23,7 @@ pytest.importorskip("distributed")
 pytestmark = [pytest.mark.tensorflow]  # the model that is compiled is quantized by a fixture
 
 JOB = "compile_point"
+TWENTY_POINTS = ("--npu", "U55-32,U55-64,U55-128,U55-256,U65-256,U65-512", "--memory-mode", "all", "-q")
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def without_cache(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_a_worker_killed_in_the_middle_costs_its_own_jobs_and_nothing_is_lost_or_twice(
     tiny_tflite: Path, cluster: Cluster, in_folder: Path
 ) -> None:
-    words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q"]
+    words = ["sweep", str(tiny_tflite), *TWENTY_POINTS]
     assert run([*words, "-o", "local"]) == 0
     killed: list[int] = []
     killer = threading.Thread(target=lambda: killed.append(cluster.kill_the_first_at_work(JOB, after=4)))
@@ -71,7 +72,7 @@ def test_a_worker_killed_in_the_middle_costs_its_own_jobs_and_nothing_is_lost_or
 def test_a_sweep_killed_on_a_cluster_goes_on_with_what_is_missing(
     tiny_tflite: Path, cluster: Cluster, in_folder: Path
 ) -> None:
-    words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q", "-o", "out", "--scheduler", cluster.address]
+    words = ["sweep", str(tiny_tflite), *TWENTY_POINTS, "-o", "out", "--scheduler", cluster.address]
     process = subprocess.Popen([sys.executable, "-P", "-m", "deploy", *words])
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(list(Path("out/cache").glob("point-*.json"))) < 4:
@@ -89,7 +90,7 @@ def test_a_sweep_killed_on_a_cluster_goes_on_with_what_is_missing(
 def test_ctrl_c_ends_the_sweep_at_once_and_cancels_its_jobs(
     tiny_tflite: Path, cluster: Cluster, in_folder: Path
 ) -> None:
-    words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q", "-o", "out", "--scheduler", cluster.address]
+    words = ["sweep", str(tiny_tflite), *TWENTY_POINTS, "-o", "out", "--scheduler", cluster.address]
     process = interruptible.started([sys.executable, "-P", "-m", "deploy", *words])
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(cluster.begun(JOB)) < 2:
@@ -120,7 +121,7 @@ def test_a_cluster_without_workers_left_is_an_error_in_bounded_time(
 
     killer = threading.Thread(target=kill_all)
     killer.start()
-    words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q", "-o", "out", "--scheduler", cluster.address]
+    words = ["sweep", str(tiny_tflite), *TWENTY_POINTS, "-o", "out", "--scheduler", cluster.address]
     assert run(words) == 4
     killer.join()
     assert "no workers are left" in capsys.readouterr().err
@@ -136,7 +137,7 @@ def test_a_scheduler_that_ends_is_an_error_in_bounded_time(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    words = ["sweep", str(tiny_tflite), "--memory-mode", "all", "-q", "-o", "out", "--scheduler", cluster.address]
+    words = ["sweep", str(tiny_tflite), *TWENTY_POINTS, "-o", "out", "--scheduler", cluster.address]
     started = time.monotonic()
     assert run(words) == 4
     assert time.monotonic() - started < 120

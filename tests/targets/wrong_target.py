@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,10 @@ class WrongTarget:
         self._sample, self._fault, self.whole = sample, fault, whole
         self.runs = 0
         self.bytes_read = 0
+
+    @cached_property
+    def _inference(self) -> NpuInference:
+        return NpuInference(self._model, self._npu)
 
     def __enter__(self) -> WrongTarget:
         return self
@@ -56,7 +61,7 @@ class WrongTarget:
                 taken.update(self._shown(lambda _region: arena[0], wanted))
 
         inputs = {name: array[np.newaxis] for name, array in self._sample.items()}
-        NpuInference(self._model, self._npu).run_batch(inputs, on_operation, on_cpu_operator)
+        self._inference.run_batch(inputs, on_operation, on_cpu_operator)
         return taken
 
     def _shown(self, read: Callable[[int], np.ndarray], wanted: Wanted) -> dict[int, np.ndarray]:

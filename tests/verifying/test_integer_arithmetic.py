@@ -108,12 +108,9 @@ def test_scales_and_activations_are_not_covered() -> None:
         assert not integer_arithmetic.applies(model.operators[0], model)
 
 
-@pytest.mark.parametrize(("name", "npu"), [("CAST down", "U85-512"), ("MUL", "U55-128")])
-def test_an_operator_that_leaves_its_type_is_named_and_its_output_fails(
-    name: str, npu: str, tmp_path: Path
-) -> None:
-    """Numbers that the NPU's model computes are compared to the last bit; whoever needs them has to look."""
-    build = api.compile(MODELS[name], npu, output=tmp_path / "build", name="m")
+def test_an_operator_that_leaves_its_type_is_named_and_its_output_fails(tmp_path: Path) -> None:
+    """What an output's integers cannot be is no rounding: whoever needs them has to look."""
+    build = api.compile(MODELS["CAST down"], "U85-512", output=tmp_path / "build", name="m")
     verdict = api.verify(build)
     assert verdict.verdict == "fail"
     assert integer_arithmetic.CAUSE in " ".join(verdict.explanations)

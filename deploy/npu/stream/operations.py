@@ -312,6 +312,11 @@ class BlockOperation(Operation):
         return self.finishes and self.ofm.chain is None
 
     @property
+    def chained(self) -> bool:
+        """Whether it goes on with what the operation before it left inside the NPU (on U85)."""
+        return any(fm.chain is not None for fm in self.inputs)
+
+    @property
     def streams(self) -> tuple[AddressRange, ...]:
         """What is read beside feature maps: weights, biases, scales."""
         return ()

@@ -18,6 +18,17 @@ from deploy.npu.stream.pooling import PoolingOperation
 from deploy.npu.stream.u85_registers import Accumulators, OperandScale
 
 
+def ifm_block_depth(
+    macs: int, ofm_ublock_depth: int, *, part_kernel_first: bool, sparse: bool, ifm_bits: int
+) -> int:
+    """Input channels that an operation which sums over them takes in one pass."""
+    if part_kernel_first:
+        return 16
+    if ifm_bits == 32 or (macs <= 256 and ofm_ublock_depth == 16 and not sparse):
+        return 32
+    return 128 if sparse and ifm_bits == 8 else 64
+
+
 class ResizeMode(IntEnum):
     """Parameter of NPU_OP_RESIZE."""
 

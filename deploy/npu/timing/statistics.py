@@ -70,19 +70,21 @@ class OperationRecord:
         offset: byte offset of its command in the stream.
         macs: multiply-accumulates of the nominal kernel (0 for elementwise and DMA).
         moved: feature map, weight, scale and DMA bytes through each AXI port, each counted once.
-        cycles: an estimate; None for an NPU without one (U85).
+        cycles: an estimate of what it takes alone; chained to others (on U85) what it adds to theirs.
+        chained: to the operation before it.
     """
 
     kind: str
     offset: int
     macs: int
     moved: PortTraffic
-    cycles: int | None
+    cycles: int
+    chained: bool = False
 
 
 @dataclass
 class Statistics:
-    """Counters of one execution; counts are exact, ``cycles`` is an estimate, where there is one."""
+    """Counters of one execution; counts are exact, ``cycles`` is an estimate."""
 
     records: list[OperationRecord] = field(default_factory=list)
     stopped: bool = False
@@ -103,20 +105,23 @@ class Statistics:
         return reduce(add, (record.moved for record in self.records), PortTraffic())
 
     @property
-    def cycles(self) -> int | None:
-        """Estimated NPU cycles; None for an NPU without an estimate.
+    def cycles(self) -> int:
+        """Estimated NPU cycles: the sum of :attr:`visible_cycles`."""
+        return sum(self.visible_cycles)
+
+    @property
+    def visible_cycles(self) -> list[int]:
+        """Estimated NPU cycles that each record adds to the whole.
 
         DMA runs while the operation before it computes (Vela issues it that early); only what goes beyond that
-        operation counts. Everything else is the sum over the operations.
+        operation counts.
         """
-        total = slack = 0
+        found, slack = [], 0
         for record in self.records:
-            if record.cycles is None:
-                return None
             if record.kind == DMA:
-                total += max(record.cycles - slack, 0)
+                found.append(max(record.cycles - slack, 0))
                 slack = max(slack - record.cycles, 0)
             else:
-                total += record.cycles
-                slack = record.cycles
-        return total
+                found.append(record.cycles)
+                slack = record.cycles + (slack if record.chained else 0)
+        return found

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from deploy.hardware.designs import U85Design
 from deploy.npu.errors import WeightStreamError
 from deploy.npu.stream.operations import SUB_KERNEL, Kernel
-from deploy.npu.stream.u85_operations import U85ConvolutionOperation
+from deploy.npu.stream.u85_operations import U85ConvolutionOperation, ifm_block_depth
 from deploy.npu.weights.fast import decompress_fast
 from deploy.npu.weights.mlw import decompress
 from deploy.npu.weights.unpacked import ChannelScales, Unpacked
@@ -67,11 +67,13 @@ class U85WeightLayout:
     @property
     def ifm_block(self) -> int:
         """Input channels per pass."""
-        if self.part_kernel_first:
-            return 16
-        if self.macs <= 256 and self.ofm_ublock == 16 and not self.sparse:
-            return 32
-        return 128 if self.sparse and self.ifm_bits == 8 else 64
+        return ifm_block_depth(
+            self.macs,
+            self.ofm_ublock,
+            part_kernel_first=self.part_kernel_first,
+            sparse=self.sparse,
+            ifm_bits=self.ifm_bits,
+        )
 
     @property
     def ifm_ublock(self) -> int:
