@@ -64,12 +64,13 @@ def test_corstone_310_boots_arms_runner_for_it(
     assert "inference_runner-sse-310-" in capsys.readouterr().err
 
 
-def test_rendered_firmware_is_for_corstone_300_only(
+@pytest.mark.system
+def test_rendered_firmware_is_for_the_board_that_the_simulator_models(
     built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = fake(in_folder, "FVP_Corstone_SSE-310", body="exit 9")
-    assert run(["run-fvp", str(built), "--fvp", path, "--firmware", "npu"]) == 2
-    assert "is rendered for Corstone-300" in capsys.readouterr().err
+    path = fake(in_folder, "FVP_Corstone_SSE-310", body='for w; do [ -L "$w" ] && readlink "$w"; done; exit 9')
+    assert run(["run-fvp", str(built), "--fvp", path, "--firmware", "npu"]) == 4
+    assert "firmware-npu-corstone-310" in capsys.readouterr().err
 
 
 def test_a_u85_model_runs_on_corstone_320(
