@@ -77,12 +77,13 @@ def _moved(path: Path, model: StandIn) -> tuple[Path | bytes, list[str]]:
         ) from error
     lines = [
         f"{path}: {move.name} at 0x{move.first:08x} is QEMU's 0x{move.to:08x}: "
-        f"{moved.segments.get(move, 0)} segments moved, {moved.words.get(move, 0)} words changed"
+        + (f"segments moved: {moved.segments[move]}, " if move in moved.segments else "")
+        + f"addresses changed: {moved.words.get(move, 0)}"
         for move in model.moves
         if move in moved.words or move in moved.segments
     ]
     if moved.distances:
-        lines.append(f"{path}: {moved.distances} distances from what moved to what stayed, or back, changed")
+        lines.append(f"{path}: distances between what moved and what stayed changed: {moved.distances}")
     return moved.content, lines
 
 
