@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from trained_networks import MLPERF_TINY
 
 from deploy.cli.main import run
 
@@ -84,16 +85,31 @@ def test_a_u85_model_runs_on_corstone_320(
     assert "mps4_board.subsystem.ethosu.num_macs=256" in words
 
 
+OPEN_BOARDS = [
+    ("U85-256", [], "Open Corstone-320"),
+    ("U55-128", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
+    ("U65-256", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.system
-@pytest.mark.parametrize(
-    ("npu", "option", "name"),
-    [
-        ("U85-256", [], "Open Corstone-320"),
-        ("U55-128", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
-        ("U65-256", ["--fvp", "open:corstone-310"], "Open Corstone-310"),
-    ],
-)
+@pytest.mark.parametrize(("npu", "option", "name"), OPEN_BOARDS)
+@pytest.mark.parametrize("network", [*MLPERF_TINY, "models:multihead-mobilenetv3"])
+def test_networks_pass_on_the_open_boards(
+    mlperf_tiny: dict[str, Path], in_folder: Path, network: str, npu: str, option: list[str], name: str
+) -> None:
+    model = str(mlperf_tiny.get(network, network))
+    assert run(["compile", model, "--npu", npu, "--verify", "none", "-o", "b", "-q"]) == 0
+    assert run(["run-fvp", "b", "--json", "v.json", "-q", *option]) == 0
+    document = json.loads((in_folder / "v.json").read_text())
+    assert document["verdict"] == "pass"
+    assert document["platform"]["version"].startswith(name)
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.parametrize(("npu", "option", "name"), OPEN_BOARDS)
 def test_a_build_comes_to_its_verdict_on_the_open_board(
     tiny_tflite: Path,
     in_folder: Path,
