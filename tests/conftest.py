@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,11 +31,14 @@ settings.load_profile("deploy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long first: the last one to begin decides when several processes are done together."""
-    long = {
-        item.path for item in items if item.get_closest_marker("early") or item.get_closest_marker("tensorflow")
+    """Files without TensorFlow first: with it imported, each fork of a process takes twenty times as long.
+
+    Of both halves what takes long comes first: the last file to begin decides when several processes are done.
+    """
+    marked = {
+        name: {item.path for item in items if item.get_closest_marker(name)} for name in ("tensorflow", "early")
     }
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: (item.path in marked["tensorflow"], item.path not in marked["early"]))
 
 
 def pytest_collection_finish() -> None:
@@ -58,10 +62,18 @@ def tools_are_warm() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def tiny_keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ``.keras`` file: 16x16x1 image, two heads of equal size (``garment``, ``kind``), fixed weights."""
+def tiny_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calibration data for the tiny model: an ``.npz`` of 24 images in [0, 1]."""
+    path = tmp_path_factory.mktemp("data") / "images.npz"
+    np.savez(path, image=np.random.default_rng(3).random((24, 16, 16, 1), dtype=np.float32))
+    return path
 
-    def save(folder: Path) -> None:
+
+@pytest.fixture(scope="session")
+def tiny(tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``tiny.keras`` and ``tiny.tflite``, made by a process that ends with its TensorFlow."""
+
+    def make(folder: Path) -> None:
         from deploy.chatter import silenced
 
         with silenced():
@@ -73,27 +85,28 @@ def tiny_keras_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             x = keras.layers.GlobalAveragePooling2D()(x)
             heads = {name: keras.layers.Dense(4, name=f"{name}_dense")(x) for name in ("kind", "garment")}
             keras.Model(image, heads, name="tiny").save(folder / "tiny.keras")
-
-    return made_once(tmp_path_factory, "keras", save) / "tiny.keras"
-
-
-@pytest.fixture(scope="session")
-def tiny_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Calibration data for the tiny model: an ``.npz`` of 24 images in [0, 1]."""
-    path = tmp_path_factory.mktemp("data") / "images.npz"
-    np.savez(path, image=np.random.default_rng(3).random((24, 16, 16, 1), dtype=np.float32))
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_tflite(tiny_keras_model: Path, tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model quantized: int8 inside, uint8 inputs and outputs, two named heads."""
-
-    def quantize(folder: Path) -> None:
-        words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "-q"]
+        words = ["quantize", str(folder / "tiny.keras"), "--calibration", str(tiny_samples), "-q"]
         assert run([*words, "-o", str(folder / "tiny.tflite")]) == 0
 
-    return made_once(tmp_path_factory, "tflite", quantize) / "tiny.tflite"
+    def make_apart(folder: Path) -> None:
+        process = multiprocessing.get_context("fork").Process(target=make, args=(folder,))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+
+    return made_once(tmp_path_factory, "tiny", make_apart)
+
+
+@pytest.fixture(scope="session")
+def tiny_keras_model(tiny: Path) -> Path:
+    """A ``.keras`` file: 16x16x1 image, two heads of equal size (``garment``, ``kind``), fixed weights."""
+    return tiny / "tiny.keras"
+
+
+@pytest.fixture(scope="session")
+def tiny_tflite(tiny: Path) -> Path:
+    """The tiny model quantized: int8 inside, uint8 inputs and outputs, two named heads."""
+    return tiny / "tiny.tflite"
 
 
 @pytest.fixture(scope="session")

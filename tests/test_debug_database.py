@@ -155,6 +155,14 @@ def test_what_follows_a_chained_operation_is_fused_into_that_one(in_folder: Path
     Path("m.tflite").write_bytes(gated())
     assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "b", "--verify", "none", "-q"]) == 0
     [path] = Path("b/vela").glob("*_debug.xml")
-    results = [scheduled.result for _, scheduled in sorted(read_debug_database(path).commands.items())]
+    database = read_debug_database(path)
+    results = [scheduled.result for _, scheduled in sorted(database.commands.items())]
     # LOGISTIC and MUL are chained to ADD, which looks TANH up.
     assert results == [0, 1, 3]
+    # The cycles of a chain are those of its first operation.
+    chain = [scheduled for _, scheduled in sorted(database.commands.items())]
+    heads = [database.heads.get(scheduled.number, scheduled.number) for scheduled in chain]
+    cycles = {scheduled.number: scheduled.cycles for scheduled in chain}
+    assert all(cycles[head] > 0 for head in heads)
+    assert all(cycles[each.number] == 0 for each, head in zip(chain, heads, strict=True) if each.number != head)
+    assert len(set(heads)) < len(heads)

@@ -6,12 +6,19 @@ Where outputs are needed the open machine computes them behind Arm's name; Arm's
 import json
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from trained_networks import MLPERF_TINY
 
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.errors import BadInputError
+from deploy.hardware.fvps import default_fvp
+from deploy.hardware.npus import npu_named
+from deploy.simulators.fvp_locate import Simulator
+from deploy.targets.firmware_choice import choose_firmware
 
 ARM = "Fast Models [11.27.42 (Dec  9 2024)]"
 
@@ -72,6 +79,18 @@ def test_rendered_firmware_is_for_the_board_that_the_simulator_models(
     path = fake(in_folder, "FVP_Corstone_SSE-310", body='for w; do [ -L "$w" ] && readlink "$w"; done; exit 9')
     assert run(["run-fvp", str(built), "--fvp", path, "--firmware", "npu"]) == 4
     assert "firmware-npu-corstone-310" in capsys.readouterr().err
+
+
+def test_rendered_firmware_is_refused_for_a_board_of_which_too_little_is_known(built: Path) -> None:
+    build, npu = BuildFolder.open(built), npu_named("U55-128")
+    fvp = default_fvp("U55")
+    unknown = replace(fvp, board=replace(fvp.board, name="Elsewhere", hardware=None))
+    simulator = Simulator(("elsewhere",), "arm", ARM, unknown)
+    with pytest.raises(BadInputError) as error:
+        choose_firmware("npu", build, npu, build.compiled_model, simulator)
+    assert error.value.message == (
+        "--firmware npu is rendered for Corstone-300, Corstone-310, Corstone-320; elsewhere models Elsewhere"
+    )
 
 
 def test_a_u85_model_runs_on_corstone_320(

@@ -2,7 +2,7 @@
 
 - :func:`layers` reads a quantized model;
 - :func:`sweep` is the plain roofline over many machines, for hardware-independent comparisons;
-- :func:`estimate` is the one for an Ethos-U55 or U65, with a term for every kind of operator.
+- :func:`estimate` is the one for an Ethos-U, with a term for every kind of operator.
 """
 
 from deploy.roofline.ethos_u import LayerEstimate, NetworkEstimate, estimate

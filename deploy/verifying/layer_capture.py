@@ -69,6 +69,10 @@ class LayerCapture:
         ends = {result: stream for stream, result in sorted(last)}
         unfinished = {key for key in last if ends[key[1]] != key[0]}
         self._partial = {*_interleaved(self.database), *unfinished}
+        # What has commands of its own all the same only prepares: it transposes an input.
+        self._fused = {
+            each.source for each in self.database.commands.values() if each.source not in (None, each.result)
+        }
 
     def __call__(self, operator: int, operation: Operation, memory: Memory) -> None:
         """Take what ``operation`` of the ``ethos-u`` operator number ``operator`` in the file has computed."""
@@ -103,8 +107,10 @@ class LayerCapture:
                 self.tensors[index] = taken.reshape(-1, *tensor.shape)
                 if (stream, scheduled.result) not in self._partial:
                     self._put(index, place, memory)
-            elif len(operator.outputs) == 1 and (passed := self._from_stripes(tensor, scheduled)) is not None:
-                self.tensors[index] = passed
+            elif len(operator.outputs) == 1 and operator.index not in self._fused:
+                passed = self._from_stripes(tensor, scheduled)
+                if passed is not None:
+                    self.tensors[index] = passed
 
     def _put(self, index: int, place: FeatureMap, memory: Memory) -> None:
         """Put other values in place of what was computed, where they are wanted, before any operator reads it."""

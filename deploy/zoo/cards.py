@@ -1,5 +1,8 @@
 """Measures what a model project's card shows: ``python -m deploy.zoo.cards NAME`` writes results and tables.
 
+``python -m deploy.zoo.cards --missing NAME`` measures only what ``project.toml`` asks for and the results lack,
+such as further NPUs; what a card shows beside estimates stays as it was measured.
+
 For each ``[[measured]]`` entry of its ``project.toml`` the network is built (with trained weights where the
 project brings some), quantized, and compiled by Vela for a list of NPUs. The outcome is ``results.json`` beside
 the card, and the tables between the card's markers; :func:`disagreement` is what a project's test calls.
@@ -10,7 +13,8 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +40,12 @@ from deploy.zoo.card_results import (
 )
 from deploy.zoo.quantized import quantize_network
 
-DEFAULT_NPUS = tuple(npu.name for npu in npus().values() if npu.family != "U85")
-"""The NPUs that Corstone-300 can have."""
+DEFAULT_NPUS = tuple(npus())
+"""All of them."""
+
+MISSING = "--missing"
+_NAMES = 0.01
+"""Part of a quantized model that is names and what tools say about themselves, which may change."""
 
 _PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ethos-u-vela")
 
@@ -126,6 +134,51 @@ def measure(
     return CardResults(networks=tuple(networks), versions=package_versions(*_PACKAGES))
 
 
+def completed(project: Project, *, log: Callable[[str], None] = lambda line: None) -> CardResults:
+    """The project's results with the estimates that they lack of those that its ``project.toml`` asks for.
+
+    Raises:
+        BadInputError: there are no results, or they were measured on another network or with other versions.
+        NotInstalledError: as :func:`measure`.
+    """
+    old: CardResults = read(project)
+    known = {(network.title, network.options): network for network in old.networks}
+    networks = []
+    for item in project.measured:
+        has = known.get((item.title, tuple(zoo.assignments_of(item.options))))
+        had = {figures.npu: figures for figures in has.npus} if has is not None else {}
+        names = item.npus or DEFAULT_NPUS
+        lacking = tuple(name for name in names if name not in had)
+        if has is None or lacking:
+            new = measure(project, [replace(item, npus=lacking)], log=log)
+            [found] = new.networks
+            _check_same(project, old, has, new, found)
+            had |= {figures.npu: figures for figures in found.npus}
+            has = (has or found).model_copy(update={"npus": tuple(had[name] for name in names)})
+        networks.append(has)
+    return old.model_copy(update={"networks": tuple(networks)})
+
+
+def _check_same(
+    project: Project, old: CardResults, has: NetworkFigures | None, new: CardResults, found: NetworkFigures
+) -> None:
+    """That figures measured apart may stand in one table."""
+    others = {name: text for name, text in new.versions.items() if old.versions.get(name) != text}
+    if others:
+        raise BadInputError(
+            f"{project.name}: the others were measured without {others}", hints=[_command(project)]
+        )
+    if has is None:
+        return
+    apart = abs(has.tflite_bytes - found.tflite_bytes)
+    if has.parameters != found.parameters or apart > _NAMES * has.tflite_bytes:
+        raise BadInputError(
+            f"{project.name}, {has.title}: quantized anew it has {found.parameters:,} parameters in "
+            f"{found.tflite_bytes:,} bytes, in {RESULTS_FILE} {has.parameters:,} in {has.tflite_bytes:,}",
+            hints=[_command(project)],
+        )
+
+
 def _targets(wanted: Measured) -> list[CompileOptions]:
     return [
         compile_options(npu_named(name), memory_mode=wanted.memory_mode, optimise=wanted.optimise)
@@ -201,16 +254,26 @@ def disagreement(project: Project) -> str | None:
     return None if found == expected else f"{CARD_FILE}: lines are missing or left over"
 
 
-def main(names: Iterable[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Measure projects and write their results and cards.
+
+    Args:
+        words: names of projects; ``--missing`` among them keeps what is measured already.
 
     Raises:
         BadInputError: an unknown name, or a project whose card shows more than estimates.
     """
-    for project in map(zoo.find, names):
-        if "results" in project.functions:
+
+    def log(line: str) -> None:
+        print(line, flush=True)
+
+    for project in [zoo.find(word) for word in words if word != MISSING]:
+        if MISSING in words:
+            write(project, completed(project, log=log))
+        elif "results" in project.functions:
             raise BadInputError(f"{project.name}: its card shows more than estimates", hints=[_command(project)])
-        write(project, measure(project, log=lambda line: print(line, flush=True)))
+        else:
+            write(project, measure(project, log=log))
 
 
 if __name__ == "__main__":

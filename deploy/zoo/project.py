@@ -30,7 +30,7 @@ any = ["size"]                      # options that the weights do not depend on
 [[measured]]                        # any number: what `python -m deploy.zoo.cards NAME` measures for the card
 title = "320x320"
 options = { size = 320 }            # where they differ from the defaults
-npus = ["U55-128"]                  # default: every NPU of Corstone-300
+npus = ["U55-128"]                  # default: every NPU
 memory_mode = "Shared_Sram"         # default: the NPU's
 optimise = "Size"                   # default: Performance
 io = "int8"                         # default: uint8
@@ -83,7 +83,7 @@ class Measured:
     Attributes:
         title: of its table.
         options: where they differ from the defaults.
-        npus: as ``--npu`` names them; empty for every NPU that Corstone-300 can have.
+        npus: as ``--npu`` names them; empty for all of them.
         memory_mode: section of Vela's configuration file; None for the NPU's own.
         optimise: Vela's strategy.
         io: type of inputs and outputs.

@@ -1,7 +1,7 @@
 """Measures what the card shows; ``python -m deploy.models.featherface_v1.evaluate [TITLE ...]`` in a checkout.
 
-Nine networks for up to six NPUs and sixteen forms of building blocks: about ten minutes on two cores. With titles
-as in ``project.toml`` these networks only; the others and the forms stay as they are.
+Nine networks for up to eleven NPUs and sixteen forms of building blocks: about ten minutes on two cores. With
+titles as in ``project.toml`` these networks only; the others and the forms stay as they are.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.hardware.npus import modelled
+
 ROOT = Path(__file__).parent.parent.parent
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 
@@ -68,6 +70,13 @@ def test_npu_cycles(tiny_tflite: Path) -> None:
     said = run("npu_cycles", "--npu", "U55-128", "--every", "400", tiny_tflite)
     assert f"{tiny_tflite.stem} on U55-128: " in said
     assert "all operators" in said
+
+
+def test_the_estimate_for_u85_stays_near_that_of_vela(mlperf_tiny: dict[str, Path]) -> None:
+    npus = [npu.name for npu in modelled() if npu.family == "U85"]
+    said = run("npu_cycles", "--npu", *npus, "--every", "8", *mlperf_tiny.values())
+    p10, p50, p90 = map(float, said.splitlines()[-1].split()[-3:])
+    assert p10 >= 0.8 and 0.98 <= p50 <= 1.02 and p90 <= 1.25, said
 
 
 def test_npu_speed_of_a_model(tiny_tflite: Path) -> None:

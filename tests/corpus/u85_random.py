@@ -73,6 +73,11 @@ class _Chain:
     inputs: dict[str, int] = field(default_factory=dict)
     count: int = 0
 
+    @property
+    def factor_scale(self) -> float:
+        """Of numbers around one, which make no product much larger: scales beyond 2**31 are no network's."""
+        return 0.01 if self.dtype == "int8" else 0.01 / 256
+
     def name(self) -> str:
         """A new one."""
         self.count += 1
@@ -156,9 +161,10 @@ def _binary(code: str, kind: str, *, alike: bool = False) -> Callable[[_Chain, S
         height, width, depth = (extent if step.a >> axis & 1 else 1 for axis, extent in enumerate(chain.extents))
         factor = 1.0 if alike else 0.5 + step.b / 10
         zero = chain.zero if alike or chain.dtype == "int16" else step.c - 20
-        other = chain.constant((height, width, depth), chain.scale * factor, zero)
-        growth = 1.0 if alike else 100 * chain.scale * factor if code == "MUL" else 1 + factor
-        chain.then(code, [other], _options(kind), scale=chain.scale * growth, zero=zero)
+        scale = chain.factor_scale if code == "MUL" else chain.scale
+        other = chain.constant((height, width, depth), scale * factor, zero)
+        growth = 1.0 if alike or code == "MUL" else 2.0
+        chain.then(code, [other], _options(kind), scale=chain.scale * growth * factor, zero=zero)
 
     return binary
 
@@ -230,14 +236,14 @@ def _matrices(chain: _Chain, step: Step) -> None:
     height, width, depth = chain.extents
     columns, name = 1 + step.a, chain.name()
     zero = 0 if chain.dtype == "int16" else step.b - 20
-    chain.inputs[name] = chain.graph.tensor(name, (1, height, depth, columns), chain.dtype, chain.scale, zero)
-    growth = 40 * math.sqrt(depth) * (1 if chain.dtype == "int8" else 256)
+    scale = chain.factor_scale
+    chain.inputs[name] = chain.graph.tensor(name, (1, height, depth, columns), chain.dtype, scale, zero)
     chain.then(
         "BATCH_MATMUL",
         [chain.inputs[name]],
         schema.BatchMatMulOptionsT(),
         (height, width, columns),
-        chain.scale**2 * growth,
+        chain.scale * 0.4 * math.sqrt(depth),
         step.c - 20,
     )
 

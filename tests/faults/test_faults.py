@@ -1,7 +1,5 @@
 """The fault campaign, a fault a test; ``make faults`` prints it as a table."""
 
-from pathlib import Path
-
 import pytest
 
 from .campaign import FAULTS, inject, table
@@ -15,19 +13,12 @@ def marked(fault: Fault) -> object:
     marks = [pytest.mark.system]
     if fault.slow:
         marks.append(pytest.mark.slow)
-    if fault.tensorflow:
-        marks.append(pytest.mark.tensorflow)
     if fault.process and "disk_bytes" in fault.process:
         marks.append(pytest.mark.skipif(not can_mount(), reason="a small disk cannot be mounted here"))
     return pytest.param(fault, id=fault.name, marks=marks)
 
 
-@pytest.fixture(scope="session")
-def parts(tiny_keras_model: Path, tiny_samples: Path, tiny_tflite: Path, built: Path) -> Parts:
-    return Parts(tiny_keras_model, tiny_samples, tiny_tflite, built)
-
-
-@pytest.mark.parametrize("fault", [marked(fault) for fault in FAULTS])
+@pytest.mark.parametrize("fault", [marked(fault) for fault in FAULTS if not fault.tensorflow])
 def test_the_fault_is_detected_and_nothing_is_left(
     fault: Fault, parts: Parts, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -127,6 +127,8 @@ def test_npu_firmware_answers_on_the_open_machine_as_the_npu_model_does(
     verdict = json.loads(document.read_text())
     assert (verdict["verdict"], verdict["inputs"], verdict["firmware"]["kind"]) == ("pass", 3, "npu")
     assert verdict["platform"]["npu"] == build.document.npu
+    figures = {figure["name"]: figure["value"] for figure in verdict["figures"]}
+    assert figures["target_npu_active_cycles"] > 0
 
 
 @pytest.mark.slow

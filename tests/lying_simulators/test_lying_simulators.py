@@ -12,7 +12,7 @@ from deploy import api
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 
-pytestmark = [pytest.mark.system, pytest.mark.tensorflow]
+pytestmark = [pytest.mark.early, pytest.mark.system]
 
 LIES = ("plus-one", "plus-one-once", "replay", "stale", "stuck", "swapped", "other-input", "idle")
 SATURATED = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")

@@ -57,3 +57,20 @@ def test_operators_that_are_chained_inside_the_npu_are_compared_all_the_same(in_
     verdict = json.loads(Path("verdict.json").read_text())
     check = verdict["operator_check"]
     assert (check["operators"], check["unexplained"], check["left_out"]) == (4, 0, [])
+
+
+def test_what_prepares_an_input_is_no_result_of_an_operator_that_is_fused_into_the_next(in_folder: Path) -> None:
+    """A product of square matrices, behind a table: the second one, transposed, is as large as the product."""
+    writer = GraphWriter()
+    shape = (1, 1, 6, 6)
+    a, b = (writer.tensor(name, shape, "int8", 0.02, 3) for name in "ab")
+    product, y = (
+        writer.tensor("product", shape, "int8", 0.05, -9),
+        writer.tensor("y", shape, "int8", 1 / 256, -128),
+    )
+    writer.operator("BATCH_MATMUL", [a, b], [product], schema.BatchMatMulOptionsT(), version=3)
+    writer.operator("LOGISTIC", [product], [y])
+    Path("m.tflite").write_bytes(writer.finish({"a": a, "b": b}, {"y": y}))
+    assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "out", "--advice", "none", "-q"]) == 0
+    check = json.loads(Path("out/verification.json").read_text())["check"]
+    assert (check["operators"], check["unexplained"], check["left_out"]) == (2, 0, [])

@@ -1,14 +1,16 @@
 """Every project's card agrees with its results, and measuring gives Vela's figures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy import zoo
 from deploy.errors import BadInputError
 from deploy.zoo import Measured, Project, cards
-from deploy.zoo.card_results import BEGIN, END, RESULTS_FILE
+from deploy.zoo.card_results import BEGIN, END, RESULTS_FILE, CardResults
 
 MEASURED = [project.name for project in zoo.projects() if project.measured]
 
@@ -67,6 +69,54 @@ def test_a_card_that_shows_more_than_estimates_is_not_overwritten_with_these() -
     with pytest.raises(BadInputError, match="featherface-v1: its card shows more than estimates") as caught:
         cards.main(["featherface-v1"])
     assert caught.value.hints == ("python -m deploy.models.featherface_v1.evaluate",)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Estimates that are made up at once; NPUs that were asked for."""
+    asked: list[str] = []
+
+    def measure(project: Project, wanted: Sequence[Measured], **_rest: object) -> CardResults:
+        old = cards.read(project)
+        [item] = wanted
+        asked.extend(item.npus)
+        network = next(network for network in old.networks if network.title == item.title)
+        npus = tuple(network.npus[0].model_copy(update={"npu": name}) for name in item.npus)
+        return old.model_copy(update={"networks": (network.model_copy(update={"npus": npus}),)})
+
+    monkeypatch.setattr(cards, "measure", measure)
+    return asked
+
+
+def test_what_the_results_lack_is_measured_and_the_rest_stays(tmp_path: Path, measured: list[str]) -> None:
+    project = copied(tmp_path)
+    old = cards.read(project)
+    first = old.networks[0].model_copy(update={"npus": old.networks[0].npus[1:]})
+    cards.write(project, old.model_copy(update={"networks": (first, *old.networks[1:])}))
+    new = cards.completed(project)
+    assert measured == [cards.DEFAULT_NPUS[0]]
+    assert [figures.npu for figures in new.networks[0].npus] == list(cards.DEFAULT_NPUS)
+    assert new.networks[0].npus[1:] == old.networks[0].npus[1:] and new.networks[1:] == old.networks[1:]
+    assert type(new) is type(old)  # with what the project measures beside estimates
+
+
+@pytest.mark.parametrize("change", [{"parameters": 7}, {"tflite_bytes": 7}])
+def test_figures_of_another_network_do_not_join_the_others(
+    change: dict[str, int], tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, made = copied(tmp_path), cards.measure
+    old = cards.read(project)
+    first = old.networks[0].model_copy(update={"npus": old.networks[0].npus[1:]})
+    cards.write(project, old.model_copy(update={"networks": (first, *old.networks[1:])}))
+
+    def other(*arguments: Any, **options: Any) -> CardResults:
+        new = made(*arguments, **options)
+        return new.model_copy(update={"networks": (new.networks[0].model_copy(update=change),)})
+
+    monkeypatch.setattr(cards, "measure", other)
+    with pytest.raises(BadInputError, match="quantized anew it has"):
+        cards.completed(project)
+    assert measured
 
 
 @pytest.mark.tensorflow

@@ -15,8 +15,10 @@ Elementwise operations and resizings have the output unit alone. Operations that
 its blocks while they are in the NPU: the output unit takes the sum of all of them, the MAC units nothing more.
 
 Where this differs from Vela on purpose: it sees the commands, so a layer that is cut into stripes pays for each of
-them. Left out: contention, wait states, the decoding of weights (Vela's total of an operation leaves it out, too),
-and overlap between operations, except that :class:`deploy.npu.timing.statistics.Statistics` hides DMA.
+them; and what stays in the NPU is written nowhere (Vela counts a block of it as written to the arena).
+
+Left out: contention, wait states, the decoding of weights (Vela's total of an operation leaves it out, too), and
+overlap between operations, except that :class:`deploy.npu.timing.statistics.Statistics` hides DMA.
 """
 
 from __future__ import annotations

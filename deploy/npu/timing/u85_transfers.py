@@ -32,7 +32,7 @@ def channel_rate(memory: MemoryTiming, channel: Channel, design: U85Design) -> f
     latency, under_way = memory.read_latency, memory.reads
     if channel is Channel.WRITE:
         latency, under_way = memory.write_latency, memory.writes
-    if not latency:
+    if not latency or not under_way:  # nothing is known that would limit it
         return memory.bytes_per_cycle
     transactions = under_way * memory.ports * _USE
     if channel is not Channel.WRITE:
