@@ -1,6 +1,7 @@
 """What counts as evidence from Arm's runner."""
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -82,6 +83,23 @@ def test_an_arena_larger_than_the_firmwares_is_refused_with_both_sizes() -> None
     figure = Figure(name="sram_peak", value=float(2 * 1024 * 1024), unit="bytes", label="estimate")
     with pytest.raises(BadInputError, match=r"arena.*needs 2099200 bytes, Arm's runner has 2097152"):
         check_fits(document(figures=(figure,)), npu_named("U55-128"), 1000)
+
+
+@pytest.mark.parametrize(("constants", "fits"), [(3_000_000, True), (1_900_000, False)])
+def test_constants_in_dram_stay_in_the_model_and_take_nothing_of_the_arena(constants: int, fits: bool) -> None:
+    sizes = {"dram_peak": 4_000_000, "weights_compressed": constants}
+    figures = tuple(Figure(name=name, value=size, unit="bytes", label="estimate") for name, size in sizes.items())
+    build = document(npu="U85-256", memory_mode="Dedicated_Sram_384KB", figures=figures)
+    with contextlib.nullcontext() if fits else pytest.raises(BadInputError, match=r"arena.*needs 2102048 bytes"):
+        check_fits(build, npu_named("U85-256"), 1000)
+
+
+def test_fast_memory_that_is_too_small_names_the_mode_that_keeps_within() -> None:
+    figure = Figure(name="sram_peak", value=400_000, unit="bytes", label="estimate")
+    build = document(npu="U85-256", memory_mode="Dedicated_Sram_512KB", figures=(figure,))
+    with pytest.raises(BadInputError, match="fast memory needs 400000 bytes, Arm's runner has 393216") as error:
+        check_fits(build, npu_named("U85-256"), 1000)
+    assert error.value.hints[0] == "`deploy compile ... --memory-mode Dedicated_Sram_384KB`"
 
 
 def test_a_model_larger_than_its_window_is_refused() -> None:
