@@ -41,8 +41,8 @@ def test_all_npus_make_a_table_and_files_with_labelled_figures(
     pytest.importorskip("vl_convert")
     assert run(["sweep", str(model), "-o", "out"]) == 0
     printed = capsys.readouterr().out
-    assert "6 points" in printed
-    assert "U55-256" in printed
+    assert "11 points" in printed
+    assert "U55-256" in printed and "U85-2048" in printed
     assert "estimate: Vela" in printed
     written = document(in_folder / "out")
     assert written["schema_version"] == 1
@@ -51,7 +51,7 @@ def test_all_npus_make_a_table_and_files_with_labelled_figures(
     assert any(point["pareto"] for point in written["points"])
     with (in_folder / "out" / "sweep.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 6
+    assert len(rows) == 11
     assert float(rows[0]["inference_time [ms, estimate]"]) > 0
     page = (in_folder / "out" / "sweep.html").read_text()
     assert "Pareto" in page
