@@ -107,10 +107,19 @@ class LayerCapture:
                 self.tensors[index] = taken.reshape(-1, *tensor.shape)
                 if (stream, scheduled.result) not in self._partial:
                     self._put(index, place, memory)
-            elif len(operator.outputs) == 1 and operator.index not in self._fused:
+            elif len(operator.outputs) == 1 and self._is_own(scheduled, tensor):
                 passed = self._from_stripes(tensor, scheduled)
                 if passed is not None:
                     self.tensors[index] = passed
+
+    def _is_own(self, scheduled: Scheduled, tensor: Tensor) -> bool:
+        """Whether what an operation computes may be a tensor that nobody knows the place of: it is no other one.
+
+        Vela names operations after what they compute: of two TRANSPOSE in a row it makes one, for the second's.
+        """
+        if tensor.name != scheduled.name and any(scheduled.name == other.name for other in self.source.tensors):
+            return False
+        return scheduled.result not in self._fused
 
     def _put(self, index: int, place: FeatureMap, memory: Memory) -> None:
         """Put other values in place of what was computed, where they are wanted, before any operator reads it."""

@@ -54,8 +54,8 @@ def located(
 ) -> Located | None:
     """What is found on a machine whose NPU has a fault."""
     machine = find(npu_named(build.document.npu), "open")
-    family = npu_named(build.document.npu).family
-    words = (sys.executable, str(WRONG_NPU), f"{stream}:{place}:{element}", "--npu-family", family)
+    options = machine.command[machine.command.index("deploy.corstone") + 1 :]
+    words = (sys.executable, str(WRONG_NPU), f"{stream}:{place}:{element}", *options)
 
     def faulty(*_choice: object) -> Simulator:
         return dataclasses.replace(machine, command=words)
@@ -150,6 +150,23 @@ def test_firmware_is_stopped_and_read_over_the_protocol(
         one_operator,
         step,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("toolchain")
+@pytest.mark.parametrize("firmware", ["runner", "npu"])
+@pytest.mark.parametrize("number", [2, 3])
+def test_on_corstone_320_an_operation_is_found_and_what_stayed_inside_the_npu_for_it(
+    monkeypatch: pytest.MonkeyPatch, inside_results: BuildFolder, firmware: str, number: int
+) -> None:
+    """A sum whose first operand never lies in memory, and a transfer."""
+    step = steps_of(inside_results)[number]
+    assert step.operation is not None and bool(step.inside) == (number == 2)
+    stream = "0" if firmware == "runner" else "*"
+    found = located(monkeypatch, inside_results, firmware, stream, str(step.operation.offset))
+    check(found, inside_results, step)
+    assert found is not None
+    assert found.unseen == tuple(operation.index for operation in step.inside)
 
 
 @pytest.mark.slow

@@ -14,10 +14,11 @@ import numpy as np
 
 from deploy.corstone import cli
 from deploy.npu import registers
+from deploy.npu.execution.destinations import destinations
 from deploy.npu.execution.feature_maps import views
 from deploy.npu.execution.memory import Memory
 from deploy.npu.program import Program, run
-from deploy.npu.stream.dma import DmaOperation
+from deploy.npu.stream.dma import Transfer
 from deploy.npu.stream.operations import BlockOperation, Operation
 
 stream, offset, byte = sys.argv.pop(1).split(":")
@@ -25,10 +26,11 @@ streams = 0
 
 
 def flip(operation: Operation, memory: Memory) -> None:
-    if isinstance(operation, DmaOperation):
-        if operation.destination_region is not None:
-            where = operation.destination + int(byte) % operation.length
-            memory.bytes(operation.destination_region, where, 1, write=True)[...] ^= 1
+    if isinstance(operation, Transfer):
+        region = operation.writes[0].region
+        if region is not None:
+            places = destinations(operation, memory)
+            memory.bytes(region, int(places[int(byte) % len(places)]), 1, write=True)[...] ^= 1
     elif isinstance(operation, BlockOperation):
         view = views(memory, operation.ofm)[0]
         index = np.unravel_index(int(byte) % view[0].size, view[0].shape)
@@ -40,7 +42,7 @@ def wrong(program: Program, regions: Any, cache: Any) -> None:
     number, streams = streams, streams + 1
 
     def observe(operation: Operation, memory: Memory) -> None:
-        every = offset == "all" and isinstance(operation, DmaOperation)
+        every = offset == "all" and isinstance(operation, Transfer)
         if stream in ("*", str(number)) and (every or str(operation.offset) == offset):
             flip(operation, memory)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 from gated_network import gated
 from tflite_writer import GraphWriter, schema
 
@@ -70,7 +71,23 @@ def test_what_prepares_an_input_is_no_result_of_an_operator_that_is_fused_into_t
     )
     writer.operator("BATCH_MATMUL", [a, b], [product], schema.BatchMatMulOptionsT(), version=3)
     writer.operator("LOGISTIC", [product], [y])
-    Path("m.tflite").write_bytes(writer.finish({"a": a, "b": b}, {"y": y}))
+    check(writer.finish({"a": a, "b": b}, {"y": y}))
+
+
+def test_two_operators_that_become_one_are_compared_as_one(in_folder: Path) -> None:
+    """Transposed there and back: one copy, which is the second one's."""
+    writer = GraphWriter()
+    shape = (1, 6, 6, 5)
+    x, there, back = (writer.tensor(name, shape, "int8", 0.02, 3) for name in ("x", "there", "back"))
+    axes = writer.tensor("axes", (4,), "int32", data=np.array([0, 2, 1, 3], np.int32))
+    for source, result in ((x, there), (there, back)):
+        writer.operator("TRANSPOSE", [source, axes], [result], schema.TransposeOptionsT(), version=4)
+    check(writer.finish({"x": x}, {"y": back}))
+
+
+def check(content: bytes) -> None:
+    """All of a network's operators compute what they should, says compile."""
+    Path("m.tflite").write_bytes(content)
     assert run(["compile", "m.tflite", "--npu", "U85-256", "-o", "out", "--advice", "none", "-q"]) == 0
-    check = json.loads(Path("out/verification.json").read_text())["check"]
-    assert (check["operators"], check["unexplained"], check["left_out"]) == (2, 0, [])
+    found = json.loads(Path("out/verification.json").read_text())["check"]
+    assert (found["operators"], found["unexplained"], found["left_out"]) == (2, 0, [])
