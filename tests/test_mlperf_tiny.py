@@ -37,7 +37,9 @@ def test_the_network_runs_within_one_lsb(name: str, mlperf_tiny: dict[str, Path]
         assert output["max_lsb"] <= 1
 
 
-@pytest.mark.parametrize("name", IN_CI)
+@pytest.mark.parametrize(
+    "name", ["keyword_spotting", pytest.param("image_classification", marks=pytest.mark.slow)]
+)
 def test_the_inputs_that_a_build_keeps_pass_on_the_npu_model(
     name: str, mlperf_tiny: dict[str, Path], in_folder: Path
 ) -> None:
@@ -46,18 +48,15 @@ def test_the_inputs_that_a_build_keeps_pass_on_the_npu_model(
 
 
 U85S = ("U85-128", "U85-256", "U85-512", "U85-1024", "U85-2048")
+IN_CI_ON_U85 = (("keyword_spotting", "U85-2048"), ("image_classification", "U85-512"))
 
 
 @pytest.mark.parametrize(
     ("name", "npu"),
     [
-        *(("keyword_spotting", npu) for npu in U85S),
-        ("image_classification", "U85-512"),
-        *(
-            pytest.param(name, npu, marks=pytest.mark.slow)
-            for name in ("image_classification", "visual_wake_words", "anomaly_detection")
-            for npu in U85S
-        ),
+        pytest.param(name, npu, marks=() if (name, npu) in IN_CI_ON_U85 else pytest.mark.slow)
+        for name in ("keyword_spotting", "image_classification", "visual_wake_words", "anomaly_detection")
+        for npu in U85S
     ],
 )
 def test_the_network_passes_on_the_model_of_every_u85(

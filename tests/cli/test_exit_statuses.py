@@ -35,7 +35,10 @@ def shell(folder: Path, command: str, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("closed", ["", "0<&-", "1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
-@pytest.mark.parametrize(("words", "status"), [("verify b -q", 0), ("verify none", 2), ("verify", 2)])
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [("verify b -q", 0), ("verify none", 2), pytest.param("verify", 2, marks=pytest.mark.slow)],
+)
 def test_closed_streams_change_no_exit_status(
     built: Path, tmp_path: Path, closed: str, words: str, status: int
 ) -> None:

@@ -56,7 +56,7 @@ def check(network: RandomNetwork, npu: str) -> None:
             assert row.status not in ("error", "unexplained"), row
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(network=NETWORKS, npu=st.sampled_from(NPUS))
 def test_a_few_random_networks_compute_what_an_oracle_computes(network: RandomNetwork, npu: str) -> None:
     check(network, npu)

@@ -59,6 +59,6 @@ def test_the_terminals_usual_port_is_taken(built: Path, tmp_path: Path) -> None:
         with contextlib.suppress(OSError):  # taken already, by a machine of a test beside this one
             taken.bind(("127.0.0.1", 5000))
             taken.listen()
-        done = deploy(tmp_path, "run-fvp", built, "--fvp", "open", "--firmware", "f.elf", "--timeout", "2", "-q")
+        done = deploy(tmp_path, "run-fvp", built, "--fvp", "open", "--firmware", "f.elf", "--timeout", "1", "-q")
     assert done.returncode == 4
-    assert "no hello within 2 s" in done.stderr
+    assert "no hello within 1 s" in done.stderr

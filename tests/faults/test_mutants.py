@@ -44,7 +44,7 @@ def test_the_memory_of_mutants_is_theirs_and_not_that_of_who_started_them() -> N
     assert int(done.stdout) < len(much)
 
 
-@pytest.mark.parametrize(("part", "count"), [("source", 50), ("compiled", 100)])
+@pytest.mark.parametrize(("part", "count"), [("source", 20), ("compiled", 40)])
 def test_a_mutant_gets_a_verdict_or_one_of_our_errors(part: str, count: int, victims: list[Path]) -> None:
     found = outcomes(part, 0, count, victims)
     assert found["BadInputError"] > 0
@@ -53,6 +53,6 @@ def test_a_mutant_gets_a_verdict_or_one_of_our_errors(part: str, count: int, vic
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["source", "compiled"])
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", range(5))
 def test_many_mutants_get_a_verdict_or_one_of_our_errors(part: str, seed: int, victims: list[Path]) -> None:
     outcomes(part, seed, 500 if part == "source" else 1000, victims)

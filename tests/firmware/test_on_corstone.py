@@ -143,9 +143,9 @@ def test_an_elf_without_the_protocol_gets_told_so(
     small_build: BuildFolder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     runner = runner_firmware.runner_path(npu_named("U55-128"))
-    words = ["run-fvp", str(small_build.path), "--firmware", str(runner), "--fvp", "open", "--timeout", "4", "-q"]
+    words = ["run-fvp", str(small_build.path), "--firmware", str(runner), "--fvp", "open", "--timeout", "1", "-q"]
     assert run(words) == 4
-    assert "does not speak deploy's protocol: no hello within 4 s" in capfd.readouterr().err
+    assert "does not speak deploy's protocol: no hello within 1 s" in capfd.readouterr().err
 
 
 def test_a_model_for_another_npu_is_refused_by_the_driver(small_build: BuildFolder) -> None:

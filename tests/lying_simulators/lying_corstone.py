@@ -72,24 +72,24 @@ def plus_one_once(run: Callable[[], None], _inputs: Parts, outputs: Parts, job: 
     outputs[0][0] -= outputs[0][0] == before
 
 
-def replay(run: Callable[[], None], _inputs: Parts, outputs: Parts, job: Job) -> None:
-    """The first answer, for ever: that of an earlier run where there was one."""
+def honest(run: Callable[[], None], inputs: Parts, outputs: Parts, job: Job) -> None:
+    """The truth, to see that nothing else makes a verdict fail; it is remembered for the lies of a later run."""
     run()
-    first = job.memory / "first"
-    with contextlib.suppress(FileExistsError):
-        remember(first, outputs)
-    recall(first, outputs)
+    for known in (job.memory / "first", answer_to(inputs, job)):
+        with contextlib.suppress(FileExistsError):
+            remember(known, outputs)
+
+
+def replay(run: Callable[[], None], _inputs: Parts, outputs: Parts, job: Job) -> None:
+    """The first answer of an earlier run, for ever."""
+    run()
+    recall(job.memory / "first", outputs)
 
 
 def stale(run: Callable[[], None], inputs: Parts, outputs: Parts, job: Job) -> None:
     """Whatever is remembered of an earlier run: the answer to the same input, or to any other."""
     run()
-    key = hashlib.sha256(b"".join(part.tobytes() for part in inputs)).hexdigest()
-    if not (job.memory / "over").exists():  # the earlier run goes on
-        with contextlib.suppress(FileExistsError):
-            remember(job.memory / f"answer-{key}", outputs)
-        return
-    known = job.memory / f"answer-{key}"
+    known = answer_to(inputs, job)
     recall(known if known.exists() else next(iter(sorted(job.memory.glob("answer-*")))), outputs)
 
 
@@ -119,15 +119,15 @@ def idle(_run: Callable[[], None], _inputs: Parts, _outputs: Parts, _job: Job) -
     """Nothing is computed, and the counters say how much was done."""
 
 
-def honest(run: Callable[[], None], _inputs: Parts, _outputs: Parts, _job: Job) -> None:
-    """The truth, to see that nothing else makes a verdict fail."""
-    run()
-
-
 LIES: Mapping[str, Callable[[Callable[[], None], Parts, Parts, Job], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (plus_one, plus_one_once, replay, stale, stuck, swapped, other_input, idle, honest)
 }
+
+
+def answer_to(inputs: Parts, job: Job) -> Path:
+    """Where the answer to these inputs is remembered."""
+    return job.memory / f"answer-{hashlib.sha256(b''.join(part.tobytes() for part in inputs)).hexdigest()}"
 
 
 def remember(path: Path, outputs: Parts) -> None:

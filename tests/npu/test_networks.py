@@ -14,6 +14,7 @@ import pytest
 from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu import Architecture, MemoryAccessError, execute, parse_payload
 from deploy.npu.program import decode
@@ -31,6 +32,8 @@ pytestmark = pytest.mark.tensorflow
 
 NPUS = ("U55-32", "U55-64", "U55-128", "U55-256", "U65-256", "U65-512")
 SAMPLES = 4
+PROCESS = KernelProcess()
+"""One for the kernels of all networks."""
 
 
 class OptimizedKernels(ReferenceKernels):
@@ -84,7 +87,7 @@ def largest_difference(source: Path, model: tflite.Model, npu: str, oracle: type
     original = tflite.read(source)
     inputs = inputs_of(original)
     outputs = NpuInference(model, npu_named(npu)).run_batch(inputs)
-    reference = oracle(original)
+    reference = oracle(original, process=PROCESS)
     worst = 0
     for sample in range(SAMPLES):
         expected = reference.run({name: values[sample] for name, values in inputs.items()})
