@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import graphlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,13 +42,15 @@ def below(node: ast.AST, *, checked: bool) -> Iterator[ast.AST]:
             yield from below(child, checked=checked)
 
 
-def imported(file: Path, *, checked: bool = True) -> Iterator[str]:
+@functools.cache
+def imported(file: Path, *, checked: bool = True) -> tuple[str, ...]:
     """Every module of this project, or what is in one, that a file imports, wherever in it.
 
     Args:
         file: the file.
         checked: whether what is imported for type checkers counts.
     """
+    found: list[str] = []
     for node in below(ast.parse(file.read_text(encoding="utf-8")), checked=checked):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -56,7 +59,8 @@ def imported(file: Path, *, checked: bool = True) -> Iterator[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] == "deploy")
+        found += (name for name in names if name.split(".")[0] == "deploy")
+    return tuple(found)
 
 
 def offenders(folder: Path, *packages: str) -> list[str]:

@@ -20,6 +20,7 @@ from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import random_inputs
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import summarise
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
@@ -100,14 +101,15 @@ class Network:
             self._ask_all()
 
     def _ask_all(self) -> None:
-        self._ask(ReferenceKernels.name, ReferenceKernels)
+        process = KernelProcess()
+        self._ask(ReferenceKernels.name, ReferenceKernels, process)
         if tflm_installed():
-            self._ask(TflmKernels.name, TflmKernels)
+            self._ask(TflmKernels.name, TflmKernels, process)
 
-    def _ask(self, name: str, kernels: type[ReferenceKernels] | type[TflmKernels]) -> None:
+    def _ask(self, name: str, kernels: type[ReferenceKernels] | type[TflmKernels], process: KernelProcess) -> None:
         try:
             with silenced():  # TFLM says why on standard error
-                oracle: Oracle = kernels(self.model)
+                oracle: Oracle = kernels(self.model, process=process)
                 self.expected[name] = [oracle.run(sample) for sample in self.samples]
         except (BadInputError, NotInstalledError) as error:
             self.refusals[name] = error.message

@@ -10,10 +10,13 @@ import pytest
 from tflite_writer import GraphWriter, schema
 
 from deploy import api, tflite
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.reference import ReferenceKernels
 from deploy.verifying import integer_arithmetic
 
 SHAPE = (1, 4, 5, 8)
+PROCESS = KernelProcess()
+"""One for the kernels of all models here."""
 
 
 def written(
@@ -84,7 +87,7 @@ def computed(model: tflite.Model, inputs: dict[str, np.ndarray]) -> tuple[np.nda
     [operator] = model.operators
     assert integer_arithmetic.applies(operator, model)
     known = {tensor.index: inputs[tensor.name] for tensor in model.input_tensors}
-    kernels = ReferenceKernels(model)
+    kernels = ReferenceKernels(model, process=PROCESS)
     batch = range(len(next(iter(inputs.values()))))
     reference = [kernels.run({name: array[i] for name, array in inputs.items()})["y"] for i in batch]
     return integer_arithmetic.compute(operator, model, known), np.stack(reference)

@@ -12,6 +12,7 @@ from tflite_writer import GraphWriter, schema
 
 from deploy import api
 from deploy.chatter import silenced
+from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.oracles import TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Model, load
@@ -19,6 +20,8 @@ from deploy.verifying.witnesses import witness_of
 
 needs_tflm = pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
 DEPTH, CHANNELS, ROWS = 24, 10, 4
+PROCESS = KernelProcess()
+"""One for the kernels of all models here."""
 
 
 def dense(bits: int, seed: int, spread: float, activation: int, *, bias: bool = True) -> tuple[Model, np.ndarray]:
@@ -82,7 +85,7 @@ def test_fully_connected_layers_are_what_tflm_computes(
 ) -> None:
     model, values = dense(bits, seed, spread, activation, bias=bias)
     with silenced():
-        kernels = TflmKernels(model)
+        kernels = TflmKernels(model, process=PROCESS)
     expected = np.stack([kernels.run({"x": sample})["y"] for sample in values])
     np.testing.assert_array_equal(witnessed(model, values), expected)
 
@@ -92,7 +95,7 @@ def test_they_differ_from_litert_by_one_step_at_most_and_somewhere_they_do(bits:
     differing = 0
     for seed in range(40):
         model, values = dense(bits, seed, 1.0, 0)
-        kernels = ReferenceKernels(model)
+        kernels = ReferenceKernels(model, process=PROCESS)
         expected = np.stack([kernels.run({"x": sample})["y"] for sample in values])
         away = np.abs(witnessed(model, values).astype(int) - expected.astype(int))
         assert away.max() <= 1
