@@ -81,21 +81,18 @@ def test_a_target_that_gives_no_answer_fails_the_users_test_with_its_reason(
     result.stdout.fnmatch_lines(["*TargetError: input 0: the firmware never sent its end of transmission*"])
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ("", "*needs @pytest.mark.deploy*"),
-        ('@pytest.mark.deploy("none.tflite")', "*deploy: none.tflite*"),
-        ('@pytest.mark.deploy("none.tflite", npu="U55-99")', "*U55-99: no such NPU configuration*"),
-        ('@pytest.mark.deploy("none.tflite", npus="U55-64")', "*unknown option npus; known: npu*"),
-    ],
-)
-def test_a_marker_that_cannot_be_used_is_one_clear_error(
-    pytester: pytest.Pytester, marker: str, message: str
-) -> None:
-    result = outcome(pytester, f"import pytest\n{marker}\ndef test_it(on_target): pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([message])
+def test_a_marker_that_cannot_be_used_is_one_clear_error(pytester: pytest.Pytester) -> None:
+    markers = {
+        "": "*needs @pytest.mark.deploy*",
+        '@pytest.mark.deploy("none.tflite")': "*deploy: none.tflite*",
+        '@pytest.mark.deploy("none.tflite", npu="U55-99")': "*U55-99: no such NPU configuration*",
+        '@pytest.mark.deploy("none.tflite", npus="U55-64")': "*unknown option npus; known: npu*",
+    }
+    tests = [f"{marker}\ndef test_{number}(on_target): pass\n" for number, marker in enumerate(markers)]
+    result = outcome(pytester, "import pytest\n" + "".join(tests))
+    result.assert_outcomes(errors=len(markers))
+    for number, message in enumerate(markers.values()):
+        result.stdout.fnmatch_lines([f"*ERROR at setup of test_{number}*", message])
 
 
 def test_the_marker_is_registered_and_nothing_heavy_is_imported_before_a_test_asks(

@@ -42,7 +42,7 @@ def test_every_kind_alone_is_a_network_that_vela_puts_on_the_npu(tmp_path: Path)
         assert row.status in ("exact", "explained"), row
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(network=NETWORKS, npu=st.sampled_from(U85S))
 def test_a_few_random_chains_compute_what_an_oracle_computes(network: U85Network, npu: str) -> None:
     check(network, npu)

@@ -198,14 +198,14 @@ def test_run_fvp_says_it_in_words_and_in_the_document(
     assert step.operation is not None
     path = wrong_simulator(tmp_path, f"0:{step.operation.offset}:{ELEMENT}")
     document = tmp_path / "verdict.json"
-    words = ["run-fvp", str(one_operator.path), "--fvp", path, "--locate", "--json", str(document)]
+    words = ["run-fvp", str(one_operator.path), "--fvp", path, "--count", "1", "--locate", "--json", str(document)]
     assert run(words) == 1
     said = json.loads(document.read_text())["located"]
     assert (said["kind"], said["operation"]) == ("operation", step.operation.index)
     shown = capsys.readouterr().out
     assert f"located, in {said['runs']} runs: operation {step.operation.index} of " in shown
     assert "--locate finds" not in shown
-    assert run([*words[:-3], "--count", "1"]) == 1
+    assert run(words[:-3]) == 1
     assert "--locate finds the first operation that does" in capsys.readouterr().out
 
 
