@@ -34,24 +34,22 @@ def shell(folder: Path, command: str, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("closed", ["", "0<&-", "1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
-@pytest.mark.parametrize(
-    ("words", "status"),
-    [("verify b -q", 0), ("verify none", 2), pytest.param("verify", 2, marks=pytest.mark.slow)],
-)
-def test_closed_streams_change_no_exit_status(
-    built: Path, tmp_path: Path, closed: str, words: str, status: int
-) -> None:
-    (tmp_path / "b").symlink_to(built)
+CLOSED = ["", "0<&-", "1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"]
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("words", ["verify none", pytest.param("verify", marks=pytest.mark.slow)])
+def test_closed_streams_change_no_exit_status(tmp_path: Path, closed: str, words: str) -> None:
     done = shell(tmp_path, f"deploy {words} {closed}")
-    assert done.returncode == status
+    assert done.returncode == 2
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_a_verdict_is_written_whatever_is_closed(built: Path, tmp_path: Path, closed: str) -> None:
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_verdict_stands_and_is_written_whatever_is_closed(built: Path, tmp_path: Path, closed: str) -> None:
     done = shell(tmp_path, f"deploy verify {shlex.quote(str(built))} -q --json v.json {closed}")
     assert done.returncode == 0
+    assert "Traceback" not in done.stdout + done.stderr
     assert json.loads((tmp_path / "v.json").read_text())["verdict"] == "pass"
 
 

@@ -5,14 +5,18 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from deploy.build_folder import BuildFolder
+from deploy.cli.main import run
 
 pytestmark = pytest.mark.system
+Deploy: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def deploy(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
@@ -20,8 +24,19 @@ def deploy(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("name", ["größe 模型 %s {x} @1,2", "n" * 120])
-def test_folders_of_any_name(tiny_tflite: Path, tmp_path: Path, name: str) -> None:
+def deploy_here(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """The same in this process."""
+    with contextlib.chdir(folder):
+        status = run([str(word) for word in words])
+    return subprocess.CompletedProcess(words, status, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "deploy"),
+    [("größe 模型 %s {x} @1,2", deploy), ("n" * 120, deploy_here)],
+    ids=["of any letters", "long"],
+)
+def test_folders_of_any_name(tiny_tflite: Path, tmp_path: Path, name: str, deploy: Deploy) -> None:
     folder = tmp_path / name / name[:60]
     folder.mkdir(parents=True)
     model = Path(shutil.copy(tiny_tflite, folder / f"{name[:40]}.tflite"))
