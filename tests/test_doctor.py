@@ -1,5 +1,6 @@
 """The doctor tells what is there and what to type for what is not."""
 
+import functools
 import importlib.metadata
 import json
 import platform
@@ -11,6 +12,14 @@ import pytest
 from deploy import doctor
 from deploy.cli.main import run
 from deploy.doctor import Together, combinations
+
+VELA = functools.cache(doctor._vela)
+
+
+@pytest.fixture(autouse=True)
+def vela_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vela is a process of its own for a second, and the same for all tests here."""
+    monkeypatch.setattr(doctor, "_vela", VELA)
 
 
 def found() -> dict[str, doctor.Finding]:
