@@ -46,7 +46,11 @@ def liar(folder: Path, lie: str, build: BuildFolder, *, version: str = "") -> Pa
     (folder / "job.json").write_text(json.dumps(job))
     words = shlex.join([sys.executable, "-P", str(_PROGRAM), str(folder / "job.json")])
     program = folder / NAME
-    asked = f'[ "$1" = --version ] && echo {shlex.quote(version)} && exit\n' if version else ""
-    program.write_text(f'#!/bin/sh\n{asked}exec {words} "$@"\n')
+    says = (
+        f"echo {shlex.quote(version)}"
+        if version
+        else shlex.join([sys.executable, "-P", "-m", "deploy.corstone", "--version"])
+    )
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ {says}; exit; }}\nexec {words} "$@"\n')
     program.chmod(0o755)
     return program
