@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import os
 import resource
+import shlex
 import shutil
 import signal
 import stat
@@ -134,7 +136,7 @@ class Sandbox:
             "for w; do case $w in *outputs.bin*) dump=${w#cpu0=}; dump=${dump%@*};; "
             "*uart0.out_file=*) uart=${w#*=};; *preload.bin*) preload=${w%@*};; esac; done"
         )
-        version = f'[ "$1" = --version ] && exec {OPEN_MACHINE} --version'
+        version = f'[ "$1" = --version ] && echo {shlex.quote(_open_version())} && exit'
         return self.program(
             FVP_NAME,
             f'machine=({OPEN_MACHINE})\nopen() {{ "${{machine[@]}}" "$@"; }}\n{version}\n{names}\n{body}',
@@ -350,6 +352,13 @@ class Sandbox:
                 except ValueError:
                     found.append(path.name)
         return found
+
+
+@functools.cache
+def _open_version() -> str:
+    """What the open machine says for ``--version``, asked once."""
+    command = [*shlex.split(OPEN_MACHINE), "--version"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=_HANG_S, check=True).stdout.strip()
 
 
 def _digest(path: Path) -> str:
