@@ -25,6 +25,8 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
 from deploy.tflite import Model, Tensor
 
+_KEEPING_ORDER = frozenset(["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
+
 Replace = Callable[[Tensor, NDArray[Any]], NDArray[Any] | None]
 
 
@@ -116,10 +118,14 @@ class LayerCapture:
         """Whether what an operation computes may be a tensor that nobody knows the place of: it is no other one.
 
         Vela names operations after what they compute: of two TRANSPOSE in a row it makes one, for the second's.
+        Behind a RESHAPE a tensor has another name, and the same elements.
         """
-        if tensor.name != scheduled.name and any(scheduled.name == other.name for other in self.source.tensors):
-            return False
-        return scheduled.result not in self._fused
+        same = {tensor.index}
+        for operator in self.source.operators:
+            if operator.code in _KEEPING_ORDER and not same.isdisjoint(operator.inputs[:1]):
+                same.update(operator.outputs)
+        named = {other.index for other in self.source.tensors if other.name == scheduled.name}
+        return scheduled.result not in self._fused and (not named or not same.isdisjoint(named))
 
     def _put(self, index: int, place: FeatureMap, memory: Memory) -> None:
         """Put other values in place of what was computed, where they are wanted, before any operator reads it."""
