@@ -1,9 +1,9 @@
 """Speed of the NPU model next to LiteRT's reference kernels, in the same process, on the same input.
 
-Prints for each network: reference (one thread), warm runs of the model and their ratio, the first run and how much
-of it is decoding weights, memory.
+Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
+the compiled core leaves to NumPy, the first run and how much of it is decoding weights, memory.
 
-    python benchmarks/npu_speed.py [--npu U55-256] [--runs 5] [MODEL.tflite ...]
+    python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [MODEL.tflite ...]
 
 Without models it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights (TensorFlow), up to
 their logits: those of untrained weights are all but equal, and at such scales LiteRT's softmax aborts the process.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from deploy import tflite
 from deploy.chatter import silenced
 from deploy.hardware.npus import npu_named
 from deploy.judging.reference import ReferenceKernels
+from deploy.npu.core.library import native
 from deploy.npu.execution.workspace import PreparedWeights, WeightCache
 from deploy.verifying.npu_inference import NpuInference
 
@@ -93,6 +95,16 @@ class Decoding:
         WeightCache.get = self._get  # type: ignore[method-assign]
 
 
+def in_the_core(inference: NpuInference) -> str:
+    """How many operations the compiled core computes, and in which version."""
+    core = native()
+    if core is None:
+        return "NumPy alone"
+    programs = inference.programs()
+    left = sum(len(translated.left) for program in programs for translated in program.all_translated)
+    return f"{core.VERSIONS[-1]}, {left} of {sum(len(program.operations) for program in programs)} left to NumPy"
+
+
 def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
     source = tflite.read(path)
     reference = ReferenceKernels(source)
@@ -100,6 +112,9 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
     inputs = {}
     for index, name in source.input_names().items():
         tensor = source.tensors[index]
+        if np.dtype(tensor.dtype).kind == "f":
+            inputs[name] = rng.normal(size=tensor.shape).astype(tensor.dtype)
+            continue
         limits = np.iinfo(tensor.dtype)
         inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
     target = compiled(path, npu, folder)
@@ -115,11 +130,12 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
     differing = sum(int((expected[name] != found[name]).sum()) for name in expected)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     arena = max(tensor.nbytes for tensor in tflite.read(target).tensors)
-    warm, plain = min(warm_times), min(reference_times)
+    warm, plain = statistics.median(warm_times), statistics.median(reference_times)
     rest = (first - decoding.seconds) / warm
     print(
-        f"{path.stem:24} {npu:8} reference {plain * 1e3:5.0f} ms   warm {warm * 1e3:5.0f} ms   "
-        f"ratio {warm / plain:5.2f}   first {first * 1e3:5.0f} ms, decoding {decoding.seconds * 1e3:.0f} ms, "
+        f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
+        f"ratio {warm / plain:5.2f}   {in_the_core(inference)}   "
+        f"first {first * 1e3:5.0f} ms, decoding {decoding.seconds * 1e3:.0f} ms, "
         f"the rest {rest:.1f} x warm   memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
         f"{differing} elements differ"
     )
@@ -129,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--npu", default="U55-256")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = options.models

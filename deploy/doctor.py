@@ -83,6 +83,7 @@ def examine() -> list[Finding]:
         _vela(),
         _qemu(),
         _together(),
+        _npu_core(),
         _runner("U55"),
         _runner("U65"),
         _runner("U85"),
@@ -158,6 +159,18 @@ def _together() -> Finding:
     found = ", ".join(f"{titles[name]} {version}" for name, version in versions.items())
     remedy = f"tried were {'; '.join(map(str, tried))}"
     return Finding("versions", "untried", f"not tried together: {found}", remedy, "everything")
+
+
+def _npu_core() -> Finding:
+    """The compiled core of the NPU model, without which NumPy computes the same."""
+    from deploy.npu.core.library import native
+
+    name, purpose = "NPU model's core", "verify, evaluate, run-fvp: speed"
+    core = native()
+    if core is None:
+        remedy = "apt-get install gcc libc6-dev python3-dev, then install deploy again"
+        return Finding(name, "optional", "not compiled: NumPy computes the same, slower", remedy, purpose)
+    return Finding(name, "ok", f"compiled, for {core.VERSIONS[-1]}", needed_for=purpose)
 
 
 def _runner(family: str) -> Finding:

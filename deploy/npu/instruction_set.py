@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from deploy.npu.core.records import Record, Tables
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
@@ -33,6 +34,8 @@ class Kind(Generic[AnyOperation]):
 
     Attributes:
         read: called with the registers, the command and the operation's number; gives the operation.
+        translate: gives it to the compiled core, called with the operation and the tables that records refer to;
+            None where the core has nothing for it (see :mod:`deploy.npu.core.translation`).
         time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
             chained to it (there are none but on U85).
     """
@@ -41,6 +44,7 @@ class Kind(Generic[AnyOperation]):
     commands: tuple[IntEnum, ...]
     read: Callable[[Any, Command, int], AnyOperation]
     execute: Callable[[AnyOperation, Workspace], None]
+    translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
 
 

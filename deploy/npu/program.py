@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from deploy.hardware.designs import MemorySystem
 from deploy.npu.architecture import Architecture
+from deploy.npu.core.library import native
+from deploy.npu.core.translation import TranslatedProgram
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.parallel import one_blas_thread
 from deploy.npu.execution.workspace import WeightCache, Workspace
+from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.commands import split
 from deploy.npu.stream.operations import BlockOperation, Operation
 from deploy.npu.timing.cycles import OperationTime
@@ -34,6 +37,9 @@ class Program:
     _records: dict[tuple[object, ...], list[OperationRecord]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _translated: dict[tuple[object, ...], TranslatedProgram] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def statistics(self, config: int | None = None, memories: MemorySystem | None = None) -> Statistics:
         """What a run of the program does: counts, and an estimate of its time; see :func:`record`."""
@@ -41,6 +47,28 @@ class Program:
         if key not in self._records:  # every run of the program asks for the same again
             self._records[key] = records(self.operations, self.architecture, config, memories)
         return Statistics(list(self._records[key]), self.stopped)
+
+    @property
+    def all_translated(self) -> tuple[TranslatedProgram, ...]:
+        """For the shapes of memory that it was run on, in the compiled core."""
+        return tuple(self._translated.values())
+
+    def translated(self, memory: Memory, *, observed: bool = False) -> TranslatedProgram | None:
+        """The program for the compiled core and memory of this shape; None where NumPy has to do it.
+
+        Args:
+            memory: that it is to run on.
+            observed: whether somebody looks at memory in between, and so at what is kept inside the NPU.
+        """
+        core, shape = native(), memory.shape
+        if core is None or shape is None:
+            return None
+        key = (observed, *shape)
+        if key not in self._translated:
+            instructions = self.architecture.instruction_set
+            translated = TranslatedProgram(self.operations, instructions, memory, core, chains=not observed)
+            self._translated[key] = translated
+        return self._translated[key]
 
 
 def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
@@ -110,19 +138,32 @@ def run(
     on_operation: Observer | None = None,
     defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
 ) -> None:
-    """Execute a decoded program; see :func:`execute`."""
+    """Execute a decoded program; see :func:`execute`.
+
+    In the compiled core as far as it goes, which computes the same as NumPy does.
+    """
     memory = Memory(regions, program.architecture.design, defined)
     workspace = Workspace(memory, WeightCache() if cache is None else cache)
-    instructions = program.architecture.instruction_set
-    with one_blas_thread():
-        for operation in program.operations:
-            try:
-                instructions.kind_of(operation).execute(operation, workspace)
-            except NpuError as error:
-                error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
-                raise
-            if on_operation is not None:
-                on_operation(operation, memory)
+    translated = program.translated(memory, observed=on_operation is not None)
+    done = 0
+    while done < len(program.operations):
+        stop = len(program.operations) if on_operation is None else done + 1
+        reached = done if translated is None else translated.run(workspace, done, stop)
+        if reached < stop:
+            _execute_in_numpy(program.operations[reached], program.architecture.instruction_set, workspace)
+            reached += 1
+        if on_operation is not None:
+            on_operation(program.operations[done], memory)
+        done = reached
+
+
+def _execute_in_numpy(operation: Operation, instructions: InstructionSet, workspace: Workspace) -> None:
+    try:
+        with one_blas_thread():
+            instructions.kind_of(operation).execute(operation, workspace)
+    except NpuError as error:
+        error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
+        raise
 
 
 def time_of(

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from deploy.npu.core.convolution import translate_convolution
+from deploy.npu.core.elementwise import translate_elementwise
+from deploy.npu.core.pooling import translate_pooling
+from deploy.npu.core.transfer import translate_transfer
 from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.dma import copy
 from deploy.npu.execution.u55_elementwise import elementwise
@@ -34,17 +38,33 @@ _KINDS = (
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=partial(convolve, unpack=unpack),
+        translate=partial(translate_convolution, unpack=unpack),
         time=convolution_time,
     ),
-    Kind(PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=pooling_time),
+    Kind(
+        PoolingOperation,
+        (Cmd0.NPU_OP_POOL,),
+        read=read_pooling,
+        execute=pool,
+        translate=translate_pooling,
+        time=pooling_time,
+    ),
     Kind(
         U55ElementwiseOperation,
         (Cmd0.NPU_OP_ELEMENTWISE,),
         read=read_elementwise,
         execute=elementwise,
+        translate=translate_elementwise,
         time=elementwise_time,
     ),
-    Kind(DmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy, time=dma_time),
+    Kind(
+        DmaOperation,
+        (Cmd0.NPU_OP_DMA_START,),
+        read=read_dma,
+        execute=copy,
+        translate=translate_transfer,
+        time=dma_time,
+    ),
 )
 
 U55 = InstructionSet(

@@ -6,6 +6,13 @@ their name; what is its own beside those of :mod:`deploy.npu.u55`.
 
 from __future__ import annotations
 
+from functools import partial
+
+from deploy.npu.core.convolution import translate_u85_convolution
+from deploy.npu.core.elementwise import translate_u85_elementwise
+from deploy.npu.core.pooling import translate_u85_pooling
+from deploy.npu.core.resize import translate_resize
+from deploy.npu.core.transfer import translate_rows_transfer
 from deploy.npu.execution.resize import resize
 from deploy.npu.execution.rows_dma import copy_rows
 from deploy.npu.execution.u85_convolution import convolve_u85
@@ -29,6 +36,7 @@ from deploy.npu.stream.u85_readers import (
 )
 from deploy.npu.stream.u85_registers import U85RegisterValues
 from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
+from deploy.npu.weights.u85_layout import unpack
 
 _KINDS = (
     Kind(
@@ -36,18 +44,41 @@ _KINDS = (
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=convolve_u85,
+        translate=partial(translate_u85_convolution, unpack=unpack),
         time=mac_time,
     ),
-    Kind(U85PoolingOperation, (Cmd0.NPU_OP_POOL,), read=read_pooling, execute=pool, time=mac_time),
+    Kind(
+        U85PoolingOperation,
+        (Cmd0.NPU_OP_POOL,),
+        read=read_pooling,
+        execute=pool,
+        translate=translate_u85_pooling,
+        time=mac_time,
+    ),
     Kind(
         U85ElementwiseOperation,
         (Cmd0.NPU_OP_ELEMENTWISE,),
         read=read_elementwise,
         execute=elementwise,
+        translate=translate_u85_elementwise,
         time=output_time,
     ),
-    Kind(ResizeOperation, (Cmd0.NPU_OP_RESIZE,), read=read_resize, execute=resize, time=output_time),
-    Kind(RowsDmaOperation, (Cmd0.NPU_OP_DMA_START,), read=read_dma, execute=copy_rows, time=dma_time),
+    Kind(
+        ResizeOperation,
+        (Cmd0.NPU_OP_RESIZE,),
+        read=read_resize,
+        execute=resize,
+        translate=translate_resize,
+        time=output_time,
+    ),
+    Kind(
+        RowsDmaOperation,
+        (Cmd0.NPU_OP_DMA_START,),
+        read=read_dma,
+        execute=copy_rows,
+        translate=translate_rows_transfer,
+        time=dma_time,
+    ),
 )
 
 U85 = InstructionSet(

@@ -18,7 +18,7 @@ from deploy.npu.execution.table_curves import TABLE_CURVES, table_curve
 from deploy.npu.stream.operations import TABLE_SLOT_BYTES, BlockOperation, Function
 
 # fmt: off
-_KNOTS = np.array([
+KNOTS = np.array([
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
     41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
     48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
@@ -60,14 +60,16 @@ def tanh(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _interpolate(values: NDArray[np.int64], fraction_bits: int, beyond: int) -> NDArray[np.int64]:
-    magnitude = np.abs(values)
+    magnitude = np.abs(np.maximum(values, -_FAR))
     knot = np.minimum(magnitude >> fraction_bits, 255)
     fraction = magnitude & ((1 << fraction_bits) - 1)
-    low = _KNOTS[knot]
-    high = _KNOTS[np.minimum(knot + 1, 255)]
+    low = KNOTS[knot]
+    high = KNOTS[np.minimum(knot + 1, 255)]
     return np.where(knot >= 255, beyond, (low << fraction_bits) + fraction * (high - low))
 
 
+_FAR = 1 << 62
+"""Beyond the last knot, by any number of fraction bits; the lowest 64-bit number itself has no magnitude."""
 _CURVES = {Function.TANH: tanh, Function.SIGMOID: sigmoid}
 
 

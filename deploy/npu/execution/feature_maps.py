@@ -12,6 +12,7 @@ they have its own height, width and depth.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +62,40 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
         _move(_part(values, rows, columns, channels, view), view, fm)
 
 
-def views(memory: Memory, fm: FeatureMap) -> list[NDArray[np.generic]]:
+def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArray[np.generic]]:
     """The strided views of the memory that make up a feature map, with the batch as their first dimension.
 
     Raises:
         MemoryAccessError: part of it lies outside its region.
+        UnsupportedError: a batch would write memory that it shares.
     """
-    return [view for _, view in _pieces(memory, fm.as_stored, write=False)]
+    return [view for _, view in _pieces(memory, fm.as_stored, write=write)]
+
+
+class Piece(NamedTuple):
+    """A part of a feature map, as it is stored, whose elements are evenly spaced.
+
+    Attributes:
+        address: of its first element in the region.
+        extents: its own: rows, columns, channels, or rows, columns, bricks, channels of a brick.
+        strides: bytes, one per extent.
+    """
+
+    rows: slice
+    columns: slice
+    channels: slice
+    address: int
+    extents: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def pieces(fm: FeatureMap) -> Iterator[Piece]:
+    """What a feature map, as it is stored, is made of."""
+    for rows, columns, base in _tiles(fm):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        for channels, offset, inner, strides in _runs(fm):
+            extents = (height, width, *inner)
+            yield Piece(rows, columns, channels, base + offset, extents, (fm.stride_y, fm.stride_x, *strides))
 
 
 def _moved(values: NDArray[np.generic], fm: FeatureMap) -> NDArray[np.generic]:
@@ -122,18 +150,9 @@ def _pieces(
             address=fm.bases[0],
             size=fm.nbytes,
         )
-    for rows, columns, base in _tiles(fm):
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        for channels, offset, inner, strides in _runs(fm):
-            view = memory.strided(
-                fm.region,
-                base + offset,
-                (height, width, *inner),
-                (fm.stride_y, fm.stride_x, *strides),
-                fm.dtype,
-                write=write,
-            )
-            yield (rows, columns, channels), view
+    for piece in pieces(fm):
+        view = memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
+        yield (piece.rows, piece.columns, piece.channels), view
 
 
 def _runs(fm: FeatureMap) -> Iterator[tuple[slice, int, tuple[int, ...], tuple[int, ...]]]:

@@ -6,6 +6,7 @@ same command stream side by side (see :func:`deploy.npu.execute`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -54,6 +55,7 @@ class Memory:
             raise StreamError(f"regions with different batches: {sorted(batches)}")
         self.batch = batches.pop() if batches else 1
         self._chains: dict[int, NDArray[np.generic]] = {}
+        self._chain_rooms: dict[int, NDArray[np.uint8]] = {}
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
         self._regions[None] = np.zeros((1, design.shram_kb * 1024), np.uint8)
         self._written: dict[int | None, NDArray[np.uint8]] | None = None
@@ -62,6 +64,21 @@ class Memory:
             for number, ranges in defined.items():
                 for start, stop in ranges:
                     self._written[number][0, start:stop] = 1
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8] | None, ...]:
+        """Regions 0 to 7 and the NPU's own memory, ``(batch or 1, bytes)`` each; None where there is none."""
+        return tuple(self._regions.get(number) for number in (*range(MAX_REGION + 1), None))
+
+    @property
+    def shape(self) -> tuple[object, ...] | None:
+        """All that the bounds of accesses depend on; None where more has to be looked at.
+
+        That is so while reads of memory that nobody wrote are found, and where items of a batch may share memory.
+        """
+        if self._written is not None or (self.batch > 1 and _overlap(self._regions.values())):
+            return None
+        return tuple((number, *array.shape, array.flags.writeable) for number, array in self._regions.items())
 
     def size(self, region: int | None) -> int:
         """Bytes in a region (0 when it does not exist)."""
@@ -139,6 +156,12 @@ class Memory:
             )
         return found
 
+    def chain_room(self, buffer: int, size: int) -> NDArray[np.uint8]:
+        """The bytes, ``(batch, size)``, of a buffer between operations that the compiled core keeps itself."""
+        if buffer not in self._chain_rooms:
+            self._chain_rooms[buffer] = np.zeros((self.batch, size), np.uint8)
+        return self._chain_rooms[buffer]
+
     def strided(
         self,
         region: int | None,
@@ -198,6 +221,12 @@ class Memory:
             mask[...] = 1
         elif not mask.all():
             raise MemoryAccessError("memory that nobody wrote", region=region, address=address, size=size)
+
+
+def _overlap(arrays: Iterable[NDArray[np.uint8]]) -> bool:
+    """Whether two of them share memory without being the same."""
+    different = {(array.ctypes.data, array.shape): array for array in arrays}
+    return any(np.may_share_memory(*pair) for pair in itertools.combinations(different.values(), 2))
 
 
 def _masks(regions: Mapping[int | None, NDArray[np.uint8]]) -> dict[int | None, NDArray[np.uint8]]:

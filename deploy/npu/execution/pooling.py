@@ -40,7 +40,7 @@ def pool(
     kernel, memory = operation.kernel, workspace.memory
     if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
         raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
-    if _pointwise(operation):
+    if pointwise(operation):
         # A table, a new scale, or a copy to another place: every result depends on one byte.
         ifm = operation.ifm
         every = np.subtract(byte_tables.every_byte(ifm.dtype), ifm.zero_point, dtype=np.int64, casting="unsafe")
@@ -60,7 +60,8 @@ def pool(
     write(memory, operation.ofm, result)
 
 
-def _pointwise(operation: PoolingOperation) -> bool:
+def pointwise(operation: PoolingOperation) -> bool:
+    """Whether every element of the OFM is made of one byte, and by OFM_SCALE or none."""
     kernel = operation.kernel
     return (
         operation.ifm.dtype.itemsize == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +13,12 @@ from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.weights.unpacked import ChannelScales, Unpack, Unpacked
+from deploy.npu.weights.packed import pack
+from deploy.npu.weights.unpacked import ChannelScales, Unpack
 
 _MOST_PER_BYTE = 64
+_COMPUTED_BYTES = 4
+"""Of a weight in the form that is computed with, about."""
 _PROBE = 64
 """Bytes of each stream that become part of its key."""
 _MOST_OPERATIONS = 1 << 14
@@ -26,15 +30,18 @@ class PreparedWeights:
     """Weights and scales of one convolution, ready to compute with.
 
     Attributes:
-        matrix: float32 or float64. Convolution ``(kernel height * width * ifm depth, ofm depth)``,
-            depthwise ``(kernel height, width, depth)``.
-        largest: magnitude that no accumulator exceeds, bias included.
+        weights: int16 ``(ofm depth, kernel height, kernel width, ifm depth)``; ifm depth 1 if it is depthwise.
         scales: bias and scale per channel.
+        content: the streams that they were decoded from.
+        element_bytes: of an element of the IFM.
     """
 
-    matrix: NDArray[np.floating]
-    largest: int
+    weights: NDArray[np.int16]
     scales: ChannelScales
+    content: tuple[bytes, ...]
+    depthwise: bool
+    dilated: bool
+    element_bytes: int
     _requantizers: dict[tuple[object, ...], Requantizer] = field(default_factory=dict, repr=False, compare=False)
 
     def requantizer(self, operation: ConvolutionOperation) -> Requantizer:
@@ -45,11 +52,37 @@ class PreparedWeights:
             self._requantizers[key] = Requantizer(operation, self.scales, self.matrix.dtype, self.largest)
         return self._requantizers[key]
 
+    @functools.cached_property
+    def largest(self) -> int:
+        """Magnitude that no accumulator exceeds, bias included."""
+        sums = np.abs(self.weights.reshape(len(self.weights), -1).astype(np.int64)).sum(axis=1)
+        # The zero point is one of the IFM's values, so their difference spans its type.
+        span = 255 if self.element_bytes == 1 else 1 << 33
+        return int(sums.max()) * span + int(np.abs(self.scales.bias).max())
 
-@dataclass(frozen=True)
-class _Entry:
-    content: tuple[bytes, ...]
-    prepared: PreparedWeights
+    @functools.cached_property
+    def matrix(self) -> NDArray[np.floating]:
+        """Float32 or float64: ``(kernel height * width * ifm depth, ofm depth)``.
+
+        Of a depthwise convolution ``(kernel height, width, depth)``.
+        """
+        # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64).
+        dtype = np.float32 if self.largest < 1 << 24 else np.float64
+        if self.depthwise:
+            return np.ascontiguousarray(self.weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
+        return np.ascontiguousarray(self.weights.reshape(len(self.weights), -1).T.astype(dtype))
+
+    @functools.cached_property
+    def packed(self) -> NDArray[np.uint8]:
+        """For the compiled core, see :func:`deploy.npu.weights.packed.pack`."""
+        return pack(
+            self.weights,
+            self.scales,
+            self.content,
+            depthwise=self.depthwise,
+            dilated=self.dilated,
+            element_bytes=self.element_bytes,
+        )
 
     def holds(self, parts: tuple[NDArray[np.uint8], ...]) -> bool:
         """Whether it was made from these very bytes."""
@@ -57,7 +90,8 @@ class _Entry:
 
     @property
     def nbytes(self) -> int:
-        return self.prepared.matrix.nbytes + sum(map(len, self.content))
+        """Of the content and of the weights, as they are and as what is computed with."""
+        return self.weights.size * (2 + _COMPUTED_BYTES) + sum(map(len, self.content))
 
 
 class WeightCache:
@@ -70,8 +104,8 @@ class WeightCache:
     def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
         self._limit = limit_bytes
         self._size = 0
-        self._entries: dict[tuple[object, ...], list[_Entry]] = {}
-        self._last: dict[int, tuple[ConvolutionOperation, _Entry]] = {}
+        self._entries: dict[tuple[object, ...], list[PreparedWeights]] = {}
+        self._last: dict[int, tuple[ConvolutionOperation, PreparedWeights]] = {}
 
     def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> PreparedWeights:
         """The weights of a convolution, decoded now or earlier.
@@ -86,7 +120,7 @@ class WeightCache:
         # What counts is that all bytes are the same; the operation and the key only narrow the search.
         known = self._last.get(id(operation))
         if known is not None and known[0] is operation and known[1].holds(parts):
-            return known[1].prepared
+            return known[1]
         _check_size(operation, streams)
         shape = (operation.kernel, operation.ofm.depth, operation.ifm.depth, operation.ifm.dtype)
         key = (
@@ -100,15 +134,22 @@ class WeightCache:
             if entry.holds(parts):
                 break
         else:
-            prepared = _prepare(operation, unpack(operation, memory.design, streams, records))
-            entry = _Entry(tuple(part.tobytes() for part in parts), prepared)
+            unpacked = unpack(operation, memory.design, streams, records)
+            entry = PreparedWeights(
+                unpacked.weights,
+                unpacked.scales,
+                tuple(part.tobytes() for part in parts),
+                depthwise=operation.depthwise,
+                dilated=operation.kernel.dilation_x > 1,
+                element_bytes=operation.ifm.dtype.itemsize,
+            )
             self._add(key, entry)
         if len(self._last) >= _MOST_OPERATIONS:
             self._last.clear()
         self._last[id(operation)] = operation, entry
-        return entry.prepared
+        return entry
 
-    def _add(self, key: tuple[object, ...], entry: _Entry) -> None:
+    def _add(self, key: tuple[object, ...], entry: PreparedWeights) -> None:
         self._entries.setdefault(key, []).append(entry)
         self._size += entry.nbytes
         while self._size > self._limit and len(self._entries) > 1:
@@ -129,21 +170,6 @@ def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]
         )
     if ofm.height * ofm.width * weights > (MAX_TAPS if operation.depthwise else MAX_MACS):
         raise UnsupportedError("a convolution of this size", parameters={"kernel": kernel})
-
-
-def _prepare(operation: ConvolutionOperation, unpacked: Unpacked) -> PreparedWeights:
-    weights, scales, depth = unpacked.weights, unpacked.scales, operation.ofm.depth
-    largest_sum = int(np.abs(weights.reshape(depth, -1).astype(np.int64)).sum(axis=1).max())
-    # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64). The zero
-    # point is one of the IFM's values, so their difference spans its type.
-    span = 255 if operation.ifm.dtype.itemsize == 1 else 1 << 33
-    largest = largest_sum * span + int(np.abs(scales.bias).max())
-    dtype = np.float32 if largest < 1 << 24 else np.float64
-    if operation.depthwise:
-        matrix = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
-    else:
-        matrix = np.ascontiguousarray(weights.reshape(depth, -1).T.astype(dtype))
-    return PreparedWeights(matrix, largest, scales)
 
 
 @dataclass(frozen=True)

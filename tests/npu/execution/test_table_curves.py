@@ -24,7 +24,7 @@ U85 = Architecture("U85", 256)
 
 def memory_with_table() -> Memory:
     """512 pairs of base and slope: U55's 256 knots, which are those of positive values, and their mirror image."""
-    knots = np.append(curves._KNOTS, curves._KNOTS[-1]) - (1 << 15)
+    knots = np.append(curves.KNOTS, curves.KNOTS[-1]) - (1 << 15)
     bases = np.concatenate([-knots[256:0:-1], knots[:256]])
     slopes = np.diff(np.append(bases, knots[256]))
     memory = Memory({}, U85.design)

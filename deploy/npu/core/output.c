@@ -1,0 +1,190 @@
+/* The output stage: scale, zero point, clamp, curves, tables, saturation.
+ *
+ * deploy/npu/execution/activation.py says the same in NumPy, and where it is known from. */
+
+#include <string.h>
+
+#include "run.h"
+#include "scaling.h"
+
+enum { KNOTS = 256 };
+
+void apply_scale(const struct operation *operation, int64_t *values, int64_t count)
+{
+    const struct scale *scale = &operation->scale;
+    if (!scale->used) {
+        return;
+    }
+    const struct rescaling r = rescaling_of(scale->multiplier, scale->shift, operation->rounding);
+    /* Products of what is below this limit leave room for all that is added. */
+    const int64_t limit = ((int64_t)1 << 62) / (scale->multiplier > 0 ? scale->multiplier : 1);
+    int64_t low = 0, high = 0;
+    for (int64_t i = 0; i < count; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    if (low > -limit && high < limit && scale->shift <= 62) {
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t y = (values[i] * r.multiplier + r.addend + ((values[i] >> 63) & r.below)) >> r.first;
+            values[i] = (y + r.half + ((y >> 63) & r.less)) >> r.second;
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = rescale(values[i], scale->multiplier, scale->shift, operation->rounding);
+    }
+}
+
+static int64_t curve_point(const int64_t *knots, int64_t value, int fraction_bits, int64_t beyond)
+{
+    const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    const uint64_t knot = magnitude >> fraction_bits;
+    if (knot >= KNOTS - 1) {
+        return beyond;
+    }
+    const int64_t fraction = (int64_t)(magnitude & (((uint64_t)1 << fraction_bits) - 1));
+    return (knots[knot] << fraction_bits) + fraction * (knots[knot + 1] - knots[knot]);
+}
+
+static int64_t sigmoid(const int64_t *knots, int64_t value)
+{
+    const int64_t curve = curve_point(knots, value, 9, (int64_t)0x7FFF << 10);
+    return value >= 0 ? (curve + 512) >> 10 : (((int64_t)1 << 25) - curve + 511) >> 10;
+}
+
+static int64_t hyperbolic_tangent(const int64_t *knots, int64_t value)
+{
+    const int64_t curve = curve_point(knots, value, 8, (int64_t)0xFFFF << 8);
+    const int64_t one = (int64_t)1 << 23;
+    return value >= 0 ? (curve - one + 128) >> 8 : (one - curve + 127) >> 8;
+}
+
+/* Tanh or sigmoid by the knots and slopes of a table. */
+static int64_t table_curve(const uint8_t *table, int64_t value, bool is_sigmoid)
+{
+    const int bits = is_sigmoid ? 9 : 8;
+    const int64_t knot = value >> bits, entries = 512, last = ((int64_t)1 << bits) - 1;
+    const int64_t fraction = knot < -entries / 2 ? last : value & last;
+    const uint8_t *entry = table + 4 * (clamp(knot, -entries / 2, entries / 2 - 1) + entries / 2);
+    int16_t base;
+    uint16_t slope;
+    memcpy(&base, entry, sizeof base);
+    memcpy(&slope, entry + sizeof base, sizeof slope);
+    const int64_t curve = base * ((int64_t)1 << bits) + slope * fraction;
+    const int64_t below = curve < 0;
+    const int64_t found = is_sigmoid ? ((curve + 512 - below) >> 10) + (1 << 14) : (curve + 128 - below) >> 8;
+    return clamp(found, INT16_MIN, INT16_MAX);
+}
+
+static void limits_of(int64_t type, int64_t *low, int64_t *high)
+{
+    const int64_t bits = 8 * TYPE_BYTES(type);
+    *low = type & 1 ? -((int64_t)1 << (bits - 1)) : 0;
+    *high = type & 1 ? ((int64_t)1 << (bits - 1)) - 1 : ((int64_t)1 << bits) - 1;
+}
+
+/* The lowest bytes of integers. */
+static void store_elements(const int64_t *values, int64_t count, int64_t type, uint8_t *to)
+{
+    switch (TYPE_BYTES(type)) {
+    case 1:
+        for (int64_t i = 0; i < count; i++) {
+            to[i] = (uint8_t)values[i];
+        }
+        break;
+    case 2:
+        for (int64_t i = 0; i < count; i++) {
+            const uint16_t element = (uint16_t)values[i];
+            memcpy(to + 2 * i, &element, sizeof element);
+        }
+        break;
+    default:
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t element = (uint32_t)values[i];
+            memcpy(to + 4 * i, &element, sizeof element);
+        }
+        break;
+    }
+}
+
+/* Values, which are of the index's type, by what the table says of them. */
+static void look_up(const struct run *run, const struct operation *operation, int64_t *values, int64_t count)
+{
+    const uint8_t *table = region_row(run, REGION_INTERNAL, 0) + operation->table;
+    const int64_t lowest = operation->index_type == TYPE_I8    ? -128
+                           : operation->index_type == TYPE_I16 ? -32768
+                                                               : 0;
+    switch (TYPE_BYTES(operation->ofm.type)) {
+    case 1:
+        for (int64_t i = 0; i < count; i++) {
+            values[i] = table[values[i] - lowest];
+        }
+        break;
+    case 2:
+        for (int64_t i = 0; i < count; i++) {
+            int16_t pair[2]; /* base and slope */
+            memcpy(pair, table + 4 * ((values[i] - lowest) >> 7), sizeof pair);
+            values[i] = pair[0] + ((pair[1] * (values[i] & 127) + 64) >> 7);
+        }
+        break;
+    default:
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t entry;
+            memcpy(&entry, table + 4 * (values[i] - lowest), sizeof entry);
+            values[i] = entry;
+        }
+        break;
+    }
+}
+
+void finish(const struct run *run, const struct operation *operation, int64_t *values, int64_t count, uint8_t *to)
+{
+    const int64_t type = operation->ofm.type;
+    int64_t low, high;
+    if (operation->function == FUNCTION_TANH_BY_TABLE || operation->function == FUNCTION_SIGMOID_BY_TABLE) {
+        const uint8_t *table = region_row(run, REGION_INTERNAL, 0) + operation->table;
+        for (int64_t i = 0; i < count; i++) {
+            values[i] = table_curve(table, wrapped_sum(values[i], operation->ofm.zero_point),
+                                    operation->function == FUNCTION_SIGMOID_BY_TABLE);
+        }
+        store_elements(values, count, type, to);
+        return;
+    }
+    limits_of(operation->index_type, &low, &high);
+    if (operation->function == FUNCTION_TANH || operation->function == FUNCTION_SIGMOID) {
+        for (int64_t i = 0; i < count; i++) {
+            values[i] = operation->function == FUNCTION_TANH ? hyperbolic_tangent(run->knots, values[i])
+                                                             : sigmoid(run->knots, values[i]);
+        }
+    }
+    if (TYPE_BYTES(operation->index_type) == 4) {
+        /* 32 bits have neither zero point nor clamp. */
+        for (int64_t i = 0; i < count; i++) {
+            values[i] = clamp(values[i], low, high);
+        }
+    } else {
+        const int64_t zero_point = operation->ofm.zero_point;
+        low = clamp(operation->minimum, low, high);
+        high = clamp(operation->maximum, low, high);
+        for (int64_t i = 0; i < count; i++) {
+            values[i] = clamp(wrapped_sum(values[i], zero_point), low, high);
+        }
+    }
+    if (operation->function == FUNCTION_LUT) {
+        look_up(run, operation, values, count);
+    }
+    store_elements(values, count, type, to);
+}
+
+void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int64_t count, uint8_t *to)
+{
+    if (size == 1) {
+        for (int64_t i = 0; i < count; i++) {
+            to[i] = table[bytes[i]];
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(to + i * size, table + bytes[i] * size, (size_t)size);
+    }
+}

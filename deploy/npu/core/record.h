@@ -1,0 +1,181 @@
+/* What the core is given: a translated program, as plain structs of 64-bit words.
+ *
+ * The Python side (translation.py) fills them by the names in FIELDS, which the module hands out, so that the
+ * order of the members stands here alone. All that is checked is checked there: addresses lie in their regions,
+ * types, modes and sizes are ones that the code below handles. */
+
+#ifndef NPU_CORE_RECORD_H
+#define NPU_CORE_RECORD_H
+
+#include <stdint.h>
+
+/* Types: bits 2:1 the logarithm of the bytes of an element, bit 0 whether it is signed. */
+enum { TYPE_U8, TYPE_I8, TYPE_U16, TYPE_I16, TYPE_U32, TYPE_I32, TYPE_U64, TYPE_I64 };
+
+#define TYPE_BYTES(type) ((int64_t)1 << ((type) >> 1))
+
+/* Kinds of operations; those that the core leaves to its caller are KIND_OTHER. */
+enum {
+    KIND_OTHER,
+    KIND_CONVOLUTION,
+    KIND_POOLING,
+    KIND_U55_ELEMENTWISE,
+    KIND_U85_ELEMENTWISE,
+    KIND_RESIZE,
+    KIND_TRANSFER,
+    KIND_ROWS_TRANSFER
+};
+
+enum { ROUNDING_TFL, ROUNDING_NATURAL, ROUNDING_SYMMETRIC, ROUNDING_DOWN };
+
+enum { UPSCALE_NONE, UPSCALE_NEAREST, UPSCALE_TRANSPOSE };
+
+/* As Function numbers them. */
+enum {
+    FUNCTION_NONE = 0,
+    FUNCTION_TANH = 3,
+    FUNCTION_SIGMOID = 4,
+    FUNCTION_LUT = 16,
+    FUNCTION_TANH_BY_TABLE = 32,
+    FUNCTION_SIGMOID_BY_TABLE = 33
+};
+
+/* Regions 0 to 7 as commands number them; the NPU's own memory; its buffers for feature maps between operations.
+ */
+enum { REGION_INTERNAL = 8, REGION_CHAINS = 9, REGION_COUNT = 17 };
+
+/* A part of a feature map: a block of elements in memory, and where they are in the dense array of the whole map.
+ * Everything in bytes but the counts; dimensions from the outermost to the innermost. */
+enum { PIECE_DIMENSIONS = 4 };
+
+struct piece {
+    int64_t address;
+    int64_t position;
+    int64_t counts[PIECE_DIMENSIONS];
+    int64_t memory_steps[PIECE_DIMENSIONS];
+    int64_t dense_steps[PIECE_DIMENSIONS];
+};
+
+/* A run of bytes in a region. */
+struct range {
+    int64_t region;
+    int64_t address;
+    int64_t length;
+};
+
+/* A feature map. Its pieces stand in a table of their own; `dense` says that it lies in memory as one dense array.
+ */
+struct map {
+    int64_t region;
+    int64_t type;
+    int64_t height;
+    int64_t width;
+    int64_t depth;
+    int64_t zero_point;
+    int64_t first_piece;
+    int64_t pieces;
+    int64_t dense;
+};
+
+/* OFM_SCALE or the scale of an operand; `used` is 0 where values stay as they are. `away` is added to what is not
+ * negative and subtracted from what is: the first of two roundings of an operand. */
+struct scale {
+    int64_t used;
+    int64_t multiplier;
+    int64_t shift;
+    int64_t away;
+};
+
+/* Where along an axis elements are taken from, in units of 1 / parts. */
+struct sampling {
+    int64_t parts;
+    int64_t step;
+    int64_t offset;
+};
+
+struct operation {
+    int64_t kind;
+    int64_t work; /* roughly: steps of its innermost loop, of one inference */
+    struct map ifm;
+    struct map ifm2;
+    struct map ofm;
+    /* The output stage */
+    int64_t function;
+    int64_t table; /* address in the NPU's own memory */
+    int64_t minimum;
+    int64_t maximum;
+    int64_t index_type; /* of what is looked up with a table, else of what is stored */
+    int64_t rounding;
+    struct scale scale;
+    /* Windows */
+    int64_t kernel_height;
+    int64_t kernel_width;
+    int64_t stride_y;
+    int64_t stride_x;
+    int64_t dilation_y;
+    int64_t dilation_x;
+    int64_t top;
+    int64_t left;
+    int64_t bottom;
+    int64_t right;
+    int64_t upscale;
+    /* Convolutions */
+    int64_t depthwise;
+    int64_t first_stream;
+    int64_t streams;
+    /* Poolings and elementwise operations */
+    int64_t mode;
+    int64_t divides;         /* a pooling divides by the elements inside the IFM ... */
+    int64_t reciprocal_bits; /* ... with a reciprocal of so many bits, */
+    int64_t reciprocal_up;   /* rounded up */
+    int64_t has_ifm2;
+    int64_t scalar;
+    int64_t reversed_operands;
+    int64_t operand_scaling;
+    struct scale operand_a;
+    struct scale operand_b;
+    struct sampling vertical;
+    struct sampling horizontal;
+    /* Transfers; those of rows are from the IFM to the OFM */
+    struct range source;
+    struct range destination;
+};
+
+#define MAP_FIELDS(X, map)                                                                                        \
+    X(map.region)                                                                                                 \
+    X(map.type)                                                                                                   \
+    X(map.height) X(map.width) X(map.depth) X(map.zero_point) X(map.first_piece) X(map.pieces) X(map.dense)
+
+#define SCALE_FIELDS(X, scale) X(scale.used) X(scale.multiplier) X(scale.shift) X(scale.away)
+
+#define SAMPLING_FIELDS(X, sampling) X(sampling.parts) X(sampling.step) X(sampling.offset)
+
+#define RANGE_FIELDS(X, range) X(range.region) X(range.address) X(range.length)
+
+/* Every member of struct operation, in any order. */
+#define FIELDS(X)                                                                                                 \
+    X(kind)                                                                                                       \
+    X(work)                                                                                                       \
+    MAP_FIELDS(X, ifm) MAP_FIELDS(X, ifm2) MAP_FIELDS(X, ofm) X(function) X(table) X(minimum) X(maximum)          \
+        X(index_type) X(rounding) SCALE_FIELDS(X, scale) X(kernel_height) X(kernel_width) X(stride_y) X(stride_x) \
+            X(dilation_y) X(dilation_x) X(top) X(left) X(bottom) X(right) X(upscale) X(depthwise) X(first_stream) \
+                X(streams) X(mode) X(divides) X(reciprocal_bits) X(reciprocal_up) X(has_ifm2) X(scalar)           \
+                    X(reversed_operands) X(operand_scaling) SCALE_FIELDS(X, operand_a) SCALE_FIELDS(X, operand_b) \
+                        SAMPLING_FIELDS(X, vertical) SAMPLING_FIELDS(X, horizontal) RANGE_FIELDS(X, source)       \
+                            RANGE_FIELDS(X, destination)
+
+/* Weights and scales of a convolution, packed by deploy/npu/weights/packed.py. Offsets are bytes from the start of
+ * this struct. */
+struct packed_weights {
+    int64_t content; /* the streams that they were decoded from, one behind the other */
+    int64_t content_length;
+    int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
+    int64_t weights;  /* int16, see convolution.c */
+    int64_t channels; /* in a row, padded to whole blocks */
+    int64_t segments; /* runs of the IFM that a sum is made of */
+    int64_t pairs;    /* of elements in such a run */
+    int64_t narrow;   /* whether scaled values fit 64 bits on the way */
+    int64_t largest;  /* the greatest sum of magnitudes of one channel's weights */
+};
+
+#endif

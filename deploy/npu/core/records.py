@@ -1,0 +1,275 @@
+"""What all kinds of operations say of themselves to the core: feature maps, windows, the output stage.
+
+Everything is checked here, with the functions by which the NumPy execution checks it: the core itself trusts what
+it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from deploy.npu.bounds import MAX_ELEMENTS
+from deploy.npu.execution.activation import element_dtype
+from deploy.npu.execution.feature_maps import Piece, pieces, views
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.table_curves import TABLE_CURVES
+from deploy.npu.execution.windows import window_size
+from deploy.npu.execution.workspace import PreparedWeights, Workspace
+from deploy.npu.stream.operations import (
+    AddressRange,
+    BlockOperation,
+    FeatureMap,
+    Function,
+    Padding,
+    Rounding,
+    Scale,
+    Three,
+    Upscale,
+)
+
+Words = dict[str, int]
+"""Members of the core's ``struct operation`` by their names; those that are left out are 0."""
+
+_TABLE_BYTES = {1: 256, 2: 2048, 4: 1024}
+"""Of a lookup table, by the bytes of an element of the OFM."""
+_ROUNDINGS = {
+    Rounding.TFL: "ROUNDING_TFL",
+    Rounding.NATURAL: "ROUNDING_NATURAL",
+    Rounding.SYMMETRIC: "ROUNDING_SYMMETRIC",
+    Rounding.DOWN: "ROUNDING_DOWN",
+}
+
+
+class Record(NamedTuple):
+    """An operation as the core takes it.
+
+    Attributes:
+        weights: prepares its weights from what memory holds; None without any.
+    """
+
+    words: Words
+    weights: Callable[[Workspace], PreparedWeights] | None = None
+
+
+class NotCovered(Exception):  # noqa: N818 - no error: NumPy computes the operation
+    """The core leaves an operation to NumPy, which computes or refuses it."""
+
+
+@dataclass
+class Tables:
+    """What records refer to, and the memory whose bounds they keep.
+
+    Attributes:
+        numbers: the core's constants by their names.
+        pieces: words of ``struct piece``.
+        ranges: region, address and length.
+        chain_bytes: that each buffer between operations has to hold.
+    """
+
+    memory: Memory
+    numbers: dict[str, int]
+    pieces: list[list[int]] = field(default_factory=list)
+    ranges: list[tuple[int, int, int]] = field(default_factory=list)
+    chain_bytes: dict[int, int] = field(default_factory=dict)
+    _chains: dict[int, object] = field(default_factory=dict)
+
+    def region(self, region: int | None) -> int:
+        """The core's number of a region."""
+        return self.numbers["REGION_INTERNAL"] if region is None else region
+
+    def map(self, name: str, fm: FeatureMap, *, write: bool = False) -> Words:
+        """A feature map.
+
+        Raises:
+            NotCovered: it is in no region, or has elements that the core does not know.
+            MemoryAccessError: part of it lies outside its region.
+            UnsupportedError: a batch would write memory that it shares.
+        """
+        if fm.dtype.itemsize > 4:
+            raise NotCovered
+        zero_point = {f"{name}.zero_point": fm.zero_point}
+        if fm.chain is not None:
+            return self._chained(name, fm, fm.chain, write=write) | zero_point
+        views(self.memory, fm, write=write)
+        stored, own = list(pieces(fm.as_stored)), (fm.axes, fm.reversed_axis)
+        return self.array(name, fm.region, fm.extents, fm.dtype, stored, *own) | zero_point
+
+    def array(
+        self,
+        name: str,
+        region: int | None,
+        extents: Three,
+        dtype: np.dtype[np.generic],
+        stored: Sequence[Piece],
+        axes: Three = (0, 1, 2),
+        reversed_axis: int | None = None,
+    ) -> Words:
+        """What a map is but for the meaning of its elements; the pieces are those of it as it is stored."""
+        dimensions, size = self.numbers["PIECE_DIMENSIONS"], dtype.itemsize
+        found = [_piece_words(piece, extents, size, axes, reversed_axis, dimensions) for piece in stored]
+        first = len(self.pieces)
+        self.pieces += found
+        height, width, depth = extents
+        dense = len(found) == 1 and found[0][1:] == _one_run(height * width * depth, size, dimensions)
+        return {
+            f"{name}.region": self.region(region),
+            f"{name}.type": _type_number(size, dtype.kind),
+            f"{name}.height": height,
+            f"{name}.width": width,
+            f"{name}.depth": depth,
+            f"{name}.first_piece": first,
+            f"{name}.pieces": len(found),
+            f"{name}.dense": int(dense),
+        }
+
+    def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
+        """A map in a buffer between operations, which holds what was put there last."""
+        region, shape = self.numbers["REGION_CHAINS"] + buffer, (fm.extents, fm.dtype)
+        if region >= self.numbers["REGION_COUNT"] or fm.elements > MAX_ELEMENTS:
+            raise NotCovered
+        if not write and self._chains.get(buffer) != shape:
+            raise NotCovered
+        self._chains[buffer] = shape
+        self.chain_bytes[buffer] = max(self.chain_bytes.get(buffer, 0), fm.nbytes)
+        size = fm.dtype.itemsize
+        strides = (fm.width * fm.depth * size, fm.depth * size, size)
+        whole = [slice(0, extent) for extent in fm.extents]
+        piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
+        return self.array(name, region, fm.extents, fm.dtype, [piece])
+
+    def range(self, name: str, region: int | None, address: int, length: int, *, write: bool = False) -> Words:
+        """Bytes in a region.
+
+        Raises:
+            MemoryAccessError: they leave it.
+            UnsupportedError: a batch would write memory that it shares.
+        """
+        self.memory.bytes(region, address, length, write=write)
+        return {f"{name}.region": self.region(region), f"{name}.address": address, f"{name}.length": length}
+
+    def streams(self, streams: tuple[AddressRange, ...]) -> Words:
+        """The streams of a convolution.
+
+        Raises:
+            MemoryAccessError: one leaves its region.
+        """
+        first = len(self.ranges)
+        for stream in streams:
+            self.memory.bytes(stream.region, stream.address, stream.length)
+            self.ranges.append((self.region(stream.region), stream.address, stream.length))
+        return {"first_stream": first, "streams": len(streams)}
+
+    def output(self, operation: BlockOperation) -> Words:
+        """The OFM and the output stage.
+
+        Raises:
+            NotCovered: a combination that is refused, or a curve that the core does not have.
+            NpuError: see :meth:`map`, and a table beyond the NPU's memory for tables.
+        """
+        activation, ofm, index = operation.activation, operation.ofm, element_dtype(operation)
+        function, size = activation.function, ofm.dtype.itemsize
+        if operation.rounding not in _ROUNDINGS:
+            raise NotCovered
+        if function is Function.LUT:
+            if index.itemsize != (2 if size == 2 else 1):
+                raise NotCovered
+            self.memory.table(activation.table or 0, _TABLE_BYTES[size])
+        elif function is not Function.NONE:
+            if ofm.dtype != np.dtype("<i2"):
+                raise NotCovered
+            if function in TABLE_CURVES:
+                self.memory.table(activation.table or 0, _TABLE_BYTES[2])
+        return {
+            **self.map("ofm", ofm, write=True),
+            **scale("scale", operation.scale),
+            "function": int(function),
+            "table": self.memory.design.table_address + (activation.table or 0),
+            "minimum": activation.minimum,
+            "maximum": activation.maximum,
+            "index_type": _type_number(index.itemsize, index.kind),
+            "rounding": self.numbers[_ROUNDINGS[operation.rounding]],
+        }
+
+
+def _type_number(size: int, kind: str) -> int:
+    return 2 * (size.bit_length() - 1) + (kind == "i")
+
+
+def scale(name: str, found: Scale | None) -> Words:
+    """A scale, or none."""
+    if found is None:
+        return {}
+    return {f"{name}.used": 1, f"{name}.multiplier": found.multiplier, f"{name}.shift": found.shift}
+
+
+def window(operation: BlockOperation) -> Words:
+    """The geometry of kernel, padding and upscaling.
+
+    Raises:
+        NotCovered: an IFM that is not what the kernel reads, or a padded one of a size that may be refused.
+    """
+    kernel, padding, ifm, ofm = operation.kernel, operation.padding, operation.ifm, operation.ofm
+    height, width = window_size(kernel, ofm.height, ofm.width)
+    inner = (height - padding.top - padding.bottom, width - padding.left - padding.right)
+    if operation.upscale is not Upscale.NONE:
+        inner = ((inner[0] + 1) // 2, (inner[1] + 1) // 2)
+    if inner != (ifm.height, ifm.width) or height * width * ifm.depth > MAX_ELEMENTS:
+        raise NotCovered
+    return {
+        "kernel_height": kernel.height,
+        "kernel_width": kernel.width,
+        "stride_y": kernel.stride_y,
+        "stride_x": kernel.stride_x,
+        "dilation_y": kernel.dilation_y,
+        "dilation_x": kernel.dilation_x,
+        "upscale": int(operation.upscale),
+        **_padding(padding),
+    }
+
+
+def _padding(padding: Padding) -> Words:
+    return {side: getattr(padding, side) for side in ("top", "left", "bottom", "right")}
+
+
+def _piece_words(
+    piece: Piece, extents: Three, size: int, axes: Three, reversed_axis: int | None, dimensions: int
+) -> list[int]:
+    """A piece of a map as it is stored, as words of ``struct piece``.
+
+    The dense array is of the map itself, so what is transposed or backwards in memory has steps of its own there.
+    """
+    own = (extents[1] * extents[2] * size, extents[2] * size, size)
+    steps = [own[axis] for axis in axes]
+    position = 0
+    for axis, start in enumerate((piece.rows.start, piece.columns.start, piece.channels.start)):
+        if reversed_axis == axis:
+            position += (extents[axes[axis]] - 1 - start) * steps[axis]
+            steps[axis] = -steps[axis]
+        else:
+            position += start * steps[axis]
+    if len(piece.extents) == 4:  # bricks of channels
+        steps.insert(2, piece.extents[3] * steps[2])
+    merged = _merged(list(zip(piece.extents, piece.strides, steps, strict=True)))
+    filled = [(1, 0, 0)] * (dimensions - len(merged)) + merged
+    return [piece.address, position, *(word for column in zip(*filled, strict=True) for word in column)]
+
+
+def _merged(dimensions: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Count, step in memory and dense step of each dimension, without those that only go on where another ends."""
+    found: list[tuple[int, int, int]] = []
+    for count, memory, dense in [each for each in dimensions if each[0] > 1] or dimensions[-1:]:
+        if found and found[-1][1:] == (count * memory, count * dense):
+            found[-1] = (found[-1][0] * count, memory, dense)
+        else:
+            found.append((count, memory, dense))
+    return found
+
+
+def _one_run(count: int, size: int, dimensions: int) -> list[int]:
+    """The words behind the address of a piece that is one run of elements without gaps."""
+    ones, zeros = [1] * (dimensions - 1), [0] * (dimensions - 1)
+    return [0, *ones, count, *zeros, size, *zeros, size]

@@ -1,0 +1,133 @@
+"""Translates a decoded program for the core, once for memory of one shape, and runs it there.
+
+Every kind of operation has a function for it in its row of the instruction set. It is called with the operation
+and the tables that records refer to, and gives a record (see :mod:`deploy.npu.core.records`); or it raises
+NotCovered, or an error of the NPU model, where NumPy is to compute the operation, or to refuse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.npu.core.records import NotCovered, Record, Tables
+from deploy.npu.errors import NpuError
+from deploy.npu.execution.activation import KNOTS
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.instruction_set import InstructionSet
+from deploy.npu.stream.operations import BlockOperation, Operation
+
+_BUDGET = 1 << 31
+"""Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
+
+
+class TranslatedProgram:
+    """A program for memory of one shape.
+
+    Args:
+        operations: of the decoded program.
+        instructions: what they are written in.
+        memory: whose regions they are checked against.
+        native: the compiled core.
+        chains: whether feature maps that stay inside the NPU may do so in the core, where NumPy does not see them.
+        version: of its innermost loops, a place in its VERSIONS; default: the last one.
+    """
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        instructions: InstructionSet,
+        memory: Memory,
+        native: ModuleType,
+        *,
+        chains: bool = True,
+        version: int = -1,
+    ) -> None:
+        self._native, self._version = native, range(len(native.VERSIONS))[version]
+        tables = Tables(memory, native.NUMBERS)
+        self._records = [_translated(operation, instructions, tables) for operation in operations]
+        chained = [number for number, operation in enumerate(operations) if _uses_chains(operation)]
+        if not chains or not all(self._records[number].words for number in chained):
+            # One that is NumPy's would not find what the core left for it.
+            for number in chained:
+                self._records[number] = Record({})
+            tables.chain_bytes.clear()
+        self._chain_bytes = tables.chain_bytes
+        self._operations = np.zeros((len(operations), len(native.FIELDS)), np.int64)
+        for row, record in zip(self._operations, self._records, strict=True):
+            for name, value in record.words.items():
+                row[native.FIELDS[name]] = value
+        self._pieces = np.array(tables.pieces, np.int64)
+        self._ranges = np.array(tables.ranges, np.int64)
+        self._weights: list[NDArray[np.uint8] | None] = [None] * len(operations)
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Numbers of the operations that are NumPy's."""
+        other = self._native.NUMBERS["KIND_OTHER"]
+        kinds = self._operations[:, self._native.FIELDS["kind"]]
+        return tuple(int(number) for number in np.flatnonzero(kinds == other))
+
+    def run(self, workspace: Workspace, first: int, stop: int) -> int:
+        """Run operations in the core as far as it goes.
+
+        Returns:
+            The first operation that was not run, which is NumPy's; ``stop`` if all were.
+        """
+        native, numbers = self._native, self._native.NUMBERS
+        regions = (*workspace.memory.arrays, *self._chain_rooms(workspace.memory))
+        while first < stop:
+            first, outcome = native.run(
+                self._operations,
+                self._pieces,
+                self._ranges,
+                self._weights,
+                regions,
+                KNOTS,
+                workspace.memory.batch,
+                first,
+                stop,
+                _BUDGET,
+                self._version,
+            )
+            if outcome == numbers["LEFT"]:
+                return first
+            if outcome == numbers["WANTS_WEIGHTS"]:
+                if (packed := self._packed(first, workspace)) is None:
+                    return first
+                self._weights[first] = packed
+        return first
+
+    def _chain_rooms(self, memory: Memory) -> list[NDArray[np.uint8] | None]:
+        buffers = range(self._native.NUMBERS["REGION_COUNT"] - self._native.NUMBERS["REGION_CHAINS"])
+        sizes = self._chain_bytes
+        return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
+
+    def _packed(self, number: int, workspace: Workspace) -> NDArray[np.uint8] | None:
+        prepare = self._records[number].weights
+        if prepare is None:
+            return None
+        try:
+            return prepare(workspace).packed
+        except NpuError:
+            return None  # NumPy raises it again, as its own
+
+
+def _uses_chains(operation: Operation) -> bool:
+    return isinstance(operation, BlockOperation) and any(
+        fm.chain is not None for fm in (*operation.inputs, operation.ofm)
+    )
+
+
+def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
+    translate = instructions.kind_of(operation).translate
+    if translate is None:
+        return Record({})
+    try:
+        return translate(operation, tables)
+    except (NotCovered, NpuError):
+        return Record({})

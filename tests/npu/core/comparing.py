@@ -1,0 +1,106 @@
+"""What memory holds after a random operation by the core and by NumPy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from deploy.npu import Architecture, NpuError, u55, u85
+from deploy.npu.core.convolution import translate_convolution, translate_u85_convolution
+from deploy.npu.core.library import native
+from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.execution.convolution import convolve
+from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.instruction_set import InstructionSet
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import Operation
+from deploy.npu.stream.u85_operations import U85ConvolutionOperation
+from deploy.npu.weights.unpacked import ChannelScales, Unpacked
+
+from . import random_operations, u85_random_operations
+from .random_operations import REGION_BYTES
+
+
+def invented(
+    operation: ConvolutionOperation, _design: Any, streams: Sequence[Any], records: Sequence[Any]
+) -> Unpacked:
+    """Weights and scales that depend on the bytes of the streams alone; decoding has tests of its own."""
+    rng = np.random.default_rng([int(part.astype(np.int64).sum()) for part in (*streams, *records)])
+    depth, kernel = operation.ofm.depth, operation.kernel
+    inner = 1 if operation.depthwise else operation.ifm.depth
+    most = int(rng.choice([1, 20, 128, 255]))
+    weights = rng.integers(-most, most + 1, (depth, kernel.height, kernel.width, inner)).astype(np.int16)
+    bias = rng.integers(-(1 << int(rng.choice([3, 20, 39]))), 1 << int(rng.choice([3, 20, 39])), depth)
+    multiplier = rng.integers(0, 1 << int(rng.choice([1, 15, 31, 32])), depth)
+    return Unpacked(weights, ChannelScales(bias, multiplier, rng.integers(0, 64, depth)))
+
+
+def _instructions(found: InstructionSet, operation: type[Operation], translate: Any) -> InstructionSet:
+    """An instruction set with weights out of nowhere, so that every size and value of them occurs."""
+    row = {"execute": partial(convolve, unpack=invented), "translate": partial(translate, unpack=invented)}
+    kinds = (replace(kind, **row) if kind.operation is operation else kind for kind in found.kinds)
+    return replace(found, kinds=tuple(kinds))
+
+
+DESIGNS = {"u55": Architecture("U55", 128).design, "u85": Architecture("U85", 256).design}
+INSTRUCTIONS = {
+    "u55": _instructions(u55.U55, ConvolutionOperation, translate_convolution),
+    "u85": _instructions(u85.U85, U85ConvolutionOperation, translate_u85_convolution),
+}
+GENERATORS = {"u55": random_operations.GENERATORS, "u85": u85_random_operations.GENERATORS}
+KINDS = [(family, kind) for family, generators in GENERATORS.items() for kind in generators]
+"""All kinds of operations, each with the family whose it is."""
+
+
+@dataclass
+class Outcome:
+    """What one random program came to.
+
+    Attributes:
+        done: whether NumPy computed it rather than refused it.
+        core: whether the core did.
+        same: whether all memory was the same afterwards.
+    """
+
+    operations: Sequence[Operation]
+    done: bool
+    core: bool
+    same: bool
+
+
+def _memory(family: str, seed: int, batch: int) -> Memory:
+    rng = np.random.default_rng(seed)
+    constants = rng.integers(0, 256, 4200, np.uint8)
+    arena = rng.integers(0, 256, (batch, REGION_BYTES) if batch > 1 else REGION_BYTES, np.uint8)
+    memory = Memory({0: constants, 1: arena, 2: arena}, DESIGNS[family])
+    own = memory.bytes(None, 0, memory.size(None), write=True)
+    own[...] = rng.integers(0, 256, own.shape, np.uint8)
+    return memory
+
+
+def compared(family: str, kind: str, seed: int, version: int = -1) -> Outcome:
+    """Run one random operation of a kind, or some that belong together, in both ways, on the same memory."""
+    rng = random.Random(f"{kind} {seed}")  # noqa: S311 - repeatable, not secret
+    found = GENERATORS[family][kind](rng)
+    operations = found if isinstance(found, list) else [found]
+    batch, instructions = rng.choice([1, 1, 3]), INSTRUCTIONS[family]
+    expected, memory = _memory(family, seed, batch), _memory(family, seed, batch)
+    done = True
+    try:
+        for operation in operations:
+            instructions.kind_of(operation).execute(operation, Workspace(expected))
+    except NpuError:
+        done = False
+    core = native()
+    assert core is not None
+    program = TranslatedProgram(operations, instructions, memory, core, version=version)
+    reached = program.run(Workspace(memory), 0, len(operations))
+    arrays = zip(expected.arrays, memory.arrays, strict=True)
+    same = all(a is b is None or (a is not None and b is not None and (a == b).all()) for a, b in arrays)
+    return Outcome(operations, done, reached == len(operations), same)

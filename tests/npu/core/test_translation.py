@@ -1,0 +1,175 @@
+"""The compiled core computes what NumPy computes, byte for byte, and leaves to it what it does not cover."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deploy.npu import Architecture, MemoryAccessError, UnsupportedError, WeightCache, execute
+from deploy.npu import program as programs
+from deploy.npu.core import library, translation
+from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.execution.memory import Memory
+from deploy.npu.program import Program, decode, run
+from deploy.npu.stream.elementwise import ElementwiseMode
+
+from .. import fuzzing
+from . import u85_random_operations
+from .comparing import KINDS, compared
+from .random_operations import U55
+
+CORE = library.native()
+U85 = Architecture("U85", 256)
+
+
+def check(family: str, kind: str, seeds: range, version: int = -1) -> None:
+    done = 0
+    for seed in seeds:
+        outcome = compared(family, kind, seed, min(version, len(CORE.VERSIONS) - 1))
+        assert outcome.core == outcome.done, (seed, outcome.operations)
+        assert outcome.same or not outcome.done, (seed, outcome.operations)
+        done += outcome.done
+    assert done > 0.8 * len(seeds)
+
+
+def test_the_core_is_built() -> None:
+    assert CORE is not None, "make setup builds it, with gcc and Python's headers"
+
+
+@pytest.mark.parametrize(("family", "kind"), KINDS)
+def test_operations_leave_the_same_memory_as_numpys(family: str, kind: str) -> None:
+    check(family, kind, range(120))
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_every_version_of_the_loops_computes_the_same(version: int) -> None:
+    check("u55", "convolution", range(1000, 1060), version)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", range(3))
+@pytest.mark.parametrize(("family", "kind"), KINDS)
+def test_many_operations_leave_the_same_memory_as_numpys(family: str, kind: str, version: int) -> None:
+    check(family, kind, range(2000 + 3000 * version, 5000 + 3000 * version), version)
+
+
+def decoded(victim: fuzzing.Victim) -> Program:
+    return decode(victim.stream, victim.architecture)
+
+
+def arena() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, fuzzing.REGION_BYTES, np.uint8)
+
+
+def after(victim: fuzzing.Victim, **words: object) -> np.ndarray:
+    memory = arena()
+    run(decoded(victim), {0: victim.constants, 1: memory, 2: memory}, WeightCache(), **words)
+    return memory
+
+
+def test_whole_programs_run_in_the_core_and_as_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for victim in fuzzing.victims():
+        memory = Memory({0: victim.constants, 1: arena()}, victim.architecture.design)
+        found, translated = after(victim), decoded(victim).translated(memory)
+        assert translated is not None
+        assert translated.left == ()
+        with monkeypatch.context() as patch:
+            patch.setattr(programs, "native", lambda: None)
+            assert (after(victim) == found).all()
+        # The interpreter may have its turn after every operation.
+        with monkeypatch.context() as patch:
+            patch.setattr(translation, "_BUDGET", 1)
+            assert (after(victim) == found).all()
+
+
+def test_an_observer_sees_memory_after_every_operation() -> None:
+    victim = fuzzing.victims()[0]
+    seen = []
+    found = after(
+        victim, on_operation=lambda operation, memory: seen.append((operation.index, memory.arrays[1].copy()))
+    )
+    assert [index for index, _ in seen] == list(range(8))
+    assert (seen[-1][1][0] == found).all()
+    assert any((one != other).any() for (_, one), (_, other) in itertools.pairwise(seen))
+
+
+def test_an_access_outside_a_region_is_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    victim, messages = fuzzing.victims()[0], []
+    for core in (library.native, lambda: None):
+        monkeypatch.setattr(programs, "native", core)
+        with pytest.raises(MemoryAccessError) as caught:
+            execute(victim.stream, {0: victim.constants, 1: np.zeros(9000, np.uint8)}, victim.architecture)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_reads_of_memory_that_nobody_wrote_are_found_as_ever() -> None:
+    victim = fuzzing.victims()[0]
+    regions = {0: victim.constants, 1: arena()}
+    with pytest.raises(MemoryAccessError, match="nobody wrote"):
+        execute(victim.stream, regions, victim.architecture, defined={0: [(0, victim.constants.size)]})
+
+
+def test_changed_weights_are_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = fuzzing.victims()[0]
+    program, cache, results = decoded(victim), WeightCache(), []
+    program = replace(program, operations=program.operations[:1])
+    changed = victim.constants.copy()
+    # A bias: nothing about the stream's length tells that it changed.
+    changed[program.operations[0].scales[0].address + 1] += 100
+    for constants in (victim.constants, changed, victim.constants):
+        memory = arena()
+        run(program, {0: constants, 1: memory}, cache)
+        results.append(memory)
+    assert (results[0] == results[2]).all()
+    assert (results[0] != results[1]).any()
+    monkeypatch.setattr(programs, "native", lambda: None)
+    memory = arena()
+    run(program, {0: changed, 1: memory}, cache)
+    assert (memory == results[1]).all()
+
+
+def test_weights_that_differ_within_a_batch_are_refused() -> None:
+    victim = fuzzing.victims()[0]
+    constants = np.stack([victim.constants, victim.constants])
+    regions = {0: constants, 1: np.stack([arena(), arena()])}
+    execute(victim.stream, regions, victim.architecture)
+    constants[1, decoded(victim).operations[0].scales[0].address] += 1
+    with pytest.raises(UnsupportedError, match="differ within a batch"):
+        execute(victim.stream, regions, victim.architecture)
+
+
+def test_a_batch_may_not_write_what_it_shares() -> None:
+    victim = fuzzing.victims()[0]
+    with pytest.raises(UnsupportedError, match="shares"):
+        execute(victim.stream, {0: np.stack([victim.constants] * 2), 1: arena()}, victim.architecture)
+
+
+def test_regions_that_overlap_in_part_are_numpys_in_a_batch() -> None:
+    rows = np.zeros((3, 1000), np.uint8)
+    flat = rows.reshape(-1)
+    assert Memory({1: rows, 2: rows}, U55.design).shape is not None
+    assert Memory({1: rows, 2: flat}, U55.design).shape is None
+    assert Memory({1: flat, 2: flat[10:]}, U55.design).shape is not None
+
+
+def test_a_chain_with_an_operation_of_numpys_is_numpys_altogether() -> None:
+    operations = u85_random_operations.chain(random.Random(3))  # noqa: S311 - repeatable, not secret
+    memory = Memory({0: np.zeros(4200, np.uint8), 1: np.zeros(1 << 16, np.uint8)}, U85.design)
+    whole = TranslatedProgram(operations, U85.instruction_set, memory, CORE)
+    assert whole.left == ()
+    odd = replace(operations[1], mode=ElementwiseMode.XOR)
+    broken = TranslatedProgram([operations[0], odd, operations[2]], U85.instruction_set, memory, CORE)
+    assert broken.left == (0, 1, 2)
+    observed = TranslatedProgram(operations, U85.instruction_set, memory, CORE, chains=False)
+    assert observed.left == (0, 1, 2)
+
+
+def test_every_kind_of_operation_says_what_the_core_takes() -> None:
+    for family in ("U55", "U65", "U85"):
+        kinds = Architecture(family, 256).instruction_set.kinds
+        assert all(kind.translate is not None for kind in kinds)
