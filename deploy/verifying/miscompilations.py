@@ -21,7 +21,7 @@ from deploy.npu.program import Program
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
-from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
+from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation, U85ElementwiseOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
 
@@ -34,6 +34,8 @@ _REDUCTIONS = frozenset(["MEAN", "SUM", *_EXTREMES])
 
 _ACTIVATIONS = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
 """TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
+
+_COMPARISONS = frozenset(["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"])
 
 _UNSCALED = Scale(1, 0)
 _NO_FACTOR = 0.01
@@ -305,6 +307,20 @@ def _widened_halves(operator: Operator, source: Model, operations: Operations) -
     return "its command stream widens halves of integers, right between -32768 and 32767 alone" if halved else None
 
 
+def _compared_in_steps(operator: Operator, source: Model, operations: Operations) -> str | None:
+    """On U85 operands are scaled to 1/256 before they are compared, whatever a step of theirs is worth."""
+    if operator.code not in _COMPARISONS or source.tensors[operator.inputs[0]].dtype != "int16":
+        return None
+    for operation in operations.get(operator.index, ()):
+        if isinstance(operation, U85ElementwiseOperation) and operation.mode.name.startswith("CMP_"):
+            factor = operation.ifm_scale.multiplier / 2.0**operation.ifm_scale.shift
+            if factor < 1:
+                return (
+                    f"its command stream takes numbers for equal that are less than {1 / factor:.3g} steps apart"
+                )
+    return None
+
+
 def _unread_reduction(operator: Operator, source: Model, operations: Operations) -> str | None:
     if operator.code not in _REDUCTIONS:
         return None
@@ -371,6 +387,12 @@ KNOWN = (
         "cast-of-halves",
         _widened_halves,
         "int32, which is wide enough for indices and counts, or the cast on the host",
+    ),
+    Known(
+        "comparison-in-256ths",
+        _compared_in_steps,
+        "a comparison in int8, or of the difference (SUB) with zero, whose scale can be larger",
+        certain=False,
     ),
     Known(
         "unread-input",

@@ -170,7 +170,13 @@ def _binary(code: str, kind: str, *, alike: bool = False) -> Callable[[_Chain, S
 
 
 def _select(chain: _Chain, step: Step) -> None:
-    """What is greater than another number, or that number: which the NPU tells by bits."""
+    """The number for which a comparison holds, or another one: which the NPU tells by bits.
+
+    In int16 it is the greater one: LiteRT compares none of 16 bits, and Vela's comparison is not exact.
+    """
+    if chain.dtype == "int16":
+        KINDS["maximum"](chain, step)
+        return
     kind = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")[step.a % 6]
     other = chain.constant(chain.extents if step.b % 2 else (1, 1, chain.extents[2]), chain.scale, chain.zero)
     condition = chain.graph.tensor(chain.name(), (1, *chain.extents), "bool")

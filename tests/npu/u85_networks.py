@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -76,10 +77,10 @@ def _of(count: int) -> Callable[[np.random.Generator, tuple[int, ...]], np.ndarr
 
 def two_of_four(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Of every four input channels two are zero."""
-    weights = _uniform(rng, shape).reshape(-1, 4)
+    weights = _uniform(rng, (-(-math.prod(shape) // 4), 4))
     zeros = np.argsort(rng.random(weights.shape), axis=1)[:, :2]
     np.put_along_axis(weights, zeros, 0, axis=1)
-    return weights.reshape(shape)
+    return weights.ravel()[: math.prod(shape)].reshape(shape)
 
 
 _WEIGHTS = {"uniform": _uniform, "of_16": _of(16), "of_4": _of(4), "two_of_four": two_of_four}

@@ -17,6 +17,7 @@ from deploy.compiling.compiler import VELA
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.operator_result import OperatorResult
+from deploy.judging.oracles import tflm_installed
 from deploy.judging.samples import stacked
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
@@ -184,6 +185,26 @@ def test_a_cast_that_widens_halves_of_integers_is_named() -> None:
 def test_a_cast_of_fewer_bits_to_64_is_compiled_right() -> None:
     [result] = compared(cast("int16", "int64", 0.001), U85)
     assert (named([result]), result.mismatches) == ([], 0)
+
+
+def comparison(scale: float) -> bytes:
+    writer = GraphWriter()
+    shape = (1, 16, 16, 16)
+    rng = np.random.default_rng(2)
+    image = writer.tensor("image", shape, "int16", scale)
+    values = rng.integers(-32768, 32768, shape).astype(np.int16)
+    other = writer.tensor("other", shape, "int16", scale, data=values)
+    result = writer.tensor("result", shape, "bool")
+    writer.operator("GREATER", [image, other], [result], version=2)
+    return writer.finish({"image": image}, {"result": result})
+
+
+@pytest.mark.skipif(not tflm_installed(), reason="tflite-micro is not installed")
+@pytest.mark.parametrize(("scale", "expected"), [(0.0001, ["comparison-in-256ths"]), (0.02, [])])
+def test_numbers_of_16_bits_that_are_compared_in_256ths_are_named(scale: float, expected: list[str]) -> None:
+    [result] = compared(comparison(scale), U85)
+    assert named([result]) == expected
+    assert bool(result.mismatches) == bool(expected)
 
 
 def convolution(zero_point: int, output: str) -> bytes:
