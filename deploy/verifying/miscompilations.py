@@ -392,7 +392,6 @@ KNOWN = (
         "comparison-in-256ths",
         _compared_in_steps,
         "a comparison in int8, or of the difference (SUB) with zero, whose scale can be larger",
-        certain=False,
     ),
     Known(
         "unread-input",
