@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "mlw.h"
 #include "run.h"
 
 #define WORD ((size_t)8)
@@ -296,8 +297,34 @@ static int fill_module(PyObject *module)
     return add(module, "VERSIONS", version_names());
 }
 
+static PyObject *decompress_weights(PyObject *module, PyObject *words)
+{
+    PyObject *stream, *values, *result = NULL;
+    Py_buffer from = {.obj = NULL}, to = {.obj = NULL};
+    (void)module;
+    if (!PyArg_ParseTuple(words, "OO", &stream, &values)) {
+        return NULL;
+    }
+    struct mlw_room *room = PyMem_Malloc(sizeof *room);
+    if (room == NULL) {
+        PyErr_NoMemory();
+    } else if (PyObject_GetBuffer(stream, &from, PyBUF_SIMPLE) == 0 &&
+               PyObject_GetBuffer(values, &to, PyBUF_WRITABLE) == 0) {
+        int64_t count;
+        Py_BEGIN_ALLOW_THREADS;
+        count = decompress(from.buf, from.len, to.buf, to.len / 2, room);
+        Py_END_ALLOW_THREADS;
+        result = PyLong_FromLongLong(count);
+    }
+    PyMem_Free(room);
+    release(&from);
+    release(&to);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"run", run, METH_VARARGS, "Run operations of a translated program; see running.py."},
+    {"decompress", decompress_weights, METH_VARARGS, "Decompress a weight stream; -1 where it is damaged."},
     {NULL, NULL, 0, NULL},
 };
 

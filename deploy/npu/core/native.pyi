@@ -10,6 +10,9 @@ NUMBERS: dict[str, int]
 VERSIONS: list[str]
 """Of the innermost loops, that this processor can run, from the plainest to the fastest."""
 
+def decompress(stream: bytes, values: Any, /) -> int:
+    """Decompress a weight stream into int16 values; how many they are, or -1 where it does not decode to that."""
+
 def run(
     operations: Any,
     pieces: Any,

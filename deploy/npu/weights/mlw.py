@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.npu.core.library import native
 from deploy.npu.errors import WeightStreamError
 
 _ZERO_RUNS_OFF, _END_OF_STREAM = 6, 7
@@ -110,6 +111,18 @@ def decompress(data: bytes, limit: int) -> NDArray[np.int16]:
     Raises:
         WeightStreamError: truncated, malformed, or more than ``limit`` values.
     """
+    core = native()
+    if core is not None:
+        values = np.empty(limit, np.int16)
+        count = core.decompress(data, values)
+        if count >= 0:
+            return values[:count].copy() if count < limit else values
+    # Without the core, or to say what is wrong.
+    return decompress_in_numpy(data, limit)
+
+
+def decompress_in_numpy(data: bytes, limit: int) -> NDArray[np.int16]:
+    """The same as :func:`decompress` without the compiled core, which is held to it."""
     bits = _Bits(data)
     parts: list[NDArray[np.int16]] = []
     palette: _Palette | None = None

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from deploy.npu import WeightStreamError
 from deploy.npu.weights.mlw import decompress
 
+from ..core.random_streams import decompressed_alike
+
 
 def compress(weights: np.ndarray) -> bytes:
     from ethosu import mlw_codec
@@ -48,6 +50,11 @@ def test_streams_of_several_slices_come_back(kind: str) -> None:
 
     stream = compress(weights_of(kind, 70_000, np.random.default_rng(5)))
     assert decompress(stream, 70_064).tolist() == mlw_codec.decode(bytearray(stream))
+
+
+@pytest.mark.parametrize("seeds", [range(60), pytest.param(range(1000, 4000), marks=pytest.mark.slow)])
+def test_the_compiled_core_decompresses_what_numpy_does_and_refuses_what_it_refuses(seeds: range) -> None:
+    assert [seed for seed in seeds if not decompressed_alike(seed)] == []
 
 
 def test_a_truncated_stream_is_refused() -> None:
