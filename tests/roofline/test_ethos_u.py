@@ -159,10 +159,12 @@ def test_the_documentation_shows_every_family_within_the_bound() -> None:
     for_u85, for_u55_and_u65 = (text.partition("\n\n")[0] for text in page.split(head)[1:])
     families = {"MLPerf Tiny", "multi-head MobileNetV3", "FeatherFace V1", "FeatherFace V2"}
     families |= {"MobileNetV4 Conv", "MobileNetV4 Hybrid"}
-    for table, sizes, named in ((for_u85, 5, {"MLPerf Tiny", "ResNet"}), (for_u55_and_u65, 6, families)):
+    # The small ones of U85's are farther off: blocks and latencies there are found, not known.
+    tables = ((for_u85, 5, {"MLPerf Tiny", "ResNet"}, 1.5), (for_u55_and_u65, 6, families, BOUND))
+    for table, sizes, named, bound in tables:
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
         assert {row[0] for row in rows} >= named
-        assert all(len(row) == 2 + sizes and 1 / BOUND < float(cell) < BOUND for row in rows for cell in row[2:])
+        assert all(len(row) == 2 + sizes and 1 / bound < float(cell) < bound for row in rows for cell in row[2:])
 
 
 def test_the_comparison_counts_every_cycle_of_vela_once(mlperf_tiny: dict[str, Path]) -> None:
