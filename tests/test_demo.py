@@ -12,6 +12,8 @@ from typing import TypeAlias
 import pytest
 from typed_here import typed_here
 
+pytestmark = pytest.mark.early
+
 ROOT = Path(__file__).parent.parent
 Typed: TypeAlias = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.CompletedProcess[str]]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,6 +16,8 @@ from deploy.judging.verification_record import SKIPPED, VerificationRecord, reco
 from deploy.models.datasets.fashion_mnist import FOLDER as FASHION_MNIST
 from deploy.verifying import build_check
 
+pytestmark = pytest.mark.early
+
 
 def test_a_tflite_model_compiles_into_the_default_folder_and_is_remembered(
     in_folder: Path, mlperf_tiny: dict[str, Path], capfd: pytest.CaptureFixture[str]

@@ -11,6 +11,8 @@ import pytest
 from deploy import zoo
 from deploy.cli.main import run
 
+pytestmark = pytest.mark.early
+
 NAME = "multihead-mobilenetv3"
 
 

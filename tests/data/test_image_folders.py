@@ -14,6 +14,8 @@ from PIL import Image
 from deploy.cli.main import run
 from deploy.quantizing.float_model import import_keras
 
+pytestmark = pytest.mark.early
+
 CLASSES = ("blob", "checks", "down", "up")
 
 

@@ -16,7 +16,7 @@ LATER = [
     *(DOCS / "how-to" / f"{name}.md" for name in ("many-targets", "compare", "accuracy")),
 ]
 
-pytestmark = [pytest.mark.system, pytest.mark.tensorflow]
+pytestmark = [pytest.mark.early, pytest.mark.system, pytest.mark.tensorflow]
 
 
 def follow(page: Path, folder: Path, run: Shell = shell) -> int:

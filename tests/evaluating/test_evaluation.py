@@ -28,6 +28,8 @@ from deploy.judging.samples import Sample
 from deploy.reporting.data.build_documents import read_evaluation, read_quantization
 from deploy.verifying.host_session import HostSession
 
+pytestmark = pytest.mark.early
+
 
 def evaluated(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
     """Run ``deploy evaluate`` and return what it prints."""

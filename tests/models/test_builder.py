@@ -21,6 +21,8 @@ from deploy.quantizing import dataset
 from deploy.quantizing.quantization import quantize
 from deploy.zoo import model_source
 
+pytestmark = pytest.mark.early
+
 BACKBONE = {0.25: 100_160, 0.5: 278_496, 0.75: 582_872, 1.0: 938_832}
 FEATURES = {0.25: 144, 0.5: 288, 0.75: 432, 1.0: 576}
 ONE_HEAD = {"only": 2}

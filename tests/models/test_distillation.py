@@ -27,6 +27,8 @@ from deploy.models.distillation.losses import cross_entropy, distillation_loss, 
 from deploy.models.distillation.teacher import Distillation, Teacher
 from deploy.models.distillation.training import Examples, Recipe, fit
 
+pytestmark = pytest.mark.early
+
 TEACHER_LOGITS = np.asarray([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]], np.float32)
 STUDENT_LOGITS = np.asarray([[1.0, 1.0, 0.0], [-2.0, 0.0, 1.0]], np.float32)
 

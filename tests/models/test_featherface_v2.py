@@ -15,6 +15,8 @@ from deploy.models.face_blocks.detector import ANCHORS, OUTPUT_NAMES
 from deploy.models.featherface_v2.builder import Options, build
 from deploy.zoo import cards
 
+pytestmark = pytest.mark.early
+
 NAME = "featherface-v2-ultra"
 NPUS = ("U55-128", "U55-256", "U65-256", "U85-256")
 INNOVATIONS = (

@@ -22,6 +22,8 @@ from deploy.roofline import Layer, estimate, layers
 from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference
 
+pytestmark = pytest.mark.early
+
 # Counted with timm 1.0.20 (`sum(p.numel() for p in model.parameters())`), by its modules.
 HEAD = 2_512_360
 PUBLISHED = {

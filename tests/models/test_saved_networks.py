@@ -15,6 +15,8 @@ from deploy import zoo
 from deploy.models.mobilenetv4.blocks import MQA, UIB, BlockList, FusedIB
 from deploy.models.mobilenetv4.builder import build_network
 
+pytestmark = pytest.mark.early
+
 NETWORKS = [
     ("featherface-v2-ultra", "size=32"),
     ("mobilenetv4", "variant=hybrid-m", "size=32", "width=0.25", "classes=10"),

@@ -18,6 +18,8 @@ from deploy.tflite import Model
 from deploy.tflite.arithmetic import float_operators
 from deploy.zoo import model_source
 
+pytestmark = pytest.mark.early
+
 GENERATOR = np.random.default_rng(3)
 GAMMA, BETA = GENERATOR.uniform(0.5, 1.5, 12), GENERATOR.uniform(-1, 1, 12)
 

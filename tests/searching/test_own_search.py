@@ -9,6 +9,8 @@ import pytest
 from deploy.cli.main import run
 from deploy.searching.documents import SearchResult
 
+pytestmark = pytest.mark.early
+
 PAGE = Path(__file__).parents[2] / "docs" / "search.md"
 WORDS = ["search", "stripes.py:problem", "--oracle", "roofline", "--npu", "U55-32", "--samples", "200"]
 

@@ -25,6 +25,8 @@ from deploy.verifying.host_session import HostSession
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
+pytestmark = pytest.mark.early
+
 STUCK = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")
 """Trained networks that answer uniform noise with one and the same end of their range."""
 
