@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.corstone.elf_layout import FILE_HEADER, PROGRAM_HEADER, PT_LOAD
 from deploy.corstone.memory_map import MemoryMap
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import BadInputError
@@ -105,11 +106,8 @@ def _check_place(what: str, address: int, size: int, memories: MemoryMap) -> Non
 _MAX_RANGE = 64 * 1024 * 1024
 _MAX_FILE_SIZE = 512 * 1024 * 1024
 _MAX_SEGMENTS = 1024
-_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
-_SEGMENT = struct.Struct("<IIIIIIII")
 _EM_ARM = 40
 _MACHINES = {3: "x86", 8: "MIPS", 62: "x86-64", 94: "Xtensa", 183: "AArch64 (64-bit Arm)", 243: "RISC-V"}
-_PT_LOAD = 1
 _WRITABLE = 2
 
 
@@ -154,8 +152,8 @@ def writable_ranges(path: Path) -> tuple[Range, ...]:
     """
     table, _size = _program_headers(path)
     found = []
-    for kind, _offset, virtual, _physical, _stored, in_memory, flags, _align in _SEGMENT.iter_unpack(table):
-        if kind == _PT_LOAD and flags & _WRITABLE and in_memory:
+    for kind, _offset, virtual, _physical, _stored, in_memory, flags, _align in PROGRAM_HEADER.iter_unpack(table):
+        if kind == PT_LOAD and flags & _WRITABLE and in_memory:
             found.append(Range(virtual, in_memory))
     if sum(place.size for place in found) > _MAX_RANGE:
         raise BadInputError(f"{path}: it writes to more than {_MAX_RANGE} bytes of memory")
@@ -169,9 +167,9 @@ def _program_headers(path: Path) -> tuple[bytes, int]:
         if not path.is_file():
             raise BadInputError(f"{path}: not a file")
         with path.open("rb") as file:
-            header = file.read(_HEADER.size)
+            header = file.read(FILE_HEADER.size)
             _check_header(path, header)
-            fields = _HEADER.unpack(header)
+            fields = FILE_HEADER.unpack(header)
             table_offset, entry_size, count = fields[5], fields[9], fields[10]
             file.seek(table_offset)
             table = file.read(entry_size * min(count, _MAX_SEGMENTS))
@@ -179,13 +177,13 @@ def _program_headers(path: Path) -> tuple[bytes, int]:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
     if size > _MAX_FILE_SIZE:
         raise BadInputError(f"{path}: {size} bytes is too large for an application (at most {_MAX_FILE_SIZE})")
-    if entry_size != _SEGMENT.size or count > _MAX_SEGMENTS or len(table) < entry_size * count:
+    if entry_size != PROGRAM_HEADER.size or count > _MAX_SEGMENTS or len(table) < entry_size * count:
         raise BadInputError(f"{path}: broken ELF file: its program headers are cut off or of a wrong size")
     return table[: entry_size * count], size
 
 
 def _check_header(path: Path, header: bytes) -> None:
-    if len(header) < _HEADER.size or header[:4] != b"\x7fELF":
+    if len(header) < FILE_HEADER.size or header[:4] != b"\x7fELF":
         raise BadInputError(
             f"{path}: not an ELF file", hints=["the application is the .axf or .elf file that the linker wrote"]
         )
@@ -205,8 +203,8 @@ def _check_header(path: Path, header: bytes) -> None:
 
 def _segments(path: Path, table: bytes, file_size: int, memories: MemoryMap) -> tuple[Segment, ...]:
     segments = []
-    for kind, offset, _virtual, physical, stored, _in_memory, _flags, _align in _SEGMENT.iter_unpack(table):
-        if kind != _PT_LOAD or stored == 0:
+    for kind, offset, _virtual, physical, stored, _in_memory, _flags, _align in PROGRAM_HEADER.iter_unpack(table):
+        if kind != PT_LOAD or stored == 0:
             continue
         if offset + stored > file_size:
             raise BadInputError(f"{path}: broken ELF file: the segment for 0x{physical:08x} is cut off")

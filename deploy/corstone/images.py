@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.corstone.file_arguments import read_segments
-from deploy.corstone.relocation import relocate
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import BadInputError
 
@@ -69,6 +68,8 @@ def _moved(path: Path, model: StandIn) -> tuple[Path | bytes, list[str]]:
     """An application for QEMU's addresses, and what that took in lines; as it is on a board that QEMU has."""
     if not model.moves:
         return path, []
+    from deploy.corstone.relocation import relocate  # no boot of a board that QEMU has waits for it
+
     try:
         moved = relocate(path.read_bytes(), model.moves)
     except BadInputError as error:

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from deploy.corstone.elf_image import ENTRY_OFFSET, SEGMENT_ADDRESSES, Area, ElfImage, Named, read_image
+from deploy.corstone.elf_image import Area, ElfImage, Named, read_image
+from deploy.corstone.elf_layout import ENTRY_OFFSET, SEGMENT_ADDRESSES
 from deploy.corstone.stand_in import Move
 from deploy.corstone.thumb import distances, immediates
 from deploy.errors import BadInputError
