@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
-
 from deploy.npu.core.records import NotCovered, Record, Tables, Words, scale
+from deploy.npu.execution.u85_elementwise import UNKNOWN
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
-from deploy.npu.stream.operations import Rounding, Scale
+from deploy.npu.stream.operations import Scale
 from deploy.npu.stream.u55_operations import U55ElementwiseOperation
 from deploy.npu.stream.u85_operations import U85ElementwiseOperation
 from deploy.npu.stream.u85_registers import OperandScale
-
-AnyElementwise = TypeVar("AnyElementwise", bound=ElementwiseOperation)
-
-_UNKNOWN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR)
 
 
 def translate_elementwise(operation: U55ElementwiseOperation, tables: Tables) -> Record:
     """An elementwise operation of Ethos-U55 or U65; see :mod:`deploy.npu.core.translation`."""
     return Record(
         {
-            **_common(_shift_alone(operation), tables),
+            **_common(operation, tables),
             "kind": tables.numbers["KIND_U55_ELEMENTWISE"],
             "operand_scaling": int(operation.operand_scaling),
             **scale("operand_a", operation.operand_a),
@@ -33,25 +27,18 @@ def translate_elementwise(operation: U55ElementwiseOperation, tables: Tables) ->
 def translate_u85_elementwise(operation: U85ElementwiseOperation, tables: Tables) -> Record:
     """An elementwise operation of Ethos-U85."""
     mode, second = operation.mode, operation.ifm2_scale
-    if mode in _UNKNOWN or (second is None and mode is ElementwiseMode.LRELU):
+    if mode in UNKNOWN or (second is None and mode is ElementwiseMode.LRELU):
         raise NotCovered
     if second is None and not mode.unary and mode is not ElementwiseMode.MUL:
         raise NotCovered
     return Record(
         {
-            **_common(_shift_alone(operation), tables),
+            **_common(operation, tables),
             "kind": tables.numbers["KIND_U85_ELEMENTWISE"],
             **_operand_scale("operand_a", operation.ifm_scale, operation),
             **({} if second is None else _operand_scale("operand_b", second, operation)),
         }
     )
-
-
-def _shift_alone(operation: AnyElementwise) -> AnyElementwise:
-    """Of products of 32 bits the scale's shift alone applies."""
-    if operation.mode is ElementwiseMode.MUL and operation.ifm.dtype.itemsize == 4 and operation.scale is not None:
-        return replace(operation, scale=Scale(1, operation.scale.shift))
-    return operation
 
 
 def _common(operation: ElementwiseOperation, tables: Tables) -> Words:
@@ -68,11 +55,9 @@ def _common(operation: ElementwiseOperation, tables: Tables) -> Words:
 
 
 def _operand_scale(name: str, found: OperandScale, operation: U85ElementwiseOperation) -> Words:
-    """How an operand is scaled; TFL's first rounding is below the bits by which the multiplier was widened."""
+    """How an operand is scaled."""
     if (found.multiplier, found.shift) == (1, 0):
         return {}
     if operation.ifm.dtype.itemsize == 4:
         raise NotCovered
-    twice = found.rounding is Rounding.TFL and found.shift > 31 - found.widened
-    away = 1 << max(30 - found.widened, 0) if twice else 0
-    return {**scale(name, Scale(found.multiplier, found.shift)), f"{name}.away": away}
+    return {**scale(name, Scale(found.multiplier, found.shift)), f"{name}.away": found.first_half}

@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 from deploy.npu.core.records import NotCovered, Record, Tables, window
-from deploy.npu.execution.pooling import pointwise
-from deploy.npu.stream.operations import Scale, Upscale
+from deploy.npu.execution import u55_pooling, u85_pooling
+from deploy.npu.execution.pooling import EXTREMES, Reciprocal, check, pointwise
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.stream.u85_operations import U85PoolingOperation
 
 _MOST_STEPS = 1 << 30
 """Elements of windows that the core takes on."""
-_EXTREMES = (PoolingMode.MAX, PoolingMode.MIN)
-_ARGMAX = (PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y)
 
 
 def translate_pooling(operation: PoolingOperation, tables: Tables) -> Record:
     """A pooling of Ethos-U55 or U65; see :mod:`deploy.npu.core.translation`."""
-    divides = operation.mode is PoolingMode.AVERAGE and operation.padding.any
-    if divides and operation.scale not in (None, Scale(1, 0)):
-        raise NotCovered
-    if operation.scale is None and not divides and operation.mode is not PoolingMode.MAX:
-        raise NotCovered
-    divisor = {"divides": 1, "reciprocal_bits": 31, "reciprocal_up": 0} if divides else {}
-    return _translated(operation, tables, divisor)
+    divides = operation.mode not in EXTREMES and u55_pooling.divides(operation)
+    return _translated(operation, tables, u55_pooling.RECIPROCAL if divides else None)
 
 
 def translate_u85_pooling(operation: U85PoolingOperation, tables: Tables) -> Record:
     """A pooling of Ethos-U85 that computes its OFM, and no place of a maximum."""
-    mode, kernel, scale = operation.mode, operation.kernel, operation.scale
-    if mode in _ARGMAX or scale is None or not operation.accumulators.stored:
+    if operation.mode in u85_pooling.ARGMAX or not operation.accumulators.stored:
         raise NotCovered
-    if mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
-        raise NotCovered
-    average = mode is PoolingMode.AVERAGE
-    if average and scale.multiplier != 1 << scale.shift:
-        raise NotCovered
-    divides = average and not pointwise(operation)
-    divisor = {"divides": 1, "reciprocal_bits": 30, "reciprocal_up": 1} if divides else {}
-    return _translated(operation, tables, divisor)
+    u85_pooling.check_scale(operation)
+    divides = operation.mode is PoolingMode.AVERAGE and not pointwise(operation)
+    return _translated(operation, tables, u85_pooling.RECIPROCAL if divides else None)
 
 
-def _translated(operation: PoolingOperation, tables: Tables, divisor: dict[str, int]) -> Record:
-    mode, kernel = operation.mode, operation.kernel
-    if mode in _EXTREMES and operation.upscale is Upscale.TRANSPOSE:
-        raise NotCovered
-    if mode is PoolingMode.REDUCE_SUM and (kernel.height, kernel.width) != (1, 1):
-        raise NotCovered
+def _translated(operation: PoolingOperation, tables: Tables, reciprocal: Reciprocal | None) -> Record:
+    check(operation)
     if operation.macs > _MOST_STEPS:
         raise NotCovered
+    divisor = {}
+    if reciprocal is not None:
+        divisor = {"divides": 1, "reciprocal_bits": reciprocal.bits, "reciprocal_up": int(reciprocal.up)}
     return Record(
         {
             "kind": tables.numbers["KIND_POOLING"],
@@ -55,7 +41,7 @@ def _translated(operation: PoolingOperation, tables: Tables, divisor: dict[str, 
             **tables.map("ifm", operation.ifm),
             **tables.output(operation),
             **window(operation),
-            "mode": int(mode),
+            "mode": int(operation.mode),
             **divisor,
         }
     )

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from deploy.npu.bounds import MAX_ELEMENTS
-from deploy.npu.execution.activation import element_dtype
+from deploy.npu.execution.activation import element_dtype, table_of
 from deploy.npu.execution.feature_maps import Piece, pieces, views
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.table_curves import TABLE_CURVES
+from deploy.npu.execution.table_curves import TABLE_CURVES, curve_of
 from deploy.npu.execution.windows import window_size
 from deploy.npu.execution.workspace import PreparedWeights, Workspace
 from deploy.npu.stream.operations import (
@@ -34,8 +34,6 @@ from deploy.npu.stream.operations import (
 Words = dict[str, int]
 """Members of the core's ``struct operation`` by their names; those that are left out are 0."""
 
-_TABLE_BYTES = {1: 256, 2: 2048, 4: 1024}
-"""Of a lookup table, by the bytes of an element of the OFM."""
 _ROUNDINGS = {
     Rounding.TFL: "ROUNDING_TFL",
     Rounding.NATURAL: "ROUNDING_NATURAL",
@@ -167,25 +165,23 @@ class Tables:
         """The OFM and the output stage.
 
         Raises:
-            NotCovered: a combination that is refused, or a curve that the core does not have.
-            NpuError: see :meth:`map`, and a table beyond the NPU's memory for tables.
+            NotCovered: a rounding or a curve that the core does not have.
+            NpuError: see :meth:`map`, and a table that is beyond the NPU's memory for tables or refused.
         """
         activation, ofm, index = operation.activation, operation.ofm, element_dtype(operation)
-        function, size = activation.function, ofm.dtype.itemsize
+        function = activation.function
         if operation.rounding not in _ROUNDINGS:
             raise NotCovered
         if function is Function.LUT:
-            if index.itemsize != (2 if size == 2 else 1):
-                raise NotCovered
-            self.memory.table(activation.table or 0, _TABLE_BYTES[size])
+            table_of(operation, self.memory)
         elif function is not Function.NONE:
             if ofm.dtype != np.dtype("<i2"):
                 raise NotCovered
             if function in TABLE_CURVES:
-                self.memory.table(activation.table or 0, _TABLE_BYTES[2])
+                curve_of(operation, self.memory)
         return {
             **self.map("ofm", ofm, write=True),
-            **scale("scale", operation.scale),
+            **scale("scale", operation.applied_scale),
             "function": int(function),
             "table": self.memory.design.table_address + (activation.table or 0),
             "minimum": activation.minimum,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from deploy.npu.core.records import NotCovered, Record, Tables, Words
+from deploy.npu.execution.resize import shift_of
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeOperation
 
 
 def translate_resize(operation: ResizeOperation, tables: Tables) -> Record:
     """See :mod:`deploy.npu.core.translation`."""
-    if operation.scale is None or operation.scale.multiplier != 1 or operation.ifm.dtype.itemsize > 2:
+    shift_of(operation)
+    if operation.ifm.dtype.itemsize > 2:
         raise NotCovered
     return Record(
         {

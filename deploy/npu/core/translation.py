@@ -118,9 +118,7 @@ class TranslatedProgram:
 
 
 def _uses_chains(operation: Operation) -> bool:
-    return isinstance(operation, BlockOperation) and any(
-        fm.chain is not None for fm in (*operation.inputs, operation.ofm)
-    )
+    return isinstance(operation, BlockOperation) and (operation.chained or operation.ofm.chain is not None)
 
 
 def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:

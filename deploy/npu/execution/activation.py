@@ -125,6 +125,23 @@ def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple
     return min(max(activation.minimum, bottom), top), min(max(activation.maximum, bottom), top)
 
 
+def table_of(operation: BlockOperation, memory: Memory) -> NDArray[np.uint8]:
+    """The bytes of the lookup table that makes an operation's OFM.
+
+    Raises:
+        MemoryAccessError: it lies beyond the memory for tables.
+        UnsupportedError: a table with an index that it is not made for.
+    """
+    size, index_size = operation.ofm.dtype.itemsize, operation.activation.index_dtype.itemsize
+    entries, entry_bytes = {1: (256, 1), 2: (512, 4), 4: (256, 4)}[size]
+    table = memory.table(operation.activation.slot * TABLE_SLOT_BYTES, entries * entry_bytes)
+    if size == 2 and index_size != 2:
+        raise UnsupportedError("a 16-bit table with an 8-bit index")
+    if size != 2 and index_size != 1:
+        raise UnsupportedError("an 8- or 32-bit table with a 16-bit index")
+    return table
+
+
 def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
     """The second half of :func:`finish`: look up values, of :func:`element_dtype`'s type, in a table in SHRAM.
 
@@ -134,20 +151,13 @@ def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Mem
     Returns:
         Array of the OFM's type and the shape of ``indices``.
     """
-    activation, dtype = operation.activation, operation.ofm.dtype
-    index_dtype = activation.index_dtype
-    entries, size = {1: (256, 1), 2: (512, 4), 4: (256, 4)}[dtype.itemsize]
-    table = memory.table(activation.slot * TABLE_SLOT_BYTES, entries * size)
-    lowest = int(np.iinfo(index_dtype.str).min)
+    dtype, table = operation.ofm.dtype, table_of(operation, memory)
+    lowest = int(np.iinfo(operation.activation.index_dtype.str).min)
     if dtype.itemsize == 2:
-        if index_dtype.itemsize != 2:
-            raise UnsupportedError("a 16-bit table with an 8-bit index")
         pairs = table.view("<i2").reshape(512, 2).astype(np.int64)
         values = indices.astype(np.int64)
         index, fraction = (values - lowest) >> 7, values & 127
         line: NDArray[np.int64] = pairs[index, 0] + ((pairs[index, 1] * fraction + 64) >> 7)
         return line.astype(dtype)
-    if index_dtype.itemsize != 1:
-        raise UnsupportedError("an 8- or 32-bit table with a 16-bit index")
     # In the order of the index's byte: from zero up, then the negative ones.
     return byte_tables.look_up(np.roll(table.view(dtype), lowest), indices)

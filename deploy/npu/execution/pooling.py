@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,14 @@ from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
 Divisor = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Multiplier and shift for every position, ``(height, width, 1)`` each."""
-_EXTREMES = (PoolingMode.MAX, PoolingMode.MIN)
+EXTREMES = (PoolingMode.MAX, PoolingMode.MIN)
+
+
+class Reciprocal(NamedTuple):
+    """How an NPU's reciprocals of counts are made: of so many bits, rounded up or down."""
+
+    bits: int
+    up: bool
 
 
 def pool(
@@ -37,9 +45,8 @@ def pool(
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    kernel, memory = operation.kernel, workspace.memory
-    if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
-        raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
+    check(operation)
+    memory = workspace.memory
     if pointwise(operation):
         # A table, a new scale, or a copy to another place: every result depends on one byte.
         ifm = operation.ifm
@@ -47,7 +54,7 @@ def pool(
         table = finish(_scale(every, None, operation), operation, memory)
         write(memory, operation.ofm, byte_tables.look_up(table.ravel(), read(memory, ifm)))
         return
-    extreme = operation.mode in _EXTREMES
+    extreme = operation.mode in EXTREMES
     values = _extreme(operation, memory) if extreme else _sum(operation, memory)
     # The zero point does not change which element is the largest, so extremes still contain it.
     zero_point = operation.ifm.zero_point if extreme else 0
@@ -60,6 +67,23 @@ def pool(
     write(memory, operation.ofm, result)
 
 
+def check(operation: PoolingOperation) -> None:
+    """Refuse what is not modelled of any NPU's poolings.
+
+    Raises:
+        UnsupportedError: says what.
+    """
+    kernel = operation.kernel
+    if operation.ofm.elements * (kernel.height + kernel.width) > MAX_TAPS:
+        raise UnsupportedError("a pooling of this size", parameters={"kernel": kernel})
+    if operation.mode in EXTREMES and operation.upscale is Upscale.TRANSPOSE:
+        raise UnsupportedError("a maximum or minimum with transpose upscaling")
+    if operation.mode is PoolingMode.REDUCE_SUM and (kernel.height, kernel.width) != (1, 1):
+        raise UnsupportedError(
+            "REDUCE_SUM with a kernel", parameters={"height": kernel.height, "width": kernel.width}
+        )
+
+
 def pointwise(operation: PoolingOperation) -> bool:
     """Whether every element of the OFM is made of one byte, and by OFM_SCALE or none."""
     kernel = operation.kernel
@@ -69,15 +93,13 @@ def pointwise(operation: PoolingOperation) -> bool:
         and operation.upscale is Upscale.NONE
         and not operation.padding.any
         and operation.mode is not PoolingMode.REDUCE_SUM
-        and (operation.scale is not None or operation.mode in _EXTREMES)
+        and (operation.scale is not None or operation.mode in EXTREMES)
     )
 
 
 def _extreme(operation: PoolingOperation, memory: Memory) -> NDArray[np.generic]:
     """Maxima or minima of the elements as they are, ``(batch, height, width, depth)``."""
     ofm, kernel, dtype = operation.ofm, operation.kernel, operation.ifm.dtype
-    if operation.upscale is Upscale.TRANSPOSE:
-        raise UnsupportedError("a maximum or minimum with transpose upscaling")
     limits, largest = np.iinfo(dtype.str), operation.mode is PoolingMode.MAX
     size = window_size(kernel, ofm.height, ofm.width)
     padding, upscale, never = operation.padding, operation.upscale, limits.min if largest else limits.max
@@ -99,10 +121,6 @@ def _sum(operation: PoolingOperation, memory: Memory) -> NDArray[np.generic]:
         dtype,
     )
     if operation.mode is PoolingMode.REDUCE_SUM:
-        if (kernel.height, kernel.width) != (1, 1):
-            raise UnsupportedError(
-                "REDUCE_SUM with a kernel", parameters={"height": kernel.height, "width": kernel.width}
-            )
         prepared = prepared.sum(axis=3, keepdims=True, dtype=np.int64)
     return slide(prepared, kernel, ofm.height, ofm.width, np.add)
 
@@ -115,14 +133,14 @@ def _scale(values: NDArray[np.int64], divisor: Divisor | None, operation: Poolin
     return rescale(values, operation.scale.multiplier, operation.scale.shift, operation.rounding)
 
 
-def reciprocal(count: NDArray[np.int64], bits: int, *, up: bool) -> Divisor:
-    """Multiplier and shift that divide by counts: of ``bits`` bits, rounded up or down.
+def divisor_of(count: NDArray[np.int64], reciprocal: Reciprocal) -> Divisor:
+    """Multiplier and shift that divide by counts.
 
     k = bit length of count - 1; multiplier ``(2**(bits + k) + 2**k) / count``; shift ``bits + k``.
     (Source: measured; the formula is the one by which Vela makes such scales.)
     """
     safe = np.maximum(count, 1)
     length = np.frexp((safe - 1).astype(np.float64))[1].astype(np.int64)
-    one = np.int64(1)
+    one, bits = np.int64(1), reciprocal.bits
     dividend = (one << (bits + length)) + (one << length)
-    return (dividend + (safe - 1 if up else 0)) // safe, bits + length
+    return (dividend + (safe - 1 if reciprocal.up else 0)) // safe, bits + length

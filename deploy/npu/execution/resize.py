@@ -27,9 +27,7 @@ def resize(operation: ResizeOperation, workspace: Workspace) -> None:
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a scale that is more than a shift.
     """
-    ofm, memory, scale = operation.ofm, workspace.memory, operation.scale
-    if scale is None or scale.multiplier != 1:
-        raise UnsupportedError("a resizing with a scale", parameters={"OFM_SCALE": scale})
+    ofm, memory, shift = operation.ofm, workspace.memory, shift_of(operation)
     ifm = np.subtract(read(memory, operation.ifm), operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
     if operation.mode is ResizeMode.NEAREST:
         rows = nearest(operation.vertical, ofm.height, ifm.shape[1])
@@ -38,9 +36,21 @@ def resize(operation: ResizeOperation, workspace: Workspace) -> None:
         values = _between(_between(ifm, operation.horizontal, ofm.width, 2), operation.vertical, ofm.height, 1)
     result = np.empty(values.shape, ofm.dtype)
     for items, rows_part in tiles(values.shape):
-        scaled = rescale(values[items, rows_part] << _FRACTION_BITS, 1, scale.shift, operation.rounding)
+        scaled = rescale(values[items, rows_part] << _FRACTION_BITS, 1, shift, operation.rounding)
         result[items, rows_part] = finish(scaled, operation, memory)
     write(memory, ofm, result)
+
+
+def shift_of(operation: ResizeOperation) -> int:
+    """The shift that is all that OFM_SCALE may hold.
+
+    Raises:
+        UnsupportedError: it holds more, or there is none.
+    """
+    scale = operation.scale
+    if scale is None or scale.multiplier != 1:
+        raise UnsupportedError("a resizing with a scale", parameters={"OFM_SCALE": scale})
+    return scale.shift
 
 
 def _place(sampling: AxisSampling, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

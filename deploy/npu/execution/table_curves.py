@@ -18,6 +18,15 @@ TABLE_CURVES = frozenset(_FRACTION_BITS)
 """The functions that are computed here."""
 
 
+def curve_of(operation: BlockOperation, memory: Memory) -> NDArray[np.uint8]:
+    """The bytes of the table that a function is taken from.
+
+    Raises:
+        MemoryAccessError: it lies beyond the memory for tables.
+    """
+    return memory.table(operation.activation.slot * TABLE_SLOT_BYTES, _ENTRIES * _ENTRY_BYTES)
+
+
 def table_curve(values: NDArray[np.int64], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
     """A curve of scaled values, int64 of any shape, which are not saturated before.
 
@@ -26,8 +35,7 @@ def table_curve(values: NDArray[np.int64], operation: BlockOperation, memory: Me
     Returns:
         int16 array of the same shape.
     """
-    activation, bits = operation.activation, _FRACTION_BITS[operation.activation.function]
-    table = memory.table(activation.slot * TABLE_SLOT_BYTES, _ENTRIES * _ENTRY_BYTES)
+    bits, table = _FRACTION_BITS[operation.activation.function], curve_of(operation, memory)
     bases = table.view("<i2").reshape(_ENTRIES, 2)[:, 0].astype(np.int64)
     slopes = table.view("<u2").reshape(_ENTRIES, 2)[:, 1].astype(np.int64)
     values = values + operation.ofm.zero_point
@@ -37,7 +45,7 @@ def table_curve(values: NDArray[np.int64], operation: BlockOperation, memory: Me
     place = np.clip(knot, -_ENTRIES // 2, _ENTRIES // 2 - 1) + _ENTRIES // 2
     curve = (bases[place] << bits) + slopes[place] * fraction
     below = (curve < 0).astype(np.int64)
-    if activation.function is Function.SIGMOID_BY_TABLE:
+    if operation.activation.function is Function.SIGMOID_BY_TABLE:
         result = ((curve + 512 - below) >> 10) + (1 << 14)
     else:
         result = (curve + 128 - below) >> 8

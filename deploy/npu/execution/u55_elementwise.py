@@ -49,9 +49,6 @@ def _unary(a: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[
 def _binary(a: NDArray[np.int64], b: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[np.int64]:
     mode = operation.mode
     if mode is ElementwiseMode.MUL:
-        scale = operation.scale
-        if operation.ifm.dtype.itemsize == 4 and scale is not None:
-            return rescale(a * b, 1, scale.shift, operation.rounding)
         return _scaled(a * b, operation)
     if mode in (ElementwiseMode.ADD, ElementwiseMode.SUB):
         a, b = _scale_operands(a, b, operation)
@@ -69,9 +66,8 @@ def _binary(a: NDArray[np.int64], b: NDArray[np.int64], operation: U55Elementwis
 
 
 def _scaled(values: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[np.int64]:
-    if operation.scale is None:
-        return values
-    return rescale(values, operation.scale.multiplier, operation.scale.shift, operation.rounding)
+    scale = operation.applied_scale
+    return values if scale is None else rescale(values, scale.multiplier, scale.shift, operation.rounding)
 
 
 def _scale_operands(

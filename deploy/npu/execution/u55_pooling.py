@@ -9,6 +9,8 @@ from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 
+RECIPROCAL = pooling.Reciprocal(31, up=False)
+
 
 def pool(operation: PoolingOperation, workspace: Workspace) -> None:
     """Execute a pooling operation.
@@ -22,13 +24,23 @@ def pool(operation: PoolingOperation, workspace: Workspace) -> None:
     pooling.pool(operation, workspace, _divisor)
 
 
-def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
-    """What divides by how many kernel elements lie inside the IFM; None if the scale says it all."""
+def divides(operation: PoolingOperation) -> bool:
+    """Whether a sum is divided by how many kernel elements lie inside the IFM; else the scale says it all.
+
+    Raises:
+        UnsupportedError: a scale that is not modelled.
+    """
     if operation.mode is not PoolingMode.AVERAGE or not operation.padding.any:
         if operation.scale is None:
             raise UnsupportedError("a sum or an unpadded average with one scale per channel")
-        return None
+        return False
     if operation.scale not in (None, Scale(1, 0)):
         raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": operation.scale})
+    return True
+
+
+def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
+    if not divides(operation):
+        return None
     counts = counts_inside(operation.kernel, operation.padding, operation.ofm)
-    return pooling.reciprocal(counts, 31, up=False)
+    return pooling.divisor_of(counts, RECIPROCAL)

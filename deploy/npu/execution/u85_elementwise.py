@@ -42,6 +42,8 @@ _COMPARED: dict[ElementwiseMode, Callable[[Integers, Integers], NDArray[np.bool_
     ElementwiseMode.CMP_GE: np.greater_equal,
     ElementwiseMode.CMP_GT: np.greater,
 }
+UNKNOWN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR)
+"""What no network has asked for; how quotients are rounded, and what a division by zero gives, no source says."""
 
 
 def elementwise(operation: U85ElementwiseOperation, workspace: Workspace) -> None:
@@ -68,8 +70,6 @@ def _unary(a: Integers, operation: U85ElementwiseOperation) -> Integers:
 def _binary(a: Integers, b: Integers, operation: U85ElementwiseOperation) -> Integers:
     mode, size, second = operation.mode, operation.ifm.dtype.itemsize, operation.ifm2_scale
     if mode is ElementwiseMode.MUL:
-        if size == 4 and operation.scale is not None:
-            return rescale(a * b, 1, operation.scale.shift, operation.rounding)
         return _output(a * b, operation)
     if second is None:
         raise AssertionError("two operands have two scales")
@@ -84,30 +84,22 @@ def _binary(a: Integers, b: Integers, operation: U85ElementwiseOperation) -> Int
         return rescale(a, 1, np.clip(b, 0, 62), Rounding.NATURAL)
     if mode is ElementwiseMode.SHR:
         return a >> np.clip(b, 0, 62)
-    # How quotients are rounded, and what becomes of a division by zero, no source says.
     raise UnsupportedError("elementwise mode", parameters={"mode": mode.name})
 
 
 def _output(values: Integers, operation: U85ElementwiseOperation) -> Integers:
-    if operation.scale is None:
-        return values
-    return rescale(values, operation.scale.multiplier, operation.scale.shift, operation.rounding)
+    scale = operation.applied_scale
+    return values if scale is None else rescale(values, scale.multiplier, scale.shift, operation.rounding)
 
 
 def _scaled(values: Integers, scale: OperandScale, size: int) -> Integers:
-    """An operand scaled; of 32 bits there is no scale.
-
-    TFL's first rounding is at the bit above which the multiplier was not widened, as in TFLite's kernels, whose
-    left shift of the operand it stands for.
-    """
+    """An operand scaled; of 32 bits there is no scale."""
     if (scale.multiplier, scale.shift) == (1, 0):
         return values
     if size == 4:
         raise UnsupportedError("an operand of 32 bits with a scale", parameters={"scale": scale})
-    addend: int | Integers = 0
-    if scale.rounding is Rounding.TFL and scale.shift > 31 - scale.widened:
-        first = 1 << max(30 - scale.widened, 0)
-        addend = np.where(values >= 0, first, -first)
+    half = scale.first_half
+    addend: int | Integers = np.where(values >= 0, half, -half) if half else 0
     return multiply_shift(values, scale.multiplier, np.asarray(scale.shift, np.int64), addend)
 
 

@@ -15,7 +15,8 @@ from deploy.npu.stream.operations import Rounding, Scale, Upscale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.stream.u85_operations import U85PoolingOperation
 
-_ARGMAX = (PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y)
+ARGMAX = (PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y)
+RECIPROCAL = pooling.Reciprocal(30, up=True)
 
 
 def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
@@ -29,14 +30,10 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    if operation.mode in _ARGMAX:
+    if operation.mode in ARGMAX:
         _argmax(operation, workspace)
         return
-    kernel, scale = operation.kernel, operation.scale
-    if scale is None:
-        raise UnsupportedError("a pooling with one scale per channel")
-    if operation.mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
-        raise UnsupportedError("NONE pooling with a kernel", parameters={"kernel": kernel})
+    check_scale(operation)
     if operation.mode is PoolingMode.NONE and operation.ifm.dtype.itemsize == 8:
         _check_range(operation, workspace.memory)
     if not operation.accumulators.stored:
@@ -45,9 +42,22 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
             ACCUMULATORS, np.subtract(read(memory, ifm), ifm.zero_point, dtype=np.float64, casting="unsafe")
         )
         return
-    if operation.mode is PoolingMode.AVERAGE and scale.multiplier != 1 << scale.shift:
-        raise UnsupportedError("an average with a scale", parameters={"OFM_SCALE": scale})
     pooling.pool(operation, workspace, _divisor)
+
+
+def check_scale(operation: U85PoolingOperation) -> None:
+    """Refuse what is not modelled of poolings that give no place.
+
+    Raises:
+        UnsupportedError: says what.
+    """
+    mode, kernel, scale = operation.mode, operation.kernel, operation.scale
+    if scale is None:
+        raise UnsupportedError("a pooling with one scale per channel")
+    if mode is PoolingMode.NONE and (kernel.height, kernel.width) != (1, 1):
+        raise UnsupportedError("NONE pooling with a kernel", parameters={"kernel": kernel})
+    if mode is PoolingMode.AVERAGE and scale.multiplier != 1 << scale.shift:
+        raise UnsupportedError("an average with a scale", parameters={"OFM_SCALE": scale})
 
 
 def _check_range(operation: U85PoolingOperation, memory: Memory) -> None:
@@ -61,7 +71,7 @@ def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
     if operation.mode is not PoolingMode.AVERAGE:
         return None
     counts = counts_inside(operation.kernel, operation.padding, operation.ofm)
-    return pooling.reciprocal(counts, 30, up=True)
+    return pooling.divisor_of(counts, RECIPROCAL)
 
 
 def _argmax(operation: U85PoolingOperation, workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.weights.packed import pack
-from deploy.npu.weights.unpacked import ChannelScales, Unpack
+from deploy.npu.weights.unpacked import ChannelScales, Unpack, largest_accumulator, largest_sum
 
 _MOST_PER_BYTE = 64
 _COMPUTED_BYTES = 4
@@ -55,10 +55,7 @@ class PreparedWeights:
     @functools.cached_property
     def largest(self) -> int:
         """Magnitude that no accumulator exceeds, bias included."""
-        sums = np.abs(self.weights.reshape(len(self.weights), -1).astype(np.int64)).sum(axis=1)
-        # The zero point is one of the IFM's values, so their difference spans its type.
-        span = 255 if self.element_bytes == 1 else 1 << 33
-        return int(sums.max()) * span + int(np.abs(self.scales.bias).max())
+        return largest_accumulator(largest_sum(self.weights), self.scales, self.element_bytes)
 
     @functools.cached_property
     def matrix(self) -> NDArray[np.floating]:

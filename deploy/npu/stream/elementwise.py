@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from deploy.npu.stream.operations import BlockOperation, FeatureMap
+from deploy.npu.stream.operations import BlockOperation, FeatureMap, Scale
 
 
 class ElementwiseMode(IntEnum):
@@ -71,6 +71,13 @@ class ElementwiseOperation(BlockOperation):
     def by_channel(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def applied_scale(self) -> Scale | None:
+        """Of products of 32 bits the shift alone applies."""
+        if self.mode is ElementwiseMode.MUL and self.ifm.dtype.itemsize == 4 and self.scale is not None:
+            return Scale(1, self.scale.shift)
+        return self.scale
 
     @property
     def inputs(self) -> tuple[FeatureMap, ...]:

@@ -297,6 +297,11 @@ class BlockOperation(Operation):
         """Whether a channel of the OFM depends on the same channel of the inputs alone."""
 
     @property
+    def applied_scale(self) -> Scale | None:
+        """What of OFM_SCALE applies."""
+        return self.scale
+
+    @property
     def inputs(self) -> tuple[FeatureMap, ...]:
         """The feature maps that are read."""
         return (self.ifm,)

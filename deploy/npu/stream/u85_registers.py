@@ -102,6 +102,16 @@ class OperandScale:
     rounding: Rounding
     widened: int
 
+    @property
+    def first_half(self) -> int:
+        """What TFL's first rounding adds, away from zero; 0 where there is none.
+
+        It is at the bit above which the multiplier was not widened, as in TFLite's kernels, whose left shift of
+        the operand it stands for.
+        """
+        twice = self.rounding is Rounding.TFL and self.shift > 31 - self.widened
+        return 1 << max(30 - self.widened, 0) if twice else 0
+
 
 class U85RegisterValues(RegisterValues):
     """The register values at one point of the stream."""

@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def elementwise_time(operation: ElementwiseOperation, design: U55Design, memorie
         rate = rates.add
     rate = _with_activation(rate, operation, design)
     # An operand block is read while a result block is written.
-    moving = max(first_and_last(operation, design, memories)) / (block[0] * block[1] * block[2])
+    moving = max(first_and_last(operation, design, memories)) / prod(block)
     computing = int(max(rate, (moving + rate) / 4) * stored_elements(operation.ofm))
     return OperationTime(computing, busiest_memory(moved_by_element(operation, design, memories)))
 

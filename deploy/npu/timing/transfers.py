@@ -7,7 +7,7 @@ The structure and its constants are those of Vela 5.2.0 (IFM blocks and sub-kern
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
+from math import inf, prod
 
 from deploy.hardware.designs import MemorySystem, MemoryTiming, U55Design
 from deploy.npu.regions import CONSTANTS, FAST
@@ -149,7 +149,7 @@ def _written(operation: BlockOperation, design: U55Design, memories: MemorySyste
 
 
 def _transfer(memory: MemoryTiming, extent: Shape, feature_map: FeatureMap, loss: float) -> int:
-    size = extent[0] * extent[1] * extent[2] * feature_map.dtype.itemsize
+    size = prod(extent) * feature_map.dtype.itemsize
     return int(size * loss / memory.bytes_per_cycle)
 
 

@@ -23,7 +23,7 @@ overlap between operations, except that :class:`deploy.npu.timing.statistics.Sta
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, prod
 
 from deploy.hardware.designs import MemorySystem, U85Design
 from deploy.npu.stream.elementwise import ElementwiseMode
@@ -68,7 +68,7 @@ def output_time(
     # An operand block is read while a result block is written; what steers the unit takes a quarter of it all.
     last = (operation, *chained)[-1]
     moving = max(first_block(operation, design, memories), last_block(last, operation.block, memories))
-    steering = (moving / _size(operation.block) + rate) / 4
+    steering = (moving / prod(operation.block) + rate) / 4
     computing = max(ceil(rate * elements), ceil(steering * elements))
     return OperationTime(computing, busiest_memory((operation, *chained), design, memories))
 
@@ -82,9 +82,9 @@ def mac_time(
     """Estimate a convolution or a pooling, with what is chained to it."""
     ublock, ofm = operation.accumulators.ublock, operation.ofm.extents
     block = smaller(ofm, operation.block)
-    blocks = _size(_ublocks(ofm, ublock)) / _size(_ublocks(block, ublock))
+    blocks = prod(_ublocks(ofm, ublock)) / prod(_ublocks(block, ublock))
     working = float(_mac_cycles(operation, _ublocks(block, ublock), design))
-    writing = float(ceil(_rates((operation, *chained), design) * _size(block)))
+    writing = float(ceil(_rates((operation, *chained), design) * prod(block)))
     if isinstance(operation, U85ConvolutionOperation) and operation.scales:
         # Cycles until the biases of a block have arrived.
         latency = memory_of(operation.scales[0].region, memories).read_latency
@@ -165,7 +165,3 @@ def _rate(operation: BlockOperation, design: U85Design) -> float:
 
 def _ublocks(shape: Shape, ublock: Shape) -> Shape:
     return ceil_divide(shape[0], ublock[0]), ceil_divide(shape[1], ublock[1]), ceil_divide(shape[2], ublock[2])
-
-
-def _size(shape: Shape) -> int:
-    return shape[0] * shape[1] * shape[2]

@@ -9,6 +9,7 @@ Vela 5.2.0's source package, ``ethosu/regor/architecture/ethosu85/ethos_u85_perf
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import NamedTuple
 
 from deploy.hardware.designs import Channel, MemorySystem, MemoryTiming, U85Design
@@ -85,7 +86,7 @@ def first_block(operation: BlockOperation, design: U85Design, memories: MemorySy
     for operand in operation.inputs:
         if operand.chain is None:
             memory = memory_of(operand.region, memories)
-            size = _elements(smaller(operand.extents, block)) * operand.dtype.itemsize
+            size = prod(smaller(operand.extents, block)) * operand.dtype.itemsize
             moved = size * _read_loss(operand, block, memory)
             reading = max(reading, memory.read_latency + int(moved / memory.bytes_per_cycle))
     return reading
@@ -97,7 +98,7 @@ def last_block(operation: BlockOperation, block: Shape, memories: MemorySystem) 
     if not operation.stores:
         return 0
     memory = memory_of(ofm.region, memories)
-    size = _elements(smaller(ofm.extents, block)) * ofm.dtype.itemsize
+    size = prod(smaller(ofm.extents, block)) * ofm.dtype.itemsize
     return memory.write_latency + int(size * _write_loss(ofm, block, memory) / memory.bytes_per_cycle)
 
 
@@ -167,10 +168,6 @@ def stored_elements(fm: FeatureMap) -> int:
     if fm.bricks or fm.chain is not None:
         return fm.height * fm.width * ceil_divide(fm.depth, BRICK) * BRICK
     return fm.elements
-
-
-def _elements(shape: Shape) -> int:
-    return shape[0] * shape[1] * shape[2]
 
 
 def _read_loss(fm: FeatureMap, block: Shape, memory: MemoryTiming) -> float:

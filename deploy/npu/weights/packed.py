@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.weights.unpacked import ChannelScales
+from deploy.npu.weights.unpacked import ChannelScales, largest_accumulator, largest_sum
 
 CHANNELS = 16
 """Output channels that the core computes together."""
@@ -36,7 +36,7 @@ def pack(
         dilated: whether elements of a row of the kernel are apart from each other.
         element_bytes: of an element of the IFM, 1 or 2.
     """
-    sums = np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1)
+    largest = largest_sum(weights)
     if int(np.abs(weights.astype(np.int32)).max(initial=0)) > _LARGEST:
         raise AssertionError("the streams hold weights of 9 bits")
     values, segments, pairs = (_by_channel(weights), 0, 0) if depthwise else _in_pairs(weights, dilated=dilated)
@@ -48,9 +48,8 @@ def pack(
         scales.shift,
         weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64),
     )
-    # The zero point is one of the IFM's values, so their difference spans its type.
-    largest = int(sums.max()) * (255 if element_bytes == 1 else 65535) + int(np.abs(scales.bias).max())
-    narrow = largest * int(scales.multiplier.max()) < _ROOM and int(scales.shift.max()) <= 62
+    highest = largest_accumulator(largest, scales, element_bytes) * int(scales.multiplier.max())
+    narrow = highest < _ROOM and int(scales.shift.max()) <= 62
     streams = np.frombuffer(b"".join(content), np.uint8)
     parts = [rows.view(np.uint8).ravel(), values.reshape(-1).view(np.uint8), streams]
     places = []
@@ -62,7 +61,7 @@ def pack(
     packed = np.zeros(end, np.uint8)
     for place, part in zip(places, parts, strict=True):
         packed[place : place + part.size] = part
-    header = (places[2], streams.size, places[0], places[1], channels, segments, pairs, narrow, int(sums.max()))
+    header = (places[2], streams.size, places[0], places[1], channels, segments, pairs, narrow, largest)
     packed[: _HEADER_WORDS * 8].view(np.int64)[:] = header
     return packed
 
