@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deploy.npu import Architecture
+from deploy.npu.execution.u85_elementwise import UNKNOWN
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import (
     NO_PADDING,
@@ -92,8 +93,7 @@ def pooling(rng: random.Random) -> Operation:
     )
 
 
-_UNKNOWN = (ElementwiseMode.LSR, ElementwiseMode.DIV, ElementwiseMode.XOR)
-_MODES = [mode for mode in ElementwiseMode if mode not in _UNKNOWN]
+_MODES = [mode for mode in ElementwiseMode if mode not in UNKNOWN]
 
 
 def operand_scale(rng: random.Random, dtype: str) -> OperandScale:
