@@ -54,7 +54,7 @@ def verbs(group: click.Command, path: str = "deploy") -> dict[str, click.Command
 def test_every_page_of_the_repository_is_in_the_site(site: Path) -> None:
     written = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     cards = {Path("models", f"{card.parent.name}.html") for card in (ROOT / "models").glob("*/README.md")}
-    other = {Path(f"{name}.html") for name in ("readme", "contributing", "changelog", "how-to/arms-fvp")}
+    other = {Path(f"{name}.html") for name in ("readme", "contributing", "changelog", "security", "how-to/arms-fvp")}
     generated = {
         Path("reference", f"{name}.html")
         for name in ("command-line", "settings", "documents", "open-corstone-300")
