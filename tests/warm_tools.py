@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import latency
-from deploy.compiling import compiler, vela
+from deploy.compiling import compiler, vela, vela_program
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 from deploy.processes.warm import WarmPool
@@ -68,7 +68,7 @@ class TimedFromItsStart(compiler.Timed):
 @contextlib.contextmanager
 def warm_tools() -> Iterator[None]:
     """Let both tools run warm in this process until the context ends."""
-    vela_tool = WarmTool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
+    vela_tool = WarmTool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
     quantizer = WarmTool(converter.MODULE, "tensorflow.lite.python.lite")
     start = latency.starting_vela
 

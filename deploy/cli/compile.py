@@ -10,6 +10,7 @@ from deploy.settings import options
 from deploy.settings.declared import Writes, option
 
 if TYPE_CHECKING:
+    from deploy.processes.supervisor import RunCommand
     from deploy.quantizing.quantization import Quantized
     from deploy.tflite import Model
 
@@ -63,7 +64,7 @@ def compile_(
 
     from deploy.cli.advice import Advising, advice_level
     from deploy.cli.checking import Checking, verify_level
-    from deploy.cli.latency import load_report, starting_vela
+    from deploy.cli.latency import load_report, starting_vela, with_first
 
     context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
@@ -129,15 +130,18 @@ def compile_(
         )
     chosen, notes = api.taken(chosen, text, source.signature_of_file)
     quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
-    load_report()
     if run is None:
         run = context.with_resource(starting_vela(twin=level is not None))
         checking.vela_starts()
-    checking.prepare()
-    if level is not None:
-        target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
-        advising.start(quantized, wanted, level, target=target, run=run, source=source)
-    compiler = Compiler(checking.timing(run))
+    target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
+
+    def beside_vela(run: RunCommand = run) -> None:
+        load_report()
+        checking.prepare()
+        if level is not None:
+            advising.start(quantized, wanted, level, target=target, run=run, source=source)
+
+    compiler = Compiler(checking.timing(with_first(run, beside_vela)))
     try:
         opened = api.write_build(
             chosen,
