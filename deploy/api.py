@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from deploy.build_folder import BuildFolder
+    from deploy.build_folder import BuildFolder, SamplesRecord
     from deploy.compiling.compile_options import CompileOptions
-    from deploy.compiling.compiler import Compiler
+    from deploy.compiling.compiler import Compiled, Compiler
     from deploy.data.loading import Given
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
@@ -338,7 +338,6 @@ def write_build(
     from deploy.quantizing.dataset import is_random
     from deploy.quantizing.quantization import Quantized
     from deploy.targets.runner_operators import lacking
-    from deploy.verifying.usual_inputs import chosen_samples
 
     extra: dict[str, bytes] = {}
     given: InputSet | None = None
@@ -356,6 +355,12 @@ def write_build(
         given, further = samples_beside(read_from, model)
         notes = (*notes, *further)
     name = name or "model"
+
+    def choose(compiled: Compiled, limit_s: float) -> tuple[bytes, SamplesRecord]:
+        from deploy.verifying.usual_inputs import chosen_samples  # behind Vela, which needs nothing of it
+
+        return chosen_samples(compiled, limit_s, given)
+
     return compile_model(
         model,
         options,
@@ -365,7 +370,7 @@ def write_build(
         extra=extra,
         notes=notes,
         compiler=compiler or VELA,
-        choose=functools.partial(chosen_samples, given=given),
+        choose=choose,
         lacking=functools.partial(lacking, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes),
     )
 

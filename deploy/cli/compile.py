@@ -77,9 +77,7 @@ def compile_(
 
     from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
-    from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
-    from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable
     from deploy.compiling.compile_options import compile_options
@@ -88,7 +86,6 @@ def compile_(
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
     from deploy.judging.verification_record import MiscompiledError
-    from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
@@ -136,8 +133,8 @@ def compile_(
     target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
 
     def beside_vela(run: RunCommand = run) -> None:
-        load_report()
         checking.prepare()
+        load_report()
         if level is not None:
             advising.start(quantized, wanted, level, target=target, run=run, source=source)
 
@@ -158,9 +155,15 @@ def compile_(
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     checking.begin(opened)
+    # Meanwhile, what tells of it: before, it would delay Vela.
+    from deploy.cli.html_report import refresh_report
+
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
     report = refresh_report(opened, quiet=quiet)
+    if not quiet:
+        from deploy.cli.console import stdout
+        from deploy.reporting.text.build import MOST_HINTS, print_build
     record = checking.finish()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
