@@ -35,6 +35,8 @@ from deploy.processes.supervisor import Ended, Supervisor
 _SERVER = "deploy.processes.warm_server"
 _MAX_LINE_BYTES = 1 << 20
 _GRACE_S = 5.0
+_LEAVE_S = 0.1
+"""What the program has to wait for the end of its processes; it may be importing yet."""
 
 
 class WarmProcess:
@@ -110,10 +112,15 @@ class WarmProcess:
             return
         if not ended.poll(_GRACE_S * 1000):
             self._server.child.kill()
-        self.ended()
+        self._let_go()
 
-    def ended(self) -> None:
-        """Let go of it: it has ended."""
+    def leave(self) -> None:
+        """Have it end, without waiting: it runs nothing."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)  # forks of this process have it open, too
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._reading:  # a thread that waits for the reply has seen the end by now
             self._channel.close()
 
@@ -150,8 +157,11 @@ class WarmServer:
         return WarmProcess(self, our)
 
     def close(self) -> None:
-        """End it, and its processes that run nothing; those that run something have to be closed before."""
+        """End it; its processes have to be closed before."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
         self._control.close()
+        self.child.wait(_LEAVE_S)
         self.child.end()
 
 
@@ -212,10 +222,10 @@ class WarmPool:
             self._idle = []
         for process in running:
             self._drop(process)
+        for process in idle:
+            process.leave()
         if self._server is not None:
             self._server.close()
-        for process in idle:
-            process.ended()
         self._all.clear()
         self._cold.cancel()
 

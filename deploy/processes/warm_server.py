@@ -114,13 +114,15 @@ def _main(module: str, imported: str, control: socket.socket) -> None:
     """A process for each channel that comes, until the control socket is closed."""
     importlib.import_module(imported)
     gc.freeze()  # the collector leaves alone, and so uncopied, what the forks share
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     while (channel := _channel(control)) is not None:
         if os.fork() == 0:
             control.close()
             _serve(module, channel)
             return
         channel.close()
+    with contextlib.suppress(ChildProcessError):  # none is left; their processor time counts as this program's
+        while True:
+            os.wait()
 
 
 def _channel(control: socket.socket) -> socket.socket | None:
