@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compiler import Timed
     from deploy.judging.verification_record import VerificationRecord
     from deploy.processes.supervisor import Ended, RunCommand
+    from deploy.tflite import Model
     from deploy.verifying.build_check import BuildCheck
 
 
@@ -68,13 +69,18 @@ class Checking:
 
         return running
 
-    def prepare(self) -> None:
-        """Import what chooses test inputs, and what the check needs, while Vela is waited for."""
+    def prepare(self, model: Model) -> None:
+        """Import what chooses test inputs, and what the check needs, while Vela is waited for.
+
+        Args:
+            model: that Vela compiles.
+        """
 
         def load() -> None:
             with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
-                import deploy.verifying.usual_inputs
+                from deploy.verifying.usual_inputs import make_ready
 
+                make_ready(model)
                 if self._level is not None:
                     import deploy.verifying.build_check  # noqa: F401
 

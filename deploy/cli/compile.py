@@ -133,7 +133,7 @@ def compile_(
     target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
 
     def beside_vela(run: RunCommand = run) -> None:
-        checking.prepare()
+        checking.prepare(quantized)
         load_report()
         if level is not None:
             advising.start(quantized, wanted, level, target=target, run=run, source=source)
