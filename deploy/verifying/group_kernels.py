@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -48,18 +47,17 @@ class ModelKernels:
         """
         return InnerTensors(self.source, process=self._process)
 
-    def begin(self, sample: Sample) -> Begun | None:
+    def begin(self, sample: Sample) -> Begun:
         """Have the reference kernels run the whole model beside what the caller does next.
 
         Args:
             sample: an array per input.
 
-        Returns:
-            Their run; None where they cannot run the model, as :attr:`whole` says then, or lack an operator.
+        Raises:
+            NotInstalledError: LiteRT is missing.
         """
-        with contextlib.suppress(DeployError):
-            return Begun(self.whole, sample) if self.whole.are_reference else None
-        return None
+        self._process.start(ReferenceKernels.library)
+        return Begun(lambda: self.whole.run(sample))
 
     @functools.cached_property
     def _files(self) -> OperatorFiles:
@@ -83,12 +81,11 @@ class Begun:
     """An inference that is under way, in a thread that waits for the process of the kernels.
 
     Args:
-        whole: kernels with the whole model; nothing else may be asked of them before :meth:`answer`.
-        sample: an array per input.
+        run: makes it; nothing else may be asked of its kernels before :meth:`answer`.
     """
 
-    def __init__(self, whole: InnerTensors, sample: Sample) -> None:
-        self._run = functools.partial(whole.run, sample)
+    def __init__(self, run: Callable[[], Sample]) -> None:
+        self._run = run
         self._answer: Sample = {}
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._wait, daemon=True)
@@ -104,7 +101,7 @@ class Begun:
         """Wait for its outputs, by name.
 
         Raises:
-            BadInputError: the kernels fail, or end the process that they run in.
+            BadInputError: the kernels cannot run the model, or end the process that they run in.
         """
         self._thread.join()
         if self._error is not None:

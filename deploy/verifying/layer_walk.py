@@ -167,6 +167,7 @@ def _whole_reference(
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
+        answered = [begun.answer()] if begun is not None else []
         whole_model = kernels.whole
         if not whole_model.are_reference:
             return None
@@ -175,13 +176,12 @@ def _whole_reference(
         lost: set[int] = set()
         done = 0
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
-            if begun is not None:
-                answer, begun = begun.answer(), None
+            if done < len(answered):
+                expected.append(answered[done])
             elif time.monotonic() > until:
                 break
             else:
-                answer = whole_model.run(sample, keep_state=sequence and done > 0)
-            expected.append(answer)
+                expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
             kept = whole_model.tensors(known)
             for index, array in known.items():
                 theirs = kept.get(index)
