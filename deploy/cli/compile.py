@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,10 +70,10 @@ def compile_(
     context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
     context.call_on_close(checking.close)
-    run = None
+    vela, run = context.with_resource(ExitStack()), None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
-        run = context.with_resource(starting_vela(twin=advice != "none"))
+        run = vela.enter_context(starting_vela(twin=advice != "none"))
         checking.vela_starts()
 
     from deploy import api, tflite
@@ -128,7 +129,7 @@ def compile_(
     chosen, notes = api.taken(chosen, text, source.signature_of_file)
     quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
     if run is None:
-        run = context.with_resource(starting_vela(twin=level is not None))
+        run = vela.enter_context(starting_vela(twin=level is not None))
         checking.vela_starts()
     target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
 
@@ -160,6 +161,7 @@ def compile_(
 
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
+    vela.close()
     report = refresh_report(opened, quiet=quiet)
     if not quiet:
         from deploy.cli.console import stdout
