@@ -14,7 +14,6 @@ from deploy.npu.core.library import native
 from deploy.npu.core.translation import TranslatedProgram
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.parallel import one_blas_thread
 from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.commands import split
@@ -159,8 +158,7 @@ def run(
 
 def _execute_in_numpy(operation: Operation, instructions: InstructionSet, workspace: Workspace) -> None:
     try:
-        with one_blas_thread():
-            instructions.kind_of(operation).execute(operation, workspace)
+        instructions.kind_of(operation).execute(operation, workspace)
     except NpuError as error:
         error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
         raise

@@ -17,7 +17,7 @@ from deploy.npu.errors import MemoryAccessError, StreamError, UnsupportedError
 
 MAX_REGION = 7
 ACCUMULATORS = -1
-"""The buffer of sums that one operation leaves and the next one goes on with, float64 (U85)."""
+"""The buffer of sums that one operation leaves and the next one goes on with, int64 (U85)."""
 
 
 class Memory:

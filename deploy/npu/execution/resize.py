@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
-from deploy.npu.execution.feature_maps import read, tiles, write
+from deploy.npu.execution.feature_maps import operand, write
 from deploy.npu.execution.scaling import rescale
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
@@ -28,17 +28,14 @@ def resize(operation: ResizeOperation, workspace: Workspace) -> None:
         UnsupportedError: a scale that is more than a shift.
     """
     ofm, memory, shift = operation.ofm, workspace.memory, shift_of(operation)
-    ifm = np.subtract(read(memory, operation.ifm), operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
+    ifm = operand(memory, operation.ifm)
     if operation.mode is ResizeMode.NEAREST:
         rows = nearest(operation.vertical, ofm.height, ifm.shape[1])
         values = ifm[:, rows][:, :, nearest(operation.horizontal, ofm.width, ifm.shape[2])]
     else:
         values = _between(_between(ifm, operation.horizontal, ofm.width, 2), operation.vertical, ofm.height, 1)
-    result = np.empty(values.shape, ofm.dtype)
-    for items, rows_part in tiles(values.shape):
-        scaled = rescale(values[items, rows_part] << _FRACTION_BITS, 1, shift, operation.rounding)
-        result[items, rows_part] = finish(scaled, operation, memory)
-    write(memory, ofm, result)
+    scaled = rescale(values << _FRACTION_BITS, 1, shift, operation.rounding)
+    write(memory, ofm, finish(scaled, operation, memory))
 
 
 def shift_of(operation: ResizeOperation) -> int:
@@ -65,17 +62,12 @@ def nearest(sampling: AxisSampling, count: int, extent: int) -> NDArray[np.int64
     return np.clip(front + (2 * rest >= sampling.parts), 0, extent - 1)
 
 
-def _rows(values: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return values[:, np.clip(rows, 0, values.shape[1] - 1)]
-
-
-def _columns(values: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    return values[:, :, np.clip(columns, 0, values.shape[2] - 1)]
-
-
 def _between(values: NDArray[np.int64], sampling: AxisSampling, count: int, axis: int) -> NDArray[np.int64]:
     """Interpolate along an axis, times the parts."""
     front, rest = _place(sampling, count)
-    take = _rows if axis == 1 else _columns
-    weight = rest.reshape((-1, 1, 1) if axis == 1 else (-1, 1))
-    return take(values, front) * (sampling.parts - weight) + take(values, front + 1) * weight
+    weight = np.expand_dims(rest, tuple(range(1, values.ndim - axis)))
+
+    def at(places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return values.take(np.clip(places, 0, values.shape[axis] - 1), axis)
+
+    return at(front) * (sampling.parts - weight) + at(front + 1) * weight
