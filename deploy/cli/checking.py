@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy.api import VERIFY_LEVELS
+from deploy.cli.console import note_slow_npu_model
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ class Checking:
         self._vela = Timed(run, self._began)
         return self._vela
 
-    def prepare(self) -> None:
-        """Import what the check needs, while Vela is waited for."""
+    def prepare(self, *, quiet: bool) -> None:
+        """Import what the check needs, while Vela is waited for.
+
+        Args:
+            quiet: do not say that it is going to be slow.
+        """
 
         def load() -> None:
             import deploy.verifying.build_check  # noqa: F401
@@ -65,6 +70,8 @@ class Checking:
             # Python 3.11 takes two threads for a deadlock that both import a package whose __init__ imports more.
             import deploy.npu  # noqa: F401
 
+            if not quiet:
+                note_slow_npu_model()
             self._loading = threading.Thread(target=load, daemon=True)
             self._loading.start()
 

@@ -133,7 +133,7 @@ def compile_(
     if run is None:
         run = context.with_resource(starting_vela(twin=level is not None))
         checking.vela_starts()
-    checking.prepare()
+    checking.prepare(quiet=quiet)
     if level is not None:
         target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
         advising.start(quantized, wanted, level, target=target, run=run, source=source)

@@ -61,7 +61,7 @@ def optimize(
     """
     import click
 
-    from deploy.cli.console import stdout
+    from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.cli.latency import starting_vela
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
@@ -102,6 +102,8 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
+    if not quiet:
+        note_slow_npu_model()
     for note in () if quiet else (*taken.notes, *samples.notes):
         print(f"note: {note}", file=sys.stderr)
 
