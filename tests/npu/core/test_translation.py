@@ -19,7 +19,7 @@ from deploy.npu.stream.elementwise import ElementwiseMode
 
 from .. import fuzzing
 from . import u85_random_operations
-from .comparing import KINDS, compared
+from .comparing import GENERATORS, INSTRUCTIONS, KINDS, compared
 from .random_operations import U55
 
 CORE = library.native()
@@ -38,6 +38,18 @@ def check(family: str, kind: str, seeds: range, version: int = -1) -> None:
 
 def test_the_core_is_built() -> None:
     assert CORE is not None, "make setup builds it, with gcc and Python's headers"
+
+
+def test_every_row_of_the_instruction_sets_is_compared() -> None:
+    for family, generators in GENERATORS.items():
+        rng = random.Random(0)  # noqa: S311 - repeatable, not secret
+        made = [generate(rng) for generate in generators.values()]
+        kinds = {
+            type(one)
+            for operations in made
+            for one in (operations if isinstance(operations, list) else [operations])
+        }
+        assert kinds == {kind.operation for kind in INSTRUCTIONS[family].kinds}
 
 
 @pytest.mark.parametrize(("family", "kind"), KINDS)
