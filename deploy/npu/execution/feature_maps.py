@@ -101,7 +101,7 @@ def _part(array: NDArray[np.generic], piece: Piece) -> NDArray[np.generic]:
 
 
 def _copy(view: NDArray[np.generic], part: NDArray[np.generic]) -> None:
-    """Copy; bricks as one element each, which is five times faster for those who look at every map of a network."""
+    """Copy; a brick as one element, which is five times faster for those who look at every map of a network."""
     if view.ndim == 5:
         brick = np.dtype((np.void, BRICK * view.itemsize))
         view, part = view.view(brick), part.view(brick)
