@@ -141,7 +141,7 @@ class Tables:
 
     def executed(self, operation: Operation) -> None:
         """What follows finds the map that the operation leaves in a buffer, whoever computes it."""
-        if (left := left_in_chain(operation)) is not None:
+        if (left := chained_by(operation)) is not None:
             buffer, *shape = left
             self._chains[buffer] = tuple(shape)
 
@@ -197,7 +197,7 @@ class Tables:
         }
 
 
-def left_in_chain(operation: Operation) -> tuple[int, Three, np.dtype[np.generic]] | None:
+def chained_by(operation: Operation) -> tuple[int, Three, np.dtype[np.generic]] | None:
     """The buffer between operations, and extents and type of the map, that an operation leaves there; or None."""
     if not isinstance(operation, BlockOperation) or not operation.finishes or operation.ofm.chain is None:
         return None

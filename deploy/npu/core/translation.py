@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables, left_in_chain
+from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import Memory
@@ -49,8 +49,8 @@ class TranslatedProgram:
         tables = Tables(memory, native.NUMBERS)
         self._records = [_translated(operation, instructions, tables) for operation in operations]
         self._chain_bytes = tables.chain_bytes
-        left = enumerate(map(left_in_chain, operations))
-        self._left_in_chains = [(number, found) for number, found in left if found is not None]
+        left = enumerate(map(chained_by, operations))
+        self._chained = [(number, found) for number, found in left if found is not None]
         self._operations = np.zeros((len(operations), len(native.FIELDS)), np.int64)
         for row, record in zip(self._operations, self._records, strict=True):
             for name, value in record.words.items():
@@ -73,7 +73,7 @@ class TranslatedProgram:
             The first operation that was not run, which is NumPy's; ``stop`` if all were.
         """
         reached = self._run(workspace, first, stop)
-        for number, left in self._left_in_chains:
+        for number, left in self._chained:
             if first <= number < reached:
                 workspace.memory.left_in_chain(*left)
         return reached

@@ -13,7 +13,7 @@ from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import operand, write
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.scaling import Integers, rescale
 from deploy.npu.execution.windows import taps
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.convolution import ConvolutionOperation
@@ -43,7 +43,7 @@ def check(operation: ConvolutionOperation) -> None:
         raise UnsupportedError("a convolution of 32-bit elements")
 
 
-def accumulate(operation: ConvolutionOperation, weights: NDArray[np.int16], memory: Memory) -> NDArray[np.int64]:
+def accumulate(operation: ConvolutionOperation, weights: NDArray[np.int16], memory: Memory) -> Integers:
     """The sums of a convolution, without bias: ``(batch, OFM height, OFM width, OFM depth)``.
 
     Args:
@@ -64,7 +64,7 @@ def accumulate(operation: ConvolutionOperation, weights: NDArray[np.int16], memo
     return sums
 
 
-def store(sums: NDArray[np.int64], scales: ChannelScales, operation: ConvolutionOperation, memory: Memory) -> None:
+def store(sums: Integers, scales: ChannelScales, operation: ConvolutionOperation, memory: Memory) -> None:
     """Make an OFM of sums ``(batch, height, width, depth)`` and write it.
 
     Raises:

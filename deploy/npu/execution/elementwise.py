@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import operand, write
+from deploy.npu.execution.scaling import Integers
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseOperation
 
 AnyElementwise = TypeVar("AnyElementwise", bound=ElementwiseOperation)
-Integers = NDArray[np.int64]
 
 
 def compute(

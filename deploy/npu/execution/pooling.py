@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.bounds import MAX_TAPS
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import operand, write
-from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.scaling import Integers, rescale
 from deploy.npu.execution.windows import counts_inside, taps
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Upscale
@@ -66,7 +65,7 @@ def check(operation: PoolingOperation) -> None:
         )
 
 
-def _extreme(operation: PoolingOperation, ifm: NDArray[np.int64]) -> NDArray[np.int64]:
+def _extreme(operation: PoolingOperation, ifm: Integers) -> Integers:
     """Maxima or minima, ``(batch, height, width, depth)``; nothing is below or above the padding."""
     limits, largest = np.iinfo(operation.ifm.dtype.str), operation.mode is PoolingMode.MAX
     worst = (limits.min if largest else limits.max) - operation.ifm.zero_point
@@ -76,7 +75,7 @@ def _extreme(operation: PoolingOperation, ifm: NDArray[np.int64]) -> NDArray[np.
     return result
 
 
-def _sum(operation: PoolingOperation, ifm: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sum(operation: PoolingOperation, ifm: Integers) -> Integers:
     """Sums, ``(batch, height, width, depth)``."""
     if operation.mode is PoolingMode.REDUCE_SUM:
         ifm = ifm.sum(axis=3, keepdims=True)
@@ -86,7 +85,7 @@ def _sum(operation: PoolingOperation, ifm: NDArray[np.int64]) -> NDArray[np.int6
     return result
 
 
-def divisor_of(count: NDArray[np.int64], reciprocal: Reciprocal) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def divisor_of(count: Integers, reciprocal: Reciprocal) -> tuple[Integers, Integers]:
     """Multiplier and shift that divide by counts.
 
     k = bit length of count - 1; multiplier ``(2**(bits + k) + 2**k) / count``; shift ``bits + k``.

@@ -8,12 +8,11 @@ parts. (Source: measured against LiteRT's reference kernels.)
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
 from deploy.npu.execution.feature_maps import operand, write
-from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.scaling import Integers, rescale
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
 
@@ -50,24 +49,24 @@ def shift_of(operation: ResizeOperation) -> int:
     return scale.shift
 
 
-def _place(sampling: AxisSampling, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _place(sampling: AxisSampling, count: int) -> tuple[Integers, Integers]:
     """The element in front of each place, and how many parts behind it the place is."""
     places = np.arange(count, dtype=np.int64) * sampling.step + sampling.offset
     return places // sampling.parts, places % sampling.parts
 
 
-def nearest(sampling: AxisSampling, count: int, extent: int) -> NDArray[np.int64]:
+def nearest(sampling: AxisSampling, count: int, extent: int) -> Integers:
     """Along an axis the element of the IFM, of ``extent``, that each of ``count`` elements is taken from."""
     front, rest = _place(sampling, count)
     return np.clip(front + (2 * rest >= sampling.parts), 0, extent - 1)
 
 
-def _between(values: NDArray[np.int64], sampling: AxisSampling, count: int, axis: int) -> NDArray[np.int64]:
+def _between(values: Integers, sampling: AxisSampling, count: int, axis: int) -> Integers:
     """Interpolate along an axis, times the parts."""
     front, rest = _place(sampling, count)
     weight = np.expand_dims(rest, tuple(range(1, values.ndim - axis)))
 
-    def at(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def at(places: Integers) -> Integers:
         return values.take(np.clip(places, 0, values.shape[axis] - 1), axis)
 
     return at(front) * (sampling.parts - weight) + at(front + 1) * weight

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deploy.npu.execution.elementwise import Integers, compute, count_leading_zeros
-from deploy.npu.execution.scaling import rescale, round_half_away
+from deploy.npu.execution.elementwise import compute, count_leading_zeros
+from deploy.npu.execution.scaling import Integers, rescale, round_half_away
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import Rounding, Scale

@@ -7,13 +7,13 @@ which compute large strides that way.)
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.bounds import MAX_MACS
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.convolution import accumulate, check, store
 from deploy.npu.execution.feature_maps import operand
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
+from deploy.npu.execution.scaling import Integers
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import FeatureMap, Kernel, Scale, Upscale
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation
@@ -62,9 +62,9 @@ def check_product(operation: U85ConvolutionOperation) -> None:
         raise UnsupportedError("a product of this size", parameters={"elements": operation.ofm.elements})
 
 
-def _product(ifm: FeatureMap, ifm2: FeatureMap, memory: Memory) -> NDArray[np.int64]:
+def _product(ifm: FeatureMap, ifm2: FeatureMap, memory: Memory) -> Integers:
     """A row of the second is what an output channel has in place of weights."""
-    sums: NDArray[np.int64] = np.einsum("byxi,boi->byxo", operand(memory, ifm), operand(memory, ifm2)[:, 0])
+    sums: Integers = np.einsum("byxi,boi->byxo", operand(memory, ifm), operand(memory, ifm2)[:, 0])
     return sums
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution.elementwise import Integers, compute, count_leading_zeros
-from deploy.npu.execution.scaling import half, multiply_shift, rescale
+from deploy.npu.execution.elementwise import compute, count_leading_zeros
+from deploy.npu.execution.scaling import Integers, half, multiply_shift, rescale
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import Rounding

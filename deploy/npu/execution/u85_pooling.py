@@ -64,8 +64,9 @@ def _check_range(operation: U85PoolingOperation, memory: Memory) -> None:
 
 
 def reciprocal_of(operation: U85PoolingOperation) -> pooling.Reciprocal | None:
-    """How an average is divided by how many kernel elements lie inside the IFM; None of what is no average."""
-    return pooling.Reciprocal(30, up=True) if operation.mode is PoolingMode.AVERAGE else None
+    """How an average is divided by how many kernel elements lie inside the IFM; None where nothing is divided."""
+    single = (operation.kernel.height, operation.kernel.width) == (1, 1) and not operation.padding.any
+    return pooling.Reciprocal(30, up=True) if operation.mode is PoolingMode.AVERAGE and not single else None
 
 
 def check_argmax(operation: U85PoolingOperation) -> None:

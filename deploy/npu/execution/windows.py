@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.errors import UnsupportedError
+from deploy.npu.execution.scaling import Integers
 from deploy.npu.stream.operations import BlockOperation, Kernel, Upscale
-
-Integers = NDArray[np.int64]
 
 
 def window_size(kernel: Kernel, height: int, width: int) -> tuple[int, int]:
@@ -35,7 +33,7 @@ def taps(operation: BlockOperation, ifm: Integers, fill: int = 0) -> Iterator[tu
         UnsupportedError: padding or upscaling makes it larger than is computed.
     """
     kernel, height, width = operation.kernel, operation.ofm.height, operation.ofm.width
-    prepared = _padded(operation, _upscaled(operation, ifm), fill)
+    prepared = _prepared(operation, ifm, fill)
     for y in range(kernel.height):
         top = y * kernel.dilation_y
         rows = slice(top, top + (height - 1) * kernel.stride_y + 1, kernel.stride_y)
@@ -55,20 +53,8 @@ def counts_inside(operation: BlockOperation) -> Integers:
     return counts
 
 
-def _upscaled(operation: BlockOperation, ifm: Integers) -> Integers:
-    """NEAREST repeats elements in both directions; TRANSPOSE puts zeros behind each."""
-    if operation.upscale is Upscale.NONE:
-        return ifm
-    if operation.upscale is Upscale.NEAREST:
-        return ifm.repeat(2, axis=1).repeat(2, axis=2)
-    batch, height, width, depth = ifm.shape
-    result = np.zeros((batch, 2 * height, 2 * width, depth), np.int64)
-    result[:, ::2, ::2] = ifm
-    return result
-
-
-def _padded(operation: BlockOperation, ifm: Integers, fill: int) -> Integers:
-    """With the padding around it; of an upscaled IFM the last row and column may lie outside the window."""
+def _prepared(operation: BlockOperation, ifm: Integers, fill: int) -> Integers:
+    """What the kernel slides over: the IFM, upscaled, with the padding around it."""
     padding, ofm, (batch, _, _, depth) = operation.padding, operation.ofm, ifm.shape
     rows, columns = window_size(operation.kernel, ofm.height, ofm.width)
     if batch * rows * columns * depth > max(MAX_ELEMENTS, ifm.size):
@@ -77,5 +63,16 @@ def _padded(operation: BlockOperation, ifm: Integers, fill: int) -> Integers:
         )
     result = np.full((batch, rows, columns, depth), fill, np.int64)
     inside = result[:, padding.top : rows - padding.bottom, padding.left : columns - padding.right]
-    inside[...] = ifm[:, : inside.shape[1], : inside.shape[2]]
+    # The last row and column of an upscaled IFM may lie outside the window.
+    inside[...] = _upscaled(operation.upscale, ifm)[:, : inside.shape[1], : inside.shape[2]]
+    return result
+
+
+def _upscaled(upscale: Upscale, ifm: Integers) -> Integers:
+    """NEAREST repeats elements in both directions; TRANSPOSE puts zeros behind each."""
+    if upscale is Upscale.NONE:
+        return ifm
+    result = ifm.repeat(2, axis=1).repeat(2, axis=2)
+    if upscale is Upscale.TRANSPOSE:
+        result[:, 1::2] = result[:, :, 1::2] = 0
     return result
