@@ -120,6 +120,12 @@ def test_the_workflow_follows_its_schema_and_names_targets_that_exist() -> None:
     assert set(targets) < set(known)
 
 
+def test_the_citation_follows_its_schema() -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.citation-file-format", ROOT / "CITATION.cff"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()), ids=lambda form: form.stem
 )
