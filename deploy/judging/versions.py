@@ -11,18 +11,8 @@ _PACKAGES = ("numpy", "ai-edge-litert", "ethos-u-vela", "mlia-ethos-u")
 
 
 def tool_versions() -> dict[str, str]:
-    """Version of everything that a verdict depends on, by package; what is not installed is left out.
-
-    ``npu-model`` says whether its compiled core computed, or NumPy.
-    """
-    from deploy.npu.core import library
-
-    return {
-        "deploy": deploy.__version__,
-        "npu-model": library.version(),
-        "python": platform.python_version(),
-        **package_versions(*_PACKAGES),
-    }
+    """Version of everything that a verdict depends on, by package; what is not installed is left out."""
+    return {"deploy": deploy.__version__, "python": platform.python_version(), **package_versions(*_PACKAGES)}
 
 
 def package_versions(*packages: str) -> dict[str, str]:

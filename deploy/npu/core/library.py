@@ -32,6 +32,11 @@ def version() -> str:
     return "NumPy" if core is None else f"compiled ({core.VERSIONS[-1]})"
 
 
+def versions() -> dict[str, str]:
+    """The same as a document keeps it: ``npu-model`` -> which of the two."""
+    return {"npu-model": version()}
+
+
 def slowness() -> str | None:
     """What somebody who runs the NPU model should know, with what to type; None where its core is there."""
     if native() is not None:
