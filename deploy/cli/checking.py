@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.api import VERIFY_LEVELS
+from deploy.cli.console import note_slow_npu_model
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -87,13 +88,20 @@ class Checking:
         self._loading = threading.Thread(target=load, daemon=True)
         self._loading.start()
 
-    def begin(self, build: BuildFolder) -> None:
-        """Vela is done: check what it wrote, in a process beside this one."""
+    def begin(self, build: BuildFolder, *, quiet: bool) -> None:
+        """Vela is done: check what it wrote, in a process beside this one.
+
+        Args:
+            build: as it was just written.
+            quiet: do not say that it is going to be slow.
+        """
         self._build = build
         if self._level is None:
             return
         from deploy.verifying.build_check import BuildCheck
 
+        if not quiet:
+            note_slow_npu_model()
         self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0)
 
     def finish(self) -> VerificationRecord:

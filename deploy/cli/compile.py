@@ -155,7 +155,7 @@ def compile_(
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
-    checking.begin(opened)
+    checking.begin(opened, quiet=quiet)
     # Meanwhile, what tells of it: before, it would delay Vela.
     from deploy.cli.html_report import refresh_report
 

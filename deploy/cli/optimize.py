@@ -76,7 +76,7 @@ def optimize(
     # Vela loads beside what is imported below; it ends with this command, whatever comes.
     run = click.get_current_context().with_resource(starting_vela())
 
-    from deploy.cli.console import stdout
+    from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.data.image_range import parsed
@@ -107,6 +107,8 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
+    if not quiet:
+        note_slow_npu_model()
     for note in () if quiet else (*taken.notes, *samples.notes):
         print(f"note: {note}", file=sys.stderr)
 

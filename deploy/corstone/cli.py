@@ -21,7 +21,7 @@ from deploy.processes.standard_streams import standard_streams
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     standard_streams()
-    # The NPU model spreads its work itself; OpenBLAS's threads would begin with 25 ms of spinning each (measured).
+    # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
     interrupts_are_kept()

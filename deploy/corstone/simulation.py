@@ -61,6 +61,8 @@ def simulate(options: MachineOptions, console: Console) -> int:
         uarts = _connect_uarts(options, process, terminals, stack)
         machine = Machine(options, process, uarts, console.report, debugger)
         stack.callback(machine.memory.close)
+        if machine.npu is not None:
+            _say_if_slow(console)
         _load_data(options, machine)
         machine.figures.start_s = time.monotonic() - began
         if options.time_limit_s is not None:
@@ -73,6 +75,13 @@ def simulate(options: MachineOptions, console: Console) -> int:
     if options.stat:
         console.say_statistics(machine, model, time.monotonic() - began)
     return ending.status
+
+
+def _say_if_slow(console: Console) -> None:
+    from deploy.npu.core.library import slowness  # loaded with the machine
+
+    if (said := slowness()) is not None:
+        console.say(f"Info: {said}")
 
 
 def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dict[int, Terminal]:
