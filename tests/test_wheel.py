@@ -95,7 +95,7 @@ def test_the_source_distribution_installs_without_a_compiler_and_computes_in_num
     code = "from deploy.npu.core.library import native; print(native())"
     assert run(python, "-c", code, cwd=tmp_path).stdout == "None\n"
     doctor = run(python.parent / "deploy", "doctor", cwd=tmp_path, COLUMNS="300")
-    assert "not compiled: NumPy computes the same, slower" in doctor.stdout
+    assert "not compiled: NumPy computes the same, slowly" in doctor.stdout
     shutil.copytree(ROOT / "tests" / "npu", tmp_path / "tests" / "npu")
     done = run(python, "-m", "tests.npu.core.installed", cwd=tmp_path)
     assert (done.returncode, "without the compiled core" in done.stdout) == (1, True)
