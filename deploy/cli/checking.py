@@ -71,7 +71,7 @@ class Checking:
         return running
 
     def prepare(self, model: Model) -> None:
-        """Import what chooses test inputs, and what the check needs, while Vela is waited for.
+        """Import what looks at Vela's result, chooses test inputs, and checks, while Vela is waited for.
 
         Args:
             model: that Vela compiles.
@@ -79,6 +79,8 @@ class Checking:
 
         def load() -> None:
             with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
+                import deploy.hardware.fvps
+                import deploy.targets.runner_operators
                 from deploy.verifying.usual_inputs import make_ready
 
                 make_ready(model)

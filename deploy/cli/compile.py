@@ -86,7 +86,6 @@ def compile_(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
-    from deploy.judging.verification_record import MiscompiledError
     from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
@@ -176,4 +175,6 @@ def compile_(
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")
     if record.faults:
+        from deploy.judging.verification_record import MiscompiledError
+
         raise MiscompiledError(opened, record)
