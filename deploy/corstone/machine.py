@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,11 @@ from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
 if TYPE_CHECKING:
+    from deploy.corstone.semihosting_port import SemihostingPort
     from deploy.npu.registers import RegisterFile
 
 _EXIT_TIMEOUT_S = 2.0
+_STDIN = 0
 # QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
 _WAKE_INTERVAL_S = 0.02
 _WATCHED = re.compile(rb"[ra]?watch:0*([0-9a-f]+);")
@@ -61,6 +63,7 @@ class Machine:
         qemu: the process, ready.
         uarts: the UARTs that are connected, UART0 first.
         report: called with each line that is meant for the standard error.
+        calls: addresses of the program's semihosting calls; None without semihosting.
         debugger: where a user's debugger may attach; None for nowhere.
     """
 
@@ -70,6 +73,7 @@ class Machine:
         qemu: QemuProcess,
         uarts: Sequence[Uart],
         report: Callable[[str], None],
+        calls: Collection[int] | None = None,
         debugger: Debugger | None = None,
     ) -> None:
         self._options = options
@@ -90,6 +94,12 @@ class Machine:
         self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
         self.figures = Figures()
         self.npu: RegisterFile | None = None
+        self._semihosting: SemihostingPort | None = None
+        if calls is not None:
+            from deploy.corstone.program_host import semihosting_port  # most programs do without
+
+            self._semihosting = semihosting_port(options, self.cpu, self.memory, calls, self._flush, report)
+        self._asking: bytes | None = None
 
     def run(self) -> Ending:
         """Run until something ends the simulation.
@@ -100,6 +110,8 @@ class Machine:
         try:
             return self._run()
         except StopRequest as request:
+            if request.reason is EndReason.EXIT and self._debugger is not None and self._debugger.attached:
+                self._debugger.reply(b"W%02x" % request.status)
             return Ending(request.reason, request.status)
         except ConnectionLostError as error:
             raise self._death() from error
@@ -113,9 +125,15 @@ class Machine:
         for uart in self._uarts:
             uart.drain()
 
+    def close(self) -> None:
+        """Let go of the machine's memory and of the program's files."""
+        self.memory.close()
+        if self._semihosting is not None:
+            self._semihosting.close()
+
     def _run(self) -> Ending:
         self.cpu.describe()
-        self.cpu.watch(self._watched)
+        self._watch()
         if self._debugger is None:
             self.cpu.resume({})
         else:
@@ -128,6 +146,12 @@ class Machine:
             ending = self._wait() if reply is None else self._stopped(reply)
             if ending is not None:
                 return ending
+
+    def _watch(self) -> None:
+        """Have the CPU stop at everything that is answered here."""
+        self.cpu.watch(self._watched)
+        if self._semihosting is not None:
+            self._semihosting.watch()
 
     def _build_npu(self) -> None:
         machine_imports()
@@ -157,6 +181,8 @@ class Machine:
             timeout = min(timeout, _WAKE_INTERVAL_S)
         if self._debugger is not None:
             reading.append(self._debugger.fileno())
+        if self._asking is not None:
+            reading.append(_STDIN)
         readable, writable, _ = select.select(reading, writing, [], timeout)
         if self._qemu.stderr in readable:
             self._qemu.messages()
@@ -172,6 +198,8 @@ class Machine:
             ending = self._serve(self._debugger)
             if ending is not None:
                 return ending
+        if self._asking is not None and _STDIN in readable:
+            self._call(self._asking)
         return self._limit()
 
     def _stopped(self, reply: bytes) -> Ending | None:
@@ -181,13 +209,11 @@ class Machine:
             return self._exited(reply)
         debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
         if self._is_ours(reply):
-            changed = self._access()
-            if debugger is not None and (self._stepping or self._interrupting):
-                self.cpu.write(changed)
-                # An interrupt that meets a CPU which stands still already is lost in QEMU.
-                debugger.reply((b"T02" if self._interrupting else b"T05") + _WATCHED.sub(b"", reply)[3:])
-            else:
-                self.cpu.resume(changed)
+            self._go_on(self._access(), reply)
+        elif self._semihosting is not None and reply[:1] == b"F":
+            self._semihosting.serve_file(reply)
+        elif self._semihosting is not None and self._semihosting.here():
+            self._call(reply)
         elif debugger is not None:
             if self._interrupting:
                 self.cpu.settle()
@@ -195,6 +221,34 @@ class Machine:
         else:
             raise TargetError(f"the CPU stopped for no reason that is known here (gdb reply {reply[:60]!r})")
         return None
+
+    def _go_on(self, changed: Mapping[int, int], reply: bytes) -> None:
+        """A stop was answered: with changed registers the CPU goes on, or stands still for a debugger."""
+        debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
+        if debugger is not None and (self._stepping or self._interrupting):
+            self.cpu.write(changed)
+            # An interrupt that meets a CPU which stands still already is lost in QEMU.
+            debugger.reply((b"T02" if self._interrupting else b"T05") + _WATCHED.sub(b"", reply)[3:])
+        else:
+            self.cpu.resume(changed)
+
+    def _call(self, reply: bytes) -> None:
+        """The program calls its host; what waits for the standard input is asked again."""
+        assert self._semihosting is not None  # noqa: S101
+        changed = self._semihosting.serve()
+        self._asking = reply if changed is None else None
+        if changed is not None:
+            self._go_on(changed, reply)
+
+    def _flush(self) -> None:
+        """Pass on what the UARTs have sent.
+
+        Raises:
+            StopRequest: it asks for the end of the simulation.
+        """
+        for uart in self._uarts:
+            if uart.collect():
+                raise StopRequest(EndReason.SHUTDOWN, 0)
 
     def _is_ours(self, reply: bytes) -> bool:
         """Whether the CPU stopped at registers that are answered here."""
@@ -238,12 +292,15 @@ class Machine:
                 self._released(debugger)
             elif resumes(request):
                 self._stepping, self._interrupting = steps(request), False
-                self.cpu.resume({}, request)
+                if self._stepping and self._semihosting is not None and self._semihosting.here():
+                    self._call(b"T05thread:01;")  # a step would carry it out in QEMU
+                else:
+                    self.cpu.resume({}, request)
             elif not self.cpu.running:
                 debugger.reply(self._peek(request) or self.cpu.gdb.request(request))
                 if request == b"?":
                     # QEMU takes this for a new debugger and removes all watchpoints, ours too.
-                    self.cpu.watch(self._watched)
+                    self._watch()
         if not debugger.attached:
             self._released(debugger)
         return None

@@ -91,6 +91,14 @@ def _cpu_rows(model: StandIn) -> Iterator[Parameter]:
     yield Parameter(f"{cpu}.semihosting-enable", False, "Semihosting (BKPT 0xAB)")
     yield Parameter(f"{cpu}.semihosting-cmd_line", "", "Command line that semihosting reports")
     yield Parameter(f"{cpu}.semihosting-cwd", "", "Working folder of semihosting's files")
+    for name, default, what in (
+        ("heap_base", 0, "heap"),
+        ("heap_limit", 0x1070_0000, "end of the heap"),
+        ("stack_base", 0x1070_0000, "stack"),
+        ("stack_limit", 0x1080_0000, "end of the stack"),
+    ):
+        text = f"What SYS_HEAPINFO tells: {what}; the default stands for what the program knows itself"
+        yield Parameter(f"{cpu}.semihosting-{name}", default, text)
     for name in ("prefix", "stderr_istty", "stdin_istty", "stdout_istty"):
         yield Parameter(f"{cpu}.semihosting-{name}", False, _NO_EFFECT)
     clock = model.hardware.cpu.fvp_clock_hz

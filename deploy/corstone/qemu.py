@@ -90,8 +90,8 @@ class Channels:
         gdb: socket of the gdbstub.
         qmp: socket of the machine protocol (its greeting tells the version).
         qtest: socket of the test protocol (interrupt line, memory access).
-        uarts: socket of each UART that is connected by one, by number. UART0 is on the standard input and
-            output unless semihosting needs those: pipes carry its single bytes at a lower cost.
+        uarts: socket of each UART but UART0 that is connected, by number. UART0 is on the standard input and
+            output: pipes carry its single bytes at a lower cost.
         ddr: path under which QEMU opens the file that backs DDR.
         vectors: path of a file with the words that the CPU starts with at address 0; None where the program loads
             them there itself.
@@ -106,11 +106,11 @@ class Channels:
 
 
 def command_line(
-    qemu: Path, model: StandIn, applications: Sequence[Path], channels: Channels, semihosting: str | None = None
+    qemu: Path, model: StandIn, applications: Sequence[Path], channels: Channels, *, semihosting: bool = False
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
-    ``semihosting`` is the command line that the program sees by it; None without semihosting.
+    With ``semihosting`` a call that nobody stops at is handed over to the debugger: QEMU itself opens no file.
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{model.machine},memory-backend=ddr"]
@@ -134,10 +134,8 @@ def command_line(
             words += ["-chardev", "stdio,id=uart0,signal=off,mux=on", "-echr", "0x100"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
-    if semihosting is not None:
-        words += ["-chardev", "stdio,id=semihosting,signal=off"]
-        arguments = "".join(f",arg={_escaped(argument)}" for argument in semihosting.split())
-        words += ["-semihosting-config", f"enable=on,target=native,chardev=semihosting{arguments}"]
+    if semihosting:
+        words += ["-semihosting-config", "enable=on,target=gdb"]
     return words
 
 

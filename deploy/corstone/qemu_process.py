@@ -37,8 +37,7 @@ class QemuProcess:
         applications: ELF files, or the content of some; the first boots.
         vectors: the first two words of a vector table for address 0; None where the program loads them there.
         uarts: numbers of the UARTs to connect besides UART0.
-        semihosting: command line that the program sees by semihosting; None for off.
-        working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
+        semihosting: whether the program may call its host.
 
     Raises:
         NotInstalledError: QEMU does not start at all.
@@ -52,15 +51,14 @@ class QemuProcess:
         *,
         vectors: bytes | None = None,
         uarts: Sequence[int] = (),
-        semihosting: str | None = None,
-        working_folder: Path | None = None,
+        semihosting: bool = False,
     ) -> None:
         self._model = model
         self._messages = bytearray()
         with contextlib.ExitStack() as theirs:
             ours: dict[str, socket.socket] = {}
             inherited: dict[str, int] = {}
-            sockets = ([0] if semihosting is not None else []) + [number for number in uarts if number]
+            sockets = [number for number in uarts if number]
             for name in ["gdb", "qmp", "qtest", *(f"uart{number}" for number in sockets)]:
                 ours[name], other = socket.socketpair()
                 inherited[name] = theirs.enter_context(other).fileno()
@@ -86,8 +84,7 @@ class QemuProcess:
             ]
             try:
                 self._child = Child(
-                    command_line(qemu, model, paths, channels, semihosting),
-                    folder=working_folder,
+                    command_line(qemu, model, paths, channels, semihosting=semihosting),
                     limits=_LIMITS,
                     stdin=PIPE,
                     stdout=PIPE,

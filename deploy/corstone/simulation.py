@@ -14,7 +14,6 @@ from deploy import __version__
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.file_arguments import is_folder
 from deploy.corstone.images import Images, load_images
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.messages import Console, EndReason, StopRequest
@@ -59,8 +58,9 @@ def simulate(options: MachineOptions, console: Console) -> int:
                 console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")
         console.say(f"Info: {model.fvp}: Creating Ethos-{model.family} with config H{options.macs}")
         uarts = _connect_uarts(options, process, terminals, stack)
-        machine = Machine(options, process, uarts, console.report, debugger)
-        stack.callback(machine.memory.close)
+        calls = _semihosting_calls(options, images)
+        machine = Machine(options, process, uarts, console.report, calls, debugger)
+        stack.callback(machine.close)
         if machine.npu is not None:
             _say_if_slow(console)
         _load_data(options, machine)
@@ -100,21 +100,22 @@ def _connected_uarts(options: MachineOptions) -> list[int]:
 
 
 def _start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
-    semihosting, folder = None, None
-    if options.cpu_value("semihosting-enable"):
-        semihosting = str(options.cpu_value("semihosting-cmd_line"))
-        folder = Path(str(options.cpu_value("semihosting-cwd")) or ".")
-        if not is_folder(folder):
-            raise BadInputError(f"parameter 'cpu0.semihosting-cwd': there is no folder {folder}")
     return QemuProcess(
         executable,
         options.model,
         images.applications,
         vectors=images.vectors,
         uarts=_connected_uarts(options),
-        semihosting=semihosting,
-        working_folder=folder,
+        semihosting=bool(options.cpu_value("semihosting-enable")),
     )
+
+
+def _semihosting_calls(options: MachineOptions, images: Images) -> frozenset[int] | None:
+    if not options.cpu_value("semihosting-enable"):
+        return None
+    from deploy.corstone.semihosting_calls import semihosting_calls
+
+    return semihosting_calls(images.applications)
 
 
 def _connect_uarts(
@@ -126,9 +127,6 @@ def _connect_uarts(
         sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
         stack.callback(sink.close)
         uarts.append(Uart(*process.uart(number), sink, terminals.get(number)))
-    if options.cpu_value("semihosting-enable"):
-        # What the program prints through semihosting is handled like one more UART.
-        uarts.append(Uart(process.standard_output, process.standard_input, UartSink("-")))
     return uarts
 
 

@@ -70,7 +70,15 @@ class Uart:
         """
         if self._terminal is not None:
             self._service_terminal(self._terminal, readable, writable)
-        if self._output not in readable:
+        return self._output in readable and self.collect()
+
+    def collect(self) -> bool:
+        """Pass on what has been sent, without waiting for more; returns as :meth:`service`.
+
+        Raises:
+            TargetError: the output cannot be written.
+        """
+        if self._closed:
             return False
         try:
             data = os.read(self._output, 1 << 20)
