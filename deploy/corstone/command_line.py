@@ -38,6 +38,7 @@ own options:
       --npu-family U55|U65|U85       the NPU (default: from that name, else the board's first one)
       --verbose                      say what of an application is moved to other addresses
       --gdb PORT                     let a debugger attach to the CPU on that loopback port
+      --trace FILE                   write the NPU's operations to a file: .json for Chrome and Perfetto, else text
 
 Exit status: 0 ended by the program, EOT, shutdown_tag or a limit (as on the FVP: whatever the program did);
 2 bad option or file; 3 QEMU missing or too old; 4 QEMU died or the CPU cannot go on; 130, 143 ended by a signal.
@@ -63,6 +64,7 @@ _LONG = (
     "npu-family=",
     "verbose",
     "gdb=",
+    "trace=",
     "quantum=",
     "min-sync-latency=",
 )
@@ -107,6 +109,7 @@ class MachineOptions:
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
+        trace: file for the NPU's operations.
         verbose: whether to say what of an application was moved.
         show: ``version``, ``help`` or ``parameters`` when only that is asked for.
     """
@@ -120,6 +123,7 @@ class MachineOptions:
     simulated_limit_s: float | None = None
     cycle_limit: int | None = None
     gdb_port: int | None = None
+    trace: Path | None = None
     stat: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -142,6 +146,11 @@ class MachineOptions:
         if config and f"{npu}.num_macs" not in self.values:
             return int(config[1:])
         return int(self.value(f"{npu}.num_macs"))
+
+    @property
+    def counts_instructions(self) -> bool:
+        """Whether time is counted in instructions; ``--fast`` among the NPU's arguments asks for results alone."""
+        return "--fast" not in str(self.value(f"{self.model.instances['npu']}.extra_args"))
 
     def cpu_value(self, name: str) -> Value:
         """The value of a parameter of the CPU's."""
@@ -214,6 +223,7 @@ def parse_options(
         simulated_limit_s=_seconds("--simlimit", single["--simlimit"]) if "--simlimit" in single else None,
         cycle_limit=_number("--cyclelimit", single["--cyclelimit"]) if "--cyclelimit" in single else None,
         gdb_port=_port(single["--gdb"]) if "--gdb" in single else None,
+        trace=Path(single["--trace"]) if "--trace" in single else None,
         stat="--stat" in single,
         quiet="--quiet" in single,
         verbose="--verbose" in single,

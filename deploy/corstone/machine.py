@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import RegisterBus, StoredWords, Window
+from deploy.corstone.access import RegisterBus
 from deploy.corstone.command_line import MachineOptions
+from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
 from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
@@ -18,16 +19,18 @@ from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
-from deploy.corstone.stand_in import StandIn
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
 if TYPE_CHECKING:
+    from deploy.corstone.npu_trace import NpuTrace
     from deploy.corstone.semihosting_port import SemihostingPort
+    from deploy.corstone.timing_adapters import TimingAdapter
     from deploy.npu.registers import RegisterFile
 
 _EXIT_TIMEOUT_S = 2.0
 _STDIN = 0
+_LIMIT_INTERVAL_S = 0.02
 # QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
 _WAKE_INTERVAL_S = 0.02
 _WATCHED = re.compile(rb"[ra]?watch:0*([0-9a-f]+);")
@@ -65,6 +68,7 @@ class Machine:
         report: called with each line that is meant for the standard error.
         calls: addresses of the program's semihosting calls; None without semihosting.
         debugger: where a user's debugger may attach; None for nowhere.
+        trace: that the NPU's operations are written to; None for nowhere.
     """
 
     def __init__(
@@ -75,15 +79,17 @@ class Machine:
         report: Callable[[str], None],
         calls: Collection[int] | None = None,
         debugger: Debugger | None = None,
+        trace: NpuTrace | None = None,
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched = _watched(options.model)
+        self._watched = options.model.watched
         self._watched_bases = {base for base, _ in self._watched}
         self._qemu = qemu
         self._uarts = uarts
         self._report = report
         self._debugger = debugger
+        self._trace = trace
         self._stepping = False
         self._interrupting = False
         self._qtest = QtestConnection(qemu.channels["qtest"])
@@ -91,14 +97,24 @@ class Machine:
         self._irq = False
         self._bus: RegisterBus | None = None
         self.cpu = Cpu(GdbConnection(qemu.channels["gdb"]))
+        self.clock = CoreClock(
+            self.cpu,
+            max(int(options.value("core_clk.mul")), 1),
+            qemu.channels["qmp"] if options.counts_instructions else None,
+            qemu.pid,
+        )
+        self.adapters: tuple[TimingAdapter, ...] = ()
         self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
         self.figures = Figures()
+        self.simulated_s = 0.0
         self.npu: RegisterFile | None = None
         self._semihosting: SemihostingPort | None = None
         if calls is not None:
             from deploy.corstone.program_host import semihosting_port  # most programs do without
 
-            self._semihosting = semihosting_port(options, self.cpu, self.memory, calls, self._flush, report)
+            self._semihosting = semihosting_port(
+                options, self.cpu, self.clock, self.memory, calls, self._flush, report
+            )
         self._asking: bytes | None = None
 
     def run(self) -> Ending:
@@ -120,8 +136,11 @@ class Machine:
         """Stop the CPU, so that memory can be read, and pass on its last output; harmless when QEMU has ended."""
         try:
             self.cpu.stop()
+            if self._options.stat:
+                self.simulated_s = self.clock.simulated_s()
         except TargetError:
             self.cpu.stopped()
+            self.simulated_s = self.cpu.ran_s
         for uart in self._uarts:
             uart.drain()
 
@@ -155,15 +174,25 @@ class Machine:
 
     def _build_npu(self) -> None:
         machine_imports()
+        from deploy.corstone.peripherals import register_windows
+        from deploy.corstone.timing_adapters import TimingAdapter, adapted
         from deploy.npu.architecture import Architecture
         from deploy.npu.registers import RegisterFile
 
         model = self._model
         architecture = Architecture(model.family, self._options.macs)
+        design = architecture.design
         prefix = f"Warning: Ethos-{architecture.name}: "
-        self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
-        windows = [Window("the NPU", model.npu_windows, model.npu_window, self.npu)]
-        windows += [Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers]
+        self.adapters = tuple(TimingAdapter() for _ in model.timing_adapters)
+        trace = self._trace
+        self.npu = RegisterFile(
+            architecture,
+            self.memory,
+            report=lambda line: self._report(prefix + line),
+            memories=lambda config: adapted(self.adapters, design.memories, design.port_bytes, config),
+            observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
+        )
+        windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
         self._bus = RegisterBus(windows, self.memory.read)
 
     def _wait(self) -> Ending | None:
@@ -267,6 +296,8 @@ class Machine:
         if self.npu.irq != self._irq:
             self._irq = self.npu.irq
             self._qtest.set_interrupt(self._model.hardware.npu.interrupt, self._irq)
+        self.clock.served += 1
+        self.clock.tidy()
         self.figures.accesses += 1
         self.figures.access_s += time.monotonic() - began
         if len(self.npu.runs) > runs:
@@ -353,20 +384,27 @@ class Machine:
         for uart in self._uarts:
             uart.drain()
 
+    @property
+    def _keeps_time(self) -> bool:
+        """Whether somebody wants to know how much simulated time passes."""
+        return self._options.stat or self._simulated_limit_s() is not None
+
     def _simulated_limit_s(self) -> float | None:
         options = self._options
         limits = [options.simulated_limit_s] if options.simulated_limit_s is not None else []
         if options.cycle_limit is not None:
-            limits.append(options.cycle_limit / max(int(options.value("core_clk.mul")), 1))
+            limits.append(options.cycle_limit / self.clock.frequency_hz)
         return min(limits, default=None)
 
     def _until_limit(self) -> float:
-        limit = self._simulated_limit_s()
-        return 3600.0 if limit is None else min(max(limit - self.cpu.ran_s, 0.0), 3600.0)
+        """Seconds after which to look at the clock: simulated ones may pass faster."""
+        return _LIMIT_INTERVAL_S if self._keeps_time else 3600.0
 
     def _limit(self) -> Ending | None:
-        limit = self._simulated_limit_s()
-        if limit is None or self.cpu.ran_s < limit:
+        if not self._keeps_time:
+            return None
+        limit, passed_s = self._simulated_limit_s(), self.clock.simulated_s()
+        if limit is None or passed_s < limit:
             return None
         return Ending(EndReason.SIMULATED_TIME if limit == self._options.simulated_limit_s else EndReason.CYCLES)
 
@@ -380,9 +418,3 @@ class Machine:
         return TargetError(
             f"QEMU died while the simulation ran ({self._qemu.exit_description()})", hints=hints, log=log
         )
-
-
-def _watched(model: StandIn) -> tuple[tuple[int, int], ...]:
-    """Address and bytes of each window of registers that is answered here."""
-    npu = ((base, model.npu_window) for base in model.npu_windows)
-    return (*npu, *((base, each.size) for each in model.answers for base in each.bases))

@@ -73,14 +73,18 @@ class Console:
     def say_statistics(self, machine: Machine, model: StandIn, wall_s: float) -> None:
         """The block of ``--stat``: the FVP's lines first, then what only this model knows."""
         usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        figures, simulated_s = machine.figures, machine.cpu.ran_s
+        figures, simulated_s = machine.figures, machine.simulated_s
         runs = machine.npu.runs if machine.npu is not None else []
         done = [run.statistics for run in runs if run.statistics is not None]
         npu, assumed = f"{model.fvp}.{model.instances['npu']}", []
         if machine.npu is not None:
             # Firmware does not tell the NPU which memories the cycles are to be estimated with.
             known = npus()[machine.npu.architecture.name]
-            assumed = [(f"{npu} memories (assumed)", f"{known.system_config}, {known.memory_mode}")]
+            memories = f"{known.system_config}, {known.memory_mode}"
+            limited = [str(number) for number, adapter in enumerate(machine.adapters) if adapter.set]
+            if limited:
+                memories += f"; AXI {' and '.join(limited)} as the timing adapter says"
+            assumed = [(f"{npu} memories (assumed)", memories)]
         rows = [
             ("Simulated time", f"{simulated_s:f}s"),
             ("User time", f"{sum(usage.ru_utime for usage in usages):f}s"),

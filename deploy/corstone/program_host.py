@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from deploy.corstone.command_line import MachineOptions
+from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.host_folder import HostFolder
 from deploy.corstone.memory import GuestMemory
@@ -21,6 +22,7 @@ _STACK_BASE = _HEAP.index("stack_base")
 def semihosting_port(
     options: MachineOptions,
     cpu: Cpu,
+    clock: CoreClock,
     memory: GuestMemory,
     calls: Collection[int],
     flush: Callable[[], None],
@@ -31,6 +33,7 @@ def semihosting_port(
     Args:
         options: the command line.
         cpu: that makes the calls.
+        clock: its clock.
         memory: of the machine.
         calls: their addresses.
         flush: called before output and input.
@@ -45,12 +48,11 @@ def semihosting_port(
     except (OSError, ValueError):
         cpu_name = options.model.instances["cpu"]
         raise BadInputError(f"parameter '{cpu_name}.semihosting-cwd': there is no folder {folder}") from None
-    clock_hz = max(int(options.value("core_clk.mul")), 1)
     surroundings = Surroundings(
         command_line=str(options.cpu_value("semihosting-cmd_line")) or options.applications[0].name,
         heap=lambda: _heap(options, cpu, memory),
-        clock_hz=clock_hz,
-        ticks=lambda: int(cpu.ran_s * clock_hz),
+        clock_hz=clock.frequency_hz,
+        ticks=clock.poll,
         flush=flush,
         report=report,
     )

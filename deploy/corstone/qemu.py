@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import __version__
+from deploy.corstone.core_clock import SHIFT
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError
 from deploy.processes.supervisor import run
@@ -106,11 +107,18 @@ class Channels:
 
 
 def command_line(
-    qemu: Path, model: StandIn, applications: Sequence[Path], channels: Channels, *, semihosting: bool = False
+    qemu: Path,
+    model: StandIn,
+    applications: Sequence[Path],
+    channels: Channels,
+    *,
+    semihosting: bool = False,
+    counting: bool = True,
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
     With ``semihosting`` a call that nobody stops at is handed over to the debugger: QEMU itself opens no file.
+    Its time is counted in instructions where ``counting`` asks for it (:mod:`deploy.corstone.core_clock`).
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{model.machine},memory-backend=ddr"]
@@ -134,6 +142,8 @@ def command_line(
             words += ["-chardev", "stdio,id=uart0,signal=off,mux=on", "-echr", "0x100"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
+    if counting:
+        words += ["-icount", f"shift={SHIFT}"]
     if semihosting:
         words += ["-semihosting-config", "enable=on,target=gdb"]
     return words

@@ -38,6 +38,7 @@ class QemuProcess:
         vectors: the first two words of a vector table for address 0; None where the program loads them there.
         uarts: numbers of the UARTs to connect besides UART0.
         semihosting: whether the program may call its host.
+        counting: whether time is counted in instructions.
 
     Raises:
         NotInstalledError: QEMU does not start at all.
@@ -52,6 +53,7 @@ class QemuProcess:
         vectors: bytes | None = None,
         uarts: Sequence[int] = (),
         semihosting: bool = False,
+        counting: bool = True,
     ) -> None:
         self._model = model
         self._messages = bytearray()
@@ -84,7 +86,7 @@ class QemuProcess:
             ]
             try:
                 self._child = Child(
-                    command_line(qemu, model, paths, channels, semihosting=semihosting),
+                    command_line(qemu, model, paths, channels, semihosting=semihosting, counting=counting),
                     limits=_LIMITS,
                     stdin=PIPE,
                     stdout=PIPE,

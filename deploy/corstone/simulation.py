@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from deploy import __version__
 from deploy.corstone import qemu
@@ -22,6 +23,9 @@ from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
 from deploy.corstone.uart import Uart, UartSink
 from deploy.errors import BadInputError
+
+if TYPE_CHECKING:
+    from deploy.corstone.npu_trace import NpuTrace
 
 
 def simulate(options: MachineOptions, console: Console) -> int:
@@ -48,6 +52,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
         if debugger is not None:
             stack.callback(debugger.close)
+        trace = _open_trace(options, stack)
         process = stack.enter_context(_start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
         threading.Thread(target=machine_imports, daemon=True).start()
@@ -59,7 +64,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         console.say(f"Info: {model.fvp}: Creating Ethos-{model.family} with config H{options.macs}")
         uarts = _connect_uarts(options, process, terminals, stack)
         calls = _semihosting_calls(options, images)
-        machine = Machine(options, process, uarts, console.report, calls, debugger)
+        machine = Machine(options, process, uarts, console.report, calls, debugger, trace)
         stack.callback(machine.close)
         if machine.npu is not None:
             _say_if_slow(console)
@@ -107,7 +112,19 @@ def _start_qemu(executable: Path, options: MachineOptions, images: Images) -> Qe
         vectors=images.vectors,
         uarts=_connected_uarts(options),
         semihosting=bool(options.cpu_value("semihosting-enable")),
+        counting=options.counts_instructions,
     )
+
+
+def _open_trace(options: MachineOptions, stack: contextlib.ExitStack) -> NpuTrace | None:
+    if options.trace is None:
+        return None
+    from deploy.corstone.npu_trace import NpuTrace
+
+    frequency_hz = max(int(options.value("core_clk.mul")), 1)
+    trace = NpuTrace(options.trace, f"{options.model.family}-{options.macs}", frequency_hz)
+    stack.callback(trace.close)
+    return trace
 
 
 def _semihosting_calls(options: MachineOptions, images: Images) -> frozenset[int] | None:

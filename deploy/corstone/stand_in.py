@@ -19,6 +19,10 @@ from deploy.hardware.npus import npu_tables
 
 DEFAULT_BOARD = "corstone-300"
 _DEVICE_SIZE = 0x1000
+DWT, PMU, DEMCR = 0xE000_1000, 0xE000_3000, 0xE000_EDFC
+CORE_WINDOWS = ((DWT, 0x1000), (PMU, 0x1000), (DEMCR, 4))
+"""What QEMU's processors have not of Armv8.1-M: addresses and bytes."""
+TIMING_ADAPTER_WINDOW = 0x200
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
 _FAMILY_NAME = re.compile(r"ethos-(u\d\d)")
 
@@ -79,6 +83,7 @@ class StandIn:
         windows: parameters that switch the FVP's windows off.
         terminals: numbers of the UARTs that have one.
         answers: what is told instead of QEMU.
+        timing_adapters: addresses of each of the NPU's timing adapters, in the order of its AXI ports.
         moves: what an image is to be moved for; none on a board whose addresses QEMU has.
     """
 
@@ -97,12 +102,23 @@ class StandIn:
     windows: tuple[str, ...]
     terminals: tuple[int, ...]
     answers: tuple[Answers, ...]
+    timing_adapters: tuple[tuple[int, ...], ...]
     moves: tuple[Move, ...]
 
     @property
     def npu_windows(self) -> tuple[int, ...]:
         """Addresses of the NPU's registers."""
         return (self.hardware.npu.nonsecure, self.hardware.npu.secure)
+
+    @property
+    def watched(self) -> tuple[tuple[int, int], ...]:
+        """Address and bytes of each window of registers that is answered here."""
+        return (
+            *((base, self.npu_window) for base in self.npu_windows),
+            *((base, each.size) for each in self.answers for base in each.bases),
+            *((base, TIMING_ADAPTER_WINDOW) for bases in self.timing_adapters for base in bases),
+            *CORE_WINDOWS,
+        )
 
 
 @functools.cache
@@ -146,6 +162,7 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
             )
             for entry in table["open"].get("answers", ())
         ),
+        timing_adapters=tuple(map(tuple, table["open"].get("timing_adapters", ()))),
         moves=(
             *(
                 Move(memory.name, here, memory.size, there, memory.open_size, True)

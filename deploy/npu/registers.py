@@ -10,13 +10,14 @@ are estimates and are reported as such.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.hardware.designs import MemorySystem
 from deploy.npu import performance_counters
 from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
@@ -41,6 +42,9 @@ CONFIG = 0x028
 REGIONCFG = 0x03C
 BASEP0 = 0x080
 BASEP15 = 0x0BC
+
+PROT_NON_SECURE = 1 << 1
+"""Of RESET, too."""
 
 STATUS_IRQ = 1 << 1
 STATUS_BUS_ERROR = 1 << 2
@@ -89,6 +93,21 @@ class FinishedRun:
     error: str | None
 
 
+@dataclass(frozen=True)
+class ObservedRun:
+    """A run for those who look at its operations.
+
+    Attributes:
+        finished: how it ended.
+        program: what was run; None where the stream was no program.
+        bases: address of each region whose base pointer was set.
+    """
+
+    finished: FinishedRun
+    program: Program | None
+    bases: Mapping[int, int] = field(default_factory=dict)
+
+
 # Firmware runs the same stream again and again; decoding takes a quarter of the time of a small network's run.
 @functools.lru_cache(maxsize=4)
 def _decoded(stream: bytes, architecture: Architecture) -> Program:
@@ -96,7 +115,16 @@ def _decoded(stream: bytes, architecture: Architecture) -> Program:
 
 
 class RegisterFile:
-    """The register window of ``layout.window`` bytes; ``report`` is called with one line for each failed run."""
+    """The register window of ``layout.window`` bytes.
+
+    Args:
+        architecture: the NPU.
+        memory: behind its ports.
+        report: called with one line for each failed run.
+        memories: tells with which memories cycles are estimated, given REGIONCFG; None for those of the NPU's
+            default configuration.
+        observe: called after each run.
+    """
 
     def __init__(
         self,
@@ -104,15 +132,24 @@ class RegisterFile:
         memory: SystemMemory,
         *,
         report: Callable[[str], None] = lambda line: None,
+        memories: Callable[[int], MemorySystem | None] = lambda config: None,
+        observe: Callable[[ObservedRun], None] | None = None,
     ) -> None:
         self.architecture = architecture
         self.layout = architecture.design.registers
         self._memory = memory
         self._report = report
+        self._memories = memories
+        self._observe = observe
         self._cache = WeightCache()
         self._protection = 1
         self.runs: list[FinishedRun] = []
         self._reset()
+
+    @property
+    def secure(self) -> bool:
+        """Whether the NPU is Secure (PROT)."""
+        return not self._protection & PROT_NON_SECURE
 
     @property
     def irq(self) -> bool:
@@ -170,11 +207,13 @@ class RegisterFile:
     def _run(self) -> None:
         self._status &= ~(STATUS_BUS_ERROR | STATUS_PARSE_ERROR | STATUS_END)
         self._queue_read = 0
+        program = None
         try:
             stream = self._stream()
             program = _decoded(stream, self.architecture)
             run(program, self._regions(), self._cache)
-            statistics = program.statistics(self._region_ports())
+            config = self._region_ports()
+            statistics = program.statistics(config, self._memories(config))
         except (BusError, MemoryAccessError) as error:
             self._failed(STATUS_BUS_ERROR, str(error))
         except NpuError as error:
@@ -189,6 +228,13 @@ class RegisterFile:
         finally:
             self._memory.commit()
         self._status |= STATUS_IRQ
+        if self._observe is not None:
+            bases = {number: self._address(BASEP0 + 8 * number) for number in self._set_regions()}
+            self._observe(ObservedRun(self.runs[-1], program, bases))
+
+    def _set_regions(self) -> list[int]:
+        """The regions whose base pointers were set."""
+        return [number for number in range(_REGIONS) if BASEP0 + 8 * number in self._stored]
 
     def _failed(self, bit: int, reason: str) -> None:
         self._status |= bit
@@ -209,12 +255,10 @@ class RegisterFile:
     def _regions(self) -> dict[int, NDArray[np.uint8]]:
         """The regions whose base pointers were set and point to memory; the others fail when they are used."""
         regions = {}
-        for number in range(_REGIONS):
-            low = BASEP0 + 8 * number
-            if low in self._stored:
-                view = self._memory.window(self._address(low))
-                if view is not None:
-                    regions[number] = view
+        for number in self._set_regions():
+            view = self._memory.window(self._address(BASEP0 + 8 * number))
+            if view is not None:
+                regions[number] = view
         return regions
 
     def _address(self, low: int) -> int:

@@ -52,8 +52,11 @@ static const uint32_t stream[] = { /* DMA of 32 bytes from region 0 + 0 to regio
   0x00000130, 0x00010131, 0x00004030, 0, 0x00004031, 16, 0x00004032, 32, 0x00000010, 0xffff0000 };
 static volatile uint32_t *const queue = (void *)0x31001000;
 static volatile uint32_t *const source = (void *)0x60100000, *const target = (void *)0x31000100;
+#ifndef RESET_TO
+#define RESET_TO 1 /* Secure, privileged */
+#endif
 static void prepare(uint32_t base) {
-  REG(NPU + 0x0c) = 1; while (REG(NPU + 4) & 8) { }
+  REG(NPU + 0x0c) = RESET_TO; while (REG(NPU + 4) & 8) { }
   REG(NPU + 0x10) = base; REG(NPU + 0x20) = sizeof stream; REG(NPU + 0x1c) = 2;
   REG(NPU + 0x80) = (uint32_t)source; REG(NPU + 0x88) = (uint32_t)target; REG(NPU + 0x3c) = 3;
   for (int i = 0; i < 10; i++) queue[i] = stream[i];
@@ -206,9 +209,12 @@ NS void ns_npu(void) { (*(volatile uint32_t *)0x20040004)++; REG(0x48102008) = 2
 NS void ns_main(void) {
   REG(0x48102080) = 0x1234;                      /* BASEP0, read back */
   REG(0x20040000) = REG(0x48102080);
+  REG(0x2004000c) = REG(0x48102024);             /* PROT */
   REG(0x48102080) = (uint32_t)0x60100000;
   REG(0x48102008) = 1;
-  while (!REG(0x20040004)) __asm volatile("wfi");
+  if (STARTS) while (!REG(0x20040004)) __asm volatile("wfi");
+  if (!STARTS) REG(0x4810200c) = 1;              /* asks for a Secure NPU */
+  REG(0x20040010) = REG(0x48102024); REG(0x20040014) = REG(0x48102080);
   struct { uint32_t reason, code; } exit = { 0x20026, REG(0x20040000) == 0x1234 ? REG(0x20040004) + 40 : 1 };
   host(0x20, &exit);
   for (;;) { }
@@ -225,17 +231,58 @@ int main(void) {
   REG(0xE000E384) = NPU_IRQ_BIT;                 /* NVIC_ITNS1: the interrupt is non-secure */
   NVIC_ISER1 = NPU_IRQ_BIT; REG(0xE002E104) = NPU_IRQ_BIT;
   REG(0x20040000) = REG(0x20040004) = 0;
+  target[4] = 0x55555555;
   REG(0xE002ED08) = 0x00040000;                  /* VTOR_NS */
   __asm volatile("msr msp_ns,%0\n dsb\n isb\n bxns %1" : : "r"(0x20050000), "r"((uint32_t)ns_main & ~1u));
 }
 """
 
 
-def test_non_secure_code_drives_the_npu_through_its_alias(tmp_path):
-    elf = build_guest(tmp_path, RUN + NON_SECURE)
-    done = run_guest(elf, "-C", "cpu0.semihosting-enable=1")
+def words_of(path):
+    return [int.from_bytes(path.read_bytes()[at : at + 4], "little") for at in range(0, path.stat().st_size, 4)]
+
+
+def run_non_secure(folder, head):
+    elf = build_guest(folder, head + RUN + NON_SECURE)
+    dumps = ["--dump", f"{folder}/seen@0x20040000,24", "--dump", f"{folder}/target@0x31000110,4"]
+    done = run_guest(elf, "-C", "cpu0.semihosting-enable=1", *dumps)
+    return done, words_of(folder / "seen"), words_of(folder / "target")[0]
+
+
+def test_non_secure_code_drives_a_non_secure_npu_through_its_alias(tmp_path):
+    done, seen, target = run_non_secure(tmp_path, "#define RESET_TO 3\n#define STARTS 1\n")
     assert done.errors == ""
     assert done.status == 41
+    assert seen[3] == 3  # PROT: Non-secure, privileged
+    assert target != 0x55555555
+
+
+def test_non_secure_code_cannot_start_a_secure_npu_nor_make_one(tmp_path):
+    done, seen, target = run_non_secure(tmp_path, "#define RESET_TO 1\n#define STARTS 0\n")
+    assert "a Non-secure access to the Secure NPU was ignored" in done.errors
+    assert done.status == 1
+    assert seen[0] == 0  # what it wrote is not there
+    assert seen[3] == 0  # PROT reads as zero
+    assert target == 0x55555555  # nothing ran
+    # Its RESET takes effect, but a driver that has asked for Secure finds PROT Non-secure, and fails.
+    assert seen[4] == 3
+    assert seen[5] == 0
+
+
+def test_secure_code_may_use_both_addresses_of_the_npu(tmp_path):
+    source = r"""
+    int main(void) {
+      REG(0x4810200c) = 1; print("prot "); hex(REG(0x48102024)); print("alias "); hex(REG(0x58102024));
+      REG(0x48102080) = 0x1234; print("base "); hex(REG(0x58102080));
+      REG(0x5810200c) = 3; print("nonsecure "); hex(REG(0x58102024)); print("cleared "); hex(REG(0x58102080));
+      REG(0x5810200c) = 1; print("secure "); hex(REG(0x48102024));
+      REG(0xE000EDD0) = 1; /* SAU on: the alias without bit 28 is Non-secure */
+      print("hidden "); hex(REG(0x48102000)); print("seen "); hex(REG(0x58102000));
+    }"""
+    done = run_guest(build_guest(tmp_path, source))
+    expected = {"prot": 1, "alias": 1, "base": 0x1234, "nonsecure": 3, "cleared": 0, "secure": 1}
+    expected |= {"hidden": 0, "seen": 0x10064001}
+    assert {name: done.value(name) for name in expected} == expected
 
 
 SEMIHOSTING = r"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.npu.stream.operations import AddressRange, BlockOperation
+from deploy.npu.stream.operations import AddressRange, BlockOperation, Place, numbered_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,7 @@ class ConvolutionOperation(BlockOperation):
     def streams(self) -> tuple[AddressRange, ...]:
         """Weights and scales."""
         return (*self.weights, *self.scales)
+
+    @property
+    def _stream_places(self) -> tuple[Place, ...]:
+        return (*numbered_places("weights", self.weights), *numbered_places("scales", self.scales))

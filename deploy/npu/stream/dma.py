@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.npu.stream.operations import Access, Operation
+from deploy.npu.stream.operations import Access, Operation, Place
 
 DMA = "DMA"
 """The label of transfers."""
@@ -44,3 +44,11 @@ class DmaOperation(Transfer):
     def writes(self) -> tuple[Access, ...]:
         """The destination."""
         return (Access(self.destination_region, self.length),)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Source and destination."""
+        return (
+            Place("from", self.source_region, self.source),
+            Place("to", self.destination_region, self.destination),
+        )

@@ -233,6 +233,20 @@ class Access(NamedTuple):
     size: int
 
 
+class Place(NamedTuple):
+    """Where something begins that an operation reads or writes.
+
+    Attributes:
+        name: ``ifm``, ``weights``, ``ofm`` and so on; several of one kind are counted from 0.
+        region: region number; None is the NPU's own memory, where the address says nothing outside.
+        address: offset in the region, bytes.
+    """
+
+    name: str
+    region: int | None
+    address: int
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(ABC):
     """What all operations have, and what each kind of them knows about itself.
@@ -266,6 +280,11 @@ class Operation(ABC):
     @abstractmethod
     def writes(self) -> tuple[Access, ...]:
         """What it writes."""
+
+    @property
+    @abstractmethod
+    def places(self) -> tuple[Place, ...]:
+        """Where what it reads begins, then where what it writes does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +355,32 @@ class BlockOperation(Operation):
     def writes(self) -> tuple[Access, ...]:
         """The OFM."""
         return (_access(self.ofm),) if self.stores else ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The inputs' first tiles, the streams, the OFM's first tile."""
+        inputs = zip(("ifm", "ifm2"), self.inputs, strict=False)
+        return (
+            *(_place(name, fm) for name, fm in inputs),
+            *self._stream_places,
+            *((_place("ofm", self.ofm),) if self.stores else ()),
+        )
+
+    @property
+    def _stream_places(self) -> tuple[Place, ...]:
+        return ()
+
+
+def numbered_places(name: str, ranges: tuple[AddressRange, ...]) -> tuple[Place, ...]:
+    """The places of several of one kind."""
+    return tuple(
+        Place(f"{name}{number}" if len(ranges) > 1 else name, each.region, each.address)
+        for number, each in enumerate(ranges)
+    )
+
+
+def _place(name: str, fm: FeatureMap) -> Place:
+    return Place(name, None if fm.chain is not None else fm.region, fm.bases[0])
 
 
 def _access(fm: FeatureMap) -> Access:

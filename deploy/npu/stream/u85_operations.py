@@ -13,6 +13,8 @@ from deploy.npu.stream.operations import (
     AddressRange,
     BlockOperation,
     FeatureMap,
+    Place,
+    numbered_places,
 )
 from deploy.npu.stream.pooling import PoolingOperation
 from deploy.npu.stream.u85_registers import Accumulators, OperandScale
@@ -192,3 +194,12 @@ class RowsDmaOperation(Transfer):
     def writes(self) -> tuple[Access, ...]:
         """The destination."""
         return (Access(self.destination.region, self.bytes),)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Source, indices, destination."""
+        return (
+            Place("from", self.source.region, self.source.address),
+            *numbered_places("indices", () if self.indices is None else (self.indices,)),
+            Place("to", self.destination.region, self.destination.address),
+        )

@@ -1,0 +1,168 @@
+"""The CPU's clock: how many cycles have passed, counted in instructions.
+
+QEMU runs with ``-icount``: an instruction takes 2**5 ns of its own time, whatever it does, and the machine's
+clock, which SysTick and the other timers count, is 32 MHz. So an instruction takes 1.024 cycles. Here a cycle
+lasts as long as ``core_clk.mul`` says, for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from deploy.corstone.cpu import Cpu
+from deploy.corstone.gdb_remote import ConnectionLostError
+from deploy.errors import TargetError
+
+SHIFT = 5
+"""An instruction takes 2**SHIFT ns of QEMU's time."""
+_QEMU_HZ = 32_000_000
+_SECOND_NS = 1_000_000_000
+# Who asks again and again what time it is, and does nothing else, waits for a time to come.
+_POLL_INSTRUCTIONS = 64
+_PATIENCE = 16
+_LEAP_SHIFT = 4
+_LONGEST_LEAP = 1 << 16
+_ASLEEP_BELOW = 1_000_000
+"""Instructions in a second of the host's; QEMU runs hundreds of millions."""
+
+
+class CoreClock:
+    """Counts cycles of the CPU's clock since the start.
+
+    Args:
+        cpu: whose clock it is.
+        frequency_hz: cycles a second.
+        control: QEMU's machine protocol, greeted; None where instructions are not counted, and the time that the
+            CPU ran is taken instead.
+        pid: the QEMU process.
+
+    Attributes:
+        served: instructions that were carried out here instead of in QEMU.
+    """
+
+    def __init__(self, cpu: Cpu, frequency_hz: int, control: socket.socket | None, pid: int) -> None:
+        self.frequency_hz = frequency_hz
+        self.served = 0
+        self._cpu = cpu
+        self._control = control
+        self._pid = pid
+        self._negotiated = False
+        self._leapt = 0
+        self._read_at = -_POLL_INSTRUCTIONS
+        self._polls = 0
+        self._polled_since = 0
+        self._sampled = (0.0, 0)
+        self._slept_s = 0.0
+
+    def simulated_s(self) -> float:
+        """Simulated seconds; to be asked for often.
+
+        How long a CPU slept QEMU does not tell. One that does not run now and got nowhere since this was asked
+        last has slept: then the host's time counts.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
+        (before_s, before), ran_s = self._sampled, self._cpu.ran_s
+        if self._control is None:
+            return ran_s
+        instructions = self.instructions()
+        self._sampled = (ran_s, instructions)
+        if instructions - before < _ASLEEP_BELOW * (ran_s - before_s) and not _runs(self._pid):
+            self._slept_s += ran_s - before_s
+        return self.cycles() / self.frequency_hz + self._slept_s
+
+    def instructions(self) -> int:
+        """Instructions since the start.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
+        if self._control is None:
+            return self._cycles() * _SECOND_NS // (_QEMU_HZ << SHIFT)
+        return self._ask("query-replay")["icount"] + self.served
+
+    def cycles(self) -> int:
+        """Cycles since the start.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
+        return self._cycles() + self._leapt
+
+    def poll(self) -> int:
+        """Cycles since the start, for a program that reads them.
+
+        One that does nothing but read them is brought forward: each time by a 16th of what it has waited.
+        """
+        instructions = self.instructions()
+        cycles = self.cycles()
+        if instructions - self._read_at > _POLL_INSTRUCTIONS:
+            self._polls, self._polled_since = 0, cycles
+        self._polls += 1
+        self._read_at = instructions
+        if self._polls > _PATIENCE:
+            leap = min(cycles - self._polled_since >> _LEAP_SHIFT, _LONGEST_LEAP)
+            self._leapt += leap
+            cycles += leap
+        return cycles
+
+    def tidy(self) -> None:
+        """Take what QEMU tells unasked about every stop, so that it does not have to keep it."""
+        if self._negotiated and self._control is not None:
+            self._control.setblocking(False)
+            try:
+                while self._control.recv(1 << 16):
+                    pass
+            except (BlockingIOError, OSError):
+                pass
+
+    def _cycles(self) -> int:
+        if self._control is None:
+            return int(self._cpu.ran_s * self.frequency_hz)
+        return self.instructions() * (_QEMU_HZ << SHIFT) // _SECOND_NS
+
+    def _ask(self, command: str) -> dict[str, int]:
+        assert self._control is not None  # noqa: S101
+        self.tidy()
+        self._control.settimeout(10.0)
+        try:
+            if not self._negotiated:
+                self._exchange("qmp_capabilities")
+                self._negotiated = True
+            return self._exchange(command)
+        except (ValueError, KeyError, TypeError) as error:
+            raise TargetError("QEMU does not tell how many instructions it has run") from error
+        except TimeoutError:
+            raise TargetError(f"QEMU does not answer ({command})") from None
+        except OSError as error:
+            raise ConnectionLostError("QEMU closed its control connection") from error
+
+    def _exchange(self, command: str) -> dict[str, int]:
+        assert self._control is not None  # noqa: S101
+        self._control.sendall(json.dumps({"execute": command}).encode() + b"\n")
+        received = b""
+        while True:
+            while b"\n" not in received:
+                data = self._control.recv(1 << 16)
+                if not data:
+                    raise ConnectionLostError("QEMU closed its control connection")
+                received += data
+            line, _, received = received.partition(b"\n")
+            answer = json.loads(line)
+            if "event" not in answer:
+                return dict(answer["return"])
+
+
+def _runs(pid: int) -> bool:
+    """Whether a thread of a process runs, or would on a computer with less to do; False where nobody tells."""
+    try:
+        return any(_state(thread) == "R" for thread in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
+
+
+def _state(thread: Path) -> str:
+    return (thread / "stat").read_text(encoding="ascii", errors="replace").rsplit(") ", 1)[-1][:1]
