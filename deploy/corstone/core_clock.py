@@ -53,26 +53,33 @@ class CoreClock:
         self._read_at = -_POLL_INSTRUCTIONS
         self._polls = 0
         self._polled_since = 0
-        self._sampled = (0.0, 0)
+        self._seen = (0.0, 0)
         self._slept_s = 0.0
 
+    @property
     def simulated_s(self) -> float:
-        """Simulated seconds; to be asked for often.
-
-        How long a CPU slept QEMU does not tell. One that does not run now and got nowhere since this was asked
-        last has slept: then the host's time counts.
+        """Simulated seconds: cycles, and how long the CPU has slept as far as :meth:`look` has seen.
 
         Raises:
             TargetError: QEMU does not tell.
         """
-        (before_s, before), ran_s = self._sampled, self._cpu.ran_s
+        return self.cycles() / self.frequency_hz + self._slept_s
+
+    def look(self) -> None:
+        """Look whether the CPU, which is not stopped, sleeps; to be called often.
+
+        How long it slept QEMU does not tell. One that does not run now and got nowhere since the last look has
+        slept: then the host's time counts.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
         if self._control is None:
-            return ran_s
-        instructions = self.instructions()
-        self._sampled = (ran_s, instructions)
+            return
+        (before_s, before), ran_s, instructions = self._seen, self._cpu.ran_s, self.instructions()
+        self._seen = (ran_s, instructions)
         if instructions - before < _ASLEEP_BELOW * (ran_s - before_s) and not _runs(self._pid):
             self._slept_s += ran_s - before_s
-        return self.cycles() / self.frequency_hz + self._slept_s
 
     def instructions(self) -> int:
         """Instructions since the start.

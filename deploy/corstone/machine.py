@@ -137,7 +137,7 @@ class Machine:
         try:
             self.cpu.stop()
             if self._options.stat:
-                self.simulated_s = self.clock.simulated_s()
+                self.simulated_s = self.clock.simulated_s
         except TargetError:
             self.cpu.stopped()
             self.simulated_s = self.cpu.ran_s
@@ -229,6 +229,8 @@ class Machine:
                 return ending
         if self._asking is not None and _STDIN in readable:
             self._call(self._asking)
+        if self._keeps_time and self.cpu.running and self.cpu.gdb.fileno() not in readable:
+            self.clock.look()
         return self._limit()
 
     def _stopped(self, reply: bytes) -> Ending | None:
@@ -401,10 +403,8 @@ class Machine:
         return _LIMIT_INTERVAL_S if self._keeps_time else 3600.0
 
     def _limit(self) -> Ending | None:
-        if not self._keeps_time:
-            return None
-        limit, passed_s = self._simulated_limit_s(), self.clock.simulated_s()
-        if limit is None or passed_s < limit:
+        limit = self._simulated_limit_s()
+        if limit is None or self.clock.simulated_s < limit:
             return None
         return Ending(EndReason.SIMULATED_TIME if limit == self._options.simulated_limit_s else EndReason.CYCLES)
 

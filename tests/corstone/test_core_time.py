@@ -122,7 +122,7 @@ def test_a_program_that_sleeps_comes_to_its_limit_as_well(tmp_path):
     elf = build_guest(tmp_path, 'int main(void) { for (;;) __asm volatile("wfi"); }')
     done = simulate("-a", elf, "--simlimit", 0.5, "--stat")
     assert done.status == 0
-    assert float(re.search(r"Simulated time +: ([\d.]+)s", done.output)[1]) == pytest.approx(0.5, abs=0.3)
+    assert float(re.search(r"Simulated time +: ([\d.]+)s", done.output)[1]) >= 0.5
 
 
 def test_limits_count_simulated_time_not_the_hosts(tmp_path):
