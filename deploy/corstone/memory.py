@@ -108,14 +108,15 @@ class GuestMemory:
         self._descriptor = -1
         self._ddr = SharedStore(ddr_file, memories.ddr.open_size)
         self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {memories.ddr.name: self._ddr}
-        small = [block for block in memories.blocks if block is not memories.ddr]
+        small = [block for block in memories.blocks if block is not memories.ddr and not block.open_rom]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
-        for block in small:
-            if hosts is not None:
+        if hosts is not None:
+            for block in small:
                 self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.open_piece)
-            else:
-                # The secure alias: the machine starts secure, and the other one may be blocked.
-                self._stores[block.name] = QtestStore(qtest, block.bases[-1])
+        for block in memories.blocks:
+            # What the CPU cannot write is not found by a value written into it, either. The secure alias: the
+            # machine starts secure, and the other one may be blocked.
+            self._stores.setdefault(block.name, QtestStore(qtest, block.bases[-1]))
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
 
     @property

@@ -74,8 +74,7 @@ class StandIn:
         families: of all NPUs that the board comes with.
         default_macs: of the NPU, where none are asked for.
         has_config: whether older releases of the FVP name the NPU's size otherwise.
-        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP; ``subsystem``, where its parameters are
-            known.
+        instances: ``board``, ``subsystem``, ``cpu`` and ``npu`` -> instance in the FVP.
         windows: parameters that switch the FVP's windows off.
         terminals: numbers of the UARTs that have one.
         answers: what is told instead of QEMU.
@@ -120,8 +119,8 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
     if chosen not in npus:
         raise BadInputError(f"--npu-family {chosen}: there is {' and '.join(npus)} on {table['name']}")
     found = hardware(board)
-    memories = MemoryMap(table["name"], found.memories)
     fvp, twins = table["fvp"], table["open"].get("twins", ())
+    memories = MemoryMap(table["name"], found.memories, fvp["instances"])
     return StandIn(
         board=board,
         name=f"Open {table['name']}",

@@ -59,7 +59,7 @@ class Fvp:
         executables: file names, the FVP before the Arm Virtual Hardware build.
         roots: folders that installers use; ``~`` stands for the home folder.
         runner: Arm's prebuilt firmware for it.
-        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP.
+        instances: ``board``, ``subsystem``, ``cpu`` and ``npu`` -> instance in the FVP.
         parameters: sent with every run.
         releases: newest first.
     """

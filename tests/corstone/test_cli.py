@@ -44,7 +44,9 @@ def start(elf, *words):
 def test_the_version_says_that_it_is_not_arms(capsys):
     assert run(["--version"]) == 0
     assert re.fullmatch(
-        r"Open Corstone-300 \S+ \(functional model on QEMU.*, not Arm's FVP\)\n", capsys.readouterr().out
+        r"Open Corstone-300 \S+ \(functional model on QEMU.*, not Arm's FVP\)\n"
+        r"Fast Models \[11\.27\.42 \(followed by this open model, which has nothing of Arm's\)\]\n",
+        capsys.readouterr().out,
     )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import strategies as st
 
 from deploy.corstone.command_line import parse_options
 from deploy.corstone.file_arguments import DataLoad, Dump
-from deploy.corstone.parameters import format_table, parameter_table
+from deploy.corstone.listings import format_table
+from deploy.corstone.parameters import parameter_table
 from deploy.corstone.stand_in import named
 from deploy.errors import BadInputError
 
@@ -115,8 +117,14 @@ def test_the_listing_can_be_read_back_as_a_config_file(tmp_path):
     config = tmp_path / "all.txt"
     table = parameter_table("corstone-300", "U65")
     config.write_text(format_table(table))
+    assert parse_options(["-f", str(config)], family="U65") == replace(
+        parse_options([], family="U65"), given=("--config-file",)
+    )
+    without_comments = "\n".join(line.split(" #")[0] for line in config.read_text().splitlines())
+    config.write_text(without_comments)
     options = parse_options(["-f", str(config)], family="U65")
     assert options.values == {name: parameter.default for name, parameter in table.items()}
+    assert options.warnings == []
 
 
 def test_a_config_file_line_that_is_no_assignment_is_named_with_its_number(tmp_path):
