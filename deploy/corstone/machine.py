@@ -141,7 +141,10 @@ class Machine:
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
         windows = [Window("the NPU", model.npu_windows, model.npu_window, self.npu)]
-        windows += [Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers]
+        windows += [
+            Window(each.name, each.bases, each.size, StoredWords(each.words, kept=each.kept))
+            for each in model.answers
+        ]
         self._bus = RegisterBus(windows, self.memory.read)
 
     def _wait(self) -> Ending | None:

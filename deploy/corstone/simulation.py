@@ -72,7 +72,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         _write_dumps(options, machine)
     console.say_ending(ending)
     if options.stat:
-        console.say_statistics(machine, model, time.monotonic() - began)
+        console.say_statistics(machine, model, time.monotonic() - began, options.clock_hz)
     return ending.status
 
 

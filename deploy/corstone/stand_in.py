@@ -20,6 +20,7 @@ from deploy.hardware.npus import npu_tables
 DEFAULT_BOARD = "corstone-300"
 _DEVICE_SIZE = 0x1000
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
+_FVP_NAME = re.compile(r"(?:fvp|vht)[_-]")
 _FAMILY_NAME = re.compile(r"ethos-(u\d\d)")
 
 
@@ -30,13 +31,15 @@ class Answers:
     Attributes:
         bases: addresses of the first one.
         size: bytes.
-        words: offset -> what it reads; the others keep what is written to them.
+        words: offset -> what it reads; the others read 0.
+        kept: whether the others keep what is written to them.
     """
 
     name: str
     bases: tuple[int, ...]
     size: int
     words: Mapping[int, int]
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
                 entry["name"],
                 tuple(entry["at"]),
                 entry["size"],
-                {int(offset, 0): word for offset, word in entry["words"].items()},
+                {int(offset, 0): word for offset, word in entry.get("words", {}).items()},
+                "words" in entry,
             )
             for entry in table["open"].get("answers", ())
         ),
@@ -166,7 +170,17 @@ def open_boards() -> tuple[str, ...]:
 
 
 def named(program: str) -> tuple[str, str | None]:
-    """The board and the NPU family that the name of the executable asks for; None for the board's first NPU."""
+    """The board and the NPU family that the name of the executable asks for; None for the board's first NPU.
+
+    Raises:
+        BadInputError: the name is that of another FVP.
+    """
     name = Path(program).name.lower()
-    board, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
-    return f"corstone-{board[1]}" if board else DEFAULT_BOARD, family[1].upper() if family else None
+    found, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
+    board = f"corstone-{found[1]}" if found else "" if _FVP_NAME.match(name) else DEFAULT_BOARD
+    if _FVP_NAME.match(name) and board not in open_boards():
+        raise BadInputError(
+            f"{Path(program).name} is the name of another FVP: this stands in for {', '.join(open_boards())}",
+            hints=["Arm's own FVP models that board"],
+        )
+    return board, family[1].upper() if family else None

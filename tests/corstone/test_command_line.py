@@ -165,6 +165,22 @@ def test_the_name_of_the_executable_chooses_the_board_and_options_win(program, b
     assert (model.board, model.family) == ("corstone-310", "U55")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FVP_MPS2_Cortex-M55",
+        "VHT_MPS2_Cortex-M7",
+        "FVP_Corstone_SSE-315",
+        "FVP_Corstone-1000",
+        "FVP_Base_RevC-2xAEMvA",
+    ],
+)
+def test_the_name_of_another_fvp_is_refused(name):
+    with pytest.raises(BadInputError, match=f"{name} is the name of another FVP") as caught:
+        named(f"/opt/arm/{name}")
+    assert "corstone-300, corstone-310, corstone-320" in caught.value.message
+
+
 def test_a_board_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(BadInputError, match="there is corstone-300, corstone-310, corstone-320"):
         parse_options(["--board", "corstone-999"])
