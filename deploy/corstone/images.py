@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from deploy.corstone.applications import Application, read_application
@@ -66,6 +67,7 @@ def load_images(
             f"INITSVTOR 0x{begin:08x} lies in none of {model.memories.owner}'s memories",
             hints=[f"memories: {model.memories.describe()}"],
         )
+    _check_apart(applications, read, model)
     images: list[Path | bytes] = []
     report: list[str] = []
     for path, application in zip(applications, read, strict=True):
@@ -104,6 +106,19 @@ def _check_begin(
         f"{paths[0]}: it has no vector table at 0x{begin:08x}, where {model.memories.owner} begins",
         hints=["was it built for another board?"],
     )
+
+
+def _check_apart(paths: Sequence[Path], read: Sequence[Application], model: StandIn) -> None:
+    """Refuse applications that lie one over the other: QEMU would not start."""
+    places = []
+    for path, application in zip(paths, read, strict=True):
+        for each in application.segments:
+            if place := model.memories.locate(each.load_address):
+                places.append((place.block.name, place.offset, each.size, path))
+    places.sort(key=lambda place: place[:2])
+    for (block, offset, size, path), (other_block, other_offset, _, other) in pairwise(places):
+        if block == other_block and offset + size > other_offset and path != other:
+            raise BadInputError(f"{path} and {other} load to the same addresses in {block}")
 
 
 def _read_only(address: int, model: StandIn) -> bool:

@@ -175,7 +175,7 @@ class FileSource:
         try:
             data = os.read(self._descriptor, 4096)
         except BlockingIOError:
-            return b""
+            return b""  # a pipe whose writer has nothing yet
         except OSError as error:
             raise BadInputError(f"UART input cannot be read: {error.strerror}") from error
         self.ended = not data

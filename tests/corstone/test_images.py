@@ -127,3 +127,10 @@ def test_intel_hex_is_given_as_an_elf_file(tmp_path) -> None:
     assert content.startswith(b"\x7fELF")
     assert segment_addresses(content) == [(0, 0)]
     assert content.endswith(words(7, 9))
+
+
+def test_images_that_lie_one_over_the_other_are_refused_by_name(file) -> None:
+    first = file(vectors(1, 2, 3, address=0))
+    second = file(vectors(4, 5, address=0x10000008), name="second.axf")
+    with pytest.raises(BadInputError, match=r"program.axf and .*second.axf load to the same addresses in ITCM"):
+        load_images([first, second], stand_in())
