@@ -212,7 +212,7 @@ def parse_options(
     wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
     return MachineOptions(
         model=model,
-        applications=tuple(applications),
+        applications=tuple(dict.fromkeys(applications)),
         values=check_parameters(assignments, table_for((each.name for each in assignments), model), model),
         data=tuple(parse_data(value, model) for option, value in named if option == "--data"),
         dumps=tuple(parse_dump(value, model) for option, value in named if option == "--dump"),
