@@ -27,6 +27,7 @@ from deploy.errors import BadInputError
 from deploy.hardware.fvp_parameters import Value
 
 _MAX_CONFIG_FILE = 1024 * 1024
+_MAX_COMMENT = 4096
 # What a line of `-l` says about its parameter.
 _LISTED = re.compile(r"#\s*\(\w+\s*,\s*[\w-]+\s*\)\s*default\s*=\s*'(.*?)'\s*(?::|$)")
 _SHOWN = {
@@ -253,7 +254,7 @@ def read_config_file(path: Path) -> list[Assignment]:
         # Comments stand behind a space: `#` can be in a value.
         stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
         if stripped:
-            listed = _LISTED.search(line[len(stripped) :])
+            listed = _LISTED.search(line[len(stripped) :][:_MAX_COMMENT])
             default = listed and listed[1]
             assignments.append(_assignment(stripped, f"-f {path}, line {number}")._replace(listed=default))
     return assignments
