@@ -16,11 +16,12 @@ from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.debugger import Debugger
 from deploy.corstone.file_arguments import DataLoad, is_folder
 from deploy.corstone.images import Images, load_images
+from deploy.corstone.input_file import InputFile
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.messages import Console, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
-from deploy.corstone.uart import FileSource, Uart, UartSink
+from deploy.corstone.uart import Peer, Uart, UartSink
 from deploy.errors import BadInputError
 
 
@@ -127,8 +128,11 @@ def _connect_uarts(
         wanted = options.uart(number)
         sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
         stack.callback(sink.close)
-        source = FileSource(wanted.in_file) if wanted.in_file else None
-        uarts.append(Uart(*process.uart(number), sink, terminals.get(number), source))
+        peer: Peer | None = terminals.get(number)
+        if wanted.in_file:
+            peer = InputFile(wanted.in_file, peer)
+            stack.callback(peer.close)
+        uarts.append(Uart(*process.uart(number), sink, peer))
     if options.cpu_value("semihosting-enable"):
         # What the program prints through semihosting is handled like one more UART.
         uarts.append(Uart(process.standard_output, process.standard_input, UartSink("-")))

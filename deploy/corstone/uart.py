@@ -1,4 +1,4 @@
-"""Where a UART's output goes and its input comes from, and when it asks for the end of the simulation."""
+"""Where a UART's output goes, and when it asks for the end of the simulation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,42 @@ import os
 import select
 import time
 from pathlib import Path
+from typing import Protocol
 
-from deploy.corstone.terminal import Terminal
 from deploy.errors import BadInputError, TargetError
 
 EOT = 0x04
-STDIN, STDOUT = 0, 1
+STDOUT = 1
 # While a program prints, QEMU hands over single bytes: looking once a millisecond spares a wake-up for each.
 _INTERVAL_S = 0.001
+
+
+class Peer(Protocol):
+    """Who is at the other end of a UART: a TCP terminal, or a wire within this process. Never blocks."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether somebody is there."""
+
+    @property
+    def reading(self) -> list[int]:
+        """Descriptors to wait for."""
+
+    @property
+    def writing(self) -> list[int]:
+        """Descriptors that output waits for."""
+
+    def send(self, data: bytes) -> None:
+        """Send the UART's output, now or later."""
+
+    def flush(self) -> None:
+        """Pass on what is taken."""
+
+    def receive(self) -> bytes:
+        """What was typed; called when there is something to read."""
+
+    def close(self) -> None:
+        """Pass on the rest and close."""
 
 
 class Uart:
@@ -24,24 +52,15 @@ class Uart:
         output: descriptor that QEMU's output is read from, non-blocking.
         input_: descriptor that input is written to.
         sink: where the output goes.
-        terminal: TCP terminal; None for none.
-        source: file that input comes from, before what is typed; None for none.
+        terminal: who is at the other end; None for nobody.
     """
 
-    def __init__(
-        self,
-        output: int,
-        input_: int,
-        sink: UartSink,
-        terminal: Terminal | None = None,
-        source: FileSource | None = None,
-    ) -> None:
+    def __init__(self, output: int, input_: int, sink: UartSink, terminal: Peer | None = None) -> None:
         os.set_blocking(input_, False)
         self._output = output
         self._input = input_
         self._sink = sink
         self._terminal = terminal
-        self._source = source
         self._typed = b""
         self._due = 0.0
         self._ended = self._closed = False
@@ -49,7 +68,7 @@ class Uart:
     @property
     def typing(self) -> bool:
         """Whether somebody may be typing."""
-        return self._source is not None or (self._terminal is not None and self._terminal.connected)
+        return self._terminal is not None and self._terminal.connected
 
     def waiting(self, now: float) -> tuple[list[int], list[int], float]:
         """What to wait for: descriptors to read, descriptors to write, and for how long at most."""
@@ -60,14 +79,12 @@ class Uart:
             reading.append(self._output)
         else:
             timeout = self._due - now
-        if self._typed:
-            writing.append(self._input)
-        elif self._source is not None and not self._source.ended:
-            reading.append(self._source.fileno())
-        elif self._terminal is not None:
-            reading += self._terminal.reading
         if self._terminal is not None:
             writing += self._terminal.writing
+            if self._typed:
+                writing.append(self._input)
+            else:
+                reading += self._terminal.reading
         return reading, writing, timeout
 
     def service(self, readable: list[int], writable: list[int]) -> bool:
@@ -79,7 +96,8 @@ class Uart:
         Raises:
             TargetError: the output cannot be written.
         """
-        self._service_input(readable, writable)
+        if self._terminal is not None:
+            self._service_terminal(self._terminal, readable, writable)
         if self._output not in readable:
             return False
         try:
@@ -114,78 +132,20 @@ class Uart:
                 break
 
     def close(self) -> None:
-        """Close the files and the terminal."""
+        """Close the file and the terminal."""
         self._sink.close()
-        if self._source is not None:
-            self._source.close()
         if self._terminal is not None:
             self._terminal.close()
 
-    def _service_input(self, readable: list[int], writable: list[int]) -> None:
-        terminal, source = self._terminal, self._source
-        if terminal is not None and any(descriptor in writable for descriptor in terminal.writing):
+    def _service_terminal(self, terminal: Peer, readable: list[int], writable: list[int]) -> None:
+        if any(descriptor in writable for descriptor in terminal.writing):
             terminal.flush()
-        if self._typed:
-            pass
-        elif source is not None and not source.ended:
-            if source.fileno() in readable:
-                self._typed = source.receive()
-        elif terminal is not None and any(descriptor in readable for descriptor in terminal.reading):
+        if not self._typed and any(descriptor in readable for descriptor in terminal.reading):
             self._typed = terminal.receive()
         if self._typed:
             # The UART holds one character: QEMU takes more only as the program reads.
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 self._typed = self._typed[os.write(self._input, self._typed) :]
-
-
-class FileSource:
-    """What a UART receives from a file.
-
-    Args:
-        in_file: ``-`` for the standard input, or a file; a pipe will do.
-
-    Attributes:
-        ended: whether all of it was read.
-
-    Raises:
-        BadInputError: the file cannot be read.
-    """
-
-    def __init__(self, in_file: str) -> None:
-        self._owned = in_file != "-"
-        self._descriptor = STDIN
-        self.ended = False
-        if self._owned:
-            try:
-                self._descriptor = os.open(in_file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                raise BadInputError(f"UART input file {Path(in_file)}: cannot be read: {reason}") from error
-
-    def fileno(self) -> int:
-        """Descriptor to wait for."""
-        return self._descriptor
-
-    def receive(self) -> bytes:
-        """The next bytes; empty at the end.
-
-        Raises:
-            BadInputError: it cannot be read after all, a folder for example.
-        """
-        try:
-            data = os.read(self._descriptor, 4096)
-        except BlockingIOError:
-            return b""  # a pipe whose writer has nothing yet
-        except OSError as error:
-            raise BadInputError(f"UART input cannot be read: {error.strerror}") from error
-        self.ended = not data
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._owned:
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
 
 
 class UartSink:

@@ -1,8 +1,6 @@
-import os
-
 import pytest
 
-from deploy.corstone.uart import FileSource, UartSink
+from deploy.corstone.uart import UartSink
 from deploy.errors import BadInputError, TargetError
 
 
@@ -64,36 +62,3 @@ def test_a_full_disk_is_an_error_of_the_target():
 
 def test_without_a_file_the_output_is_dropped_but_still_watched():
     assert UartSink("", shutdown_on_eot=True).feed(b"\x04") is not None
-
-
-def test_a_file_is_read_to_its_end(tmp_path):
-    (tmp_path / "in.bin").write_bytes(bytes(range(256)) * 20)
-    source = FileSource(str(tmp_path / "in.bin"))
-    received = b""
-    while not source.ended:
-        received += source.receive()
-    assert received == bytes(range(256)) * 20
-    source.close()
-
-
-def test_a_pipe_that_has_nothing_yet_has_not_ended(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    source = FileSource(str(tmp_path / "pipe"))
-    writer = os.open(tmp_path / "pipe", os.O_WRONLY)
-    assert source.receive() == b""
-    assert not source.ended
-    os.write(writer, b"typed")
-    assert source.receive() == b"typed"
-    os.close(writer)
-    assert source.receive() == b""
-    assert source.ended
-    source.close()
-
-
-def test_input_that_cannot_be_read_is_refused_by_name(tmp_path):
-    with pytest.raises(BadInputError, match="nowhere"):
-        FileSource(str(tmp_path / "nowhere"))
-    folder = FileSource(str(tmp_path))
-    with pytest.raises(BadInputError, match="cannot be read: Is a directory"):
-        folder.receive()
-    folder.close()
