@@ -52,6 +52,7 @@ class Parameter:
         use: what is done with it: ``honoured``, ``without effect``, or another value than the default ``refused``.
         note: what there is instead, or why it is refused.
         up_to: integers up to this one are had although it is without effect; None for the default alone.
+        words: all words of a text that have an effect; empty for no such limit.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Parameter:
     use: Literal["honoured", "without effect", "refused"] = "honoured"
     note: str = ""
     up_to: int | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def type_name(self) -> str:
@@ -71,6 +73,8 @@ class Parameter:
 
     def in_vain(self, value: Value) -> bool:
         """Whether a value asks for something that there is not."""
+        if self.words and isinstance(value, str):
+            return not set(value.split()) <= set(self.words)
         if self.use != "without effect" or value == self.default:
             return False
         return not (self.up_to is not None and isinstance(value, int) and value <= self.up_to)
@@ -131,8 +135,9 @@ def _npu_rows(model: StandIn) -> Iterator[Parameter]:
             "The same as older releases name it: H and the number of MACs",
             choices=("", *(f"H{n}" for n in macs), *(f"Y{n}" for n in macs)),
         )
-    text = "--fast is what this model always does: results without cycle accuracy"
-    yield Parameter(f"{npu}.extra_args", "", text)
+    text = "--fast: results without cycle accuracy"
+    note = "--fast alone is known, which is what this model always does"
+    yield Parameter(f"{npu}.extra_args", "", text, note=note, words=("--fast",))
 
 
 def _cpu_rows(model: StandIn) -> Iterator[Parameter]:

@@ -178,7 +178,7 @@ def named(program: str) -> tuple[str, str | None]:
     name = Path(program).name.lower()
     found, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
     board = f"corstone-{found[1]}" if found else "" if _FVP_NAME.match(name) else DEFAULT_BOARD
-    if _FVP_NAME.match(name) and board not in open_boards():
+    if _FVP_NAME.match(name) and board not in board_ids():
         raise BadInputError(
             f"{Path(program).name} is the name of another FVP: this stands in for {', '.join(open_boards())}",
             hints=["Arm's own FVP models that board"],

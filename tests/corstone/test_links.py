@@ -13,7 +13,8 @@ def test_the_folder_looks_like_an_installed_fvp_and_its_binaries_start(tmp_path)
     u55 = launchers["FVP_Corstone_SSE-300_Ethos-U55"]
     assert u55.parent == tmp_path / "an FVP's folder" / MODELS_FOLDER
     endings = ("300_Ethos-U55", "300", "300_Ethos-U65", "310", "310_Ethos-U65", "320")
-    assert set(launchers) == {f"{make}_Corstone_SSE-{ending}" for make in ("FVP", "VHT") for ending in endings}
+    names = {f"{make}_Corstone_SSE-{ending}" for make in ("FVP", "VHT") for ending in endings}
+    assert set(launchers) == {*names, "VHT_MPS3_Corstone_SSE-300"}
     # A folder of the package's name in the working directory must not come in between.
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "__init__.py").write_text("raise SystemExit(99)")

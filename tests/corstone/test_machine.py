@@ -359,6 +359,24 @@ def test_qspi_holds_what_is_loaded_and_takes_no_writes(tmp_path):
     assert (tmp_path / "dump").read_bytes() == bytes(range(4, 8))
 
 
+def test_the_npu_reads_qspi_and_cannot_write_there(tmp_path):
+    (tmp_path / "data").write_bytes(bytes(range(64)))
+    run = r"""
+    int main(void) {
+      prepare(0x31001000);
+      PLACE
+      REG(NPU + 8) = 1; print("status "); hex(REG(NPU + 4)); print("first "); hex(target[4]);
+      REG(NPU + 8) = 2; REG(NPU + 8) = 1; print("second "); hex(target[5]);
+    }"""
+    words = ["--data", f"{tmp_path}/data@0x38000000"]
+    done = run_guest(build_guest(tmp_path, RUN + run.replace("PLACE", "REG(NPU + 0x80) = 0x38000000;")), *words)
+    assert (done.value("status"), done.value("first"), done.value("second")) == (0x22, 0x03020100, 0x07060504)
+    done = run_guest(
+        build_guest(tmp_path, RUN + run.replace("PLACE", "source[0] = 9; REG(NPU + 0x88) = 0x38000000;")), *words
+    )
+    assert (done.status, "the NPU wrote to QSPI" in done.errors) == (4, True)
+
+
 def test_memories_are_loaded_and_dumped_by_the_fvps_names(tmp_path):
     (tmp_path / "data").write_bytes(bytes(range(8)))
     source = "int main(void) { REG(0x111ffff0) = REG(0x311f0004); REG(0x70000000) = REG(0x311f0000); }"

@@ -206,6 +206,12 @@ def test_there_is_one_warning_for_all_that_have_no_effect() -> None:
     ]
 
 
+def test_what_the_npu_is_told_beyond_fast_is_not_passed_over() -> None:
+    assert parse_options(["-C", "ethosu.extra_args='--fast'"]).warnings == []
+    (warning,) = parse_options(["-C", "ethosu.extra_args=--fast --pmu-trace t.txt"]).warnings
+    assert warning == "parameter 'ethosu.extra_args': --fast alone is known, which is what this model always does"
+
+
 def test_what_is_set_to_what_it_is_anyway_gives_no_warning() -> None:
     assert parse_options(["-C", "cpu0.MVE=2", "-C", "mps3_board.sse300.VM_BANK_SIZE=1024"]).warnings == []
 
