@@ -19,6 +19,7 @@ SHIFT = 5
 """An instruction takes 2**SHIFT ns of QEMU's time."""
 _QEMU_HZ = 32_000_000
 _SECOND_NS = 1_000_000_000
+CYCLES_PER_INSTRUCTION = (_QEMU_HZ << SHIFT) / _SECOND_NS
 # Who asks again and again what time it is, and does nothing else, waits for a time to come.
 _POLL_INSTRUCTIONS = 64
 _PATIENCE = 16
@@ -55,6 +56,11 @@ class CoreClock:
         self._polled_since = 0
         self._seen = (0.0, 0)
         self._slept_s = 0.0
+
+    @property
+    def counting(self) -> bool:
+        """Whether instructions are counted."""
+        return self._control is not None
 
     @property
     def simulated_s(self) -> float:

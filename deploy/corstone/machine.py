@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import RegisterBus
+from deploy.corstone.access import PC, RegisterBus
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
@@ -99,7 +99,7 @@ class Machine:
         self.cpu = Cpu(GdbConnection(qemu.channels["gdb"]))
         self.clock = CoreClock(
             self.cpu,
-            max(int(options.value("core_clk.mul")), 1),
+            max(round(options.clock_hz), 1),
             qemu.channels["qmp"] if options.counts_instructions else None,
             qemu.pid,
         )
@@ -107,6 +107,7 @@ class Machine:
         self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
         self.figures = Figures()
         self.simulated_s = 0.0
+        self.instructions = 0
         self.npu: RegisterFile | None = None
         self._semihosting: SemihostingPort | None = None
         if calls is not None:
@@ -137,7 +138,7 @@ class Machine:
         try:
             self.cpu.stop()
             if self._options.stat:
-                self.simulated_s = self.clock.simulated_s
+                self.simulated_s, self.instructions = self.clock.simulated_s, self.clock.instructions()
         except TargetError:
             self.cpu.stopped()
             self.simulated_s = self.cpu.ran_s
@@ -153,6 +154,8 @@ class Machine:
     def _run(self) -> Ending:
         self.cpu.describe()
         self._watch()
+        if self._options.start is not None:
+            self.cpu.write({PC: self._options.start})
         if self._debugger is None:
             self.cpu.resume({})
         else:

@@ -39,7 +39,10 @@ def register_windows(
     return [
         Window("the NPU", (secure,), model.npu_window, npu),
         Window("the NPU", (nonsecure,), model.npu_window, guarded),
-        *(Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers),
+        *(
+            Window(each.name, each.bases, each.size, StoredWords(each.words, kept=each.kept))
+            for each in model.answers
+        ),
         *(
             Window(f"timing adapter {number}", bases, TIMING_ADAPTER_WINDOW, adapter)
             for number, (bases, adapter) in enumerate(zip(model.timing_adapters, adapters, strict=True))

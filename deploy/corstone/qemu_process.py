@@ -14,6 +14,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.qemu import MIN_VERSION, Channels, check_version, command_line
 from deploy.corstone.shared_file import SharedFile
 from deploy.corstone.stand_in import StandIn
@@ -35,7 +36,8 @@ class QemuProcess:
         qemu: the executable.
         model: what it is to be.
         applications: ELF files, or the content of some; the first boots.
-        vectors: the first two words of a vector table for address 0; None where the program loads them there.
+        start: what lies at address 0, where the CPU begins; None where the program lies there.
+        data: raw files for memory that only QEMU itself can write.
         uarts: numbers of the UARTs to connect besides UART0.
         semihosting: whether the program may call its host.
         counting: whether time is counted in instructions.
@@ -50,7 +52,8 @@ class QemuProcess:
         model: StandIn,
         applications: Sequence[Path | bytes],
         *,
-        vectors: bytes | None = None,
+        start: bytes | None = None,
+        data: Sequence[DataLoad] = (),
         uarts: Sequence[int] = (),
         semihosting: bool = False,
         counting: bool = True,
@@ -77,7 +80,7 @@ class QemuProcess:
                 inherited["qtest"],
                 {number: inherited[f"uart{number}"] for number in sockets},
                 self._ddr.path,
-                None if vectors is None else handed_over("vectors", vectors),
+                None if start is None else handed_over("start", start),
             )
             self.channels = ours
             paths = [
@@ -86,7 +89,9 @@ class QemuProcess:
             ]
             try:
                 self._child = Child(
-                    command_line(qemu, model, paths, channels, semihosting=semihosting, counting=counting),
+                    command_line(
+                        qemu, model, paths, channels, semihosting=semihosting, counting=counting, data=data
+                    ),
                     limits=_LIMITS,
                     stdin=PIPE,
                     stdout=PIPE,
