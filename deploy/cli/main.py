@@ -31,6 +31,9 @@ from deploy.settings.project_settings import ProjectSettings, find
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
 
+_COMPLETION = "_DEPLOY_COMPLETE"
+"""Variable in which a shell asks for completions."""
+
 _INTERRUPTED = 128 + signal.SIGINT
 _HELP = ["-h", "--help"]
 
@@ -83,6 +86,7 @@ def command_line(first: str | None = None) -> click.Command:
         "what it computed before.",
         no_args_is_help=True,
         add_completion=True,
+        suggest_commands=not hasattr(click.exceptions, "NoSuchCommand"),  # which says the same a second time
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": _HELP},
     )
@@ -104,8 +108,21 @@ def _nothing() -> None:
     """Stands for a verb of which only the meaning is shown."""
 
 
+def _shown_project() -> bool:
+    """Show where the project stands that the working folder belongs to; False where it belongs to none."""
+    from deploy.cli.project_status import is_project, show_project
+
+    project = find()
+    if not is_project(project):
+        return False
+    show_project(project)
+    return True
+
+
 def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
+    if not words and _COMPLETION not in os.environ and _shown_project():
+        return ExitStatus.PASS
     if not words or {*_HELP} & {*words}:
         load_help_printer()
     command = command_line(words[0] if words else None)

@@ -16,9 +16,22 @@ _LAST_BUILD = FOLDER / ".last-build.json"
 
 
 def remember_build(path: Path, project: Path) -> None:
-    """Note which build folder was written last in a project; relative to it, so that a project can move."""
-    relative = os.path.relpath(path.resolve(), project.resolve())
-    write_text(project / _LAST_BUILD, json.dumps({"build": relative}) + "\n")
+    """Note which build folder was written last in a project: relative to it, so that a project can move.
+
+    A folder that is not in the project is noted as where it is.
+    """
+    noted = os.path.abspath(path)
+    for absolute in (os.path.abspath, os.path.realpath):  # the folder may be named by another way than the project
+        place, whole = Path(absolute(path)), Path(absolute(project))
+        if place.is_relative_to(whole):
+            noted = str(place.relative_to(whole))
+            break
+    write_text(project / _LAST_BUILD, json.dumps({"build": noted}) + "\n")
+
+
+def has_last_build(project: Path) -> bool:
+    """Whether ``compile`` wrote a build folder in a project."""
+    return (project / _LAST_BUILD).is_file()
 
 
 def last_build(project: Path) -> Path:
