@@ -273,7 +273,9 @@ class BuildFolder:
         try:
             text = document_text(document_path)
         except (OSError, UnicodeDecodeError) as error:
-            what = "no compile.json in it" if path.is_dir() else "no such folder"
+            what = (
+                "no compile.json in it" if path.is_dir() else "it is a file" if path.exists() else "no such folder"
+            )
             if document_path.exists():
                 what = f"compile.json cannot be read: {error}"
             raise BadInputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from deploy.errors import DeployError, TargetError
@@ -30,14 +31,19 @@ def print_markdown(text: str) -> None:
     Console().print(Markdown(text))
 
 
-def report_error(error: DeployError) -> None:
-    """Print an error on standard error: what is wrong, the target's last lines, what to try."""
+def report_error(error: DeployError, hints: Sequence[str] | None = None) -> None:
+    """Print an error on standard error: what is wrong, the target's last lines, what to try.
+
+    Args:
+        error: what to print.
+        hints: in place of its own.
+    """
     print(f"deploy: error: {printable(error.message)}", file=sys.stderr)
     if isinstance(error, TargetError) and error.log:
         print("  last lines from the target:", file=sys.stderr)
         for line in error.log:
             print(f"    | {printable(line, keep='')}", file=sys.stderr)
-    for hint in error.hints:
+    for hint in error.hints if hints is None else hints:
         print(f"  try: {printable(hint)}", file=sys.stderr)
 
 

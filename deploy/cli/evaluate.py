@@ -51,7 +51,10 @@ def evaluate(
     target: Annotated[
         str,
         option(
-            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default=HOST
+            "--target",
+            "--fvp",
+            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.",
+            default=HOST,
         ),
         options.FVP_PATH,
     ],

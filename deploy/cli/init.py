@@ -20,8 +20,8 @@ def init(
 ) -> None:
     """Write a commented deploy.toml into the working folder: every option, kept with the project.
 
-    The model and files with the usual names (calibration.npz, test.npz, labels.json) are set. Of several models one
-    is asked for on a terminal, and none is set elsewhere.
+    The model and files with the usual names (calibration.npz, test.npz, labels.json) are set. Of several models
+    one is asked for on a terminal, and none is set elsewhere.
     """
     from deploy.cli.project_status import compile_words
     from deploy.errors import BadInputError
@@ -64,7 +64,9 @@ def _asked(models: Sequence[str]) -> str | None:
     print("Several models are here:")
     for number, name in enumerate(models, start=1):
         print(f"  {number}  {name}")
-    answer = typer.prompt("Which one is this project's? Its number, or Enter for none", default="", show_default=False)
+    answer = typer.prompt(
+        "Which one is this project's? Its number, or Enter for none", default="", show_default=False
+    )
     if answer.isdecimal() and 1 <= int(answer[:9]) <= len(models):
         return models[int(answer[:9]) - 1]
     return answer if answer in models else None

@@ -194,7 +194,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
-        report_error(error)
+        report_error(error, _fitting(error.hints, words))
         documents.ended(error.message, error.exit_status)
         return error.exit_status
 
@@ -236,6 +236,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if _failed_in_threads and not status:
         return failed(_defect(_failed_in_threads[0]))
     return status if isinstance(status, int) else ExitStatus.PASS
+
+
+def _fitting(hints: Sequence[str], words: Sequence[str]) -> Sequence[str]:
+    """The hints that help at the verb that was called; to build all verbs costs less than a misleading one."""
+    if not any("--" in hint for hint in hints):
+        return hints
+    from deploy.cli.hints import fitting
+
+    return fitting(hints, words, command_line())
 
 
 def _nobody_reads() -> int:

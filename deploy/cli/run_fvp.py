@@ -69,6 +69,8 @@ def run_fvp(
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
+    if fvp == api.HOST:
+        raise BadInputError(f"--target {fvp}: is no machine, but the NPU model alone", hints=["deploy verify"])
     opened = open_build(build, source)
     run = api.target_run(
         opened,

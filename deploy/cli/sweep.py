@@ -59,7 +59,7 @@ def sweep(
     sram_limit: options.SramLimit,
     data: Annotated[
         str | None,
-        option(help=f"Measure accuracy on a labelled set: {FORMS}."),
+        option("--data", "--inputs", help=f"Measure accuracy on a labelled set: {FORMS}."),
         NamesPath(),
     ],
     labels: Annotated[Path | None, option(help=".json with the true labels of --data, where it has none.")],

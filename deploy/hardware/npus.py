@@ -22,6 +22,7 @@ _MISTYPED = 0.1
 """A size so little off (share of it) is a slip of the finger; a larger difference may be another NPU."""
 _DIGITS = 9
 
+
 @dataclass(frozen=True)
 class Npu:
     """One NPU as ``--npu`` names it.

@@ -20,9 +20,9 @@ def remember_build(path: Path, project: Path) -> None:
 
     A folder that is not in the project is noted as where it is.
     """
-    noted = os.path.abspath(path)
-    for absolute in (os.path.abspath, os.path.realpath):  # the folder may be named by another way than the project
-        place, whole = Path(absolute(path)), Path(absolute(project))
+    noted = str(path.absolute())
+    as_named = (Path(os.path.normpath(path.absolute())), Path(os.path.normpath(project.absolute())))
+    for place, whole in (as_named, (path.resolve(), project.resolve())):  # a link leads to one of them, or to both
         if place.is_relative_to(whole):
             noted = str(place.relative_to(whole))
             break

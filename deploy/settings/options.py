@@ -169,7 +169,11 @@ Firmware = Annotated[
 FVP_PATH = NamesPath(lambda text: "/" in text and not text.startswith("docker:"))
 Fvp = Annotated[
     str | None,
-    option(help="Path of Arm's FVP, docker:IMAGE, open or open:BOARD. Default: Arm's where installed, else open."),
+    option(
+        "--fvp",
+        "--target",
+        help="Path of Arm's FVP, docker:IMAGE, open or open:BOARD. Default: Arm's where installed, else open.",
+    ),
     Shared("fvp", example="open"),
     FVP_PATH,
 ]

@@ -33,6 +33,7 @@ def test_init_does_not_replace_a_file_without_force(
     assert run(["init", "--force"]) == 0
     assert "npu" not in kept()
 
+
 def test_init_says_what_it_set_what_is_lacking_and_what_is_next(
     in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,7 +58,16 @@ def test_the_npus_of_a_family_are_told_in_few_words() -> None:
 
 
 SPELLINGS = ["u55-128", " U55-128 ", "Ethos-U55-128", "ethos-u55-128", "u55_128", "ethos_u55_128", "U55/128"]
-SPELLINGS += ["U55 128", "U55:128", "u55.128", "EthosU55-128", "Ethos U55 128", "U55128", "U55-H128", "U55-128 MACs"]
+SPELLINGS += [
+    "U55 128",
+    "U55:128",
+    "u55.128",
+    "EthosU55-128",
+    "Ethos U55 128",
+    "U55128",
+    "U55-H128",
+    "U55-128 MACs",
+]
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
@@ -90,7 +99,9 @@ def test_several_npus_are_for_the_verb_that_compares_them() -> None:
     assert hint("all") == "deploy sweep MODEL --npu all compares several"
 
 
-@pytest.mark.parametrize("name", ["", "U", "U99-128", "ethos", "128", "U55-" + "9" * 5000, "U55-\N{SUPERSCRIPT TWO}"])
+@pytest.mark.parametrize(
+    "name", ["", "U", "U99-128", "ethos", "128", "U55-" + "9" * 5000, "U55-\N{SUPERSCRIPT TWO}"]
+)
 def test_whatever_is_no_npu_is_refused_with_those_that_are(name: str) -> None:
     assert "U55-128" in hint(name)
 
