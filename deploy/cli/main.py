@@ -31,11 +31,12 @@ from deploy.settings.project_settings import ProjectSettings, find
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
 
-_COMPLETION = "_DEPLOY_COMPLETE"
-"""Variable in which a shell asks for completions."""
+COMPLETION_VARIABLE = "_DEPLOY_COMPLETE"
+"""Environment variable in which a shell asks for completions."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 _HELP = ["-h", "--help"]
+_COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
 
 
 def _print_version(wanted: bool) -> None:
@@ -121,7 +122,11 @@ def _shown_project() -> bool:
 
 def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
-    if not words and _COMPLETION not in os.environ and _shown_project():
+    if COMPLETION_VARIABLE in os.environ:
+        from deploy.cli.completion import answer
+
+        return answer(command_line(), COMPLETION_VARIABLE)
+    if not words and _shown_project():
         return ExitStatus.PASS
     if not words or {*_HELP} & {*words}:
         load_help_printer()
@@ -224,6 +229,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
             return _nobody_reads()
+        if (
+            not error.code and words and words[0].partition("=")[0] in _COMPLETION_OPTIONS
+        ):  # typer's way to end them
+            return ExitStatus.PASS
         if error.code == 128 + signal.SIGTERM:
             print("deploy: ended by SIGTERM", file=sys.stderr)
             documents.ended("ended by SIGTERM", 128 + signal.SIGTERM)

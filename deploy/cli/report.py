@@ -28,6 +28,8 @@ A rule is a figure and how far it may move from the first build: percent, bytes 
 Shares such as accuracy move by percentage points.
 """
 
+FORMATS = ("text", "json", "html")
+
 
 def report(
     builds: options.Builds,
@@ -93,8 +95,8 @@ def report(
     from deploy.errors import BadInputError
     from deploy.reporting.text.build import build_json, print_build, print_figures
 
-    if format_ not in ("text", "json", "html"):
-        raise BadInputError(f"--format {format_}: choose text, json or html")
+    if format_ not in FORMATS:
+        raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if output is not None and format_ != "html":
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
