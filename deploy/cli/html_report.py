@@ -40,6 +40,7 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
     from deploy.errors import BadInputError
     from deploy.files import write_text
     from deploy.reporting.data.build_documents import verdict_path
+    from deploy.reporting.pages.build import REPORT_FILE
 
     if build.document.compiled_file:
         return
@@ -49,4 +50,5 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
         if not quiet:
             print(f"note: the build folder does not keep this verdict: {error.message}", file=sys.stderr)
         return
-    refresh_report(build, quiet=quiet)
+    # Where there is no report yet, `compile` said why.
+    refresh_report(build, quiet=quiet or not (build.path / REPORT_FILE).exists())

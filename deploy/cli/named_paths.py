@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from deploy.cli.verdict_documents import VerdictDocuments, is_old_document, keep
+from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared
 from deploy.streams import DASH, STANDARD_OUTPUT, check_readable_file, is_stream
@@ -69,6 +70,7 @@ def looked_after(
         read = [(p, path) for p, value in values.items() for path in _read(options, p, value)]
         for _, path in read:
             check_readable_file(path)
+            check_downloaded(path)
         written = {p: Path(str(v)) for p, v in values.items() if v is not None and _writes(options, p)}
         for parameter, path in written.items():
             _check_apart(_shown(parameter), options[parameter].writes, path, read)

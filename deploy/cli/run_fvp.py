@@ -95,6 +95,9 @@ def run_fvp(
         locate=locate,
     )
     status = run_and_report(run, opened, "run-fvp", "running on target", quiet=quiet)
+    if timing and not quiet and run.simulator and not run.simulator.accurate(timing=True):
+        board = run.simulator.fvp.board.name
+        print(f"note: --timing has no effect on the open {board}: its cycles stay an estimate", file=sys.stderr)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
         for line in run.moved:

@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy import user_function
 from deploy.chatter import silenced
+from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.intake.signatures import DEFAULT
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
@@ -113,6 +114,7 @@ def _parsed(text: str, assignments: Sequence[str]) -> ModelSource:
         raise BadInputError(f"{text}: a folder without saved_model.pb is not a SavedModel", hints=[_ACCEPTED])
     if not path.exists():
         raise BadInputError(f"{text}: no such model", hints=[_ACCEPTED])
+    check_downloaded(path)
     kinds = {".tflite": ModelKind.TFLITE, ".keras": ModelKind.KERAS, ".h5": ModelKind.KERAS}
     kind = kinds.get(path.suffix.lower())
     if kind is None:

@@ -1,5 +1,8 @@
 """What several verbs take is called the same in all of them; older names stay."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from deploy.cli.hints import options_of
@@ -24,3 +27,16 @@ def test_data_is_called_data_in_every_verb_that_takes_some() -> None:
 def test_the_host_is_no_machine_to_boot(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run-fvp", "--target", "host"]) == 2
     assert "try: deploy verify" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("counts", "said"), [(False, 1), (True, 0)])
+def test_timing_says_where_it_has_no_effect(
+    built: Path, counts: bool, said: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = SimpleNamespace(name="Corstone-300")
+    simulator = SimpleNamespace(fvp=SimpleNamespace(board=board), accurate=lambda *, timing: timing and counts)
+    monkeypatch.setattr("deploy.api.target_run", lambda *_, **__: SimpleNamespace(simulator=simulator))
+    monkeypatch.setattr("deploy.cli.verdict_files.run_and_report", lambda *_, **__: 0)
+    for words, notes in ((["--timing"], said), ([], 0), (["--timing", "-q"], 0)):
+        assert run(["run-fvp", str(built), *words]) == 0
+        assert capsys.readouterr().err.count("--timing has no effect on the open Corstone-300") == notes
