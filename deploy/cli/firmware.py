@@ -54,6 +54,9 @@ def firmware(
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading the build", quiet=quiet)
     from deploy.cli.builds import open_build
     from deploy.data.labels import load_labels
     from deploy.errors import BadInputError
@@ -86,7 +89,9 @@ def firmware(
         only_model=only is not None,
         force=force,
     )
+    bar.stage("building the firmware")
     elf = build_project(folder, library) if compile_it else None
+    bar.close()
     if quiet:
         return 0
     print(f"firmware project: {folder}")

@@ -88,6 +88,9 @@ def report(
 
     Exit status: 0, or 1 where a rule of --fail-on is broken; 2 bad input.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading the build", quiet=quiet)
     from deploy.cli.advice import advice_level, advise_build
     from deploy.cli.builds import open_build
     from deploy.cli.comparison import compare_builds
@@ -110,6 +113,7 @@ def report(
             raise BadInputError(
                 "--advice is about one build", hints=[f"deploy report {builds[0]} --advice {level}"]
             )
+        bar.close()
         return compare_builds(builds, format_, fail_on, output=output, quiet=quiet, verbose=verbose)
     if fail_on is not None:
         raise BadInputError(
@@ -118,14 +122,19 @@ def report(
         )
     opened = open_build(builds[0] if builds else None)
     if level is not None:
+        bar.stage("looking for what would be cheaper")
         advise_build(opened, level, quiet=quiet)
     if format_ == "html":
         from deploy.reporting.pages.build import write_report
 
+        bar.stage("writing the report")
         written = write_report(opened, output)
+        bar.close()
         if not quiet:
             print(f"report: {written}")
-    elif format_ == "json":
+        return 0
+    bar.close()
+    if format_ == "json":
         print(build_json(opened))
     elif quiet:
         print_figures(opened.document, stdout())
