@@ -32,6 +32,7 @@ from pydantic_core import PydanticSerializationError
 
 from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
+from deploy.near_names import near_names
 from deploy.printable import readable
 from deploy.tflite import Model, Tensor, read
 
@@ -280,7 +281,7 @@ class BuildFolder:
                 what = f"compile.json cannot be read: {error}"
             raise BadInputError(
                 f"{path}: not a build folder ({what})",
-                hints=["`deploy compile MODEL --npu U55-128` writes one"],
+                hints=[*near_names(path), "`deploy compile MODEL --npu U55-128` writes one"],
             ) from error
         try:
             document = CompileDocument.model_validate_json(text)
