@@ -69,7 +69,13 @@ def _complete(values: Values, listed: bool, context: click.Context, incomplete: 
         return []
     given = before.split(",")
     fitting = (each for each in found if each.lower().startswith(last.lower()) and each not in given)
-    return [CompletionItem(f"{before}{comma}{each}") for each in fitting]
+    return [CompletionItem(f"{_option_before()}{before}{comma}{each}") for each in fitting]
+
+
+def _option_before() -> str:
+    """``--npu=`` where that is typed in one word with a value, which zsh and fish replace as a whole."""
+    name, equals, _ = os.environ.get("_TYPER_COMPLETE_ARGS", "").rpartition(" ")[2].partition("=")
+    return f"{name}=" if equals and name.startswith("--") else ""
 
 
 def _these(choices: Iterable[str], _context: click.Context) -> Iterable[str]:

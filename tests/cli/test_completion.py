@@ -118,5 +118,5 @@ def test_tab_completes_in_a_shell(shell: ShellSession) -> None:
     assert shell.completed("deploy compile models:mul") == ["deploy", "compile", "models:multihead-mobilenetv3"]
     Path("picture.tflite").touch()
     assert shell.completed("deploy compile pic") == ["deploy", "compile", "picture.tflite"]
-    words = ["deploy", "report", "--format", "html"]
-    assert shell.completed("deploy report --format h") == words
+    assert shell.completed("deploy report --format h") == ["deploy", "report", "--format", "html"]
+    assert shell.completed("deploy report --format=h") == ["deploy", "report", "--format=html"]
