@@ -17,6 +17,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 
 from deploy.errors import DeployError
 from deploy.settings.declared import declared_by
+from deploy.settings.options import FIRMWARE_KINDS
 
 _MODELS = "models:"
 _BREAKS = (":", "=")
@@ -161,6 +162,12 @@ def _precisions(_context: click.Context) -> Iterable[str]:
     return BITS
 
 
+def _strategies(_context: click.Context) -> Iterable[str]:
+    from deploy.compiling.compile_options import OPTIMISE
+
+    return OPTIMISE
+
+
 def _formats(_context: click.Context) -> Iterable[str]:
     from deploy.cli.report import FORMATS
 
@@ -177,12 +184,12 @@ _VALUES: Mapping[str, Values] = {
     "npu": _npus,
     "system_config": _system_configs,
     "memory_mode": _memory_modes,
-    "optimise": functools.partial(_these, ("Performance", "Size")),
+    "optimise": _strategies,
     "model": _networks,
     "teacher": _networks,
     "name": _names,
     "board": _boards,
-    "firmware": functools.partial(_these, ("runner", "npu", "tflm")),
+    "firmware": functools.partial(_these, FIRMWARE_KINDS),
     "fvp": _machines,
     "target": _targets,
     "oracle": _oracles,

@@ -40,10 +40,11 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
     from deploy.errors import BadInputError
     from deploy.files import write_text
     from deploy.reporting.data.build_documents import verdict_path
-    from deploy.reporting.pages.build import REPORT_FILE
 
     if build.document.compiled_file:
         return
+    from deploy.reporting.pages.build import REPORT_FILE
+
     try:
         write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")
     except BadInputError as error:

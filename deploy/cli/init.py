@@ -61,9 +61,11 @@ def init(
 
 def _asked(models: Sequence[str]) -> str | None:
     """The model that the user chooses; None for none."""
+    from deploy.printable import printable
+
     print("Several models are here:")
     for number, name in enumerate(models, start=1):
-        print(f"  {number}  {name}")
+        print(f"  {number}  {printable(name)}")
     answer = typer.prompt(
         "Which one is this project's? Its number, or Enter for none", default="", show_default=False
     )

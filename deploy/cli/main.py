@@ -229,9 +229,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
             return _nobody_reads()
-        if (
-            not error.code and words and words[0].partition("=")[0] in _COMPLETION_OPTIONS
-        ):  # typer's way to end them
+        if not error.code and {*words} & {*_COMPLETION_OPTIONS}:  # typer's way to end them
             return ExitStatus.PASS
         if error.code == 128 + signal.SIGTERM:
             print("deploy: ended by SIGTERM", file=sys.stderr)
