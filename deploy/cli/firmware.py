@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +126,8 @@ def _build_words(
     other: bool,
 ) -> str:
     """The command that builds a project as it was rendered: TFLM has to be told to CMake, which `deploy` does."""
+    import shlex
+
     if runtime != "tflm":
         where = shlex.quote(str(folder))
         return f"cmake -S {where} -B {where}/build && cmake --build {where}/build"

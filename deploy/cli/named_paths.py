@@ -17,7 +17,6 @@ from typing import Any
 import click
 
 from deploy.cli.verdict_documents import VerdictDocuments, is_old_document, keep
-from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared
 from deploy.streams import DASH, STANDARD_OUTPUT, check_readable_file, is_stream
@@ -56,6 +55,8 @@ def looked_after(
         BadInputError: a file cannot be read to an end, would be overwritten although it is read, or a number is
             none.
     """
+    from deploy.downloads import check_downloaded
+
     keep(documents)
     for parameter, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
