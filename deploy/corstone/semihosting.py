@@ -11,7 +11,7 @@ import errno
 import os
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -219,8 +219,11 @@ class Semihosting:
         file = self._file(handle)
         if isinstance(file, bytes) or file == STDIN:
             raise OSError(errno.EBADF, "")
-        if file > STDERR and os.lseek(file, 0, os.SEEK_CUR) + size > _MAX_FILE:
-            raise OSError(errno.EFBIG, "")
+        if file > STDERR:
+            # What is appended goes to the end, wherever the file stands.
+            end = max(os.lseek(file, 0, os.SEEK_CUR), os.fstat(file).st_size)
+            if end + size > _MAX_FILE:
+                raise OSError(errno.EFBIG, "")
         left = size
         while left:
             content = self._read(address + size - left, min(left, _PIECE))
@@ -377,7 +380,7 @@ carries it out."""
 
 
 @contextlib.contextmanager
-def _memory_faults():  # type: ignore[no-untyped-def]
+def _memory_faults() -> Iterator[None]:
     """An address of the program's that is no memory is its own fault, not the machine's."""
     try:
         yield
