@@ -111,7 +111,7 @@ class Machine:
             raise self._death() from error
 
     def reset(self, uarts: Sequence[Uart]) -> None:
-        """Put the machine into the state of a new one, whatever ran on it, with UARTs whose output is of a new run.
+        """Put the machine into the state of a new one, whatever ran on it, with UARTs for a new run's output.
 
         All memory is 0 but for the applications, which QEMU loads again; every device has the state of a reset.
 

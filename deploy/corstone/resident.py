@@ -1,7 +1,7 @@
-"""A machine that stays in this process and runs its application again and again: a reset takes the place of a boot.
+"""A machine that stays in this process and runs its application again and again: a reset replaces the boot.
 
-A boot costs a process, QEMU's start and the application's loading; a reset under a millisecond, and memory is as in
-a new machine afterwards (:meth:`deploy.corstone.machine.Machine.reset`).
+A boot costs QEMU's start; a reset some milliseconds, and leaves a machine as it is after a boot
+(:meth:`deploy.corstone.machine.Machine.reset`).
 """
 
 from __future__ import annotations
