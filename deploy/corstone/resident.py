@@ -16,10 +16,12 @@ from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.images import load_images
 from deploy.corstone.machine import Machine
+from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.simulation import start_qemu
 from deploy.corstone.uart import Uart, UartRecord
+from deploy.corstone.wire import Wire
 from deploy.errors import TargetError
 
 
@@ -44,47 +46,57 @@ class ResidentMachine:
     Args:
         options: the command line; UART0's output is kept here, whatever it says, and others are not connected.
         kept: bytes of UART0's output that are kept.
+
+    Attributes:
+        reports: what the machine has said about the run, in lines.
     """
 
-    def __init__(self, options: MachineOptions, kept: int) -> None:
+    def __init__(self, options: MachineOptions, kept: int = 8 * 1024 * 1024) -> None:
         self._options, self._kept = options, kept
         self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._killed = False
         self._process: QemuProcess | None = None
         self._machine: Machine | None = None
-        self._reports: list[str] = []
+        self.reports: list[str] = []
 
-    def run(self, loads: Mapping[int, bytes], limit_s: float = math.inf) -> Finished:
+    @property
+    def memory(self) -> GuestMemory | None:
+        """Memory that may be read and written while the machine runs; None before, and where that is not so."""
+        memory = None if self._machine is None else self._machine.memory
+        return memory if memory is not None and memory.direct else None
+
+    def run(self, loads: Mapping[int, bytes], limit_s: float = math.inf, terminal: Wire | None = None) -> Finished:
         """Run the application from its beginning, in a machine that remembers nothing.
 
         Args:
             loads: address -> what is loaded there beforehand.
             limit_s: wall time after which it ends.
+            terminal: what UART0 is connected to besides.
 
         Raises:
             BadInputError: the application cannot be used.
             NotInstalledError: QEMU is missing or too old.
             TargetError: QEMU died, was killed, or the CPU cannot go on.
         """
-        self._reports.clear()
+        self.reports.clear()
         sink = UartRecord(self._kept, shutdown_on_eot=self._options.uart(0).shutdown_on_eot)
         if self._machine is None or self._process is None:
             self._process = process = self._start()
             self._machine = machine = Machine(
-                self._options, process, [Uart(*process.uart(0), sink)], self._reports.append
+                self._options, process, [Uart(*process.uart(0), sink, terminal)], self.reports.append
             )
             self._stack.callback(machine.memory.close)
         else:
             machine = self._machine
-            machine.reset([Uart(*self._process.uart(0), sink)])
+            machine.reset([Uart(*self._process.uart(0), sink, terminal)])
         for address, content in loads.items():
             machine.memory.write(address, content)
         ending = machine.run(limit_s)
         machine.stop()
         if ending.reason is EndReason.EXIT:
             self._machine = None  # QEMU has ended with the program
-        return Finished(ending, bytes(sink.sent), tuple(self._reports))
+        return Finished(ending, bytes(sink.sent), tuple(self.reports))
 
     def read(self, address: int, size: int) -> bytes:
         """Memory, as the last run left it.

@@ -7,15 +7,43 @@ import os
 import select
 import time
 from pathlib import Path
+from typing import Protocol
 
 from deploy.corstone.gdb_remote import ConnectionLostError
-from deploy.corstone.terminal import Terminal
 from deploy.errors import BadInputError, TargetError
 
 EOT = 0x04
 STDOUT = 1
 # While a program prints, QEMU hands over single bytes: looking once a millisecond spares a wake-up for each.
 _INTERVAL_S = 0.001
+
+
+class Peer(Protocol):
+    """Who is at the other end of a UART: a TCP terminal, or a wire within this process. Never blocks."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether somebody is there."""
+
+    @property
+    def reading(self) -> list[int]:
+        """Descriptors to wait for."""
+
+    @property
+    def writing(self) -> list[int]:
+        """Descriptors that output waits for."""
+
+    def send(self, data: bytes) -> None:
+        """Send the UART's output, now or later."""
+
+    def flush(self) -> None:
+        """Pass on what is taken."""
+
+    def receive(self) -> bytes:
+        """What was typed; called when there is something to read."""
+
+    def close(self) -> None:
+        """Pass on the rest and close."""
 
 
 class Uart:
@@ -25,10 +53,10 @@ class Uart:
         output: descriptor that QEMU's output is read from, non-blocking.
         input_: descriptor that input is written to.
         sink: where the output goes.
-        terminal: TCP terminal; None for none.
+        terminal: who is at the other end; None for nobody.
     """
 
-    def __init__(self, output: int, input_: int, sink: UartSink, terminal: Terminal | None = None) -> None:
+    def __init__(self, output: int, input_: int, sink: UartSink, terminal: Peer | None = None) -> None:
         os.set_blocking(input_, False)
         self._output = output
         self._input = input_
@@ -121,7 +149,7 @@ class Uart:
         if self._terminal is not None:
             self._terminal.close()
 
-    def _service_terminal(self, terminal: Terminal, readable: list[int], writable: list[int]) -> None:
+    def _service_terminal(self, terminal: Peer, readable: list[int], writable: list[int]) -> None:
         if any(descriptor in writable for descriptor in terminal.writing):
             terminal.flush()
         if not self._typed and any(descriptor in readable for descriptor in terminal.reading):

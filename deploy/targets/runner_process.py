@@ -14,9 +14,10 @@ from deploy.simulators.fvp_command import DataFile, DumpFile, FvpRun, command_li
 from deploy.simulators.fvp_locate import environment
 from deploy.simulators.fvp_process import simulators
 from deploy.targets import runner_firmware as runner
-from deploy.targets.runner_run import MAX_UART_BYTES, NOTHING, Boot, RunnerSettings, log_of, too_late
+from deploy.targets.runner_run import NOTHING, Boot, RunnerSettings, log_of, too_late
 
 _GRACE_S = 15
+_MAX_UART_BYTES = 8 * 1024 * 1024
 
 
 class SimulatorRunner:
@@ -67,7 +68,7 @@ class SimulatorRunner:
             timeout_s=settings.timeout_s + _GRACE_S,
             environment=environment(simulator.command[0]),
         )
-        sent = _read_bounded(uart, MAX_UART_BYTES) or b""
+        sent = _read_bounded(uart, _MAX_UART_BYTES) or b""
         log = log_of(sent, end.output)
         self._check_end(end, sent, log)
         return Boot(

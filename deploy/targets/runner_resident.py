@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.corstone.command_line import parse_options
 from deploy.corstone.file_arguments import Range
 from deploy.corstone.resident import ResidentMachine
 from deploy.errors import TargetError
-from deploy.simulators.fvp_command import FvpRun, command_line
 from deploy.targets import runner_firmware as runner
-from deploy.targets.runner_run import MAX_UART_BYTES, NOTHING, Boot, RunnerSettings, log_of, too_late
+from deploy.targets.open_machine import open_machine
+from deploy.targets.runner_run import NOTHING, Boot, RunnerSettings, log_of, too_late
 
 
 class ResidentRunner:
@@ -71,9 +69,5 @@ class ResidentRunner:
         machine.close()
 
     def _made(self) -> ResidentMachine:
-        settings, simulator = self._settings, self._settings.simulator
-        run = FvpRun(firmware=Path("firmware.elf"), macs=settings.macs, timing=settings.timing)
-        words = command_line((), run, simulator.fvp, simulator.release)
-        options = parse_options(words, board=simulator.fvp.board.id, family=simulator.fvp.npu_family)
-        options = dataclasses.replace(options, applications=(settings.firmware,))  # whatever it is called
-        return ResidentMachine(options, MAX_UART_BYTES)
+        made = self._settings
+        return open_machine(made.simulator, made.firmware, made.macs, timing=made.timing, shutdown_on_eot=True)

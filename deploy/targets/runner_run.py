@@ -12,9 +12,6 @@ from deploy.errors import TargetError
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.target_text import last_lines
 
-MAX_UART_BYTES = 8 * 1024 * 1024
-"""Of what the runner sends, so much is read."""
-
 NOTHING: Mapping[int, bytes] = {}
 
 
