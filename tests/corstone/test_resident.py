@@ -1,4 +1,4 @@
-"""A machine that is reset in place of a boot: it remembers nothing, ends when it has to, and leaves nothing behind."""
+"""A machine that is reset in place of a boot: it remembers nothing, ends when it has to, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from guest import build_guest
-from simulator import alive, qemus
+from started import alive, qemus
 
 from deploy.corstone.command_line import parse_options
 from deploy.corstone.messages import EndReason
@@ -201,7 +201,9 @@ int main(void) {
   hex(REG(0x11000000)); hex(REG(0x70000000));
   REG(0x11000000) = REG(0x70000000) = 0x5ec7e7;
   for (int k = 0; k < 2; k++)
-    for (uint32_t i = 0; i <= REG(guards[k] + 0x10); i++) { REG(guards[k] + 0x18) = i; REG(guards[k] + 0x1c) = ~0u; }
+    for (uint32_t i = 0; i <= REG(guards[k] + 0x10); i++) {
+      REG(guards[k] + 0x18) = i; REG(guards[k] + 0x1c) = ~0u;
+    }
 }
 """
 
