@@ -3,11 +3,11 @@
     python benchmarks/firmware_steady_state.py BUILD [BUILD ...] [--inputs X.npz] [--count 200] [--runner 200]
 
 For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs through its mailbox, and a
-quarter of them over the UART; has Arm's runner answer ``--runner`` of them; runs all on the host's NPU model. Prints
-times, and whether all gave the same bytes. The protocol's share is the time of a request with one byte less, which is
-refused once it has arrived; the NPU's share is the host model's time for the same input; the rest is register
-accesses through the debugger, and everything else. Processor time is this process's and QEMU's, and depends less on
-what else the computer does.
+quarter of them over the UART; has Arm's runner answer ``--runner`` of them; runs all on the host's NPU model.
+Prints times, and whether all gave the same bytes. The protocol's share is the time of a request with one byte
+less, which is refused once it has arrived; the NPU's share is the host model's time for the same input; the
+rest is register accesses through the debugger, and everything else. Processor time is this process's and
+QEMU's, and depends less on what else the computer does.
 """
 
 from __future__ import annotations

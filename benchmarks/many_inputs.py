@@ -2,9 +2,10 @@
 
     python benchmarks/many_inputs.py BUILD [--count 64] [--rounds 3]
 
-Both are whole commands with Arm's runner and the same number of inputs: `--fvp open` runs the machine within the
-command's own process and resets it; behind Arm's name the same machine is a program that is booted for each input, as
-Arm's FVP is. Prints processor time, children included, an input; and the same of the inputs after the first.
+Both are whole commands with Arm's runner and the same number of inputs: `--fvp open` runs the machine within
+the command's own process and resets it; behind Arm's name the same machine is a program that is booted for each
+input, as Arm's FVP is. Prints processor time, children included, an input; and the same of the inputs after the
+first.
 """
 
 from __future__ import annotations

@@ -44,10 +44,14 @@ class SimulatorRunner:
         links = {folder / "model.tflite": model, folder / "firmware.elf": settings.firmware}
         for link, target in links.items():
             link.symlink_to(target.resolve())
-        files = {address: folder / f"data{address:08x}.bin" for address in data}
+        names = {runner.INPUT_ADDRESS: "inputs.bin", runner.OUTPUT_ADDRESS: "preload.bin"}
+        files = {address: folder / names.get(address, f"data{address:08x}.bin") for address in data}
         for address, file in files.items():
             file.write_bytes(data[address])
-        dumped = [folder / f"memory{number}.bin" for number in range(len(dumps))]
+        dumped = [
+            folder / ("outputs.bin" if place.address == runner.OUTPUT_ADDRESS else f"memory{number}.bin")
+            for number, place in enumerate(dumps)
+        ]
         uart = folder / "uart0.log"
         run = FvpRun(
             firmware=folder / "firmware.elf",
