@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from deploy.targets import runner_boot
+from deploy.targets import runner_process
 
 from .building import command_stream_at, cut, forged
 from .sandbox import FVP_NAME, Sandbox
@@ -29,7 +29,7 @@ def simulated(
         words = ("--count", "1")
 
     def inject(s: Sandbox) -> list[str]:
-        s.patch(runner_boot, "_GRACE_S", 1)
+        s.patch(runner_process, "_GRACE_S", 1)
         return [*RUN, "--fvp", str(s.fvp(body)), *words]
 
     run.add(what, status, *says, inject=inject, **options)
@@ -459,6 +459,19 @@ for text, number, expected, says, killed in (
     ("killed outright while two machines run", signal.SIGKILL, -9, "", True),
 ):
     run.add(text, expected, says, inject=hanging, process={"send": number, "when": qemu_runs}, killed=killed)
+
+
+def many(_s: Sandbox) -> list[str]:
+    """Two machines within the command's own process, for longer than it takes to end it."""
+    return [*RUN, "--fvp", "open", "--count", "5000", "--jobs", "2", "--firmware", "runner"]
+
+
+for text, number, expected, says, killed in (
+    ("Ctrl-C while two of its own machines run", signal.SIGINT, INTERRUPTED, "interrupted", False),
+    ("ended by SIGTERM while two of its own machines run", signal.SIGTERM, TERMINATED, "ended by SIGTERM", False),
+    ("killed outright while two of its own machines run", signal.SIGKILL, -9, "", True),
+):
+    run.add(text, expected, says, inject=many, process={"send": number, "when": qemu_runs}, killed=killed)
 
 
 @run(
