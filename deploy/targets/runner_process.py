@@ -92,7 +92,7 @@ class SimulatorRunner:
 
 
 def _read_bounded(path: Path, limit: int) -> bytes | None:
-    """The first bytes of a file; None of one that cannot be read."""
+    """The first bytes of a file, none of one that cannot be read; None of one that is not there."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
         return stream.read(limit)
-    return None
+    return b"" if path.exists() else None
