@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 APT_PACKAGES := python3-venv qemu-system-arm dataset-fashion-mnist
-# The NPU model's core is an extension of Python; without them NumPy computes the same.
+# The NPU model's core is an extension of Python; without them NumPy computes the same, slowly.
 APT_PACKAGES += gcc libc6-dev python3-dev
 # The firmware is compiled for the target and, against models of its hardware, for this computer.
 FIRMWARE_PACKAGES := cmake gcc-arm-none-eabi libnewlib-arm-none-eabi

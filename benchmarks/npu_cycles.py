@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from deploy import tflite
 from deploy.build_folder import BuildFolder
 from deploy.chatter import silenced
-from deploy.compiling import vela
+from deploy.compiling import vela_program
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.debug_database import DebugDatabase
@@ -110,7 +110,7 @@ def main() -> None:
     found: list[Compared] = []
     with tempfile.TemporaryDirectory() as folder:
         sources = [*options.models, *_small_networks(options.every, Path(folder))]
-        compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run)
+        compiler = Compiler(warm.pool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS).run)
         for source, npu in itertools.product(sources, options.npu):
             try:
                 compiled = compiler.compile(tflite.read(source), compile_options(npu_named(npu)))

@@ -1,38 +1,70 @@
-"""Speed of the NPU model next to LiteRT's reference kernels, in the same process, on the same input.
+"""Speed of the NPU model next to LiteRT's and TFLM's kernels, in the same process, in turn on the same input.
 
 Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
-the compiled core leaves to NumPy, the first run and how much of it is decoding weights, memory.
+the compiled core leaves to NumPy, the first run and how much of it is decoding weights, memory; then what LiteRT's
+optimised kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
 
-    python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [MODEL.tflite ...]
+    python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [--large] [--table] [MODEL.tflite ...]
 
-Without models it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights (TensorFlow), up to
-their logits: those of untrained weights are all but equal, and at such scales LiteRT's softmax aborts the process.
+Without models, or with --large, it builds MobileNetV2 1.0 224, EfficientNet-B0 and ResNet-50 with random weights
+(TensorFlow), up to their logits: those of untrained weights are all but equal, and at such scales LiteRT's softmax
+aborts the process. With --table the ratios come at the end as a table in Markdown, the one of
+docs/explanation/npu-model.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy import tflite
 from deploy.chatter import silenced
+from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
-from deploy.judging.reference import ReferenceKernels
+from deploy.judging.interpreters import OPTIMISED, REFERENCE, Library, Order, arena_for, import_library, made
+from deploy.judging.samples import Sample
 from deploy.npu.core.library import native
 from deploy.npu.execution.workspace import PreparedWeights, WeightCache
 from deploy.verifying.npu_inference import NpuInference
+
+REFERENCE_NAME = "BUILTIN_REF"
+KERNELS: dict[str, tuple[Library, str]] = {
+    REFERENCE_NAME: ("LiteRT", REFERENCE),
+    "LiteRT optimised": ("LiteRT", OPTIMISED),
+    "XNNPACK": ("LiteRT", "AUTO"),  # LiteRT as it comes: the optimised kernels take what XNNPACK does not
+    "TFLM": ("TFLM", ""),
+}
+OTHERS = [name for name in KERNELS if name != REFERENCE_NAME]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Medians of one network.
+
+    Attributes:
+        reference_s: of LiteRT's reference kernels.
+        ratios: what the NPU model and others take, to the reference; without those that cannot run the network.
+    """
+
+    network: str
+    reference_s: float
+    ratios: dict[str, float]
 
 
 def build(folder: Path) -> list[Path]:
@@ -105,9 +137,31 @@ def in_the_core(inference: NpuInference) -> str:
     return f"{core.VERSIONS[-1]}, {left} of {sum(len(program.operations) for program in programs)} left to NumPy"
 
 
-def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
+def interpreter(source: tflite.Model, name: str) -> Callable[[Sample], list[NDArray[Any]]] | None:
+    """What runs a model on kernels in this process, inputs by name; None where they cannot."""
+    library, resolver = KERNELS[name]
+    inputs, outputs = source.input_names(), source.output_names()
+    activations = sum(tensor.nbytes for tensor in source.tensors if tensor.data is None)
+    order = Order(
+        library,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        input_places=tuple(map(source.inputs.index, inputs)),
+        output_places=tuple(map(source.outputs.index, outputs)),
+        resolver=resolver,
+        arena_bytes=arena_for(activations, len(source.tensors) + len(source.operators)),
+    )
+    try:
+        import_library(library)
+        found = made(order, source.content)
+    except (DeployError, RuntimeError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return None
+    return lambda sample: found.run([sample[input_] for input_ in inputs.values()], keep_state=False)
+
+
+def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
     source = tflite.read(path)
-    reference = ReferenceKernels(source)
     rng = np.random.default_rng(1)
     inputs = {}
     for index, name in source.input_names().items():
@@ -122,15 +176,20 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
     inference = NpuInference(tflite.read(target), npu_named(npu))
     with Decoding() as decoding:
         first = seconds(lambda: inference.run(inputs))
-    reference_times, warm_times = [], []
-    for _ in range(runs):
-        reference_times.append(seconds(lambda: reference.run(inputs)))
-        warm_times.append(seconds(lambda: inference.run(inputs)))
-    expected, found = reference.run(inputs), inference.run(inputs)
-    differing = sum(int((expected[name] != found[name]).sum()) for name in expected)
+    inference.run(inputs)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    kernels = {name: run for name in KERNELS if (run := interpreter(source, name)) is not None}
+    warm_times: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in kernels}
+    for _ in range(runs):
+        warm_times.append(seconds(lambda: inference.run(inputs)))
+        for name, run in kernels.items():
+            times[name].append(seconds(lambda run=run: run(inputs)))  # type: ignore[misc]
+    found = inference.run(inputs)
+    expected = zip(source.output_names().values(), kernels[REFERENCE_NAME](inputs), strict=True)
+    differing = sum(int((found[name] != array).sum()) for name, array in expected)
     arena = max(tensor.nbytes for tensor in tflite.read(target).tensors)
-    warm, plain = statistics.median(warm_times), statistics.median(reference_times)
+    warm, plain = statistics.median(warm_times), statistics.median(times[REFERENCE_NAME])
     rest = (first - decoding.seconds) / warm
     print(
         f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
@@ -139,6 +198,34 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> None:
         f"the rest {rest:.1f} x warm   memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
         f"{differing} elements differ"
     )
+    ratios = {name: statistics.median(times[name]) / plain for name in OTHERS if name in times}
+    print("  to the reference: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+    return Measured(path.stem, plain, {npu: warm / plain, **ratios})
+
+
+def processor() -> str:
+    """What the computer calls its processor."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def table(measured: Sequence[Measured], npu: str, runs: int) -> str:
+    """Markdown: a row a network; a dash where kernels cannot run it, or are not installed."""
+    columns = (npu, *OTHERS)
+    head = ["network", REFERENCE_NAME, f"NPU model, {npu}", *OTHERS]
+    rows = [
+        [each.network, f"{each.reference_s * 1e3:.2f} ms"]
+        + [f"{each.ratios[name]:.2f}" if name in each.ratios else "-" for name in columns]
+        for each in measured
+    ]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    load = f", load average {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    where = (
+        f"Measured on {processor()}, {os.cpu_count()} processors{load}: medians of {runs} runs, one thread each."
+    )
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", where])
 
 
 def main() -> None:
@@ -146,15 +233,18 @@ def main() -> None:
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--npu", default="U55-256")
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--large", action="store_true", help="the three that are built, beside those named")
+    parser.add_argument("--table", action="store_true", help="print the ratios as a table in Markdown")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = options.models
-        if not models:
+        if options.large or not models:
             # TensorFlow in a process of its own: memory counts here.
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-                models = pool.submit(build, Path(folder)).result()
-        for path in models:
-            measure(path, options.npu, Path(folder), options.runs)
+                models += pool.submit(build, Path(folder)).result()
+        measured = [measure(path, options.npu, Path(folder), options.runs) for path in models]
+    if options.table:
+        print(f"\n{table(measured, options.npu, options.runs)}")
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from deploy.build_folder import BuildFolder
+    from deploy.build_folder import BuildFolder, SamplesRecord
     from deploy.compiling.compile_options import CompileOptions
-    from deploy.compiling.compiler import Compiler
+    from deploy.compiling.compiler import Compiled, Compiler
     from deploy.data.loading import Given
     from deploy.evaluating.documents import EvaluationDocument
     from deploy.judging.answer import Answerer
@@ -288,13 +287,13 @@ def taken(
         BadInputError: as :func:`deploy.intake.taking.take`.
     """
     from deploy.intake.taking import take
-    from deploy.quantizing.quantization import Quantized
+    from deploy.tflite import Model
 
-    if isinstance(model, Quantized):
-        found = take(model.model, source, signature)
-        return dataclasses.replace(model, model=found.model), found.notes
-    found = take(model, source, signature)
-    return found.model, found.notes
+    if isinstance(model, Model):
+        found = take(model, source, signature)
+        return found.model, found.notes
+    found = take(model.model, source, signature)
+    return dataclasses.replace(model, model=found.model), found.notes
 
 
 def write_build(
@@ -333,16 +332,13 @@ def write_build(
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
     from deploy.data.image_range import parsed
-    from deploy.hardware.fvps import default_fvp
     from deploy.judging.sample_file import inputs_to_keep, samples_beside
     from deploy.quantizing.dataset import is_random
-    from deploy.quantizing.quantization import Quantized
-    from deploy.targets.runner_operators import lacking
-    from deploy.verifying.usual_inputs import chosen_samples
+    from deploy.tflite import Model
 
     extra: dict[str, bytes] = {}
     given: InputSet | None = None
-    if isinstance(model, Quantized):
+    if not isinstance(model, Model):
         source, given = model.document.model, model.samples
         notes = (*model.document.warnings, *notes)
         extra[QUANTIZE_DOCUMENT] = (model.document.model_dump_json(indent=2) + "\n").encode()
@@ -356,6 +352,19 @@ def write_build(
         given, further = samples_beside(read_from, model)
         notes = (*notes, *further)
     name = name or "model"
+
+    # What these need is imported behind Vela, which would wait for it.
+    def choose(compiled: Compiled, limit_s: float) -> tuple[bytes, SamplesRecord]:
+        from deploy.verifying.usual_inputs import chosen_samples
+
+        return chosen_samples(compiled, limit_s, given)
+
+    def not_in_runner(compiled: Model) -> tuple[str, ...]:
+        from deploy.hardware.fvps import default_fvp
+        from deploy.targets.runner_operators import lacking
+
+        return lacking(compiled, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes)
+
     return compile_model(
         model,
         options,
@@ -365,8 +374,8 @@ def write_build(
         extra=extra,
         notes=notes,
         compiler=compiler or VELA,
-        choose=functools.partial(chosen_samples, given=given),
-        lacking=functools.partial(lacking, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes),
+        choose=choose,
+        lacking=not_in_runner,
     )
 
 

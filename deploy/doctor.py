@@ -163,14 +163,13 @@ def _together() -> Finding:
 
 def _npu_core() -> Finding:
     """The compiled core of the NPU model, without which NumPy computes the same."""
-    from deploy.npu.core.library import native
+    from deploy.npu.core import library
 
     name, purpose = "NPU model's core", "verify, evaluate, run-fvp: speed"
-    core = native()
-    if core is None:
-        remedy = "apt-get install gcc libc6-dev python3-dev, then install deploy again"
-        return Finding(name, "optional", "not compiled: NumPy computes the same, slower", remedy, purpose)
-    return Finding(name, "ok", f"compiled, for {core.VERSIONS[-1]}", needed_for=purpose)
+    if library.native() is None:
+        found = "not compiled: NumPy computes the same, slowly"
+        return Finding(name, "optional", found, library.how_to_compile(), purpose)
+    return Finding(name, "ok", library.version(), needed_for=purpose)
 
 
 def _runner(family: str) -> Finding:

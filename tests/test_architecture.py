@@ -235,8 +235,7 @@ def test_the_top_of_a_checkout_is_as_it_has_always_been() -> None:
     assert {name for name in folders if not any(fnmatch.fnmatch(name, pattern) for pattern in made)} == TOP
 
 
-def test_the_readme_names_every_folder() -> None:
-    _, _, section = (CHECKOUT / "README.md").read_text(encoding="utf-8").partition("## How it is built")
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py") if not path.parent.is_symlink()}
-    named = set(re.findall(r"^ {4,}((?:\w+/,? )*\w+/) ", section, re.MULTILINE))
-    assert {name for line in named for name in re.findall(r"\w+", line)} == packages | TOP
+def test_the_page_names_every_folder_beside_the_package() -> None:
+    _, _, section = PAGE.read_text(encoding="utf-8").partition("## Beside the package")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section.partition("\n## ")[0], re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"\w+", row)} == TOP - {"deploy"}

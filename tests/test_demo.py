@@ -71,3 +71,7 @@ def test_the_readme_types_what_the_demo_runs() -> None:
     for step in steps:
         words = re.sub(r" (--quiet|--json \S+)", "", " ".join(step.split()))
         assert f"deploy {words}" in typed or words.startswith("report"), words
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    assert README.count("\n") <= 150

@@ -12,6 +12,7 @@ import pytest
 from deploy import doctor
 from deploy.cli.main import run
 from deploy.doctor import Together, combinations
+from deploy.npu.core import library
 
 VELA = functools.cache(doctor._vela)
 
@@ -114,6 +115,13 @@ def test_a_qemu_without_the_machine_is_broken(tmp_path: Path, monkeypatch: pytes
     finding = found()["qemu-system-arm"]
     assert (finding.state, finding.blocks) == ("broken", True)
     assert "no machine mps3-an547" in finding.detail
+
+
+def test_without_the_compiled_core_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found()["NPU model's core"].state == "ok"
+    monkeypatch.setattr(library, "native", lambda: None)
+    finding = found()["NPU model's core"]
+    assert (finding.state, finding.remedy) == ("optional", library.how_to_compile())
 
 
 def test_the_places_searched_for_arms_fvp_are_named() -> None:

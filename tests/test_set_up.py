@@ -109,15 +109,25 @@ def test_no_checker_can_stop_the_tests(tmp_path: Path) -> None:
     assert re.findall(r"^make (\w+)$", ci, re.MULTILINE) == ["lint", "test"]
 
 
-def test_the_workflow_follows_its_schema_and_names_targets_that_exist() -> None:
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW]
+@pytest.mark.parametrize("workflow", sorted(WORKFLOW.parent.iterdir()), ids=lambda workflow: workflow.stem)
+def test_the_workflows_follow_their_schema(workflow: Path) -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_names_targets_that_exist() -> None:
     text = WORKFLOW.read_text(encoding="utf-8")
     targets = re.findall(r"commands\.sh (\w+)", text) + re.findall(r"target: \[(.*)\]", text)[0].split(", ")
     assert set(targets) == {"demo", "test", "lint", "lowest"}
     known = (ROOT / "Makefile").read_text().partition(".PHONY: ")[2].partition("\n")[0].split()
     assert set(targets) < set(known)
+
+
+def test_the_citation_follows_its_schema() -> None:
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.citation-file-format", ROOT / "CITATION.cff"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

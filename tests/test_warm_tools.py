@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from warm_tools import TimedFromItsStart, WarmTool
 
-from deploy.compiling import compiler, vela
+from deploy.compiling import compiler, vela, vela_program
 from deploy.processes.supervisor import Ended
 
 
@@ -31,7 +31,7 @@ def test_warm_vela_counts_its_start_so_that_checks_have_as_long_as_a_users(tmp_p
 def test_both_ways_to_run_vela_are_warm_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from deploy.cli.latency import starting_vela
 
-    shared = vela.Supervisor(limits=vela.LIMITS)
+    shared = vela.Supervisor(limits=vela_program.LIMITS)
     with starting_vela() as run:
         assert isinstance(shared, WarmTool) and run == shared.run
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.early
 ROOT = Path(__file__).parent.parent
 
 
-def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+def run(*words: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | variables
     return subprocess.run(
         [str(word) for word in words],
         cwd=cwd,
@@ -25,6 +27,16 @@ def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
         timeout=600,
         check=False,
     )
+
+
+def made_without_a_compiler(folder: Path) -> Path:
+    """A wheel of the source distribution, made where the compiler fails."""
+    sdist = run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT, cwd=folder)
+    assert sdist.returncode == 0, sdist.stderr
+    words = ("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder)
+    done = run(sys.executable, "-m", *words, next(folder.glob("*.tar.gz")), cwd=folder, CC="false")
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +68,37 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
         assert {f"{prefix}/{path}" for path in files if path.suffix != ".pyc"} <= names
     assert any(name.startswith("deploy/models/multihead_mobilenetv3/") and name.endswith(".h5") for name in names)
     assert not any(name.startswith(("tests/", "models/", "benchmarks/")) for name in names)
+
+
+def test_the_wheel_has_the_compiled_core_for_every_python_from_3_11_on(wheel: Path) -> None:
+    assert re.fullmatch(r"ethosu_deploy-[\d.]+-cp311-abi3-(linux|macosx)_\w+\.whl", wheel.name)
+    assert "deploy/npu/core/native.abi3.so" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_core_of_the_wheel_computes_what_numpy_does(environment: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "npu", tmp_path / "tests" / "npu")
+    done = run(environment / "python", "-m", "tests.npu.core.installed", "--seeds", "5", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(str(environment.parent))
+
+
+@pytest.mark.slow
+def test_the_source_distribution_installs_without_a_compiler_and_computes_in_numpy(tmp_path: Path) -> None:
+    made = made_without_a_compiler(tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    for words in (
+        ["venv", "--python", sys.executable, tmp_path / "venv"],
+        ["pip", "install", "--python", python, made],
+    ):
+        done = run(Path(sys.executable).parent / "uv", *words, "--no-config", "--quiet", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    code = "from deploy.npu.core.library import native; print(native())"
+    assert run(python, "-c", code, cwd=tmp_path).stdout == "None\n"
+    doctor = run(python.parent / "deploy", "doctor", cwd=tmp_path, COLUMNS="300")
+    assert "not compiled: NumPy computes the same, slowly" in doctor.stdout
+    shutil.copytree(ROOT / "tests" / "npu", tmp_path / "tests" / "npu")
+    done = run(python, "-m", "tests.npu.core.installed", cwd=tmp_path)
+    assert (done.returncode, "without the compiled core" in done.stdout) == (1, True)
 
 
 def test_every_python_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:

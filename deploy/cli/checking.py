@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.api import VERIFY_LEVELS
+from deploy.cli.console import note_slow_npu_model
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compiler import Timed
     from deploy.judging.verification_record import VerificationRecord
-    from deploy.processes.supervisor import RunCommand
+    from deploy.processes.supervisor import Ended, RunCommand
+    from deploy.tflite import Model
     from deploy.verifying.build_check import BuildCheck
 
 
@@ -49,34 +54,56 @@ class Checking:
         self._began = time.monotonic()
 
     def timing(self, run: RunCommand) -> RunCommand:
-        """What runs Vela for the build, and has its time noted."""
+        """What runs Vela for the build, and notes its time; it returns when what :meth:`prepare` imports is there.
+
+        Python 3.11 takes two threads for a deadlock that both import a package whose __init__ imports more.
+        """
         from deploy.compiling.compiler import Timed
 
-        self._vela = Timed(run, self._began)
-        return self._vela
+        self._vela = vela = Timed(run, self._began)
 
-    def prepare(self) -> None:
-        """Import what the check needs, while Vela is waited for."""
+        def running(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+            ended = vela(command, folder, timeout_s=timeout_s)
+            if self._loading is not None:
+                self._loading.join()
+            return ended
+
+        return running
+
+    def prepare(self, model: Model) -> None:
+        """Import what looks at Vela's result, chooses test inputs, and checks, while Vela is waited for.
+
+        Args:
+            model: that Vela compiles.
+        """
 
         def load() -> None:
-            import deploy.verifying.build_check  # noqa: F401
+            with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
+                import deploy.hardware.fvps
+                import deploy.targets.runner_operators
+                from deploy.verifying.usual_inputs import make_ready
 
-        if self._level is not None:
-            # Python 3.11 takes two threads for a deadlock that both import a package whose __init__ imports more.
-            import deploy.npu  # noqa: F401
+                make_ready(model)
+                if self._level is not None:
+                    import deploy.verifying.build_check  # noqa: F401
 
-            self._loading = threading.Thread(target=load, daemon=True)
-            self._loading.start()
+        self._loading = threading.Thread(target=load, daemon=True)
+        self._loading.start()
 
-    def begin(self, build: BuildFolder) -> None:
-        """Vela is done: check what it wrote, in a process beside this one."""
+    def begin(self, build: BuildFolder, *, quiet: bool) -> None:
+        """Vela is done: check what it wrote, in a process beside this one.
+
+        Args:
+            build: as it was just written.
+            quiet: do not say that it is going to be slow.
+        """
         self._build = build
         if self._level is None:
             return
         from deploy.verifying.build_check import BuildCheck
 
-        if self._loading is not None:
-            self._loading.join()
+        if not quiet:
+            note_slow_npu_model()
         self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0)
 
     def finish(self) -> VerificationRecord:

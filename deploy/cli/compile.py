@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from deploy.settings import options
 from deploy.settings.declared import Writes, option
 
 if TYPE_CHECKING:
+    from deploy.processes.supervisor import RunCommand
     from deploy.quantizing.quantization import Quantized
     from deploy.tflite import Model
 
@@ -63,22 +65,20 @@ def compile_(
 
     from deploy.cli.advice import Advising, advice_level
     from deploy.cli.checking import Checking, verify_level
-    from deploy.cli.latency import load_report, starting_vela
+    from deploy.cli.latency import load_report, starting_vela, with_first
 
     context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
     context.call_on_close(checking.close)
-    run = None
+    vela, run = context.with_resource(ExitStack()), None
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
-        run = context.with_resource(starting_vela(twin=advice != "none"))
+        run = vela.enter_context(starting_vela(twin=advice != "none"))
         checking.vela_starts()
 
     from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
-    from deploy.cli.console import stdout
     from deploy.cli.fitting import with_advice
-    from deploy.cli.html_report import refresh_report
     from deploy.cli.quantizing import chosen_model, quantize_source
     from deploy.compiling.compilation import DoesNotFitError, check_replaceable
     from deploy.compiling.compile_options import compile_options
@@ -86,8 +86,6 @@ def compile_(
     from deploy.errors import BadInputError
     from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
-    from deploy.judging.verification_record import MiscompiledError
-    from deploy.reporting.text.build import MOST_HINTS, print_build
     from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
@@ -129,15 +127,18 @@ def compile_(
         )
     chosen, notes = api.taken(chosen, text, source.signature_of_file)
     quantized = chosen if isinstance(chosen, tflite.Model) else chosen.model
-    load_report()
     if run is None:
-        run = context.with_resource(starting_vela(twin=level is not None))
+        run = vela.enter_context(starting_vela(twin=level is not None))
         checking.vela_starts()
-    checking.prepare()
-    if level is not None:
-        target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
-        advising.start(quantized, wanted, level, target=target, run=run, source=source)
-    compiler = Compiler(checking.timing(run))
+    target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
+
+    def beside_vela(run: RunCommand = run) -> None:
+        checking.prepare(quantized)
+        load_report()
+        if level is not None:
+            advising.start(quantized, wanted, level, target=target, run=run, source=source)
+
+    compiler = Compiler(checking.timing(with_first(run, beside_vela)))
     try:
         opened = api.write_build(
             chosen,
@@ -153,10 +154,17 @@ def compile_(
         )
     except DoesNotFitError as error:
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
-    checking.begin(opened)
+    checking.begin(opened, quiet=quiet)
+    # Meanwhile, what tells of it: before, it would delay Vela.
+    from deploy.cli.html_report import refresh_report
+
     remember_build(folder, project.folder)
     advising.finish(opened, quiet=quiet)
+    vela.close()
     report = refresh_report(opened, quiet=quiet)
+    if not quiet:
+        from deploy.cli.console import stdout
+        from deploy.reporting.text.build import MOST_HINTS, print_build
     record = checking.finish()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
@@ -167,4 +175,6 @@ def compile_(
             console.print(f"report: {report}")
         console.print(f"build folder: {folder}")
     if record.faults:
+        from deploy.judging.verification_record import MiscompiledError
+
         raise MiscompiledError(opened, record)

@@ -41,6 +41,14 @@ def report_error(error: DeployError) -> None:
         print(f"  try: {printable(hint)}", file=sys.stderr)
 
 
+def note_slow_npu_model() -> None:
+    """Say that the NPU model is slow where its core is not compiled, and what to type."""
+    from deploy.npu.core.library import slowness
+
+    if (said := slowness()) is not None:
+        print(f"note: {said}", file=sys.stderr)
+
+
 class Bar(Protocol):
     """A progress bar, as far as the verbs use one."""
 

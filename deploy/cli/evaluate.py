@@ -99,7 +99,7 @@ def evaluate(
     """
     from deploy import api
     from deploy.cli.builds import open_build
-    from deploy.cli.console import progress, stdout
+    from deploy.cli.console import note_slow_npu_model, progress, stdout
     from deploy.errors import BadInputError
     from deploy.files import check_writable
     from deploy.reporting.text.evaluation import print_evaluation, print_outcome
@@ -114,6 +114,8 @@ def evaluate(
     if json is not None:
         check_writable(json)
     opened = open_build(build)
+    if not quiet:
+        note_slow_npu_model()
     with progress("evaluating", quiet=quiet) as bar:
         evaluation = api.evaluate(
             opened,

@@ -36,7 +36,7 @@ def link(
         Writes("folder"),
     ],
 ) -> None:
-    """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and its like for Corstone-310 and -320.
+    """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and all its like, VHT_... and -310, -320.
 
     They start the open machine, for tools that ask for Arm's names.
     """

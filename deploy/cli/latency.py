@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
-    from deploy.processes.supervisor import RunCommand
+    from deploy.processes.supervisor import Ended, RunCommand
 
 
 @contextlib.contextmanager
@@ -26,15 +27,34 @@ def starting_vela(*, twin: bool = False) -> Iterator[RunCommand]:
     Yields:
         What runs Vela's command; usable once or more, until the context ends.
     """
-    from deploy.compiling import vela
+    from deploy.compiling import vela_program
     from deploy.processes.warm import WarmPool
 
-    pool = WarmPool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
+    pool = WarmPool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
     pool.start(twin=twin)
     try:
         yield pool.run
     finally:
         pool.close()
+
+
+def with_first(run: RunCommand, begin: Callable[[], None]) -> RunCommand:
+    """What runs commands, and begins something beside the first of them: before, that would delay it.
+
+    Args:
+        run: what runs them.
+        begin: begins it, without waiting for its end.
+    """
+    begun = False
+
+    def running(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
+        nonlocal begun
+        if not begun:
+            begun = True
+            begin()
+        return run(command, folder, timeout_s=timeout_s)
+
+    return running
 
 
 def load_report() -> None:

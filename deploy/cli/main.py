@@ -18,6 +18,7 @@ import typer
 
 from deploy import __version__
 from deploy.cli.console import report_error
+from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.cli.verdict_documents import VerdictDocuments
 from deploy.errors import BadInputError, DeployError, ExitStatus
@@ -105,6 +106,8 @@ def _nothing() -> None:
 
 def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
+    if not words or {*_HELP} & {*words}:
+        load_help_printer()
     command = command_line(words[0] if words else None)
     project, kept = ProjectSettings(), {}
     if words and words[0] in _VERBS and words[0] != "init" and not {*_HELP} & {*words}:

@@ -61,19 +61,9 @@ def optimize(
     """
     import click
 
-    from deploy.cli.console import stdout
     from deploy.cli.latency import starting_vela
-    from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import Compiler
-    from deploy.data.image_range import parsed
     from deploy.errors import BadInputError
-    from deploy.files import check_writable, write_bytes, write_text
     from deploy.hardware.npus import npu_named
-    from deploy.intake.taking import take_file
-    from deploy.judging.inputs import given_inputs, random_inputs
-    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
-    from deploy.optimizing.optimization import optimize as run_optimization
-    from deploy.reporting.text.optimization import print_optimization
 
     if model.suffix != ".tflite":
         raise BadInputError(
@@ -82,8 +72,23 @@ def optimize(
         )
     if npu is None:
         raise BadInputError("no NPU given", hints=[f"deploy optimize {model} --npu U55-128"])
+    target = npu_named(npu)
+    # Vela loads beside what is imported below; it ends with this command, whatever comes.
+    run = click.get_current_context().with_resource(starting_vela())
+
+    from deploy.cli.console import note_slow_npu_model, stdout
+    from deploy.compiling.compile_options import compile_options
+    from deploy.compiling.compiler import Compiler
+    from deploy.data.image_range import parsed
+    from deploy.files import check_writable, write_bytes, write_text
+    from deploy.intake.taking import take_file
+    from deploy.judging.inputs import given_inputs, random_inputs
+    from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
+    from deploy.optimizing.optimization import optimize as run_optimization
+    from deploy.reporting.text.optimization import print_optimization
+
     wanted = compile_options(
-        npu_named(npu),
+        target,
         system_config=system_config,
         memory_mode=memory_mode,
         optimise=optimise,
@@ -102,6 +107,8 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
+    if not quiet:
+        note_slow_npu_model()
     for note in () if quiet else (*taken.notes, *samples.notes):
         print(f"note: {note}", file=sys.stderr)
 
@@ -116,7 +123,7 @@ def optimize(
         source=str(model),
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
-        compiler=Compiler(click.get_current_context().with_resource(starting_vela())),
+        compiler=Compiler(run),
         say=say,
     )
     document = optimized.document

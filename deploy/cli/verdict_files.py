@@ -45,13 +45,15 @@ def run_and_report(
     Raises:
         DeployError: there was no complete answer, or a document cannot be written.
     """
-    from deploy.cli.console import progress, stdout
+    from deploy.cli.console import note_slow_npu_model, progress, stdout
     from deploy.cli.html_report import keep_verdict
     from deploy.cli.latency import load_verdict
     from deploy.cli.verdict_documents import current
     from deploy.errors import DeployError, TargetError
 
     documents = current()
+    if not quiet:
+        note_slow_npu_model()
     try:
         with progress(title, quiet=quiet) as bar:
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.compiling.vela_config import CONFIG_FILE
+from deploy.compiling.vela_program import LIMITS, MODULE
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.processes.limits import GIB, Limits
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 900.0
 """A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
-
-MODULE, IMPORTED = "ethosu.vela", "ethosu.vela.vela"
-"""What is run as ``python -m``, and the module that it imports: all of Vela but its ``__main__``."""
-
-LIMITS = Limits(memory_bytes=2 * GIB)
-"""Sixteen times what Vela takes for MobileNetV2 (0.12 GB, measured); a damaged model can make it ask for more."""
 
 LOG_FILE = "vela.log"
 

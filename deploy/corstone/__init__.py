@@ -7,6 +7,6 @@ out here, as is the command stream when it is started. Functional: results are e
 nothing, the NPU's cycle and bus counters are estimates, a run is over when the store that starts it is, caches and
 bus wait states do not exist.
 
-Not modelled: Ethernet, display, virtual streaming, vector or exclusive accesses to NPU registers (refused with
-the place), SRAM beyond 4 MB, what a Cortex-M85 has beyond a Cortex-M55.
+Not modelled: Ethernet, display, virtual streaming (their registers read zero), vector or exclusive accesses to NPU
+registers (refused with the place), SRAM beyond 4 MB, what a Cortex-M85 has beyond a Cortex-M55.
 """

@@ -225,10 +225,16 @@ class Window:
 
 
 class StoredWords:
-    """A device that is nothing but words: some fixed, the others as they were written, 0 at first."""
+    """A device that is nothing but words: some fixed, the others as they were written, 0 at first.
 
-    def __init__(self, fixed: Mapping[int, int]) -> None:
+    Args:
+        fixed: offset -> what it reads.
+        kept: whether the others keep what is written; else they always read 0.
+    """
+
+    def __init__(self, fixed: Mapping[int, int], *, kept: bool = True) -> None:
         self._fixed = fixed
+        self._kept = kept
         self._stored: dict[int, int] = {}
 
     def read(self, offset: int) -> int:
@@ -237,7 +243,8 @@ class StoredWords:
 
     def write(self, offset: int, value: int) -> None:
         """Write a word; to a fixed one without effect."""
-        self._stored[offset] = value
+        if self._kept:
+            self._stored[offset] = value
 
 
 class RegisterBus:

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.corstone.command_line import USAGE, parse_options
+from deploy.corstone.command_line import parse_options
 from deploy.corstone.messages import Console, StopRequest, report_error
-from deploy.corstone.parameters import format_table
 from deploy.corstone.stand_in import named
 from deploy.errors import DeployError, TargetError
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
@@ -21,7 +20,7 @@ from deploy.processes.standard_streams import standard_streams
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     standard_streams()
-    # The NPU model spreads its work itself; OpenBLAS's threads would begin with 25 ms of spinning each (measured).
+    # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # imports make many objects and no garbage
     interrupts_are_kept()
@@ -43,14 +42,10 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
     try:
         board, family = named(program)
         options = parse_options(arguments, board=board, family=family)
-        if options.show == "help":
-            print(USAGE.format(program=program), end="")
-        elif options.show == "version":
-            from deploy.corstone.qemu import version_line
+        if options.show is not None:
+            from deploy.corstone.listings import listing
 
-            print(version_line(options.model.name))
-        elif options.show == "parameters":
-            print(format_table(options.parameters))
+            _show(listing(options, program), options.output)
         else:
             from deploy.corstone.simulation import simulate
 
@@ -68,3 +63,12 @@ def run(arguments: Sequence[str], *, program: str = "open-corstone-300") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return TargetError.exit_status
     return 0
+
+
+def _show(text: str, output: Path | None) -> None:
+    if output is None:
+        print(text)
+    else:
+        from deploy.files import write_text
+
+        write_text(output, f"{text}\n")

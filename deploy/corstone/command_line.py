@@ -9,71 +9,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.corstone.file_arguments import DataLoad, Dump, parse_data, parse_dump, without_instance
-from deploy.corstone.parameters import Parameter, Value, check_parameters, parameter_table
+from deploy.corstone import options as known
+from deploy.corstone.file_arguments import DataLoad, Dump, parse_data, parse_dump, parse_start, without_instance
+from deploy.corstone.parameters import (
+    ALL_UARTS,
+    Assignment,
+    Parameter,
+    check_parameters,
+    honoured,
+    initsvtor_rst,
+    parameter_table,
+    table_for,
+    warnings,
+)
 from deploy.corstone.stand_in import DEFAULT_BOARD, StandIn, stand_in
 from deploy.errors import BadInputError
+from deploy.hardware.fvp_parameters import Value
 
-USAGE = """\
-usage: {program} [OPTIONS] [APPLICATION]
-
-  -a, --application [cpu0=]ELF       application to boot (repeat it to load further images)
-  -C, --parameter NAME=VALUE         set a parameter
-  -f, --config-file FILE             parameters from a file, one a line, # begins a comment
-  -l, --list-params                  list the parameters and exit
-      --data [cpu0=]FILE@[Memory:]ADDRESS
-                                     load a raw file
-      --dump [cpu0=]FILE@[Memory:]ADDRESS,SIZE
-                                     write memory to a file when the model shuts down
-  -T, --timelimit S                  end after S seconds of wall time
-      --cpulimit S                   the same
-      --simlimit S                   end after S simulated seconds (an estimate here)
-      --cyclelimit N                 end after N CPU cycles (an estimate here)
-      --stat                         print statistics at the end
-  -q, --quiet                        print nothing but the program's output
-      --version                      print the version and exit
-  -h, --help                         print this and exit
-own options:
-      --board NAME                   the board (default: from the name that this was called by, else corstone-300)
-      --npu-family U55|U65|U85       the NPU (default: from that name, else the board's first one)
-      --verbose                      say what of an application is moved to other addresses
-      --gdb PORT                     let a debugger attach to the CPU on that loopback port
-
-Exit status: 0 ended by the program, EOT, shutdown_tag or a limit (as on the FVP: whatever the program did);
-2 bad option or file; 3 QEMU missing or too old; 4 QEMU died or the CPU cannot go on; 130, 143 ended by a signal.
-"""
-
-_SHORT = "a:C:f:lqT:hPM:Q:"
-_LONG = (
-    "application=",
-    "parameter=",
-    "config-file=",
-    "list-params",
-    "data=",
-    "dump=",
-    "timelimit=",
-    "cpulimit=",
-    "simlimit=",
-    "cyclelimit=",
-    "stat",
-    "quiet",
-    "version",
-    "help",
-    "board=",
-    "npu-family=",
-    "verbose",
-    "gdb=",
-    "quantum=",
-    "min-sync-latency=",
-)
-_LONG_NAMES = {"-a": "--application", "-C": "--parameter", "-f": "--config-file", "-l": "--list-params"}
-_LONG_NAMES |= {"-q": "--quiet", "-T": "--timelimit", "-h": "--help"}
 _MAX_CONFIG_FILE = 1024 * 1024
+_MAX_COMMENT = 4096
+# What a line of `-l` says about its parameter.
+_LISTED = re.compile(r"#\s*\(\w+\s*,\s*[\w-]+\s*\)\s*default\s*=\s*'(.*?)'\s*(?::|$)")
+_SHOWN = {
+    "--help": "help",
+    "--version": "version",
+    "--list-params": "parameters",
+    "--list-instances": "instances",
+    "--list-memory": "memory",
+    "--list-regs": "registers",
+}
 
 
 @dataclass(frozen=True)
 class UartOptions:
-    """What the parameters say about one UART (of 0, 1, 2, 5).
+    """What the parameters say about one UART.
 
     Attributes:
         out_file: ``-`` for the standard output, a file, or "" for none.
@@ -81,6 +50,8 @@ class UartOptions:
         shutdown_tag: stop when this text is sent; "" for none.
         port: first TCP port to try for the terminal; None if it does not listen.
         telnet: whether the terminal speaks telnet rather than raw bytes.
+        announce: whether the port is told.
+        in_file: ``-`` for the standard input, a file, or "" for none.
     """
 
     out_file: str
@@ -89,6 +60,7 @@ class UartOptions:
     port: int | None
     telnet: bool
     announce: bool
+    in_file: str = ""
 
     @property
     def ends(self) -> bool:
@@ -102,13 +74,17 @@ class MachineOptions:
 
     Attributes:
         model: the board and its NPU.
-        applications: ELF files to load; the first one boots.
+        applications: files to load.
+        given: options that were given, by their long names.
+        start: address of the first instruction; None for the reset handler.
+        output: file for what only is to be shown; None for the standard output.
         time_limit_s: wall-clock seconds, None for no limit.
         simulated_limit_s: simulated seconds, None for no limit.
         cycle_limit: CPU cycles, None for no limit.
         gdb_port: TCP port for a user's debugger.
         verbose: whether to say what of an application was moved.
-        show: ``version``, ``help`` or ``parameters`` when only that is asked for.
+        show: ``version``, ``help``, ``parameters``, ``instances``, ``memory`` or ``registers`` when only that is
+            asked for.
     """
 
     model: StandIn
@@ -116,6 +92,9 @@ class MachineOptions:
     values: dict[str, Value] = field(default_factory=dict)
     data: tuple[DataLoad, ...] = ()
     dumps: tuple[Dump, ...] = ()
+    given: tuple[str, ...] = ()
+    start: int | None = None
+    output: Path | None = None
     time_limit_s: float | None = None
     simulated_limit_s: float | None = None
     cycle_limit: int | None = None
@@ -131,8 +110,30 @@ class MachineOptions:
         return parameter_table(self.model.board, self.model.family)
 
     def value(self, name: str) -> Value:
-        """A parameter's value, set or default."""
-        return self.values.get(name, self.parameters[name].default)
+        """The value, set or default, of a parameter that is honoured."""
+        if name in self.values:
+            return self.values[name]
+        return honoured(self.model.board, self.model.family)[name].default
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the command line has no effect, in lines."""
+        table = table_for(self.values, self.model)
+        return [*known.warnings(list(self.given)), *warnings(self.values, table, self.model)]
+
+    @property
+    def begin(self) -> int:
+        """Address of the vector table at reset.
+
+        The register that the board's parameter sets is what drives the processor's pin.
+        """
+        names = (initsvtor_rst(self.model), f"{self.model.instances['cpu']}.INITSVTOR")
+        return int(self.value(next((name for name in names if name in self.values), names[0])))
+
+    @property
+    def clock_hz(self) -> float:
+        """The CPU's clock, which simulated time is counted in."""
+        return int(self.value("core_clk.mul")) / int(self.value("core_clk.div"))
 
     @property
     def macs(self) -> int:
@@ -152,23 +153,28 @@ class MachineOptions:
         board = self.model.instances["board"]
         uart, terminal = f"{board}.uart{number}", f"{board}.telnetterminal{number}"
         out_file = str(self.value(f"{uart}.out_file"))
+        in_file, eot = str(self.value(f"{uart}.in_file")), bool(self.value(f"{uart}.shutdown_on_eot"))
+        tag = str(self.value(f"{uart}.shutdown_tag"))
+        if number not in self.model.terminals:
+            return UartOptions(out_file, eot, tag, port=None, telnet=False, announce=False, in_file=in_file)
         # The FVP listens even without its telnet client. Here a terminal that nobody asked for stays closed:
         # the client is off and the output goes elsewhere, or it is one of the others that programs hardly use.
         asked = any(f"{terminal}.{name}" in self.values for name in ("start_port", "mode"))
         listens = bool(self.value(f"{terminal}.start_telnet")) or asked or (number == 0 and not out_file)
         return UartOptions(
             out_file,
-            bool(self.value(f"{uart}.shutdown_on_eot")),
-            str(self.value(f"{uart}.shutdown_tag")),
+            eot,
+            tag,
             int(self.value(f"{terminal}.start_port")) if listens else None,
             self.value(f"{terminal}.mode") == "telnet",
             not self.quiet and not self.value(f"{terminal}.quiet"),
+            in_file,
         )
 
     @property
     def uarts(self) -> dict[int, UartOptions]:
-        """The UARTs that have a terminal, by number."""
-        return {number: self.uart(number) for number in self.model.terminals}
+        """All UARTs, by number."""
+        return {number: self.uart(number) for number in ALL_UARTS}
 
 
 def parse_options(
@@ -182,20 +188,21 @@ def parse_options(
     if any("\0" in word for word in arguments):  # no shell can pass one on, but whoever calls this can
         raise BadInputError("no text with a NUL character can be used")
     try:
-        pairs, positional = getopt.gnu_getopt(list(arguments), _SHORT, list(_LONG))
+        pairs, positional = getopt.gnu_getopt(list(arguments), known.short_options(), known.long_options())
     except getopt.GetoptError as error:
         raise BadInputError(f"{error}", hints=["--help lists the options"]) from None
-    named = [(_LONG_NAMES.get(option, option), value) for option, value in pairs]
+    named = [(known.long_name(option), value) for option, value in pairs]
     single = dict(named)
     if "--board" in single:
         board, family = single["--board"].strip().lower(), None
     if "--npu-family" in single:
         family = single["--npu-family"].strip().upper().removeprefix("ETHOS-")
     model = stand_in(board, family)
-    for option, shown in (("--help", "help"), ("--version", "version"), ("--list-params", "parameters")):
+    output = Path(single["--output"]) if "--output" in single else None
+    for option, shown in _SHOWN.items():
         if option in single:
-            return MachineOptions(model, show=shown)
-    assignments: list[tuple[str, str]] = []
+            return MachineOptions(model, show=shown, output=output)
+    assignments: list[Assignment] = []
     for option, value in named:
         if option == "--parameter":
             assignments.append(_assignment(value, "-C"))
@@ -206,10 +213,13 @@ def parse_options(
     wall = [_seconds(option, single[option]) for option in ("--timelimit", "--cpulimit") if option in single]
     return MachineOptions(
         model=model,
-        applications=tuple(applications),
-        values=check_parameters(assignments, parameter_table(board, model.family), model.fvp),
+        applications=tuple(dict.fromkeys(applications)),
+        values=check_parameters(assignments, table_for((each.name for each in assignments), model), model),
         data=tuple(parse_data(value, model) for option, value in named if option == "--data"),
         dumps=tuple(parse_dump(value, model) for option, value in named if option == "--dump"),
+        given=tuple(dict.fromkeys(option for option, _ in named)),
+        start=parse_start(single["--start"], model) if "--start" in single else None,
+        output=output,
         time_limit_s=min(wall, default=None),
         simulated_limit_s=_seconds("--simlimit", single["--simlimit"]) if "--simlimit" in single else None,
         cycle_limit=_number("--cyclelimit", single["--cyclelimit"]) if "--cyclelimit" in single else None,
@@ -220,8 +230,10 @@ def parse_options(
     )
 
 
-def read_config_file(path: Path) -> list[tuple[str, str]]:
+def read_config_file(path: Path) -> list[Assignment]:
     """Read a parameter file: one ``name=value`` a line, ``#`` begins a comment, blank lines do not count.
+
+    The listing of ``-l``, ours and Arm's, is such a file; its comments tell each parameter's default.
 
     Raises:
         BadInputError: unreadable, too large, or a line that is no assignment.
@@ -239,18 +251,20 @@ def read_config_file(path: Path) -> list[tuple[str, str]]:
         raise BadInputError(f"-f {path}: not a text file") from None
     assignments = []
     for number, line in enumerate(text.splitlines(), start=1):
-        # The listing of -l is a parameter file too: its comments stand behind a space.
+        # Comments stand behind a space: `#` can be in a value.
         stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
         if stripped:
-            assignments.append(_assignment(stripped, f"-f {path}, line {number}"))
+            listed = _LISTED.search(line[len(stripped) :][:_MAX_COMMENT])
+            default = listed and listed[1]
+            assignments.append(_assignment(stripped, f"-f {path}, line {number}")._replace(listed=default))
     return assignments
 
 
-def _assignment(text: str, origin: str) -> tuple[str, str]:
+def _assignment(text: str, origin: str) -> Assignment:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise BadInputError(f"{origin}: '{text}' is not of the form instance.parameter=value")
-    return name.strip(), value.strip()
+    return Assignment(name.strip(), value.strip())
 
 
 def _seconds(option: str, text: str) -> float:

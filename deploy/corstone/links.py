@@ -11,12 +11,12 @@ from deploy.errors import BadInputError
 from deploy.files import replacing
 from deploy.hardware.fvps import Fvp, common, fvps
 
-MODELS_FOLDER = Path(common().model_folders[0])
+MODELS_FOLDER, *_OTHER_FOLDERS = (Path(folder) for folder in common().model_folders if folder)
 _MARK = "# Written by `deploy fvp link`: starts the open Corstone"
 
 
 def linked_fvps() -> tuple[Fvp, ...]:
-    """The FVPs that the open machine stands in for; the first one of their names is a launcher's."""
+    """The FVPs that the open machine stands in for; each of their names is a launcher's."""
     return tuple(fvp for fvp in fvps() if fvp.board.open_machine)
 
 
@@ -31,7 +31,9 @@ def launcher_text(fvp: Fvp, python: str) -> str:
 
 
 def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
-    """Write and return a launcher for each FVP under ``folder/models/Linux64_GCC-9.3``.
+    """Write and return a launcher for each name of an FVP under ``folder/models/Linux64_GCC-9.3``.
+
+    The folders of other compilers and hosts that Arm's installers make are links to that one.
 
     Args:
         folder: what the user calls the FVP's installation folder.
@@ -47,7 +49,7 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
         raise BadInputError(
             f"{place} is on PATH: launchers there would shadow Arm's FVP", hints=["name another folder"]
         )
-    launchers = {place / fvp.executables[0]: fvp for fvp in linked_fvps()}
+    launchers = {place / name: fvp for fvp in linked_fvps() for name in (*fvp.executables, *fvp.bare_executables)}
     for path in launchers:
         if (path.exists() or path.is_symlink()) and not _is_ours(path):
             raise BadInputError(
@@ -58,6 +60,9 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
         with replacing(path) as temporary:
             temporary.write_text(launcher_text(fvp, python or sys.executable), encoding="utf-8")
         path.chmod(0o755)
+    for other in _OTHER_FOLDERS:
+        if not os.path.lexists(folder / other):
+            (folder / other).symlink_to(MODELS_FOLDER.name)
     _make_libraries(folder / common().libraries)
     return list(launchers)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import RegisterBus, StoredWords, Window
+from deploy.corstone.access import PC, RegisterBus, StoredWords, Window
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.debugger import Debugger, resumes, steps
@@ -143,6 +143,8 @@ class Machine:
     def _run(self) -> Ending:
         self.cpu.describe()
         self.cpu.watch(self._watched)
+        if self._options.start is not None:
+            self.cpu.write({PC: self._options.start})
         if self._debugger is None:
             self.cpu.resume({})
         else:
@@ -170,7 +172,10 @@ class Machine:
             architecture, self.memory, report=lambda line: self._report(prefix + line), weights=weights
         )
         windows = [Window("the NPU", model.npu_windows, model.npu_window, self.npu)]
-        windows += [Window(each.name, each.bases, each.size, StoredWords(each.words)) for each in model.answers]
+        windows += [
+            Window(each.name, each.bases, each.size, StoredWords(each.words, kept=each.kept))
+            for each in model.answers
+        ]
         self._bus = RegisterBus(windows, self.memory.read)
 
     def _wait(self) -> Ending | None:
@@ -334,7 +339,7 @@ class Machine:
         options = self._options
         limits = [options.simulated_limit_s] if options.simulated_limit_s is not None else []
         if options.cycle_limit is not None:
-            limits.append(options.cycle_limit / max(int(options.value("core_clk.mul")), 1))
+            limits.append(options.cycle_limit / options.clock_hz)
         return min(limits, default=None)
 
     def _until_limit(self) -> float:

@@ -128,14 +128,15 @@ class GuestMemory:
         self._descriptor = -1
         self._ddr = SharedStore(ddr_file, memories.ddr.open_size)
         self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {memories.ddr.name: self._ddr}
-        small = [block for block in memories.blocks if block is not memories.ddr]
+        small = [block for block in memories.blocks if block is not memories.ddr and not block.open_rom]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
-        for block in small:
-            if hosts is not None:
+        if hosts is not None:
+            for block in small:
                 self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.open_piece)
-            else:
-                # The secure alias: the machine starts secure, and the other one may be blocked.
-                self._stores[block.name] = QtestStore(qtest, block.bases[-1])
+        for block in memories.blocks:
+            # What the CPU cannot write is not found by a value written into it, either. The secure alias: the
+            # machine starts secure, and the other one may be blocked.
+            self._stores.setdefault(block.name, QtestStore(qtest, block.bases[-1]))
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
 
     @property
@@ -164,7 +165,7 @@ class GuestMemory:
     def window(self, address: int) -> NDArray[np.uint8] | None:
         """What the NPU reaches from an address on: a writable view to the end of the block, None for nothing.
 
-        Small memories are copied; ``commit`` writes back what changed.
+        Small memories are copied; ``commit`` writes back what changed. A copy of what takes no writes is kept.
         """
         import numpy as np
 
@@ -180,18 +181,25 @@ class GuestMemory:
         return self._staged[block.name][0][offset:]
 
     def commit(self) -> None:
-        """Write what the NPU changed in copied memories back, page by page."""
+        """Write what the NPU changed in copied memories back, page by page.
+
+        Raises:
+            TargetError: it changed one that takes no writes.
+        """
         import numpy as np
 
         page = 4096
+        read_only = {block.name for block in self._memories.blocks if block.open_rom}
         for name, (staged, before) in self._staged.items():
             original = np.frombuffer(before, dtype=np.uint8)
             changed = (staged.reshape(-1, page) != original.reshape(-1, page)).any(axis=1)
+            if name in read_only and changed.any():
+                raise TargetError(f"the NPU wrote to {name}, which takes no writes here")
             # Runs of changed pages: one write each.
             borders = np.flatnonzero(np.diff(np.concatenate(([0], changed.view(np.int8), [0]))))
             for first, last in borders.reshape(-1, 2).tolist():
                 self._stores[name].write(first * page, staged[first * page : last * page].tobytes())
-        self._staged.clear()
+        self._staged = {name: copied for name, copied in self._staged.items() if name in read_only}
 
     def clear(self) -> None:
         """Make every byte 0, as in a new machine; for a machine that was just reset, whose memory is all reached.

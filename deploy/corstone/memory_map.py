@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.hardware.boards import BoardMemory
@@ -30,15 +30,20 @@ class MemoryMap:
     Args:
         owner: name of the board, for messages.
         memories: all of them.
+        instances: ``board`` and ``subsystem`` -> instance in the FVP.
 
     Attributes:
         blocks: those that QEMU has.
         ddr: the one among them that is a file.
+        instances: name that the FVP has for a memory -> address of its first byte.
     """
 
-    def __init__(self, owner: str, memories: Sequence[BoardMemory]) -> None:
+    def __init__(self, owner: str, memories: Sequence[BoardMemory], instances: Mapping[str, str]) -> None:
         self.owner = owner
         self._memories = tuple(memories)
+        self.instances = {
+            memory.fvp_instance.format(**instances): memory.bases[-1] for memory in memories if memory.fvp_instance
+        }
         self.blocks = tuple(memory for memory in memories if not memory.open_inside)
         named = {block.name: block for block in self.blocks}
         self.ddr = named["DDR"]

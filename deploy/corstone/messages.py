@@ -70,12 +70,14 @@ class Console:
             self.say(f"\nInfo: Simulation is stopping. Reason: {ending.reason.value}")
         self.say("\nInfo: /OSCI/SystemC: Simulation stopped by user.")
 
-    def say_statistics(self, machine: Machine, model: StandIn, wall_s: float) -> None:
+    def say_statistics(self, machine: Machine, model: StandIn, wall_s: float, clock_hz: float) -> None:
         """The block of ``--stat``: the FVP's lines first, then what only this model knows."""
         usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         figures, simulated_s = machine.figures, machine.cpu.ran_s
         runs = machine.npu.runs if machine.npu is not None else []
         done = [run.statistics for run in runs if run.statistics is not None]
+        # The FVP's simulated time is that of one instruction a cycle; QEMU counts none.
+        cpu, instructions = model.instances["cpu"], int(simulated_s * clock_hz)
         npu, assumed = f"{model.fvp}.{model.instances['npu']}", []
         if machine.npu is not None:
             # Firmware does not tell the NPU which memories the cycles are to be estimated with.
@@ -87,6 +89,11 @@ class Console:
             ("System time", f"{sum(usage.ru_stime for usage in usages):f}s"),
             ("Wall time", f"{wall_s:f}s"),
             ("Performance index", f"{simulated_s / max(wall_s, 1e-9):.2f}"),
+            (cpu, f"{instructions / max(wall_s, 1e-9) / 1e6:6.2f} MIPS ({instructions:12} Inst)"),
+            (
+                f"{model.fvp}.{cpu} instructions (estimate)",
+                f"one in each of {clock_hz:.0f} cycles a simulated second",
+            ),
             (f"{model.fvp} start", f"{figures.start_s:f}s"),
             (f"{npu} runs", f"{len(done)} complete, {len(runs) - len(done)} failed"),
             (f"{npu} operations", f"{sum(item.operations for item in done)}"),

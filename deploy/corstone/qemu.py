@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import __version__
+from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError
 from deploy.processes.supervisor import run
@@ -93,8 +94,7 @@ class Channels:
         uarts: socket of each UART that is connected by one, by number. UART0 is on the standard input and
             output unless semihosting needs those: pipes carry its single bytes at a lower cost.
         ddr: path under which QEMU opens the file that backs DDR.
-        vectors: path of a file with the words that the CPU starts with at address 0; None where the program loads
-            them there itself.
+        start: path of a file with what lies at address 0, where the CPU begins; None where the program lies there.
     """
 
     gdb: int
@@ -102,15 +102,21 @@ class Channels:
     qtest: int
     uarts: Mapping[int, int]
     ddr: str
-    vectors: str | None = None
+    start: str | None = None
 
 
 def command_line(
-    qemu: Path, model: StandIn, applications: Sequence[Path], channels: Channels, semihosting: str | None = None
+    qemu: Path,
+    model: StandIn,
+    applications: Sequence[Path],
+    channels: Channels,
+    semihosting: str | None = None,
+    data: Sequence[DataLoad] = (),
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
-    ``semihosting`` is the command line that the program sees by it; None without semihosting.
+    ``semihosting`` is the command line that the program sees by it; None without semihosting. ``data`` is what
+    QEMU itself loads.
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{model.machine},memory-backend=ddr"]
@@ -119,8 +125,11 @@ def command_line(
     words += ["-kernel", str(applications[0])]
     for image in applications[1:]:
         words += ["-device", f"loader,file={_escaped(str(image))}"]
-    if channels.vectors is not None:
-        words += ["-device", f"loader,file={_escaped(channels.vectors)},addr=0x0,force-raw=on"]
+    raw = [(str(each.path.absolute()), each.address) for each in data]
+    if channels.start is not None:
+        raw.append((channels.start, 0))
+    for file, address in raw:
+        words += ["-device", f"loader,file={_escaped(file)},addr={address:#x},force-raw=on"]
     words += ["-chardev", f"socket,id=gdb,fd={channels.gdb}", "-gdb", "chardev:gdb"]
     words += ["-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"]
     words += ["-chardev", f"socket,id=qtest,fd={channels.qtest}"]
@@ -146,8 +155,22 @@ def _escaped(text: str) -> str:
     return text.replace(",", ",,")
 
 
+FOLLOWED = "11.27.42"
+"""The release of Arm's FVPs whose command line is followed."""
+
+
+def version_lines(name: str) -> str:
+    """What ``--version`` prints under a name: recognisable, and not to be mistaken for Arm's.
+
+    Scripts look for a release of Fast Models in it, so the second line names the one that is followed.
+    """
+    return (
+        f"{version_line(name)}\nFast Models [{FOLLOWED} (followed by this open model, which has nothing of Arm's)]"
+    )
+
+
 def version_line(name: str) -> str:
-    """What ``--version`` prints under a name: recognisable, and not to be mistaken for Arm's."""
+    """Its first line."""
     try:
         engine = f"QEMU {find_qemu().version}"
     except NotInstalledError as error:

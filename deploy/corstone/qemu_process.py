@@ -13,6 +13,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.qemu import MIN_VERSION, Channels, check_version, command_line
 from deploy.corstone.qmp import QmpConnection
 from deploy.corstone.shared_file import SharedFile
@@ -34,7 +35,8 @@ class QemuProcess:
         qemu: the executable.
         model: what it is to be.
         applications: ELF files, or the content of some; the first boots.
-        vectors: the first two words of a vector table for address 0; None where the program loads them there.
+        start: what lies at address 0, where the CPU begins; None where the program lies there.
+        data: raw files for memory that only QEMU itself can write.
         uarts: numbers of the UARTs to connect besides UART0.
         semihosting: command line that the program sees by semihosting; None for off.
         working_folder: folder that QEMU runs in (semihosting's files), None for the current one.
@@ -49,7 +51,8 @@ class QemuProcess:
         model: StandIn,
         applications: Sequence[Path | bytes],
         *,
-        vectors: bytes | None = None,
+        start: bytes | None = None,
+        data: Sequence[DataLoad] = (),
         uarts: Sequence[int] = (),
         semihosting: str | None = None,
         working_folder: Path | None = None,
@@ -76,7 +79,7 @@ class QemuProcess:
                 inherited["qtest"],
                 {number: inherited[f"uart{number}"] for number in sockets},
                 self._ddr.path,
-                None if vectors is None else handed_over("vectors", vectors),
+                None if start is None else handed_over("start", start),
             )
             self.channels = ours
             self._qmp = QmpConnection(ours["qmp"])
@@ -86,7 +89,7 @@ class QemuProcess:
             ]
             try:
                 self._child = Child(
-                    command_line(qemu, model, paths, channels, semihosting),
+                    command_line(qemu, model, paths, channels, semihosting, data),
                     folder=working_folder,
                     limits=_LIMITS,
                     stdin=PIPE,

@@ -125,7 +125,7 @@ class ResidentMachine:
 
     def _start(self) -> QemuProcess:
         options = self._options
-        images = load_images(options.applications, options.model)
+        images = load_images(options.applications, options.model, begin=options.begin)
         executable = qemu.locate_qemu()
         with self._lock:
             if self._killed:

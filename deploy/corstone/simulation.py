@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -14,14 +14,14 @@ from deploy import __version__
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.debugger import Debugger
-from deploy.corstone.file_arguments import is_folder
+from deploy.corstone.file_arguments import DataLoad, is_folder
 from deploy.corstone.images import Images, load_images
+from deploy.corstone.input_file import InputFile
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.messages import Console, EndReason, StopRequest
-from deploy.corstone.parameters import absent_hardware
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
-from deploy.corstone.uart import Uart, UartSink
+from deploy.corstone.uart import Peer, Uart, UartSink
 from deploy.errors import BadInputError
 
 
@@ -36,12 +36,12 @@ def simulate(options: MachineOptions, console: Console) -> int:
     if not options.applications:
         raise BadInputError("no application given", hints=["-a FILE.axf names the program to boot"])
     began = time.monotonic()
-    images = load_images(options.applications, options.model)
+    images = load_images(options.applications, options.model, begin=options.begin, data=options.data)
     if options.verbose:
         for line in images.report:
             console.report(f"Info: {line}")
-    for warning in absent_hardware(options.values, options.parameters):
-        console.report(f"Warning: {warning}")
+    for warning in options.warnings:
+        console.say(f"Warning: {warning}")
     model = options.model
     executable = qemu.locate_qemu()
     with _signals(), contextlib.ExitStack() as stack:
@@ -61,7 +61,9 @@ def simulate(options: MachineOptions, console: Console) -> int:
         uarts = _connect_uarts(options, process, terminals, stack)
         machine = Machine(options, process, uarts, console.report, debugger)
         stack.callback(machine.memory.close)
-        _load_data(options, machine)
+        if machine.npu is not None:
+            _say_if_slow(console)
+        _load_data([each for each in options.data if each not in images.data], machine)
         machine.figures.start_s = time.monotonic() - began
         if options.time_limit_s is not None:
             signal.setitimer(signal.ITIMER_REAL, options.time_limit_s)
@@ -71,8 +73,15 @@ def simulate(options: MachineOptions, console: Console) -> int:
         _write_dumps(options, machine)
     console.say_ending(ending)
     if options.stat:
-        console.say_statistics(machine, model, time.monotonic() - began)
+        console.say_statistics(machine, model, time.monotonic() - began, options.clock_hz)
     return ending.status
+
+
+def _say_if_slow(console: Console) -> None:
+    from deploy.npu.core.library import slowness  # loaded with the machine
+
+    if (said := slowness()) is not None:
+        console.say(f"Info: {said}")
 
 
 def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dict[int, Terminal]:
@@ -87,7 +96,9 @@ def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dic
 def _connected_uarts(options: MachineOptions) -> list[int]:
     """The UARTs besides UART0 whose output matters to somebody."""
     uarts = options.uarts.items()
-    return [number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends)]
+    return [
+        number for number, uart in uarts if number and (uart.out_file or uart.port or uart.ends or uart.in_file)
+    ]
 
 
 def start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
@@ -107,7 +118,8 @@ def start_qemu(executable: Path, options: MachineOptions, images: Images) -> Qem
         executable,
         options.model,
         images.applications,
-        vectors=images.vectors,
+        start=images.start,
+        data=images.data,
         uarts=_connected_uarts(options),
         semihosting=semihosting,
         working_folder=folder,
@@ -122,15 +134,19 @@ def _connect_uarts(
         wanted = options.uart(number)
         sink = UartSink(wanted.out_file, shutdown_on_eot=wanted.shutdown_on_eot, shutdown_tag=wanted.shutdown_tag)
         stack.callback(sink.close)
-        uarts.append(Uart(*process.uart(number), sink, terminals.get(number)))
+        peer: Peer | None = terminals.get(number)
+        if wanted.in_file:
+            peer = InputFile(wanted.in_file, peer)
+            stack.callback(peer.close)
+        uarts.append(Uart(*process.uart(number), sink, peer))
     if options.cpu_value("semihosting-enable"):
         # What the program prints through semihosting is handled like one more UART.
         uarts.append(Uart(process.standard_output, process.standard_input, UartSink("-")))
     return uarts
 
 
-def _load_data(options: MachineOptions, machine: Machine) -> None:
-    for load in options.data:
+def _load_data(data: Sequence[DataLoad], machine: Machine) -> None:
+    for load in data:
         try:
             machine.memory.write(load.address, load.path.read_bytes())
         except OSError as error:

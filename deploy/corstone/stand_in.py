@@ -20,6 +20,7 @@ from deploy.hardware.npus import npu_tables
 DEFAULT_BOARD = "corstone-300"
 _DEVICE_SIZE = 0x1000
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
+_FVP_NAME = re.compile(r"(?:fvp|vht)[_-]")
 _FAMILY_NAME = re.compile(r"ethos-(u\d\d)")
 
 
@@ -30,13 +31,15 @@ class Answers:
     Attributes:
         bases: addresses of the first one.
         size: bytes.
-        words: offset -> what it reads; the others keep what is written to them.
+        words: offset -> what it reads; the others read 0.
+        kept: whether the others keep what is written to them.
     """
 
     name: str
     bases: tuple[int, ...]
     size: int
     words: Mapping[int, int]
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ class StandIn:
         families: of all NPUs that the board comes with.
         default_macs: of the NPU, where none are asked for.
         has_config: whether older releases of the FVP name the NPU's size otherwise.
-        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP; ``subsystem``, where its parameters are
-            known.
+        instances: ``board``, ``subsystem``, ``cpu`` and ``npu`` -> instance in the FVP.
         windows: parameters that switch the FVP's windows off.
         terminals: numbers of the UARTs that have one.
         answers: what is told instead of QEMU.
@@ -120,8 +122,8 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
     if chosen not in npus:
         raise BadInputError(f"--npu-family {chosen}: there is {' and '.join(npus)} on {table['name']}")
     found = hardware(board)
-    memories = MemoryMap(table["name"], found.memories)
     fvp, twins = table["fvp"], table["open"].get("twins", ())
+    memories = MemoryMap(table["name"], found.memories, fvp["instances"])
     return StandIn(
         board=board,
         name=f"Open {table['name']}",
@@ -142,7 +144,8 @@ def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:
                 entry["name"],
                 tuple(entry["at"]),
                 entry["size"],
-                {int(offset, 0): word for offset, word in entry["words"].items()},
+                {int(offset, 0): word for offset, word in entry.get("words", {}).items()},
+                "words" in entry,
             )
             for entry in table["open"].get("answers", ())
         ),
@@ -167,7 +170,17 @@ def open_boards() -> tuple[str, ...]:
 
 
 def named(program: str) -> tuple[str, str | None]:
-    """The board and the NPU family that the name of the executable asks for; None for the board's first NPU."""
+    """The board and the NPU family that the name of the executable asks for; None for the board's first NPU.
+
+    Raises:
+        BadInputError: the name is that of another FVP.
+    """
     name = Path(program).name.lower()
-    board, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
-    return f"corstone-{board[1]}" if board else DEFAULT_BOARD, family[1].upper() if family else None
+    found, family = _BOARD_NAME.search(name), _FAMILY_NAME.search(name)
+    board = f"corstone-{found[1]}" if found else "" if _FVP_NAME.match(name) else DEFAULT_BOARD
+    if _FVP_NAME.match(name) and board not in board_ids():
+        raise BadInputError(
+            f"{Path(program).name} is the name of another FVP: this stands in for {', '.join(open_boards())}",
+            hints=["Arm's own FVP models that board"],
+        )
+    return board, family[1].upper() if family else None

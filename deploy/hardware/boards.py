@@ -36,6 +36,8 @@ class BoardMemory:
         open_inside: name of the memory whose bytes the open machine takes for it, because QEMU has none at its
             addresses; empty where it has.
         open_offset: its first byte in that memory.
+        open_rom: whether QEMU's is read-only for the CPU.
+        fvp_instance: name that the FVP has for it, with ``{board}`` and ``{subsystem}``; empty where not known.
     """
 
     name: str
@@ -48,6 +50,8 @@ class BoardMemory:
     open_pieces: int
     open_inside: str = ""
     open_offset: int = 0
+    open_rom: bool = False
+    fvp_instance: str = ""
 
     @property
     def bases(self) -> tuple[int, ...]:
@@ -325,6 +329,7 @@ def firmware_board(name: str) -> Board:
 
 def _memory(name: str, entry: dict[str, Any]) -> BoardMemory:
     size, blocks, open_ = bytes_of(entry["size"]), entry.get("blocks", 1), entry.get("open", {})
+    open_size = bytes_of(open_["size"]) if "size" in open_ else size * blocks
     return BoardMemory(
         name=name,
         size=size,
@@ -332,8 +337,10 @@ def _memory(name: str, entry: dict[str, Any]) -> BoardMemory:
         secure=entry["secure"],
         npu=entry["npu"],
         blocks=blocks,
-        open_size=bytes_of(open_["size"]) if open_ else size * blocks,
+        open_size=open_size,
         open_pieces=open_.get("pieces", 1),
         open_inside=open_.get("inside", ""),
         open_offset=bytes_of(open_["offset"]) if "offset" in open_ else 0,
+        open_rom=open_.get("rom", False),
+        fvp_instance=entry.get("fvp", ""),
     )

@@ -57,9 +57,10 @@ class Fvp:
     Attributes:
         npu_family: ``U55``, ``U65`` or ``U85``.
         executables: file names, the FVP before the Arm Virtual Hardware build.
+        bare_executables: those of builds without an NPU, which the open machine is linked under, too.
         roots: folders that installers use; ``~`` stands for the home folder.
         runner: Arm's prebuilt firmware for it.
-        instances: ``board``, ``cpu`` and ``npu`` -> instance in the FVP.
+        instances: ``board``, ``subsystem``, ``cpu`` and ``npu`` -> instance in the FVP.
         parameters: sent with every run.
         releases: newest first.
     """
@@ -67,6 +68,7 @@ class Fvp:
     board: Board
     npu_family: str
     executables: tuple[str, ...]
+    bare_executables: tuple[str, ...]
     roots: tuple[str, ...]
     runner: Runner
     terminals: tuple[int, ...]
@@ -182,6 +184,7 @@ def _fvp(board: Board, table: dict[str, Any], npu: dict[str, Any]) -> Fvp:
         board=board,
         npu_family=family,
         executables=tuple(npu["executables"]),
+        bare_executables=tuple(npu.get("bare_executables", ())),
         roots=tuple(root.replace("{npu_family}", family) for root in table["roots"]),
         runner=_runner(npu["runner"]),
         terminals=tuple(table["terminals"]),

@@ -63,7 +63,7 @@ def blobs(generator: Generator, shape: tuple[int, ...]) -> Picture:
         distances = (
             ((axis - generator.random()) / width) ** 2 for axis, width in zip(_axes(shape), widths, strict=True)
         )
-        picture += np.exp(-sum(distances, np.zeros(shape)))
+        picture += np.exp(-sum(distances, np.zeros([1] * len(shape))))
     return _filling(picture)
 
 

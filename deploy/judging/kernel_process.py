@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.judging.interpreters import Interpreter, Order, import_library, made
+from deploy.judging.interpreters import Interpreter, Library, Order, import_library, made
 from deploy.printable import printable
 from deploy.processes.worker import TOO_LONG, Buffer, Worker, WorkerEndedError
 from deploy.tflite import Model, Tensor
@@ -79,6 +79,25 @@ class KernelProcess:
         """What holds the models that were prepared last; another one when the process has been started anew."""
         return self._worker if self._worker is not None and self._worker.alive else None
 
+    def start(self, library: Library) -> None:
+        """Start it where it does not run: from a thread that lives as long, since it ends with its thread.
+
+        Args:
+            library: that is asked first.
+
+        Raises:
+            NotInstalledError: the library is missing.
+        """
+        import_library(library)  # before the fork, so that the child only uses it
+        self._living()
+
+    def _living(self) -> Worker:
+        worker = self.life
+        if worker is None:
+            self._worker = worker = Worker(_Held().answer)
+            self._dropped = []
+        return worker
+
     def new_number(self) -> int:
         """For a model that is to be prepared."""
         self._numbers += 1
@@ -101,10 +120,7 @@ class KernelProcess:
         Raises:
             KernelsError: the kernels cannot, or ended the process.
         """
-        worker = self.life
-        if worker is None:
-            self._worker = worker = Worker(_Held().answer)
-            self._dropped = []
+        worker = self._living()
         dropped, self._dropped = self._dropped, []
         try:
             said, content = worker.ask(json.dumps({**head, "drop": dropped}).encode(), body, timeout_s=timeout_s)

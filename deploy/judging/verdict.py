@@ -94,7 +94,7 @@ class Verdict(Document):
         predictions: per input and output with classes.
         figures: every number, each labelled.
         log: last lines of the target when there was no complete answer.
-        versions: tool name -> version.
+        versions: tool name -> version; ``npu-model``: whether its compiled core computed, or NumPy.
     """
 
     schema_version: int = VERDICT_SCHEMA_VERSION

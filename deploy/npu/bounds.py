@@ -14,6 +14,3 @@ MAX_MACS = 1 << 36
 
 MAX_TAPS = 1 << 33
 """Elements times kernel size of one depthwise convolution or pooling."""
-
-STEP_ELEMENTS = 1 << 16
-"""Elements worked on at once: what the host's second-level cache holds, temporaries included."""

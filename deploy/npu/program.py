@@ -14,7 +14,6 @@ from deploy.npu.core.library import native
 from deploy.npu.core.translation import TranslatedProgram
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.parallel import one_blas_thread
 from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.commands import split
@@ -53,22 +52,15 @@ class Program:
         """For the shapes of memory that it was run on, in the compiled core."""
         return tuple(self._translated.values())
 
-    def translated(self, memory: Memory, *, observed: bool = False) -> TranslatedProgram | None:
-        """The program for the compiled core and memory of this shape; None where NumPy has to do it.
-
-        Args:
-            memory: that it is to run on.
-            observed: whether somebody looks at memory in between, and so at what is kept inside the NPU.
-        """
+    def translated(self, memory: Memory) -> TranslatedProgram | None:
+        """The program for the compiled core and memory of this shape; None where NumPy has to do it."""
         core, shape = native(), memory.shape
         if core is None or shape is None:
             return None
-        key = (observed, *shape)
-        if key not in self._translated:
+        if shape not in self._translated:
             instructions = self.architecture.instruction_set
-            translated = TranslatedProgram(self.operations, instructions, memory, core, chains=not observed)
-            self._translated[key] = translated
-        return self._translated[key]
+            self._translated[shape] = TranslatedProgram(self.operations, instructions, memory, core)
+        return self._translated[shape]
 
 
 def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
@@ -144,7 +136,7 @@ def run(
     """
     memory = Memory(regions, program.architecture.design, defined)
     workspace = Workspace(memory, WeightCache() if cache is None else cache)
-    translated = program.translated(memory, observed=on_operation is not None)
+    translated = program.translated(memory)
     done = 0
     while done < len(program.operations):
         stop = len(program.operations) if on_operation is None else done + 1
@@ -159,8 +151,7 @@ def run(
 
 def _execute_in_numpy(operation: Operation, instructions: InstructionSet, workspace: Workspace) -> None:
     try:
-        with one_blas_thread():
-            instructions.kind_of(operation).execute(operation, workspace)
+        instructions.kind_of(operation).execute(operation, workspace)
     except NpuError as error:
         error.locate(command=operation.command, offset=operation.offset, operation=operation.index)
         raise

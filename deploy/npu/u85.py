@@ -43,7 +43,7 @@ _KINDS = (
         U85ConvolutionOperation,
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
-        execute=convolve_u85,
+        execute=partial(convolve_u85, unpack=unpack),
         translate=partial(translate_u85_convolution, unpack=unpack),
         time=mac_time,
     ),

@@ -17,6 +17,7 @@ from deploy.judging.comparison import OutputComparison
 from deploy.judging.inputs import InputSet
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, judge
 from deploy.judging.versions import tool_versions
+from deploy.npu.core.library import versions as npu_model_versions
 from deploy.optimizing.checking import Original, on_npu
 from deploy.optimizing.documents import Estimate, LeftOut, OptimizeDocument, RewriteRecord
 from deploy.optimizing.network_trials import NetworkTrials, Outcome
@@ -114,7 +115,7 @@ def optimize(
         npu_outputs=npu_outputs,
         source_sha256=sha256_of_bytes(model.content),
         sha256=sha256_of_bytes(result.content),
-        versions=tool_versions(),
+        versions={**tool_versions(), **npu_model_versions()},
     )
     return Optimized(result, document)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from deploy.processes.limits import DEFAULT_LIMITS
+from deploy.processes.output import readable
 
 _PR_SET_PDEATHSIG = 1
 
@@ -39,6 +40,7 @@ class ForkedCall:
                 os.dup2(nowhere, 2)
                 call()
             os._exit(0)
+        self._end = _end_of(self._child)
 
     def fatal_signal(self, *, until: float) -> str | None:
         """Wait for its end.
@@ -54,11 +56,15 @@ class ForkedCall:
         """
         pause = 0.001
         while not self._ended():
-            if time.monotonic() > until:
+            left = until - time.monotonic()
+            if left < 0:
                 self.kill()
                 raise TimeoutError
-            time.sleep(pause)
-            pause = min(2 * pause, 0.05)
+            if self._end is not None:
+                readable(self._end, left)
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, 0.05)
         status = self._status or 0
         return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
 
@@ -66,13 +72,24 @@ class ForkedCall:
         """End it, if it has not ended yet."""
         if not self._ended():
             os.kill(self._child, signal.SIGKILL)
-            _, self._status = os.waitpid(self._child, 0)
+            self._ended(0)
 
-    def _ended(self) -> bool:
+    def _ended(self, options: int = os.WNOHANG) -> bool:
         if self._status is None:
-            ended, status = os.waitpid(self._child, os.WNOHANG)
+            ended, status = os.waitpid(self._child, options)
             self._status = status if ended else None
+            if ended and self._end is not None:
+                os.close(self._end)
+                self._end = None
         return self._status is not None
+
+
+def _end_of(child: int) -> int | None:
+    """A descriptor that can be read once a child has ended (Linux); None where there is none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(child)
+    return None
 
 
 def die_with_parent(parent: int) -> None:

@@ -6,8 +6,10 @@ saved is the start of Python and the import (0.4 s of processor time of the 0.45
 network, measured). A sweep or a search lives on that, whose jobs compile hundreds of networks; a single
 compilation gains by what is imported while it still reads its model.
 
-The warm process (:mod:`deploy.processes.warm_server`) serves one run at a time over a socket. It ends, and what it
-runs with it, as soon as that is closed: by :meth:`WarmProcess.close`, or because whoever started it is gone.
+One program (:mod:`deploy.processes.warm_server`) imports the module and divides into as many warm processes as
+are needed side by side, for the processor time of one import. Each serves one run at a time over a socket. It
+ends, and what it runs with it, as soon as that is closed: by :meth:`WarmProcess.close`, or because whoever started
+it is gone.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ from deploy.processes.supervisor import Ended, Supervisor
 _SERVER = "deploy.processes.warm_server"
 _MAX_LINE_BYTES = 1 << 20
 _GRACE_S = 5.0
+_LEAVE_S = 0.1
+"""What the program has to wait for the end of its processes; it may be importing yet."""
 
 
 class WarmProcess:
-    """One warm process, or one half of a pair; it serves one run at a time. Made by :func:`start`."""
+    """One warm process; it serves one run at a time. Made by :meth:`WarmServer.process`."""
 
-    def __init__(self, server: _Server, channel: socket.socket) -> None:
+    def __init__(self, server: WarmServer, channel: socket.socket) -> None:
         self._server, self._channel = server, channel
         self._reading = threading.Lock()
 
@@ -108,55 +112,57 @@ class WarmProcess:
             return
         if not ended.poll(_GRACE_S * 1000):
             self._server.child.kill()
+        self._let_go()
+
+    def leave(self) -> None:
+        """Have it end, without waiting: it runs nothing."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)  # forks of this process have it open, too
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._reading:  # a thread that waits for the reply has seen the end by now
             self._channel.close()
-        self._server.left(self)
 
 
-class _Server:
-    """The program behind a warm process and its other half."""
-
-    def __init__(self, module: str, imported: str, halves: int, limits: Limits) -> None:
-        # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
-        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        pairs = [socket.socketpair() for _ in range(halves)]
-        theirs = [their.fileno() for _, their in pairs]
-        with contextlib.ExitStack() as stack:
-            for _, their in pairs:
-                stack.enter_context(their)
-            self.child = Child(
-                module_command(_SERVER, module, imported, *map(str, theirs)),
-                environment={**supervisor.own_environment(), **threads},
-                limits=limits,
-                inherited=theirs,
-            )
-        self.halves = tuple(WarmProcess(self, our) for our, _ in pairs)
-        self._open = set(self.halves)
-        self._lock = threading.Lock()
-
-    def left(self, half: WarmProcess) -> None:
-        """A half has been closed; with the last one the program is waited for."""
-        with self._lock:
-            self._open.discard(half)
-            if not self._open:
-                self.child.end()
-
-
-def start(
-    module: str, imported: str, *, halves: int = 1, limits: Limits = DEFAULT_LIMITS
-) -> tuple[WarmProcess, ...]:
-    """Start warm processes, which import the module meanwhile.
+class WarmServer:
+    """The program that holds a module imported, and divides into warm processes.
 
     Args:
         module: run as ``python -m MODULE``.
         imported: the module that its ``__main__`` needs; imported once.
-        halves: 1, or 2 for two that run side by side, for the processor time of one import.
         limits: bounds of each run's memory and files.
 
     Raises:
         NotInstalledError: Python itself cannot be started.
     """
-    return _Server(module, imported, halves, limits).halves
+
+    def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
+        threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self.child = Child(
+                module_command(_SERVER, module, imported, str(theirs.fileno())),
+                environment={**supervisor.own_environment(), **threads},
+                limits=limits,
+                inherited=[theirs.fileno()],
+            )
+
+    def process(self) -> WarmProcess:
+        """One more warm process, which takes runs at once and makes them when the import is done."""
+        our, their = socket.socketpair()
+        with their, contextlib.suppress(OSError):  # a program that has ended: no run will be answered
+            socket.send_fds(self._control, [b"\n"], [their.fileno()])
+        return WarmProcess(self, our)
+
+    def close(self) -> None:
+        """End it; its processes have to be closed before."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+        self._control.close()
+        self.child.wait(_LEAVE_S)
+        self.child.end()
 
 
 class WarmPool:
@@ -172,6 +178,7 @@ class WarmPool:
         self._lock = threading.Lock()
         self._idle: list[WarmProcess] = []
         self._all: set[WarmProcess] = set()
+        self._server: WarmServer | None = None
         self._closed = False
 
     def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
@@ -202,20 +209,24 @@ class WarmPool:
         """Start a process now, which gets warm while the caller still makes ready what it shall run.
 
         Args:
-            twin: start two, for the processor time of one import.
+            twin: start two.
         """
-        halves = start(self._module, self._imported, halves=2 if twin else 1, limits=self._limits)
         with self._lock:
-            self._all.update(halves)
-            self._idle += reversed(halves)
+            self._idle += [self._new() for _ in range(2 if twin else 1)]
 
     def close(self) -> None:
         """End all processes, and what they run; no more is run then."""
         with self._lock:
             self._closed = True
-            processes = list(self._all)
-        for process in processes:
+            idle, running = self._idle, self._all.difference(self._idle)
+            self._idle = []
+        for process in running:
             self._drop(process)
+        for process in idle:
+            process.leave()
+        if self._server is not None:
+            self._server.close()
+        self._all.clear()
         self._cold.cancel()
 
     def _take(self) -> WarmProcess | None:
@@ -223,11 +234,16 @@ class WarmPool:
         with self._lock:
             if self._closed:
                 return None
-            if self._idle:
-                return self._idle.pop()
-            (process,) = start(self._module, self._imported, limits=self._limits)
-            self._all.add(process)
-            return process
+            return self._idle.pop() if self._idle else self._new()
+
+    def _new(self) -> WarmProcess:
+        if self._server is not None and self._server.child.ended():
+            self._server.close()
+            self._server = None
+        self._server = self._server or WarmServer(self._module, self._imported, self._limits)
+        process = self._server.process()
+        self._all.add(process)
+        return process
 
     def _drop(self, process: WarmProcess) -> None:
         with self._lock:

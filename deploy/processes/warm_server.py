@@ -1,10 +1,10 @@
 """A warm process: runs a module that it holds imported, each time in a fork; see :mod:`deploy.processes.warm`.
 
-    python -m deploy.processes.warm_server MODULE IMPORTED CHANNEL [CHANNEL]
+    python -m deploy.processes.warm_server MODULE IMPORTED CONTROL
 
-Each channel is an inherited socket. A request is a line of JSON with the arguments and the working folder, and the
-descriptor that the run shall write to; the answer is a line with its exit status. With the channel a run under way
-ends, too. For two channels the process divides in two when the import is done, a half for each.
+CONTROL is an inherited socket, over which channels come: for each of them the program forks a process that serves
+it. A request on a channel is a line of JSON with the arguments and the working folder, and the descriptor that the
+run shall write to; the answer is a line with its exit status. With the channel a run under way ends, too.
 """
 
 from __future__ import annotations
@@ -110,17 +110,27 @@ def _run(module: str, arguments: list[str], folder: Path, output: int) -> None:
         os._exit(status & 0xFF)
 
 
-def _main(module: str, imported: str, channels: list[int]) -> None:
+def _main(module: str, imported: str, control: socket.socket) -> None:
+    """A process for each channel that comes, until the control socket is closed."""
     importlib.import_module(imported)
     gc.freeze()  # the collector leaves alone, and so uncopied, what the forks share
-    own, *other = channels
-    if other and os.fork() == 0:
-        own, other = other[0], [own]
-    for channel in other:
-        os.close(channel)
-    _serve(module, socket.socket(fileno=own))
+    while (channel := _channel(control)) is not None:
+        if os.fork() == 0:
+            control.close()
+            _serve(module, channel)
+            return
+        channel.close()
+    with contextlib.suppress(ChildProcessError):  # none is left; their processor time counts as this program's
+        while True:
+            os.wait()
+
+
+def _channel(control: socket.socket) -> socket.socket | None:
+    """The next channel, which comes with one byte; None when the control socket is closed."""
+    part, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    return socket.socket(fileno=descriptors[0]) if part else None
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]])
+    _main(sys.argv[1], sys.argv[2], socket.socket(fileno=int(sys.argv[3])))
     os._exit(0)  # nothing is open; to take the imported module apart takes a tenth of a second (measured)

@@ -12,7 +12,7 @@ from typing import Any
 import deploy
 from deploy import tflite
 from deploy.build_folder import sha256_of_bytes
-from deploy.compiling import vela
+from deploy.compiling import vela, vela_program
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import Compiler
@@ -76,7 +76,8 @@ def compile_point(content: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         )
         model = _model(content)
         warnings = check_model(model, "the model")
-        compiled = Compiler(warm.pool(vela.MODULE, vela.IMPORTED, vela.LIMITS).run).compile(model, options)
+        pool = warm.pool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
+        compiled = Compiler(pool.run).compile(model, options)
         return PointResult(
             compiled_sha256=sha256_of_bytes(compiled.output.model),
             figures=compiled.figures,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder
-from deploy.corstone.file_arguments import read_segments
+from deploy.corstone.applications import read_application
 from deploy.corstone.images import Images, load_images
 from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
@@ -84,7 +84,7 @@ def choose_firmware(name: str, build: BuildFolder, npu: Npu, compiled: Model, si
     if simulator.kind == "open":
         open_images(path, simulator)
     elif board.open_machine:
-        read_segments(path, stand_in(board.id, npu.family).memories)
+        read_application(path, stand_in(board.id, npu.family).memories)
     return Firmware("file", path)
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.corstone.file_arguments import Range, writable_ranges
+from deploy.corstone.applications import Range, writable_ranges
 from deploy.errors import BadInputError, TargetError
 from deploy.files import private_folder
 from deploy.judging.samples import Sample

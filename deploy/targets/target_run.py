@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder
@@ -21,9 +21,11 @@ from deploy.judging.float_parts import defined_outputs
 from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.known_differences import summarise
+from deploy.judging.origin import Origin
 from deploy.judging.run_figures import run_figures
 from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
+from deploy.npu.core.library import versions
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.firmware_choice import open_images
 from deploy.targets.session import Session, TargetOptions
@@ -141,7 +143,7 @@ class TargetRun:
         )
         verdict = judgement.verdict(
             opinion,
-            session.origin,
+            self._origin(),
             predictions=predictions,
             figures=figures,
             evidence=judgement.evidence(models, varied.counts),
@@ -177,4 +179,9 @@ class TargetRun:
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a run that ended without a complete answer."""
-        return self._judgement.failed(error, self._session.origin)
+        return self._judgement.failed(error, self._origin())
+
+    def _origin(self) -> Origin:
+        """Where answers come from, and by which of the two the NPU model computes that they are held to."""
+        found = self._session.origin
+        return replace(found, versions={**found.versions, **versions()})

@@ -120,7 +120,8 @@ class Rounds:
 
     def _on_inputs(self, samples: Sequence[Sample]) -> Round:
         began = time.monotonic()
-        reference_s = _REFERENCE_S + self._macs * len(samples) / _REFERENCE_MACS_PER_S
+        begun = self._kernels.begin(samples[0])
+        reference_s = _REFERENCE_S + self._macs * (len(samples) - 1) / _REFERENCE_MACS_PER_S
         kept_s = min(reference_s, _REFERENCE_SHARE * (self._until - began))
         captures: list[LayerCapture] = []
         parts: list[Stacked] = []
@@ -141,6 +142,7 @@ class Rounds:
             outputs,
             until=self._until,
             kernels=self._kernels,
+            begun=begun,
             sequence=self._sequence,
         )
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.known_differences import alternatives
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import InnerTensors, ReferenceKernels
+from deploy.judging.samples import Sample
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
@@ -45,6 +47,18 @@ class ModelKernels:
         """
         return InnerTensors(self.source, process=self._process)
 
+    def begin(self, sample: Sample) -> Begun:
+        """Have the reference kernels run the whole model beside what the caller does next.
+
+        Args:
+            sample: an array per input.
+
+        Raises:
+            NotInstalledError: LiteRT is missing.
+        """
+        self._process.start(ReferenceKernels.library)
+        return Begun(lambda: self.whole.run(sample))
+
     @functools.cached_property
     def _files(self) -> OperatorFiles:
         return OperatorFiles(self.source)
@@ -61,6 +75,38 @@ class ModelKernels:
             content = self._files.content(operator)
             self._operators[key] = CpuOperator(operator, self.source, content, order, self._process)
         return self._operators[key]
+
+
+class Begun:
+    """An inference that is under way, in a thread that waits for the process of the kernels.
+
+    Args:
+        run: makes it; nothing else may be asked of its kernels before :meth:`answer`.
+    """
+
+    def __init__(self, run: Callable[[], Sample]) -> None:
+        self._run = run
+        self._answer: Sample = {}
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        try:
+            self._answer = self._run()
+        except Exception as error:
+            self._error = error
+
+    def answer(self) -> Sample:
+        """Wait for its outputs, by name.
+
+        Raises:
+            BadInputError: the kernels cannot run the model, or end the process that they run in.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._answer
 
 
 class GroupKernels:

@@ -16,6 +16,7 @@ from deploy.judging.oracles import MakeKernels
 from deploy.judging.origin import Origin, Platform
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, Stacked, stacked, unstacked
+from deploy.npu.core.library import versions
 from deploy.tflite import Model
 from deploy.verifying.npu_inference import NpuInference, Observer
 
@@ -106,7 +107,7 @@ class HostSession:
 def host_origin(npu: str) -> Origin:
     """Where the NPU model's answers come from; ``npu`` is the name of what it models."""
     version = f"NPU model of deploy {deploy.__version__}"
-    return Origin(Platform(kind="host", executable="deploy.npu", version=version, npu=npu))
+    return Origin(Platform(kind="host", executable="deploy.npu", version=version, npu=npu), versions=versions())
 
 
 def batch_size(arena_bytes: int) -> int:

@@ -28,7 +28,7 @@ from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model, Tensor
-from deploy.verifying.group_kernels import GroupKernels, ModelKernels, Values
+from deploy.verifying.group_kernels import Begun, GroupKernels, ModelKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
 from deploy.verifying.operator_groups import Group, groups, named
@@ -69,6 +69,7 @@ def walk(
     *,
     until: float = math.inf,
     kernels: ModelKernels | None = None,
+    begun: Begun | None = None,
     sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
@@ -80,6 +81,7 @@ def walk(
         outputs: name -> ``(batch, *shape)``, its outputs; none where the time was up before they were computed.
         until: time (of ``time.monotonic``) after which nothing further is begun.
         kernels: that have run the model before, for earlier values; None makes some.
+        begun: the whole model on these kernels with the first input, which is waited for whatever the time.
         sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
             variable tensors is their own in the reference, too, from the first input on.
 
@@ -96,7 +98,7 @@ def walk(
     batch = len(next(iter(inputs.values())))
     whole = None
     if not capture.replaced:
-        whole = _whole_reference(kernels, inputs, known, until, sequence=sequence)
+        whole = _whole_reference(kernels, inputs, known, until, begun, sequence=sequence)
     batch = batch if whole is None else whole.inputs
     known = {index: array[:batch] for index, array in known.items()}
     start = {**known, **capture.replaced}
@@ -161,10 +163,11 @@ class _Whole:
 
 
 def _whole_reference(
-    kernels: ModelKernels, inputs: Stacked, known: Values, until: float, *, sequence: bool
+    kernels: ModelKernels, inputs: Stacked, known: Values, until: float, begun: Begun | None, *, sequence: bool
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
+        answered = [begun.answer()] if begun is not None else []
         whole_model = kernels.whole
         if not whole_model.are_reference:
             return None
@@ -173,9 +176,12 @@ def _whole_reference(
         lost: set[int] = set()
         done = 0
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
-            if time.monotonic() > until:
+            if done < len(answered):
+                expected.append(answered[done])
+            elif time.monotonic() > until:
                 break
-            expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
+            else:
+                expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
             kept = whole_model.tensors(known)
             for index, array in known.items():
                 theirs = kept.get(index)

@@ -6,6 +6,7 @@ target takes one of them or more, and at least one that is made up for this run 
 
 from __future__ import annotations
 
+import functools
 import math
 import secrets
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from deploy.build_folder import (
 from deploy.compiling.compiler import Compiled
 from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import Npu, npu_named
-from deploy.judging.input_ranges import input_ranges
+from deploy.judging.input_ranges import InputRange, input_ranges
 from deploy.judging.input_search import Effort, Found, Probe, Response, search, unprobed
 from deploy.judging.inputs import InputSet
 from deploy.judging.oracles import outputs_of
@@ -124,6 +125,15 @@ class Tested:
         elements = sum(tensor.elements for tensor in self.source.input_tensors)
         each = 2e-4 + 5e-5 * len(self.operators) + 1e-9 * self.macs + 5e-8 * elements
         return Effort(int(min(max(seconds / each, _FEWEST_TRIALS), _MOST_TRIALS)), limit_s)
+
+
+def make_ready(model: Model) -> None:
+    """Make up what a large network is tested with where no data is given; :func:`chosen_samples` finds it then.
+
+    Args:
+        model: the source model.
+    """
+    _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)
 
 
 def chosen_samples(
@@ -261,8 +271,13 @@ def _found(
 
 def _unlooked(tested: Tested, wanted: int, seed: int, given: Sequence[Sample]) -> Found:
     """The first that are given, and made-up ones, without a look at what comes of them."""
-    found = unprobed(input_ranges(tested.source), max(0, wanted - len(given)), seed)
+    found = _made_up(tuple(input_ranges(tested.source).items()), max(0, wanted - len(given)), seed)
     return Found((*given[:wanted], *found), len(found))
+
+
+@functools.lru_cache(maxsize=1)
+def _made_up(ranges: tuple[tuple[str, InputRange], ...], wanted: int, seed: int) -> tuple[Sample, ...]:
+    return tuple(unprobed(dict(ranges), wanted, seed))
 
 
 def _npu_probe(tested: Tested) -> Probe:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import click
 
 from deploy.cli.main import command_line
-from deploy.corstone.command_line import USAGE
+from deploy.corstone.options import ARMS, usage
 from deploy.corstone.parameters import Parameter, parameter_table
 
 _EXAMPLE = re.compile(r"^ {4}(\S.*)$")
+_NUMBERED = re.compile(r"(uart|telnetterminal)\d")
 _COMMENTED = re.compile(r" {3,}(?=\S)")
 
 
@@ -88,7 +89,8 @@ def _shell(lines: list[str]) -> str:
 def simulator_page() -> str:
     """The reference of ``open-corstone-300``."""
     u55, u65 = (parameter_table("corstone-300", family) for family in ("U55", "U65"))
-    rows = [_parameter_row(parameter, u65.get(name)) for name, parameter in u55.items()]
+    rows = dict.fromkeys(_parameter_row(parameter, u65.get(name)) for name, parameter in u55.items())
+    options = [f"| `{each.name}` | {each.text} | {each.instead} |" for each in ARMS if each.instead]
     return "\n\n".join(
         [
             "# open-corstone-300",
@@ -96,11 +98,23 @@ def simulator_page() -> str:
             "`open-corstone-310` and `open-corstone-320` those of `FVP_Corstone_SSE-310`, `..._Ethos-U65` and "
             "`FVP_Corstone_SSE-320`. "
             "[How it works](../explanation/corstone-300.md) says what is behind it.",
-            f"```text\n{USAGE.format(program='open-corstone-300').strip()}\n```",
+            f"```text\n{usage().format(program='open-corstone-300').strip()}\n```",
+            "## Options of Arm's that have no effect",
+            "They are accepted with a warning, which is not printed with `-q`.",
+            "\n".join(["| option | what it is on the FVP | here |", "|---|---|---|", *options]),
             "## Parameters",
-            "For `-C NAME=VALUE` and the files of `-f`, one a line; `-l` prints them. These are Corstone-300's; "
-            "those of the other boards differ in their first words: `mps4_board.uart0.out_file`.",
-            "\n".join(["| parameter | default | |", "|---|---|---|", *rows]),
+            "For `-C NAME=VALUE` and the files of `-f`, one a line; `-l` prints them, and a listing that was "
+            "saved from Arm's `-l` loads with `-f`: lines whose value is the default that they state ask for "
+            "nothing. These are Corstone-300's; those of the other boards differ in their first words: "
+            "`mps4_board.uart0.out_file`. `N` stands for each of the UARTs 0 to 5 and the terminals 0, 1, 2 and "
+            "5. A name may begin with the model's (`FVP_MPS3_Corstone_SSE_300.`, `cpu_core.`), and `*` stands "
+            "for instances.",
+            "What has no effect is accepted with a warning, which is not printed with `-q`, where the value is "
+            "not the default. What would change what programs compute is refused. Parameters of plugins "
+            "(`TRACE.`, `GDBServer.`) and windows (`vis_hdlcd.`) are accepted with a warning, those of other "
+            "FVPs are refused with their name. Names and defaults are those of public scripts and documents; no "
+            "FVP was asked.",
+            "\n".join(["| parameter | default | | here |", "|---|---|---|---|", *rows]),
         ]
     )
 
@@ -113,7 +127,9 @@ def _parameter_row(parameter: Parameter, on_u65: Parameter | None) -> str:
     if parameter.choices:
         choices = dict.fromkeys((*parameter.choices, *(on_u65.choices if on_u65 else ())))
         text += f" ({', '.join(_value(choice) for choice in choices if choice != '')})"
-    return f"| `{parameter.name}` | {default} | {text} |"
+    name = _NUMBERED.sub(r"\1N", parameter.name)
+    use = parameter.use if not parameter.note else f"{parameter.use}: {parameter.note}"
+    return f"| `{name}` | {default} | {text} | {use} |"
 
 
 def _value(value: bool | int | str) -> str:

@@ -33,7 +33,7 @@ _LINK = re.compile(r"(?<=\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
 def included() -> dict[str, str]:
     """Files from elsewhere in the repository: path there -> path in the site."""
     cards = sorted((ROOT / "models").glob("*/README.md"))
-    found = {f"{name}.md": f"{name.lower()}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")}
+    found = {f"{name}.md": f"{name.lower()}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")}
     found["fvp/README.md"] = "how-to/arms-fvp.md"
     found |= {f"models/{card.parent.name}/README.md": f"models/{card.parent.name}.md" for card in cards}
     pictures = (path.relative_to(ROOT).as_posix() for card in cards for path in sorted(card.parent.glob("*.png")))

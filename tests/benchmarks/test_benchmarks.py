@@ -80,11 +80,19 @@ def test_the_estimate_for_u85_stays_near_that_of_vela(mlperf_tiny: dict[str, Pat
 
 
 def test_npu_speed_of_a_model(tiny_tflite: Path) -> None:
-    assert "0 elements differ" in run("npu_speed", "--runs", "1", tiny_tflite)
+    said = run("npu_speed", "--runs", "1", "--table", tiny_tflite)
+    assert "0 elements differ" in said
+    head, _, row, _, where = said[said.index("| network |") :].splitlines()
+    columns = [column.strip() for column in head.strip("|").split("|")]
+    assert columns[1:] == ["BUILTIN_REF", "NPU model, U55-256", "LiteRT optimised", "XNNPACK", "TFLM"]
+    name, reference, *ratios = [cell.strip() for cell in row.strip("|").split("|")]
+    assert (name, reference.endswith(" ms")) == (tiny_tflite.stem, True)
+    assert all(float(ratio) > 0 for ratio in ratios[:3])
+    assert where.startswith("Measured on ")
 
 
 def test_npu_speed_without_a_model_builds_the_networks_that_it_names() -> None:
-    lines = run("npu_speed", "--runs", "1").splitlines()
+    lines = run("npu_speed", "--runs", "1").splitlines()[::2]
     assert [line.split()[0] for line in lines] == ["MobileNetV2", "EfficientNetB0", "ResNet50"]
     assert all(line.endswith(" elements differ") for line in lines)
 

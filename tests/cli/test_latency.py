@@ -2,19 +2,20 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from processes.child_programs import children
 
 from deploy import tflite
-from deploy.cli.latency import starting_vela
-from deploy.compiling import vela
+from deploy.cli.latency import starting_vela, with_first
+from deploy.compiling import vela, vela_program
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
-from deploy.processes.supervisor import Supervisor
+from deploy.processes.supervisor import Ended, Supervisor
 
 ASKED = compile_options(npu_named("U55-128"))
 
@@ -29,7 +30,7 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
         ahead = Compiler(run).compile(model, ASKED)
         again = Compiler(run).compile(model, ASKED)
     assert children() == before
-    command = Compiler(Supervisor(limits=vela.LIMITS).run).compile(model, ASKED)
+    command = Compiler(Supervisor(limits=vela_program.LIMITS).run).compile(model, ASKED)
     assert ahead.output.model == again.output.model == command.output.model
     assert ahead.layers == command.layers
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
@@ -38,7 +39,22 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
 
 
 def test_nothing_heavy_is_imported_before_vela_starts() -> None:
-    script = "import sys, deploy.cli.compile, deploy.cli.latency, deploy.compiling.vela, deploy.processes.warm\n"
-    script += "print(*{'numpy', 'pydantic', 'deploy.tflite', 'rich'}.intersection(sys.modules))"
+    script = "import sys, deploy.cli.compile, deploy.cli.latency\n"
+    script += "with deploy.cli.latency.starting_vela():\n"
+    script += "    heavy = {'numpy', 'pydantic', 'deploy.tflite', 'deploy.compiling.vela', 'rich', 'email'}\n"
+    script += "    print(*heavy.intersection(sys.modules))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_what_goes_with_the_first_run_is_begun_before_it_and_once() -> None:
+    events: list[str] = []
+
+    def run(command: Sequence[str], _folder: Path, *, timeout_s: float) -> Ended:
+        events.append(f"{command[0]} {timeout_s:g}")
+        return Ended(0, False, "")
+
+    running = with_first(run, lambda: events.append("begun"))
+    assert running(["one"], Path(), timeout_s=1).status == 0
+    running(["two"], Path(), timeout_s=2)
+    assert events == ["begun", "one 1", "two 2"]

@@ -13,7 +13,7 @@ COMPILER = "arm-none-eabi-gcc"
 _LINKER_SCRIPT = """
 ENTRY(reset)
 SECTIONS {
-  .text 0x00000000 : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
+  .text PLACE : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
   .ns 0x00040000 : { KEEP(*(.ns_vectors)) *(.ns_text*) }
   .data 0x20000000 : { *(.data*) *(.bss*) *(COMMON) }
 }
@@ -68,12 +68,15 @@ __attribute__((section(".vectors"), used)) void *const vectors[16 + 64] = {
 """
 
 
-def build_guest(folder: Path, source: str, name: str = "guest") -> Path:
-    """Compile C code that has a ``main``; returns the ELF file. Without a cross compiler the test is skipped."""
+def build_guest(folder: Path, source: str, name: str = "guest", place: int = 0) -> Path:
+    """Compile C code that has a ``main``, for a place in memory; returns the ELF file.
+
+    Without a cross compiler the test is skipped.
+    """
     if shutil.which(COMPILER) is None:
         pytest.skip(f"{COMPILER} is not installed (apt-get install gcc-arm-none-eabi)")
     script, code, elf = folder / "guest.ld", folder / f"{name}.c", folder / f"{name}.elf"
-    script.write_text(_LINKER_SCRIPT)
+    script.write_text(_LINKER_SCRIPT.replace("PLACE", hex(place)))
     code.write_text(_PREAMBLE + source)
     flags = ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-O1", "-ffreestanding", "-nostdlib", "-w"]
     done = subprocess.run(

@@ -45,7 +45,9 @@ def start(elf, *words):
 def test_the_version_says_that_it_is_not_arms(capsys):
     assert run(["--version"]) == 0
     assert re.fullmatch(
-        r"Open Corstone-300 \S+ \(functional model on QEMU.*, not Arm's FVP\)\n", capsys.readouterr().out
+        r"Open Corstone-300 \S+ \(functional model on QEMU.*, not Arm's FVP\)\n"
+        r"Fast Models \[11\.27\.42 \(followed by this open model, which has nothing of Arm's\)\]\n",
+        capsys.readouterr().out,
     )
 
 
@@ -173,6 +175,13 @@ def test_the_stages_of_a_simulation_are_announced_as_scripts_expect(forever):
     for name in ("Simulated time", "User time", "System time", "Wall time"):
         assert re.search(rf"^{name} +: \d+\.\d+s$", done.output, re.MULTILINE)
     assert re.search(r"^Performance index +: \d+\.\d+$", done.output, re.MULTILINE)
+    # As on the FVP one instruction a cycle of core_clk; scripts look for this line.
+    simulated, count = (
+        re.search(pattern, done.output, re.MULTILINE)[1]
+        for pattern in (r"^Simulated time +: ([\d.]+)s$", r"^cpu0 +: +[\d.]+ MIPS \( *(\d+) Inst\)$")
+    )
+    assert int(count) == pytest.approx(float(simulated) * 25e6, rel=0.01)
+    assert re.search(r"cpu0 instructions \(estimate\) *: ", done.output)
 
 
 @pytest.mark.system

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import strategies as st
 
 from deploy.corstone.command_line import parse_options
 from deploy.corstone.file_arguments import DataLoad, Dump
-from deploy.corstone.parameters import format_table, parameter_table
+from deploy.corstone.listings import format_table
+from deploy.corstone.parameters import parameter_table
 from deploy.corstone.stand_in import named
 from deploy.errors import BadInputError
 
@@ -115,8 +117,14 @@ def test_the_listing_can_be_read_back_as_a_config_file(tmp_path):
     config = tmp_path / "all.txt"
     table = parameter_table("corstone-300", "U65")
     config.write_text(format_table(table))
+    assert parse_options(["-f", str(config)], family="U65") == replace(
+        parse_options([], family="U65"), given=("--config-file",)
+    )
+    without_comments = "\n".join(line.split(" #")[0] for line in config.read_text().splitlines())
+    config.write_text(without_comments)
     options = parse_options(["-f", str(config)], family="U65")
     assert options.values == {name: parameter.default for name, parameter in table.items()}
+    assert options.warnings == []
 
 
 def test_a_config_file_line_that_is_no_assignment_is_named_with_its_number(tmp_path):
@@ -155,6 +163,22 @@ def test_the_name_of_the_executable_chooses_the_board_and_options_win(program, b
     assert (model.board, model.family) == (board, family)
     model = parse_options(["--board", "Corstone-310"], board=asked[0], family=asked[1]).model
     assert (model.board, model.family) == ("corstone-310", "U55")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FVP_MPS2_Cortex-M55",
+        "VHT_MPS2_Cortex-M7",
+        "FVP_Corstone_SSE-315",
+        "FVP_Corstone-1000",
+        "FVP_Base_RevC-2xAEMvA",
+    ],
+)
+def test_the_name_of_another_fvp_is_refused(name):
+    with pytest.raises(BadInputError, match=f"{name} is the name of another FVP") as caught:
+        named(f"/opt/arm/{name}")
+    assert "corstone-300, corstone-310, corstone-320" in caught.value.message
 
 
 def test_a_board_that_is_not_there_is_refused_with_those_that_are():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.corstone.file_arguments import Range, read_segments, writable_ranges
+from deploy.corstone.applications import Range, read_application, writable_ranges
 from deploy.corstone.stand_in import stand_in
 from deploy.errors import BadInputError
 
@@ -26,7 +26,7 @@ def elf_file(*segments, machine=40, bits=1, order=1, kind=2, entry_size=32):
 def read(tmp_path, content):
     path = tmp_path / "program.axf"
     path.write_bytes(content)
-    return read_segments(path, stand_in().memories)
+    return read_application(path, stand_in().memories).segments
 
 
 def test_the_segments_of_an_arm_executable_are_read(tmp_path):
@@ -83,12 +83,12 @@ def test_a_file_that_cannot_boot_is_refused_and_named(tmp_path, content, message
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="No such file"):
-        read_segments(tmp_path / "none.axf", stand_in().memories)
+        read_application(tmp_path / "none.axf", stand_in().memories)
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="not a file"):
-        read_segments(tmp_path, stand_in().memories)
+        read_application(tmp_path, stand_in().memories)
 
 
 @settings(max_examples=200, deadline=None)
@@ -99,6 +99,6 @@ def test_random_damage_is_refused_or_harmless(tmp_path_factory, damage, position
     content[position : position + len(damage)] = damage
     path.write_bytes(content)
     try:
-        read_segments(path, stand_in().memories)
+        read_application(path, stand_in().memories)
     except BadInputError as error:
         assert str(path) in error.message

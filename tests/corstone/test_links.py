@@ -9,21 +9,39 @@ from deploy.errors import BadInputError
 
 
 def test_the_folder_looks_like_an_installed_fvp_and_its_binaries_start(tmp_path):
-    u55, u65, *others = create_links(tmp_path / "an FVP's folder")
+    launchers = {path.name: path for path in create_links(tmp_path / "an FVP's folder")}
+    u55 = launchers["FVP_Corstone_SSE-300_Ethos-U55"]
     assert u55.parent == tmp_path / "an FVP's folder" / MODELS_FOLDER
-    assert (u55.name, u65.name) == ("FVP_Corstone_SSE-300_Ethos-U55", "FVP_Corstone_SSE-300_Ethos-U65")
+    endings = ("300_Ethos-U55", "300", "300_Ethos-U65", "310", "310_Ethos-U65", "320")
+    names = {f"{make}_Corstone_SSE-{ending}" for make in ("FVP", "VHT") for ending in endings}
+    assert set(launchers) == {*names, "VHT_MPS3_Corstone_SSE-300"}
     # A folder of the package's name in the working directory must not come in between.
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "__init__.py").write_text("raise SystemExit(99)")
-    names = ["FVP_Corstone_SSE-310", "FVP_Corstone_SSE-310_Ethos-U65", "FVP_Corstone_SSE-320"]
-    assert [path.name for path in others] == names
-    for path, macs in ((u55, "0x80"), (u65, "0x100"), (others[1], "0x100"), (others[2], "0x100")):
+    for name, macs in (("300_Ethos-U55", 0x80), ("300", 0x80), ("300_Ethos-U65", 0x100), ("310_Ethos-U65", 0x100)):
+        path = launchers[f"VHT_Corstone_SSE-{name}"]
         done = subprocess.run([path, "-l"], capture_output=True, text=True, cwd=tmp_path, check=True)
-        assert f"ethosu.num_macs={macs} " in done.stdout
+        assert f"ethosu.num_macs={macs:#x} " in done.stdout
+
+
+def test_the_folders_of_other_compilers_and_hosts_lead_to_the_same(tmp_path):
+    launchers = create_links(tmp_path)
+    create_links(tmp_path)
+    for other in ("Linux64_GCC-6.4", "Linux64_armv8l_GCC-9.3"):
+        assert sorted((tmp_path / "models" / other).iterdir()) == sorted(
+            tmp_path / "models" / other / path.name for path in launchers
+        )
+
+
+def test_a_folder_of_arms_for_another_compiler_is_left_alone(tmp_path):
+    arm = tmp_path / "models" / "Linux64_GCC-6.4"
+    arm.mkdir(parents=True)
+    create_links(tmp_path)
+    assert list(arm.iterdir()) == []
 
 
 def test_they_start_although_a_client_points_python_into_their_folder(tmp_path):
-    *_, u85 = create_links(tmp_path)
+    u85 = next(path for path in create_links(tmp_path) if path.name == "FVP_Corstone_SSE-320")
     assert (tmp_path / "python" / "lib").is_dir()
     environment = {**os.environ, "PYTHONHOME": str(tmp_path / "python")}
     done = subprocess.run([u85, "--version"], capture_output=True, text=True, env=environment, check=True)

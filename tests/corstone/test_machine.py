@@ -1,6 +1,7 @@
 """The machine with small programs on its CPU: registers, interrupt, memory, faults."""
 
 import re
+import subprocess
 
 import pytest
 from guest import build_guest
@@ -277,3 +278,126 @@ def test_without_semihosting_its_breakpoint_is_a_fault_and_no_file_is_made(tmp_p
     assert done.status == 0
     assert done.output == "FAULT\n\x04"
     assert not (tmp_path / "made.txt").exists()
+
+
+QUIET = r"""
+static const uint32_t places[] = {
+  0x4FEE0000, 0x4FEF0000, 0x4FF00000, 0x4FF70040, 0x4FF7FFFC, 0x41400000, 0x414FFFFC, 0x41700000, 0x41801000,
+  0x4930A000, 0x49200000, 0x49207000 + 0x1000, 0x49302000,
+};
+int main(void) {
+  for (int i = 0; i < 9; i++)
+    for (uint32_t at = places[i]; at == places[i] || at == (places[i] | 0x10000000); at += 0x10000000) {
+      REG(at) = 0x1234567; *(volatile uint16_t *)(at + 2) = 7; *(volatile uint8_t *)at = 9;
+      if (REG(at)) print("kept\n");
+    }
+  for (int i = 9; i < 13; i++) REG(places[i]);
+  print("done\n");
+}
+"""
+
+
+@pytest.mark.parametrize("board", ["corstone-300", "corstone-310"])
+def test_peripherals_that_nothing_models_read_zero_and_take_any_write(tmp_path, board):
+    elf = build_guest(tmp_path, QUIET)
+    words = ["--board", board, "-C", "cpu0.INITSVTOR=0"]
+    assert run_guest(elf, *words).output == "done\n\x04"
+
+
+STARTS = r"""
+int main(void) { print("vtor "); hex(REG(0xE000ED08)); REG(0xE000ED14) |= 1 << 4; __asm volatile("udf #0"); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("board", "begin", "vtor"),
+    [
+        ("corstone-300", 0x70000000, 0x70000000),
+        ("corstone-300", 0x11000000, 0x11000000),
+        ("corstone-300", 0x01000000, 0x11000000),
+        ("corstone-300", 0x38000000, 0x38000000),
+        ("corstone-310", None, 0x11000000),
+    ],
+)
+def test_a_program_begins_where_its_vector_table_is_named_and_its_faults_find_it(tmp_path, board, begin, vtor):
+    place = 0x11000000 if begin is None else begin
+    words = [] if begin is None else ["-C", f"cpu0.INITSVTOR={begin:#x}"]
+    elf = build_guest(tmp_path, STARTS, place=place)
+    done = run_guest(elf, "--board", board, *words)
+    assert done.value("vtor") == vtor
+    assert done.output.endswith("FAULT\n\x04")
+
+
+def test_a_program_in_intel_hex_boots_beside_another_image(tmp_path):
+    second = build_guest(tmp_path, "int main(void) { }", "second", place=0x21000000)
+    elf = build_guest(tmp_path, 'int main(void) { print("reset "); hex(REG(0x21000004)); }')
+    for path in (elf, second):
+        command = ["arm-none-eabi-objcopy", "-O", "ihex", "-j", ".text", path, path.with_suffix(".hex")]
+        subprocess.run(command, check=True)
+    done = run_guest(elf.with_suffix(".hex"), "-a", f"cpu0*={second.with_suffix('.hex')}")
+    assert 0x21000000 < done.value("reset") < 0x21001000
+
+
+def test_start_names_the_first_instruction(tmp_path):
+    source = """
+    __attribute__((section(".ns"), naked)) void other(void) { __asm volatile("bl elsewhere"); }
+    void elsewhere(void) { uart_init(); print("elsewhere\\n\\4"); for (;;) { } }
+    int main(void) { print("main\\n"); }"""
+    elf = build_guest(tmp_path, source.replace(".ns", ".ns_text"))
+    assert run_guest(elf, "--start", "cpu0=0x40000").output == "elsewhere\n\x04"
+
+
+def test_qspi_holds_what_is_loaded_and_takes_no_writes(tmp_path):
+    (tmp_path / "data").write_bytes(bytes(range(8)))
+    source = r"""int main(void) {
+      print("first "); hex(REG(0x28000100)); print("second "); hex(REG(0x38000104));
+      REG(0x38000104) = 1; print("still "); hex(REG(0x38000104)); }"""
+    words = ["--data", f"{tmp_path}/data@S:0x38000100"]
+    words += ["--dump", f"mps3_board.qspi_sram={tmp_path}/dump@0x104,4"]
+    done = run_guest(build_guest(tmp_path, source), *words)
+    assert [done.value(name) for name in ("first", "second", "still")] == [0x03020100, 0x07060504, 0x07060504]
+    assert (tmp_path / "dump").read_bytes() == bytes(range(4, 8))
+
+
+def test_the_npu_reads_qspi_and_cannot_write_there(tmp_path):
+    (tmp_path / "data").write_bytes(bytes(range(64)))
+    run = r"""
+    int main(void) {
+      prepare(0x31001000);
+      PLACE
+      REG(NPU + 8) = 1; print("status "); hex(REG(NPU + 4)); print("first "); hex(target[4]);
+      REG(NPU + 8) = 2; REG(NPU + 8) = 1; print("second "); hex(target[5]);
+    }"""
+    words = ["--data", f"{tmp_path}/data@0x38000000"]
+    done = run_guest(build_guest(tmp_path, RUN + run.replace("PLACE", "REG(NPU + 0x80) = 0x38000000;")), *words)
+    assert (done.value("status"), done.value("first"), done.value("second")) == (0x22, 0x03020100, 0x07060504)
+    done = run_guest(
+        build_guest(tmp_path, RUN + run.replace("PLACE", "source[0] = 9; REG(NPU + 0x88) = 0x38000000;")), *words
+    )
+    assert (done.status, "the NPU wrote to QSPI" in done.errors) == (4, True)
+
+
+def test_memories_are_loaded_and_dumped_by_the_fvps_names(tmp_path):
+    (tmp_path / "data").write_bytes(bytes(range(8)))
+    source = "int main(void) { REG(0x111ffff0) = REG(0x311f0004); REG(0x70000000) = REG(0x311f0000); }"
+    sram = "mps3_board.sse300.iotss3_internal_sram1"
+    words = ["--data", f"{sram}={tmp_path}/data@0x1f0000", "--dump", f"{sram}={tmp_path}/sram@0x1f0004,4"]
+    words += ["--dump", f"mps3_board.sram={tmp_path}/bram@0x1ffff0,4"]
+    words += ["--dump", f"FVP_MPS3_Corstone_SSE_300.mps3_board.ddr={tmp_path}/ddr@N:0x10000000,4"]
+    assert run_guest(build_guest(tmp_path, source), *words).status == 0
+    assert (tmp_path / "sram").read_bytes() == (tmp_path / "bram").read_bytes() == bytes(range(4, 8))
+    assert (tmp_path / "ddr").read_bytes() == bytes(range(4))
+
+
+def test_warnings_are_told_on_the_standard_output_and_not_with_q(tmp_path):
+    elf = build_guest(tmp_path, "int main(void) { }")
+    words = ["-a", elf, "-C", "mps3_board.uart0.out_file=-", "-C", "mps3_board.uart0.shutdown_on_eot=1"]
+    words += ["-I", "-C", "cpu0.MVE=1", "-C", "cpu0.IRQLVL=4", "--timelimit", 30]
+    done = simulate(*words)
+    assert done.errors == ""
+    assert [line for line in done.output.splitlines() if line.startswith("Warning")] == [
+        "Warning: --iris-server: no debug server is started: --gdb PORT lets a debugger attach",
+        "Warning: parameter 'cpu0.MVE': the processor here has all of it (2)",
+        "Warning: without effect in this functional model: cpu0.IRQLVL=0x4",
+    ]
+    assert simulate("-q", *words).output == "\x04"

@@ -58,6 +58,55 @@ def test_the_four_terminals_carry_bytes_in_both_directions(tmp_path):
     assert process.wait(20) == 0
 
 
+ALL_UARTS = r"""
+static int get(uint32_t uart) { while (!(REG(uart + 4) & 2)) { } return REG(uart) & 255; }
+int main(void) {
+  const uint32_t uarts[] = { 0x59303000, 0x59304000, 0x59305000, 0x59306000, 0x59307000, 0x59308000 };
+  for (int i = 0; i < 6; i++) { REG(uarts[i] + 16) = 16; REG(uarts[i] + 8) = 3; }
+  for (int i = 0; i < 6; i++)
+    for (int c = 0; c != '.';) { c = get(uarts[i]); while (REG(uarts[i] + 4) & 1) { } REG(uarts[i]) = c; }
+}
+"""
+
+
+def test_each_of_the_six_uarts_takes_its_input_from_a_file_and_writes_to_one(tmp_path):
+    words = ["-C", "mps3_board.uart0.shutdown_on_eot=1", "--timelimit", 60]
+    for number in range(6):
+        (tmp_path / f"in{number}").write_text(f"{number}" * 500 + ".more")
+        for name in ("in", "out"):
+            words += ["-C", f"mps3_board.uart{number}.{name}_file={tmp_path}/{name}{number}"]
+    process = start("-q", "-a", build_guest(tmp_path, ALL_UARTS), *words)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+    for number in range(6):
+        end = "\4" if number == 0 else ""
+        assert (tmp_path / f"out{number}").read_text() == f"{number}" * 500 + "." + end
+
+
+def test_input_comes_from_the_standard_input_and_then_from_the_terminal(tmp_path):
+    source = ALL_UARTS.replace("i < 6", "i < 1").replace("c != '.'", "c != '!'")
+    words = ["-C", "mps3_board.uart0.in_file=-", "-C", "mps3_board.uart0.shutdown_on_eot=1", "--timelimit", "60"]
+    words += ["-C", "mps3_board.telnetterminal0.mode=raw", "-a", str(build_guest(tmp_path, source))]
+    process = subprocess.Popen(
+        [*COMMAND, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    line = b""
+    while not line.startswith(b"telnetterminal0"):
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+    process.stdin.write(b"piped ")
+    process.stdin.close()
+    with socket.create_connection(("127.0.0.1", int(line.split()[-1])), timeout=20) as client:
+        client.sendall(b"typed!")
+        received = b""
+        while b"!" not in received:
+            data = client.recv(100)
+            assert data, received
+            received += data
+    assert received.removesuffix(b"\4") == b"piped typed!"
+    assert process.wait(30) == 0
+
+
 COUNTING = r"""
 volatile uint32_t *const place = (void *)0x20001000;
 int main(void) {

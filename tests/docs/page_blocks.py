@@ -25,6 +25,7 @@ def pages() -> list[Path]:
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "SECURITY.md",
         ROOT / "fvp" / "README.md",
         *sorted((ROOT / "models").glob("*/README.md")),
         *sorted((ROOT / "docs").rglob("*.md")),

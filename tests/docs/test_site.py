@@ -54,7 +54,9 @@ def verbs(group: click.Command, path: str = "deploy") -> dict[str, click.Command
 def test_every_page_of_the_repository_is_in_the_site(site: Path) -> None:
     written = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     cards = {Path("models", f"{card.parent.name}.html") for card in (ROOT / "models").glob("*/README.md")}
-    other = {Path(f"{name}.html") for name in ("readme", "contributing", "changelog", "how-to/arms-fvp")}
+    other = {
+        Path(f"{name}.html") for name in ("readme", "contributing", "changelog", "security", "how-to/arms-fvp")
+    }
     generated = {
         Path("reference", f"{name}.html")
         for name in ("command-line", "settings", "documents", "open-corstone-300")
@@ -145,7 +147,7 @@ def copy(tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     for name in ("docs", "models", "fvp", "firmware", "deploy"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.h5", "__pycache__"))
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "mkdocs.yml"):
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "mkdocs.yml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -40,6 +40,13 @@ def test_the_pages_behind_it_go_on_in_the_same_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_main_job_and_the_readme_show_what_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "build" / "demo").mkdir(parents=True)
+    assert follow(DOCS / "tutorials" / "main-job.md", tmp_path) == 5
+    assert follow(ROOT / "README.md", tmp_path) == 2
+
+
+@pytest.mark.slow
 def test_the_quick_start_shows_what_is_printed(tmp_path: Path) -> None:
     assert follow(DOCS / "quick-start.md", tmp_path) == 3
 

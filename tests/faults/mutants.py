@@ -20,7 +20,7 @@ from pathlib import Path
 
 from deploy import api
 from deploy.build_folder import COMPILED_MODEL, BuildFolder, sha256_of_bytes
-from deploy.compiling import vela
+from deploy.compiling import vela_program
 from deploy.compiling.compiler import Compiler
 from deploy.errors import BadInputError, DeployError
 from deploy.judging.verdict import Verdict
@@ -98,7 +98,7 @@ def main(part: str, seed: int, count: int, files: list[Path]) -> None:
 
     signal.signal(signal.SIGALRM, too_slow)
     outcomes: Counter[str] = Counter()
-    pool = WarmPool(vela.MODULE, vela.IMPORTED, vela.LIMITS)
+    pool = WarmPool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
     compiler = Compiler(pool.run)
     with tempfile.TemporaryDirectory(prefix="deploy-mutants-") as name:
         folder = Path(name)

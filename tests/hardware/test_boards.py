@@ -30,9 +30,10 @@ def test_corstone_300_is_as_arms_application_note_an547_says() -> None:
         "BRAM": (0x10_0000, 0x0100_0000, 0x1100_0000),
         "DTCM": (0x8_0000, 0x2000_0000, 0x3000_0000),
         "SRAM": (0x20_0000, 0x2100_0000, 0x3100_0000),
+        "QSPI": (0x80_0000, 0x2800_0000, 0x3800_0000),
         "DDR": (0x1000_0000, 0x6000_0000, 0x7000_0000),
     }
-    assert [memory.name for memory in found.memories if memory.npu] == ["BRAM", "SRAM", "DDR"]
+    assert [memory.name for memory in found.memories if memory.npu] == ["BRAM", "SRAM", "QSPI", "DDR"]
     assert (found.npu.nonsecure, found.npu.secure, found.npu.interrupt) == (0x4810_2000, 0x5810_2000, 56)
     assert (found.uart.nonsecure, found.uart.secure, found.uart.receive_interrupt) == (
         0x4930_3000,

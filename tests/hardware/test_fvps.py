@@ -28,7 +28,7 @@ def test_releases_stand_newest_first_and_reach_back_to_the_oldest(fvp: Fvp) -> N
 
 
 def test_no_executable_belongs_to_two_fvps() -> None:
-    names = [name for fvp in fvps() for name in fvp.executables]
+    names = [name for fvp in fvps() for name in (*fvp.executables, *fvp.bare_executables)]
     assert len(names) == len(set(names))
 
 
@@ -51,6 +51,7 @@ def test_corstone_300_is_taken_for_its_npus(family: str) -> None:
 def test_the_open_machine_goes_by_the_names_of_the_fvp_it_stands_in_for(fvp: Fvp) -> None:
     assert fvp.board.open_machine
     assert all(named(name) in ((fvp.board.id, fvp.npu_family), (fvp.board.id, None)) for name in fvp.executables)
+    assert all(named(name)[0] == fvp.board.id for name in fvp.bare_executables)
     known = parameter_table(fvp.board.id, fvp.npu_family)
     for release in fvp.releases:
         for name in [*release.macs, *release.functional, *fvp.parameters]:

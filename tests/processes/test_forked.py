@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from processes.child_programs import assert_gone, number_in, says_its_number
 
+from deploy.processes import forked
 from deploy.processes.forked import ForkedCall
 
 
@@ -43,3 +44,20 @@ def test_a_call_can_be_left_running_waited_for_and_killed(tmp_path: Path) -> Non
     waiting = ForkedCall(lambda: time.sleep(60))
     waiting.kill()
     assert waiting.fatal_signal(until=time.monotonic()) == "SIGKILL"
+
+
+def test_a_call_without_a_descriptor_for_its_end_is_looked_at_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forked, "_end_of", lambda _child: None)
+    assert ForkedCall(os.abort).fatal_signal(until=time.monotonic() + 10) == "SIGABRT"
+    with pytest.raises(TimeoutError):
+        ForkedCall(lambda: time.sleep(60)).fatal_signal(until=time.monotonic() + 0.2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
+def test_a_call_that_has_ended_leaves_no_descriptor_open() -> None:
+    before = len([*Path("/proc/self/fd").iterdir()])
+    assert ForkedCall(lambda: None).fatal_signal(until=time.monotonic() + 10) is None
+    ForkedCall(lambda: time.sleep(60)).kill()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before

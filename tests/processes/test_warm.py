@@ -150,23 +150,62 @@ def test_twins_run_side_by_side_and_each_ends_without_the_other(tool: str, tmp_p
     assert_gone(child)
 
 
-@pytest.mark.parametrize("half", [0, 1])
-def test_a_twin_serves_on_when_the_other_half_is_closed(tool: str, tmp_path: Path, half: int) -> None:
-    halves = warm.start(tool, f"{tool}.tool", halves=2)
-    halves[half].close()
+def test_the_module_is_imported_once_however_many_processes_run_it(tool: str, tmp_path: Path) -> None:
+    module = tmp_path / "path" / "warmtool" / "tool.py"
+    module.write_text(f"open({str(tmp_path / 'imports')!r}, 'a').write('x')\n" + module.read_text())
+    pool = WarmPool(tool, f"{tool}.tool")
+    works = [folder(tmp_path, name) for name in ("one", "two", "three")]
+    threads = [
+        threading.Thread(target=pool.run, args=(module_command(tool, "sleep"), work), kwargs={"timeout_s": 60})
+        for work in works
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        asleep = [number_in(work / "number") for work in works]
+        assert len(pool._all) == 3
+        assert pool.run(module_command(tool, "sleep"), tmp_path, timeout_s=1).timed_out
+        assert pool.run(module_command(tool, "three"), tmp_path, timeout_s=30).status == 3
+        assert (tmp_path / "imports").read_text() == "x"
+    finally:
+        pool.close()
+    for thread, child in zip(threads, asleep, strict=True):
+        thread.join(timeout=10)
+        assert_gone(child)
+
+
+def test_a_pool_whose_processes_are_idle_or_still_import_is_closed_at_once(tool: str, tmp_path: Path) -> None:
+    module = tmp_path / "path" / "warmtool" / "tool.py"
+    module.write_text("import time\ntime.sleep(30)\n" + module.read_text())
+    pool = WarmPool(tool, f"{tool}.tool")
+    pool.start(twin=True)
+    (child,) = {process._server.child for process in pool._all}
+    began = time.monotonic()
+    pool.close()
+    assert child.ended()
+    assert time.monotonic() - began < 4
+    assert not pool._all
+
+
+@pytest.mark.parametrize("one", [0, 1])
+def test_a_warm_process_serves_on_when_another_one_is_closed(tool: str, tmp_path: Path, one: int) -> None:
+    server = warm.WarmServer(tool, f"{tool}.tool")
+    processes = [server.process(), server.process()]
+    processes[one].close()
     work = folder(tmp_path, "work")
-    left = halves[1 - half].run(["three"], work, timeout_s=30)
+    left = processes[1 - one].run(["three"], work, timeout_s=30)
     assert left is not None and left.status == 3
-    assert halves[half].run([], work, timeout_s=30) is None
-    halves[1 - half].close()
-    assert halves[0]._server.child.ended()
+    assert processes[one].run([], work, timeout_s=30) is None
+    processes[1 - one].close()
+    server.close()
+    assert server.child.ended()
 
 
 def test_nothing_outlives_a_killed_parent(tool: str, tmp_path: Path) -> None:
     work = folder(tmp_path, "work")
     code = (
         "import sys; from pathlib import Path; from deploy.processes import warm\n"
-        f"warm.start({tool!r}, '{tool}.tool')[0].run(['sleep'], Path({str(work)!r}), timeout_s=60)"
+        f"warm.WarmServer({tool!r}, '{tool}.tool').process().run(['sleep'], Path({str(work)!r}), timeout_s=60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])
     child = number_in(work / "number")
@@ -180,9 +219,12 @@ def test_a_module_that_cannot_be_imported_fails_as_the_command_does(tmp_path: Pa
     ended = pool.run(module_command("nosuchmodule"), folder(tmp_path, "work"), timeout_s=30)
     assert ended.status == 1
     assert "No module named nosuchmodule" in ended.output
-    (process,) = warm.start("nosuchmodule", "nosuchmodule")
+    server = warm.WarmServer("nosuchmodule", "nosuchmodule")
+    process = server.process()
     assert process.run([], tmp_path, timeout_s=30) is None
+    assert server.process().run([], tmp_path, timeout_s=30) is None
     process.close()
+    server.close()
     pool.close()
 
 

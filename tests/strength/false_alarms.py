@@ -146,7 +146,7 @@ def judge(path: Path, npu: str) -> Judged:
     """Compile and verify with default options."""
     from deploy import api
     from deploy.chatter import silenced
-    from deploy.compiling import vela
+    from deploy.compiling import vela_program
     from deploy.compiling.compiler import Compiler
     from deploy.errors import DeployError
     from deploy.processes import warm
@@ -156,7 +156,7 @@ def judge(path: Path, npu: str) -> Judged:
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         try:
             # A warm Vela saves its start: hundreds of networks are compiled.
-            compiler = Compiler(warm.pool(vela.MODULE, vela.IMPORTED).run)
+            compiler = Compiler(warm.pool(vela_program.MODULE, vela_program.IMPORTED).run)
             build = api.compile(path, npu, output=Path(folder) / "build", compiler=compiler)
             verdict = "error"
             with silenced():  # TFLM says on standard error what it cannot run

@@ -17,6 +17,7 @@ from deploy.judging.reference import InnerTensors, ReferenceKernels
 from deploy.judging.samples import Stacked
 from deploy.tflite import Model
 from deploy.verifying import group_kernels
+from deploy.verifying.group_kernels import ModelKernels
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.operator_groups import groups
@@ -144,3 +145,35 @@ def test_what_is_no_number_on_both_sides_is_equal() -> None:
     outputs["y"][0, 0, 0] = 1
     [result] = walk(model, LayerCapture(model, DebugDatabase("")), inputs, outputs).results
     assert (result.mismatches, result.explained) == (1, False)
+
+
+def test_an_inference_of_the_reference_that_has_begun_is_waited_for_and_the_others_are_run() -> None:
+    model = network()
+    capture, outputs = captured(model, nothing)
+    kernels = ModelKernels(model)
+    begun = kernels.begin({"x": INPUTS["x"][0]})
+    found = walk(model, capture, INPUTS, outputs, kernels=kernels, begun=begun)
+    alone = walk(model, capture, INPUTS, outputs)
+    assert found.results == alone.results
+    for ours, theirs in zip(found.expected, alone.expected, strict=True):
+        np.testing.assert_array_equal(ours["y"], theirs["y"])
+
+
+def test_after_the_time_limit_what_has_begun_is_compared() -> None:
+    model = network()
+    capture, outputs = captured(model, nothing)
+    kernels = ModelKernels(model)
+    begun = kernels.begin({"x": INPUTS["x"][0]})
+    found = walk(model, capture, INPUTS, outputs, until=time.monotonic() - 1, kernels=kernels, begun=begun)
+    assert (found.inputs, found.compared) == (1, {0, 1, 2})
+
+
+def test_kernels_that_fail_say_so_to_who_waits_and_what_is_no_reference_is_not_taken_for_one() -> None:
+    with pytest.raises(BadInputError, match="input x"):
+        ModelKernels(network()).begin({"x": INPUTS["x"][0, 0]}).answer()
+    model = network("ELU")
+    kernels = ModelKernels(model)
+    begun = kernels.begin({"x": INPUTS["x"][0]})
+    capture, outputs = captured(model, nothing)
+    found = walk(model, capture, INPUTS, outputs, kernels=kernels, begun=begun)
+    assert (found.compared, found.expected) == ({0, 1, 2}, ())

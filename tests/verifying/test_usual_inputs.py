@@ -22,7 +22,7 @@ from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.sample_file import beside
 from deploy.verifying.host_session import HostSession
-from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
+from deploy.verifying.usual_inputs import FEWEST, _made_up, inputs_with_fresh, make_ready, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
 pytestmark = pytest.mark.early
@@ -43,6 +43,10 @@ def seen(build: BuildFolder, inputs: InputSet) -> Evidence:
     session.observer = varied = VariedOperators(build.debug)
     answers = [answer.outputs for answer in session.answers(inputs.samples)]
     return evidence_of(build.source_model, inputs, answers, varied.counts)
+
+
+def refuse(*_arguments: object) -> None:
+    raise BadInputError("cannot run this")
 
 
 @pytest.mark.parametrize("name", STUCK)
@@ -120,9 +124,6 @@ def test_samples_that_were_changed_are_refused_and_without_the_file_inputs_are_m
 def test_without_the_npu_model_or_any_kernel_inputs_are_made_up_all_the_same(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_arguments: object) -> None:
-        raise BadInputError("cannot run this")
-
     shutil.copytree(built, tmp_path / "build")
     (tmp_path / "build" / SAMPLES).unlink()
     build = BuildFolder.open(tmp_path / "build")
@@ -224,3 +225,18 @@ def test_what_varied_is_counted_by_operators_of_the_source_model(built: Path) ->
     assert various.operators_varied == various.operators == same.operators
     assert same.operators is not None
     assert 0 < same.operators <= len(build.document.operators)
+
+
+def test_what_is_made_up_while_vela_runs_is_what_nobody_looks_at_afterwards(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built, folder := tmp_path / "build")
+    (folder / SAMPLES).unlink()
+    build = BuildFolder.open(folder)
+    for name in ("HostSession", "ReferenceKernels"):
+        monkeypatch.setattr(f"deploy.verifying.usual_inputs.{name}", refuse)
+    expected = usual_inputs(build, FEWEST)
+    _made_up.cache_clear()
+    make_ready(build.source_model)
+    monkeypatch.setattr("deploy.verifying.usual_inputs.unprobed", refuse)
+    assert usual_inputs(build, FEWEST).sha256 == expected.sha256

@@ -12,7 +12,7 @@ from deploy.npu.stream.u85_registers import Start
 from deploy.npu.weights.unpacked import Unpack
 
 _MOST_STEPS = 1 << 34
-"""Multiply-accumulates that the core takes on; NumPy computes more with several threads, or refuses."""
+"""Multiply-accumulates that the core takes on, since nothing interrupts it; NumPy computes more, or refuses."""
 _MOST_TAPS = {1: (1 << 31) // (255 * 255), 2: 256}
 """Of a depthwise kernel, by the bytes of an element of the IFM: its sums, of weights of 9 bits, fit 32 bits."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deploy.npu.core.records import NotCovered, Record, Tables, window
 from deploy.npu.execution import u55_pooling, u85_pooling
-from deploy.npu.execution.pooling import EXTREMES, Reciprocal, check, pointwise
-from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.execution.pooling import Reciprocal, check
+from deploy.npu.stream.pooling import PoolingOperation
 from deploy.npu.stream.u85_operations import U85PoolingOperation
 
 _MOST_STEPS = 1 << 30
@@ -14,8 +14,7 @@ _MOST_STEPS = 1 << 30
 
 def translate_pooling(operation: PoolingOperation, tables: Tables) -> Record:
     """A pooling of Ethos-U55 or U65; see :mod:`deploy.npu.core.translation`."""
-    divides = operation.mode not in EXTREMES and u55_pooling.divides(operation)
-    return _translated(operation, tables, u55_pooling.RECIPROCAL if divides else None)
+    return _translated(operation, tables, u55_pooling.reciprocal_of(operation))
 
 
 def translate_u85_pooling(operation: U85PoolingOperation, tables: Tables) -> Record:
@@ -23,8 +22,7 @@ def translate_u85_pooling(operation: U85PoolingOperation, tables: Tables) -> Rec
     if operation.mode in u85_pooling.ARGMAX or not operation.accumulators.stored:
         raise NotCovered
     u85_pooling.check_scale(operation)
-    divides = operation.mode is PoolingMode.AVERAGE and not pointwise(operation)
-    return _translated(operation, tables, u85_pooling.RECIPROCAL if divides else None)
+    return _translated(operation, tables, u85_pooling.reciprocal_of(operation))
 
 
 def _translated(operation: PoolingOperation, tables: Tables, reciprocal: Reciprocal | None) -> Record:

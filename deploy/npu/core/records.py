@@ -24,6 +24,7 @@ from deploy.npu.stream.operations import (
     BlockOperation,
     FeatureMap,
     Function,
+    Operation,
     Padding,
     Rounding,
     Scale,
@@ -131,13 +132,18 @@ class Tables:
             raise NotCovered
         if not write and self._chains.get(buffer) != shape:
             raise NotCovered
-        self._chains[buffer] = shape
         self.chain_bytes[buffer] = max(self.chain_bytes.get(buffer, 0), fm.nbytes)
         size = fm.dtype.itemsize
         strides = (fm.width * fm.depth * size, fm.depth * size, size)
         whole = [slice(0, extent) for extent in fm.extents]
         piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
         return self.array(name, region, fm.extents, fm.dtype, [piece])
+
+    def executed(self, operation: Operation) -> None:
+        """What follows finds the map that the operation leaves in a buffer, whoever computes it."""
+        if (left := chained_by(operation)) is not None:
+            buffer, *shape = left
+            self._chains[buffer] = tuple(shape)
 
     def range(self, name: str, region: int | None, address: int, length: int, *, write: bool = False) -> Words:
         """Bytes in a region.
@@ -189,6 +195,13 @@ class Tables:
             "index_type": _type_number(index.itemsize, index.kind),
             "rounding": self.numbers[_ROUNDINGS[operation.rounding]],
         }
+
+
+def chained_by(operation: Operation) -> tuple[int, Three, np.dtype[np.generic]] | None:
+    """The buffer between operations, and extents and type of the map, that an operation leaves there; or None."""
+    if not isinstance(operation, BlockOperation) or not operation.finishes or operation.ofm.chain is None:
+        return None
+    return operation.ofm.chain, operation.ofm.extents, operation.ofm.dtype
 
 
 def _type_number(size: int, kind: str) -> int:

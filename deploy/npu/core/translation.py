@@ -13,13 +13,13 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables
+from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.instruction_set import InstructionSet
-from deploy.npu.stream.operations import BlockOperation, Operation
+from deploy.npu.stream.operations import Operation
 
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
@@ -33,7 +33,6 @@ class TranslatedProgram:
         instructions: what they are written in.
         memory: whose regions they are checked against.
         native: the compiled core.
-        chains: whether feature maps that stay inside the NPU may do so in the core, where NumPy does not see them.
         version: of its innermost loops, a place in its VERSIONS; default: the last one.
     """
 
@@ -44,19 +43,14 @@ class TranslatedProgram:
         memory: Memory,
         native: ModuleType,
         *,
-        chains: bool = True,
         version: int = -1,
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
         tables = Tables(memory, native.NUMBERS)
         self._records = [_translated(operation, instructions, tables) for operation in operations]
-        chained = [number for number, operation in enumerate(operations) if _uses_chains(operation)]
-        if not chains or not all(self._records[number].words for number in chained):
-            # One that is NumPy's would not find what the core left for it.
-            for number in chained:
-                self._records[number] = Record({})
-            tables.chain_bytes.clear()
         self._chain_bytes = tables.chain_bytes
+        left = enumerate(map(chained_by, operations))
+        self._chained = [(number, found) for number, found in left if found is not None]
         self._operations = np.zeros((len(operations), len(native.FIELDS)), np.int64)
         for row, record in zip(self._operations, self._records, strict=True):
             for name, value in record.words.items():
@@ -78,6 +72,13 @@ class TranslatedProgram:
         Returns:
             The first operation that was not run, which is NumPy's; ``stop`` if all were.
         """
+        reached = self._run(workspace, first, stop)
+        for number, left in self._chained:
+            if first <= number < reached:
+                workspace.memory.left_in_chain(*left)
+        return reached
+
+    def _run(self, workspace: Workspace, first: int, stop: int) -> int:
         native, numbers = self._native, self._native.NUMBERS
         regions = (*workspace.memory.arrays, *self._chain_rooms(workspace.memory))
         while first < stop:
@@ -117,15 +118,11 @@ class TranslatedProgram:
             return None  # NumPy raises it again, as its own
 
 
-def _uses_chains(operation: Operation) -> bool:
-    return isinstance(operation, BlockOperation) and (operation.chained or operation.ofm.chain is not None)
-
-
 def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
     translate = instructions.kind_of(operation).translate
-    if translate is None:
-        return Record({})
     try:
-        return translate(operation, tables)
+        return Record({}) if translate is None else translate(operation, tables)
     except (NotCovered, NpuError):
         return Record({})
+    finally:
+        tables.executed(operation)

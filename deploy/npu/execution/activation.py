@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution import byte_tables
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.table_curves import TABLE_CURVES, table_curve
 from deploy.npu.stream.operations import TABLE_SLOT_BYTES, BlockOperation, Function
@@ -83,46 +82,27 @@ def finish(values: NDArray[np.int64], operation: BlockOperation, memory: Memory)
     Returns:
         Array of the OFM's type and the shape of ``values``.
     """
-    if operation.activation.function in TABLE_CURVES:
+    activation, ofm = operation.activation, operation.ofm
+    if activation.function in TABLE_CURVES:
         return table_curve(values, operation, memory)
-    indexed = clamped(values, operation)
-    if operation.activation.function is Function.LUT:
-        return look_up(indexed, operation, memory)
-    return indexed
-
-
-def clamped(values: NDArray[np.int64], operation: BlockOperation) -> NDArray[np.generic]:
-    """The first half of :func:`finish`: everything but the lookup table.
-
-    Returns:
-        Array of the type that :func:`element_dtype` names.
-    """
-    ofm, activation = operation.ofm, operation.activation
     if activation.function in _CURVES:
         if ofm.dtype != np.dtype("<i2"):
             raise UnsupportedError(f"{activation.function.name} with an OFM of {ofm.dtype}")
         values = _CURVES[activation.function](values)
-    dtype = element_dtype(operation)
-    if dtype.itemsize == 4:
-        if activation.function is Function.LUT:
-            raise UnsupportedError("a table with an index of 32 bits")
-        limits = np.iinfo(dtype.str)
-        return np.clip(values, limits.min, limits.max).astype(dtype)
-    low, high = clamp_range(operation, dtype)
-    return np.clip(values + ofm.zero_point, low, high).astype(dtype)
+    dtype, looked_up = element_dtype(operation), activation.function is Function.LUT
+    limits = np.iinfo(dtype.str)
+    if dtype.itemsize < 4:
+        values = np.clip(values + ofm.zero_point, activation.minimum, activation.maximum)
+    elif looked_up:
+        raise UnsupportedError("a table with an index of 32 bits")
+    values = np.clip(values, limits.min, limits.max)
+    return _look_up(values, operation, memory) if looked_up else values.astype(dtype)
 
 
 def element_dtype(operation: BlockOperation) -> np.dtype[np.generic]:
     """Type of the values that are stored or, with a table, looked up."""
     activation = operation.activation
     return activation.index_dtype if activation.function is Function.LUT else operation.ofm.dtype
-
-
-def clamp_range(operation: BlockOperation, dtype: np.dtype[np.generic]) -> tuple[int, int]:
-    """Lowest and highest value that ACTIVATION_MIN, ACTIVATION_MAX and a type leave."""
-    limits, activation = np.iinfo(dtype.str), operation.activation
-    bottom, top = int(limits.min), int(limits.max)
-    return min(max(activation.minimum, bottom), top), min(max(activation.maximum, bottom), top)
 
 
 def table_of(operation: BlockOperation, memory: Memory) -> NDArray[np.uint8]:
@@ -142,22 +122,17 @@ def table_of(operation: BlockOperation, memory: Memory) -> NDArray[np.uint8]:
     return table
 
 
-def look_up(indices: NDArray[np.generic], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
-    """The second half of :func:`finish`: look up values, of :func:`element_dtype`'s type, in a table in SHRAM.
+def _look_up(indices: NDArray[np.int64], operation: BlockOperation, memory: Memory) -> NDArray[np.generic]:
+    """The elements of a table in SHRAM.
 
     Formats (measured): 8-bit output 256 x u8/s8; 32-bit output 256 x s32, both indexed from the lowest value;
     16-bit output 512 x (s16 base, s16 slope), interpolated over 7 fraction bits.
-
-    Returns:
-        Array of the OFM's type and the shape of ``indices``.
     """
     dtype, table = operation.ofm.dtype, table_of(operation, memory)
-    lowest = int(np.iinfo(operation.activation.index_dtype.str).min)
-    if dtype.itemsize == 2:
-        pairs = table.view("<i2").reshape(512, 2).astype(np.int64)
-        values = indices.astype(np.int64)
-        index, fraction = (values - lowest) >> 7, values & 127
-        line: NDArray[np.int64] = pairs[index, 0] + ((pairs[index, 1] * fraction + 64) >> 7)
-        return line.astype(dtype)
-    # In the order of the index's byte: from zero up, then the negative ones.
-    return byte_tables.look_up(np.roll(table.view(dtype), lowest), indices)
+    places = indices - np.iinfo(operation.activation.index_dtype.str).min
+    if dtype.itemsize != 2:
+        elements: NDArray[np.generic] = table.view(dtype)[places]
+        return elements
+    lines = table.view("<i2").astype(np.int64).reshape(512, 2)[places >> 7]
+    found: NDArray[np.int64] = lines[..., 0] + ((lines[..., 1] * (places & 127) + 64) >> 7)
+    return found.astype(dtype)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.bounds import MAX_ELEMENTS, STEP_ELEMENTS
+from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.errors import MemoryAccessError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BRICK, FeatureMap
@@ -27,8 +27,7 @@ def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
     """Read a feature map.
 
     Returns:
-        Array ``(batch or 1, height, width, depth)`` of the feature map's own type. A view of the memory where
-        the layout allows it, so copy before writing to the same memory.
+        Array ``(batch or 1, height, width, depth)`` of the feature map's own type.
 
     Raises:
         MemoryAccessError: part of it lies outside its region.
@@ -37,18 +36,22 @@ def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
     if fm.chain is not None:
         return memory.chained(fm.chain, fm.extents, fm.dtype)
     stored = fm.as_stored
-    pieces = list(_pieces(memory, stored, write=False))
-    if len(pieces) == 1 and pieces[0][1].ndim == 4:
-        return _moved_back(pieces[0][1], fm)
-    first = pieces[0][1]
-    result = np.empty((first.shape[0], *stored.extents), fm.dtype)
-    for (rows, columns, channels), view in pieces:
-        _move(view, _part(result, rows, columns, channels, view), fm)
-    return _moved_back(result, fm)
+    found = views(memory, fm)
+    result = np.empty((len(found[0]), *stored.extents), fm.dtype)
+    for piece, view in zip(pieces(stored), found, strict=True):
+        _copy(view, _part(result, piece))
+    if fm.reversed_axis is not None:
+        result = np.flip(result, fm.reversed_axis + 1)
+    return result.transpose(0, *(fm.axes.index(axis) + 1 for axis in range(3)))
+
+
+def operand(memory: Memory, fm: FeatureMap) -> NDArray[np.int64]:
+    """Read a feature map as what operations compute with: int64, less its zero point; see :func:`read`."""
+    return read(memory, fm).astype(np.int64) - fm.zero_point
 
 
 def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
-    """Write ``values`` of shape ``(batch, height, width, depth)`` and the feature map's type.
+    """Write ``values`` of shape ``(batch or 1, height, width, depth)`` and the feature map's type.
 
     Raises:
         MemoryAccessError: part of it lies outside its region.
@@ -56,20 +59,53 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
     if fm.chain is not None:
         memory.chain(fm.chain, values)
         return
-    values = _moved(values, fm)
+    values = values.transpose(0, *(axis + 1 for axis in fm.axes))
+    if fm.reversed_axis is not None:
+        values = np.flip(values, fm.reversed_axis + 1)
     # All pieces are checked before the first one is written.
-    for (rows, columns, channels), view in list(_pieces(memory, fm.as_stored, write=True)):
-        _move(_part(values, rows, columns, channels, view), view, fm)
+    for piece, view in zip(pieces(fm.as_stored), views(memory, fm, write=True), strict=True):
+        view[...] = _part(values, piece)
 
 
 def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArray[np.generic]]:
-    """The strided views of the memory that make up a feature map, with the batch as their first dimension.
+    """The strided views of the memory that make up a feature map: one for each of its :func:`pieces`.
+
+    Returns:
+        Views of four dimensions (batch, y, x, c), or five (batch, y, x, brick, c) for whole bricks.
 
     Raises:
         MemoryAccessError: part of it lies outside its region.
         UnsupportedError: a batch would write memory that it shares.
     """
-    return [view for _, view in _pieces(memory, fm.as_stored, write=write)]
+    if fm.elements > MAX_ELEMENTS or fm.nbytes > memory.size(fm.region):
+        # Elements of a feature map do not share memory, so it cannot be larger than its region.
+        raise MemoryAccessError(
+            f"a feature map of {fm.height}x{fm.width}x{fm.depth} does not fit the region of "
+            f"{memory.size(fm.region)} bytes",
+            region=fm.region,
+            address=fm.bases[0],
+            size=fm.nbytes,
+        )
+    return [
+        memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
+        for piece in pieces(fm.as_stored)
+    ]
+
+
+def _part(array: NDArray[np.generic], piece: Piece) -> NDArray[np.generic]:
+    """The part of an array ``(batch, y, x, c)`` that a piece covers, in the shape of its view.
+
+    It is a view, too: no more than its innermost axis is split.
+    """
+    return array[:, piece.rows, piece.columns, piece.channels].reshape(len(array), *piece.extents)
+
+
+def _copy(view: NDArray[np.generic], part: NDArray[np.generic]) -> None:
+    """Copy; a brick as one element, which is five times faster for those who look at every map of a network."""
+    if view.ndim == 5:
+        brick = np.dtype((np.void, BRICK * view.itemsize))
+        view, part = view.view(brick), part.view(brick)
+    part[...] = view
 
 
 class Piece(NamedTuple):
@@ -96,63 +132,6 @@ def pieces(fm: FeatureMap) -> Iterator[Piece]:
         for channels, offset, inner, strides in _runs(fm):
             extents = (height, width, *inner)
             yield Piece(rows, columns, channels, base + offset, extents, (fm.stride_y, fm.stride_x, *strides))
-
-
-def _moved(values: NDArray[np.generic], fm: FeatureMap) -> NDArray[np.generic]:
-    """Values ``(batch, height, width, depth)`` as they lie in memory."""
-    if fm.axes != (0, 1, 2):
-        values = np.ascontiguousarray(values.transpose(0, *(axis + 1 for axis in fm.axes)))
-    if fm.reversed_axis is not None:
-        values = np.ascontiguousarray(np.flip(values, fm.reversed_axis + 1))
-    return values
-
-
-def _moved_back(stored: NDArray[np.generic], fm: FeatureMap) -> NDArray[np.generic]:
-    """What lies in memory as the map's own ``(batch, height, width, depth)``."""
-    if fm.reversed_axis is not None:
-        stored = np.flip(stored, fm.reversed_axis + 1)
-    if fm.axes != (0, 1, 2):
-        stored = stored.transpose(0, *(fm.axes.index(axis) + 1 for axis in range(3)))
-    return stored
-
-
-def _part(
-    array: NDArray[np.generic], rows: slice, columns: slice, channels: slice, view: NDArray[np.generic]
-) -> NDArray[np.generic]:
-    """The part of a dense ``(batch, y, x, c)`` array that a piece covers, in the shape of its view."""
-    part = array[:, rows, columns, channels]
-    if view.ndim == part.ndim:
-        return part
-    return part.reshape(*part.shape[:3], -1, BRICK)  # splitting the innermost axis of a slice is a view
-
-
-def _move(source: NDArray[np.generic], target: NDArray[np.generic], fm: FeatureMap) -> None:
-    """Copy between views; the channels of a brick as one element, which is ten times faster (measured)."""
-    if fm.bricks and source.strides[-1] == target.strides[-1] == fm.dtype.itemsize:
-        run = np.dtype((np.void, source.shape[-1] * fm.dtype.itemsize))
-        source, target = source.view(run), target.view(run)
-    target[...] = source
-
-
-def _pieces(
-    memory: Memory, fm: FeatureMap, write: bool
-) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[np.generic]]]:
-    """The strided views that make up a feature map.
-
-    A view has four dimensions (batch, y, x, c), or five (batch, y, x, brick, c) for whole bricks.
-    """
-    if fm.elements > MAX_ELEMENTS or fm.nbytes > memory.size(fm.region):
-        # Elements of a feature map do not share memory, so it cannot be larger than its region.
-        raise MemoryAccessError(
-            f"a feature map of {fm.height}x{fm.width}x{fm.depth} does not fit the region of "
-            f"{memory.size(fm.region)} bytes",
-            region=fm.region,
-            address=fm.bases[0],
-            size=fm.nbytes,
-        )
-    for piece in pieces(fm):
-        view = memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
-        yield (piece.rows, piece.columns, piece.channels), view
 
 
 def _runs(fm: FeatureMap) -> Iterator[tuple[slice, int, tuple[int, ...], tuple[int, ...]]]:
@@ -183,13 +162,3 @@ def _tiles(fm: FeatureMap) -> Iterator[tuple[slice, slice, int]]:
         yield slice(0, middle), columns, upper
         if middle < fm.height:
             yield slice(middle, fm.height), columns, lower
-
-
-def tiles(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Parts of a ``(batch, height, width, depth)`` array: some rows of one item, or several whole items."""
-    batch, height, width, depth = shape
-    rows = max(1, STEP_ELEMENTS // (width * depth))
-    items = max(1, rows // height)
-    for item in range(0, batch, items):
-        for top in range(0, height, rows):
-            yield slice(item, item + items), slice(top, top + rows)

@@ -7,6 +7,7 @@ same command stream side by side (see :func:`deploy.npu.execute`).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -17,7 +18,7 @@ from deploy.npu.errors import MemoryAccessError, StreamError, UnsupportedError
 
 MAX_REGION = 7
 ACCUMULATORS = -1
-"""The buffer of sums that one operation leaves and the next one goes on with, float64 (U85)."""
+"""The buffer of sums that one operation leaves and the next one goes on with, int64 (U85)."""
 
 
 class Memory:
@@ -54,7 +55,7 @@ class Memory:
         if len(batches) > 1:
             raise StreamError(f"regions with different batches: {sorted(batches)}")
         self.batch = batches.pop() if batches else 1
-        self._chains: dict[int, NDArray[np.generic]] = {}
+        self._chains: dict[int, tuple[tuple[int, ...], np.dtype[np.generic]]] = {}
         self._chain_rooms: dict[int, NDArray[np.uint8]] = {}
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
         self._regions[None] = np.zeros((1, design.shram_kb * 1024), np.uint8)
@@ -132,8 +133,14 @@ class Memory:
         return self.constant_bytes(None, self.design.table_address + offset, size)
 
     def chain(self, buffer: int, values: NDArray[np.generic]) -> None:
-        """Put a feature map ``(batch, height, width, depth)`` into a buffer between operations (U85)."""
-        self._chains[buffer] = values
+        """Put a feature map ``(batch or 1, height, width, depth)`` into a buffer between operations (U85)."""
+        rows = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+        self.chain_room(buffer, rows.shape[1])[:, : rows.shape[1]] = rows
+        self.left_in_chain(buffer, values.shape[1:], values.dtype)
+
+    def left_in_chain(self, buffer: int, extents: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+        """A feature map of this height, width, depth and type now is in a buffer's bytes."""
+        self._chains[buffer] = extents, dtype
 
     def chained(
         self, buffer: int, extents: tuple[int, int, int], dtype: np.dtype[np.generic]
@@ -149,18 +156,21 @@ class Memory:
             raise StreamError(
                 "no operation before has left a feature map in the NPU", parameters={"buffer": buffer}
             )
-        if found.shape[1:] != extents or found.dtype != dtype:
+        if found != (extents, dtype):
             raise UnsupportedError(
                 "a feature map inside the NPU that is read as another one",
-                parameters={"buffer": buffer, "written": (found.shape[1:], found.dtype), "read": (extents, dtype)},
+                parameters={"buffer": buffer, "written": found, "read": (extents, dtype)},
             )
-        return found
+        size = math.prod(extents) * dtype.itemsize
+        return self._chain_rooms[buffer][:, :size].copy().view(dtype).reshape(self.batch, *extents)
 
     def chain_room(self, buffer: int, size: int) -> NDArray[np.uint8]:
-        """The bytes, ``(batch, size)``, of a buffer between operations that the compiled core keeps itself."""
-        if buffer not in self._chain_rooms:
-            self._chain_rooms[buffer] = np.zeros((self.batch, size), np.uint8)
-        return self._chain_rooms[buffer]
+        """The bytes of a buffer between operations, ``(batch, size or more)``."""
+        room = self._chain_rooms.get(buffer, np.zeros((self.batch, 0), np.uint8))
+        if room.shape[1] < size:
+            room = np.pad(room, ((0, 0), (0, size - room.shape[1])))
+            self._chain_rooms[buffer] = room
+        return room
 
     def strided(
         self,

@@ -8,12 +8,11 @@ parts. (Source: measured against LiteRT's reference kernels.)
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution.activation import finish
-from deploy.npu.execution.feature_maps import read, tiles, write
-from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.feature_maps import operand, write
+from deploy.npu.execution.scaling import Integers, rescale
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation
 
@@ -28,17 +27,14 @@ def resize(operation: ResizeOperation, workspace: Workspace) -> None:
         UnsupportedError: a scale that is more than a shift.
     """
     ofm, memory, shift = operation.ofm, workspace.memory, shift_of(operation)
-    ifm = np.subtract(read(memory, operation.ifm), operation.ifm.zero_point, dtype=np.int64, casting="unsafe")
+    ifm = operand(memory, operation.ifm)
     if operation.mode is ResizeMode.NEAREST:
         rows = nearest(operation.vertical, ofm.height, ifm.shape[1])
         values = ifm[:, rows][:, :, nearest(operation.horizontal, ofm.width, ifm.shape[2])]
     else:
         values = _between(_between(ifm, operation.horizontal, ofm.width, 2), operation.vertical, ofm.height, 1)
-    result = np.empty(values.shape, ofm.dtype)
-    for items, rows_part in tiles(values.shape):
-        scaled = rescale(values[items, rows_part] << _FRACTION_BITS, 1, shift, operation.rounding)
-        result[items, rows_part] = finish(scaled, operation, memory)
-    write(memory, ofm, result)
+    scaled = rescale(values << _FRACTION_BITS, 1, shift, operation.rounding)
+    write(memory, ofm, finish(scaled, operation, memory))
 
 
 def shift_of(operation: ResizeOperation) -> int:
@@ -53,29 +49,24 @@ def shift_of(operation: ResizeOperation) -> int:
     return scale.shift
 
 
-def _place(sampling: AxisSampling, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _place(sampling: AxisSampling, count: int) -> tuple[Integers, Integers]:
     """The element in front of each place, and how many parts behind it the place is."""
     places = np.arange(count, dtype=np.int64) * sampling.step + sampling.offset
     return places // sampling.parts, places % sampling.parts
 
 
-def nearest(sampling: AxisSampling, count: int, extent: int) -> NDArray[np.int64]:
+def nearest(sampling: AxisSampling, count: int, extent: int) -> Integers:
     """Along an axis the element of the IFM, of ``extent``, that each of ``count`` elements is taken from."""
     front, rest = _place(sampling, count)
     return np.clip(front + (2 * rest >= sampling.parts), 0, extent - 1)
 
 
-def _rows(values: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return values[:, np.clip(rows, 0, values.shape[1] - 1)]
-
-
-def _columns(values: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    return values[:, :, np.clip(columns, 0, values.shape[2] - 1)]
-
-
-def _between(values: NDArray[np.int64], sampling: AxisSampling, count: int, axis: int) -> NDArray[np.int64]:
+def _between(values: Integers, sampling: AxisSampling, count: int, axis: int) -> Integers:
     """Interpolate along an axis, times the parts."""
     front, rest = _place(sampling, count)
-    take = _rows if axis == 1 else _columns
-    weight = rest.reshape((-1, 1, 1) if axis == 1 else (-1, 1))
-    return take(values, front) * (sampling.parts - weight) + take(values, front + 1) * weight
+    weight = np.expand_dims(rest, tuple(range(1, values.ndim - axis)))
+
+    def at(places: Integers) -> Integers:
+        return values.take(np.clip(places, 0, values.shape[axis] - 1), axis)
+
+    return at(front) * (sampling.parts - weight) + at(front + 1) * weight

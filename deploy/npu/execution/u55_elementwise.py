@@ -14,11 +14,9 @@ Source: measured against LiteRT's reference kernels.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution.elementwise import Arithmetic, compute, count_leading_zeros
-from deploy.npu.execution.scaling import multiply_shift, rescale, round_half_away
+from deploy.npu.execution.elementwise import compute, count_leading_zeros
+from deploy.npu.execution.scaling import Integers, rescale, round_half_away
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import Rounding, Scale
@@ -35,10 +33,10 @@ def elementwise(operation: U55ElementwiseOperation, workspace: Workspace) -> Non
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    compute(operation, workspace, _ARITHMETIC)
+    compute(operation, workspace, _unary, _binary)
 
 
-def _unary(a: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[np.int64]:
+def _unary(a: Integers, operation: U55ElementwiseOperation) -> Integers:
     if operation.mode is ElementwiseMode.ABS:
         return _scaled(np.abs(a), operation)
     if operation.mode is ElementwiseMode.LRELU:
@@ -46,7 +44,7 @@ def _unary(a: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[
     return count_leading_zeros(a)
 
 
-def _binary(a: NDArray[np.int64], b: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[np.int64]:
+def _binary(a: Integers, b: Integers, operation: U55ElementwiseOperation) -> Integers:
     mode = operation.mode
     if mode is ElementwiseMode.MUL:
         return _scaled(a * b, operation)
@@ -60,19 +58,15 @@ def _binary(a: NDArray[np.int64], b: NDArray[np.int64], operation: U55Elementwis
     amount = np.clip(b, 0, 62)
     if mode is ElementwiseMode.SHL:
         return a << amount
-    if operation.rounding is Rounding.TRUNCATE:
-        raise UnsupportedError("rounding mode TRUNCATE")
     return rescale(a, 1, amount, operation.rounding)
 
 
-def _scaled(values: NDArray[np.int64], operation: U55ElementwiseOperation) -> NDArray[np.int64]:
+def _scaled(values: Integers, operation: U55ElementwiseOperation) -> Integers:
     scale = operation.applied_scale
     return values if scale is None else rescale(values, scale.multiplier, scale.shift, operation.rounding)
 
 
-def _scale_operands(
-    a: NDArray[np.int64], b: NDArray[np.int64], operation: U55ElementwiseOperation
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _scale_operands(a: Integers, b: Integers, operation: U55ElementwiseOperation) -> tuple[Integers, Integers]:
     size = operation.ifm.dtype.itemsize
     if size == 4:
         return a, b
@@ -84,10 +78,7 @@ def _scale_operands(
     return a << left_shift, _scale_wide(b, operation.operand_a, 31 - fraction)
 
 
-def _scale_wide(values: NDArray[np.int64], scale: Scale, first: int) -> NDArray[np.int64]:
+def _scale_wide(values: Integers, scale: Scale, first: int) -> Integers:
     """Scale an operand: rounded once up to ``first`` bits of shift, beyond that as TFL does (measured)."""
-    result = multiply_shift(values, scale.multiplier, np.asarray(min(scale.shift, first)))
+    result = rescale(values, scale.multiplier, min(scale.shift, first), Rounding.NATURAL)
     return round_half_away(result, max(scale.shift - first, 0))
-
-
-_ARITHMETIC = Arithmetic(_unary, _binary)

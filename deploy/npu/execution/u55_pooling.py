@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import pooling
-from deploy.npu.execution.windows import counts_inside
+from deploy.npu.execution.pooling import EXTREMES, Reciprocal
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
-
-RECIPROCAL = pooling.Reciprocal(31, up=False)
 
 
 def pool(operation: PoolingOperation, workspace: Workspace) -> None:
@@ -21,26 +19,21 @@ def pool(operation: PoolingOperation, workspace: Workspace) -> None:
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    pooling.pool(operation, workspace, _divisor)
+    pooling.pool(operation, workspace, reciprocal_of(operation))
 
 
-def divides(operation: PoolingOperation) -> bool:
-    """Whether a sum is divided by how many kernel elements lie inside the IFM; else the scale says it all.
+def reciprocal_of(operation: PoolingOperation) -> Reciprocal | None:
+    """How it is divided by how many kernel elements lie inside the IFM; None where the scale says it all.
 
     Raises:
         UnsupportedError: a scale that is not modelled.
     """
+    if operation.mode in EXTREMES:
+        return None
     if operation.mode is not PoolingMode.AVERAGE or not operation.padding.any:
         if operation.scale is None:
             raise UnsupportedError("a sum or an unpadded average with one scale per channel")
-        return False
+        return None
     if operation.scale not in (None, Scale(1, 0)):
         raise UnsupportedError("a padded average with a scale", parameters={"OFM_SCALE": operation.scale})
-    return True
-
-
-def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
-    if not divides(operation):
-        return None
-    counts = counts_inside(operation.kernel, operation.padding, operation.ofm)
-    return pooling.divisor_of(counts, RECIPROCAL)
+    return Reciprocal(31, up=False)

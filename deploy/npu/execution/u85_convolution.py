@@ -7,26 +7,21 @@ which compute large strides that way.)
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.npu.bounds import MAX_MACS
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution.activation import finish
-from deploy.npu.execution.convolution import Tile, accumulate, convolve
-from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.convolution import accumulate, check, store
+from deploy.npu.execution.feature_maps import operand
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
-from deploy.npu.execution.requantization import Requantizer
-from deploy.npu.execution.scaling import rescale
+from deploy.npu.execution.scaling import Integers
 from deploy.npu.execution.workspace import Workspace
-from deploy.npu.stream.operations import Kernel, Upscale
+from deploy.npu.stream.operations import FeatureMap, Kernel, Scale, Upscale
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation
 from deploy.npu.stream.u85_registers import Start
-from deploy.npu.weights.u85_layout import unpack
-
-_SUM = np.dtype(np.float64)
+from deploy.npu.weights.unpacked import ChannelScales, Unpack
 
 
-def convolve_u85(operation: U85ConvolutionOperation, workspace: Workspace) -> None:
+def convolve_u85(operation: U85ConvolutionOperation, workspace: Workspace, *, unpack: Unpack) -> None:
     """Execute a convolution.
 
     Raises:
@@ -35,57 +30,46 @@ def convolve_u85(operation: U85ConvolutionOperation, workspace: Workspace) -> No
         StreamError: there are no sums to go on with.
         UnsupportedError: a combination that is not modelled.
     """
-    if operation.ifm.dtype.itemsize > 2:
-        raise UnsupportedError("a convolution of 32-bit elements")
-    if operation.ifm2 is not None:
-        _multiply(operation, workspace.memory)
-    elif operation.accumulators.stored and operation.accumulators.start is Start.ZERO:
-        convolve(operation, workspace, unpack=unpack)
+    check(operation)
+    memory, accumulators = workspace.memory, operation.accumulators
+    if operation.ifm2 is None:
+        weights = workspace.weights.get(operation, memory, unpack)
+        sums, scales = accumulate(operation, weights.weights, memory), weights.scales
     else:
-        _partial(operation, workspace)
-
-
-def _partial(operation: U85ConvolutionOperation, workspace: Workspace) -> None:
-    """One of several operations that add up their sums."""
-    memory, ofm = workspace.memory, operation.ofm
-    weights = workspace.weights.get(operation, memory, unpack)
-    ifm = read(memory, operation.ifm)
-    sums = np.empty((len(ifm), *ofm.extents), _SUM)
-
-    def store(tile: Tile, values: NDArray[np.floating]) -> None:
-        target = tile.of(sums)
-        target[...] = values.reshape(target.shape)
-
-    accumulate(operation, weights, ifm, store)
-    if operation.accumulators.start is Start.KEPT:
-        np.add(sums, memory.chained(ACCUMULATORS, ofm.extents, _SUM), out=sums)
-    if not operation.accumulators.stored:
+        check_product(operation)
+        sums, scales = _product(operation.ifm, operation.ifm2, memory), _same_for_all(operation.scale)
+    if accumulators.start is Start.KEPT:
+        sums = sums + memory.chained(ACCUMULATORS, operation.ofm.extents, sums.dtype).astype(np.int64)
+    if accumulators.stored:
+        store(sums, scales, operation, memory)
+    else:
         memory.chain(ACCUMULATORS, sums)
-        return
-    requantize = Requantizer(operation, weights.scales, _SUM)
-    result = requantize(sums.reshape(-1, ofm.depth), memory)
-    write(memory, ofm, result.reshape(sums.shape))
 
 
-def _multiply(operation: U85ConvolutionOperation, memory: Memory) -> None:
-    """A product of two feature maps."""
-    kernel, ifm2, ofm, scale = operation.kernel, operation.ifm2, operation.ofm, operation.scale
+def check_product(operation: U85ConvolutionOperation) -> None:
+    """Refuse what is not modelled of convolutions whose weights are a feature map.
+
+    Raises:
+        UnsupportedError: says what.
+    """
+    kernel, ifm, ifm2 = operation.kernel, operation.ifm, operation.ifm2
     point = Kernel(1, 1, 1, 1, 1, 1, kernel.part_kernel_first)
     if kernel != point or operation.padding.any or operation.upscale is not Upscale.NONE:
         raise UnsupportedError("a convolution with a kernel that is a feature map", parameters={"kernel": kernel})
-    if ifm2 is None or scale is None or ifm2.dtype.itemsize > 2:
-        raise UnsupportedError("a product of such feature maps", parameters={"scale": scale})
-    if ofm.elements * operation.ifm.depth > MAX_MACS:
-        raise UnsupportedError("a product of this size", parameters={"elements": ofm.elements})
-    first, second = read(memory, operation.ifm), read(memory, ifm2)
-    a = np.subtract(first, operation.ifm.zero_point, dtype=_SUM, casting="unsafe")
-    b = np.subtract(second, ifm2.zero_point, dtype=_SUM, casting="unsafe")
-    # A row of the second is an output channel. Sums of products of 16 bits are exact: there are too few of them.
-    sums = (a.reshape(len(a), -1, operation.ifm.depth) @ b[:, 0].swapaxes(1, 2)).reshape(-1, *ofm.extents)
-    if operation.accumulators.start is Start.KEPT:
-        sums = np.add(sums, memory.chained(ACCUMULATORS, ofm.extents, _SUM), dtype=_SUM)
-    if not operation.accumulators.stored:
-        memory.chain(ACCUMULATORS, sums)
-        return
-    scaled = rescale(sums.astype(np.int64), scale.multiplier, scale.shift, operation.rounding)
-    write(memory, ofm, finish(scaled, operation, memory))
+    if ifm2 is None or operation.scale is None or ifm2.dtype.itemsize > 2:
+        raise UnsupportedError("a product of such feature maps", parameters={"scale": operation.scale})
+    if operation.ofm.elements * ifm.depth > MAX_MACS:
+        raise UnsupportedError("a product of this size", parameters={"elements": operation.ofm.elements})
+
+
+def _product(ifm: FeatureMap, ifm2: FeatureMap, memory: Memory) -> Integers:
+    """A row of the second is what an output channel has in place of weights."""
+    sums: Integers = np.einsum("byxi,boi->byxo", operand(memory, ifm), operand(memory, ifm2)[:, 0])
+    return sums
+
+
+def _same_for_all(scale: Scale | None) -> ChannelScales:
+    """OFM_SCALE for all channels, without a bias."""
+    if scale is None:
+        raise AssertionError("a product has a scale")
+    return ChannelScales(*(np.array([value], np.int64) for value in (0, scale.multiplier, scale.shift)))

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu.errors import UnsupportedError
-from deploy.npu.execution.elementwise import Arithmetic, Integers, compute, count_leading_zeros
-from deploy.npu.execution.scaling import multiply_shift, rescale
+from deploy.npu.execution.elementwise import compute, count_leading_zeros
+from deploy.npu.execution.scaling import Integers, half, multiply_shift, rescale
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import Rounding
@@ -53,7 +53,7 @@ def elementwise(operation: U85ElementwiseOperation, workspace: Workspace) -> Non
         MemoryAccessError: a feature map lies outside its region.
         UnsupportedError: a combination that is not modelled.
     """
-    compute(operation, workspace, _ARITHMETIC)
+    compute(operation, workspace, _unary, _binary)
 
 
 def _unary(a: Integers, operation: U85ElementwiseOperation) -> Integers:
@@ -98,9 +98,6 @@ def _scaled(values: Integers, scale: OperandScale, size: int) -> Integers:
         return values
     if size == 4:
         raise UnsupportedError("an operand of 32 bits with a scale", parameters={"scale": scale})
-    half = scale.first_half
-    addend: int | Integers = np.where(values >= 0, half, -half) if half else 0
-    return multiply_shift(values, scale.multiplier, np.asarray(scale.shift, np.int64), addend)
-
-
-_ARITHMETIC = Arithmetic(_unary, _binary)
+    shift = np.asarray(scale.shift, np.int64)
+    away = np.where(values >= 0, scale.first_half, -scale.first_half)
+    return multiply_shift(values, scale.multiplier, shift, half(shift) + away)

@@ -7,16 +7,15 @@ import numpy as np
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.execution import pooling
 from deploy.npu.execution.activation import finish
-from deploy.npu.execution.feature_maps import read, write
+from deploy.npu.execution.feature_maps import operand, read, write
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
-from deploy.npu.execution.windows import counts_inside, prepare, window_size, windows
+from deploy.npu.execution.windows import taps
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.operations import Rounding, Scale, Upscale
-from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import U85PoolingOperation
 
 ARGMAX = (PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y)
-RECIPROCAL = pooling.Reciprocal(30, up=True)
 
 
 def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
@@ -31,18 +30,15 @@ def pool(operation: U85PoolingOperation, workspace: Workspace) -> None:
         UnsupportedError: a combination that is not modelled.
     """
     if operation.mode in ARGMAX:
-        _argmax(operation, workspace)
+        _argmax(operation, workspace.memory)
         return
     check_scale(operation)
     if operation.mode is PoolingMode.NONE and operation.ifm.dtype.itemsize == 8:
         _check_range(operation, workspace.memory)
-    if not operation.accumulators.stored:
-        memory, ifm = workspace.memory, operation.ifm
-        memory.chain(
-            ACCUMULATORS, np.subtract(read(memory, ifm), ifm.zero_point, dtype=np.float64, casting="unsafe")
-        )
-        return
-    pooling.pool(operation, workspace, _divisor)
+    if operation.accumulators.stored:
+        pooling.pool(operation, workspace, reciprocal_of(operation))
+    else:
+        workspace.memory.chain(ACCUMULATORS, operand(workspace.memory, operation.ifm))
 
 
 def check_scale(operation: U85PoolingOperation) -> None:
@@ -67,28 +63,38 @@ def _check_range(operation: U85PoolingOperation, memory: Memory) -> None:
         raise UnsupportedError(f"numbers of more than {operation.accumulators.bits} bits")
 
 
-def _divisor(operation: PoolingOperation) -> pooling.Divisor | None:
-    if operation.mode is not PoolingMode.AVERAGE:
-        return None
-    counts = counts_inside(operation.kernel, operation.padding, operation.ofm)
-    return pooling.divisor_of(counts, RECIPROCAL)
+def reciprocal_of(operation: U85PoolingOperation) -> pooling.Reciprocal | None:
+    """How an average is divided by how many kernel elements lie inside the IFM; None where nothing is divided."""
+    single = (operation.kernel.height, operation.kernel.width) == (1, 1) and not operation.padding.any
+    return pooling.Reciprocal(30, up=True) if operation.mode is PoolingMode.AVERAGE and not single else None
 
 
-def _argmax(operation: U85PoolingOperation, workspace: Workspace) -> None:
-    """Where in a row of a window its maximum is, the first one.
+def check_argmax(operation: U85PoolingOperation) -> None:
+    """Refuse what is not modelled of the place of a maximum.
 
-    The accumulator holds the place above 16 bits of the value, which OFM_SCALE shifts out.
+    Raises:
+        UnsupportedError: says what.
     """
-    kernel, memory, ofm = operation.kernel, workspace.memory, operation.ofm
+    kernel = operation.kernel
     extent = kernel.width if operation.mode is PoolingMode.ARGMAX_X else kernel.height
     plain = operation.upscale is Upscale.NONE and not operation.padding.any
     if extent != kernel.height * kernel.width or not plain or operation.ifm.dtype.itemsize > 2:
         raise UnsupportedError("the place of a maximum in this window", parameters={"kernel": kernel})
     if operation.scale != Scale(1, 16) or operation.rounding is not Rounding.DOWN:
         raise UnsupportedError("the place of a maximum with a scale", parameters={"OFM_SCALE": operation.scale})
-    size = window_size(kernel, ofm.height, ofm.width)
-    ifm = read(memory, operation.ifm)
-    prepared = prepare(ifm, 0, operation.upscale, operation.padding, size, operation.ifm.dtype)
-    taps = windows(prepared, kernel, ofm.height, ofm.width)
-    places = taps.reshape(*taps.shape[:3], extent, ofm.depth).argmax(axis=3).astype(np.int64)
-    write(memory, ofm, finish(places, operation, memory))
+
+
+def _argmax(operation: U85PoolingOperation, memory: Memory) -> None:
+    """Where in a row of a window its maximum is, the first one.
+
+    The accumulator holds the place above 16 bits of the value, which OFM_SCALE shifts out.
+    """
+    check_argmax(operation)
+    pooling.check(operation)
+    found = (tap for _, _, tap in taps(operation, operand(memory, operation.ifm)))
+    largest = next(found)
+    places = np.zeros(largest.shape, np.int64)
+    for place, tap in enumerate(found, 1):
+        places[tap > largest] = place
+        largest = np.maximum(largest, tap)
+    write(memory, operation.ofm, finish(places, operation, memory))

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from deploy.npu.bounds import MAX_MACS, MAX_TAPS
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.requantization import Requantizer
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.weights.packed import pack
-from deploy.npu.weights.unpacked import ChannelScales, Unpack, largest_accumulator, largest_sum
+from deploy.npu.weights.unpacked import ChannelScales, Unpack
 
 _MOST_PER_BYTE = 64
 _COMPUTED_BYTES = 4
-"""Of a weight in the form that is computed with, about."""
+"""Of a weight in the form that the core computes with, about."""
 _PROBE = 64
 """Bytes of each stream that become part of its key."""
 _MOST_OPERATIONS = 1 << 14
@@ -42,32 +41,6 @@ class PreparedWeights:
     depthwise: bool
     dilated: bool
     element_bytes: int
-    _requantizers: dict[tuple[object, ...], Requantizer] = field(default_factory=dict, repr=False, compare=False)
-
-    def requantizer(self, operation: ConvolutionOperation) -> Requantizer:
-        """The output stage of a convolution with these scales; made once."""
-        ofm = operation.ofm
-        key = (ofm.dtype, ofm.zero_point, operation.activation, operation.rounding)
-        if key not in self._requantizers:
-            self._requantizers[key] = Requantizer(operation, self.scales, self.matrix.dtype, self.largest)
-        return self._requantizers[key]
-
-    @functools.cached_property
-    def largest(self) -> int:
-        """Magnitude that no accumulator exceeds, bias included."""
-        return largest_accumulator(largest_sum(self.weights), self.scales, self.element_bytes)
-
-    @functools.cached_property
-    def matrix(self) -> NDArray[np.floating]:
-        """Float32 or float64: ``(kernel height * width * ifm depth, ofm depth)``.
-
-        Of a depthwise convolution ``(kernel height, width, depth)``.
-        """
-        # Exact as long as every partial sum, bias included, stays below 2**24 (float32) or 2**53 (float64).
-        dtype = np.float32 if self.largest < 1 << 24 else np.float64
-        if self.depthwise:
-            return np.ascontiguousarray(self.weights[:, :, :, 0].transpose(1, 2, 0).astype(dtype))
-        return np.ascontiguousarray(self.weights.reshape(len(self.weights), -1).T.astype(dtype))
 
     @functools.cached_property
     def packed(self) -> NDArray[np.uint8]:
@@ -87,7 +60,7 @@ class PreparedWeights:
 
     @property
     def nbytes(self) -> int:
-        """Of the content and of the weights, as they are and as what is computed with."""
+        """Of the content and of the weights, as they are and as the core computes with."""
         return self.weights.size * (2 + _COMPUTED_BYTES) + sum(map(len, self.content))
 
 

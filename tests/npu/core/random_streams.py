@@ -41,8 +41,12 @@ def stream(seed: int) -> tuple[bytes, int]:
 
 
 def decompressed_alike(seed: int) -> bool:
+    """Whether the core and NumPy find the same in a random stream."""
+    return found_alike(*stream(seed))
+
+
+def found_alike(data: bytes, limit: int) -> bool:
     """Whether the core and NumPy find the same values, or both that the stream is damaged."""
-    data, limit = stream(seed)
     values = np.empty(limit, np.int16)
     core = native()
     assert core is not None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,17 @@ def done(*words: object, **environment: str) -> str:
 def test_the_core_compiles_without_a_warning() -> None:
     assert SOURCES
     done("cc", *FLAGS, INCLUDE, "-fsyntax-only", *SOURCES)
+
+
+@pytest.mark.slow
+def test_without_a_compiler_it_is_packaged_without_the_core(tmp_path: Path) -> None:
+    sources, wheels = tmp_path / "sources", tmp_path / "wheels"
+    generated = shutil.ignore_patterns(".*", "build", "*.egg-info", "*.so", "__pycache__")
+    shutil.copytree(ROOT, sources, symlinks=True, ignore=generated)
+    done(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, sources, CC="/bin/false")
+    names = zipfile.ZipFile(next(wheels.iterdir())).namelist()
+    assert "deploy/npu/execution/convolution.py" in names
+    assert not [name for name in names if name.endswith(".so")]
 
 
 _FUZZ = """

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from deploy.npu import Architecture, MemoryAccessError, UnsupportedError, WeightCache, execute
+from deploy.npu import Architecture, MemoryAccessError, NpuError, UnsupportedError, WeightCache, execute
 from deploy.npu import program as programs
 from deploy.npu.core import library, translation
 from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.workspace import Workspace
 from deploy.npu.program import Program, decode, run
 from deploy.npu.stream.elementwise import ElementwiseMode
 
 from .. import fuzzing
 from . import u85_random_operations
-from .comparing import KINDS, compared
+from .comparing import GENERATORS, INSTRUCTIONS, KINDS, compared
 from .random_operations import U55
 
 CORE = library.native()
@@ -38,6 +42,18 @@ def check(family: str, kind: str, seeds: range, version: int = -1) -> None:
 
 def test_the_core_is_built() -> None:
     assert CORE is not None, "make setup builds it, with gcc and Python's headers"
+
+
+def test_every_row_of_the_instruction_sets_is_compared() -> None:
+    for family, generators in GENERATORS.items():
+        rng = random.Random(0)  # noqa: S311 - repeatable, not secret
+        made = [generate(rng) for generate in generators.values()]
+        kinds = {
+            type(one)
+            for operations in made
+            for one in (operations if isinstance(operations, list) else [operations])
+        }
+        assert kinds == {kind.operation for kind in INSTRUCTIONS[family].kinds}
 
 
 @pytest.mark.parametrize(("family", "kind"), KINDS)
@@ -157,16 +173,47 @@ def test_regions_that_overlap_in_part_are_numpys_in_a_batch() -> None:
     assert Memory({1: flat, 2: flat[10:]}, U55.design).shape is not None
 
 
-def test_a_chain_with_an_operation_of_numpys_is_numpys_altogether() -> None:
-    operations = u85_random_operations.chain(random.Random(3))  # noqa: S311 - repeatable, not secret
+def test_a_chain_goes_to_and_fro_between_the_core_and_numpy() -> None:
+    compared_chains = 0
+    for seed in range(40):
+        operations = u85_random_operations.chain(random.Random(seed))  # noqa: S311 - repeatable, not secret
+        outcomes = [after_chain(operations, numpys) for numpys in itertools.product([False, True], repeat=3)]
+        if all(outcome is not None for outcome in outcomes):
+            compared_chains += 1
+            for (reached, inside), (other, found) in itertools.pairwise(outcomes):
+                assert (reached == other).all(), seed
+                assert (inside == found).all(), seed
+    assert compared_chains > 30
+
+
+def after_chain(operations: list[Any], numpys: Sequence[bool]) -> tuple[np.ndarray, np.ndarray] | None:
+    """What memory holds, and the map that an observer finds between the operations; None if one is refused."""
+    instructions, constants = INSTRUCTIONS["u85"], np.random.default_rng(1).integers(0, 256, 4200, np.uint8)
+    memory = Memory({0: constants, 1: np.stack([arena(), arena()[::-1]])}, U85.design)
+    program, workspace = TranslatedProgram(operations, instructions, memory, CORE), Workspace(memory)
+    inside = None
+    for number, (operation, by_numpy) in enumerate(zip(operations, numpys, strict=True)):
+        try:
+            if by_numpy:
+                instructions.kind_of(operation).execute(operation, workspace)
+            else:
+                assert program.run(workspace, number, number + 1) == number + 1
+        except NpuError:
+            return None
+        if operation.ofm.chain is not None:
+            inside = read(memory, operation.ofm)
+    assert inside is not None
+    return memory.arrays[1], inside
+
+
+def test_a_map_that_an_operation_of_numpys_changed_is_not_taken_for_the_one_before() -> None:
+    first, second, third = u85_random_operations.chain(random.Random(3))  # noqa: S311 - repeatable, not secret
+    smaller = replace(second.ofm, chain=first.ofm.chain, depth=second.ofm.depth + 1)
+    odd = replace(second, mode=ElementwiseMode.XOR, ofm=smaller)  # the core leaves it to NumPy, which refuses it
     memory = Memory({0: np.zeros(4200, np.uint8), 1: np.zeros(1 << 16, np.uint8)}, U85.design)
-    whole = TranslatedProgram(operations, U85.instruction_set, memory, CORE)
-    assert whole.left == ()
-    odd = replace(operations[1], mode=ElementwiseMode.XOR)
-    broken = TranslatedProgram([operations[0], odd, operations[2]], U85.instruction_set, memory, CORE)
-    assert broken.left == (0, 1, 2)
-    observed = TranslatedProgram(operations, U85.instruction_set, memory, CORE, chains=False)
-    assert observed.left == (0, 1, 2)
+    going_on = replace(third, ifm2=first.ofm)
+    program = TranslatedProgram([first, odd, going_on], U85.instruction_set, memory, CORE)
+    assert program.left == (1, 2)
 
 
 def test_every_kind_of_operation_says_what_the_core_takes() -> None:

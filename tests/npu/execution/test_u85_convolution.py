@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from deploy.npu.stream.operations import AddressRange, Padding, Rounding, Scale
 from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation
 from deploy.npu.stream.u85_registers import Accumulators, Start
+from deploy.npu.weights.u85_layout import unpack
 
 from ..builders import feature_map, kernel
 from ..u85_builders import convolution, pooling
@@ -26,6 +28,7 @@ U85 = Architecture("U85", 256)
 SHAPE, DEPTH = (4, 5, 8), 8
 OFM, IFM2 = 1 << 12, 1 << 13
 FAST, RECORDS = 0, 1 << 12
+convolve = partial(convolve_u85, unpack=unpack)
 
 
 def stream(weights: NDArray[np.int8]) -> bytes:
@@ -74,21 +77,21 @@ def test_kept_sums_are_added_up_and_the_bias_once() -> None:
     workspace = Workspace(memory_of(weights, bias, ifm))
     for start, stored in ((Start.ZERO, False), (Start.KEPT, False), (Start.KEPT, True)):
         operation = part(start, stored=stored)
-        convolve_u85(operation, workspace)
+        convolve(operation, workspace)
     once = ifm.astype(int) @ weights.astype(int).T
     assert (read(workspace.memory, operation.ofm)[0] == 3 * once + bias).all()
 
 
 def test_an_operation_that_leaves_its_sums_writes_nothing() -> None:
     workspace = Workspace(memory_of(random(1, (DEPTH, DEPTH)), [5] * DEPTH, random(2, SHAPE)))
-    convolve_u85(part(Start.ZERO, stored=False), workspace)
+    convolve(part(Start.ZERO, stored=False), workspace)
     assert not workspace.memory.bytes(1, OFM, 1024).any()
 
 
 def test_there_must_be_sums_to_go_on_with() -> None:
     workspace = Workspace(memory_of(random(1, (DEPTH, DEPTH)), [5] * DEPTH, random(2, SHAPE)))
     with pytest.raises(StreamError, match="no operation before"):
-        convolve_u85(part(Start.KEPT, stored=True), workspace)
+        convolve(part(Start.KEPT, stored=True), workspace)
 
 
 @pytest.mark.parametrize("batch", [(1, 1), (3, 1), (1, 3), (3, 3)])
@@ -112,7 +115,7 @@ def test_a_product_of_feature_maps(dtype: str, batch: tuple[int, int]) -> None:
     ofm = feature_map((4, 5, 6), "i4", region=3)
     scale = Scale(1 << 30, 38)
     operation = convolution(ifm, ofm, ifm2=ifm2, weights=(), scales=(), scale=scale, rounding=Rounding.NATURAL)
-    convolve_u85(operation, Workspace(memory))
+    convolve(operation, Workspace(memory))
     left, right = a.astype(int) - zero, b.astype(int) + zero
     sums = np.einsum("bhwc,boc->bhwo", left, np.broadcast_to(right[:, 0], (len(right), 6, 8)))
     assert (read(memory, ofm) == (sums + 128) >> 8).all()
@@ -131,13 +134,13 @@ def test_a_product_with_a_window_is_refused() -> None:
         padding=Padding(1, 0, 0, 0),
     )
     with pytest.raises(UnsupportedError, match="a kernel that is a feature map"):
-        convolve_u85(operation, Workspace(Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)))
+        convolve(operation, Workspace(Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)))
 
 
 def test_elements_of_32_bits_are_refused() -> None:
     operation = convolution(feature_map(SHAPE, "i4"), feature_map(SHAPE, "i4", OFM))
     with pytest.raises(UnsupportedError, match="32-bit elements"):
-        convolve_u85(operation, Workspace(Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)))
+        convolve(operation, Workspace(Memory({1: np.zeros(1 << 14, np.uint8)}, U85.design)))
 
 
 def test_a_product_goes_on_with_the_sums_that_a_pooling_filled_in() -> None:
@@ -157,6 +160,6 @@ def test_a_product_goes_on_with_the_sums_that_a_pooling_filled_in() -> None:
     for stored in (False, True):
         going_on = Accumulators(32, Start.KEPT, stored=stored, ublock=(1, 2, 16))
         how = {"ifm2": ifm2, "weights": (), "scales": (), "scale": Scale(1, 0), "accumulators": going_on}
-        convolve_u85(convolution(ifm, ofm, **how), Workspace(memory))
+        convolve(convolution(ifm, ofm, **how), Workspace(memory))
     once = a.astype(int) @ b[0].astype(int).T
     assert (read(memory, ofm)[0] == bias[0] + 2 * once).all()

@@ -129,6 +129,17 @@ def test_numbers_of_64_bits_go_through_accumulators_of_48() -> None:
         run(operation, values + 1)
 
 
+def test_an_average_of_single_elements_is_these_elements() -> None:
+    for dtype in ("i1", "i2"):
+        shape = (3, 4, 5)
+        operation = pooling(
+            PoolingMode.AVERAGE, feature_map(shape, dtype), feature_map(shape, dtype, OFM), scale=Scale(1 << 9, 9)
+        )
+        values = random(shape, dtype)
+        for rounding in (Rounding.NATURAL, Rounding.DOWN, Rounding.TFL):
+            assert (run(replace(operation, rounding=rounding), values) == values).all()
+
+
 @pytest.mark.parametrize(
     ("mode", "changes"),
     [

@@ -29,7 +29,7 @@ def prepared(seed: int, cache: WeightCache, head: int | None = None) -> Prepared
         scales=(AddressRange(0, len(stream), len(scales)),),
     )
     found = cache.get(operation, Memory({0: constants}, U55.design), unpack)
-    assert (found.matrix == weights.reshape(16, 32).T).all()
+    assert (found.weights == weights).all()
     return found
 
 

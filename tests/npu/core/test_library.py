@@ -1,0 +1,45 @@
+import importlib.metadata
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from deploy.npu.core import library
+
+
+def test_nothing_is_slow_with_the_core() -> None:
+    assert library.slowness() is None
+    assert library.version().startswith("compiled (")
+
+
+@pytest.mark.parametrize(
+    ("origin", "last"),
+    [
+        (
+            {"url": "file:///home/me/check%20out", "dir_info": {"editable": True}},
+            "--editable '/home/me/check out'",
+        ),
+        ({"url": "file:///home/me/deploy", "dir_info": {}}, "/home/me/deploy"),
+        ({"url": "file:///tmp/deploy.whl", "archive_info": {}}, "CHECKOUT"),
+        (None, "CHECKOUT"),
+    ],
+)
+def test_what_to_type_installs_it_again_from_where_it_came(
+    origin: dict[str, Any] | None, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            assert name == "direct_url.json"
+            return None if origin is None else json.dumps(origin)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _name: Installed())
+    compiler, _, again = library.how_to_compile().partition(" && ")
+    assert compiler.startswith("apt-get install gcc")
+    assert again == f"{sys.executable} -m pip install --no-deps --force-reinstall {last}"
+
+
+def test_without_the_core_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "native", lambda: None)
+    assert library.version() == "NumPy"
+    assert str(library.slowness()).endswith(library.how_to_compile())
