@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.corstone.file_arguments import Range
+from deploy.corstone.applications import Range
 from deploy.errors import TargetError
 from deploy.files import private_folder
 from deploy.processes.supervisor import Ended, Supervisor

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.corstone.file_arguments import Range
+from deploy.corstone.applications import Range
 from deploy.corstone.resident import ResidentMachine
 from deploy.errors import TargetError
 from deploy.targets import runner_firmware as runner

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deploy.corstone.file_arguments import Range
+from deploy.corstone.applications import Range
 from deploy.errors import TargetError
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.target_text import last_lines

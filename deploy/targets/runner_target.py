@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.corstone.file_arguments import Range
+from deploy.corstone.applications import Range
 from deploy.errors import TargetError
 from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample

@@ -12,7 +12,7 @@ import pytest
 from started import qemus
 
 from deploy.build_folder import BuildFolder
-from deploy.corstone.file_arguments import Range
+from deploy.corstone.applications import Range
 from deploy.corstone.resident import ResidentMachine
 from deploy.errors import TargetError
 from deploy.hardware.npus import npu_named
