@@ -96,6 +96,9 @@ class ResidentMachine:
         machine.stop()
         if ending.reason is EndReason.EXIT:
             self._machine = None  # QEMU has ended with the program
+            with self._lock:
+                self._stack.close()
+                self._process = None
         return Finished(ending, bytes(sink.sent), tuple(self.reports))
 
     def read(self, address: int, size: int) -> bytes:

@@ -133,7 +133,7 @@ class FirmwareLink:
             TargetError: the firmware does not answer whole.
         """
         try:
-            reply = self._exchange(Type.MAILBOX, b"", Type.MAILBOX_REPLY, _GREET_S)
+            reply = self.request(Type.MAILBOX, b"", Type.MAILBOX_REPLY, _GREET_S)
         except _UnknownRequestError:
             return  # rendered by an earlier version, which knew of none
         self._mailbox = Mailbox(memory, protocol.parse_mailbox(reply))
@@ -244,10 +244,10 @@ class FirmwareLink:
 
     def _send(self, frame: bytes, deadline: float) -> None:
         self._check(deadline)
-        if self._mailbox is not None and self._mailbox.holds(frame):
-            self._mailbox.put(frame)
-            frame = bytes((DOORBELL,))
         try:
+            if self._mailbox is not None and self._mailbox.holds(frame):
+                self._mailbox.put(frame)
+                frame = bytes((DOORBELL,))
             self._line.write(frame, deadline - time.monotonic())
         except TimeoutError as error:
             raise self._error("the target does not take the request: the connection is stuck") from error
@@ -263,12 +263,12 @@ class FirmwareLink:
         stray, rung = self._reader.stray, self._reader.rung
         try:
             received = self._line.read(wanted if self._mailbox is None else 1)
+            frames = self._frames(self._reader, received)
+            if self._mailbox is not None and self._reader.rung != rung:
+                frames += self._frames(FrameReader(), self._mailbox.take())
         except OSError as error:
             self._broken()
             raise self._error(f"the connection to the target broke: {error}") from error
-        frames = self._frames(self._reader, received)
-        if self._mailbox is not None and self._reader.rung != rung:
-            frames += self._frames(FrameReader(), self._mailbox.take())
         self._stray += self._reader.stray - stray
         if self._stray > _MAX_STRAY_BYTES:
             raise self._error(f"the target floods the UART: {self._stray} bytes that belong to no frame")

@@ -14,7 +14,7 @@ _LENGTH_BYTES = 4
 
 
 class SharedMemory(Protocol):
-    """Memory of a target that runs, by the addresses of its processor."""
+    """Memory of a target that runs, by the addresses of its processor; an OSError where the target is gone."""
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes; TargetError where there is no such memory."""

@@ -138,6 +138,29 @@ def test_a_mailbox_in_memory_that_is_none_is_an_error(c_server: CServer) -> None
         link.hello = None  # it is not said bye to
 
 
+def test_memory_that_is_gone_is_a_broken_connection(c_server: CServer) -> None:
+    class Gone(OwnMemory):
+        def write(self, address: int, content: bytes) -> None:
+            raise ProcessLookupError(3, "No such process")
+
+    with opened(c_server, Gone()) as link:
+        with pytest.raises(TargetError, match="the connection to the target broke"):
+            outputs(link, IMAGE)
+        link.hello = None
+
+
+def test_a_target_that_says_nothing_of_its_mailbox_is_given_up(
+    c_server: CServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.targets.firmware_link._GREET_S", 0.3)
+    with FirmwareLink(c_server.port) as link:
+        link.greet(5)
+        c_server.silent = True
+        with pytest.raises(TargetError, match=r"no answer within 0\.3 s"):
+            link.use_mailbox(OwnMemory())
+        c_server.silent = False
+
+
 def test_the_place_of_a_mailbox_is_believed_within_bounds_only() -> None:
     place = struct.pack("<QQII", 0x70000000, 0x70001000, 272, 512)
     assert parse_mailbox(place) == MailboxPlace(0x70000000, 0x70001000, 272, 512)
