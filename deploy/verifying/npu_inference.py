@@ -31,6 +31,7 @@ from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 from deploy.verifying.inference_state import InferenceState, InitialState, ResourceStep, resource_steps
+from deploy.verifying.learned_operators import LearnedOperator, can_be_learned
 from deploy.verifying.tensor_memory import TensorMemory
 
 _ARENA_PADDING = 4096
@@ -38,6 +39,8 @@ _MAX_ARENA_BYTES = 1 << 29
 
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
+
+_CpuStep = CpuOperator | LearnedOperator
 
 CpuObserver = Callable[[int, NDArray[np.uint8]], None]
 """Called after every operator on the CPU: its number in the file, the arenas ``(batch, bytes)``."""
@@ -79,9 +82,10 @@ class NpuInference:
         self._offsets = arena_offsets(model)
         self._initial = InitialState(model)
         self.state: InferenceState | None = None
-        steps: dict[int, _NpuStep | CpuOperator | ResourceStep] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
-        steps |= resource_steps(model)
-        steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
+        steps: dict[int, _NpuStep | _CpuStep | ResourceStep] = {**resource_steps(model)}
+        for index, operator in cpu_operators(model, NPU_OPERATOR, kernels).items():
+            steps[index] = LearnedOperator(operator) if can_be_learned(operator) else operator
+        steps |= {segment.index: _NpuStep(segment, npu_config) for segment in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._inner = inner_names(model)
         self._cache = npu.WeightCache()
@@ -189,7 +193,7 @@ class NpuInference:
         return {name: found[index] for index, name in names.items()} | inner
 
 
-def _run_on_cpu(operator: CpuOperator, tensors: TensorMemory, *, keep_state: bool) -> None:
+def _run_on_cpu(operator: _CpuStep, tensors: TensorMemory, *, keep_state: bool) -> None:
     inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
     batch = len(tensors.arena)
     if keep_state and operator.keeps_state and batch > 1:
