@@ -75,8 +75,8 @@ static int64_t never(const struct operation *operation)
 enum { CHUNK = 256 }; /* channels that are worked on at once */
 
 /* Some channels of one window. */
-static void window(const struct operation *operation, const uint8_t *dense, struct span rows, struct span columns,
-                   int64_t channel, int64_t count, int64_t *values)
+static void window(const struct run *run, const struct operation *operation, const uint8_t *dense,
+                   struct span rows, struct span columns, int64_t channel, int64_t count, int64_t *values)
 {
     const struct map *ifm = &operation->ifm;
     const int64_t size = TYPE_BYTES(ifm->type), halved = operation->upscale != UPSCALE_NONE;
@@ -93,7 +93,7 @@ static void window(const struct operation *operation, const uint8_t *dense, stru
             }
             const int64_t place = ((y >> halved) * ifm->width + (x >> halved)) * ifm->depth + channel;
             int64_t elements[CHUNK];
-            load_elements(elements, dense + place * size, ifm->type, count, ifm->zero_point);
+            run->kernels->load(elements, dense + place * size, ifm->type, count, ifm->zero_point);
             take(values, elements, count, operation->mode);
         }
     }
@@ -128,11 +128,11 @@ static void all_windows(const struct run *run, const struct operation *operation
             for (int64_t channel = 0; channel < ofm->depth; channel += CHUNK) {
                 const int64_t left = ofm->depth - channel, count = left < CHUNK ? left : CHUNK;
                 int64_t values[CHUNK];
-                window(operation, dense, rows, columns, channel, count, values);
+                window(run, operation, dense, rows, columns, channel, count, values);
                 if (operation->divides) {
                     divide(values, count, by, operation->rounding);
                 } else {
-                    apply_scale(operation, values, count);
+                    apply_scale(run, operation, values, count);
                 }
                 finish(run, operation, values, count,
                        result + ((y * ofm->width + x) * ofm->depth + channel) * size);
@@ -151,8 +151,8 @@ static void bytewise(const struct run *run, const struct operation *operation, c
     for (int i = 0; i < 256; i++) {
         every[i] = (uint8_t)i;
     }
-    load_elements(values, every, operation->ifm.type, 256, operation->ifm.zero_point);
-    apply_scale(operation, values, 256);
+    run->kernels->load(values, every, operation->ifm.type, 256, operation->ifm.zero_point);
+    apply_scale(run, operation, values, 256);
     finish(run, operation, values, 256, table);
     look_up_bytes(dense, table, TYPE_BYTES(operation->ofm.type), count, result);
 }
@@ -171,12 +171,12 @@ static void sum_channels(const struct run *run, const struct operation *operatio
             for (int64_t channel = 0; channel < ifm->depth; channel += CHUNK) {
                 const int64_t left = ifm->depth - channel, count = left < CHUNK ? left : CHUNK;
                 int64_t values[CHUNK];
-                window(operation, dense, rows, columns, channel, count, values);
+                window(run, operation, dense, rows, columns, channel, count, values);
                 for (int64_t i = 0; i < count; i++) {
                     sum += values[i];
                 }
             }
-            apply_scale(operation, &sum, 1);
+            apply_scale(run, operation, &sum, 1);
             finish(run, operation, &sum, 1, result + (y * ofm->width + x) * TYPE_BYTES(ofm->type));
         }
     }

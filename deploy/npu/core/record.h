@@ -170,7 +170,7 @@ struct packed_weights {
     int64_t content; /* the streams that they were decoded from, one behind the other */
     int64_t content_length;
     int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
-    int64_t weights;  /* int16, see convolution.c */
+    int64_t weights;  /* int16: blocks of channels, segments, pairs, channels, both of a pair */
     int64_t channels; /* in a row, padded to whole blocks */
     int64_t segments; /* runs of the IFM that a sum is made of */
     int64_t pairs;    /* of elements in such a run */

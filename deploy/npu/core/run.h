@@ -20,7 +20,16 @@ struct region {
 };
 
 /* Room of each purpose; it grows and is kept from operation to operation. */
-enum slot { SLOT_IFM, SLOT_IFM2, SLOT_OFM, SLOT_PREPARED, SLOT_SCALING, SLOT_COUNTS, SLOTS };
+enum slot {
+    SLOT_IFM,
+    SLOT_IFM2,
+    SLOT_OFM,
+    SLOT_PREPARED,
+    SLOT_ROW,
+    SLOT_ROWS,
+    SLOT_BLOCKS,
+    SLOTS
+};
 
 struct room {
     void *start[SLOTS];
@@ -69,14 +78,11 @@ static inline int64_t columns_read(const struct operation *operation)
            (operation->kernel_width - 1) * operation->dilation_x + 1;
 }
 
-/* Elements to integers, less the zero point (modulo 2^64). */
-void load_elements(int64_t *values, const uint8_t *from, int64_t type, int64_t count, int64_t zero_point);
-
 /* Scaled results to elements of the OFM: zero point, clamp, curve or table, saturation. */
 void finish(const struct run *run, const struct operation *operation, int64_t *values, int64_t count, uint8_t *to);
 
 /* OFM_SCALE, where there is one. */
-void apply_scale(const struct operation *operation, int64_t *values, int64_t count);
+void apply_scale(const struct run *run, const struct operation *operation, int64_t *values, int64_t count);
 
 /* Entries of a table, of so many bytes each, for bytes. */
 void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int64_t count, uint8_t *to);
@@ -91,8 +97,10 @@ enum outcome resize(struct run *run, const struct operation *operation, int64_t 
 /* What is made of the operands' elements, less their zero points; it is left in a. Without a second operand b is
  * the scalar. */
 enum { ELEMENTWISE_CHUNK = 512 }; /* elements at most */
-void compute_u55(const struct operation *operation, int64_t *a, int64_t *b, int64_t count);
-void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int64_t count);
+void compute_u55(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                 int64_t count);
+void compute_u85(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                 int64_t count);
 
 /* All items at once: what goes into the NPU must be the same for all of them. */
 enum outcome transfer(struct run *run, const struct operation *operation);

@@ -19,21 +19,21 @@ static void scale_operand(const struct scale *scale, int64_t *values, int64_t co
     }
 }
 
-static void unary(const struct operation *operation, int64_t *a, int64_t count)
+static void unary(const struct run *run, const struct operation *operation, int64_t *a, int64_t count)
 {
     switch (operation->mode) {
     case MODE_LRELU:
         for (int64_t i = 0; i < count; i++) {
             scale_operand(a[i] < 0 ? &operation->operand_b : &operation->operand_a, a + i, 1);
         }
-        apply_scale(operation, a, count);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_ABS:
         scale_operand(&operation->operand_a, a, count);
         for (int64_t i = 0; i < count; i++) {
             a[i] = a[i] < 0 ? wrapped_difference(0, a[i]) : a[i];
         }
-        apply_scale(operation, a, count);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_NOT:
         for (int64_t i = 0; i < count; i++) {
@@ -96,10 +96,10 @@ static bool is_scaled(int64_t mode)
     return mode <= MODE_MAX || mode == MODE_AND || mode == MODE_OR || mode == MODE_AND_NOT;
 }
 
-void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+void compute_u85(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
 {
     if (is_unary(operation->mode)) {
-        unary(operation, a, count);
+        unary(run, operation, a, count);
         return;
     }
     int64_t *first = operation->reversed_operands ? b : a, *second = operation->reversed_operands ? a : b;
@@ -116,5 +116,5 @@ void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int6
     for (int64_t i = 0; i < count; i++) {
         a[i] = combined(operation->mode, first[i], second[i]);
     }
-    apply_scale(operation, a, count);
+    apply_scale(run, operation, a, count);
 }

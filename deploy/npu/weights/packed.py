@@ -39,7 +39,7 @@ def pack(
     largest = largest_sum(weights)
     if int(np.abs(weights.astype(np.int32)).max(initial=0)) > _LARGEST:
         raise AssertionError("the streams hold weights of 9 bits")
-    values, segments, pairs = (_by_channel(weights), 0, 0) if depthwise else _in_pairs(weights, dilated=dilated)
+    values, segments, pairs = _in_pairs(weights, dilated=dilated and not depthwise)
     channels = -(-len(weights) // CHANNELS) * CHANNELS
     rows = np.zeros((4, channels), np.int64)
     rows[:, : len(weights)] = (
@@ -64,12 +64,6 @@ def pack(
     header = (places[2], streams.size, places[0], places[1], channels, segments, pairs, narrow, largest)
     packed[: _HEADER_WORDS * 8].view(np.int64)[:] = header
     return packed
-
-
-def _by_channel(weights: NDArray[np.int16]) -> NDArray[np.int16]:
-    """``(kernel elements, channels)``."""
-    taps = np.ascontiguousarray(weights[:, :, :, 0].transpose(1, 2, 0)).reshape(-1, len(weights))
-    return _filled(taps, 1, CHANNELS)
 
 
 def _in_pairs(weights: NDArray[np.int16], *, dilated: bool) -> tuple[NDArray[np.int16], int, int]:

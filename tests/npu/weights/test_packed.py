@@ -37,10 +37,15 @@ def test_a_dilated_kernel_is_taken_element_by_element() -> None:
     assert (header["segments"], header["pairs"]) == (6, 2)
 
 
-def test_depthwise_weights_lie_by_channels() -> None:
-    header, found = packed(np.arange(6).reshape(3, 2, 1, 1), depthwise=True)
-    start = header["weights"]
-    assert found[start : start + 64].view(np.int16).reshape(2, 16)[:, :3].tolist() == [[0, 2, 4], [1, 3, 5]]
+def test_weights_of_depthwise_kernels_come_in_pairs_even_where_they_are_dilated() -> None:
+    weights = np.arange(3 * 2 * 3).reshape(3, 2, 3, 1)
+    for dilated in (False, True):
+        header, found = packed(weights, depthwise=True, dilated=dilated)
+        assert (header["segments"], header["pairs"]) == (2, 2)
+        start = header["weights"]
+        values = found[start : start + 2 * 2 * 32 * 2].view(np.int16).reshape(2, 2, 16, 2)
+        assert values[1, :, 2].tolist() == [[15, 16], [17, 0]]
+        assert not values[:, :, 3:].any()
 
 
 def test_bounds_of_sums_and_products_are_known() -> None:
