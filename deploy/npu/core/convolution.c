@@ -142,16 +142,39 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
     }
 }
 
+/* The same for finish_bytes; whether there is room for it. */
+static bool shortened(struct short_rescaling *to, const struct channel_rescaling *by, int64_t largest_sum)
+{
+    /* Sums with their bias are less than 2^30, and so is what is left of their products with 31 bits. */
+    const int64_t most = ((int64_t)1 << 30) - 1 - largest_sum;
+    for (int i = 0; i < CHANNELS; i++) {
+        const bool none = by->second[i] > 30; /* rounds all of that to 0 */
+        if (by->bias[i] < -most || by->bias[i] > most || by->multiplier[i] >> 31 || by->below[i] ||
+            by->first[i] < 31 || by->first[i] > 62) {
+            return false;
+        }
+        to->bias[i] = (int32_t)by->bias[i];
+        to->multiplier[i] = none ? 0 : (int32_t)by->multiplier[i];
+        to->addend[i] = by->addend[i];
+        to->first[i] = by->first[i];
+        to->half[i] = none ? 0 : (int32_t)by->half[i];
+        to->less[i] = (int32_t)by->less[i];
+        to->second[i] = none ? 0 : (int32_t)by->second[i];
+    }
+    return true;
+}
+
 /* The output stage of one block of channels. */
 struct block {
     const struct run *run;
     const struct operation *operation;
     const struct packed_weights *weights;
     struct channel_rescaling by;
+    struct short_rescaling short_by;
     int64_t channel;
     int64_t count; /* channels that exist */
-    bool bytes;    /* whether finish_bytes does it all */
-    int64_t low, high;
+    bool bytes;    /* whether finish_bytes does it, and a table of bytes what comes after */
+    int32_t low, high;
 };
 
 static void begin_block(struct block *block, int64_t channel, const struct source *source)
@@ -161,11 +184,12 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     rescaling_from(&block->by, block->weights, channel, operation, source);
     block->channel = channel;
     block->count = left < CHANNELS ? left : CHANNELS;
-    block->bytes =
-        block->weights->narrow && operation->function == FUNCTION_NONE && TYPE_BYTES(operation->ofm.type) == 1;
-    const int64_t lowest = operation->ofm.type == TYPE_I8 ? -128 : 0;
-    block->low = clamp(operation->minimum, lowest, lowest + 255);
-    block->high = clamp(operation->maximum, lowest, lowest + 255);
+    block->bytes = TYPE_BYTES(operation->ofm.type) == 1 && TYPE_BYTES(operation->index_type) == 1 &&
+                   (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
+                   shortened(&block->short_by, &block->by, block->weights->largest * source->magnitude);
+    const int64_t lowest = operation->index_type == TYPE_I8 ? -128 : 0;
+    block->low = (int32_t)clamp(operation->minimum, lowest, lowest + 255);
+    block->high = (int32_t)clamp(operation->maximum, lowest, lowest + 255);
 }
 
 static void finish_wide(const struct block *block, const int64_t sums[CHANNELS], uint8_t *to)
@@ -204,11 +228,17 @@ static void finish_strip(const struct block *block, const int32_t sums[][CHANNEL
         }
         return;
     }
+    const bool at_once = block->count == CHANNELS && operation->function == FUNCTION_NONE;
     uint8_t elements[STRIP * CHANNELS];
-    const bool all = block->count == CHANNELS;
-    block->run->kernels->finish_bytes(sums, count, &block->by, operation->ofm.zero_point, block->low, block->high,
-                                      all ? to : elements, all ? step : CHANNELS);
-    for (int64_t pixel = 0; pixel < count && !all; pixel++) {
+    block->run->kernels->finish_bytes(sums, count, &block->short_by, (int32_t)operation->ofm.zero_point, block->low,
+                                      block->high, at_once ? to : elements, at_once ? step : CHANNELS);
+    if (at_once) {
+        return;
+    }
+    if (operation->function == FUNCTION_LUT) {
+        look_up_elements(block->run, operation, elements, count * CHANNELS, elements);
+    }
+    for (int64_t pixel = 0; pixel < count; pixel++) {
         memcpy(to + pixel * step, elements + pixel * CHANNELS, (size_t)block->count);
     }
 }

@@ -6,7 +6,8 @@
  * struct weights, a pair for each of 16 channels, and load_weights(from);
  * add_pixel(sums, x, w): the products of two elements and a pair of every channel;
  * add_channels(sums, x, w): the products of two elements of every channel and its pair;
- * MANY and FEW, of how many pixels sums stay in registers. */
+ * MANY and FEW, of how many pixels sums stay in registers;
+ * FINISH_BYTES_BY_HAND, where it has a better finish_bytes. */
 
 #include <string.h>
 
@@ -145,23 +146,26 @@ TARGET static void rescale_channels(const int32_t sums[CHANNELS], const struct c
     }
 }
 
-TARGET static void finish_bytes(const int32_t sums[][CHANNELS], int64_t count, const struct channel_rescaling *by,
-                                int64_t zero_point, int64_t low, int64_t high, uint8_t *to, int64_t step)
+#ifndef FINISH_BYTES_BY_HAND
+TARGET static void finish_bytes(const int32_t sums[][CHANNELS], int64_t count, const struct short_rescaling *by,
+                                int32_t zero_point, int32_t low, int32_t high, uint8_t *to, int64_t step)
 {
     for (int64_t pixel = 0; pixel < count; pixel++) {
-        int64_t values[CHANNELS];
+        int32_t values[CHANNELS];
         uint8_t elements[CHANNELS];
-        rescale_channels(sums[pixel], by, values);
         for (int i = 0; i < CHANNELS; i++) {
-            const int64_t value = values[i] + zero_point;
-            values[i] = value < low ? low : value > high ? high : value;
+            const int32_t v = sums[pixel][i] + by->bias[i];
+            values[i] = (int32_t)(((int64_t)v * by->multiplier[i] + by->addend[i]) >> by->first[i]);
         }
         for (int i = 0; i < CHANNELS; i++) {
-            elements[i] = (uint8_t)values[i];
+            const int32_t y = values[i] + by->half[i] + ((values[i] >> 31) & by->less[i]);
+            const int32_t value = (y >> by->second[i]) + zero_point;
+            elements[i] = (uint8_t)(value < low ? low : value > high ? high : value);
         }
         memcpy(to + pixel * step, elements, sizeof elements);
     }
 }
+#endif
 
 #define LOAD(bytes_type, type)                                                                                    \
     case bytes_type:                                                                                              \

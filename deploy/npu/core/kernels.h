@@ -22,6 +22,18 @@ struct channel_rescaling {
     int64_t second[CHANNELS];
 };
 
+/* The same where 32 bits are enough for all but the product: y = ((sum + bias) * multiplier + addend) >> first, then
+ * (y + half + (less if y < 0)) >> second. */
+struct short_rescaling {
+    int32_t bias[CHANNELS];
+    int32_t multiplier[CHANNELS];
+    int64_t addend[CHANNELS];
+    int64_t first[CHANNELS];
+    int32_t half[CHANNELS];
+    int32_t less[CHANNELS];
+    int32_t second[CHANNELS];
+};
+
 struct kernels {
     const char *name;
 
@@ -44,9 +56,9 @@ struct kernels {
     void (*rescale_channels)(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
                              int64_t values[CHANNELS]);
 
-    /* The same of `count` pixels, to 8-bit elements (modulo 256): zero point and clamp. */
-    void (*finish_bytes)(const int32_t sums[][CHANNELS], int64_t count, const struct channel_rescaling *by,
-                         int64_t zero_point, int64_t low, int64_t high, uint8_t *to, int64_t step);
+    /* Of `count` pixels, to 8-bit elements (modulo 256): bias and scale, zero point and clamp. */
+    void (*finish_bytes)(const int32_t sums[][CHANNELS], int64_t count, const struct short_rescaling *by,
+                         int32_t zero_point, int32_t low, int32_t high, uint8_t *to, int64_t step);
 
     /* Elements at any address to integers, less the zero point (modulo 2^64). */
     void (*load)(int64_t *values, const uint8_t *from, int64_t type, int64_t count, int64_t zero_point);

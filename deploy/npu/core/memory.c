@@ -28,15 +28,20 @@ void room_free(struct room *room)
     }
 }
 
+enum { BRICK = 16 }; /* bytes, which are moved by one load and one store */
+
+static void move_bricks(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(to + i * to_step, from + i * from_step, BRICK);
+    }
+}
+
 static void move_run(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
                      int64_t size)
 {
     if (to_step == size && from_step == size) {
-        if (count * size == 16) {
-            memcpy(to, from, 16); /* a brick: one load and one store */
-        } else {
-            memcpy(to, from, (size_t)(count * size));
-        }
+        memcpy(to, from, (size_t)(count * size));
         return;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -51,10 +56,15 @@ static void move_run(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t 
 static void move_piece(uint8_t *to, const int64_t *to_steps, const uint8_t *from, const int64_t *from_steps,
                        const int64_t *counts, int64_t size)
 {
+    const bool bricks = to_steps[3] == size && from_steps[3] == size && counts[3] * size == BRICK;
     for (int64_t a = 0; a < counts[0]; a++) {
         for (int64_t b = 0; b < counts[1]; b++) {
             uint8_t *target = to + a * to_steps[0] + b * to_steps[1];
             const uint8_t *source = from + a * from_steps[0] + b * from_steps[1];
+            if (bricks) {
+                move_bricks(target, to_steps[2], source, from_steps[2], counts[2]);
+                continue;
+            }
             for (int64_t c = 0; c < counts[2]; c++) {
                 move_run(target + c * to_steps[2], to_steps[3], source + c * from_steps[2], from_steps[3],
                          counts[3], size);

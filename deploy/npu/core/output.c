@@ -151,3 +151,13 @@ void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int
         memcpy(to + i * size, table + bytes[i] * size, (size_t)size);
     }
 }
+
+void look_up_elements(const struct run *run, const struct operation *operation, const uint8_t *elements,
+                      int64_t count, uint8_t *to)
+{
+    const uint8_t *table = region_row(run, REGION_INTERNAL, 0) + operation->table;
+    const uint8_t flipped = operation->index_type == TYPE_I8 ? 0x80 : 0; /* entries begin with the lowest value */
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = table[elements[i] ^ flipped];
+    }
+}

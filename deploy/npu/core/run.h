@@ -84,6 +84,10 @@ void finish(const struct run *run, const struct operation *operation, int64_t *v
 /* OFM_SCALE, where there is one. */
 void apply_scale(const struct run *run, const struct operation *operation, int64_t *values, int64_t count);
 
+/* Elements of 8 bits by what the operation's table of bytes says of them. */
+void look_up_elements(const struct run *run, const struct operation *operation, const uint8_t *elements,
+                      int64_t count, uint8_t *to);
+
 /* Entries of a table, of so many bytes each, for bytes. */
 void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int64_t count, uint8_t *to);
 
