@@ -30,6 +30,8 @@ _AROUND = np.arange(-2, 3)
 """Floats next to where a level is expected to begin, at which the kernels are asked."""
 _LARGEST_LEVEL = 2.0**30
 """Kernels turn scaled floats into 32-bit integers, which is undefined beyond them."""
+_TOO_HIGH = 2.0**-8
+"""How much too high levels are guessed to begin, in levels: what is guessed is right then, or one too low."""
 
 
 class LearnedOperator:
@@ -71,8 +73,10 @@ def can_be_learned(operator: CpuOperator) -> bool:
     """Whether an operator is one of those, before kernels that work on one element like on another."""
     if operator.code not in _CODES or operator.kernels not in (ReferenceKernels.name, TflmKernels.name):
         return False
-    tensors = (*operator.inputs, *operator.outputs)
-    return len(tensors) == 2 and tensors[0].elements == tensors[1].elements > 0 and all(map(_of_one_scale, tensors))
+    if len(operator.inputs) != 1 or len(operator.outputs) != 1:
+        return False
+    [given], [made] = operator.inputs, operator.outputs
+    return given.elements == made.elements > 0 and _of_one_scale(given) and _of_one_scale(made)
 
 
 def learned(ask: Ask, given: Tensor, made: Tensor) -> Learned | None:
@@ -96,31 +100,59 @@ def _table(ask: Ask, dtype: np.dtype[Any]) -> Learned:
 
 
 def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Learned | None:
-    levels = np.arange(1, _LEVELS) + int(np.iinfo(dtype).min)
-    with np.errstate(over="ignore"):
-        expected = ((levels - zero_point - 0.5) * scale).astype(np.float32)
-        limit = np.float32(scale * _LARGEST_LEVEL)
-    if not (np.isfinite(limit) and np.all(expected) and np.all(np.diff(expected) > 0)):
+    bottom = int(np.iinfo(dtype).min)
+    with np.errstate(all="ignore"):
+        limit, per_level = np.float32(scale * _LARGEST_LEVEL), np.float32(1 / scale)
+    if not (np.isfinite(limit) and np.isfinite(per_level) and _ends(ask(np.array([-limit, limit])), dtype)):
         return None
-    around = _neighbours(expected)
-    reached = ask(around.ravel()).reshape(around.shape) >= levels[:, np.newaxis]
-    begins = reached.argmax(axis=1)
-    ends = ask(np.array([-limit, limit]))
-    in_order = np.all(np.diff(reached.astype(np.int8), axis=1) >= 0) and np.all(np.diff(around.ravel()) > 0)
-    if not in_order or reached[:, 0].any() or not reached[:, -1].all() or list(ends) != [levels[0] - 1, levels[-1]]:
+    levels = np.arange(1, _LEVELS)
+    lowest = _lowest(ask, levels + bottom, (levels + bottom - zero_point - 0.5) * scale)
+    if lowest is None:
         return None
-    lowest = around[np.arange(len(levels)), begins]
+    first = np.float32(zero_point - bottom + 0.5 - _TOO_HIGH)
+
+    def guessed(elements: NDArray[Any]) -> NDArray[np.uint8]:
+        """Levels from 0 on."""
+        places = elements * per_level
+        places += first
+        return np.clip(places, 0, _LEVELS - 1, out=places).astype(np.uint8)
+
+    # As more never becomes less, what is between two steps lies between what is guessed at them.
+    if np.any(guessed(lowest) < levels - 1) or np.any(guessed(np.nextafter(lowest, -limit)) > levels - 1):
+        return None
+    beyond = np.append(lowest, np.float32(np.inf))
 
     def found(elements: NDArray[Any]) -> NDArray[Any] | None:
-        if not np.abs(elements).max() <= limit:  # NaN neither
+        if not (elements.max() <= limit and elements.min() >= -limit):  # NaN neither
             return None
-        return (np.searchsorted(lowest, elements, side="right") + int(np.iinfo(dtype).min)).astype(dtype)
+        numbers = guessed(elements)
+        numbers += elements >= beyond[numbers]
+        numbers += np.uint8(bottom & 0xFF)  # modulo 256
+        return numbers.view(dtype)
 
     return found
 
 
+def _ends(elements: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether they are the lowest value there is, and the highest."""
+    limits = np.iinfo(dtype)
+    return bool(elements.tolist() == [limits.min, limits.max])
+
+
+def _lowest(ask: Ask, levels: NDArray[Any], expected: NDArray[np.floating]) -> NDArray[np.float32] | None:
+    """The smallest float that becomes each level; None where it is not near the expected one."""
+    around = _neighbours(expected.astype(np.float32))
+    if not np.all(np.diff(around.ravel()) > 0):
+        return None
+    reached = ask(around.ravel()).reshape(around.shape) >= levels[:, np.newaxis]
+    if reached[:, 0].any() or not reached[:, -1].all() or np.any(reached[:, :-1] > reached[:, 1:]):
+        return None
+    found: NDArray[np.float32] = around[np.arange(len(levels)), reached.argmax(axis=1)]
+    return found
+
+
 def _neighbours(floats: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(floats, neighbours)``, in ascending order; of no float that is nearly 0."""
+    """``(floats, neighbours)``, in ascending order where none of them is nearly 0."""
     away = np.where(floats[:, np.newaxis] < 0, -_AROUND, _AROUND)
     return (floats.view(np.int32)[:, np.newaxis] + away).astype(np.int32).view(np.float32)
 

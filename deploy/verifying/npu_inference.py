@@ -27,7 +27,7 @@ from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
-from deploy.tflite import NPU_OPERATOR, Model
+from deploy.tflite import NPU_OPERATOR, Model, Tensor
 from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 from deploy.verifying.inference_state import InferenceState, InitialState, ResourceStep, resource_steps
@@ -88,6 +88,8 @@ class NpuInference:
         steps |= {segment.index: _NpuStep(segment, npu_config) for segment in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._inner = inner_names(model)
+        self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
+        self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         self._cache = npu.WeightCache()
         self.counters: tuple[npu.Statistics, ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
@@ -157,24 +159,27 @@ class NpuInference:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
             TargetError: the NPU model refused the command stream, or a CPU operator failed.
         """
-        matched = _matched(self._model, inputs)
-        batch = next(iter(matched.values())).shape[0] if matched else 1
+        arrays = _matched(self._inputs, inputs)
+        batch = arrays[0].shape[0] if arrays else 1
         tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
         state = self.initial_state(batch) if state is None else state.copy()
         if state.batch != batch:
             raise BadInputError(f"a state of {state.batch} inferences is none of {batch}")
         for index, content in state.variables.items():
             tensors.bytes_of(self._model.tensors[index])[...] = content
-        for index, array in matched.items():
-            tensors.write(self._model.tensors[index], array)
-        counters, inner = [], dict[str, NDArray[np.generic]]()
+        for tensor, array in zip(self._inputs.values(), arrays, strict=True):
+            tensors.write(tensor, array)
+        counters = []
+        inner: dict[str, NDArray[np.generic]] = {}
         for step in self._steps:
             if not isinstance(step, _NpuStep):
                 if isinstance(step, ResourceStep):
                     step.run(state, tensors)
                 else:
                     # Their place in the arena is another tensor's later.
-                    inner |= {self._inner[x.index]: tensors.read(x) for x in step.inputs if x.index in self._inner}
+                    for x in step.inputs:
+                        if x.index in self._inner:
+                            inner[self._inner[x.index]] = tensors.read(x)
                     _run_on_cpu(step, tensors, keep_state=state.continued)
                 on_cpu_operator(step.index, tensors.arena)
                 continue
@@ -186,11 +191,10 @@ class NpuInference:
         self.counters = tuple(counters)
         state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
         state.continued, self.state = True, state
-        names = self._model.output_names()
-        found: Mapping[int, NDArray[Any]] = {index: tensors.read(self._model.tensors[index]) for index in names}
+        found: Mapping[int, NDArray[Any]] = {x.index: tensors.read(x) for x in self._outputs.values()}
         for operator in self._model.operators:
             found = defined(operator, found)
-        return {name: found[index] for index, name in names.items()} | inner
+        return {name: found[tensor.index] for name, tensor in self._outputs.items()} | inner
 
 
 def _run_on_cpu(operator: _CpuStep, tensors: TensorMemory, *, keep_state: bool) -> None:
@@ -289,22 +293,21 @@ def _arena_size(model: Model, offsets: tuple[int, ...]) -> int:
     return size
 
 
-def _matched(model: Model, inputs: Mapping[str, NDArray[np.generic]]) -> dict[int, NDArray[np.generic]]:
-    names = model.input_names()
-    unknown = set(inputs) - set(names.values())
-    if unknown or len(inputs) != len(names):
+def _matched(
+    tensors: Mapping[str, Tensor], inputs: Mapping[str, NDArray[np.generic]]
+) -> list[NDArray[np.generic]]:
+    """The inputs in the order of the tensors that they are for."""
+    if set(inputs) != set(tensors):
         raise BadInputError(
-            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(names.values())}"
+            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(tensors)}"
         )
-    matched = {}
-    for index, name in names.items():
-        tensor, array = model.tensors[index], np.asarray(inputs[name])
-        if array.shape[1:] != tensor.shape or array.dtype != np.dtype(tensor.dtype):
+    arrays = [np.asarray(inputs[name]) for name in tensors]
+    for (name, tensor), array in zip(tensors.items(), arrays, strict=True):
+        if array.shape[1:] != tensor.shape or array.dtype != tensor.dtype:
             raise BadInputError(
                 f"input {name}: {array.dtype} {array.shape[1:]} given, "
                 f"the model takes {tensor.dtype} {tensor.shape}"
             )
-        matched[index] = array
-    if len({array.shape[0] for array in matched.values()}) > 1:
+    if len({array.shape[0] for array in arrays}) > 1:
         raise BadInputError("the inputs hold different numbers of samples")
-    return matched
+    return arrays

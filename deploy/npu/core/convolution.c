@@ -142,15 +142,18 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
     }
 }
 
-/* The same for finish_bytes; whether there is room for it. */
+/* The same for finish_bytes; whether there is room for it with sums of that magnitude. */
 static bool shortened(struct short_rescaling *to, const struct channel_rescaling *by, int64_t largest_sum)
 {
-    /* Sums with their bias are less than 2^30, and so is what is left of their products with 31 bits. */
-    const int64_t most = ((int64_t)1 << 30) - 1 - largest_sum;
+    const int64_t limit = (int64_t)1 << 31;
     for (int i = 0; i < CHANNELS; i++) {
-        const bool none = by->second[i] > 30; /* rounds all of that to 0 */
-        if (by->bias[i] < -most || by->bias[i] > most || by->multiplier[i] >> 31 || by->below[i] ||
-            by->first[i] < 31 || by->first[i] > 62) {
+        const int64_t most = (by->bias[i] < 0 ? -by->bias[i] : by->bias[i]) + largest_sum;
+        if (most >= limit || by->multiplier[i] >= limit || by->below[i] || by->first[i] > 62) {
+            return false;
+        }
+        const int64_t reached = (most * by->multiplier[i] + by->addend[i]) >> by->first[i];
+        const bool none = by->second[i] > 30 && reached < by->half[i]; /* all of it is rounded to 0 */
+        if (!none && (by->second[i] > 30 || reached + by->half[i] >= limit)) {
             return false;
         }
         to->bias[i] = (int32_t)by->bias[i];
@@ -158,7 +161,7 @@ static bool shortened(struct short_rescaling *to, const struct channel_rescaling
         to->addend[i] = by->addend[i];
         to->first[i] = by->first[i];
         to->half[i] = none ? 0 : (int32_t)by->half[i];
-        to->less[i] = (int32_t)by->less[i];
+        to->less[i] = none ? 0 : (int32_t)by->less[i];
         to->second[i] = none ? 0 : (int32_t)by->second[i];
     }
     return true;
