@@ -96,7 +96,7 @@ def learned(ask: Ask, given: Tensor, made: Tensor) -> Learned | None:
 
 def _table(ask: Ask, dtype: np.dtype[Any]) -> Learned:
     results = ask(np.arange(_LEVELS, dtype=np.uint8).view(dtype))
-    return lambda elements: results[elements.view(np.uint8)]
+    return lambda elements: results.take(elements.view(np.uint8))
 
 
 def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Learned | None:
@@ -110,12 +110,14 @@ def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Lea
     if lowest is None:
         return None
     first = np.float32(zero_point - bottom + 0.5 - _TOO_HIGH)
+    lowest_level, highest_level = np.float32(0), np.float32(_LEVELS - 1)
 
     def guessed(elements: NDArray[Any]) -> NDArray[np.uint8]:
         """Levels from 0 on."""
         places = elements * per_level
         places += first
-        return np.clip(places, 0, _LEVELS - 1, out=places).astype(np.uint8)
+        np.maximum(places, lowest_level, out=places)  # np.clip takes four times as long on few elements
+        return np.minimum(places, highest_level, out=places).astype(np.uint8)
 
     # As more never becomes less, what is between two steps lies between what is guessed at them.
     if np.any(guessed(lowest) < levels - 1) or np.any(guessed(np.nextafter(lowest, -limit)) > levels - 1):
@@ -126,7 +128,7 @@ def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Lea
         if not (elements.max() <= limit and elements.min() >= -limit):  # NaN neither
             return None
         numbers = guessed(elements)
-        numbers += elements >= beyond[numbers]
+        numbers += elements >= beyond.take(numbers)
         numbers += np.uint8(bottom & 0xFF)  # modulo 256
         return numbers.view(dtype)
 

@@ -143,26 +143,31 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
 }
 
 /* The same for finish_bytes; whether there is room for it with sums of that magnitude. */
-static bool shortened(struct short_rescaling *to, const struct channel_rescaling *by, int64_t largest_sum)
+static bool shortened(struct short_rescaling *to, const struct packed_weights *weights, int64_t channel,
+                      const struct operation *operation, const struct source *source)
 {
-    const int64_t limit = (int64_t)1 << 31;
+    const int64_t *bias = scale_row(weights, 0) + channel, *multiplier = scale_row(weights, 1) + channel;
+    const int64_t *shift = scale_row(weights, 2) + channel, *weight_sum = scale_row(weights, 3) + channel;
+    const int64_t limit = (int64_t)1 << 31, largest_sum = weights->largest * source->magnitude;
     for (int i = 0; i < CHANNELS; i++) {
-        const int64_t most = (by->bias[i] < 0 ? -by->bias[i] : by->bias[i]) + largest_sum;
-        if (most >= limit || by->multiplier[i] >= limit || by->below[i] || by->first[i] > 62) {
+        const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
+        const int64_t added = bias[i] - source->fill * weight_sum[i];
+        const int64_t most = (added < 0 ? -added : added) + largest_sum;
+        if (most >= limit || r.multiplier >= limit || r.below || r.first > 62) {
             return false;
         }
-        const int64_t reached = (most * by->multiplier[i] + by->addend[i]) >> by->first[i];
-        const bool none = by->second[i] > 30 && reached < by->half[i]; /* all of it is rounded to 0 */
-        if (!none && (by->second[i] > 30 || reached + by->half[i] >= limit)) {
+        const int64_t reached = (most * r.multiplier + r.addend) >> r.first;
+        const bool none = r.second > 30 && reached < r.half; /* all of it is rounded to 0 */
+        if (!none && (r.second > 30 || reached + r.half >= limit)) {
             return false;
         }
-        to->bias[i] = (int32_t)by->bias[i];
-        to->multiplier[i] = none ? 0 : (int32_t)by->multiplier[i];
-        to->addend[i] = by->addend[i];
-        to->first[i] = by->first[i];
-        to->half[i] = none ? 0 : (int32_t)by->half[i];
-        to->less[i] = none ? 0 : (int32_t)by->less[i];
-        to->second[i] = none ? 0 : (int32_t)by->second[i];
+        to->bias[i] = (int32_t)added;
+        to->multiplier[i] = none ? 0 : (int32_t)r.multiplier;
+        to->addend[i] = r.addend;
+        to->first[i] = r.first;
+        to->half[i] = none ? 0 : (int32_t)r.half;
+        to->less[i] = none ? 0 : (int32_t)r.less;
+        to->second[i] = none ? 0 : (int32_t)r.second;
     }
     return true;
 }
@@ -176,7 +181,8 @@ struct block {
     struct short_rescaling short_by;
     int64_t channel;
     int64_t count; /* channels that exist */
-    bool bytes;    /* whether finish_bytes does it, and a table of bytes what comes after */
+    bool whole;    /* whether sums are computed at once, in 32 bits, */
+    bool bytes;    /* and finish_bytes does the rest, before a table of bytes if any; else there is `by` */
     int32_t low, high;
 };
 
@@ -184,12 +190,15 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
 {
     const struct operation *operation = block->operation;
     const int64_t left = operation->ofm.depth - channel;
-    rescaling_from(&block->by, block->weights, channel, operation, source);
     block->channel = channel;
     block->count = left < CHANNELS ? left : CHANNELS;
-    block->bytes = TYPE_BYTES(operation->ofm.type) == 1 && TYPE_BYTES(operation->index_type) == 1 &&
+    block->bytes = block->whole && TYPE_BYTES(operation->ofm.type) == 1 &&
+                   TYPE_BYTES(operation->index_type) == 1 &&
                    (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
-                   shortened(&block->short_by, &block->by, block->weights->largest * source->magnitude);
+                   shortened(&block->short_by, block->weights, channel, operation, source);
+    if (!block->bytes) {
+        rescaling_from(&block->by, block->weights, channel, operation, source);
+    }
     const int64_t lowest = operation->index_type == TYPE_I8 ? -128 : 0;
     block->low = (int32_t)clamp(operation->minimum, lowest, lowest + 255);
     block->high = (int32_t)clamp(operation->maximum, lowest, lowest + 255);
@@ -233,8 +242,8 @@ static void finish_strip(const struct block *block, const int32_t sums[][CHANNEL
     }
     const bool at_once = block->count == CHANNELS && operation->function == FUNCTION_NONE;
     uint8_t elements[STRIP * CHANNELS];
-    block->run->kernels->finish_bytes(sums, count, &block->short_by, (int32_t)operation->ofm.zero_point, block->low,
-                                      block->high, at_once ? to : elements, at_once ? step : CHANNELS);
+    block->run->kernels->finish_bytes(sums, count, &block->short_by, (int32_t)operation->ofm.zero_point,
+                                      block->low, block->high, at_once ? to : elements, at_once ? step : CHANNELS);
     if (at_once) {
         return;
     }
@@ -280,8 +289,6 @@ static void dense_block(const struct block *block, const struct source *source, 
     const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
     const int64_t pixel_step = operation->stride_x * depth;
     const int64_t segment_step = operation->dilation_y * source->columns * depth;
-    const bool whole = packed->largest * source->magnitude < (int64_t)1 << 31 &&
-                       (operation->dilation_x == 1 || packed->segments == 1);
     int64_t height = operation->ofm.height, width = operation->ofm.width;
     if (operation->kernel_height == 1 && operation->kernel_width == 1 && operation->stride_y == 1 &&
         operation->stride_x == 1) {
@@ -292,13 +299,15 @@ static void dense_block(const struct block *block, const struct source *source, 
     for (int64_t row = 0; row < height; row++) {
         const int16_t *x = prepared + row * operation->stride_y * source->columns * depth;
         for (int64_t column = 0, count; column < width; column += count) {
-            count = whole ? width - column < STRIP ? width - column : STRIP : 1;
-            if (whole) {
+            const int64_t left = width - column;
+            if (block->whole) {
+                count = left < STRIP ? left : STRIP;
                 int32_t sums[STRIP][CHANNELS];
                 block->run->kernels->multiply_pixels(x, pixel_step, count, packed->segments, segment_step,
                                                      packed->pairs, weights, sums);
                 finish_strip(block, (const int32_t(*)[CHANNELS])sums, count, to);
             } else {
+                count = 1;
                 pixel_in_parts(block, source, x, weights, to);
             }
             x += count * pixel_step;
@@ -315,6 +324,8 @@ static enum outcome dense(struct run *run, const struct source *source, struct b
     if (prepared == NULL) {
         return NO_MEMORY;
     }
+    block->whole = weights->largest * source->magnitude < (int64_t)1 << 31 &&
+                   (block->operation->dilation_x == 1 || weights->segments == 1);
     for (int64_t channel = 0; channel < block->operation->ofm.depth; channel += CHANNELS) {
         begin_block(block, channel, source);
         dense_block(block, source, prepared, packed_values(weights) + channel / CHANNELS * block_values, result);
@@ -342,8 +353,7 @@ static void depthwise_row(const struct block *block, const int16_t *const *rows,
 }
 
 /* Row by row, of which those that the kernel covers are kept in a ring. */
-static enum outcome depthwise(struct run *run, const struct source *source, const struct block *all,
-                              uint8_t *result)
+static enum outcome depthwise(struct run *run, const struct source *source, struct block *all, uint8_t *result)
 {
     const struct operation *operation = all->operation;
     const int64_t depth = operation->ifm.depth, elements = source->columns * depth;
@@ -360,6 +370,7 @@ static enum outcome depthwise(struct run *run, const struct source *source, cons
         return NO_MEMORY;
     }
     fill(row + elements, last + BEHIND, 0);
+    all->whole = true; /* there are no larger ones */
     for (int64_t i = 0; i < blocks; i++) {
         block[i] = *all;
         begin_block(&block[i], i * CHANNELS, source);

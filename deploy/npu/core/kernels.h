@@ -22,8 +22,8 @@ struct channel_rescaling {
     int64_t second[CHANNELS];
 };
 
-/* The same where 32 bits are enough for all but the product: y = ((sum + bias) * multiplier + addend) >> first, then
- * (y + half + (less if y < 0)) >> second. */
+/* The same where 32 bits are enough for all but the product: y = ((sum + bias) * multiplier + addend) >> first,
+ * then (y + half + (less if y < 0)) >> second. */
 struct short_rescaling {
     int32_t bias[CHANNELS];
     int32_t multiplier[CHANNELS];
@@ -46,8 +46,8 @@ struct kernels {
     /* to[i] = (first[i], second[i]): elements as multiply_channels takes them. */
     void (*pair_elements)(int16_t *to, const int16_t *first, const int16_t *second, int64_t count);
 
-    /* sums[p][c] = sum over y, x, e of rows[y][offset + p * pixel_step + x * pair_step + 2c + e] * w[y][x][c][e], of
-     * `count` pixels. */
+    /* sums[p][c] = sum over y, x, e of rows[y][offset + p * pixel_step + x * pair_step + 2c + e] * w[y][x][c][e],
+     * of `count` pixels. */
     void (*multiply_channels)(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
                               int64_t height, int64_t pair_step, int64_t pairs, const int16_t *weights,
                               int32_t sums[][CHANNELS]);
