@@ -142,7 +142,9 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
     }
 }
 
-/* The same for finish_bytes; whether there is room for it with sums of that magnitude. */
+enum { ZERO_POINTS = 1 << 17 }; /* none is as large */
+
+/* The same for finish_bytes; whether there is room for it. */
 static bool shortened(struct short_rescaling *to, const struct packed_weights *weights, int64_t channel,
                       const struct operation *operation, const struct source *source)
 {
@@ -158,7 +160,7 @@ static bool shortened(struct short_rescaling *to, const struct packed_weights *w
         }
         const int64_t reached = (most * r.multiplier + r.addend) >> r.first;
         const bool none = r.second > 30 && reached < r.half; /* all of it is rounded to 0 */
-        if (!none && (r.second > 30 || reached + r.half >= limit)) {
+        if (!none && (r.second > 30 || reached + r.half >= limit - ZERO_POINTS)) {
             return false;
         }
         to->bias[i] = (int32_t)added;
