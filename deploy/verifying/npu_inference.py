@@ -57,7 +57,6 @@ class NpuInference:
         kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
-        counters: of the last run, one per ``ethos-u`` operator, in their order.
         state: that the last run left; None before the first one.
         arena_bytes: size of the arena of one inference.
 
@@ -91,7 +90,7 @@ class NpuInference:
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         self._cache = npu.WeightCache()
-        self.counters: tuple[npu.Statistics, ...] = ()
+        self._ran: tuple[tuple[Program, int], ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
 
     def programs(self) -> tuple[Program, ...]:
@@ -111,10 +110,16 @@ class NpuInference:
         return self._initial.state(batch)
 
     @property
+    def counters(self) -> tuple[npu.Statistics, ...]:
+        """Of the last run, one per ``ethos-u`` operator, in their order; counted when they are asked for."""
+        return tuple(program.statistics(config, self._memories) for program, config in self._ran)
+
+    @property
     def statistics(self) -> npu.Statistics:
         """Counters of the last run, all ``ethos-u`` operators together."""
-        records = [record for counters in self.counters for record in counters.records]
-        return npu.Statistics(records, stopped=bool(self.counters) and self.counters[-1].stopped)
+        counters = self.counters
+        records = [record for each in counters for record in each.records]
+        return npu.Statistics(records, stopped=bool(counters) and counters[-1].stopped)
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Run one inference.
@@ -169,7 +174,7 @@ class NpuInference:
             tensors.bytes_of(self._model.tensors[index])[...] = content
         for tensor, array in zip(self._inputs.values(), arrays, strict=True):
             tensors.write(tensor, array)
-        counters = []
+        ran = []
         inner: dict[str, NDArray[np.generic]] = {}
         for step in self._steps:
             if not isinstance(step, _NpuStep):
@@ -187,8 +192,8 @@ class NpuInference:
                 program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
-        self.counters = tuple(counters)
+            ran.append((program, region_config(dedicated=step.dedicated)))
+        self._ran = tuple(ran)
         state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
         state.continued, self.state = True, state
         found: Mapping[int, NDArray[Any]] = {x.index: tensors.read(x) for x in self._outputs.values()}
