@@ -179,6 +179,8 @@ struct block {
     const struct run *run;
     const struct operation *operation;
     const struct packed_weights *weights;
+    const uint8_t *result; /* the OFM */
+    int64_t *sums;         /* that are kept for another operation; NULL where none has to do with it */
     struct channel_rescaling by;
     struct short_rescaling short_by;
     int64_t channel;
@@ -194,7 +196,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     const int64_t left = operation->ofm.depth - channel;
     block->channel = channel;
     block->count = left < CHANNELS ? left : CHANNELS;
-    block->bytes = block->whole && TYPE_BYTES(operation->ofm.type) == 1 &&
+    block->bytes = block->whole && block->sums == NULL && TYPE_BYTES(operation->ofm.type) == 1 &&
                    TYPE_BYTES(operation->index_type) == 1 &&
                    (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
                    shortened(&block->short_by, block->weights, channel, operation, source);
@@ -206,21 +208,42 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     block->high = (int32_t)clamp(operation->maximum, lowest, lowest + 255);
 }
 
-static void finish_wide(const struct block *block, const int64_t sums[CHANNELS], uint8_t *to)
+/* Adds up the sums that are there, or leaves them: sums without bias. */
+static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const uint8_t *to)
+{
+    const int64_t *bias = scale_row(block->weights, 0) + block->channel;
+    int64_t *kept = block->sums + (to - block->result) / TYPE_BYTES(block->operation->ofm.type);
+    for (int i = 0; i < block->count; i++) {
+        const int64_t correction = block->by.bias[i] - bias[i]; /* for zero points that the elements keep */
+        const int64_t before = block->operation->keeps_sums ? kept[i] : 0;
+        sums[i] = wrapped_sum(sums[i], before);
+        if (block->operation->leaves_sums) {
+            kept[i] = wrapped_sum(sums[i], correction);
+        }
+    }
+}
+
+static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8_t *to)
 {
     const int64_t *multiplier = scale_row(block->weights, 1) + block->channel;
     const int64_t *shift = scale_row(block->weights, 2) + block->channel;
-    int64_t values[CHANNELS];
-    for (int i = 0; i < block->count; i++) {
-        values[i] = rescale(sums[i] + block->by.bias[i], multiplier[i], shift[i], block->operation->rounding);
+    if (block->sums != NULL) {
+        keep_sums(block, sums, to);
+        if (block->operation->leaves_sums) {
+            return;
+        }
     }
-    finish(block->run, block->operation, values, block->count, to);
+    for (int i = 0; i < block->count; i++) {
+        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier[i], shift[i],
+                          block->operation->rounding);
+    }
+    finish(block->run, block->operation, sums, block->count, to);
 }
 
 static void finish_one(const struct block *block, const int32_t sums[CHANNELS], uint8_t *to)
 {
     int64_t values[CHANNELS];
-    if (block->weights->narrow) {
+    if (block->weights->narrow && block->sums == NULL) {
         block->run->kernels->rescale_channels(sums, &block->by, values);
         finish(block->run, block->operation, values, block->count, to);
         return;
@@ -264,8 +287,7 @@ static void pixel_in_parts(const struct block *block, const struct source *sourc
     const struct operation *operation = block->operation;
     const int64_t depth = operation->ifm.depth, segments = block->weights->segments, pairs = block->weights->pairs;
     const int64_t in_a_row = operation->dilation_x == 1 ? 1 : operation->kernel_width;
-    /* Of 255 in magnitude is a weight at most. */
-    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * 255 * source->magnitude);
+    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
     for (int64_t segment = 0; segment < segments; segment++) {
         const int16_t *run = x + segment / in_a_row * operation->dilation_y * source->columns * depth +
@@ -335,8 +357,31 @@ static enum outcome dense(struct run *run, const struct source *source, struct b
     return DONE;
 }
 
+/* One pixel, 16 channels of it, part by part: where its sums might not fit 32 bits. */
+static void depthwise_in_parts(const struct block *block, const struct source *source, const int16_t *const *rows,
+                               int64_t offset, int64_t pair_step, const int16_t *values, uint8_t *to)
+{
+    const int64_t pairs = block->weights->pairs;
+    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
+    int64_t sums[CHANNELS] = {0};
+    for (int64_t row = 0; row < block->weights->segments; row++) {
+        for (int64_t pair = 0; pair < pairs; pair += most) {
+            const int64_t count = pairs - pair < most ? pairs - pair : most;
+            int32_t part[1][CHANNELS];
+            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step, count,
+                                                   values, part);
+            values += count * 2 * CHANNELS;
+            for (int i = 0; i < CHANNELS; i++) {
+                sums[i] += part[0][i];
+            }
+        }
+    }
+    finish_wide(block, sums, to);
+}
+
 /* A row of the OFM, 16 channels of it. */
-static void depthwise_row(const struct block *block, const int16_t *const *rows, uint8_t *to)
+static void depthwise_row(const struct block *block, const struct source *source, const int16_t *const *rows,
+                          uint8_t *to)
 {
     const struct operation *operation = block->operation;
     const struct packed_weights *weights = block->weights;
@@ -346,7 +391,12 @@ static void depthwise_row(const struct block *block, const int16_t *const *rows,
     for (int64_t column = 0, count; column < operation->ofm.width; column += count) {
         const int64_t left = operation->ofm.width - column;
         int32_t sums[STRIP][CHANNELS];
-        count = left < STRIP ? left : STRIP;
+        count = !block->whole ? 1 : left < STRIP ? left : STRIP;
+        if (!block->whole) {
+            depthwise_in_parts(block, source, rows, column * pixel_step + 2 * block->channel, pair_step, values,
+                               to + (column * operation->ofm.depth + block->channel) * size);
+            continue;
+        }
         block->run->kernels->multiply_channels(rows, column * pixel_step + 2 * block->channel, pixel_step, count,
                                                weights->segments, pair_step, weights->pairs, values, sums);
         finish_strip(block, (const int32_t(*)[CHANNELS])sums, count,
@@ -372,7 +422,7 @@ static enum outcome depthwise(struct run *run, const struct source *source, stru
         return NO_MEMORY;
     }
     fill(row + elements, last + BEHIND, 0);
-    all->whole = true; /* there are no larger ones */
+    all->whole = all->weights->largest * source->magnitude < (int64_t)1 << 31;
     for (int64_t i = 0; i < blocks; i++) {
         block[i] = *all;
         begin_block(&block[i], i * CHANNELS, source);
@@ -390,7 +440,7 @@ static enum outcome depthwise(struct run *run, const struct source *source, stru
             rows[i] = pairs + number * (int64_t)(row_bytes / sizeof *pairs);
         }
         for (int64_t i = 0; i < blocks; i++) {
-            depthwise_row(&block[i], rows,
+            depthwise_row(&block[i], source, rows,
                           result + y * operation->ofm.width * depth * TYPE_BYTES(operation->ofm.type));
         }
     }
@@ -401,14 +451,16 @@ enum outcome convolution(struct run *run, const struct operation *operation, con
                          int64_t item)
 {
     struct source source;
-    struct block block = {.run = run, .operation = operation, .weights = weights};
-    uint8_t *result = room_of(run, SLOT_OFM, map_bytes(&operation->ofm));
+    int64_t *sums = operation->keeps_sums || operation->leaves_sums ? kept_sums(run, item) : NULL;
+    uint8_t *result =
+        operation->leaves_sums ? (uint8_t *)sums : room_of(run, SLOT_OFM, map_bytes(&operation->ofm));
+    struct block block = {.run = run, .operation = operation, .weights = weights, .result = result, .sums = sums};
     if (result == NULL || !read_source(run, operation, item, &source)) {
         return NO_MEMORY;
     }
     const enum outcome outcome =
         operation->depthwise ? depthwise(run, &source, &block, result) : dense(run, &source, &block, result);
-    if (outcome == DONE) {
+    if (outcome == DONE && !operation->leaves_sums) {
         write_map(run, &operation->ofm, item, result);
     }
     return outcome;
@@ -416,21 +468,24 @@ enum outcome convolution(struct run *run, const struct operation *operation, con
 
 bool weights_hold(const struct run *run, const struct operation *operation, const struct packed_weights *weights)
 {
-    const uint8_t *content = (const uint8_t *)weights + weights->content;
-    int64_t left = weights->content_length;
+    const struct packed_stream *streams =
+        (const struct packed_stream *)(const void *)((const uint8_t *)weights + weights->streams);
+    if (weights->stream_count != operation->streams) {
+        return false;
+    }
     for (int64_t i = 0; i < operation->streams; i++) {
         const struct range *range = run->ranges + operation->first_stream + i;
-        if (range->length > left) {
+        const uint8_t *content = (const uint8_t *)(uintptr_t)streams[i].address;
+        if (range->length != streams[i].size) {
             return false;
         }
         for (int64_t row = 0; row < run->regions[range->region].rows; row++) {
-            if (memcmp(region_row(run, range->region, row) + range->address, content, (size_t)range->length) !=
-                0) {
+            const uint8_t *found = region_row(run, range->region, row) + range->address;
+            /* Memory that nothing can change holds the very stream. */
+            if (found != content && memcmp(found, content, (size_t)range->length) != 0) {
                 return false;
             }
         }
-        content += range->length;
-        left -= range->length;
     }
-    return left == 0;
+    return true;
 }

@@ -185,6 +185,7 @@ TARGET static void load(int64_t *values, const uint8_t *from, int64_t type, int6
         LOAD(TYPE_I16, int16_t)
         LOAD(TYPE_U32, uint32_t)
         LOAD(TYPE_I32, int32_t)
+        LOAD(TYPE_I64, int64_t)
     default:
         break;
     }
@@ -204,6 +205,7 @@ TARGET static void store(const int64_t *values, int64_t count, int64_t type, uin
         STORE(1, uint8_t)
         STORE(2, uint16_t)
         STORE(4, uint32_t)
+        STORE(8, uint64_t)
     default:
         break;
     }

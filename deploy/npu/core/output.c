@@ -70,9 +70,9 @@ static int64_t table_curve(const uint8_t *table, int64_t value, bool is_sigmoid)
 
 static void limits_of(int64_t type, int64_t *low, int64_t *high)
 {
-    const int64_t bits = 8 * TYPE_BYTES(type);
-    *low = type & 1 ? -((int64_t)1 << (bits - 1)) : 0;
-    *high = type & 1 ? ((int64_t)1 << (bits - 1)) - 1 : ((int64_t)1 << bits) - 1;
+    const int64_t missing = 64 - 8 * TYPE_BYTES(type); /* there are no unsigned numbers of 64 bits */
+    *high = INT64_MAX >> (type & 1 ? missing : missing - 1);
+    *low = type & 1 ? -*high - 1 : 0;
 }
 
 /* Values, which are of the index's type, by what the table says of them. */
@@ -125,8 +125,8 @@ void finish(const struct run *run, const struct operation *operation, int64_t *v
                                                              : sigmoid(run->knots, values[i]);
         }
     }
-    if (TYPE_BYTES(operation->index_type) == 4) {
-        /* 32 bits have neither zero point nor clamp. */
+    if (TYPE_BYTES(operation->index_type) >= 4) {
+        /* 32 bits and more have neither zero point nor clamp. */
         run->kernels->place(values, count, 0, low, high);
     } else {
         low = clamp(operation->minimum, low, high);

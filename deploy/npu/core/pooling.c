@@ -8,7 +8,7 @@
 #include "scaling.h"
 
 /* As PoolingMode numbers them; those that are not named sum up. */
-enum { MODE_MAX = 0, MODE_REDUCE_SUM = 2, MODE_MIN = 5 };
+enum { MODE_MAX = 0, MODE_REDUCE_SUM = 2, MODE_MIN = 5, MODE_ARGMAX_X = 6, MODE_ARGMAX_Y = 7 };
 
 /* The part of a window along one axis that lies inside the upscaled IFM. */
 struct span {
@@ -182,6 +182,34 @@ static void sum_channels(const struct run *run, const struct operation *operatio
     }
 }
 
+/* Where in its window the first maximum of each channel is. */
+static void find_places(const struct run *run, const struct operation *operation, const uint8_t *dense,
+                        uint8_t *result)
+{
+    const struct map *ifm = &operation->ifm, *ofm = &operation->ofm;
+    const int64_t kernel = operation->kernel_height * operation->kernel_width;
+    for (int64_t pixel = 0; pixel < ofm->height * ofm->width; pixel++) {
+        const int64_t top = pixel / ofm->width * operation->stride_y;
+        const int64_t left = pixel % ofm->width * operation->stride_x;
+        for (int64_t channel = 0; channel < ofm->depth; channel += CHUNK) {
+            const int64_t rest = ofm->depth - channel, count = rest < CHUNK ? rest : CHUNK;
+            int64_t values[CHUNK], highest[CHUNK], places[CHUNK] = {0};
+            for (int64_t i = 0; i < kernel; i++) {
+                const int64_t y = top + i / operation->kernel_width * operation->dilation_y;
+                const int64_t x = left + i % operation->kernel_width * operation->dilation_x;
+                const int64_t place = (y * ifm->width + x) * ifm->depth + channel;
+                run->kernels->load(values, dense + place * TYPE_BYTES(ifm->type), ifm->type, count, 0);
+                for (int64_t c = 0; c < count; c++) {
+                    const bool higher = i == 0 || values[c] > highest[c];
+                    highest[c] = higher ? values[c] : highest[c];
+                    places[c] = higher ? i : places[c];
+                }
+            }
+            finish(run, operation, places, count, result + (pixel * ofm->depth + channel) * TYPE_BYTES(ofm->type));
+        }
+    }
+}
+
 static bool is_bytewise(const struct operation *operation)
 {
     return TYPE_BYTES(operation->ifm.type) == 1 && operation->kernel_height == 1 && operation->kernel_width == 1 &&
@@ -198,6 +226,8 @@ enum outcome pooling(struct run *run, const struct operation *operation, int64_t
     }
     if (operation->mode == MODE_REDUCE_SUM) {
         sum_channels(run, operation, dense, result);
+    } else if (operation->mode == MODE_ARGMAX_X || operation->mode == MODE_ARGMAX_Y) {
+        find_places(run, operation, dense, result);
     } else if (is_bytewise(operation)) {
         bytewise(run, operation, dense, result);
     } else {
@@ -205,4 +235,36 @@ enum outcome pooling(struct run *run, const struct operation *operation, int64_t
     }
     write_map(run, &operation->ofm, item, result);
     return DONE;
+}
+
+enum outcome fill_sums(struct run *run, const struct operation *operation, int64_t item)
+{
+    const struct map *ifm = &operation->ifm;
+    const uint8_t *dense = read_map(run, ifm, item, SLOT_IFM);
+    if (dense == NULL) {
+        return NO_MEMORY;
+    }
+    run->kernels->load(kept_sums(run, item), dense, ifm->type, ifm->height * ifm->width * ifm->depth,
+                       ifm->zero_point);
+    return DONE;
+}
+
+bool numbers_fit(struct run *run, const struct operation *operation)
+{
+    const struct map *ifm = &operation->ifm;
+    const int64_t limit = (int64_t)1 << (operation->number_bits - 1), all = ifm->height * ifm->width * ifm->depth;
+    for (int64_t item = 0; item < run->batch; item++) {
+        const uint8_t *dense = read_map(run, ifm, item, SLOT_IFM);
+        for (int64_t from = 0; dense != NULL && from < all; from += CHUNK) {
+            const int64_t left = all - from, count = left < CHUNK ? left : CHUNK;
+            int64_t values[CHUNK];
+            run->kernels->load(values, dense + from * TYPE_BYTES(ifm->type), ifm->type, count, 0);
+            for (int64_t i = 0; i < count; i++) {
+                if (values[i] < -limit || values[i] >= limit) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
 }

@@ -94,7 +94,9 @@ void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int
 /* The kinds of operations, one item of the batch at a time. */
 enum outcome convolution(struct run *run, const struct operation *operation, const struct packed_weights *weights,
                          int64_t item);
+enum outcome product(struct run *run, const struct operation *operation, int64_t item);
 enum outcome pooling(struct run *run, const struct operation *operation, int64_t item);
+enum outcome fill_sums(struct run *run, const struct operation *operation, int64_t item);
 enum outcome elementwise(struct run *run, const struct operation *operation, int64_t item);
 enum outcome resize(struct run *run, const struct operation *operation, int64_t item);
 
@@ -109,6 +111,17 @@ void compute_u85(const struct run *run, const struct operation *operation, int64
 /* All items at once: what goes into the NPU must be the same for all of them. */
 enum outcome transfer(struct run *run, const struct operation *operation);
 enum outcome transfer_rows(struct run *run, const struct operation *operation);
+enum outcome gather(struct run *run, const struct operation *operation);
+enum outcome scatter(struct run *run, const struct operation *operation);
+
+/* Whether all elements of the IFM, of every item, fit the bits that they may have. */
+bool numbers_fit(struct run *run, const struct operation *operation);
+
+/* The sums that are kept, as they lie in the OFM. */
+static inline int64_t *kept_sums(const struct run *run, int64_t item)
+{
+    return (int64_t *)(void *)region_row(run, REGION_SUMS, item);
+}
 
 /* Whether weights were decoded from what memory holds now, for every item of the batch. */
 bool weights_hold(const struct run *run, const struct operation *operation, const struct packed_weights *weights);

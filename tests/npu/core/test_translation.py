@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 from collections.abc import Sequence
@@ -150,6 +151,21 @@ def test_changed_weights_are_decoded_again(monkeypatch: pytest.MonkeyPatch) -> N
     memory = arena()
     run(program, {0: changed, 1: memory}, cache)
     assert (memory == results[1]).all()
+
+
+def test_packed_weights_outlive_the_memory_that_they_were_decoded_from() -> None:
+    victim, cache = fuzzing.victims()[0], WeightCache(limit_bytes=1)
+    program, content = decoded(victim), bytes(victim.constants)
+    results = []
+    for _ in range(3):
+        # Of constants that nothing can change there is no copy: they stay as long as they are compared with.
+        memory, constants = arena(), np.frombuffer(bytes(bytearray(content)), np.uint8)
+        run(program, {0: constants, 1: memory, 2: memory}, cache)
+        results.append(memory)
+        del constants
+        gc.collect()
+    assert (results[0] == results[1]).all()
+    assert (results[0] == results[2]).all()
 
 
 def test_weights_that_differ_within_a_batch_are_refused() -> None:
