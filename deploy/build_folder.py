@@ -32,6 +32,7 @@ from pydantic_core import PydanticSerializationError
 
 from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
+from deploy.near_names import near_names
 from deploy.printable import readable
 from deploy.tflite import Model, Tensor, read
 
@@ -273,12 +274,14 @@ class BuildFolder:
         try:
             text = document_text(document_path)
         except (OSError, UnicodeDecodeError) as error:
-            what = "no compile.json in it" if path.is_dir() else "no such folder"
+            what = (
+                "no compile.json in it" if path.is_dir() else "it is a file" if path.exists() else "no such folder"
+            )
             if document_path.exists():
                 what = f"compile.json cannot be read: {error}"
             raise BadInputError(
                 f"{path}: not a build folder ({what})",
-                hints=["`deploy compile MODEL --npu U55-128` writes one"],
+                hints=[*near_names(path), "`deploy compile MODEL --npu U55-128` writes one"],
             ) from error
         try:
             document = CompileDocument.model_validate_json(text)

@@ -49,6 +49,7 @@ def _short(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
+_OPEN = "open Corstone-300, -310, -320"
 State = Literal["ok", "missing", "broken", "optional", "untried"]
 
 
@@ -99,7 +100,7 @@ _PACKAGES: tuple[tuple[str, bool, str, str], ...] = (
     ("ai-edge-litert", True, "ai-edge-litert==2.3.0", "reference kernels"),
     ("ethos-u-vela", True, "ethos-u-vela==5.2.0", "compile, NPU model"),
     ("mlia-ethos-u", True, "mlia-ethos-u==0.1.0", "run-fvp with Arm's runner"),
-    ("capstone", True, "capstone", "open Corstone-300"),
+    ("capstone", True, "capstone", _OPEN),
     ("tensorflow", False, "tensorflow==2.21.0", "Keras models: quantize, models"),
     ("keras", False, "keras==3.15.1", "Keras models: quantize, models"),
     ("ai-edge-quantizer", False, "ai-edge-quantizer==0.10.0", "float .tflite files, 16-bit activations: quantize"),
@@ -133,13 +134,13 @@ def _qemu() -> Finding:
         qemu = find_qemu()
     except DeployError as error:
         remedy = next(iter(error.hints), "apt-get install qemu-system-arm")
-        return Finding("qemu-system-arm", "missing", error.message, remedy, "open Corstone-300")
+        return Finding("qemu-system-arm", "missing", error.message, remedy, _OPEN)
     machine = stand_in().machine
     if machine not in (_output([str(qemu.path), "-machine", "help"]) or ""):
         what = f"{qemu.version} at {qemu.path} has no machine {machine}"
-        return Finding("qemu-system-arm", "broken", what, "apt-get install qemu-system-arm", "open Corstone-300")
+        return Finding("qemu-system-arm", "broken", what, "apt-get install qemu-system-arm", _OPEN)
     found = f"{qemu.version}, machine {machine}, {qemu.path}"
-    return Finding("qemu-system-arm", "ok", found, needed_for="open Corstone-300")
+    return Finding("qemu-system-arm", "ok", found, needed_for=_OPEN)
 
 
 def _together() -> Finding:

@@ -6,8 +6,17 @@ Exit status (a contract of the command line): 0 verdict pass, 1 verdict fail, 2 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum
+
+_PRIVATE_FOLDER = re.compile(r"[^\s'\"`=,;(]*/\.?deploy-[a-z]+-[0-9a-f]{16}/?")
+_UNFINISHED_FILE = re.compile(r"(?<![^\s'\"`=,;(/])\.([^\s/]{1,40})\.[0-9a-f]{16}(?![0-9a-f])")
+
+
+def public(text: str) -> str:
+    """A text without the names of private folders and unfinished files, which are gone when somebody reads it."""
+    return _UNFINISHED_FILE.sub(r"\1", _PRIVATE_FOLDER.sub("", text))
 
 
 class ExitStatus(IntEnum):
@@ -26,9 +35,12 @@ class DeployError(Exception):
     exit_status: ExitStatus = ExitStatus.TARGET_FAILED
 
     def __init__(self, message: str, *, hints: Sequence[str] = ()) -> None:
+        message = public(message)
         super().__init__(message)
         self.message = message
-        self.hints = tuple(hints)
+        self.hints = tuple(map(public, hints))
+        for hint in self.hints:  # seen where nobody catches the error: in a test's report, in a notebook
+            self.add_note(f"try: {hint}")
 
 
 class BadInputError(DeployError):
@@ -50,4 +62,4 @@ class TargetError(DeployError):
 
     def __init__(self, message: str, *, hints: Sequence[str] = (), log: Sequence[str] = ()) -> None:
         super().__init__(message, hints=hints)
-        self.log = tuple(log)
+        self.log = tuple(map(public, log))

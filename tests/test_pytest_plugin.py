@@ -121,3 +121,23 @@ def test_the_marker_is_registered_and_nothing_heavy_is_imported_before_a_test_as
         cwd=pytester.path,
     )
     assert "@pytest.mark.deploy(model, **options)" in shown.stdout
+
+
+def test_hints_are_kept_when_a_run_fails(pytester: pytest.Pytester, tiny_tflite: Path) -> None:
+    result = outcome(
+        pytester,
+        f"""
+        import pytest
+
+        @pytest.mark.deploy({str(tiny_tflite)!r}, npu="ethos-u55-128", fvp="no-such-simulator")
+        def test_it(on_target):
+            on_target.run()
+
+        @pytest.mark.deploy({str(tiny_tflite)!r}, npu="U55-512")
+        def test_the_compilation(on_target):
+            pass
+        """,
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*no such simulator*", "*try: `--fvp open` runs the open machine*"])
+    result.stdout.fnmatch_lines(["*--npu U55-512: no such NPU*", "*try: Ethos-U55 comes as U55-32*"])

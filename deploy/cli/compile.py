@@ -75,7 +75,9 @@ def compile_(
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = vela.enter_context(starting_vela(twin=advice != "none"))
         checking.vela_starts()
+    from deploy.cli.progress import working
 
+    bar = working("reading model and data", quiet=quiet or verbose)
     from deploy import api, tflite
     from deploy.build_folder import SOURCE_MODEL
     from deploy.cli.fitting import with_advice
@@ -122,7 +124,7 @@ def compile_(
             image_range=image_range,
             io=io,
             again=f"deploy compile {text} --npu {wanted.npu.name}",
-            quiet=quiet,
+            bar=bar,
             verbose=verbose,
         )
     chosen, notes = api.taken(chosen, text, source.signature_of_file)
@@ -139,6 +141,7 @@ def compile_(
             advising.start(quantized, wanted, level, target=target, run=run, source=source)
 
     compiler = Compiler(checking.timing(with_first(run, beside_vela)))
+    bar.stage("Vela compiles")
     try:
         opened = api.write_build(
             chosen,
@@ -153,19 +156,24 @@ def compile_(
             image_range=image_range,
         )
     except DoesNotFitError as error:
+        bar.stage("looking for what fits")
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     checking.begin(opened, quiet=quiet)
     # Meanwhile, what tells of it: before, it would delay Vela.
     from deploy.cli.html_report import refresh_report
 
     remember_build(folder, project.folder)
+    bar.stage("looking for what would be cheaper")
     advising.finish(opened, quiet=quiet)
     vela.close()
+    bar.stage("writing the report")
     report = refresh_report(opened, quiet=quiet)
     if not quiet:
         from deploy.cli.console import stdout
         from deploy.reporting.text.build import MOST_HINTS, print_build
+    bar.stage("checking the operators")
     record = checking.finish()
+    bar.close()
     if json is not None:
         write_text(json, opened.document.model_dump_json(indent=2) + "\n")
     if not quiet:

@@ -1,9 +1,10 @@
-"""What the command line prints with: rich consoles, error messages and progress bars."""
+"""What the command line prints with: rich consoles and error messages."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, TargetError
 from deploy.printable import printable
@@ -30,14 +31,19 @@ def print_markdown(text: str) -> None:
     Console().print(Markdown(text))
 
 
-def report_error(error: DeployError) -> None:
-    """Print an error on standard error: what is wrong, the target's last lines, what to try."""
+def report_error(error: DeployError, hints: Sequence[str] | None = None) -> None:
+    """Print an error on standard error: what is wrong, the target's last lines, what to try.
+
+    Args:
+        error: what to print.
+        hints: in place of its own.
+    """
     print(f"deploy: error: {printable(error.message)}", file=sys.stderr)
     if isinstance(error, TargetError) and error.log:
         print("  last lines from the target:", file=sys.stderr)
         for line in error.log:
             print(f"    | {printable(line, keep='')}", file=sys.stderr)
-    for hint in error.hints:
+    for hint in error.hints if hints is None else hints:
         print(f"  try: {printable(hint)}", file=sys.stderr)
 
 
@@ -47,67 +53,3 @@ def note_slow_npu_model() -> None:
 
     if (said := slowness()) is not None:
         print(f"note: {said}", file=sys.stderr)
-
-
-class Bar(Protocol):
-    """A progress bar, as far as the verbs use one."""
-
-    def __enter__(self) -> Bar:
-        """Show it."""
-
-    def __exit__(self, *error: object) -> None:
-        """Remove it."""
-
-    def advance(self, done: int, total: int) -> None:
-        """Say how far the work is."""
-
-
-class HiddenBar:
-    """A bar that shows nothing and loads nothing."""
-
-    def __enter__(self) -> HiddenBar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def advance(self, done: int, total: int) -> None:
-        """Nothing to say."""
-
-
-class ShownBar:
-    """A bar on standard error that goes away at the end.
-
-    Args:
-        title: what it says.
-    """
-
-    def __init__(self, title: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._progress.add_task(title)
-
-    def __enter__(self) -> ShownBar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def advance(self, done: int, total: int) -> None:
-        """Say how far the work is."""
-        self._progress.update(self._task, completed=done, total=total)
-
-
-def progress(title: str, *, quiet: bool = False) -> Bar:
-    """A progress bar on standard error; hidden when that is no terminal, or with ``quiet``."""
-    return HiddenBar() if quiet or not sys.stderr.isatty() else ShownBar(title)

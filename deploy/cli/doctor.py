@@ -20,10 +20,12 @@ def doctor(
     from rich.table import Table
 
     from deploy.cli.console import stdout
+    from deploy.cli.progress import progress
     from deploy.doctor import examine
     from deploy.errors import ExitStatus
 
-    findings = examine()
+    with progress("looking at what is installed"):
+        findings = examine()
     blocked = [finding for finding in findings if finding.blocks]
     if json:
         print(dumps([dataclasses.asdict(finding) for finding in findings], indent=2))

@@ -51,7 +51,10 @@ def evaluate(
     target: Annotated[
         str,
         option(
-            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.", default=HOST
+            "--target",
+            "--fvp",
+            help="host (default; the NPU model alone), open, path of Arm's FVP, or docker:IMAGE.",
+            default=HOST,
         ),
         options.FVP_PATH,
     ],
@@ -97,9 +100,12 @@ def evaluate(
 
     Exit status: 0 done, 1 a limit is missed, 2 bad input, 3 something is not installed, 4 no complete answer.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading build and data", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
-    from deploy.cli.console import note_slow_npu_model, progress, stdout
+    from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.errors import BadInputError
     from deploy.files import check_writable
     from deploy.reporting.text.evaluation import print_evaluation, print_outcome
@@ -116,29 +122,30 @@ def evaluate(
     opened = open_build(build)
     if not quiet:
         note_slow_npu_model()
-    with progress("evaluating", quiet=quiet) as bar:
-        evaluation = api.evaluate(
-            opened,
-            data,
-            image_range=image_range,
-            labels=labels,
-            head=head,
-            model=model,
-            assignments=set_ or (),
-            count=count,
-            sequence=sequence,
-            state=state or (),
-            top_k=top_k,
-            fail_below=fail_below,
-            max_drop=max_drop,
-            save_wrong=save_wrong,
-            target=target,
-            oracle=oracle,
-            firmware=firmware,
-            jobs=jobs,
-            timeout_s=timeout,
-            progress=bar.advance,
-        )
+    bar.stage("evaluating")
+    evaluation = api.evaluate(
+        opened,
+        data,
+        image_range=image_range,
+        labels=labels,
+        head=head,
+        model=model,
+        assignments=set_ or (),
+        count=count,
+        sequence=sequence,
+        state=state or (),
+        top_k=top_k,
+        fail_below=fail_below,
+        max_drop=max_drop,
+        save_wrong=save_wrong,
+        target=target,
+        oracle=oracle,
+        firmware=firmware,
+        jobs=jobs,
+        timeout_s=timeout,
+        progress=bar.advance,
+    )
+    bar.close()
     _keep(opened, evaluation, json, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())

@@ -53,10 +53,13 @@ def firmware(
 
     Exit status: 0 done, 2 bad input, 3 something is not installed, 4 it does not build.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading the build", quiet=quiet)
     from deploy.cli.builds import open_build
     from deploy.data.labels import load_labels
     from deploy.errors import BadInputError
-    from deploy.firmware_project.firmware_build import build_project, project_folder, write_project
+    from deploy.firmware_project.firmware_build import MODEL_FOLDER, build_project, project_folder, write_project
     from deploy.firmware_project.tflm_library import EXPECTED, examine
     from deploy.hardware.boards import default_board, firmware_board
     from deploy.hardware.fvps import default_fvp, fvps_of
@@ -85,7 +88,9 @@ def firmware(
         only_model=only is not None,
         force=force,
     )
+    bar.stage("building the firmware")
     elf = build_project(folder, library) if compile_it else None
+    bar.close()
     if quiet:
         return 0
     print(f"firmware project: {folder}")
@@ -103,6 +108,29 @@ def firmware(
         else:
             where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
             print(f"next: deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}")
+    elif only is not None:
+        print(f"next: build {folder / MODEL_FOLDER} with a project of your own")
     else:
-        print(f"next: cmake -S {folder} -B {folder}/build && cmake --build {folder}/build")
+        print(f"next: {_build_words(opened.path, folder, runtime, board, tflm, tflm_library, other=bool(output))}")
     return 0
+
+
+def _build_words(
+    build: Path,
+    folder: Path,
+    runtime: str,
+    board: str | None,
+    tflm: Path | None,
+    library: Path | None,
+    *,
+    other: bool,
+) -> str:
+    """The command that builds a project as it was rendered: TFLM has to be told to CMake, which `deploy` does."""
+    import shlex
+
+    if runtime != "tflm":
+        where = shlex.quote(str(folder))
+        return f"cmake -S {where} -B {where}/build && cmake --build {where}/build"
+    named = {"-o": folder if other else None, "--board": board, "--tflm": tflm or "DIR", "--tflm-library": library}
+    words = [str(word) for option, value in named.items() if value is not None for word in (option, value)]
+    return shlex.join(["deploy", "firmware", str(build), "--runtime", runtime, *words, "--build"])

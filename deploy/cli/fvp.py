@@ -62,6 +62,7 @@ def install(
 
     Arm's licence comes with the download; nothing is installed before you accepted it, here or by the option.
     """
+    from deploy.cli.progress import progress
     from deploy.errors import ExitStatus
     from deploy.simulators import fvp_install
 
@@ -71,7 +72,8 @@ def install(
         print(f"{installer} installs Arm's FVP into {folder} under Arm's end user licence agreement.")
         print(f"Read it first: it comes with the download, and: {fvp_install.LICENCE_PLACE}")
         accept = typer.prompt(f'Type "{_ANSWER}" if you accept it', default="", show_default=False) == _ANSWER
-    found = fvp_install.install(archive, folder, accepted=accept)
+    with progress("installing"):
+        found = fvp_install.install(archive, folder, accepted=accept)
     for each in found:
         print(f"{each.fvp.board.name} with Ethos-{each.fvp.npu_family}: {each.executable}")
         print(f"  {each.version if each.starts else 'does not start here: ' + each.version}")

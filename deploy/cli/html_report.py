@@ -43,10 +43,13 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
 
     if build.document.compiled_file:
         return
+    from deploy.reporting.pages.build import REPORT_FILE
+
     try:
         write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")
     except BadInputError as error:
         if not quiet:
             print(f"note: the build folder does not keep this verdict: {error.message}", file=sys.stderr)
         return
-    refresh_report(build, quiet=quiet)
+    # Where there is no report yet, `compile` said why.
+    refresh_report(build, quiet=quiet or not (build.path / REPORT_FILE).exists())

@@ -31,8 +31,12 @@ from deploy.settings.project_settings import ProjectSettings, find
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
 
+COMPLETION_VARIABLE = "_DEPLOY_COMPLETE"
+"""Environment variable in which a shell asks for completions."""
+
 _INTERRUPTED = 128 + signal.SIGINT
 _HELP = ["-h", "--help"]
+_COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
 
 
 def _print_version(wanted: bool) -> None:
@@ -83,6 +87,7 @@ def command_line(first: str | None = None) -> click.Command:
         "what it computed before.",
         no_args_is_help=True,
         add_completion=True,
+        suggest_commands=not hasattr(click.exceptions, "NoSuchCommand"),  # which says the same a second time
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": _HELP},
     )
@@ -104,8 +109,25 @@ def _nothing() -> None:
     """Stands for a verb of which only the meaning is shown."""
 
 
+def _shown_project() -> bool:
+    """Show where the project stands that the working folder belongs to; False where it belongs to none."""
+    from deploy.cli.project_status import is_project, show_project
+
+    project = find()
+    if not is_project(project):
+        return False
+    show_project(project)
+    return True
+
+
 def _called(words: list[str], documents: VerdictDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
+    if COMPLETION_VARIABLE in os.environ:
+        from deploy.cli.completion import answer
+
+        return answer(command_line(), COMPLETION_VARIABLE)
+    if not words and _shown_project():
+        return ExitStatus.PASS
     if not words or {*_HELP} & {*words}:
         load_help_printer()
     command = command_line(words[0] if words else None)
@@ -177,7 +199,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
-        report_error(error)
+        report_error(error, _fitting(error.hints, words))
         documents.ended(error.message, error.exit_status)
         return error.exit_status
 
@@ -207,6 +229,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
             return _nobody_reads()
+        if not error.code and {*words} & {*_COMPLETION_OPTIONS}:  # typer's way to end them
+            return ExitStatus.PASS
         if error.code == 128 + signal.SIGTERM:
             print("deploy: ended by SIGTERM", file=sys.stderr)
             documents.ended("ended by SIGTERM", 128 + signal.SIGTERM)
@@ -219,6 +243,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if _failed_in_threads and not status:
         return failed(_defect(_failed_in_threads[0]))
     return status if isinstance(status, int) else ExitStatus.PASS
+
+
+def _fitting(hints: Sequence[str], words: Sequence[str]) -> Sequence[str]:
+    """The hints that help at the verb that was called; to build all verbs costs less than a misleading one."""
+    if not any("--" in hint for hint in hints):
+        return hints
+    from deploy.cli.hints import fitting
+
+    return fitting(hints, words, command_line())
 
 
 def _nobody_reads() -> int:

@@ -59,7 +59,8 @@ def show_card(
 ) -> None:
     """Show a model's card: what it is, how large, how fast, how accurate, and how it was measured."""
     from deploy import zoo
-    from deploy.cli.console import print_markdown, progress
+    from deploy.cli.console import print_markdown
+    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.zoo import cards
     from deploy.zoo.card_results import npu_tables
@@ -101,6 +102,7 @@ def build_model(
     """
     from deploy import zoo
     from deploy.chatter import silenced
+    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.files import write_bytes
 
@@ -108,7 +110,7 @@ def build_model(
     target = output or Path("build") / f"{project.name}.keras"
     if target.suffix != ".keras":
         raise BadInputError(f"{target}: the name of the file must end in .keras")
-    with silenced():
+    with progress(f"building {project.name}"), silenced():
         network = zoo.network(name, settings or (), trained=trained, weights=weights)
         content = zoo.keras_file(network.model)
     write_bytes(target, content)
@@ -165,7 +167,7 @@ def train_model(
     deploy models train multihead-mobilenetv3 --teacher models:multihead-mobilenetv3 --teacher-set alpha=0.5
     """
     from deploy import zoo
-    from deploy.cli.console import progress
+    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.zoo import training
 
@@ -212,6 +214,9 @@ def write_data(
 ) -> None:
     """Write real data for a model: calibration.npz, test.npz and labels.json."""
     from deploy import zoo
+    from deploy.cli.progress import progress
 
-    for file in zoo.write_data(name, output, count=count):
+    with progress("writing data"):
+        files = zoo.write_data(name, output, count=count)
+    for file in files:
         print(file)

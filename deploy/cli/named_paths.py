@@ -55,6 +55,8 @@ def looked_after(
         BadInputError: a file cannot be read to an end, would be overwritten although it is read, or a number is
             none.
     """
+    from deploy.downloads import check_downloaded
+
     keep(documents)
     for parameter, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -69,6 +71,7 @@ def looked_after(
         read = [(p, path) for p, value in values.items() for path in _read(options, p, value)]
         for _, path in read:
             check_readable_file(path)
+            check_downloaded(path)
         written = {p: Path(str(v)) for p, v in values.items() if v is not None and _writes(options, p)}
         for parameter, path in written.items():
             _check_apart(_shown(parameter), options[parameter].writes, path, read)

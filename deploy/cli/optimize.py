@@ -75,7 +75,9 @@ def optimize(
     target = npu_named(npu)
     # Vela loads beside what is imported below; it ends with this command, whatever comes.
     run = click.get_current_context().with_resource(starting_vela())
+    from deploy.cli.progress import working
 
+    bar = working("reading model and inputs", quiet=quiet)
     from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
@@ -112,10 +114,6 @@ def optimize(
     for note in () if quiet else (*taken.notes, *samples.notes):
         print(f"note: {note}", file=sys.stderr)
 
-    def say(what: str) -> None:
-        if not quiet and sys.stderr.isatty():
-            print(f"deploy: {what}", file=sys.stderr, flush=True)
-
     optimized = run_optimization(
         quantized,
         wanted,
@@ -124,8 +122,9 @@ def optimize(
         tolerance=DEFAULT_TOLERANCE_LSB if tolerance is None else tolerance,
         exact=exact,
         compiler=Compiler(run),
-        say=say,
+        say=bar.stage,
     )
+    bar.close()
     document = optimized.document
     if document.verdict != "fail":
         write_bytes(result_file, optimized.model.content)

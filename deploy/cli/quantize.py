@@ -57,6 +57,9 @@ def quantize(
 
     MODEL is a .keras or .h5 file, a SavedModel folder, a float .tflite, FILE.py:function, or models:NAME.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading model and data", quiet=quiet or verbose)
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
     from deploy.files import check_writable, write_bytes, write_text
@@ -76,9 +79,10 @@ def quantize(
         floating=floating or (),
         debug=debug,
         again=f"deploy quantize {source.text}",
-        quiet=quiet,
+        bar=bar,
         verbose=verbose,
     )
+    bar.close()
     write_bytes(target, result.model.content)
     kept = keep_samples(target, result)
     if json is not None:

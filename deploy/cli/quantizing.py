@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from deploy.cli.progress import Bar
     from deploy.quantizing.quantization import Quantized
     from deploy.zoo.model_source import ModelSource
 
@@ -46,27 +47,35 @@ def quantize_source(
     floating: Sequence[str] = (),
     debug: bool = False,
     again: str,
-    quiet: bool,
+    bar: Bar,
     verbose: bool,
 ) -> Quantized:
-    """:func:`deploy.api.quantize` with a progress bar, unless ``quiet``."""
+    """:func:`deploy.api.quantize`; the bar says how far it is."""
     from deploy import api
-    from deploy.cli.console import progress
 
-    with progress("comparing float and quantized model", quiet=quiet) as bar:
-        return api.quantize(
-            source,
-            calibration,
-            samples=samples,
-            image_range=image_range,
-            io=io,
-            precision=precision,
-            floating=floating,
-            debug=debug,
-            verbose=verbose,
-            again=again,
-            progress=bar.advance,
-        )
+    bar.stage("quantizing")
+    compared = False
+
+    def advance(done: int, total: int) -> None:
+        nonlocal compared
+        if not compared:
+            bar.stage("comparing float and quantized model")
+            compared = True
+        bar.advance(done, total)
+
+    return api.quantize(
+        source,
+        calibration,
+        samples=samples,
+        image_range=image_range,
+        io=io,
+        precision=precision,
+        floating=floating,
+        debug=debug,
+        verbose=verbose,
+        again=again,
+        progress=advance,
+    )
 
 
 def keep_samples(target: Path, result: Quantized) -> Path | None:

@@ -28,6 +28,8 @@ A rule is a figure and how far it may move from the first build: percent, bytes 
 Shares such as accuracy move by percentage points.
 """
 
+FORMATS = ("text", "json", "html")
+
 
 def report(
     builds: options.Builds,
@@ -86,6 +88,9 @@ def report(
 
     Exit status: 0, or 1 where a rule of --fail-on is broken; 2 bad input.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading the build", quiet=quiet)
     from deploy.cli.advice import advice_level, advise_build
     from deploy.cli.builds import open_build
     from deploy.cli.comparison import compare_builds
@@ -93,8 +98,8 @@ def report(
     from deploy.errors import BadInputError
     from deploy.reporting.text.build import build_json, print_build, print_figures
 
-    if format_ not in ("text", "json", "html"):
-        raise BadInputError(f"--format {format_}: choose text, json or html")
+    if format_ not in FORMATS:
+        raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if output is not None and format_ != "html":
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
@@ -108,6 +113,7 @@ def report(
             raise BadInputError(
                 "--advice is about one build", hints=[f"deploy report {builds[0]} --advice {level}"]
             )
+        bar.close()
         return compare_builds(builds, format_, fail_on, output=output, quiet=quiet, verbose=verbose)
     if fail_on is not None:
         raise BadInputError(
@@ -116,14 +122,19 @@ def report(
         )
     opened = open_build(builds[0] if builds else None)
     if level is not None:
+        bar.stage("looking for what would be cheaper")
         advise_build(opened, level, quiet=quiet)
     if format_ == "html":
         from deploy.reporting.pages.build import write_report
 
+        bar.stage("writing the report")
         written = write_report(opened, output)
+        bar.close()
         if not quiet:
             print(f"report: {written}")
-    elif format_ == "json":
+        return 0
+    bar.close()
+    if format_ == "json":
         print(build_json(opened))
     elif quiet:
         print_figures(opened.document, stdout())

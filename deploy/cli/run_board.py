@@ -44,6 +44,9 @@ def run_board(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the board.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading build and inputs", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
@@ -68,4 +71,4 @@ def run_board(
         timeout_s=timeout,
         locate=locate,
     )
-    return run_and_report(run, opened, "run-board", "running on the board", quiet=quiet)
+    return run_and_report(run, opened, "run-board", "running on the board", bar, quiet=quiet)

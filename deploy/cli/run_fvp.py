@@ -61,6 +61,9 @@ def run_fvp(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 no complete answer from the target.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading build and inputs", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
@@ -69,6 +72,8 @@ def run_fvp(
 
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
+    if fvp == api.HOST:
+        raise BadInputError(f"--target {fvp}: is no machine, but the NPU model alone", hints=["deploy verify"])
     opened = open_build(build, source)
     run = api.target_run(
         opened,
@@ -92,7 +97,10 @@ def run_fvp(
         scheduler=scheduler,
         locate=locate,
     )
-    status = run_and_report(run, opened, "run-fvp", "running on target", quiet=quiet)
+    status = run_and_report(run, opened, "run-fvp", "running on target", bar, quiet=quiet)
+    if timing and not quiet and run.simulator and not run.simulator.accurate(timing=True):
+        board = run.simulator.fvp.board.name
+        print(f"note: --timing has no effect on the open {board}: its cycles stay an estimate", file=sys.stderr)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
         for line in run.moved:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -11,7 +13,20 @@ from deploy.printable import printable
 
 
 class SafeConsole(Console):
-    """Rich's console; of what is printed, only rich's own styles reach the terminal as control characters."""
+    """Rich's console; of what is printed, only rich's own styles reach the terminal as control characters.
+
+    In a file or pipe no line ends with the blanks that fill a table up.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; see :meth:`rich.console.Console.print`."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write(re.sub(r"[ \t]+$", "", captured.get(), flags=re.MULTILINE))
+        self.file.flush()
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render, and take out of each text what would steer the terminal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -84,7 +85,10 @@ def search(
     estimates; accuracy is measured after a short training on data that was not trained with, there Fashion-MNIST.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
-    from deploy.cli.console import progress, stdout
+    from deploy.cli.console import stdout
+    from deploy.cli.progress import working
+
+    bar = working("reading model and data", quiet=quiet)
     from deploy.errors import BadInputError, ExitStatus, NotInstalledError
     from deploy.hardware.npus import npu_named
     from deploy.processes import warm
@@ -121,7 +125,8 @@ def search(
         if folder.candidates and not quiet:
             print(f"deploy: continuing after {len(folder.candidates)} candidates", file=sys.stderr)
         try:
-            with progress("searching", quiet=quiet) as bar:
+            bar.stage("searching")
+            with contextlib.closing(bar):
                 run = Search(
                     folder,
                     found.problem,

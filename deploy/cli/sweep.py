@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def sweep(
     sram_limit: options.SramLimit,
     data: Annotated[
         str | None,
-        option(help=f"Measure accuracy on a labelled set: {FORMS}."),
+        option("--data", "--inputs", help=f"Measure accuracy on a labelled set: {FORMS}."),
         NamesPath(),
     ],
     labels: Annotated[Path | None, option(help=".json with the true labels of --data, where it has none.")],
@@ -91,7 +92,10 @@ def sweep(
     All times, cycles and sizes are Vela's estimates; accuracy is that of the quantized model on this computer.
     A point that fails is a row with its reason. Exit status 0, or 4 when every point failed.
     """
-    from deploy.cli.console import progress, stdout
+    from deploy.cli.console import stdout
+    from deploy.cli.progress import working
+
+    bar = working("looking at the combinations", quiet=quiet)
     from deploy.data.image_range import parsed
     from deploy.errors import BadInputError, ExitStatus
     from deploy.executors import available_processors, cluster, local_workers
@@ -131,7 +135,8 @@ def sweep(
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
     opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
-    with opened as workers, progress("sweeping", quiet=quiet) as bar:
+    bar.stage("sweeping")
+    with contextlib.closing(bar), opened as workers:
         document = Sweep(
             plan,
             workers,

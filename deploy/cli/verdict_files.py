@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
+    from deploy.cli.progress import Bar
     from deploy.errors import DeployError
     from deploy.judging.verdict import Verdict
 
@@ -27,6 +29,7 @@ def run_and_report(
     build: BuildFolder,
     command: str,
     title: str,
+    bar: Bar,
     *,
     quiet: bool,
 ) -> int:
@@ -39,13 +42,14 @@ def run_and_report(
         run: what to run.
         build: what it judges.
         command: the verb, for the documents.
-        title: what the progress bar says.
+        title: what the progress bar says once the run has begun.
+        bar: is shown until then, and closed here.
         quiet: print the verdict only.
 
     Raises:
         DeployError: there was no complete answer, or a document cannot be written.
     """
-    from deploy.cli.console import note_slow_npu_model, progress, stdout
+    from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.cli.html_report import keep_verdict
     from deploy.cli.latency import load_verdict
     from deploy.cli.verdict_documents import current
@@ -55,9 +59,11 @@ def run_and_report(
     if not quiet:
         note_slow_npu_model()
     try:
-        with progress(title, quiet=quiet) as bar:
+        with contextlib.closing(bar):
 
             def advance(done: int, total: int) -> None:
+                if done == 0:
+                    bar.stage(title)
                 bar.advance(done, total)
                 if done == 0:
                     load_verdict(build)  # from here on this process waits

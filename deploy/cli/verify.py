@@ -55,6 +55,9 @@ def verify(
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
     """
+    from deploy.cli.progress import working
+
+    bar = working("reading build and inputs", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
     from deploy.cli.verdict_files import run_and_report
@@ -78,4 +81,4 @@ def verify(
         layers=layers,
         counters=counters,
     )
-    return run_and_report(verification, opened, "verify", "verifying on the host", quiet=quiet)
+    return run_and_report(verification, opened, "verify", "verifying on the host", bar, quiet=quiet)

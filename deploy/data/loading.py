@@ -18,6 +18,7 @@ from deploy.data.functions import function_stream
 from deploy.data.images import image_stream
 from deploy.data.stream import DataStream, Request
 from deploy.errors import BadInputError
+from deploy.near_names import near_names
 
 Given = str | Path | Mapping[str, Any] | NDArray[Any]
 """Data as a user gives it: what names a file, a folder or a function; arrays by name, or the only one."""
@@ -53,5 +54,5 @@ def open_data(given: Given, request: Request) -> DataStream:
     if path.is_dir():
         return image_stream(request)
     if not path.exists():
-        raise BadInputError(f"{path}: no such file or folder", hints=[f"data: {FORMS}"])
+        raise BadInputError(f"{path}: no such file or folder", hints=[*near_names(path), f"data: {FORMS}"])
     return array_stream(request, lambda: open_arrays(path))

@@ -22,7 +22,8 @@ TOOLCHAIN = ("cmake", "arm-none-eabi-gcc")
 INSTALL_HINT = "sudo apt-get install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi"
 _BUILD_TIMEOUT_S = 600
 _KEPT_LINES = 30
-_MODEL_FOLDER = "model/"
+MODEL_FOLDER = "model/"
+"""Below a project: the network's files."""
 
 
 def project_folder(build: BuildFolder, runtime: str, board: Board | None = None) -> Path:
@@ -74,7 +75,7 @@ def write_project(
     folder = folder or project_folder(build, runtime, board)
     files = render_project(network, runtime)
     if only_model:
-        files = {name: content for name, content in files.items() if name.startswith(_MODEL_FOLDER)}
+        files = {name: content for name, content in files.items() if name.startswith(MODEL_FOLDER)}
     write_rendered(folder, files, force=force)
     return network
 

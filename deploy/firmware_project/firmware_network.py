@@ -20,7 +20,7 @@ from deploy.firmware_project.network_state import (
     state_bytes,
     state_of,
 )
-from deploy.hardware.boards import Board, FirmwareHardware, Region, default_board
+from deploy.hardware.boards import Board, FirmwareHardware, Region, default_board, firmware_boards
 from deploy.hardware.npus import npu_named
 from deploy.npu.regions import region_config
 from deploy.printable import printable
@@ -179,9 +179,10 @@ def read_network(
     if board.hardware is None:
         raise BadInputError(f"no firmware for {board.name}: its memories are not known")
     if not board.has(config.family, config.macs):
+        able = [other.id for other in firmware_boards() if other.has(config.family, config.macs)]
         raise BadInputError(
             f"no firmware for Ethos-{config.name}: {board.name} has {' and '.join(board.npu_names)}",
-            hints=["`deploy verify` runs it here, on the NPU model"],
+            hints=[*(f"--board {name} has it" for name in able), "`deploy verify` runs it here, on the NPU model"],
         )
     model = build.compiled_model
     on_npu = npu_operators(model)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInputError
+
+_GAP = r"[-_/:. ]*"
+_MISTYPED = 0.1
+"""A size so little off (share of it) is a slip of the finger; a larger difference may be another NPU."""
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -78,17 +84,49 @@ def npus() -> Mapping[str, Npu]:
 
 
 def npu_named(name: str) -> Npu:
-    """Look up an NPU by the name a user typed (case and an ``ethos-`` prefix do not matter).
+    """Look up an NPU by the name a user typed, in any spelling: ``ethos-u55-128``, ``u55_128``, ``U55/128``.
 
     Raises:
-        BadInputError: there is no such configuration.
+        BadInputError: there is no such configuration, or several are named.
     """
-    wanted = name.strip().upper().removeprefix("ETHOS-")
+    wanted = _spelled(name)
     if wanted in npus():
         return npus()[wanted]
-    near = difflib.get_close_matches(wanted, npus(), n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise BadInputError(f"--npu {name}: no such NPU configuration", hints=[f"{hint}known: {', '.join(npus())}"])
+    if "," in name or wanted == "ALL":
+        raise BadInputError(
+            f"--npu {name}: one NPU at a time here", hints=[f"deploy sweep MODEL --npu {name} compares several"]
+        )
+    raise BadInputError(f"--npu {name}: no such NPU configuration", hints=[_others(wanted)])
+
+
+def _spelled(name: str) -> str:
+    """A name as the file writes it, where it is one of an NPU in some spelling; else in capitals."""
+    plain = name.strip().upper()
+    found = _spelling().fullmatch(plain)
+    return f"{found['family']}-{found['macs']}" if found else plain
+
+
+@functools.cache
+def _spelling() -> re.Pattern[str]:
+    """Arm writes Ethos-U55-128, Vela ethos-u55-128, its FVPs U55 and H128, others ethos_u55_128 or U55 128 MAC."""
+    known = "|".join(families(npus().values()))
+    return re.compile(rf"(ETHOS)?{_GAP}(?P<family>{known}){_GAP}[A-Z]?(?P<macs>[0-9]+)({_GAP}MACS?)?")
+
+
+def _others(wanted: str) -> str:
+    """What may have been meant: the nearest name, or the sizes of the family, or all."""
+    family, _, size = wanted.partition("-")
+    sizes = [npu for npu in npus().values() if npu.family == family]
+    if not sizes:
+        near = difflib.get_close_matches(wanted, npus(), n=1)
+        return f"did you mean {near[0]}? known: {', '.join(npus())}" if near else f"known: {', '.join(npus())}"
+    macs = int(size[:_DIGITS]) if size.isdecimal() else 0
+    nearest = min(sizes, key=lambda npu: abs(npu.macs - macs))
+    if macs and abs(nearest.macs - macs) < nearest.macs * _MISTYPED:
+        return f"did you mean {nearest.name}? known: {', '.join(npus())}"
+    elsewhere = [npu.name for npu in npus().values() if npu.macs == macs]
+    also = f"; {' and '.join(elsewhere)} have {macs} multipliers" if elsewhere else ""
+    return f"Ethos-{family} comes as {', '.join(npu.name for npu in sizes)}{also}"
 
 
 def modelled() -> tuple[Npu, ...]:

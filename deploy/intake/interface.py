@@ -22,7 +22,7 @@ def is_plain(model: Model) -> bool:
     return len(set(ends)) == len(ends) == len(set(names)) and all(names)
 
 
-def name_tensors(record: Any) -> None:
+def name_tensors(record: Any) -> tuple[str, ...]:
     """Give inputs, outputs and whatever else has no name in the first subgraph one that is its own.
 
     An only input is ``input``, of several they are ``input_0`` and so on; outputs likewise. Inputs and outputs
@@ -30,12 +30,18 @@ def name_tensors(record: Any) -> None:
 
     Args:
         record: ``ModelT``; is changed.
+
+    Returns:
+        A note for each input and output that is called otherwise than in the file; none where a signature names
+        them for the user.
     """
     graph = record.subgraphs[0]
-    for word, ends in (("input", graph.inputs), ("output", graph.outputs)):
-        for position, index in enumerate(ends):
+    ends = [("input", index) for index in graph.inputs] + [("output", index) for index in graph.outputs]
+    before = [text_of(graph.tensors[index].name) for _, index in ends]
+    for word, ends_of in (("input", graph.inputs), ("output", graph.outputs)):
+        for position, index in enumerate(ends_of):
             if not text_of(graph.tensors[index].name):
-                graph.tensors[index].name = word if len(ends) == 1 else f"{word}_{position}"
+                graph.tensors[index].name = word if len(ends_of) == 1 else f"{word}_{position}"
     for position, tensor in enumerate(graph.tensors):
         tensor.name = text_of(tensor.name) or f"tensor_{position}"
     taken = Counter(tensor.name for tensor in graph.tensors)
@@ -45,6 +51,14 @@ def name_tensors(record: Any) -> None:
         if tensor.name in seen:
             tensor.name = _free(tensor.name, taken)
         seen.add(tensor.name)
+    if record.signatureDefs:
+        return ()
+    return tuple(
+        f"{word} tensor {index} {f'shares the name {was}' if was else 'has no name in the file'}: "
+        f"it is called {graph.tensors[index].name}"
+        for (word, index), was in dict(zip(ends, before, strict=True)).items()
+        if graph.tensors[index].name != was
+    )
 
 
 def copy_shared_outputs(record: Any) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def take(model: Model, source: str, signature: str | None = None) -> Taken:
     if not is_plain(model):
         record = unpacked(model.content)
         with damage_named(source):
-            name_tensors(record)
+            notes += name_tensors(record)
             notes += copy_shared_outputs(record)
             model = load(packed(record), source=source)
     return Taken(model, tuple(notes))

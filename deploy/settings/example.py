@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.settings.declared import Declared, Kind
 from deploy.settings.options import shared_options
+from deploy.settings.project_files import project_files
 from deploy.settings.project_settings import VERBS
 
 _JSON_TYPES: Mapping[Kind, Any] = {
@@ -21,13 +22,13 @@ _JSON_TYPES: Mapping[Kind, Any] = {
 }
 
 
-def template(folder: Path) -> str:
+def template(folder: Path, model: str | None = None) -> str:
     """The text of a commented ``deploy.toml``: every key with what it means, set where the folder shows it.
 
-    A single model file in the folder becomes ``model``; files with the usual names become ``calibration``,
-    ``data`` and ``labels``. Everything else stays a comment with an example.
+    The model that was chosen, or the only one in the folder, becomes ``model``; files with the usual names become
+    ``calibration``, ``data`` and ``labels``. Everything else stays a comment with an example.
     """
-    found = _found_in(folder)
+    found = project_files(folder).kept(model)
     lines = [
         "# Options of the `deploy` command for this project; the command line and variables DEPLOY_<KEY> win.",
         "# Paths are relative to this folder. With model and calibration set, the everyday commands are:",
@@ -46,15 +47,6 @@ def template(folder: Path) -> str:
         '# json = "verdict.json"',
     ]
     return "\n".join(lines) + "\n"
-
-
-def _found_in(folder: Path) -> dict[str, str]:
-    usual = {"calibration": "calibration.npz", "data": "test.npz", "labels": "labels.json"}
-    found = {key: name for key, name in usual.items() if (folder / name).is_file()}
-    models = sorted(path.name for path in folder.iterdir() if path.suffix in (".keras", ".h5", ".tflite"))
-    if len(models) == 1:
-        found["model"] = models[0]
-    return found
 
 
 def schema(verbs: Mapping[str, Iterable[Declared]]) -> dict[str, Any]:

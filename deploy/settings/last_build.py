@@ -16,9 +16,22 @@ _LAST_BUILD = FOLDER / ".last-build.json"
 
 
 def remember_build(path: Path, project: Path) -> None:
-    """Note which build folder was written last in a project; relative to it, so that a project can move."""
-    relative = os.path.relpath(path.resolve(), project.resolve())
-    write_text(project / _LAST_BUILD, json.dumps({"build": relative}) + "\n")
+    """Note which build folder was written last in a project: relative to it, so that a project can move.
+
+    A folder that is not in the project is noted as where it is.
+    """
+    noted = str(path.absolute())
+    as_named = (Path(os.path.normpath(path.absolute())), Path(os.path.normpath(project.absolute())))
+    for place, whole in (as_named, (path.resolve(), project.resolve())):  # a link leads to one of them, or to both
+        if place.is_relative_to(whole):
+            noted = str(place.relative_to(whole))
+            break
+    write_text(project / _LAST_BUILD, json.dumps({"build": noted}) + "\n")
+
+
+def has_last_build(project: Path) -> bool:
+    """Whether ``compile`` wrote a build folder in a project."""
+    return (project / _LAST_BUILD).is_file()
 
 
 def last_build(project: Path) -> Path:

@@ -159,17 +159,23 @@ Board = Annotated[
     option(help="Board that firmware is rendered for; default corstone-300, for U85 corstone-320."),
     Shared("board", example="corstone-300"),
 ]
+FIRMWARE_KINDS = ("runner", "npu", "tflm")
+"""Words for ``--firmware``; any other text is a file."""
 Firmware = Annotated[
     str | None,
     option(help="What to boot: runner (Arm's prebuilt TFLM runner; default), npu, tflm, or FILE.elf."),
     Shared("firmware", example="runner"),
-    NamesPath(lambda text: text not in ("runner", "npu", "tflm")),
+    NamesPath(lambda text: text not in FIRMWARE_KINDS),
 ]
 # A word alone may be the name of a program on the PATH.
 FVP_PATH = NamesPath(lambda text: "/" in text and not text.startswith("docker:"))
 Fvp = Annotated[
     str | None,
-    option(help="Path of Arm's FVP, docker:IMAGE, open or open:BOARD. Default: Arm's where installed, else open."),
+    option(
+        "--fvp",
+        "--target",
+        help="Path of Arm's FVP, docker:IMAGE, open or open:BOARD. Default: Arm's where installed, else open.",
+    ),
     Shared("fvp", example="open"),
     FVP_PATH,
 ]

@@ -55,6 +55,13 @@ class ProjectSettings:
     folder: Path = Path()
     tables: tuple[Table, ...] = ()
 
+    def kept(self, key: str, verb: str) -> Any:
+        """What the files keep for an option of a verb, as it stands there; None where they keep nothing."""
+        for values in (*(table.tables.get(verb, {}) for table in self.tables), *(t.values for t in self.tables)):
+            if key in values:
+                return values[key]
+        return None
+
 
 def find(start: Path | None = None) -> ProjectSettings:
     """Find the settings that hold in a folder (default: the working one): the nearest upward, as git and cargo do.

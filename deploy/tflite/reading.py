@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.streams import check_readable_file
 from deploy.tflite.generated import DTYPE_NUMBERS, IDENTIFIER, names_of, schema
@@ -38,6 +39,7 @@ def read(path: Path) -> Model:
         BadInputError: the file is missing, too large, truncated or not a TFLite model.
     """
     check_readable_file(path)
+    check_downloaded(path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:

@@ -53,8 +53,9 @@ def build_of(path: Path, folder: Path, source: Path | None = None) -> BuildFolde
     compiled = read(path)
     if not any(operator.on_npu for operator in compiled.operators):
         raise BadInputError(
-            f"{path}: not compiled by Vela (it holds no ethos-u operator)",
-            hints=[f"deploy compile {path} --npu U55-128, and the build folder that it writes"],
+            f"{path}: not compiled by Vela (it holds no ethos-u operator); wanted is a build folder, or a .tflite "
+            "that Vela compiled",
+            hints=[f"deploy compile {path} --npu U55-128, and then this without a file: it takes that build"],
         )
     original = None if source is None else read(source)
     if original is not None and any(operator.on_npu for operator in original.operators):

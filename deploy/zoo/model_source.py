@@ -13,8 +13,10 @@ from typing import Any
 
 from deploy import user_function
 from deploy.chatter import silenced
+from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.intake.signatures import DEFAULT
+from deploy.near_names import near_names
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo import keras_files
 from deploy.zoo.networks import network
@@ -112,7 +114,8 @@ def _parsed(text: str, assignments: Sequence[str]) -> ModelSource:
             return ModelSource(text, ModelKind.SAVED_MODEL, _clean(path.resolve().name))
         raise BadInputError(f"{text}: a folder without saved_model.pb is not a SavedModel", hints=[_ACCEPTED])
     if not path.exists():
-        raise BadInputError(f"{text}: no such model", hints=[_ACCEPTED])
+        raise BadInputError(f"{text}: no such model", hints=[*near_names(path), _ACCEPTED])
+    check_downloaded(path)
     kinds = {".tflite": ModelKind.TFLITE, ".keras": ModelKind.KERAS, ".h5": ModelKind.KERAS}
     kind = kinds.get(path.suffix.lower())
     if kind is None:

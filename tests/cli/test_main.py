@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,9 @@ def test_help_imports_nothing_heavy() -> None:
         assert verb in done.stdout
 
 
-def test_help_alone_says_what_the_whole_command_line_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_alone_says_what_the_whole_command_line_says(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shown = []
     for words in (["--help"], ["-h"], []):  # without a word, all verbs are there with their options
         run(words)
@@ -49,3 +52,9 @@ def test_python_dash_m_is_the_same_command() -> None:
         [sys.executable, "-m", "deploy", "--version"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == f"deploy {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["comple"], ["compile", "--npuu", "U55-128"], ["models", "buidl"]])
+def test_what_may_have_been_meant_is_said_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    assert capsys.readouterr().err.count("Did you mean") == 1

@@ -57,9 +57,53 @@ def test_the_npus_of_a_family_are_told_in_few_words() -> None:
     assert families(npus()[name] for name in U55_AND_U65) == ("U55", "U65")
 
 
-@pytest.mark.parametrize("name", ["u55-128", " U55-128 ", "Ethos-U55-128", "ethos-u55-128"])
+SPELLINGS = ["u55-128", " U55-128 ", "Ethos-U55-128", "ethos-u55-128", "u55_128", "ethos_u55_128", "U55/128"]
+SPELLINGS += [
+    "U55 128",
+    "U55:128",
+    "u55.128",
+    "EthosU55-128",
+    "Ethos U55 128",
+    "U55128",
+    "U55-H128",
+    "U55-128 MACs",
+]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
 def test_an_npu_is_found_however_it_is_written(name: str) -> None:
     assert npu_named(name).name == "U55-128"
+
+
+def test_every_npu_is_found_by_velas_name_for_it() -> None:
+    assert [npu_named(npu.accelerator) for npu in npus().values()] == list(npus().values())
+
+
+def hint(name: str) -> str:
+    with pytest.raises(BadInputError, match="--npu") as caught:
+        npu_named(name)
+    [hint] = caught.value.hints
+    return hint
+
+
+def test_a_size_that_a_family_does_not_have_is_answered_with_its_sizes_and_with_who_has_it() -> None:
+    assert hint("U55-512") == (
+        "Ethos-U55 comes as U55-32, U55-64, U55-128, U55-256; U65-512 and U85-512 have 512 multipliers"
+    )
+    assert hint("ethos_u65_1") == "Ethos-U65 comes as U65-256, U65-512"
+    assert hint("U85") == "Ethos-U85 comes as U85-128, U85-256, U85-512, U85-1024, U85-2048"
+
+
+def test_several_npus_are_for_the_verb_that_compares_them() -> None:
+    assert hint("U55-64,U55-128") == "deploy sweep MODEL --npu U55-64,U55-128 compares several"
+    assert hint("all") == "deploy sweep MODEL --npu all compares several"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "U", "U99-128", "ethos", "128", "U55-" + "9" * 5000, "U55-\N{SUPERSCRIPT TWO}"]
+)
+def test_whatever_is_no_npu_is_refused_with_those_that_are(name: str) -> None:
+    assert "U55-128" in hint(name)
 
 
 def test_an_unknown_npu_is_refused_with_the_nearest_and_all() -> None:

@@ -109,9 +109,13 @@ def test_a_signature_of_a_subgraph_that_is_not_there_is_damage() -> None:
 
 
 def test_one_input_and_one_output_need_no_names() -> None:
-    model = take(tflite.load(changed(doubled(), without_names)), "m.tflite").model
-    assert list(model.input_names().values()) == ["input"]
-    assert list(model.output_names().values()) == ["output"]
+    taken = take(tflite.load(changed(doubled(), without_names)), "m.tflite")
+    assert list(taken.model.input_names().values()) == ["input"]
+    assert list(taken.model.output_names().values()) == ["output"]
+    assert taken.notes == (
+        "input tensor 0 has no name in the file: it is called input",
+        "output tensor 1 has no name in the file: it is called output",
+    )
 
 
 def test_several_unnamed_inputs_go_by_position_and_namesakes_are_told_apart() -> None:
@@ -125,9 +129,11 @@ def test_several_unnamed_inputs_go_by_position_and_namesakes_are_told_apart() ->
     def unsigned(record: Any) -> None:
         record.signatureDefs = []
 
-    model = take(tflite.load(changed(content, unsigned)), "m.tflite").model
-    assert list(model.input_names().values()) == ["input_0", "input_1"]
-    assert list(model.output_names().values()) == ["y", "y_1"]
+    taken = take(tflite.load(changed(content, unsigned)), "m.tflite")
+    assert list(taken.model.input_names().values()) == ["input_0", "input_1"]
+    assert list(taken.model.output_names().values()) == ["y", "y_1"]
+    assert taken.notes[-1] == "output tensor 3 shares the name y: it is called y_1"
+    assert take(tflite.load(content), "m.tflite").notes == ()  # the signature has the names
 
 
 def passing() -> bytes:

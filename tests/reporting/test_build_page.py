@@ -211,6 +211,23 @@ def test_without_the_charting_library_html_is_refused_and_other_commands_only_sa
     assert capsys.readouterr().err == ""
 
 
+def test_that_there_are_no_charts_is_said_when_a_model_is_compiled_and_not_at_every_verdict(
+    mlperf_tiny: dict[str, Path],
+    in_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(library, "PACKAGE", "no-such-package-here")
+    assert run(["compile", str(mlperf_tiny["anomaly_detection"]), "--npu", "U55-128", "--advice", "none"]) == 0
+    assert capsys.readouterr().err.count("no HTML report") == 1
+    assert run(["verify"]) == 0
+    assert "no HTML report" not in capsys.readouterr().err
+    [build] = (in_folder / "build").glob("*/")
+    (build / "report.html").write_text("of an earlier verdict")
+    assert run(["verify"]) == 0
+    assert capsys.readouterr().err.count("no HTML report") == 1
+
+
 def test_compile_writes_the_page_and_a_damaged_verdict_is_named(
     mlperf_tiny: dict[str, Path], in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

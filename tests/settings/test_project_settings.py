@@ -122,6 +122,19 @@ def test_the_last_build_is_remembered_per_project_and_moves_with_it(tmp_path: Pa
     assert last_build(after) == after / "build/x"
 
 
+def test_a_build_outside_the_project_is_where_it_is_and_a_link_to_the_project_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    project, link = tmp_path / "project", tmp_path / "link"
+    project.mkdir()
+    link.symlink_to(project)
+    remember_build(link / "build/x", project)
+    project.rename(tmp_path / "renamed")
+    assert last_build(tmp_path / "renamed") == tmp_path / "renamed/build/x"
+    remember_build(tmp_path / "scratch/x", tmp_path / "renamed")
+    assert last_build(tmp_path / "renamed") == tmp_path / "scratch/x"
+
+
 def test_settings_are_searched_upward_and_their_paths_are_relative_to_their_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

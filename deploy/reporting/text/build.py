@@ -104,7 +104,7 @@ def agreement_table(agreement: Sequence[OutputAgreement], samples: int) -> Table
         f"Float against quantized model, {samples} samples",
         column("output", overflow="fold"),
         *numbers("mae", "rmse", "max abs", "cosine", "top-1"),
-        *numbers("float range", no_wrap=True),
+        *numbers("float range"),
     )
     for output in agreement:
         table.add_row(
@@ -123,9 +123,9 @@ def layer_error_table(layers: Sequence[LayerError]) -> Table:
     """The error of each operator; one row per operator, in the order of execution."""
     table = table_of(
         "Error of each operator, alone and carried so far, beside its output's spread",
-        *numbers("#", no_wrap=True),
+        *numbers("#"),
         column("operator", no_wrap=True),
-        *numbers("steps", "alone", "carried", no_wrap=True),
+        *numbers("steps", "alone", "carried"),
         column("output tensor", overflow="ellipsis", max_width=28),
     )
     for layer in layers:
@@ -165,9 +165,9 @@ def _by_cycles(document: CompileDocument, most: int | None) -> Table:
     largest = ranked[:most]
     table = table_of(
         f"Operators by cycles (estimate), {len(largest)} of {len(document.operators)}",
-        *numbers("#", no_wrap=True),
+        *numbers("#"),
         column("operator", no_wrap=True),
-        *numbers("cycles", "share", "MAC", no_wrap=True),
+        *numbers("cycles", "share", "MAC"),
         # May wrap, so that this column gives way and not the numbers; names have no spaces and are cut instead.
         column("output tensor", overflow="ellipsis", max_width=28),
     )
@@ -226,7 +226,7 @@ def print_advice(advice: AdviceDocument, console: Console, *, most: int | None =
             f"Advice ({hints[0].label}), {len(hints)} of {len(advice.hints)}",
             column("what, and what to do", overflow="fold"),
             column("figure", no_wrap=True),
-            *numbers("now", "then", no_wrap=True),
+            *numbers("now", "then"),
         )
         for hint in hints:
             row = hint_row(hint)

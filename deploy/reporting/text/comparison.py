@@ -68,7 +68,7 @@ def print_outcomes(outcomes: Sequence[RuleOutcome], console: Console) -> None:
 
 def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
     title = f"B ({comparison.builds[1].npu}) against A ({comparison.builds[0].npu}): {labels}"
-    table = table_of(title, column("figure", min_width=21), *numbers("A", "B", "difference", "", no_wrap=True))
+    table = table_of(title, column("figure", min_width=21), *numbers("A", "B", "difference", ""))
     for row in rows:
         first, second = row.cells
         judged = second.judgement not in (None, "same")
@@ -83,7 +83,7 @@ def _pair(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Tab
 
 
 def _several(comparison: Comparison, labels: str, rows: Sequence[FigureRow]) -> Table:
-    builds = numbers(*(f"{build.letter} {build.npu}" for build in comparison.builds), no_wrap=True)
+    builds = numbers(*(f"{build.letter} {build.npu}" for build in comparison.builds))
     title = f"{len(comparison.builds) - 1} builds against A: {labels}"
     table = table_of(title, column("figure", min_width=21), *builds)
     for row in rows:
@@ -129,9 +129,9 @@ def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) ->
 
     table = table_of(
         title,
-        *numbers("#", no_wrap=True),
+        *numbers("#"),
         column("operator", no_wrap=True),
-        *numbers("before", "after", last, no_wrap=True),
+        *numbers("before", "after", last),
         column("output tensor", overflow="ellipsis", max_width=28),
     )
     for change in changes:

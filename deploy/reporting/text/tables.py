@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 def table_of(title: str, *columns: Column | str) -> Table:
     """An empty table in the house style."""
     from rich import box
-    from rich.table import Table
 
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE, pad_edge=False)
+    from deploy.reporting.text.whole_table import WholeTable
+
+    return WholeTable(
+        *columns, title=title, title_justify="left", title_style="bold", box=box.SIMPLE, pad_edge=False
+    )
 
 
 def column(heading: str, **options: Any) -> Column:
@@ -29,8 +32,8 @@ def column(heading: str, **options: Any) -> Column:
 
 
 def numbers(*headings: str, **options: Any) -> list[Column]:
-    """Columns of numbers."""
-    return [column(heading, justify="right", **options) for heading in headings]
+    """Columns of numbers, which are never broken or cut."""
+    return [column(heading, justify="right", no_wrap=True, **options) for heading in headings]
 
 
 def verdict_line(verdict: str, colour: str, reason: str) -> Text:

@@ -23,7 +23,7 @@ def print_operators(operators: Sequence[OperatorResult], console: Console) -> No
         "Operators, each on the NPU's own inputs, against the reference",
         *numbers(""),
         column("operator", overflow="fold"),
-        *numbers("elements", "differ", "max LSB", no_wrap=True),
+        *numbers("elements", "differ", "max LSB"),
         "cause",
     )
     for result in operators:
