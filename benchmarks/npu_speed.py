@@ -40,7 +40,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.interpreters import OPTIMISED, REFERENCE, Library, Order, arena_for, import_library, made
 from deploy.judging.samples import Sample
 from deploy.npu.core.library import native
-from deploy.npu.execution.workspace import PreparedWeights, WeightCache
+from deploy.npu.execution.workspace import Packed, WeightCache
 from deploy.verifying.npu_inference import NpuInference
 
 REFERENCE_NAME = "BUILTIN_REF"
@@ -111,20 +111,20 @@ class Decoding:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._get = WeightCache.get
+        self._packed = WeightCache.packed
 
     def __enter__(self) -> Decoding:
-        def get(*words: Any, **named: Any) -> PreparedWeights:
+        def packed(*words: Any, **named: Any) -> Packed | None:
             start = time.perf_counter()
-            found = self._get(*words, **named)
+            found = self._packed(*words, **named)
             self.seconds += time.perf_counter() - start
             return found
 
-        WeightCache.get = get  # type: ignore[method-assign]
+        WeightCache.packed = packed  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        WeightCache.get = self._get  # type: ignore[method-assign]
+        WeightCache.packed = self._packed  # type: ignore[method-assign]
 
 
 def in_the_core(inference: NpuInference) -> str:

@@ -7,13 +7,10 @@ lasts as long as ``core_clk.mul`` says, for all of them.
 
 from __future__ import annotations
 
-import json
-import socket
 from pathlib import Path
 
 from deploy.corstone.cpu import Cpu
-from deploy.corstone.gdb_remote import ConnectionLostError
-from deploy.errors import TargetError
+from deploy.corstone.qmp import QmpConnection
 
 SHIFT = 5
 """An instruction takes 2**SHIFT ns of QEMU's time."""
@@ -35,7 +32,7 @@ class CoreClock:
     Args:
         cpu: whose clock it is.
         frequency_hz: cycles a second.
-        control: QEMU's machine protocol, greeted; None where instructions are not counted, and the time that the
+        control: QEMU's machine protocol; None where instructions are not counted, and the time that the
             CPU ran is taken instead.
         pid: the QEMU process.
 
@@ -43,13 +40,13 @@ class CoreClock:
         served: instructions that were carried out here instead of in QEMU.
     """
 
-    def __init__(self, cpu: Cpu, frequency_hz: int, control: socket.socket | None, pid: int) -> None:
+    def __init__(self, cpu: Cpu, frequency_hz: int, control: QmpConnection | None, pid: int) -> None:
         self.frequency_hz = frequency_hz
         self.served = 0
         self._cpu = cpu
         self._control = control
         self._pid = pid
-        self._negotiated = False
+        self._origin = 0
         self._leapt = 0
         self._read_at = -_POLL_INSTRUCTIONS
         self._polls = 0
@@ -95,7 +92,7 @@ class CoreClock:
         """
         if self._control is None:
             return self._cycles() * _SECOND_NS // (_QEMU_HZ << SHIFT)
-        return self._ask("query-replay")["icount"] + self.served
+        return self._control.instructions() - self._origin + self.served
 
     def cycles(self) -> int:
         """Cycles since the start.
@@ -124,49 +121,24 @@ class CoreClock:
 
     def tidy(self) -> None:
         """Take what QEMU tells unasked about every stop, so that it does not have to keep it."""
-        if self._negotiated and self._control is not None:
-            self._control.setblocking(False)
-            try:
-                while self._control.recv(1 << 16):
-                    pass
-            except (BlockingIOError, OSError):
-                pass
+        if self._control is not None:
+            self._control.tidy()
+
+    def restart(self) -> None:
+        """After a reset of the machine: nothing has passed.
+
+        Raises:
+            TargetError: QEMU does not tell.
+        """
+        self.served = self._leapt = self._polls = self._polled_since = 0
+        self._read_at = -_POLL_INSTRUCTIONS
+        self._seen, self._slept_s = (0.0, 0), 0.0
+        self._origin = 0 if self._control is None else self._control.instructions()
 
     def _cycles(self) -> int:
         if self._control is None:
             return int(self._cpu.ran_s * self.frequency_hz)
         return self.instructions() * (_QEMU_HZ << SHIFT) // _SECOND_NS
-
-    def _ask(self, command: str) -> dict[str, int]:
-        assert self._control is not None  # noqa: S101
-        self.tidy()
-        self._control.settimeout(10.0)
-        try:
-            if not self._negotiated:
-                self._exchange("qmp_capabilities")
-                self._negotiated = True
-            return self._exchange(command)
-        except (ValueError, KeyError, TypeError) as error:
-            raise TargetError("QEMU does not tell how many instructions it has run") from error
-        except TimeoutError:
-            raise TargetError(f"QEMU does not answer ({command})") from None
-        except OSError as error:
-            raise ConnectionLostError("QEMU closed its control connection") from error
-
-    def _exchange(self, command: str) -> dict[str, int]:
-        assert self._control is not None  # noqa: S101
-        self._control.sendall(json.dumps({"execute": command}).encode() + b"\n")
-        received = b""
-        while True:
-            while b"\n" not in received:
-                data = self._control.recv(1 << 16)
-                if not data:
-                    raise ConnectionLostError("QEMU closed its control connection")
-                received += data
-            line, _, received = received.partition(b"\n")
-            answer = json.loads(line)
-            if "event" not in answer:
-                return dict(answer["return"])
 
 
 def _runs(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import select
 import time
@@ -87,6 +88,7 @@ class Machine:
         self._watched_bases = {base for base, _ in self._watched}
         self._qemu = qemu
         self._uarts = uarts
+        self._deadline = math.inf
         self._report = report
         self._debugger = debugger
         self._trace = trace
@@ -100,7 +102,7 @@ class Machine:
         self.clock = CoreClock(
             self.cpu,
             max(round(options.clock_hz), 1),
-            qemu.channels["qmp"] if options.counts_instructions else None,
+            qemu.control if options.counts_instructions else None,
             qemu.pid,
         )
         self.adapters: tuple[TimingAdapter, ...] = ()
@@ -118,12 +120,16 @@ class Machine:
             )
         self._asking: bytes | None = None
 
-    def run(self) -> Ending:
+    def run(self, limit_s: float = math.inf) -> Ending:
         """Run until something ends the simulation.
+
+        Args:
+            limit_s: wall time after which it ends, at the next thing that happens outside of the NPU.
 
         Raises:
             TargetError: QEMU died, or the CPU does something that is not modelled.
         """
+        self._deadline = time.monotonic() + limit_s
         try:
             return self._run()
         except StopRequest as request:
@@ -132,6 +138,31 @@ class Machine:
             return Ending(request.reason, request.status)
         except ConnectionLostError as error:
             raise self._death() from error
+
+    def reset(self, uarts: Sequence[Uart]) -> None:
+        """Put the machine into the state of a new one, whatever ran on it, with UARTs for a new run's output.
+
+        All memory is 0 but for the applications, which QEMU loads again; every device has the state of a reset.
+
+        Raises:
+            TargetError: the CPU does not stop, or QEMU does not reset it.
+        """
+        self.cpu.stop()
+        for uart in self._uarts:
+            uart.discard()
+        self._set_interrupt(False)
+        # Twice: what guards memory is open after the first time, the applications are in memory after the second.
+        self._qemu.reset()
+        self.memory.clear()
+        self._qemu.reset()
+        self.cpu.restart()
+        self.clock.restart()
+        if self._semihosting is not None:
+            self._semihosting.restart()
+        self._asking = None
+        self._uarts = uarts
+        self._wake_due = 0.0
+        self.figures = Figures()
 
     def stop(self) -> None:
         """Stop the CPU, so that memory can be read, and pass on its last output; harmless when QEMU has ended."""
@@ -188,11 +219,14 @@ class Machine:
         prefix = f"Warning: Ethos-{architecture.name}: "
         self.adapters = tuple(TimingAdapter() for _ in model.timing_adapters)
         trace = self._trace
+        # Decoded weights are found by their content: a machine that was reset need not decode them again.
+        weights = None if self.npu is None else self.npu.weights
         self.npu = RegisterFile(
             architecture,
             self.memory,
             report=lambda line: self._report(prefix + line),
             memories=lambda config: adapted(self.adapters, design.memories, design.port_bytes, config),
+            weights=weights,
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
@@ -299,8 +333,7 @@ class Machine:
         changed = self._bus.execute(registers)
         executed = time.monotonic() - decoded
         if self.npu.irq != self._irq:
-            self._irq = self.npu.irq
-            self._qtest.set_interrupt(self._model.hardware.npu.interrupt, self._irq)
+            self._set_interrupt(self.npu.irq)
         self.clock.served += 1
         self.clock.tidy()
         self.figures.accesses += 1
@@ -309,6 +342,10 @@ class Machine:
             self.figures.npu_s += executed
             self.figures.access_s -= executed
         return changed
+
+    def _set_interrupt(self, level: bool) -> None:
+        self._irq = level
+        self._qtest.set_interrupt(self._model.hardware.npu.interrupt, level)
 
     def _serve(self, debugger: Debugger) -> Ending | None:
         """A debugger connects, asks for something, or is gone."""
@@ -403,9 +440,12 @@ class Machine:
 
     def _until_limit(self) -> float:
         """Seconds after which to look at the clock: simulated ones may pass faster."""
-        return _LIMIT_INTERVAL_S if self._keeps_time else 3600.0
+        wall_s = self._deadline - time.monotonic()
+        return min(max(wall_s, 0.0), _LIMIT_INTERVAL_S if self._keeps_time else 3600.0)
 
     def _limit(self) -> Ending | None:
+        if time.monotonic() >= self._deadline:
+            return Ending(EndReason.WALL_TIME)
         limit = self._simulated_limit_s()
         if limit is None or self.clock.simulated_s < limit:
             return None

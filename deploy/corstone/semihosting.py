@@ -132,10 +132,14 @@ class Semihosting:
                 raise
             raise TargetError(f"semihosting output cannot be written: {error.strerror}") from error
 
-    def close(self) -> None:
+    def close_files(self) -> None:
         """Close what the program left open."""
         for handle in list(self._files):
             self._close(handle)
+
+    def close(self) -> None:
+        """Close everything."""
+        self.close_files()
         self._folder.close()
 
     def _arguments(self, argument: int, count: int) -> tuple[int, ...]:

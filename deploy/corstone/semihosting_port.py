@@ -90,6 +90,10 @@ class SemihostingPort:
             self._report(f"Warning: semihosting from code that was copied while it ran: {name} is refused")
         self._cpu.resume({}, answer)
 
+    def restart(self) -> None:
+        """After a reset of the machine: no file is open."""
+        self._semihosting.close_files()
+
     def close(self) -> None:
         """Close the program's files."""
         self._semihosting.close()

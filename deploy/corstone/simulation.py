@@ -54,7 +54,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         if debugger is not None:
             stack.callback(debugger.close)
         trace = _open_trace(options, stack)
-        process = stack.enter_context(_start_qemu(executable, options, images))
+        process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
         threading.Thread(target=machine_imports, daemon=True).start()
         version = process.wait_ready()
@@ -64,7 +64,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
                 console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")
         console.say(f"Info: {model.fvp}: Creating Ethos-{model.family} with config H{options.macs}")
         uarts = _connect_uarts(options, process, terminals, stack)
-        calls = _semihosting_calls(options, images)
+        calls = program_calls(options, images)
         machine = Machine(options, process, uarts, console.report, calls, debugger, trace)
         stack.callback(machine.close)
         if machine.npu is not None:
@@ -107,7 +107,12 @@ def _connected_uarts(options: MachineOptions) -> list[int]:
     ]
 
 
-def _start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
+def start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
+    """Start QEMU as the machine that the options ask for; it is not ready yet.
+
+    Raises:
+        NotInstalledError: QEMU does not start.
+    """
     return QemuProcess(
         executable,
         options.model,
@@ -131,7 +136,8 @@ def _open_trace(options: MachineOptions, stack: contextlib.ExitStack) -> NpuTrac
     return trace
 
 
-def _semihosting_calls(options: MachineOptions, images: Images) -> frozenset[int] | None:
+def program_calls(options: MachineOptions, images: Images) -> frozenset[int] | None:
+    """Where the program calls its host; None without semihosting."""
     if not options.cpu_value("semihosting-enable"):
         return None
     from deploy.corstone.semihosting_calls import semihosting_calls

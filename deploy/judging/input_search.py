@@ -9,6 +9,7 @@ feature maps. What was taken is changed and tried again: rare answers are found 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import itertools
 import math
 import time
@@ -116,23 +117,25 @@ def search(
     until, generator = time.process_time() + effort.limit_s, np.random.default_rng(seed)
     pool = _Pool(ends, probe, len(known))
     pool.add([*known, *given])
-    chosen = pool.choose(wanted)
+    best = pool.choose(min(wanted, _PARENTS))  # the first of all that would be chosen
     trials = max(effort.trials, wanted)
     tried, size, kinds = 0, max(2, -(-trials // _ROUNDS)), itertools.count()
-    while tried < trials * (2 if pool.adds(chosen) else _PATIENCE) and not (tried and time.process_time() > until):
-        if not pool.stuck(chosen) and pool.adds(chosen) and (given or tried >= trials):
+    while tried < trials * (2 if pool.adds(best) else _PATIENCE) and not (tried and time.process_time() > until):
+        enough = pool.adds(best) and (given or tried >= trials)
+        if enough and not (pool.stuck(best) and pool.stuck(pool.choose(wanted))):
             break
-        best = pool.parents([*range(len(known)), *chosen[:_PARENTS]])
+        parents = pool.parents([*range(len(known)), *best])
         new = []
         for number in range(size):
-            if number % 2 and best:
-                one, two = (best[int(generator.integers(len(best)))] for _ in range(2))
+            if number % 2 and parents:
+                one, two = (parents[int(generator.integers(len(parents)))] for _ in range(2))
                 new.append(changed(generator, ranges, one, two))
             else:
                 new.append(made_up(generator, ranges, next(kinds)))
         pool.add(new)
         tried += size
-        chosen = pool.choose(wanted)
+        best = pool.choose(min(wanted, _PARENTS))
+    chosen = pool.choose(wanted)
     first_made = len(known) + len(given)
     return Found(tuple(pool.samples[i] for i in chosen), sum(i >= first_made for i in chosen))
 
@@ -172,8 +175,7 @@ class _Pool:
 
     def choose(self, count: int) -> list[int]:
         """Greedily the inputs, beside the known ones, that add most to what is seen; the best first."""
-        free = len(self.samples) - self._known
-        if free <= 0:
+        if len(self.samples) <= self._known:
             return []
         levels = np.stack(self._levels)
         columns = np.arange(levels.shape[1])
@@ -190,16 +192,16 @@ class _Pool:
             take(sample)
         chosen: list[int] = []
         # What an input adds only gets less as others are taken: what it added earlier is a bound.
-        bounds = np.full(free, np.inf)
-        while len(chosen) < min(count, free):
-            best = int(np.argmax(bounds))
-            sample = self._known + best
+        bounds = [(-math.inf, sample) for sample in range(self._known, len(self.samples))]
+        while bounds and len(chosen) < count:
+            _, sample = heapq.heappop(bounds)
             new = self._weights[~seen[columns, levels[sample]]].sum()
-            bounds[best] = float(new) + self._merit(sample, answers)
-            if bounds[best] >= np.delete(bounds, best).max(initial=-np.inf):
+            adds = float(new) + self._merit(sample, answers)
+            if bounds and adds < -bounds[0][0]:
+                heapq.heappush(bounds, (-adds, sample))
+            else:
                 chosen.append(sample)
                 take(sample)
-                bounds[best] = -np.inf
         return chosen
 
     def adds(self, chosen: Sequence[int]) -> bool:

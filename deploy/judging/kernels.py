@@ -160,18 +160,23 @@ def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[An
     Raises:
         BadInputError: naming the input and what the model expects.
     """
-    wanted = ", ".join(f"{name} {tensor.dtype}{list(tensor.shape)}" for name, tensor in expected.items())
     if unknown := sorted(set(inputs) - set(expected)):
-        raise BadInputError(f"the model has no input {', '.join(unknown)}", hints=[f"its inputs: {wanted}"])
+        raise BadInputError(f"the model has no input {', '.join(unknown)}", hints=[_wanted(expected)])
     for name, tensor in expected.items():
         if name not in inputs:
-            raise BadInputError(f"no data for the model's input {name}", hints=[f"its inputs: {wanted}"])
+            raise BadInputError(f"no data for the model's input {name}", hints=[_wanted(expected)])
         array = inputs[name]
-        if array.dtype.name != tensor.dtype or array.shape != tensor.shape:
+        if array.dtype != tensor.dtype or array.shape != tensor.shape:
             raise BadInputError(
                 f"input {name}: the data is {array.dtype}{list(array.shape)}, "
                 f"the model takes {tensor.dtype}{list(tensor.shape)}"
             )
+
+
+def _wanted(expected: Mapping[str, Tensor]) -> str:
+    return "its inputs: " + ", ".join(
+        f"{name} {tensor.dtype}{list(tensor.shape)}" for name, tensor in expected.items()
+    )
 
 
 @functools.cache

@@ -76,11 +76,11 @@ class InstructionSet:
 
     def started_by(self, code: IntEnum) -> Kind[Any] | None:
         """The kind of operation that a command starts; None if it starts none."""
-        return self._started.get(code.name)
+        return self._started.get(code._name_)
 
     def ignores(self, code: IntEnum) -> bool:
         """Whether a command has no meaning here."""
-        return code.name in self._ignored
+        return code._name_ in self._ignored
 
     def kind_of(self, operation: Operation) -> Kind[Any]:
         """The kind of an operation of this instruction set."""

@@ -124,6 +124,7 @@ class RegisterFile:
         memories: tells with which memories cycles are estimated, given REGIONCFG; None for those of the NPU's
             default configuration.
         observe: called after each run.
+        weights: decoded weights, where another one of them goes on; they are found by their content.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class RegisterFile:
         report: Callable[[str], None] = lambda line: None,
         memories: Callable[[int], MemorySystem | None] = lambda config: None,
         observe: Callable[[ObservedRun], None] | None = None,
+        weights: WeightCache | None = None,
     ) -> None:
         self.architecture = architecture
         self.layout = architecture.design.registers
@@ -141,7 +143,7 @@ class RegisterFile:
         self._report = report
         self._memories = memories
         self._observe = observe
-        self._cache = WeightCache()
+        self.weights = WeightCache() if weights is None else weights
         self._protection = 1
         self.runs: list[FinishedRun] = []
         self._reset()
@@ -211,7 +213,7 @@ class RegisterFile:
         try:
             stream = self._stream()
             program = _decoded(stream, self.architecture)
-            run(program, self._regions(), self._cache)
+            run(program, self._regions(), self.weights)
             config = self._region_ports()
             statistics = program.statistics(config, self._memories(config))
         except (BusError, MemoryAccessError) as error:

@@ -12,6 +12,7 @@ from deploy.npu.core.convolution import translate_convolution
 from deploy.npu.core.elementwise import translate_elementwise
 from deploy.npu.core.pooling import translate_pooling
 from deploy.npu.core.transfer import translate_transfer
+from deploy.npu.core.weights import Packing, u55_order
 from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.dma import copy
 from deploy.npu.execution.u55_elementwise import elementwise
@@ -38,7 +39,7 @@ _KINDS = (
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=partial(convolve, unpack=unpack),
-        translate=partial(translate_convolution, unpack=unpack),
+        translate=partial(translate_convolution, pack=Packing(u55_order)),
         time=convolution_time,
     ),
     Kind(

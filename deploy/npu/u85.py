@@ -13,6 +13,7 @@ from deploy.npu.core.elementwise import translate_u85_elementwise
 from deploy.npu.core.pooling import translate_u85_pooling
 from deploy.npu.core.resize import translate_resize
 from deploy.npu.core.transfer import translate_rows_transfer
+from deploy.npu.core.weights import Packing, u85_order
 from deploy.npu.execution.resize import resize
 from deploy.npu.execution.rows_dma import copy_rows
 from deploy.npu.execution.u85_convolution import convolve_u85
@@ -44,7 +45,7 @@ _KINDS = (
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=partial(convolve_u85, unpack=unpack),
-        translate=partial(translate_u85_convolution, unpack=unpack),
+        translate=partial(translate_u85_convolution, pack=Packing(u85_order)),
         time=mac_time,
     ),
     Kind(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from deploy.tflite.generated import IDENTIFIER, schema
+from deploy.tflite.generated import IDENTIFIER
 from deploy.tflite.model import CONTROL_FLOW, Model, Operator
 from deploy.tflite.records import unpacked
 
@@ -16,7 +16,6 @@ class OperatorFiles:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._whole: Any = unpacked(model.content)
-        self._empty: Any = schema().BufferT()
 
     def content(self, operator: Operator) -> bytes:
         """A file with one operator: its tensors, constants and options as they are, nothing else.
@@ -43,7 +42,7 @@ class OperatorFiles:
         graph.outputs = [tensors[index] for index in operator.outputs]
         result = copy.copy(whole)
         result.subgraphs = [graph, *(whole.subgraphs[1:] if operator.code in CONTROL_FLOW else ())]
-        result.buffers = self._buffers(result.subgraphs)
+        result.subgraphs, result.buffers = _with_own_buffers(result.subgraphs, whole.buffers)
         if len(result.subgraphs) == 1:
             # LiteRT looks for kernels of all codes in a file, whether an operator has them or not.
             result.operatorCodes, single.opcodeIndex = [whole.operatorCodes[single.opcodeIndex]], 0
@@ -52,7 +51,15 @@ class OperatorFiles:
         builder.Finish(result.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
 
-    def _buffers(self, subgraphs: list[Any]) -> list[Any]:
-        """All buffers at their numbers, those that no tensor refers to emptied."""
-        used = {tensor.buffer for graph in subgraphs for tensor in graph.tensors}
-        return [buffer if number in used else self._empty for number, buffer in enumerate(self._whole.buffers)]
+
+def _with_own_buffers(subgraphs: list[Any], buffers: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Subgraphs and the buffers that their tensors refer to, behind the first one, which is nobody's."""
+    numbers: dict[int, int] = {0: 0}
+    found = []
+    for subgraph in subgraphs:
+        graph = copy.copy(subgraph)
+        graph.tensors = [copy.copy(tensor) for tensor in subgraph.tensors]
+        for tensor in graph.tensors:
+            tensor.buffer = numbers.setdefault(tensor.buffer, len(numbers))
+        found.append(graph)
+    return found, [buffers[number] for number in numbers]

@@ -65,6 +65,11 @@ class CpuOperator:
         self._left, self._refusals = list(kernels), list[DeployError]()
         self._kernels = self._next_kernels()
 
+    @property
+    def kernels(self) -> str:
+        """The name of those that run it."""
+        return self._kernels.name
+
     def _next_kernels(self) -> Oracle:
         """The first kernels of those that are left that can prepare it."""
         while self._left:

@@ -27,10 +27,11 @@ from deploy.npu.program import Program, decode
 from deploy.npu.program import run as run_program
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
-from deploy.tflite import NPU_OPERATOR, Model
+from deploy.tflite import NPU_OPERATOR, Model, Tensor
 from deploy.tflite.compiled import NpuOperator, arena_end, arena_offsets, npu_operators
 from deploy.verifying.cpu_operators import CpuOperator, cpu_operators
 from deploy.verifying.inference_state import InferenceState, InitialState, ResourceStep, resource_steps
+from deploy.verifying.learned_operators import LearnedOperator, can_be_learned
 from deploy.verifying.tensor_memory import TensorMemory
 
 _ARENA_PADDING = 4096
@@ -38,6 +39,8 @@ _MAX_ARENA_BYTES = 1 << 29
 
 Observer = Callable[[int, Operation, Memory], None]
 """Called after every NPU operation: number of the ``ethos-u`` operator in the file, operation, memory."""
+
+_CpuStep = CpuOperator | LearnedOperator
 
 CpuObserver = Callable[[int, NDArray[np.uint8]], None]
 """Called after every operator on the CPU: its number in the file, the arenas ``(batch, bytes)``."""
@@ -54,7 +57,6 @@ class NpuInference:
         kernels: what runs operators left on the CPU, LiteRT's reference kernels where these cannot.
 
     Attributes:
-        counters: of the last run, one per ``ethos-u`` operator, in their order.
         state: that the last run left; None before the first one.
         arena_bytes: size of the arena of one inference.
 
@@ -79,13 +81,16 @@ class NpuInference:
         self._offsets = arena_offsets(model)
         self._initial = InitialState(model)
         self.state: InferenceState | None = None
-        steps: dict[int, _NpuStep | CpuOperator | ResourceStep] = {**cpu_operators(model, NPU_OPERATOR, kernels)}
-        steps |= resource_steps(model)
-        steps |= {operator.index: _NpuStep(operator, npu_config) for operator in npu_operators(model)}
+        steps: dict[int, _NpuStep | _CpuStep | ResourceStep] = {**resource_steps(model)}
+        for index, operator in cpu_operators(model, NPU_OPERATOR, kernels).items():
+            steps[index] = LearnedOperator(operator) if can_be_learned(operator) else operator
+        steps |= {segment.index: _NpuStep(segment, npu_config) for segment in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._inner = inner_names(model)
+        self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
+        self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         self._cache = npu.WeightCache()
-        self.counters: tuple[npu.Statistics, ...] = ()
+        self._ran: tuple[tuple[Program, int], ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
 
     def programs(self) -> tuple[Program, ...]:
@@ -105,10 +110,16 @@ class NpuInference:
         return self._initial.state(batch)
 
     @property
+    def counters(self) -> tuple[npu.Statistics, ...]:
+        """Of the last run, one per ``ethos-u`` operator, in their order; counted when they are asked for."""
+        return tuple(program.statistics(config, self._memories) for program, config in self._ran)
+
+    @property
     def statistics(self) -> npu.Statistics:
         """Counters of the last run, all ``ethos-u`` operators together."""
-        records = [record for counters in self.counters for record in counters.records]
-        return npu.Statistics(records, stopped=bool(self.counters) and self.counters[-1].stopped)
+        counters = self.counters
+        records = [record for each in counters for record in each.records]
+        return npu.Statistics(records, stopped=bool(counters) and counters[-1].stopped)
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Run one inference.
@@ -153,24 +164,27 @@ class NpuInference:
             BadInputError: inputs are missing, unknown, or of another shape or dtype.
             TargetError: the NPU model refused the command stream, or a CPU operator failed.
         """
-        matched = _matched(self._model, inputs)
-        batch = next(iter(matched.values())).shape[0] if matched else 1
+        arrays = _matched(self._inputs, inputs)
+        batch = arrays[0].shape[0] if arrays else 1
         tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
         state = self.initial_state(batch) if state is None else state.copy()
         if state.batch != batch:
             raise BadInputError(f"a state of {state.batch} inferences is none of {batch}")
         for index, content in state.variables.items():
             tensors.bytes_of(self._model.tensors[index])[...] = content
-        for index, array in matched.items():
-            tensors.write(self._model.tensors[index], array)
-        counters, inner = [], dict[str, NDArray[np.generic]]()
+        for tensor, array in zip(self._inputs.values(), arrays, strict=True):
+            tensors.write(tensor, array)
+        ran = []
+        inner: dict[str, NDArray[np.generic]] = {}
         for step in self._steps:
             if not isinstance(step, _NpuStep):
                 if isinstance(step, ResourceStep):
                     step.run(state, tensors)
                 else:
                     # Their place in the arena is another tensor's later.
-                    inner |= {self._inner[x.index]: tensors.read(x) for x in step.inputs if x.index in self._inner}
+                    for x in step.inputs:
+                        if x.index in self._inner:
+                            inner[self._inner[x.index]] = tensors.read(x)
                     _run_on_cpu(step, tensors, keep_state=state.continued)
                 on_cpu_operator(step.index, tensors.arena)
                 continue
@@ -178,18 +192,17 @@ class NpuInference:
                 program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            counters.append(program.statistics(region_config(dedicated=step.dedicated), self._memories))
-        self.counters = tuple(counters)
+            ran.append((program, region_config(dedicated=step.dedicated)))
+        self._ran = tuple(ran)
         state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
         state.continued, self.state = True, state
-        names = self._model.output_names()
-        found: Mapping[int, NDArray[Any]] = {index: tensors.read(self._model.tensors[index]) for index in names}
+        found: Mapping[int, NDArray[Any]] = {x.index: tensors.read(x) for x in self._outputs.values()}
         for operator in self._model.operators:
             found = defined(operator, found)
-        return {name: found[index] for index, name in names.items()} | inner
+        return {name: found[tensor.index] for name, tensor in self._outputs.items()} | inner
 
 
-def _run_on_cpu(operator: CpuOperator, tensors: TensorMemory, *, keep_state: bool) -> None:
+def _run_on_cpu(operator: _CpuStep, tensors: TensorMemory, *, keep_state: bool) -> None:
     inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
     batch = len(tensors.arena)
     if keep_state and operator.keeps_state and batch > 1:
@@ -285,22 +298,21 @@ def _arena_size(model: Model, offsets: tuple[int, ...]) -> int:
     return size
 
 
-def _matched(model: Model, inputs: Mapping[str, NDArray[np.generic]]) -> dict[int, NDArray[np.generic]]:
-    names = model.input_names()
-    unknown = set(inputs) - set(names.values())
-    if unknown or len(inputs) != len(names):
+def _matched(
+    tensors: Mapping[str, Tensor], inputs: Mapping[str, NDArray[np.generic]]
+) -> list[NDArray[np.generic]]:
+    """The inputs in the order of the tensors that they are for."""
+    if set(inputs) != set(tensors):
         raise BadInputError(
-            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(names.values())}"
+            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(tensors)}"
         )
-    matched = {}
-    for index, name in names.items():
-        tensor, array = model.tensors[index], np.asarray(inputs[name])
-        if array.shape[1:] != tensor.shape or array.dtype != np.dtype(tensor.dtype):
+    arrays = [np.asarray(inputs[name]) for name in tensors]
+    for (name, tensor), array in zip(tensors.items(), arrays, strict=True):
+        if array.shape[1:] != tensor.shape or array.dtype != tensor.dtype:
             raise BadInputError(
                 f"input {name}: {array.dtype} {array.shape[1:]} given, "
                 f"the model takes {tensor.dtype} {tensor.shape}"
             )
-        matched[index] = array
-    if len({array.shape[0] for array in matched.values()}) > 1:
+    if len({array.shape[0] for array in arrays}) > 1:
         raise BadInputError("the inputs hold different numbers of samples")
-    return matched
+    return arrays

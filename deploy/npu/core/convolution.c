@@ -2,17 +2,19 @@
  *
  * The IFM becomes 16-bit elements with its padding around it and its upscaling done ("prepared"). Elements of 8
  * bits lose their zero point there. Those of 16 bits keep it, as their padding has it, and the bias makes up for
- * it. */
+ * it. A depthwise convolution prepares the rows that its kernel covers, every element with the one that the next
+ * element of the kernel meets. */
 
 #include <string.h>
 
 #include "run.h"
 
-struct prepared {
-    const int16_t *elements;
-    int64_t columns;
-    int64_t fill;      /* what stands for a zero */
-    int64_t magnitude; /* that no element exceeds */
+/* The IFM as a convolution reads it. */
+struct source {
+    const uint8_t *dense;
+    int64_t rows, columns; /* with its padding */
+    int64_t fill;          /* what stands for a zero */
+    int64_t magnitude;     /* that no element exceeds */
 };
 
 enum { BEHIND = CHANNELS }; /* elements behind the last one that kernels may read, and take times 0 */
@@ -65,38 +67,50 @@ static void widen_row(int16_t *to, const uint8_t *from, const struct operation *
     }
 }
 
-static bool prepare(struct run *run, const struct operation *operation, int64_t item, struct prepared *prepared)
+static bool read_source(struct run *run, const struct operation *operation, int64_t item, struct source *source)
 {
     const struct map *ifm = &operation->ifm;
-    const int64_t rows = rows_read(operation), columns = columns_read(operation);
-    const int64_t depth = ifm->depth, row_elements = columns * depth;
-    const int64_t height = rows - operation->top - operation->bottom;
-    const int64_t width = columns - operation->left - operation->right;
-    const uint8_t *dense = read_map(run, ifm, item, SLOT_IFM);
-    int16_t *elements = room_of(run, SLOT_PREPARED, (size_t)(rows * row_elements + BEHIND) * sizeof *elements);
-    if (dense == NULL || elements == NULL) {
-        return false;
-    }
-    const int64_t zero = ifm->type == TYPE_I16   ? ifm->zero_point
-                         : ifm->type == TYPE_U16 ? ifm->zero_point - 32768
-                                                 : 0;
+    source->dense = read_map(run, ifm, item, SLOT_IFM);
+    source->rows = rows_read(operation);
+    source->columns = columns_read(operation);
+    source->fill = ifm->type == TYPE_I16   ? ifm->zero_point
+                   : ifm->type == TYPE_U16 ? ifm->zero_point - 32768
+                                           : 0;
+    source->magnitude = TYPE_BYTES(ifm->type) == 1 ? 255 : 32768;
+    return source->dense != NULL;
+}
+
+/* One row of it, padding included. */
+static void prepare_row(int16_t *to, const struct source *source, const struct operation *operation, int64_t row)
+{
+    const struct map *ifm = &operation->ifm;
+    const int64_t y = row - operation->top, height = source->rows - operation->top - operation->bottom;
+    const int64_t width = source->columns - operation->left - operation->right;
     const bool sparse = operation->upscale == UPSCALE_TRANSPOSE;
-    const int64_t dense_row = ifm->width * depth * TYPE_BYTES(ifm->type);
-    for (int64_t row = 0; row < rows; row++) {
-        int16_t *to = elements + row * row_elements;
-        const int64_t y = row - operation->top;
-        const bool inside = y >= 0 && y < height && !(sparse && y % 2);
-        if (!inside || sparse || operation->left || operation->right) {
-            fill(to, row_elements, zero);
-        }
-        if (inside) {
-            const int64_t source = operation->upscale == UPSCALE_NONE ? y : y / 2;
-            widen_row(to + operation->left * depth, dense + source * dense_row, operation, width);
-        }
+    const bool inside = y >= 0 && y < height && !(sparse && y % 2);
+    if (!inside || sparse || operation->left || operation->right) {
+        fill(to, source->columns * ifm->depth, source->fill);
     }
-    fill(elements + rows * row_elements, BEHIND, 0);
-    *prepared = (struct prepared){elements, columns, zero, TYPE_BYTES(ifm->type) == 1 ? 255 : 32768};
-    return true;
+    if (inside) {
+        const int64_t from = operation->upscale == UPSCALE_NONE ? y : y / 2;
+        widen_row(to + operation->left * ifm->depth,
+                  source->dense + from * ifm->width * ifm->depth * TYPE_BYTES(ifm->type), operation, width);
+    }
+}
+
+/* All rows of it. */
+static const int16_t *prepare(struct run *run, const struct operation *operation, const struct source *source)
+{
+    const int64_t row_elements = source->columns * operation->ifm.depth, elements = source->rows * row_elements;
+    int16_t *to = room_of(run, SLOT_PREPARED, (size_t)(elements + BEHIND) * sizeof *to);
+    if (to == NULL) {
+        return NULL;
+    }
+    for (int64_t row = 0; row < source->rows; row++) {
+        prepare_row(to + row * row_elements, source, operation, row);
+    }
+    fill(to + elements, BEHIND, 0);
+    return to;
 }
 
 static const int64_t *scale_row(const struct packed_weights *weights, int row)
@@ -104,15 +118,20 @@ static const int64_t *scale_row(const struct packed_weights *weights, int row)
     return (const int64_t *)(const void *)((const uint8_t *)weights + weights->scales) + row * weights->channels;
 }
 
+static const int16_t *packed_values(const struct packed_weights *weights)
+{
+    return (const int16_t *)(const void *)((const uint8_t *)weights + weights->weights);
+}
+
 /* The constants of the 16 channels from one on. */
 static void rescaling_from(struct channel_rescaling *by, const struct packed_weights *weights, int64_t channel,
-                           const struct operation *operation, const struct prepared *prepared)
+                           const struct operation *operation, const struct source *source)
 {
     const int64_t *bias = scale_row(weights, 0) + channel, *multiplier = scale_row(weights, 1) + channel;
     const int64_t *shift = scale_row(weights, 2) + channel, *weight_sum = scale_row(weights, 3) + channel;
     for (int i = 0; i < CHANNELS; i++) {
         const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
-        by->bias[i] = bias[i] - prepared->fill * weight_sum[i];
+        by->bias[i] = bias[i] - source->fill * weight_sum[i];
         by->multiplier[i] = r.multiplier;
         by->addend[i] = r.addend;
         by->below[i] = r.below;
@@ -123,102 +142,177 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
     }
 }
 
+enum { ZERO_POINTS = 1 << 17 }; /* none is as large */
+
+/* The same for finish_bytes; whether there is room for it. */
+static bool shortened(struct short_rescaling *to, const struct packed_weights *weights, int64_t channel,
+                      const struct operation *operation, const struct source *source)
+{
+    const int64_t *bias = scale_row(weights, 0) + channel, *multiplier = scale_row(weights, 1) + channel;
+    const int64_t *shift = scale_row(weights, 2) + channel, *weight_sum = scale_row(weights, 3) + channel;
+    const int64_t limit = (int64_t)1 << 31, largest_sum = weights->largest * source->magnitude;
+    for (int i = 0; i < CHANNELS; i++) {
+        const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
+        const int64_t added = bias[i] - source->fill * weight_sum[i];
+        const int64_t most = (added < 0 ? -added : added) + largest_sum;
+        if (most >= limit || r.multiplier >= limit || r.below || r.first > 62) {
+            return false;
+        }
+        const int64_t reached = (most * r.multiplier + r.addend) >> r.first;
+        const bool none = r.second > 30 && reached < r.half; /* all of it is rounded to 0 */
+        if (!none && (r.second > 30 || reached + r.half >= limit - ZERO_POINTS)) {
+            return false;
+        }
+        to->bias[i] = (int32_t)added;
+        to->multiplier[i] = none ? 0 : (int32_t)r.multiplier;
+        to->addend[i] = r.addend;
+        to->first[i] = r.first;
+        to->half[i] = none ? 0 : (int32_t)r.half;
+        to->less[i] = none ? 0 : (int32_t)r.less;
+        to->second[i] = none ? 0 : (int32_t)r.second;
+    }
+    return true;
+}
+
 /* The output stage of one block of channels. */
 struct block {
     const struct run *run;
     const struct operation *operation;
     const struct packed_weights *weights;
+    const uint8_t *result; /* the OFM */
+    int64_t *sums;         /* that are kept for another operation; NULL where none has to do with it */
     struct channel_rescaling by;
+    struct short_rescaling short_by;
     int64_t channel;
     int64_t count; /* channels that exist */
-    bool bytes;    /* whether finish_bytes does it all */
-    int64_t low, high;
+    bool whole;    /* whether sums are computed at once, in 32 bits, */
+    bool bytes;    /* and finish_bytes does the rest, before a table of bytes if any; else there is `by` */
+    int32_t low, high;
 };
 
-static void begin_block(struct block *block, int64_t channel, const struct prepared *prepared)
+static void begin_block(struct block *block, int64_t channel, const struct source *source)
 {
     const struct operation *operation = block->operation;
     const int64_t left = operation->ofm.depth - channel;
-    rescaling_from(&block->by, block->weights, channel, operation, prepared);
     block->channel = channel;
     block->count = left < CHANNELS ? left : CHANNELS;
-    block->bytes =
-        block->weights->narrow && operation->function == FUNCTION_NONE && TYPE_BYTES(operation->ofm.type) == 1;
-    const int64_t lowest = operation->ofm.type == TYPE_I8 ? -128 : 0;
-    block->low = clamp(operation->minimum, lowest, lowest + 255);
-    block->high = clamp(operation->maximum, lowest, lowest + 255);
+    block->bytes = block->whole && block->sums == NULL && TYPE_BYTES(operation->ofm.type) == 1 &&
+                   TYPE_BYTES(operation->index_type) == 1 &&
+                   (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
+                   shortened(&block->short_by, block->weights, channel, operation, source);
+    if (!block->bytes) {
+        rescaling_from(&block->by, block->weights, channel, operation, source);
+    }
+    const int64_t lowest = operation->index_type == TYPE_I8 ? -128 : 0;
+    block->low = (int32_t)clamp(operation->minimum, lowest, lowest + 255);
+    block->high = (int32_t)clamp(operation->maximum, lowest, lowest + 255);
 }
 
-static void finish_wide(const struct block *block, const int64_t sums[CHANNELS], uint8_t *to)
+/* Adds up the sums that are there, or leaves them: sums without bias. */
+static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const uint8_t *to)
+{
+    const int64_t *bias = scale_row(block->weights, 0) + block->channel;
+    int64_t *kept = block->sums + (to - block->result) / TYPE_BYTES(block->operation->ofm.type);
+    for (int i = 0; i < block->count; i++) {
+        const int64_t correction = block->by.bias[i] - bias[i]; /* for zero points that the elements keep */
+        const int64_t before = block->operation->keeps_sums ? kept[i] : 0;
+        sums[i] = wrapped_sum(sums[i], before);
+        if (block->operation->leaves_sums) {
+            kept[i] = wrapped_sum(sums[i], correction);
+        }
+    }
+}
+
+static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8_t *to)
 {
     const int64_t *multiplier = scale_row(block->weights, 1) + block->channel;
     const int64_t *shift = scale_row(block->weights, 2) + block->channel;
-    int64_t values[CHANNELS];
-    for (int i = 0; i < block->count; i++) {
-        values[i] = rescale(sums[i] + block->by.bias[i], multiplier[i], shift[i], block->operation->rounding);
+    if (block->sums != NULL) {
+        keep_sums(block, sums, to);
+        if (block->operation->leaves_sums) {
+            return;
+        }
     }
-    finish(block->run, block->operation, values, block->count, to);
+    for (int i = 0; i < block->count; i++) {
+        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier[i], shift[i],
+                          block->operation->rounding);
+    }
+    finish(block->run, block->operation, sums, block->count, to);
 }
 
-static void finish_block(const struct block *block, const int32_t sums[CHANNELS], uint8_t *to)
+static void finish_one(const struct block *block, const int32_t sums[CHANNELS], uint8_t *to)
 {
-    const struct kernels *kernels = block->run->kernels;
     int64_t values[CHANNELS];
-    if (block->bytes && block->count == CHANNELS) {
-        kernels->finish_bytes(sums, &block->by, block->operation->ofm.zero_point, block->low, block->high, to);
-    } else if (block->bytes) {
-        uint8_t elements[CHANNELS];
-        kernels->finish_bytes(sums, &block->by, block->operation->ofm.zero_point, block->low, block->high,
-                              elements);
-        memcpy(to, elements, (size_t)block->count);
-    } else if (block->weights->narrow) {
-        kernels->rescale_channels(sums, &block->by, values);
+    if (block->weights->narrow && block->sums == NULL) {
+        block->run->kernels->rescale_channels(sums, &block->by, values);
         finish(block->run, block->operation, values, block->count, to);
-    } else {
-        for (int i = 0; i < CHANNELS; i++) {
-            values[i] = sums[i];
+        return;
+    }
+    for (int i = 0; i < CHANNELS; i++) {
+        values[i] = sums[i];
+    }
+    finish_wide(block, values, to);
+}
+
+/* Pixels next to each other, STRIP of them at most. */
+static void finish_strip(const struct block *block, const int32_t sums[][CHANNELS], int64_t count, uint8_t *to)
+{
+    const struct operation *operation = block->operation;
+    const int64_t step = operation->ofm.depth * TYPE_BYTES(operation->ofm.type);
+    if (!block->bytes) {
+        for (int64_t pixel = 0; pixel < count; pixel++) {
+            finish_one(block, sums[pixel], to + pixel * step);
         }
-        finish_wide(block, values, to);
+        return;
+    }
+    const bool at_once = block->count == CHANNELS && operation->function == FUNCTION_NONE;
+    uint8_t elements[STRIP * CHANNELS];
+    block->run->kernels->finish_bytes(sums, count, &block->short_by, (int32_t)operation->ofm.zero_point,
+                                      block->low, block->high, at_once ? to : elements, at_once ? step : CHANNELS);
+    if (at_once) {
+        return;
+    }
+    if (operation->function == FUNCTION_LUT) {
+        look_up_elements(block->run, operation, elements, count * CHANNELS, elements);
+    }
+    for (int64_t pixel = 0; pixel < count; pixel++) {
+        memcpy(to + pixel * step, elements + pixel * CHANNELS, (size_t)block->count);
     }
 }
 
 /* One pixel, part by part: where its sums might not fit 32 bits, or a kernel is dilated. */
-static void pixel_in_parts(const struct block *block, const struct prepared *prepared, const int16_t *x,
+static void pixel_in_parts(const struct block *block, const struct source *source, const int16_t *x,
                            const int16_t *weights, uint8_t *to)
 {
     const struct operation *operation = block->operation;
     const int64_t depth = operation->ifm.depth, segments = block->weights->segments, pairs = block->weights->pairs;
     const int64_t in_a_row = operation->dilation_x == 1 ? 1 : operation->kernel_width;
-    /* Of 255 in magnitude is a weight at most. */
-    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * 255 * prepared->magnitude);
+    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
     for (int64_t segment = 0; segment < segments; segment++) {
-        const int16_t *run = x + segment / in_a_row * operation->dilation_y * prepared->columns * depth +
+        const int16_t *run = x + segment / in_a_row * operation->dilation_y * source->columns * depth +
                              segment % in_a_row * operation->dilation_x * depth;
         for (int64_t pair = 0; pair < pairs; pair += most) {
             const int64_t count = pairs - pair < most ? pairs - pair : most;
-            int32_t part[CHANNELS];
-            block->run->kernels->multiply_pixel(run + 2 * pair, 1, 0, count, weights, part);
+            int32_t part[1][CHANNELS];
+            block->run->kernels->multiply_pixels(run + 2 * pair, 0, 1, 1, 0, count, weights, part);
             weights += count * 2 * CHANNELS;
             for (int i = 0; i < CHANNELS; i++) {
-                sums[i] += part[i];
+                sums[i] += part[0][i];
             }
         }
     }
     finish_wide(block, sums, to);
 }
 
-static void dense_block(const struct block *block, const struct prepared *prepared, const int16_t *weights,
-                        uint8_t *result)
+static void dense_block(const struct block *block, const struct source *source, const int16_t *prepared,
+                        const int16_t *weights, uint8_t *result)
 {
     const struct operation *operation = block->operation;
     const struct packed_weights *packed = block->weights;
-    const struct kernels *kernels = block->run->kernels;
     const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
-    const int64_t pixel_step = operation->stride_x * depth,
-                  segment_step = operation->dilation_y * prepared->columns * depth;
-    const bool whole = packed->largest * prepared->magnitude < (int64_t)1 << 31 &&
-                       (operation->dilation_x == 1 || packed->segments == 1);
+    const int64_t pixel_step = operation->stride_x * depth;
+    const int64_t segment_step = operation->dilation_y * source->columns * depth;
     int64_t height = operation->ofm.height, width = operation->ofm.width;
     if (operation->kernel_height == 1 && operation->kernel_width == 1 && operation->stride_y == 1 &&
         operation->stride_x == 1) {
@@ -227,94 +321,171 @@ static void dense_block(const struct block *block, const struct prepared *prepar
     }
     uint8_t *to = result + block->channel * size;
     for (int64_t row = 0; row < height; row++) {
-        const int16_t *x = prepared->elements + row * operation->stride_y * prepared->columns * depth;
-        int64_t column = 0;
-        while (column < width) {
-            if (!whole) {
-                pixel_in_parts(block, prepared, x, weights, to);
-            } else if (width - column >= PIXELS) {
-                int32_t sums[PIXELS][CHANNELS];
-                kernels->multiply_pixels(x, pixel_step, packed->segments, segment_step, packed->pairs, weights,
-                                         sums);
-                for (int pixel = 0; pixel < PIXELS; pixel++) {
-                    finish_block(block, sums[pixel], to + pixel * operation->ofm.depth * size);
-                }
-                x += (PIXELS - 1) * pixel_step;
-                to += (PIXELS - 1) * operation->ofm.depth * size;
-                column += PIXELS - 1;
+        const int16_t *x = prepared + row * operation->stride_y * source->columns * depth;
+        for (int64_t column = 0, count; column < width; column += count) {
+            const int64_t left = width - column;
+            if (block->whole) {
+                count = left < STRIP ? left : STRIP;
+                int32_t sums[STRIP][CHANNELS];
+                block->run->kernels->multiply_pixels(x, pixel_step, count, packed->segments, segment_step,
+                                                     packed->pairs, weights, sums);
+                finish_strip(block, (const int32_t(*)[CHANNELS])sums, count, to);
             } else {
-                int32_t sums[CHANNELS];
-                kernels->multiply_pixel(x, packed->segments, segment_step, packed->pairs, weights, sums);
-                finish_block(block, sums, to);
+                count = 1;
+                pixel_in_parts(block, source, x, weights, to);
             }
-            x += pixel_step;
-            to += operation->ofm.depth * size;
-            column++;
+            x += count * pixel_step;
+            to += count * operation->ofm.depth * size;
         }
     }
 }
 
-static void depthwise_block(const struct block *block, const struct prepared *prepared, const int16_t *weights,
-                            uint8_t *result)
+static enum outcome dense(struct run *run, const struct source *source, struct block *block, uint8_t *result)
 {
-    const struct operation *operation = block->operation;
-    const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
-    const int64_t prepared_row = prepared->columns * depth;
-    uint8_t *to = result + block->channel * size;
-    for (int64_t row = 0; row < operation->ofm.height; row++) {
-        const int16_t *x = prepared->elements + row * operation->stride_y * prepared_row + block->channel;
-        for (int64_t column = 0; column < operation->ofm.width; column++) {
-            int32_t sums[CHANNELS];
-            block->run->kernels->multiply_channels(
-                x, operation->kernel_height, operation->dilation_y * prepared_row, operation->kernel_width,
-                operation->dilation_x * depth, weights, block->weights->channels, sums);
-            finish_block(block, sums, to);
-            x += operation->stride_x * depth;
-            to += depth * size;
+    const struct packed_weights *weights = block->weights;
+    const int64_t block_values = weights->segments * weights->pairs * 2 * CHANNELS;
+    const int16_t *prepared = prepare(run, block->operation, source);
+    if (prepared == NULL) {
+        return NO_MEMORY;
+    }
+    block->whole = weights->largest * source->magnitude < (int64_t)1 << 31 &&
+                   (block->operation->dilation_x == 1 || weights->segments == 1);
+    for (int64_t channel = 0; channel < block->operation->ofm.depth; channel += CHANNELS) {
+        begin_block(block, channel, source);
+        dense_block(block, source, prepared, packed_values(weights) + channel / CHANNELS * block_values, result);
+    }
+    return DONE;
+}
+
+/* One pixel, 16 channels of it, part by part: where its sums might not fit 32 bits. */
+static void depthwise_in_parts(const struct block *block, const struct source *source, const int16_t *const *rows,
+                               int64_t offset, int64_t pair_step, const int16_t *values, uint8_t *to)
+{
+    const int64_t pairs = block->weights->pairs;
+    const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
+    int64_t sums[CHANNELS] = {0};
+    for (int64_t row = 0; row < block->weights->segments; row++) {
+        for (int64_t pair = 0; pair < pairs; pair += most) {
+            const int64_t count = pairs - pair < most ? pairs - pair : most;
+            int32_t part[1][CHANNELS];
+            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step, count,
+                                                   values, part);
+            values += count * 2 * CHANNELS;
+            for (int i = 0; i < CHANNELS; i++) {
+                sums[i] += part[0][i];
+            }
         }
     }
+    finish_wide(block, sums, to);
+}
+
+/* A row of the OFM, 16 channels of it. */
+static void depthwise_row(const struct block *block, const struct source *source, const int16_t *const *rows,
+                          uint8_t *to)
+{
+    const struct operation *operation = block->operation;
+    const struct packed_weights *weights = block->weights;
+    const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
+    const int64_t pixel_step = 2 * operation->stride_x * depth, pair_step = 4 * operation->dilation_x * depth;
+    const int16_t *values = packed_values(weights) + block->channel * weights->segments * weights->pairs * 2;
+    for (int64_t column = 0, count; column < operation->ofm.width; column += count) {
+        const int64_t left = operation->ofm.width - column;
+        int32_t sums[STRIP][CHANNELS];
+        count = !block->whole ? 1 : left < STRIP ? left : STRIP;
+        if (!block->whole) {
+            depthwise_in_parts(block, source, rows, column * pixel_step + 2 * block->channel, pair_step, values,
+                               to + (column * operation->ofm.depth + block->channel) * size);
+            continue;
+        }
+        block->run->kernels->multiply_channels(rows, column * pixel_step + 2 * block->channel, pixel_step, count,
+                                               weights->segments, pair_step, weights->pairs, values, sums);
+        finish_strip(block, (const int32_t(*)[CHANNELS])sums, count,
+                     to + (column * operation->ofm.depth + block->channel) * size);
+    }
+}
+
+/* Row by row, of which those that the kernel covers are kept in a ring. */
+static enum outcome depthwise(struct run *run, const struct source *source, struct block *all, uint8_t *result)
+{
+    const struct operation *operation = all->operation;
+    const int64_t depth = operation->ifm.depth, elements = source->columns * depth;
+    const int64_t ring = (operation->kernel_height - 1) * operation->dilation_y + 1;
+    const int64_t next = operation->dilation_x * depth; /* elements between two that are a pair */
+    const int64_t last = operation->kernel_width * next; /* that an odd kernel pairs its last element with */
+    const size_t row_bytes = (size_t)(2 * (elements + last + BEHIND)) * sizeof(int16_t);
+    const int64_t blocks = (depth + CHANNELS - 1) / CHANNELS;
+    int16_t *row = room_of(run, SLOT_ROW, row_bytes);
+    int16_t *pairs = room_of(run, SLOT_PREPARED, (size_t)ring * row_bytes);
+    const int16_t **rows = room_of(run, SLOT_ROWS, (size_t)operation->kernel_height * sizeof *rows);
+    struct block *block = room_of(run, SLOT_BLOCKS, (size_t)blocks * sizeof *block);
+    if (row == NULL || pairs == NULL || rows == NULL || block == NULL) {
+        return NO_MEMORY;
+    }
+    fill(row + elements, last + BEHIND, 0);
+    all->whole = all->weights->largest * source->magnitude < (int64_t)1 << 31;
+    for (int64_t i = 0; i < blocks; i++) {
+        block[i] = *all;
+        begin_block(&block[i], i * CHANNELS, source);
+    }
+    int64_t prepared = 0;
+    for (int64_t y = 0; y < operation->ofm.height; y++) {
+        const int64_t top = y * operation->stride_y;
+        for (prepared = prepared < top ? top : prepared; prepared < top + ring; prepared++) {
+            prepare_row(row, source, operation, prepared);
+            run->kernels->pair_elements(pairs + prepared % ring * (int64_t)(row_bytes / sizeof *pairs), row,
+                                        row + next, elements + BEHIND);
+        }
+        for (int64_t i = 0; i < operation->kernel_height; i++) {
+            const int64_t number = (top + i * operation->dilation_y) % ring;
+            rows[i] = pairs + number * (int64_t)(row_bytes / sizeof *pairs);
+        }
+        for (int64_t i = 0; i < blocks; i++) {
+            depthwise_row(&block[i], source, rows,
+                          result + y * operation->ofm.width * depth * TYPE_BYTES(operation->ofm.type));
+        }
+    }
+    return DONE;
 }
 
 enum outcome convolution(struct run *run, const struct operation *operation, const struct packed_weights *weights,
                          int64_t item)
 {
-    struct prepared prepared;
-    uint8_t *result = room_of(run, SLOT_OFM, map_bytes(&operation->ofm));
-    if (result == NULL || !prepare(run, operation, item, &prepared)) {
+    struct source source;
+    int64_t *sums = operation->keeps_sums || operation->leaves_sums ? kept_sums(run, item) : NULL;
+    uint8_t *result =
+        operation->leaves_sums ? (uint8_t *)sums : room_of(run, SLOT_OFM, map_bytes(&operation->ofm));
+    struct block block = {.run = run, .operation = operation, .weights = weights, .result = result, .sums = sums};
+    if (result == NULL || !read_source(run, operation, item, &source)) {
         return NO_MEMORY;
     }
-    const int16_t *values = (const int16_t *)(const void *)((const uint8_t *)weights + weights->weights);
-    const int64_t block_values = weights->segments * weights->pairs * 2 * CHANNELS;
-    struct block block = {.run = run, .operation = operation, .weights = weights};
-    for (int64_t channel = 0; channel < operation->ofm.depth; channel += CHANNELS) {
-        begin_block(&block, channel, &prepared);
-        if (operation->depthwise) {
-            depthwise_block(&block, &prepared, values + channel, result);
-        } else {
-            dense_block(&block, &prepared, values + channel / CHANNELS * block_values, result);
-        }
+    const enum outcome outcome =
+        operation->depthwise ? depthwise(run, &source, &block, result) : dense(run, &source, &block, result);
+    if (outcome == DONE && !operation->leaves_sums) {
+        write_map(run, &operation->ofm, item, result);
     }
-    write_map(run, &operation->ofm, item, result);
-    return DONE;
+    return outcome;
 }
 
 bool weights_hold(const struct run *run, const struct operation *operation, const struct packed_weights *weights)
 {
-    const uint8_t *content = (const uint8_t *)weights + weights->content;
-    int64_t left = weights->content_length;
+    const struct packed_stream *streams =
+        (const struct packed_stream *)(const void *)((const uint8_t *)weights + weights->streams);
+    if (weights->stream_count != operation->streams) {
+        return false;
+    }
     for (int64_t i = 0; i < operation->streams; i++) {
         const struct range *range = run->ranges + operation->first_stream + i;
-        if (range->length > left) {
+        const uint8_t *content = (const uint8_t *)(uintptr_t)streams[i].address;
+        if (range->length != streams[i].size) {
             return false;
         }
         for (int64_t row = 0; row < run->regions[range->region].rows; row++) {
-            if (memcmp(region_row(run, range->region, row) + range->address, content, (size_t)range->length) !=
-                0) {
+            const uint8_t *found = region_row(run, range->region, row) + range->address;
+            /* Memory that nothing can change holds the very stream. */
+            if (found != content && memcmp(found, content, (size_t)range->length) != 0) {
                 return false;
             }
         }
-        content += range->length;
-        left -= range->length;
     }
-    return left == 0;
+    return true;
 }

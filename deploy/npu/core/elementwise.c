@@ -5,29 +5,29 @@
 #include "run.h"
 
 /* Some elements of an operand, from one on, in the order of the OFM's; where it is broadcast they repeat. */
-static void load_operand(const struct map *map, const uint8_t *dense, const struct map *ofm, int64_t from,
-                         int64_t count, int64_t *values)
+static void load_operand(const struct run *run, const struct map *map, const uint8_t *dense,
+                         const struct map *ofm, int64_t from, int64_t count, int64_t *values)
 {
     const int64_t size = TYPE_BYTES(map->type);
     if (map->height == ofm->height && map->width == ofm->width && map->depth == ofm->depth) {
-        load_elements(values, dense + from * size, map->type, count, map->zero_point);
+        run->kernels->load(values, dense + from * size, map->type, count, map->zero_point);
         return;
     }
     int64_t channel = from % ofm->depth, column = from / ofm->depth % ofm->width,
             row = from / ofm->depth / ofm->width;
     for (int64_t done = 0; done < count;) {
-        const int64_t left = ofm->depth - channel, rest = count - done, run = left < rest ? left : rest;
+        const int64_t left = ofm->depth - channel, rest = count - done, some = left < rest ? left : rest;
         const int64_t y = map->height == 1 ? 0 : row, x = map->width == 1 ? 0 : column;
         const int64_t place = (y * map->width + x) * map->depth;
         if (map->depth == 1) {
-            load_elements(values + done, dense + place * size, map->type, 1, map->zero_point);
-            for (int64_t i = 1; i < run; i++) {
+            run->kernels->load(values + done, dense + place * size, map->type, 1, map->zero_point);
+            for (int64_t i = 1; i < some; i++) {
                 values[done + i] = values[done];
             }
         } else {
-            load_elements(values + done, dense + (place + channel) * size, map->type, run, map->zero_point);
+            run->kernels->load(values + done, dense + (place + channel) * size, map->type, some, map->zero_point);
         }
-        done += run;
+        done += some;
         channel = 0;
         if (++column == ofm->width) {
             column = 0;
@@ -36,12 +36,13 @@ static void load_operand(const struct map *map, const uint8_t *dense, const stru
     }
 }
 
-static void compute(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+static void compute(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                    int64_t count)
 {
     if (operation->kind == KIND_U55_ELEMENTWISE) {
-        compute_u55(operation, a, b, count);
+        compute_u55(run, operation, a, b, count);
     } else {
-        compute_u85(operation, a, b, count);
+        compute_u85(run, operation, a, b, count);
     }
 }
 
@@ -61,9 +62,9 @@ static void bytewise(const struct run *run, const struct operation *operation, c
     for (int i = 0; i < 256; i++) {
         every[i] = (uint8_t)i;
     }
-    load_elements(a, every, operation->ifm.type, 256, operation->ifm.zero_point);
+    run->kernels->load(a, every, operation->ifm.type, 256, operation->ifm.zero_point);
     fill_scalar(operation, b, 256);
-    compute(operation, a, b, 256);
+    compute(run, operation, a, b, 256);
     finish(run, operation, a, 256, table);
     look_up_bytes(first, table, TYPE_BYTES(operation->ofm.type), count, result);
 }
@@ -89,13 +90,13 @@ enum outcome elementwise(struct run *run, const struct operation *operation, int
         for (int64_t from = 0; from < all; from += ELEMENTWISE_CHUNK) {
             const int64_t left = all - from, count = left < ELEMENTWISE_CHUNK ? left : ELEMENTWISE_CHUNK;
             int64_t a[ELEMENTWISE_CHUNK], b[ELEMENTWISE_CHUNK];
-            load_operand(&operation->ifm, first, ofm, from, count, a);
+            load_operand(run, &operation->ifm, first, ofm, from, count, a);
             if (second != NULL) {
-                load_operand(&operation->ifm2, second, ofm, from, count, b);
+                load_operand(run, &operation->ifm2, second, ofm, from, count, b);
             } else {
                 fill_scalar(operation, b, count);
             }
-            compute(operation, a, b, count);
+            compute(run, operation, a, b, count);
             finish(run, operation, a, count, result + from * TYPE_BYTES(ofm->type));
         }
     }

@@ -1,55 +1,139 @@
-/* The loops of struct kernels as plain C, which the compiler makes vectors of. A version of the kernels includes
- * this with TARGET, the attribute of functions for its processors, and MULTIPLY_PIXELS_BY_HAND where it has better
- * ones. */
+/* The loops of struct kernels, in plain C which the compiler makes vectors of, but for what the version of the
+ * kernels that includes this has defined:
+ *
+ * TARGET, the attribute of functions for its processors;
+ * struct sums, of 16 channels, and no_sums(), both_sums(a, b), store_sums(sums, to);
+ * struct weights, a pair for each of 16 channels, and load_weights(from);
+ * add_pixel(sums, x, w): the products of two elements and a pair of every channel;
+ * add_channels(sums, x, w): the products of two elements of every channel and its pair;
+ * MANY and FEW, of how many pixels sums stay in registers;
+ * FINISH_BYTES_BY_HAND, where it has a better finish_bytes. */
 
 #include <string.h>
 
 #include "kernels.h"
+#include "modes.h"
+#include "record.h"
 
-#ifndef MULTIPLY_PIXELS_BY_HAND
-TARGET static void multiply_pixel(const int16_t *x, int64_t segments, int64_t segment_step, int64_t pairs,
-                                  const int16_t *weights, int32_t sums[CHANNELS])
+/* Into the place where it is called: there the number of pixels is a constant. */
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+INLINE void multiply_some(const int pixels, const int16_t *x, int64_t pixel_step, int64_t segments,
+                          int64_t segment_step, int64_t pairs, const int16_t *weights, int32_t to[][CHANNELS])
 {
-    int32_t found[CHANNELS] = {0};
+    struct sums found[MANY];
+    for (int pixel = 0; pixel < pixels; pixel++) {
+        found[pixel] = no_sums();
+    }
     for (int64_t segment = 0; segment < segments; segment++) {
+        const int16_t *element = x + segment * segment_step;
         for (int64_t pair = 0; pair < pairs; pair++) {
-            const int32_t a = x[2 * pair], b = x[2 * pair + 1];
-            for (int channel = 0; channel < CHANNELS; channel++) {
-                found[channel] += a * weights[2 * channel] + b * weights[2 * channel + 1];
+            const struct weights w = load_weights(weights);
+            for (int pixel = 0; pixel < pixels; pixel++) {
+                add_pixel(&found[pixel], element + pixel * pixel_step, &w);
             }
+            element += 2;
             weights += 2 * CHANNELS;
         }
-        x += segment_step;
     }
-    memcpy(sums, found, sizeof found);
-}
-
-TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t segments, int64_t segment_step,
-                                   int64_t pairs, const int16_t *weights, int32_t sums[PIXELS][CHANNELS])
-{
-    for (int pixel = 0; pixel < PIXELS; pixel++) {
-        multiply_pixel(x + pixel * pixel_step, segments, segment_step, pairs, weights, sums[pixel]);
+    for (int pixel = 0; pixel < pixels; pixel++) {
+        store_sums(&found[pixel], to[pixel]);
     }
 }
-#endif
 
-TARGET static void multiply_channels(const int16_t *x, int64_t height, int64_t row_step, int64_t width,
-                                     int64_t column_step, const int16_t *weights, int64_t weight_step,
-                                     int32_t sums[CHANNELS])
+/* One pixel: its sums would wait for each other if they were not two times two. */
+INLINE void multiply_one(const int16_t *x, int64_t segments, int64_t segment_step, int64_t pairs,
+                         const int16_t *weights, int32_t to[CHANNELS])
 {
-    int32_t found[CHANNELS] = {0};
-    for (int64_t row = 0; row < height; row++) {
-        const int16_t *element = x;
-        for (int64_t column = 0; column < width; column++) {
-            for (int channel = 0; channel < CHANNELS; channel++) {
-                found[channel] += (int32_t)element[channel] * weights[channel];
-            }
-            element += column_step;
-            weights += weight_step;
+    struct sums a = no_sums(), b = a, c = a, d = a;
+    for (int64_t segment = 0; segment < segments; segment++) {
+        const int16_t *element = x + segment * segment_step;
+        int64_t pair = 0;
+        for (; pair + 4 <= pairs; pair += 4) {
+            const struct weights w0 = load_weights(weights), w1 = load_weights(weights + 2 * CHANNELS);
+            const struct weights w2 = load_weights(weights + 4 * CHANNELS);
+            const struct weights w3 = load_weights(weights + 6 * CHANNELS);
+            add_pixel(&a, element, &w0);
+            add_pixel(&b, element + 2, &w1);
+            add_pixel(&c, element + 4, &w2);
+            add_pixel(&d, element + 6, &w3);
+            element += 8;
+            weights += 8 * CHANNELS;
         }
-        x += row_step;
+        for (; pair < pairs; pair++) {
+            const struct weights w = load_weights(weights);
+            add_pixel(&a, element, &w);
+            element += 2;
+            weights += 2 * CHANNELS;
+        }
     }
-    memcpy(sums, found, sizeof found);
+    const struct sums ab = both_sums(&a, &b), cd = both_sums(&c, &d), found = both_sums(&ab, &cd);
+    store_sums(&found, to);
+}
+
+TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t count, int64_t segments,
+                                   int64_t segment_step, int64_t pairs, const int16_t *weights,
+                                   int32_t sums[][CHANNELS])
+{
+    int64_t pixel = 0;
+    for (; pixel + MANY <= count; pixel += MANY) {
+        multiply_some(MANY, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
+                      sums + pixel);
+    }
+    for (; pixel + FEW <= count; pixel += FEW) {
+        multiply_some(FEW, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
+                      sums + pixel);
+    }
+    for (; pixel < count; pixel++) {
+        multiply_one(x + pixel * pixel_step, segments, segment_step, pairs, weights, sums[pixel]);
+    }
+}
+
+INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows, int64_t offset,
+                                   int64_t pixel_step, int64_t height, int64_t pair_step, int64_t pairs,
+                                   const int16_t *weights, int32_t to[][CHANNELS])
+{
+    struct sums found[FEW];
+    for (int pixel = 0; pixel < pixels; pixel++) {
+        found[pixel] = no_sums();
+    }
+    for (int64_t row = 0; row < height; row++) {
+        const int16_t *element = rows[row] + offset;
+        for (int64_t pair = 0; pair < pairs; pair++) {
+            const struct weights w = load_weights(weights);
+            for (int pixel = 0; pixel < pixels; pixel++) {
+                add_channels(&found[pixel], element + pixel * pixel_step, &w);
+            }
+            element += pair_step;
+            weights += 2 * CHANNELS;
+        }
+    }
+    for (int pixel = 0; pixel < pixels; pixel++) {
+        store_sums(&found[pixel], to[pixel]);
+    }
+}
+
+TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
+                                     int64_t height, int64_t pair_step, int64_t pairs, const int16_t *weights,
+                                     int32_t sums[][CHANNELS])
+{
+    int64_t pixel = 0;
+    for (; pixel + FEW <= count; pixel += FEW) {
+        multiply_some_channels(FEW, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
+                               weights, sums + pixel);
+    }
+    for (; pixel < count; pixel++) {
+        multiply_some_channels(1, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs, weights,
+                               sums + pixel);
+    }
+}
+
+TARGET static void pair_elements(int16_t *to, const int16_t *first, const int16_t *second, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        to[2 * i] = first[i];
+        to[2 * i + 1] = second[i];
+    }
 }
 
 TARGET static void rescale_channels(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
@@ -62,17 +146,113 @@ TARGET static void rescale_channels(const int32_t sums[CHANNELS], const struct c
     }
 }
 
-TARGET static void finish_bytes(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
-                                int64_t zero_point, int64_t low, int64_t high, uint8_t elements[CHANNELS])
+#ifndef FINISH_BYTES_BY_HAND
+TARGET static void finish_bytes(const int32_t sums[][CHANNELS], int64_t count, const struct short_rescaling *by,
+                                int32_t zero_point, int32_t low, int32_t high, uint8_t *to, int64_t step)
 {
-    int64_t values[CHANNELS];
-    rescale_channels(sums, by, values);
-    for (int i = 0; i < CHANNELS; i++) {
-        const int64_t value = values[i] + zero_point;
-        values[i] = value < low ? low : value > high ? high : value;
+    for (int64_t pixel = 0; pixel < count; pixel++) {
+        int32_t values[CHANNELS];
+        uint8_t elements[CHANNELS];
+        for (int i = 0; i < CHANNELS; i++) {
+            const int32_t v = sums[pixel][i] + by->bias[i];
+            values[i] = (int32_t)(((int64_t)v * by->multiplier[i] + by->addend[i]) >> by->first[i]);
+        }
+        for (int i = 0; i < CHANNELS; i++) {
+            const int32_t y = values[i] + by->half[i] + ((values[i] >> 31) & by->less[i]);
+            const int32_t value = (y >> by->second[i]) + zero_point;
+            elements[i] = (uint8_t)(value < low ? low : value > high ? high : value);
+        }
+        memcpy(to + pixel * step, elements, sizeof elements);
     }
-    for (int i = 0; i < CHANNELS; i++) {
-        elements[i] = (uint8_t)values[i];
+}
+#endif
+
+#define LOAD(bytes_type, type)                                                                                    \
+    case bytes_type:                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                                     \
+            type element;                                                                                         \
+            memcpy(&element, from + i * (int64_t)sizeof element, sizeof element);                                 \
+            values[i] = wrapped_difference((int64_t)element, zero_point);                                         \
+        }                                                                                                         \
+        break;
+
+TARGET static void load(int64_t *values, const uint8_t *from, int64_t type, int64_t count, int64_t zero_point)
+{
+    switch (type) {
+        LOAD(TYPE_U8, uint8_t)
+        LOAD(TYPE_I8, int8_t)
+        LOAD(TYPE_U16, uint16_t)
+        LOAD(TYPE_I16, int16_t)
+        LOAD(TYPE_U32, uint32_t)
+        LOAD(TYPE_I32, int32_t)
+        LOAD(TYPE_I64, int64_t)
+    default:
+        break;
+    }
+}
+
+#define STORE(bytes, type)                                                                                        \
+    case bytes:                                                                                                   \
+        for (int64_t i = 0; i < count; i++) {                                                                     \
+            const type element = (type)values[i];                                                                 \
+            memcpy(to + bytes * i, &element, sizeof element);                                                     \
+        }                                                                                                         \
+        break;
+
+TARGET static void store(const int64_t *values, int64_t count, int64_t type, uint8_t *to)
+{
+    switch (TYPE_BYTES(type)) {
+        STORE(1, uint8_t)
+        STORE(2, uint16_t)
+        STORE(4, uint32_t)
+        STORE(8, uint64_t)
+    default:
+        break;
+    }
+}
+
+#define COMBINE(named_mode, result)                                                                               \
+    case named_mode:                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                                     \
+            a[i] = result;                                                                                        \
+        }                                                                                                         \
+        break;
+
+TARGET static void combine(int64_t *a, const int64_t *b, int64_t count, int64_t mode)
+{
+    switch (mode) {
+        COMBINE(MODE_MUL, wrapped_product(a[i], b[i]))
+        COMBINE(MODE_ADD, wrapped_sum(a[i], b[i]))
+        COMBINE(MODE_SUB, wrapped_difference(a[i], b[i]))
+        COMBINE(MODE_MIN, a[i] < b[i] ? a[i] : b[i])
+        COMBINE(MODE_MAX, a[i] > b[i] ? a[i] : b[i])
+    default:
+        break;
+    }
+}
+
+TARGET static int between(const int64_t *values, int64_t count, int64_t low, int64_t high)
+{
+    int64_t outside = 0;
+    for (int64_t i = 0; i < count; i++) {
+        outside |= (values[i] <= low) | (values[i] >= high);
+    }
+    return !outside;
+}
+
+TARGET static void rescale_values(int64_t *values, int64_t count, const struct rescaling *by)
+{
+    const struct rescaling r = *by;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t y = (values[i] * r.multiplier + r.addend + ((values[i] >> 63) & r.below)) >> r.first;
+        values[i] = (y + r.half + ((y >> 63) & r.less)) >> r.second;
+    }
+}
+
+TARGET static void place(int64_t *values, int64_t count, int64_t zero_point, int64_t low, int64_t high)
+{
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = clamp(wrapped_sum(values[i], zero_point), low, high);
     }
 }
 
@@ -80,8 +260,14 @@ TARGET static void finish_bytes(const int32_t sums[CHANNELS], const struct chann
     {                                                                                                             \
         .name = title,                                                                                            \
         .multiply_pixels = multiply_pixels,                                                                       \
-        .multiply_pixel = multiply_pixel,                                                                         \
+        .pair_elements = pair_elements,                                                                           \
         .multiply_channels = multiply_channels,                                                                   \
         .rescale_channels = rescale_channels,                                                                     \
         .finish_bytes = finish_bytes,                                                                             \
+        .load = load,                                                                                             \
+        .store = store,                                                                                           \
+        .combine = combine,                                                                                       \
+        .between = between,                                                                                       \
+        .rescale = rescale_values,                                                                                \
+        .place = place,                                                                                           \
     }

@@ -7,8 +7,8 @@
 
 #include "scaling.h"
 
-/* Channels of the OFM that are computed together; weights are packed for it. */
-enum { CHANNELS = 16, PIXELS = 4 };
+/* Channels of the OFM that are computed together, for which weights are packed; and pixels of them at most. */
+enum { CHANNELS = 16, STRIP = 64 };
 
 /* The constants of a block of channels, one array each, and what all of them share. */
 struct channel_rescaling {
@@ -22,28 +22,61 @@ struct channel_rescaling {
     int64_t second[CHANNELS];
 };
 
+/* The same where 32 bits are enough for all but the product: y = ((sum + bias) * multiplier + addend) >> first,
+ * then (y + half + (less if y < 0)) >> second. */
+struct short_rescaling {
+    int32_t bias[CHANNELS];
+    int32_t multiplier[CHANNELS];
+    int64_t addend[CHANNELS];
+    int64_t first[CHANNELS];
+    int32_t half[CHANNELS];
+    int32_t less[CHANNELS];
+    int32_t second[CHANNELS];
+};
+
 struct kernels {
     const char *name;
 
-    /* sums[p][o] = sum over s, k of x[p * pixel_step + s * segment_step + k] * w[s][k / 2][o][k % 2], of 16
-     * channels and of PIXELS pixels, or of one. What is behind the last element of an odd run has weight 0. */
-    void (*multiply_pixels)(const int16_t *x, int64_t pixel_step, int64_t segments, int64_t segment_step,
-                            int64_t pairs, const int16_t *weights, int32_t sums[PIXELS][CHANNELS]);
-    void (*multiply_pixel)(const int16_t *x, int64_t segments, int64_t segment_step, int64_t pairs,
-                           const int16_t *weights, int32_t sums[CHANNELS]);
+    /* sums[p][o] = sum over s, k of x[p * pixel_step + s * segment_step + k] * w[s][k / 2][o][k % 2], of `count`
+     * pixels. What is behind the last element of an odd run has weight 0. */
+    void (*multiply_pixels)(const int16_t *x, int64_t pixel_step, int64_t count, int64_t segments,
+                            int64_t segment_step, int64_t pairs, const int16_t *weights,
+                            int32_t sums[][CHANNELS]);
 
-    /* sums[c] = sum over y, x of x[y * row_step + x * column_step + c] * w[(y * width + x) * weight_step + c]. */
-    void (*multiply_channels)(const int16_t *x, int64_t height, int64_t row_step, int64_t width,
-                              int64_t column_step, const int16_t *weights, int64_t weight_step,
-                              int32_t sums[CHANNELS]);
+    /* to[i] = (first[i], second[i]): elements as multiply_channels takes them. */
+    void (*pair_elements)(int16_t *to, const int16_t *first, const int16_t *second, int64_t count);
+
+    /* sums[p][c] = sum over y, x, e of rows[y][offset + p * pixel_step + x * pair_step + 2c + e] * w[y][x][c][e],
+     * of `count` pixels. */
+    void (*multiply_channels)(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
+                              int64_t height, int64_t pair_step, int64_t pairs, const int16_t *weights,
+                              int32_t sums[][CHANNELS]);
 
     /* values[c] = sums[c] with bias and scale, where 64 bits are enough for all on the way. */
     void (*rescale_channels)(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
                              int64_t values[CHANNELS]);
 
-    /* The same to 8-bit elements (modulo 256): zero point and clamp. */
-    void (*finish_bytes)(const int32_t sums[CHANNELS], const struct channel_rescaling *by, int64_t zero_point,
-                         int64_t low, int64_t high, uint8_t elements[CHANNELS]);
+    /* Of `count` pixels, to 8-bit elements (modulo 256): bias and scale, zero point and clamp. */
+    void (*finish_bytes)(const int32_t sums[][CHANNELS], int64_t count, const struct short_rescaling *by,
+                         int32_t zero_point, int32_t low, int32_t high, uint8_t *to, int64_t step);
+
+    /* Elements at any address to integers, less the zero point (modulo 2^64). */
+    void (*load)(int64_t *values, const uint8_t *from, int64_t type, int64_t count, int64_t zero_point);
+
+    /* Their lowest bytes. */
+    void (*store)(const int64_t *values, int64_t count, int64_t type, uint8_t *to);
+
+    /* a[i] = a[i] and b[i], by one of the modes from MODE_MUL to MODE_MAX (modulo 2^64). */
+    void (*combine)(int64_t *a, const int64_t *b, int64_t count, int64_t mode);
+
+    /* Whether all are between two limits. */
+    int (*between)(const int64_t *values, int64_t count, int64_t low, int64_t high);
+
+    /* Where 64 bits are enough for all on the way. */
+    void (*rescale)(int64_t *values, int64_t count, const struct rescaling *by);
+
+    /* With the zero point (modulo 2^64), and clamped. */
+    void (*place)(int64_t *values, int64_t count, int64_t zero_point, int64_t low, int64_t high);
 };
 
 /* Those that this processor can run, from the plainest to the fastest; the last is NULL. */

@@ -7,70 +7,57 @@
 #include "kernels.h"
 
 #define TARGET __attribute__((target("avx2")))
-#define MULTIPLY_PIXELS_BY_HAND
 
-/* Two elements of the IFM, in every lane. */
-TARGET static inline __m256i two_elements(const int16_t *x)
+enum { MANY = 4, FEW = 4 };
+
+struct sums {
+    __m256i low, high;
+};
+
+struct weights {
+    __m256i low, high;
+};
+
+TARGET static inline struct sums no_sums(void)
+{
+    return (struct sums){_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+TARGET static inline struct sums both_sums(const struct sums *a, const struct sums *b)
+{
+    return (struct sums){_mm256_add_epi32(a->low, b->low), _mm256_add_epi32(a->high, b->high)};
+}
+
+TARGET static inline void store_sums(const struct sums *sums, int32_t to[CHANNELS])
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, sums->low);
+    _mm256_storeu_si256((__m256i *)(void *)(to + 8), sums->high);
+}
+
+TARGET static inline struct weights load_weights(const int16_t *from)
+{
+    return (struct weights){_mm256_loadu_si256((const __m256i *)(const void *)from),
+                            _mm256_loadu_si256((const __m256i *)(const void *)(from + CHANNELS))};
+}
+
+TARGET static inline void add_products(struct sums *sums, __m256i low, __m256i high, const struct weights *w)
+{
+    sums->low = _mm256_add_epi32(sums->low, _mm256_madd_epi16(low, w->low));
+    sums->high = _mm256_add_epi32(sums->high, _mm256_madd_epi16(high, w->high));
+}
+
+TARGET static inline void add_pixel(struct sums *sums, const int16_t *x, const struct weights *w)
 {
     int32_t both;
     memcpy(&both, x, sizeof both);
-    return _mm256_set1_epi32(both);
+    const __m256i a = _mm256_set1_epi32(both);
+    add_products(sums, a, a, w);
 }
 
-TARGET static inline void store_sums(int32_t sums[CHANNELS], __m256i low, __m256i high)
+TARGET static inline void add_channels(struct sums *sums, const int16_t *x, const struct weights *w)
 {
-    _mm256_storeu_si256((__m256i *)(void *)sums, low);
-    _mm256_storeu_si256((__m256i *)(void *)(sums + 8), high);
-}
-
-TARGET static void multiply_pixel(const int16_t *x, int64_t segments, int64_t segment_step, int64_t pairs,
-                                  const int16_t *weights, int32_t sums[CHANNELS])
-{
-    __m256i low = _mm256_setzero_si256(), high = low;
-    for (int64_t segment = 0; segment < segments; segment++) {
-        for (int64_t pair = 0; pair < pairs; pair++) {
-            const __m256i a = two_elements(x + 2 * pair);
-            const __m256i w0 = _mm256_loadu_si256((const __m256i *)(const void *)weights);
-            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(const void *)(weights + CHANNELS));
-            low = _mm256_add_epi32(low, _mm256_madd_epi16(a, w0));
-            high = _mm256_add_epi32(high, _mm256_madd_epi16(a, w1));
-            weights += 2 * CHANNELS;
-        }
-        x += segment_step;
-    }
-    store_sums(sums, low, high);
-}
-
-TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t segments, int64_t segment_step,
-                                   int64_t pairs, const int16_t *weights, int32_t sums[PIXELS][CHANNELS])
-{
-    __m256i low0 = _mm256_setzero_si256(), high0 = low0, low1 = low0, high1 = low0;
-    __m256i low2 = low0, high2 = low0, low3 = low0, high3 = low0;
-    for (int64_t segment = 0; segment < segments; segment++) {
-        for (int64_t pair = 0; pair < pairs; pair++) {
-            const int16_t *element = x + 2 * pair;
-            const __m256i w0 = _mm256_loadu_si256((const __m256i *)(const void *)weights);
-            const __m256i w1 = _mm256_loadu_si256((const __m256i *)(const void *)(weights + CHANNELS));
-            __m256i a = two_elements(element);
-            low0 = _mm256_add_epi32(low0, _mm256_madd_epi16(a, w0));
-            high0 = _mm256_add_epi32(high0, _mm256_madd_epi16(a, w1));
-            a = two_elements(element + pixel_step);
-            low1 = _mm256_add_epi32(low1, _mm256_madd_epi16(a, w0));
-            high1 = _mm256_add_epi32(high1, _mm256_madd_epi16(a, w1));
-            a = two_elements(element + 2 * pixel_step);
-            low2 = _mm256_add_epi32(low2, _mm256_madd_epi16(a, w0));
-            high2 = _mm256_add_epi32(high2, _mm256_madd_epi16(a, w1));
-            a = two_elements(element + 3 * pixel_step);
-            low3 = _mm256_add_epi32(low3, _mm256_madd_epi16(a, w0));
-            high3 = _mm256_add_epi32(high3, _mm256_madd_epi16(a, w1));
-            weights += 2 * CHANNELS;
-        }
-        x += segment_step;
-    }
-    store_sums(sums[0], low0, high0);
-    store_sums(sums[1], low1, high1);
-    store_sums(sums[2], low2, high2);
-    store_sums(sums[3], low3, high3);
+    const struct weights a = load_weights(x);
+    add_products(sums, a.low, a.high, w);
 }
 
 #include "kernel_bodies.h"

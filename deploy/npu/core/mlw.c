@@ -13,8 +13,11 @@ enum {
     END_OF_STREAM = 7,
     UNCOMPRESSED = 7,
     CHUNK = 12,
-    MOST_ENTRIES = 32,
-    MOST_WEIGHTS = 1 << 15
+    MOST_WEIGHTS = 1 << 15,
+    MOST_BITS = 56,       /* that are read at once */
+    MOST_BYTES = 1 << 26, /* of a stream */
+    INDICES = 512,        /* of weights of 9 bits */
+    FAR = 1 << 24         /* beyond all weights, and all runs that are worth it */
 };
 
 /* The bits of a stream, least significant bit of a byte first; behind its end there are zeros. */
@@ -34,14 +37,18 @@ static uint64_t peek(const struct bits *bits, int64_t position, int64_t count)
     return word >> (position & 7) & (((uint64_t)1 << count) - 1);
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How indices become weights. */
 struct palette {
     bool known;
-    int64_t direct_offset;
     int64_t size;
     int64_t width;
     bool zero_runs;
-    int64_t entries[MOST_ENTRIES + 1];
+    int16_t weights[INDICES]; /* by their indices */
 };
 
 struct slice {
@@ -58,73 +65,68 @@ struct slice {
 struct symbols {
     int64_t count;   /* that there are to be */
     int64_t divisor; /* bits of a remainder */
-    int64_t begun;   /* symbols whose quotients were seen; may exceed the count */
+    int64_t begun;   /* symbols whose quotients were seen; may exceed the count by those of a chunk */
     int64_t pending; /* of them, those whose remainders are still to come */
-    int64_t open;    /* what has been seen of the next quotient */
-    int64_t values[MOST_WEIGHTS + 1];
+    int32_t open;    /* what has been seen of the next quotient */
+    int32_t values[MOST_WEIGHTS + 1 + CHUNK];
 };
-
-static void add_symbol(struct symbols *symbols, int64_t quotient)
-{
-    if (symbols->begun < symbols->count) {
-        symbols->values[symbols->begun] = quotient;
-    }
-    symbols->begun++;
-}
 
 /* The remainders of the chunk before; moves the position behind them. */
 static void read_remainders(const struct bits *bits, int64_t *position, struct symbols *symbols, int64_t first)
 {
-    for (int64_t i = 0; i < symbols->pending; i++) {
-        const int64_t remainder = (int64_t)peek(bits, *position, symbols->divisor);
-        symbols->values[first + i] = symbols->values[first + i] * ((int64_t)1 << symbols->divisor) + remainder;
-        *position += symbols->divisor;
+    const int64_t divisor = symbols->divisor, mask = ((int64_t)1 << divisor) - 1;
+    int32_t *value = symbols->values + first;
+    int64_t left = symbols->pending;
+    while (divisor > 0 && left > 0) {
+        const int64_t together = left * divisor <= MOST_BITS ? left : MOST_BITS / divisor;
+        uint64_t remainders = peek(bits, *position, together * divisor);
+        for (int64_t i = 0; i < together; i++) {
+            *value = (int32_t)(smaller(*value, FAR) << divisor | (int64_t)(remainders & (uint64_t)mask));
+            remainders >>= divisor;
+            value++;
+        }
+        *position += together * divisor;
+        left -= together;
     }
     symbols->pending = 0;
 }
 
-static void take_weights(struct symbols *weights, const struct slice *slice, int64_t unary0, int64_t unary1,
+static void take_weights(struct symbols *weights, const struct slice *slice, uint64_t unary0, uint64_t unary1,
                          int64_t most)
 {
+    int32_t *value = weights->values + weights->begun, open = weights->open;
     if (slice->uncompressed) {
-        for (int64_t i = 0; i < most; i++) {
-            add_symbol(weights, 0);
-        }
+        memset(value, 0, (size_t)most * sizeof *value);
+        weights->begun += most;
         return;
     }
+    /* A digit is 0, 1 or 2; a 2 goes on in the next one unless truncated. */
+    const int32_t last = slice->truncated ? 3 : 2;
     for (int digit = 0; digit < CHUNK; digit++) {
-        int64_t value = unary0 >> digit & 1;
-        if (value) {
-            value += unary1 & 1;
-            unary1 >>= 1;
-        }
-        if (slice->truncated) {
-            add_symbol(weights, value);
-            continue;
-        }
-        weights->open += value;
-        if (value < 2) {
-            add_symbol(weights, weights->open);
-            weights->open = 0;
-        }
+        const uint64_t one = unary0 >> digit & 1, both = one & unary1;
+        const int32_t found = (int32_t)(one + both);
+        const bool ends = found < last;
+        unary1 >>= one;
+        open += found;
+        *value = open;
+        value += ends;
+        open = ends ? 0 : open;
     }
+    weights->begun = value - weights->values;
+    weights->open = open;
 }
 
-static void take_zeros(struct symbols *zeros, int64_t unary, int64_t width)
+static void take_zeros(struct symbols *zeros, uint64_t unary, int64_t width)
 {
+    int32_t *value = zeros->values + zeros->begun, open = zeros->open;
     for (int digit = 0; digit < width; digit++) {
-        if (unary >> digit & 1) {
-            zeros->open++;
-        } else {
-            add_symbol(zeros, zeros->open);
-            zeros->open = 0;
-        }
+        const int32_t goes_on = unary >> digit & 1;
+        *value = open;
+        value += 1 - goes_on;
+        open = goes_on ? open + 1 : 0;
     }
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+    zeros->begun = value - zeros->values;
+    zeros->open = open;
 }
 
 /* All symbols of a slice; whether the stream has room for them. */
@@ -138,21 +140,21 @@ static bool walk(const struct bits *bits, int64_t *position, const struct slice 
         const int64_t balance = slice->zero_runs ? weights->begun - zeros->begun : 0;
         const bool take = balance < 8 && weights->begun < weights->count;
         const bool take_zero_runs = slice->zero_runs && balance >= 0 && zeros->begun < zeros->count;
-        int64_t unary0 = 0, unary1 = 0, zero_unary = 0;
+        uint64_t unary0 = 0, unary1 = 0, zero_unary = 0;
         if (*position > bits->size) {
             return false;
         }
         if (take && !slice->uncompressed) {
-            unary0 = (int64_t)peek(bits, *position, CHUNK);
+            unary0 = peek(bits, *position, CHUNK);
             *position += CHUNK;
         }
         if (take_zero_runs) {
-            zero_unary = (int64_t)peek(bits, *position, zero_width);
+            zero_unary = peek(bits, *position, zero_width);
             *position += zero_width;
         }
         if (take && !slice->uncompressed) {
-            const int64_t width = __builtin_popcountll((uint64_t)unary0);
-            unary1 = (int64_t)peek(bits, *position, width);
+            const int64_t width = __builtin_popcountll(unary0);
+            unary1 = peek(bits, *position, width);
             *position += width;
         }
         read_remainders(bits, position, weights, weights_first);
@@ -176,16 +178,33 @@ static bool walk(const struct bits *bits, int64_t *position, const struct slice 
     }
 }
 
-/* False for an index that stands for a weight of more than 9 bits. */
-static bool weight_of(const struct palette *palette, int64_t index, int16_t *weight)
+/* Weights of a slice and the zeros between them; how many they are together, or -1. */
+static int64_t take_symbols(const struct slice *slice, const struct palette *palette, int16_t *to, int64_t room,
+                            const int32_t *indices, const int32_t *runs)
 {
-    if (index >= 512) {
-        return false;
+    int64_t produced = 0;
+    int32_t seen = 0;
+    if (slice->zero_runs && slice->new_palette) {
+        /* A slice that brings a palette may start with zeros; the other runs follow their weight. */
+        if (*runs >= FAR || *runs + slice->count > room) {
+            return -1;
+        }
+        memset(to, 0, (size_t)*runs * sizeof *to);
+        produced = *runs++;
     }
-    const int64_t value =
-        index < palette->size ? palette->entries[index] : index - palette->size + palette->direct_offset;
-    *weight = (int16_t)(value & 1 ? -(value >> 1) : value >> 1);
-    return true;
+    for (int64_t i = 0; i < slice->count; i++) {
+        seen |= indices[i];
+        to[produced++] = palette->weights[indices[i] & (INDICES - 1)];
+        if (slice->zero_runs) {
+            const int32_t run = runs[i];
+            if (run >= FAR || produced + run + slice->count - i - 1 > room) {
+                return -1;
+            }
+            memset(to + produced, 0, (size_t)run * sizeof *to);
+            produced += run;
+        }
+    }
+    return seen < INDICES ? produced : -1;
 }
 
 static int64_t bit_length(int64_t value)
@@ -215,7 +234,7 @@ static int64_t read_slice(const struct bits *bits, int64_t *position, struct sli
     }
     if (slice->uncompressed && !slice->zero_runs) {
         for (int64_t i = 0; i < slice->count; i++) {
-            weights->values[i] = (int64_t)peek(bits, *position, slice->divisor);
+            weights->values[i] = (int32_t)peek(bits, *position, slice->divisor);
             *position += slice->divisor;
         }
         if (*position > bits->size) {
@@ -224,35 +243,25 @@ static int64_t read_slice(const struct bits *bits, int64_t *position, struct sli
     } else if (!walk(bits, position, slice, weights, zeros)) {
         return -1;
     }
-    int64_t produced = 0, next_run = 0;
-    for (int64_t i = -(int64_t)(slice->zero_runs && slice->new_palette); i < slice->count; i++) {
-        /* A slice that brings a palette may start with zeros; the other runs follow their weight. */
-        const int64_t run = slice->zero_runs ? zeros->values[next_run++] : 0;
-        if (produced + (i >= 0) + run > room) {
-            return -1;
-        }
-        if (i >= 0 && !weight_of(palette, weights->values[i], &to[produced++])) {
-            return -1;
-        }
-        memset(to + produced, 0, (size_t)run * sizeof *to);
-        produced += run;
-    }
-    return produced;
+    return take_symbols(slice, palette, to, room, weights->values, zeros->values);
 }
 
 static bool read_palette(const struct bits *bits, int64_t *position, bool zero_runs, struct palette *palette)
 {
-    const int64_t word = (int64_t)peek(bits, *position, 13);
+    const int64_t word = (int64_t)peek(bits, *position, 13), direct_offset = word & 31;
     palette->size = word >> 5 & 31;
     palette->size += palette->size > 0;
     palette->width = (word >> 10 & 7) + 2;
-    palette->direct_offset = word & 31;
     palette->zero_runs = zero_runs;
     palette->known = true;
     *position += 13;
-    for (int64_t i = 0; i < palette->size; i++) {
-        palette->entries[i] = (int64_t)peek(bits, *position, palette->width);
-        *position += palette->width;
+    for (int64_t i = 0; i < INDICES; i++) {
+        int64_t value = i - palette->size + direct_offset;
+        if (i < palette->size) {
+            value = (int64_t)peek(bits, *position, palette->width);
+            *position += palette->width;
+        }
+        palette->weights[i] = (int16_t)(value & 1 ? -(value >> 1) : value >> 1);
     }
     return *position <= bits->size;
 }
@@ -265,6 +274,9 @@ int64_t decompress(const uint8_t *bytes, int64_t length, int16_t *to, int64_t li
     int64_t position = 0, produced = 0;
     static_assert(2 * sizeof(struct symbols) <= sizeof(struct mlw_room),
                   "there is room for weights and zero runs");
+    if (length > MOST_BYTES) {
+        return -1; /* quotients of more than 31 bits */
+    }
     for (;;) {
         if (position + 3 > bits.size) {
             return -1;

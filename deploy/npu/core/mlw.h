@@ -8,7 +8,7 @@
 
 /* To work in. */
 struct mlw_room {
-    _Alignas(8) uint8_t bytes[(1 << 15) * 16 + 1024];
+    _Alignas(8) uint8_t bytes[(1 << 15) * 8 + 1024];
 };
 
 /* At most `limit` values of a stream; how many they are, or -1 for a stream that does not decode to that. */

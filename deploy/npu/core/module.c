@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "mlw.h"
 #include "run.h"
+#include "weights_module.h"
 
 #define WORD ((size_t)8)
 
@@ -99,6 +99,20 @@ static void release(Py_buffer *view)
     }
 }
 
+/* Asks for the weights of an operation: 1 if there are some, 0 if not, -1 for an error. The list keeps them. */
+static int ask_for_weights(struct call *call, PyObject *weights, Py_ssize_t number, PyObject *ask)
+{
+    PyObject *packed = PyObject_CallFunction(ask, "n", number);
+    if (packed == NULL || packed == Py_None) {
+        Py_XDECREF(packed);
+        return packed == NULL ? -1 : 0;
+    }
+    release(&call->weights[number]);
+    const int taken = take_words(packed, &call->weights[number], 1, "weights");
+    /* The list has the reference from here on. */
+    return PyList_SetItem(weights, number, packed) < 0 || taken < 0 ? -1 : 1;
+}
+
 static void release_all(struct call *call)
 {
     release(&call->operations);
@@ -128,16 +142,31 @@ static enum outcome run_operation(struct run *run, const struct operation *opera
     if (operation->kind == KIND_ROWS_TRANSFER) {
         return transfer_rows(run, operation);
     }
+    if (operation->kind == KIND_GATHER) {
+        return gather(run, operation);
+    }
+    if (operation->kind == KIND_SCATTER) {
+        return scatter(run, operation);
+    }
     if (operation->kind == KIND_CONVOLUTION && (weights == NULL || !weights_hold(run, operation, weights))) {
         return WANTS_WEIGHTS;
+    }
+    if (operation->number_bits && !numbers_fit(run, operation)) {
+        return LEFT;
     }
     for (int64_t item = 0; item < run->batch && outcome == DONE; item++) {
         switch (operation->kind) {
         case KIND_CONVOLUTION:
             outcome = convolution(run, operation, weights, item);
             break;
+        case KIND_PRODUCT:
+            outcome = product(run, operation, item);
+            break;
         case KIND_POOLING:
             outcome = pooling(run, operation, item);
+            break;
+        case KIND_FILL:
+            outcome = fill_sums(run, operation, item);
             break;
         case KIND_RESIZE:
             outcome = resize(run, operation, item);
@@ -171,13 +200,13 @@ static Py_ssize_t run_program(struct call *call, Py_ssize_t first, Py_ssize_t st
 
 static PyObject *run(PyObject *module, PyObject *words)
 {
-    PyObject *operations, *pieces, *ranges, *weights, *regions, *knots;
+    PyObject *operations, *pieces, *ranges, *weights, *ask, *regions, *knots;
     long long batch, budget;
     Py_ssize_t first, stop;
     int version;
     (void)module;
-    if (!PyArg_ParseTuple(words, "OOOOOOLnnLi", &operations, &pieces, &ranges, &weights, &regions, &knots, &batch,
-                          &first, &stop, &budget, &version)) {
+    if (!PyArg_ParseTuple(words, "OOOOOOOLnnLi", &operations, &pieces, &ranges, &weights, &ask, &regions, &knots,
+                          &batch, &first, &stop, &budget, &version)) {
         return NULL;
     }
     struct call call;
@@ -196,16 +225,23 @@ static PyObject *run(PyObject *module, PyObject *words)
             PyErr_SetString(PyExc_ValueError, "no such operations, batch or version");
         } else if (take_regions(&call, regions) == 0 && take_weights(&call, weights, first, stop) == 0) {
             enum outcome outcome;
-            Py_ssize_t next;
+            Py_ssize_t next = first;
+            int asked;
             call.run.kernels = kernels_here()[version];
             call.run.pieces = call.pieces.buf;
             call.run.ranges = call.ranges.buf;
             call.run.knots = call.knots.buf;
             call.run.batch = batch;
-            Py_BEGIN_ALLOW_THREADS;
-            next = run_program(&call, first, stop, budget, &outcome);
-            Py_END_ALLOW_THREADS;
-            result = outcome == NO_MEMORY ? PyErr_NoMemory() : Py_BuildValue("ni", next, (int)outcome);
+            do {
+                Py_BEGIN_ALLOW_THREADS;
+                next = run_program(&call, next, stop, budget, &outcome);
+                Py_END_ALLOW_THREADS;
+                asked = outcome == WANTS_WEIGHTS ? ask_for_weights(&call, weights, next, ask) : 0;
+            } while (asked > 0);
+            if (asked == 0) {
+                result = outcome == NO_MEMORY ? PyErr_NoMemory()
+                                              : Py_BuildValue("nO", next, outcome == DONE ? Py_True : Py_False);
+            }
         }
     }
     release_all(&call);
@@ -245,16 +281,20 @@ struct number {
 
 #define NUMBER(name) {#name, name}
 
-/* What the Python side writes into records and finds in answers. */
+/* What the Python side writes into records. */
 static const struct number numbers[] = {
     NUMBER(KIND_OTHER),
     NUMBER(KIND_CONVOLUTION),
+    NUMBER(KIND_PRODUCT),
     NUMBER(KIND_POOLING),
+    NUMBER(KIND_FILL),
     NUMBER(KIND_U55_ELEMENTWISE),
     NUMBER(KIND_U85_ELEMENTWISE),
     NUMBER(KIND_RESIZE),
     NUMBER(KIND_TRANSFER),
     NUMBER(KIND_ROWS_TRANSFER),
+    NUMBER(KIND_GATHER),
+    NUMBER(KIND_SCATTER),
     NUMBER(REGION_CHAINS),
     NUMBER(REGION_COUNT),
     NUMBER(ROUNDING_TFL),
@@ -264,9 +304,6 @@ static const struct number numbers[] = {
     NUMBER(REGION_INTERNAL),
     NUMBER(PIECE_DIMENSIONS),
     NUMBER(CHANNELS),
-    NUMBER(DONE),
-    NUMBER(WANTS_WEIGHTS),
-    NUMBER(LEFT),
 };
 
 static PyObject *number_values(void)
@@ -291,40 +328,18 @@ static int add(PyObject *module, const char *name, PyObject *value)
 
 static int fill_module(PyObject *module)
 {
-    if (add(module, "FIELDS", field_offsets()) < 0 || add(module, "NUMBERS", number_values()) < 0) {
+    if (add(module, "FIELDS", field_offsets()) < 0 || add(module, "NUMBERS", number_values()) < 0 ||
+        add(module, "ORDER", order_members()) < 0) {
         return -1;
     }
     return add(module, "VERSIONS", version_names());
 }
 
-static PyObject *decompress_weights(PyObject *module, PyObject *words)
-{
-    PyObject *stream, *values, *result = NULL;
-    Py_buffer from = {.obj = NULL}, to = {.obj = NULL};
-    (void)module;
-    if (!PyArg_ParseTuple(words, "OO", &stream, &values)) {
-        return NULL;
-    }
-    struct mlw_room *room = PyMem_Malloc(sizeof *room);
-    if (room == NULL) {
-        PyErr_NoMemory();
-    } else if (PyObject_GetBuffer(stream, &from, PyBUF_SIMPLE) == 0 &&
-               PyObject_GetBuffer(values, &to, PyBUF_WRITABLE) == 0) {
-        int64_t count;
-        Py_BEGIN_ALLOW_THREADS;
-        count = decompress(from.buf, from.len, to.buf, to.len / 2, room);
-        Py_END_ALLOW_THREADS;
-        result = PyLong_FromLongLong(count);
-    }
-    PyMem_Free(room);
-    release(&from);
-    release(&to);
-    return result;
-}
-
 static PyMethodDef methods[] = {
     {"run", run, METH_VARARGS, "Run operations of a translated program; see running.py."},
-    {"decompress", decompress_weights, METH_VARARGS, "Decompress a weight stream; -1 where it is damaged."},
+    {"decompress", decompress_stream, METH_VARARGS, "Decompress a weight stream; -1 where it is damaged."},
+    {"packed_bytes", measure_packed, METH_VARARGS, "Bytes that packed weights take."},
+    {"pack", pack_streams, METH_VARARGS, "Pack weights and scales; False where a stream is damaged."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,6 +1,6 @@
 """The compiled core, see ``module.c``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 FIELDS: dict[str, int]
@@ -13,11 +13,24 @@ VERSIONS: list[str]
 def decompress(stream: bytes, values: Any, /) -> int:
     """Decompress a weight stream into int16 values; how many they are, or -1 where it does not decode to that."""
 
+ORDER: list[str]
+"""Members of ``struct weight_order``, a 64-bit word each."""
+
+def packed_bytes(order: Any, streams: int, /) -> int:
+    """Bytes of room for packed weights of so many streams."""
+
+def pack(order: Any, streams: Sequence[Any], records: Sequence[Any], room: Any, /) -> bool:
+    """Pack weights into room of zeros; False where one of the streams is damaged.
+
+    The room has their addresses: they must not change or go away as long as it is used.
+    """
+
 def run(
     operations: Any,
     pieces: Any,
     ranges: Any,
     weights: list[Any],
+    ask: Callable[[int], Any],
     regions: Sequence[Any],
     knots: Any,
     batch: int,
@@ -26,4 +39,8 @@ def run(
     budget: int,
     version: int,
     /,
-) -> tuple[int, int]: ...
+) -> tuple[int, bool]:
+    """Run operations; the first one that was not run, and whether the core could go on with it.
+
+    Weights that are missing, or are not what memory holds, are asked for with the operation's number.
+    """

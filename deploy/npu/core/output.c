@@ -9,25 +9,17 @@
 
 enum { KNOTS = 256 };
 
-void apply_scale(const struct operation *operation, int64_t *values, int64_t count)
+void apply_scale(const struct run *run, const struct operation *operation, int64_t *values, int64_t count)
 {
     const struct scale *scale = &operation->scale;
     if (!scale->used) {
         return;
     }
-    const struct rescaling r = rescaling_of(scale->multiplier, scale->shift, operation->rounding);
     /* Products of what is below this limit leave room for all that is added. */
     const int64_t limit = ((int64_t)1 << 62) / (scale->multiplier > 0 ? scale->multiplier : 1);
-    int64_t low = 0, high = 0;
-    for (int64_t i = 0; i < count; i++) {
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-    }
-    if (low > -limit && high < limit && scale->shift <= 62) {
-        for (int64_t i = 0; i < count; i++) {
-            const int64_t y = (values[i] * r.multiplier + r.addend + ((values[i] >> 63) & r.below)) >> r.first;
-            values[i] = (y + r.half + ((y >> 63) & r.less)) >> r.second;
-        }
+    if (scale->shift <= 62 && run->kernels->between(values, count, -limit, limit)) {
+        const struct rescaling r = rescaling_of(scale->multiplier, scale->shift, operation->rounding);
+        run->kernels->rescale(values, count, &r);
         return;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -78,33 +70,9 @@ static int64_t table_curve(const uint8_t *table, int64_t value, bool is_sigmoid)
 
 static void limits_of(int64_t type, int64_t *low, int64_t *high)
 {
-    const int64_t bits = 8 * TYPE_BYTES(type);
-    *low = type & 1 ? -((int64_t)1 << (bits - 1)) : 0;
-    *high = type & 1 ? ((int64_t)1 << (bits - 1)) - 1 : ((int64_t)1 << bits) - 1;
-}
-
-/* The lowest bytes of integers. */
-static void store_elements(const int64_t *values, int64_t count, int64_t type, uint8_t *to)
-{
-    switch (TYPE_BYTES(type)) {
-    case 1:
-        for (int64_t i = 0; i < count; i++) {
-            to[i] = (uint8_t)values[i];
-        }
-        break;
-    case 2:
-        for (int64_t i = 0; i < count; i++) {
-            const uint16_t element = (uint16_t)values[i];
-            memcpy(to + 2 * i, &element, sizeof element);
-        }
-        break;
-    default:
-        for (int64_t i = 0; i < count; i++) {
-            const uint32_t element = (uint32_t)values[i];
-            memcpy(to + 4 * i, &element, sizeof element);
-        }
-        break;
-    }
+    const int64_t missing = 64 - 8 * TYPE_BYTES(type); /* there are no unsigned numbers of 64 bits */
+    *high = INT64_MAX >> (type & 1 ? missing : missing - 1);
+    *low = type & 1 ? -*high - 1 : 0;
 }
 
 /* Values, which are of the index's type, by what the table says of them. */
@@ -147,7 +115,7 @@ void finish(const struct run *run, const struct operation *operation, int64_t *v
             values[i] = table_curve(table, wrapped_sum(values[i], operation->ofm.zero_point),
                                     operation->function == FUNCTION_SIGMOID_BY_TABLE);
         }
-        store_elements(values, count, type, to);
+        run->kernels->store(values, count, type, to);
         return;
     }
     limits_of(operation->index_type, &low, &high);
@@ -157,23 +125,18 @@ void finish(const struct run *run, const struct operation *operation, int64_t *v
                                                              : sigmoid(run->knots, values[i]);
         }
     }
-    if (TYPE_BYTES(operation->index_type) == 4) {
-        /* 32 bits have neither zero point nor clamp. */
-        for (int64_t i = 0; i < count; i++) {
-            values[i] = clamp(values[i], low, high);
-        }
+    if (TYPE_BYTES(operation->index_type) >= 4) {
+        /* 32 bits and more have neither zero point nor clamp. */
+        run->kernels->place(values, count, 0, low, high);
     } else {
-        const int64_t zero_point = operation->ofm.zero_point;
         low = clamp(operation->minimum, low, high);
         high = clamp(operation->maximum, low, high);
-        for (int64_t i = 0; i < count; i++) {
-            values[i] = clamp(wrapped_sum(values[i], zero_point), low, high);
-        }
+        run->kernels->place(values, count, operation->ofm.zero_point, low, high);
     }
     if (operation->function == FUNCTION_LUT) {
         look_up(run, operation, values, count);
     }
-    store_elements(values, count, type, to);
+    run->kernels->store(values, count, type, to);
 }
 
 void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int64_t count, uint8_t *to)
@@ -186,5 +149,15 @@ void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int
     }
     for (int64_t i = 0; i < count; i++) {
         memcpy(to + i * size, table + bytes[i] * size, (size_t)size);
+    }
+}
+
+void look_up_elements(const struct run *run, const struct operation *operation, const uint8_t *elements,
+                      int64_t count, uint8_t *to)
+{
+    const uint8_t *table = region_row(run, REGION_INTERNAL, 0) + operation->table;
+    const uint8_t flipped = operation->index_type == TYPE_I8 ? 0x80 : 0; /* entries begin with the lowest value */
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = table[elements[i] ^ flipped];
     }
 }

@@ -8,7 +8,7 @@
 #include "scaling.h"
 
 /* As PoolingMode numbers them; those that are not named sum up. */
-enum { MODE_MAX = 0, MODE_REDUCE_SUM = 2, MODE_MIN = 5 };
+enum { MODE_MAX = 0, MODE_REDUCE_SUM = 2, MODE_MIN = 5, MODE_ARGMAX_X = 6, MODE_ARGMAX_Y = 7 };
 
 /* The part of a window along one axis that lies inside the upscaled IFM. */
 struct span {
@@ -75,8 +75,8 @@ static int64_t never(const struct operation *operation)
 enum { CHUNK = 256 }; /* channels that are worked on at once */
 
 /* Some channels of one window. */
-static void window(const struct operation *operation, const uint8_t *dense, struct span rows, struct span columns,
-                   int64_t channel, int64_t count, int64_t *values)
+static void window(const struct run *run, const struct operation *operation, const uint8_t *dense,
+                   struct span rows, struct span columns, int64_t channel, int64_t count, int64_t *values)
 {
     const struct map *ifm = &operation->ifm;
     const int64_t size = TYPE_BYTES(ifm->type), halved = operation->upscale != UPSCALE_NONE;
@@ -93,7 +93,7 @@ static void window(const struct operation *operation, const uint8_t *dense, stru
             }
             const int64_t place = ((y >> halved) * ifm->width + (x >> halved)) * ifm->depth + channel;
             int64_t elements[CHUNK];
-            load_elements(elements, dense + place * size, ifm->type, count, ifm->zero_point);
+            run->kernels->load(elements, dense + place * size, ifm->type, count, ifm->zero_point);
             take(values, elements, count, operation->mode);
         }
     }
@@ -128,11 +128,11 @@ static void all_windows(const struct run *run, const struct operation *operation
             for (int64_t channel = 0; channel < ofm->depth; channel += CHUNK) {
                 const int64_t left = ofm->depth - channel, count = left < CHUNK ? left : CHUNK;
                 int64_t values[CHUNK];
-                window(operation, dense, rows, columns, channel, count, values);
+                window(run, operation, dense, rows, columns, channel, count, values);
                 if (operation->divides) {
                     divide(values, count, by, operation->rounding);
                 } else {
-                    apply_scale(operation, values, count);
+                    apply_scale(run, operation, values, count);
                 }
                 finish(run, operation, values, count,
                        result + ((y * ofm->width + x) * ofm->depth + channel) * size);
@@ -151,8 +151,8 @@ static void bytewise(const struct run *run, const struct operation *operation, c
     for (int i = 0; i < 256; i++) {
         every[i] = (uint8_t)i;
     }
-    load_elements(values, every, operation->ifm.type, 256, operation->ifm.zero_point);
-    apply_scale(operation, values, 256);
+    run->kernels->load(values, every, operation->ifm.type, 256, operation->ifm.zero_point);
+    apply_scale(run, operation, values, 256);
     finish(run, operation, values, 256, table);
     look_up_bytes(dense, table, TYPE_BYTES(operation->ofm.type), count, result);
 }
@@ -171,13 +171,41 @@ static void sum_channels(const struct run *run, const struct operation *operatio
             for (int64_t channel = 0; channel < ifm->depth; channel += CHUNK) {
                 const int64_t left = ifm->depth - channel, count = left < CHUNK ? left : CHUNK;
                 int64_t values[CHUNK];
-                window(operation, dense, rows, columns, channel, count, values);
+                window(run, operation, dense, rows, columns, channel, count, values);
                 for (int64_t i = 0; i < count; i++) {
                     sum += values[i];
                 }
             }
-            apply_scale(operation, &sum, 1);
+            apply_scale(run, operation, &sum, 1);
             finish(run, operation, &sum, 1, result + (y * ofm->width + x) * TYPE_BYTES(ofm->type));
+        }
+    }
+}
+
+/* Where in its window the first maximum of each channel is. */
+static void find_places(const struct run *run, const struct operation *operation, const uint8_t *dense,
+                        uint8_t *result)
+{
+    const struct map *ifm = &operation->ifm, *ofm = &operation->ofm;
+    const int64_t kernel = operation->kernel_height * operation->kernel_width;
+    for (int64_t pixel = 0; pixel < ofm->height * ofm->width; pixel++) {
+        const int64_t top = pixel / ofm->width * operation->stride_y;
+        const int64_t left = pixel % ofm->width * operation->stride_x;
+        for (int64_t channel = 0; channel < ofm->depth; channel += CHUNK) {
+            const int64_t rest = ofm->depth - channel, count = rest < CHUNK ? rest : CHUNK;
+            int64_t values[CHUNK], highest[CHUNK], places[CHUNK] = {0};
+            for (int64_t i = 0; i < kernel; i++) {
+                const int64_t y = top + i / operation->kernel_width * operation->dilation_y;
+                const int64_t x = left + i % operation->kernel_width * operation->dilation_x;
+                const int64_t place = (y * ifm->width + x) * ifm->depth + channel;
+                run->kernels->load(values, dense + place * TYPE_BYTES(ifm->type), ifm->type, count, 0);
+                for (int64_t c = 0; c < count; c++) {
+                    const bool higher = i == 0 || values[c] > highest[c];
+                    highest[c] = higher ? values[c] : highest[c];
+                    places[c] = higher ? i : places[c];
+                }
+            }
+            finish(run, operation, places, count, result + (pixel * ofm->depth + channel) * TYPE_BYTES(ofm->type));
         }
     }
 }
@@ -198,6 +226,8 @@ enum outcome pooling(struct run *run, const struct operation *operation, int64_t
     }
     if (operation->mode == MODE_REDUCE_SUM) {
         sum_channels(run, operation, dense, result);
+    } else if (operation->mode == MODE_ARGMAX_X || operation->mode == MODE_ARGMAX_Y) {
+        find_places(run, operation, dense, result);
     } else if (is_bytewise(operation)) {
         bytewise(run, operation, dense, result);
     } else {
@@ -205,4 +235,36 @@ enum outcome pooling(struct run *run, const struct operation *operation, int64_t
     }
     write_map(run, &operation->ofm, item, result);
     return DONE;
+}
+
+enum outcome fill_sums(struct run *run, const struct operation *operation, int64_t item)
+{
+    const struct map *ifm = &operation->ifm;
+    const uint8_t *dense = read_map(run, ifm, item, SLOT_IFM);
+    if (dense == NULL) {
+        return NO_MEMORY;
+    }
+    run->kernels->load(kept_sums(run, item), dense, ifm->type, ifm->height * ifm->width * ifm->depth,
+                       ifm->zero_point);
+    return DONE;
+}
+
+bool numbers_fit(struct run *run, const struct operation *operation)
+{
+    const struct map *ifm = &operation->ifm;
+    const int64_t limit = (int64_t)1 << (operation->number_bits - 1), all = ifm->height * ifm->width * ifm->depth;
+    for (int64_t item = 0; item < run->batch; item++) {
+        const uint8_t *dense = read_map(run, ifm, item, SLOT_IFM);
+        for (int64_t from = 0; dense != NULL && from < all; from += CHUNK) {
+            const int64_t left = all - from, count = left < CHUNK ? left : CHUNK;
+            int64_t values[CHUNK];
+            run->kernels->load(values, dense + from * TYPE_BYTES(ifm->type), ifm->type, count, 0);
+            for (int64_t i = 0; i < count; i++) {
+                if (values[i] < -limit || values[i] >= limit) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
 }

@@ -18,12 +18,16 @@ enum { TYPE_U8, TYPE_I8, TYPE_U16, TYPE_I16, TYPE_U32, TYPE_I32, TYPE_U64, TYPE_
 enum {
     KIND_OTHER,
     KIND_CONVOLUTION,
+    KIND_PRODUCT,
     KIND_POOLING,
+    KIND_FILL,
     KIND_U55_ELEMENTWISE,
     KIND_U85_ELEMENTWISE,
     KIND_RESIZE,
     KIND_TRANSFER,
-    KIND_ROWS_TRANSFER
+    KIND_ROWS_TRANSFER,
+    KIND_GATHER,
+    KIND_SCATTER
 };
 
 enum { ROUNDING_TFL, ROUNDING_NATURAL, ROUNDING_SYMMETRIC, ROUNDING_DOWN };
@@ -40,9 +44,9 @@ enum {
     FUNCTION_SIGMOID_BY_TABLE = 33
 };
 
-/* Regions 0 to 7 as commands number them; the NPU's own memory; its buffers for feature maps between operations.
- */
-enum { REGION_INTERNAL = 8, REGION_CHAINS = 9, REGION_COUNT = 17 };
+/* Regions 0 to 7 as commands number them; the NPU's own memory; sums that operations leave and go on with, 64 bits
+ * each; buffers for feature maps between operations. */
+enum { REGION_INTERNAL = 8, REGION_SUMS = 9, REGION_CHAINS = 10, REGION_COUNT = 18 };
 
 /* A part of a feature map: a block of elements in memory, and where they are in the dense array of the whole map.
  * Everything in bytes but the counts; dimensions from the outermost to the innermost. */
@@ -93,6 +97,14 @@ struct sampling {
     int64_t offset;
 };
 
+/* Rows of bytes that indices name, plane by plane. */
+struct indexed_rows {
+    int64_t region;
+    int64_t address;
+    int64_t step;
+    int64_t plane_step;
+};
+
 struct operation {
     int64_t kind;
     int64_t work; /* roughly: steps of its innermost loop, of one inference */
@@ -119,7 +131,9 @@ struct operation {
     int64_t bottom;
     int64_t right;
     int64_t upscale;
-    /* Convolutions */
+    /* Convolutions, and products of feature maps */
+    int64_t keeps_sums;  /* adds up those that are there */
+    int64_t leaves_sums; /* for the next operation, in place of an OFM */
     int64_t depthwise;
     int64_t first_stream;
     int64_t streams;
@@ -128,6 +142,7 @@ struct operation {
     int64_t divides;         /* a pooling divides by the elements inside the IFM ... */
     int64_t reciprocal_bits; /* ... with a reciprocal of so many bits, */
     int64_t reciprocal_up;   /* rounded up */
+    int64_t number_bits;     /* that every element of the IFM must fit; 0 for any */
     int64_t has_ifm2;
     int64_t scalar;
     int64_t reversed_operands;
@@ -139,6 +154,9 @@ struct operation {
     /* Transfers; those of rows are from the IFM to the OFM */
     struct range source;
     struct range destination;
+    struct indexed_rows indexed; /* of the source that is gathered, or the destination that is scattered to */
+    struct indexed_rows indices; /* 32 bits each */
+    int64_t highest_index;
 };
 
 #define MAP_FIELDS(X, map)                                                                                        \
@@ -152,25 +170,34 @@ struct operation {
 
 #define RANGE_FIELDS(X, range) X(range.region) X(range.address) X(range.length)
 
+#define ROWS_FIELDS(X, rows) X(rows.region) X(rows.address) X(rows.step) X(rows.plane_step)
+
 /* Every member of struct operation, in any order. */
 #define FIELDS(X)                                                                                                 \
     X(kind)                                                                                                       \
     X(work)                                                                                                       \
     MAP_FIELDS(X, ifm) MAP_FIELDS(X, ifm2) MAP_FIELDS(X, ofm) X(function) X(table) X(minimum) X(maximum)          \
         X(index_type) X(rounding) SCALE_FIELDS(X, scale) X(kernel_height) X(kernel_width) X(stride_y) X(stride_x) \
-            X(dilation_y) X(dilation_x) X(top) X(left) X(bottom) X(right) X(upscale) X(depthwise) X(first_stream) \
-                X(streams) X(mode) X(divides) X(reciprocal_bits) X(reciprocal_up) X(has_ifm2) X(scalar)           \
+            X(dilation_y) X(dilation_x) X(top) X(left) X(bottom) X(right) X(upscale) X(keeps_sums) X(leaves_sums) X(depthwise) X(first_stream) \
+                X(streams) X(mode) X(divides) X(reciprocal_bits) X(reciprocal_up) X(number_bits) X(has_ifm2) X(scalar)           \
                     X(reversed_operands) X(operand_scaling) SCALE_FIELDS(X, operand_a) SCALE_FIELDS(X, operand_b) \
                         SAMPLING_FIELDS(X, vertical) SAMPLING_FIELDS(X, horizontal) RANGE_FIELDS(X, source)       \
-                            RANGE_FIELDS(X, destination)
+                            RANGE_FIELDS(X, destination) ROWS_FIELDS(X, indexed) ROWS_FIELDS(X, indices) X(highest_index)
 
-/* Weights and scales of a convolution, packed by deploy/npu/weights/packed.py. Offsets are bytes from the start of
- * this struct. */
+/* In magnitude: of an index of 9 bits, and 5 bits that it is offset by. */
+enum { LARGEST_WEIGHT = 271 };
+
+struct packed_stream {
+    int64_t address; /* in the host's memory */
+    int64_t size;
+};
+
+/* Weights and scales of a convolution, see weights.h. Offsets are bytes from the start of this struct. */
 struct packed_weights {
-    int64_t content; /* the streams that they were decoded from, one behind the other */
-    int64_t content_length;
+    int64_t streams; /* that they were decoded from: address and size of each, which stay where they are */
+    int64_t stream_count;
     int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
-    int64_t weights;  /* int16, see convolution.c */
+    int64_t weights;  /* int16: blocks of channels, segments, pairs, channels, both of a pair */
     int64_t channels; /* in a row, padded to whole blocks */
     int64_t segments; /* runs of the IFM that a sum is made of */
     int64_t pairs;    /* of elements in such a run */

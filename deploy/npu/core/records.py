@@ -6,8 +6,9 @@ it is given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,10 @@ import numpy as np
 from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.execution.activation import element_dtype, table_of
 from deploy.npu.execution.feature_maps import Piece, pieces, views
-from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.table_curves import TABLE_CURVES, curve_of
 from deploy.npu.execution.windows import window_size
-from deploy.npu.execution.workspace import PreparedWeights, Workspace
+from deploy.npu.execution.workspace import Packed, Workspace
 from deploy.npu.stream.operations import (
     AddressRange,
     BlockOperation,
@@ -31,6 +32,10 @@ from deploy.npu.stream.operations import (
     Three,
     Upscale,
 )
+from deploy.npu.stream.pooling import PoolingOperation
+
+SUM = np.dtype(np.int64)
+"""Type of the sums that operations leave for others."""
 
 Words = dict[str, int]
 """Members of the core's ``struct operation`` by their names; those that are left out are 0."""
@@ -47,11 +52,11 @@ class Record(NamedTuple):
     """An operation as the core takes it.
 
     Attributes:
-        weights: prepares its weights from what memory holds; None without any.
+        weights: packs its weights, which memory holds, or gives None for damaged ones; None without any.
     """
 
     words: Words
-    weights: Callable[[Workspace], PreparedWeights] | None = None
+    weights: Callable[[Workspace], Packed | None] | None = None
 
 
 class NotCovered(Exception):  # noqa: N818 - no error: NumPy computes the operation
@@ -80,15 +85,15 @@ class Tables:
         """The core's number of a region."""
         return self.numbers["REGION_INTERNAL"] if region is None else region
 
-    def map(self, name: str, fm: FeatureMap, *, write: bool = False) -> Words:
-        """A feature map.
+    def map(self, name: str, fm: FeatureMap, *, write: bool = False, wide: bool = False) -> Words:
+        """A feature map; of 64 bits an element only where it may be that wide.
 
         Raises:
             NotCovered: it is in no region, or has elements that the core does not know.
             MemoryAccessError: part of it lies outside its region.
             UnsupportedError: a batch would write memory that it shares.
         """
-        if fm.dtype.itemsize > 4:
+        if fm.dtype.itemsize > 4 and not wide:
             raise NotCovered
         zero_point = {f"{name}.zero_point": fm.zero_point}
         if fm.chain is not None:
@@ -127,17 +132,33 @@ class Tables:
 
     def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
         """A map in a buffer between operations, which holds what was put there last."""
-        region, shape = self.numbers["REGION_CHAINS"] + buffer, (fm.extents, fm.dtype)
-        if region >= self.numbers["REGION_COUNT"] or fm.elements > MAX_ELEMENTS:
+        region = self.numbers["REGION_CHAINS"] + buffer
+        if region >= self.numbers["REGION_COUNT"]:
             raise NotCovered
-        if not write and self._chains.get(buffer) != shape:
-            raise NotCovered
-        self.chain_bytes[buffer] = max(self.chain_bytes.get(buffer, 0), fm.nbytes)
+        self._reserve(buffer, fm.extents, fm.dtype, write=write)
         size = fm.dtype.itemsize
         strides = (fm.width * fm.depth * size, fm.depth * size, size)
         whole = [slice(0, extent) for extent in fm.extents]
         piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
         return self.array(name, region, fm.extents, fm.dtype, [piece])
+
+    def left(self, fm: FeatureMap) -> Words:
+        """What an operation has in place of an OFM that leaves sums, of the extents of a map."""
+        return self.map("ofm", _sums(fm), write=True, wide=True)
+
+    def kept(self, fm: FeatureMap) -> None:
+        """See that there are sums for an operation that goes on with some.
+
+        Raises:
+            NotCovered: no operation before has left sums of the extents of this map.
+        """
+        self._reserve(ACCUMULATORS, fm.extents, SUM, write=False)
+
+    def _reserve(self, buffer: int, extents: Three, dtype: np.dtype[np.generic], *, write: bool) -> None:
+        elements = math.prod(extents)
+        if elements > MAX_ELEMENTS or (not write and self._chains.get(buffer) != (extents, dtype)):
+            raise NotCovered
+        self.chain_bytes[buffer] = max(self.chain_bytes.get(buffer, 0), elements * dtype.itemsize)
 
     def executed(self, operation: Operation) -> None:
         """What follows finds the map that the operation leaves in a buffer, whoever computes it."""
@@ -167,8 +188,8 @@ class Tables:
             self.ranges.append((self.region(stream.region), stream.address, stream.length))
         return {"first_stream": first, "streams": len(streams)}
 
-    def output(self, operation: BlockOperation) -> Words:
-        """The OFM and the output stage.
+    def output(self, operation: BlockOperation, *, wide: bool = False) -> Words:
+        """The OFM, whose elements may be of 64 bits where it is wide, and the output stage.
 
         Raises:
             NotCovered: a rounding or a curve that the core does not have.
@@ -186,7 +207,7 @@ class Tables:
             if function in TABLE_CURVES:
                 curve_of(operation, self.memory)
         return {
-            **self.map("ofm", ofm, write=True),
+            **self.map("ofm", ofm, write=True, wide=wide),
             **scale("scale", operation.applied_scale),
             "function": int(function),
             "table": self.memory.design.table_address + (activation.table or 0),
@@ -199,9 +220,18 @@ class Tables:
 
 def chained_by(operation: Operation) -> tuple[int, Three, np.dtype[np.generic]] | None:
     """The buffer between operations, and extents and type of the map, that an operation leaves there; or None."""
-    if not isinstance(operation, BlockOperation) or not operation.finishes or operation.ofm.chain is None:
+    if not isinstance(operation, BlockOperation):
+        return None
+    if not operation.finishes:
+        filled = isinstance(operation, PoolingOperation)
+        return ACCUMULATORS, (operation.ifm if filled else operation.ofm).extents, SUM
+    if operation.ofm.chain is None:
         return None
     return operation.ofm.chain, operation.ofm.extents, operation.ofm.dtype
+
+
+def _sums(fm: FeatureMap) -> FeatureMap:
+    return replace(fm, chain=ACCUMULATORS, dtype=SUM, zero_point=0, axes=(0, 1, 2), reversed_axis=None)
 
 
 def _type_number(size: int, kind: str) -> int:

@@ -29,15 +29,15 @@ static struct neighbours neighbours_of(const struct sampling *sampling, int64_t 
 }
 
 /* Adds some channels of one element, times a weight. */
-static void add_element(const struct map *ifm, const uint8_t *dense, int64_t y, int64_t x, int64_t channel,
-                        int64_t count, int64_t weight, int64_t *values)
+static void add_element(const struct run *run, const struct map *ifm, const uint8_t *dense, int64_t y, int64_t x,
+                        int64_t channel, int64_t count, int64_t weight, int64_t *values)
 {
     int64_t elements[CHUNK];
     if (weight == 0) {
         return;
     }
     const int64_t place = (y * ifm->width + x) * ifm->depth + channel;
-    load_elements(elements, dense + place * TYPE_BYTES(ifm->type), ifm->type, count, ifm->zero_point);
+    run->kernels->load(elements, dense + place * TYPE_BYTES(ifm->type), ifm->type, count, ifm->zero_point);
     for (int64_t i = 0; i < count; i++) {
         values[i] += elements[i] * weight;
     }
@@ -60,18 +60,18 @@ enum outcome resize(struct run *run, const struct operation *operation, int64_t 
             for (int64_t channel = 0; channel < ofm->depth; channel += CHUNK) {
                 const int64_t left = ofm->depth - channel, count = left < CHUNK ? left : CHUNK;
                 int64_t values[CHUNK] = {0};
-                add_element(ifm, dense, rows.front, columns.front, channel, count,
+                add_element(run, ifm, dense, rows.front, columns.front, channel, count,
                             rows.front_weight * columns.front_weight, values);
-                add_element(ifm, dense, rows.front, columns.behind, channel, count,
+                add_element(run, ifm, dense, rows.front, columns.behind, channel, count,
                             rows.front_weight * columns.behind_weight, values);
-                add_element(ifm, dense, rows.behind, columns.front, channel, count,
+                add_element(run, ifm, dense, rows.behind, columns.front, channel, count,
                             rows.behind_weight * columns.front_weight, values);
-                add_element(ifm, dense, rows.behind, columns.behind, channel, count,
+                add_element(run, ifm, dense, rows.behind, columns.behind, channel, count,
                             rows.behind_weight * columns.behind_weight, values);
                 for (int64_t i = 0; i < count; i++) {
                     values[i] = shifted_left(values[i], FRACTION_BITS);
                 }
-                apply_scale(operation, values, count);
+                apply_scale(run, operation, values, count);
                 finish(run, operation, values, count, to);
                 to += count * TYPE_BYTES(ofm->type);
             }

@@ -20,7 +20,16 @@ struct region {
 };
 
 /* Room of each purpose; it grows and is kept from operation to operation. */
-enum slot { SLOT_IFM, SLOT_IFM2, SLOT_OFM, SLOT_PREPARED, SLOT_SCALING, SLOT_COUNTS, SLOTS };
+enum slot {
+    SLOT_IFM,
+    SLOT_IFM2,
+    SLOT_OFM,
+    SLOT_PREPARED,
+    SLOT_ROW,
+    SLOT_ROWS,
+    SLOT_BLOCKS,
+    SLOTS
+};
 
 struct room {
     void *start[SLOTS];
@@ -69,14 +78,15 @@ static inline int64_t columns_read(const struct operation *operation)
            (operation->kernel_width - 1) * operation->dilation_x + 1;
 }
 
-/* Elements to integers, less the zero point (modulo 2^64). */
-void load_elements(int64_t *values, const uint8_t *from, int64_t type, int64_t count, int64_t zero_point);
-
 /* Scaled results to elements of the OFM: zero point, clamp, curve or table, saturation. */
 void finish(const struct run *run, const struct operation *operation, int64_t *values, int64_t count, uint8_t *to);
 
 /* OFM_SCALE, where there is one. */
-void apply_scale(const struct operation *operation, int64_t *values, int64_t count);
+void apply_scale(const struct run *run, const struct operation *operation, int64_t *values, int64_t count);
+
+/* Elements of 8 bits by what the operation's table of bytes says of them. */
+void look_up_elements(const struct run *run, const struct operation *operation, const uint8_t *elements,
+                      int64_t count, uint8_t *to);
 
 /* Entries of a table, of so many bytes each, for bytes. */
 void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int64_t count, uint8_t *to);
@@ -84,19 +94,34 @@ void look_up_bytes(const uint8_t *bytes, const uint8_t *table, int64_t size, int
 /* The kinds of operations, one item of the batch at a time. */
 enum outcome convolution(struct run *run, const struct operation *operation, const struct packed_weights *weights,
                          int64_t item);
+enum outcome product(struct run *run, const struct operation *operation, int64_t item);
 enum outcome pooling(struct run *run, const struct operation *operation, int64_t item);
+enum outcome fill_sums(struct run *run, const struct operation *operation, int64_t item);
 enum outcome elementwise(struct run *run, const struct operation *operation, int64_t item);
 enum outcome resize(struct run *run, const struct operation *operation, int64_t item);
 
 /* What is made of the operands' elements, less their zero points; it is left in a. Without a second operand b is
  * the scalar. */
 enum { ELEMENTWISE_CHUNK = 512 }; /* elements at most */
-void compute_u55(const struct operation *operation, int64_t *a, int64_t *b, int64_t count);
-void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int64_t count);
+void compute_u55(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                 int64_t count);
+void compute_u85(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                 int64_t count);
 
 /* All items at once: what goes into the NPU must be the same for all of them. */
 enum outcome transfer(struct run *run, const struct operation *operation);
 enum outcome transfer_rows(struct run *run, const struct operation *operation);
+enum outcome gather(struct run *run, const struct operation *operation);
+enum outcome scatter(struct run *run, const struct operation *operation);
+
+/* Whether all elements of the IFM, of every item, fit the bits that they may have. */
+bool numbers_fit(struct run *run, const struct operation *operation);
+
+/* The sums that are kept, as they lie in the OFM. */
+static inline int64_t *kept_sums(const struct run *run, int64_t item)
+{
+    return (int64_t *)(void *)region_row(run, REGION_SUMS, item);
+}
 
 /* Whether weights were decoded from what memory holds now, for every item of the batch. */
 bool weights_hold(const struct run *run, const struct operation *operation, const struct packed_weights *weights);

@@ -27,17 +27,41 @@ def translate_transfer(operation: DmaOperation, tables: Tables) -> Record:
 
 
 def translate_rows_transfer(operation: RowsDmaOperation, tables: Tables) -> Record:
-    """A transfer of rows that follow each other at both ends (U85)."""
-    if operation.indices is not None or not 0 < operation.bytes <= MAX_ELEMENTS:
+    """A transfer of rows (U85), which indices may name at one of its ends."""
+    if not 0 < operation.bytes <= MAX_ELEMENTS:
         raise NotCovered
-    return Record(
-        {
-            "kind": tables.numbers["KIND_ROWS_TRANSFER"],
-            "work": operation.bytes >> 4,
-            **_end("ifm", operation.source, operation, tables),
-            **_end("ofm", operation.destination, operation, tables, write=True),
-        }
-    )
+    if operation.source.indexed:
+        kind, ends = "KIND_GATHER", _indexed(operation.source, operation, tables)
+    elif operation.destination.indexed:
+        kind, ends = "KIND_SCATTER", _indexed(operation.destination, operation, tables, write=True)
+    else:
+        kind, ends = "KIND_ROWS_TRANSFER", {}
+    if not operation.source.indexed:
+        ends |= _end("ifm", operation.source, operation, tables)
+    if not operation.destination.indexed:
+        ends |= _end("ofm", operation.destination, operation, tables, write=True)
+    return Record({"kind": tables.numbers[kind], "work": operation.bytes >> 4, **ends})
+
+
+def _indexed(end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *, write: bool = False) -> Words:
+    """An end whose rows are named; whether they are rows of the region is seen when the indices are."""
+    indices = operation.indices
+    if indices is None or (write and end.region is None and tables.memory.batch > 1):
+        raise NotCovered
+    tables.memory.bytes(end.region, 0, 0, write=write)
+    plane_step = 4 * operation.rows + operation.index_skip
+    shape, strides = (operation.planes, operation.rows), (plane_step, 4)
+    tables.memory.strided(indices.region, indices.address, shape, strides, np.dtype("<i4"))
+    return {
+        **_rows("indexed", tables.region(end.region), end.address, end.stride, end.plane_stride),
+        **_rows("indices", tables.region(indices.region), indices.address, 4, plane_step),
+        "highest_index": operation.highest_index,
+    }
+
+
+def _rows(name: str, region: int, address: int, step: int, plane_step: int) -> Words:
+    words = {"region": region, "address": address, "step": step, "plane_step": plane_step}
+    return {f"{name}.{word}": value for word, value in words.items()}
 
 
 def _end(name: str, end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *, write: bool = False) -> Words:

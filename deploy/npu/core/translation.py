@@ -8,6 +8,7 @@ NotCovered, or an error of the NPU model, where NumPy is to compute the operatio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
-from deploy.npu.execution.memory import Memory
+from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.operations import Operation
@@ -58,6 +59,7 @@ class TranslatedProgram:
         self._pieces = np.array(tables.pieces, np.int64)
         self._ranges = np.array(tables.ranges, np.int64)
         self._weights: list[NDArray[np.uint8] | None] = [None] * len(operations)
+        self._content: dict[int, tuple[NDArray[np.uint8], ...]] = {}  # which packed weights point at
 
     @property
     def left(self) -> tuple[int, ...]:
@@ -79,14 +81,15 @@ class TranslatedProgram:
         return reached
 
     def _run(self, workspace: Workspace, first: int, stop: int) -> int:
-        native, numbers = self._native, self._native.NUMBERS
         regions = (*workspace.memory.arrays, *self._chain_rooms(workspace.memory))
-        while first < stop:
-            first, outcome = native.run(
+        going_on = True
+        while going_on and first < stop:
+            first, going_on = self._native.run(
                 self._operations,
                 self._pieces,
                 self._ranges,
                 self._weights,
+                partial(self._packed, workspace=workspace),
                 regions,
                 KNOTS,
                 workspace.memory.batch,
@@ -95,16 +98,11 @@ class TranslatedProgram:
                 _BUDGET,
                 self._version,
             )
-            if outcome == numbers["LEFT"]:
-                return first
-            if outcome == numbers["WANTS_WEIGHTS"]:
-                if (packed := self._packed(first, workspace)) is None:
-                    return first
-                self._weights[first] = packed
         return first
 
     def _chain_rooms(self, memory: Memory) -> list[NDArray[np.uint8] | None]:
-        buffers = range(self._native.NUMBERS["REGION_COUNT"] - self._native.NUMBERS["REGION_CHAINS"])
+        numbers = self._native.NUMBERS
+        buffers = range(ACCUMULATORS, numbers["REGION_COUNT"] - numbers["REGION_CHAINS"])
         sizes = self._chain_bytes
         return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
 
@@ -113,9 +111,13 @@ class TranslatedProgram:
         if prepare is None:
             return None
         try:
-            return prepare(workspace).packed
+            found = prepare(workspace)
         except NpuError:
             return None  # NumPy raises it again, as its own
+        if found is None:
+            return None
+        self._content[number] = found.content
+        return found.weights
 
 
 def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:

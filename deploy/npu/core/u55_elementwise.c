@@ -10,7 +10,7 @@
 /* As OperandScaling numbers them. */
 enum { SCALING_BOTH_16, SCALING_A_32, SCALING_B_32 };
 
-static void unary(const struct operation *operation, int64_t *a, int64_t count)
+static void unary(const struct run *run, const struct operation *operation, int64_t *a, int64_t count)
 {
     int64_t scaled[ELEMENTWISE_CHUNK];
     switch (operation->mode) {
@@ -18,11 +18,11 @@ static void unary(const struct operation *operation, int64_t *a, int64_t count)
         for (int64_t i = 0; i < count; i++) {
             a[i] = a[i] < 0 ? wrapped_difference(0, a[i]) : a[i];
         }
-        apply_scale(operation, a, count);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_LRELU:
         memcpy(scaled, a, (size_t)count * sizeof *a);
-        apply_scale(operation, scaled, count);
+        apply_scale(run, operation, scaled, count);
         for (int64_t i = 0; i < count; i++) {
             a[i] = a[i] < 0 ? scaled[i] : a[i];
         }
@@ -35,78 +35,50 @@ static void unary(const struct operation *operation, int64_t *a, int64_t count)
     }
 }
 
-/* An operand that is scaled with 32 bits: once up to a shift of `first`, beyond that as TFL rounds. */
-static int64_t scaled_wide(int64_t value, const struct scale *scale, int64_t first)
+/* An operand that is scaled with 32 bits: once up to a shift of `first`, beyond that as TFL rounds. Elements of 16
+ * bits, their zero point and the multiplier leave room in 64. */
+static struct rescaling rescaling_wide(const struct scale *scale, int64_t first)
 {
-    const int64_t shift = scale->shift < first ? scale->shift : first;
-    return round_half_away(multiply_shift(value, scale->multiplier, shift, 0), scale->shift - shift);
+    const int64_t shift = scale->shift < first ? scale->shift : first, rest = scale->shift - shift;
+    return (struct rescaling){scale->multiplier, half_of(shift), 0, shift, half_of(rest), rest > 0 ? -1 : 0, rest};
 }
 
-static void scale_operands(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+static void scale_operands(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b,
+                           int64_t count)
 {
     const int64_t size = TYPE_BYTES(operation->ifm.type);
-    /* How far the other operand is shifted, and the shift at which the scaled one is rounded first. */
-    const int64_t left = size == 1 ? 19 : 14, first = 31 - (left + 1);
     if (size == 4) {
         return;
     }
-    switch (operation->operand_scaling) {
-    case SCALING_BOTH_16:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = wrapped_product(a[i], operation->operand_a.multiplier);
-            b[i] = wrapped_product(b[i], operation->operand_b.multiplier);
-        }
-        break;
-    case SCALING_A_32:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = scaled_wide(a[i], &operation->operand_a, first);
-            b[i] = shifted_left(b[i], left);
-        }
-        break;
-    default:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = shifted_left(a[i], left);
-            b[i] = scaled_wide(b[i], &operation->operand_a, first);
-        }
-        break;
+    struct rescaling by_a = {.multiplier = operation->operand_a.multiplier};
+    struct rescaling by_b = {.multiplier = operation->operand_b.multiplier};
+    if (operation->operand_scaling != SCALING_BOTH_16) {
+        /* How far the other operand is shifted, and the shift at which the scaled one is rounded first. */
+        const int64_t left = size == 1 ? 19 : 14, first = 31 - (left + 1);
+        const struct rescaling scaled = rescaling_wide(&operation->operand_a, first);
+        const struct rescaling shifted = {.multiplier = (int64_t)1 << left};
+        by_a = operation->operand_scaling == SCALING_A_32 ? scaled : shifted;
+        by_b = operation->operand_scaling == SCALING_A_32 ? shifted : scaled;
     }
+    run->kernels->rescale(a, count, &by_a);
+    run->kernels->rescale(b, count, &by_b);
 }
 
 /* The result is left in a. */
-static void binary(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+static void binary(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
 {
     switch (operation->mode) {
-    case MODE_MUL:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = wrapped_product(a[i], b[i]);
-        }
-        apply_scale(operation, a, count);
-        break;
     case MODE_ADD:
-        scale_operands(operation, a, b, count);
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = wrapped_sum(a[i], b[i]);
-        }
-        apply_scale(operation, a, count);
-        break;
     case MODE_SUB:
-        scale_operands(operation, a, b, count);
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = wrapped_difference(a[i], b[i]);
-        }
-        apply_scale(operation, a, count);
+        scale_operands(run, operation, a, b, count);
+        run->kernels->combine(a, b, count, operation->mode);
+        apply_scale(run, operation, a, count);
         break;
+    case MODE_MUL:
     case MODE_MIN:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = a[i] < b[i] ? a[i] : b[i];
-        }
-        apply_scale(operation, a, count);
-        break;
     case MODE_MAX:
-        for (int64_t i = 0; i < count; i++) {
-            a[i] = a[i] > b[i] ? a[i] : b[i];
-        }
-        apply_scale(operation, a, count);
+        run->kernels->combine(a, b, count, operation->mode);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_SHL:
         for (int64_t i = 0; i < count; i++) {
@@ -121,14 +93,14 @@ static void binary(const struct operation *operation, int64_t *a, int64_t *b, in
     }
 }
 
-void compute_u55(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+void compute_u55(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
 {
     if (is_unary(operation->mode)) {
-        unary(operation, a, count);
+        unary(run, operation, a, count);
     } else if (operation->reversed_operands) {
-        binary(operation, b, a, count);
+        binary(run, operation, b, a, count);
         memcpy(a, b, (size_t)count * sizeof *a);
     } else {
-        binary(operation, a, b, count);
+        binary(run, operation, a, b, count);
     }
 }

@@ -8,9 +8,17 @@
 #include "scaling.h"
 
 /* An operand by its scale. */
-static void scale_operand(const struct scale *scale, int64_t *values, int64_t count)
+static void scale_operand(const struct run *run, const struct scale *scale, int64_t *values, int64_t count)
 {
     if (!scale->used) {
+        return;
+    }
+    /* Products of what is below this limit leave room for all that is added. */
+    const int64_t limit = ((int64_t)1 << 62) / (scale->multiplier > 0 ? scale->multiplier : 1);
+    if (scale->shift <= 62 && run->kernels->between(values, count, -limit, limit)) {
+        const struct rescaling r = {
+            scale->multiplier, half_of(scale->shift) + scale->away, -2 * scale->away, scale->shift, 0, 0, 0};
+        run->kernels->rescale(values, count, &r);
         return;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -19,21 +27,21 @@ static void scale_operand(const struct scale *scale, int64_t *values, int64_t co
     }
 }
 
-static void unary(const struct operation *operation, int64_t *a, int64_t count)
+static void unary(const struct run *run, const struct operation *operation, int64_t *a, int64_t count)
 {
     switch (operation->mode) {
     case MODE_LRELU:
         for (int64_t i = 0; i < count; i++) {
-            scale_operand(a[i] < 0 ? &operation->operand_b : &operation->operand_a, a + i, 1);
+            scale_operand(run, a[i] < 0 ? &operation->operand_b : &operation->operand_a, a + i, 1);
         }
-        apply_scale(operation, a, count);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_ABS:
-        scale_operand(&operation->operand_a, a, count);
+        scale_operand(run, &operation->operand_a, a, count);
         for (int64_t i = 0; i < count; i++) {
             a[i] = a[i] < 0 ? wrapped_difference(0, a[i]) : a[i];
         }
-        apply_scale(operation, a, count);
+        apply_scale(run, operation, a, count);
         break;
     case MODE_NOT:
         for (int64_t i = 0; i < count; i++) {
@@ -48,20 +56,10 @@ static void unary(const struct operation *operation, int64_t *a, int64_t count)
     }
 }
 
-/* Those that OFM_SCALE applies to. */
-static int64_t combined(int64_t mode, int64_t a, int64_t b)
+/* Those of bits, that OFM_SCALE applies to as it does to sums and products. */
+static int64_t combined_bits(int64_t mode, int64_t a, int64_t b)
 {
     switch (mode) {
-    case MODE_MUL:
-        return wrapped_product(a, b);
-    case MODE_ADD:
-        return wrapped_sum(a, b);
-    case MODE_SUB:
-        return wrapped_difference(a, b);
-    case MODE_MIN:
-        return a < b ? a : b;
-    case MODE_MAX:
-        return a > b ? a : b;
     case MODE_AND:
         return a & b;
     case MODE_OR:
@@ -71,7 +69,7 @@ static int64_t combined(int64_t mode, int64_t a, int64_t b)
     }
 }
 
-/* Those that it does not apply to. */
+/* Those that OFM_SCALE does not apply to. */
 static int64_t decided(const struct operation *operation, int64_t a, int64_t b)
 {
     switch (operation->mode) {
@@ -96,16 +94,16 @@ static bool is_scaled(int64_t mode)
     return mode <= MODE_MAX || mode == MODE_AND || mode == MODE_OR || mode == MODE_AND_NOT;
 }
 
-void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
+void compute_u85(const struct run *run, const struct operation *operation, int64_t *a, int64_t *b, int64_t count)
 {
     if (is_unary(operation->mode)) {
-        unary(operation, a, count);
+        unary(run, operation, a, count);
         return;
     }
     int64_t *first = operation->reversed_operands ? b : a, *second = operation->reversed_operands ? a : b;
     if (operation->mode != MODE_MUL) {
-        scale_operand(&operation->operand_a, first, count);
-        scale_operand(&operation->operand_b, second, count);
+        scale_operand(run, &operation->operand_a, first, count);
+        scale_operand(run, &operation->operand_b, second, count);
     }
     if (!is_scaled(operation->mode)) {
         for (int64_t i = 0; i < count; i++) {
@@ -113,8 +111,15 @@ void compute_u85(const struct operation *operation, int64_t *a, int64_t *b, int6
         }
         return;
     }
-    for (int64_t i = 0; i < count; i++) {
-        a[i] = combined(operation->mode, first[i], second[i]);
+    if (operation->mode <= MODE_MAX) {
+        run->kernels->combine(first, second, count, operation->mode);
+    } else {
+        for (int64_t i = 0; i < count; i++) {
+            first[i] = combined_bits(operation->mode, first[i], second[i]);
+        }
     }
-    apply_scale(operation, a, count);
+    if (first != a) {
+        memcpy(a, first, (size_t)count * sizeof *a);
+    }
+    apply_scale(run, operation, a, count);
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,56 +13,30 @@ from deploy.npu.bounds import MAX_MACS, MAX_TAPS
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.weights.packed import pack
-from deploy.npu.weights.unpacked import ChannelScales, Unpack
+from deploy.npu.weights.unpacked import Streams, Unpack, Unpacked
 
 _MOST_PER_BYTE = 64
-_COMPUTED_BYTES = 4
-"""Of a weight in the form that the core computes with, about."""
 _PROBE = 64
 """Bytes of each stream that become part of its key."""
-_MOST_OPERATIONS = 1 << 14
-"""Operations that are remembered together with what was found for them."""
 
 
-@dataclass(frozen=True)
-class PreparedWeights:
-    """Weights and scales of one convolution, ready to compute with.
+class Packed(NamedTuple):
+    """Weights and scales of one convolution as the core takes them, bytes, and the streams that they point at."""
 
-    Attributes:
-        weights: int16 ``(ofm depth, kernel height, kernel width, ifm depth)``; ifm depth 1 if it is depthwise.
-        scales: bias and scale per channel.
-        content: the streams that they were decoded from.
-        element_bytes: of an element of the IFM.
-    """
+    weights: NDArray[np.uint8]
+    content: tuple[NDArray[np.uint8], ...]
 
-    weights: NDArray[np.int16]
-    scales: ChannelScales
-    content: tuple[bytes, ...]
-    depthwise: bool
-    dilated: bool
-    element_bytes: int
 
-    @functools.cached_property
-    def packed(self) -> NDArray[np.uint8]:
-        """For the compiled core, see :func:`deploy.npu.weights.packed.pack`."""
-        return pack(
-            self.weights,
-            self.scales,
-            self.content,
-            depthwise=self.depthwise,
-            dilated=self.dilated,
-            element_bytes=self.element_bytes,
-        )
+Pack = Callable[[Any, Any, Streams, Streams], Packed | None]
+"""Packs the weight streams and the scale records of a convolution for the compiled core; None for damaged ones."""
 
-    def holds(self, parts: tuple[NDArray[np.uint8], ...]) -> bool:
-        """Whether it was made from these very bytes."""
-        return all(mine == part.tobytes() for mine, part in zip(self.content, parts, strict=True))
 
-    @property
-    def nbytes(self) -> int:
-        """Of the content and of the weights, as they are and as the core computes with."""
-        return self.weights.size * (2 + _COMPUTED_BYTES) + sum(map(len, self.content))
+class _Kept(NamedTuple):
+    """Decoded weights in either form, the streams that they come from, and how many bytes it all takes."""
+
+    weights: Any
+    content: Streams
+    size: int
 
 
 class WeightCache:
@@ -74,58 +49,92 @@ class WeightCache:
     def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
         self._limit = limit_bytes
         self._size = 0
-        self._entries: dict[tuple[object, ...], list[PreparedWeights]] = {}
-        self._last: dict[int, tuple[ConvolutionOperation, PreparedWeights]] = {}
+        self._entries: dict[tuple[object, ...], list[_Kept]] = {}
 
-    def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> PreparedWeights:
+    def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> Unpacked:
         """The weights of a convolution, decoded now or earlier.
 
         Raises:
             MemoryAccessError: a stream lies outside its region.
             WeightStreamError: a stream does not decode to what the operation needs.
         """
-        streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
-        records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
-        parts = (*streams, *records)
-        # What counts is that all bytes are the same; the operation and the key only narrow the search.
-        known = self._last.get(id(operation))
-        if known is not None and known[0] is operation and known[1].holds(parts):
-            return known[1]
-        _check_size(operation, streams)
-        shape = (operation.kernel, operation.ofm.depth, operation.ifm.depth, operation.ifm.dtype)
-        key = (
-            *shape,
-            memory.design,
-            *operation.layout,
-            *(part.size for part in parts),
-            *(part[:_PROBE].tobytes() for part in parts),
-        )
-        for entry in self._entries.get(key, ()):
-            if entry.holds(parts):
-                break
-        else:
-            unpacked = unpack(operation, memory.design, streams, records)
-            entry = PreparedWeights(
-                unpacked.weights,
-                unpacked.scales,
-                tuple(part.tobytes() for part in parts),
-                depthwise=operation.depthwise,
-                dilated=operation.kernel.dilation_x > 1,
-                element_bytes=operation.ifm.dtype.itemsize,
-            )
-            self._add(key, entry)
-        if len(self._last) >= _MOST_OPERATIONS:
-            self._last.clear()
-        self._last[id(operation)] = operation, entry
-        return entry
+        streams, records, key = _key(operation, memory, unpack)
+        if (known := self._known(key, (*streams, *records))) is not None:
+            found: Unpacked = known
+            return found
+        made = unpack(operation, memory.design, streams, records)
+        content = [lasting(part) for part in (*streams, *records)]
+        self._add(key, _Kept(made, content, made.weights.nbytes + sum(part.nbytes for part in content)))
+        return made
 
-    def _add(self, key: tuple[object, ...], entry: PreparedWeights) -> None:
+    def packed(self, operation: ConvolutionOperation, memory: Memory, pack: Pack) -> Packed | None:
+        """The same for the compiled core; None where a stream is damaged.
+
+        Raises:
+            MemoryAccessError: a stream lies outside its region.
+            WeightStreamError: a stream cannot hold what the operation needs.
+        """
+        streams, records, key = _key(operation, memory, pack)
+        if (known := self._known(key, (*streams, *records))) is not None:
+            found: Packed = known
+            return found
+        made = pack(operation, memory.design, *([lasting(part) for part in parts] for parts in (streams, records)))
+        if made is not None:
+            size = made.weights.nbytes + sum(part.nbytes for part in made.content)
+            self._add(key, _Kept(made, made.content, size))
+        return made
+
+    def _known(self, key: tuple[object, ...], parts: Streams) -> Any:
+        entries = self._entries.get(key, ())
+        return next((entry.weights for entry in entries if _holds(entry.content, parts)), None)
+
+    def _add(self, key: tuple[object, ...], entry: _Kept) -> None:
         self._entries.setdefault(key, []).append(entry)
-        self._size += entry.nbytes
+        self._size += entry.size
         while self._size > self._limit and len(self._entries) > 1:
             oldest = next(iter(self._entries))
-            self._size -= sum(old.nbytes for old in self._entries.pop(oldest))
-            self._last.clear()
+            self._size -= sum(old.size for old in self._entries.pop(oldest))
+
+
+def _key(
+    operation: ConvolutionOperation, memory: Memory, form: Callable[..., object]
+) -> tuple[Streams, Streams, tuple[object, ...]]:
+    """Weight streams, scale records, and a key for what they are decoded to in this form.
+
+    What counts is that all bytes are the same; the key only narrows the search.
+    """
+    streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
+    records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
+    _check_size(operation, streams)
+    parts = (*streams, *records)
+    key = (
+        form,
+        operation.kernel,
+        operation.ofm.depth,
+        operation.ifm.depth,
+        operation.ifm.dtype,
+        memory.design,
+        *operation.layout,
+        *(part.size for part in parts),
+        *(part[:_PROBE].tobytes() for part in parts),
+    )
+    return streams, records, key
+
+
+def _holds(content: Streams, parts: Streams) -> bool:
+    """Whether it is these very bytes."""
+    return all(
+        mine.ctypes.data == part.ctypes.data or np.array_equal(mine, part)
+        for mine, part in zip(content, parts, strict=True)
+    )
+
+
+def lasting(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bytes that stay as they are: a view of them where nothing can change them, or else a copy."""
+    owner: Any = part
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return part if isinstance(owner, bytes) else part.copy()
 
 
 def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]]) -> None:

@@ -6,9 +6,9 @@ payload. Which numbers there are is a :class:`CommandSet`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,12 @@ _RESERVED = 0xBC00
 
 
 class CommandSet:
-    """The commands of an instruction set."""
+    """The commands of an instruction set.
+
+    Attributes:
+        codes: lower half of a command's first word -> the command.
+        parameter_exists: whether a command has such a parameter; 0 it always has.
+    """
 
     def __init__(
         self,
@@ -30,17 +35,13 @@ class CommandSet:
         parameter_exists: Callable[[IntEnum, int], bool],
     ) -> None:
         self.parameter_exists = parameter_exists
+        codes = {int(code): code for code in one_word}
+        codes.update({int(code) | _TWO_WORDS: code for code in two_words})
         # By the first word's lower half, less what is reserved.
-        self._codes = {int(code): code for code in one_word}
-        self._codes.update({int(code) | _TWO_WORDS: code for code in two_words})
-
-    def code(self, word: int) -> IntEnum | None:
-        """The command that a first word begins; None for an unknown one."""
-        return None if word & _RESERVED else self._codes.get(word & 0xFFFF)
+        self.codes: Mapping[int, IntEnum] = codes
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command of a stream.
 
     Attributes:
@@ -63,12 +64,13 @@ def split(stream: NDArray[np.uint32], commands: CommandSet) -> Iterator[Command]
         StreamError: the stream ends inside a command.
     """
     words: list[int] = stream.tolist()
+    codes = commands.codes
     position = 0
     while position < len(words):
         word = words[position]
         offset = 4 * position
         parameter = word >> 16
-        known = commands.code(word)
+        known = None if word & _RESERVED else codes.get(word & 0xFFFF)
         if known is None:
             raise UnsupportedError(
                 "unknown command",
@@ -76,7 +78,8 @@ def split(stream: NDArray[np.uint32], commands: CommandSet) -> Iterator[Command]
                 offset=offset,
                 parameters={"parameter": parameter},
             )
-        if not commands.parameter_exists(known, parameter):
+        # Most parameters are 0, and those always exist.
+        if parameter and not commands.parameter_exists(known, parameter):
             raise StreamError(
                 "the parameter has bits that do not exist",
                 command=known.name,

@@ -6,8 +6,9 @@ set is an error, because its value on hardware would be whatever an earlier stre
 
 from __future__ import annotations
 
+import functools
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,32 @@ from deploy.npu.stream.operations import (
 )
 
 
+class _MapCodes(NamedTuple):
+    """The registers that say where a feature map lies."""
+
+    region: IntEnum
+    bases: tuple[IntEnum, ...]
+    height0: IntEnum
+    height1: IntEnum
+    width0: IntEnum
+    stride_y: IntEnum
+    stride_x: IntEnum
+    stride_c: IntEnum
+
+
+@functools.cache
+def _map_codes(cmd0: type[IntEnum], cmd1: type[IntEnum], which: str) -> _MapCodes:
+    def code(commands: type[IntEnum], name: str) -> IntEnum:
+        return commands[f"NPU_SET_{which}_{name}"]
+
+    return _MapCodes(
+        code(cmd0, "REGION"),
+        tuple(code(cmd1, f"BASE{tile}") for tile in range(4)),
+        *(code(cmd0, name) for name in ("HEIGHT0_M1", "HEIGHT1_M1", "WIDTH0_M1")),
+        *(code(cmd1, name) for name in ("STRIDE_Y", "STRIDE_X", "STRIDE_C")),
+    )
+
+
 class RegisterValues:
     """The register values at one point of the stream.
 
@@ -38,19 +65,20 @@ class RegisterValues:
     cmd1: type[IntEnum]
 
     def __init__(self) -> None:
-        # By names: the numbers of commands of one and of two words coincide.
+        # By names: the numbers of commands of one and of two words coincide. (``name`` itself takes four times as
+        # long as ``_name_``, and a stream has thousands of commands.)
         self._values: dict[str, tuple[int, int]] = {}
 
     def set(self, command: Command) -> None:
         """Take over what a command sets."""
-        self._values[command.code.name] = (command.parameter, command.payload)
+        self._values[command.code._name_] = (command.parameter, command.payload)
 
     # Plain reads
 
     def raw(self, code: IntEnum) -> tuple[int, int]:
         """Parameter and payload of a register, as they were set."""
         try:
-            return self._values[code.name]
+            return self._values[code._name_]
         except KeyError:
             raise StreamError(f"{code.name} was never set") from None
 
@@ -92,26 +120,20 @@ class RegisterValues:
         bricks: bool,
     ) -> FeatureMap:
         """The feature map ``IFM``, ``IFM2`` or ``OFM``: where it lies, from its registers; the rest is given."""
-
-        def cmd0(name: str) -> IntEnum:
-            return self.cmd0[f"NPU_SET_{which}_{name}"]
-
-        def cmd1(name: str) -> IntEnum:
-            return self.cmd1[f"NPU_SET_{which}_{name}"]
-
+        codes = _map_codes(self.cmd0, self.cmd1, which)
         height, width, depth = extents
         return FeatureMap(
-            region=self.u16(cmd0("REGION"), 7),
-            bases=tuple(self.address(cmd1(f"BASE{tile}")) for tile in range(4)),
-            height0=self.u16(cmd0("HEIGHT0_M1")) + 1,
-            height1=self.u16(cmd0("HEIGHT1_M1")) + 1,
-            width0=self.u16(cmd0("WIDTH0_M1")) + 1,
+            region=self.u16(codes.region, 7),
+            bases=tuple([self.address(base) for base in codes.bases]),
+            height0=self.u16(codes.height0) + 1,
+            height1=self.u16(codes.height1) + 1,
+            width0=self.u16(codes.width0) + 1,
             height=height,
             width=width,
             depth=depth,
-            stride_y=self.stride(cmd1("STRIDE_Y")),
-            stride_x=self.stride(cmd1("STRIDE_X")),
-            stride_c=self.stride(cmd1("STRIDE_C")),
+            stride_y=self.stride(codes.stride_y),
+            stride_x=self.stride(codes.stride_x),
+            stride_c=self.stride(codes.stride_c),
             zero_point=zero_point,
             dtype=dtype,
             bricks=bricks,

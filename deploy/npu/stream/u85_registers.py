@@ -51,6 +51,7 @@ _FUNCTIONS: dict[int, tuple[Function, str, str, int]] = {
     10: (Function.TANH_BY_TABLE, "<i2", "<i2", 2048),
     11: (Function.SIGMOID_BY_TABLE, "<i2", "<i2", 2048),
 }
+_BRANCH = Cmd1.NPU_OP_BRANCH
 _UBLOCKS = {0: (1, 1), 1: (1, 2), 2: (1, 4), 3: (2, 2), 4: (2, 4), 5: (4, 4)}
 """Bits 10:8 of ACC_FORMAT: height and width of the unit of work."""
 
@@ -128,7 +129,7 @@ class U85RegisterValues(RegisterValues):
         Raises:
             UnsupportedError: a branch, whose condition no source describes.
         """
-        if command.code is Cmd1.NPU_OP_BRANCH:
+        if command.code is _BRANCH:
             raise UnsupportedError(
                 "a branch",
                 command=command.code.name,

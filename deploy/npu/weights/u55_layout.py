@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.hardware.designs import U55Design
-from deploy.npu.errors import WeightStreamError
+from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL
 from deploy.npu.weights.mlw import decompress
@@ -61,6 +61,15 @@ class WeightLayout:
         """Input channels that one value of the OFM takes at a time."""
         return 1 if self.depthwise else self.ifm_ublock
 
+    @property
+    def multiple(self) -> int:
+        """To which kernel elements are filled up."""
+        if self.depthwise:
+            return 4
+        if not self.part_kernel_first:
+            return 1
+        return 2 if self.ifm_bits == 16 else 4
+
 
 @dataclass(frozen=True)
 class _Segment:
@@ -81,12 +90,6 @@ class _Segment:
 
 def _segments(layout: WeightLayout) -> Iterator[_Segment]:
     sub_height, sub_width = SUB_KERNEL // layout.dilation_y, SUB_KERNEL // layout.dilation_x
-    if layout.depthwise:
-        multiple = 4
-    elif layout.part_kernel_first:
-        multiple = 2 if layout.ifm_bits == 16 else 4
-    else:
-        multiple = 1
     for ofm in range(0, layout.ofm_depth, layout.block_depth):
         ofm_depth = min(layout.block_depth, layout.ofm_depth - ofm)
         for ifm in range(0, layout.ifm_depth, layout.ifm_block):
@@ -108,7 +111,7 @@ def _segments(layout: WeightLayout) -> Iterator[_Segment]:
                         width,
                         ofm_ublocks=-(-ofm_depth // layout.ofm_ublock),
                         ifm_ublocks=1 if layout.depthwise else -(-filled // layout.ifm_ublock),
-                        elements=-(-height * width // multiple) * multiple,
+                        elements=-(-height * width // layout.multiple) * layout.multiple,
                     )
 
 
@@ -197,22 +200,29 @@ def unpack(
 
     Raises:
         WeightStreamError: they do not decode to what the operation needs.
+        UnsupportedError: a core has no share of a block.
     """
     cores, depth, kernel = operation.cores, operation.ofm.depth, operation.kernel
     ifm_depth = 1 if operation.depthwise else operation.ifm.depth
     weights = np.zeros((depth, kernel.height, kernel.width, ifm_depth), np.int16)
     scales = np.zeros((3, depth), np.int64)
-    for core, (stream, own_records) in enumerate(zip(streams, records, strict=True)):
-        layout = _layout(operation, design, core)
+    layouts = [layout_of(operation, design, core) for core in range(len(streams))]
+    for core, (layout, stream, own_records) in enumerate(zip(layouts, streams, records, strict=True)):
         weights[core::cores] = decode_weights(stream.tobytes(), layout)
         own = decode_scales(own_records, layout.ofm_depth)
         scales[:, core::cores] = own.bias, own.multiplier, own.shift
     return Unpacked(weights, ChannelScales(scales[0], scales[1], scales[2]))
 
 
-def _layout(operation: ConvolutionOperation, design: U55Design, core: int) -> WeightLayout:
-    """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512)."""
+def layout_of(operation: ConvolutionOperation, design: U55Design, core: int) -> WeightLayout:
+    """Core k of n works on channels k::n, in blocks of its share of the block depth (measured on U65-512).
+
+    Raises:
+        UnsupportedError: it has no share of a block.
+    """
     kernel, cores = operation.kernel, operation.cores
+    if operation.block[2] + cores - 1 - core < cores:
+        raise UnsupportedError("an OFM block of fewer channels than cores", parameters={"block": operation.block})
     return WeightLayout(
         ofm_depth=(operation.ofm.depth + cores - 1 - core) // cores,
         ifm_depth=1 if operation.depthwise else operation.ifm.depth,

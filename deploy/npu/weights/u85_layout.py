@@ -28,7 +28,7 @@ from deploy.npu.weights.mlw import decompress
 from deploy.npu.weights.unpacked import ChannelScales, Unpacked
 
 SCALE_RECORD_BYTES = 10
-_GROUP = 4
+GROUP = 4
 """Output channels that a core takes at a time."""
 
 
@@ -104,6 +104,16 @@ class U85WeightLayout:
         return 2 if self.macs <= 512 else 6
 
     @property
+    def stride_y(self) -> int:
+        """Rows of a sub-kernel that come one after the other are so far apart."""
+        return self.kernel.stride_y if self.part_kernel_first or self.depthwise else 1
+
+    @property
+    def stride_x(self) -> int:
+        """As :attr:`stride_y`, of columns."""
+        return self.kernel.stride_x if self.part_kernel_first or self.depthwise else 1
+
+    @property
     def core_ublock(self) -> int:
         """Output channels that one core works on at once."""
         return self.ofm_ublock // self.cores
@@ -159,12 +169,10 @@ def _segments(layout: U85WeightLayout) -> Iterator[_Segment]:
 
 def _snake(height: int, width: int, layout: U85WeightLayout) -> Iterator[tuple[int, int]]:
     """Places of a sub-kernel: those that fall together with a stride; in every other row from right to left."""
-    strided = layout.part_kernel_first or layout.depthwise
-    stride_y, stride_x = (layout.kernel.stride_y, layout.kernel.stride_x) if strided else (1, 1)
-    for first_y in range(stride_y):
-        for first_x in range(stride_x):
-            across = range(first_x, width, stride_x)
-            for row, y in enumerate(range(first_y, height, stride_y)):
+    for first_y in range(layout.stride_y):
+        for first_x in range(layout.stride_x):
+            across = range(first_x, width, layout.stride_x)
+            for row, y in enumerate(range(first_y, height, layout.stride_y)):
                 yield from ((y, x) for x in (reversed(across) if row % 2 else across))
 
 
@@ -187,6 +195,14 @@ def arrange(values: Sequence[NDArray[np.int16]], layout: U85WeightLayout) -> NDA
         raise WeightStreamError(
             f"the weight streams decode to {[own.size for own in values]} values, the operation needs {expected}"
         )
+    result = placed(values, layout)
+    if sum(np.count_nonzero(own) for own in values) != np.count_nonzero(result):
+        raise WeightStreamError("the weight streams have weights where there is nothing to weigh")
+    return result
+
+
+def placed(values: Sequence[NDArray[np.int16]], layout: U85WeightLayout) -> NDArray[np.int16]:
+    """What :func:`arrange` gives, whatever there is between the weights."""
     result = np.zeros((layout.ofm_depth, layout.kernel.height, layout.kernel.width, layout.ifm_depth), np.int16)
     position = 0
     for segment in _segments(layout):
@@ -194,14 +210,12 @@ def arrange(values: Sequence[NDArray[np.int16]], layout: U85WeightLayout) -> NDA
         parts = [_dense(own[position : position + size], segment, layout) for own in values]
         position += size
         # Of every 4 x cores channels the first four are the first core's.
-        whole = np.stack([part.reshape(-1, _GROUP, *part.shape[1:]) for part in parts], axis=1)
+        whole = np.stack([part.reshape(-1, GROUP, *part.shape[1:]) for part in parts], axis=1)
         whole = whole.reshape(-1, *whole.shape[3:])
         rows, columns = np.array(segment.elements).T
         target = result[segment.ofm : segment.ofm + segment.ofm_depth]
         channels = slice(segment.ifm, segment.ifm + segment.ifm_depth)
         target[:, rows, columns, channels] = whole[: segment.ofm_depth, :, : segment.ifm_depth]
-    if sum(np.count_nonzero(own) for own in values) != np.count_nonzero(result):
-        raise WeightStreamError("the weight streams have weights where there is nothing to weigh")
     return result
 
 
@@ -281,7 +295,14 @@ def unpack(
     Raises:
         WeightStreamError: they do not decode to what the operation needs.
     """
-    layout = U85WeightLayout(
+    layout = layout_of(operation, design)
+    weights = decode_weights([stream.tobytes() for stream in streams], layout, fast=operation.fast)
+    return Unpacked(weights, decode_scales(records[0], layout.ofm_depth, operation.accumulators.bits))
+
+
+def layout_of(operation: U85ConvolutionOperation, design: U85Design) -> U85WeightLayout:
+    """What decides the order of a convolution's weights."""
+    return U85WeightLayout(
         ofm_depth=operation.ofm.depth,
         ifm_depth=1 if operation.depthwise else operation.ifm.depth,
         kernel=operation.kernel,
@@ -293,5 +314,3 @@ def unpack(
         depthwise=operation.depthwise,
         sparse=operation.sparse,
     )
-    weights = decode_weights([stream.tobytes() for stream in streams], layout, fast=operation.fast)
-    return Unpacked(weights, decode_scales(records[0], layout.ofm_depth, operation.accumulators.bits))

@@ -32,29 +32,12 @@ class Unpacked:
     scales: ChannelScales
 
 
-# The zero point is one of the IFM's values, so their difference spans its type.
-_SPANS = {1: 255, 2: 65535}
-_WIDEST = 1 << 33
+SPANS = {1: 255, 2: 65535}
+"""By the bytes of an element of the IFM; its zero point is one of its values, so a difference spans its type."""
 
-
-def largest_sum(weights: NDArray[np.int16]) -> int:
-    """The largest sum of magnitudes that a channel's weights ``(channels, ...)`` have."""
-    return int(np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1).max())
-
-
-def largest_accumulator(largest: int, scales: ChannelScales, element_bytes: int) -> int:
-    """Magnitude that no accumulator exceeds, bias included.
-
-    Args:
-        largest: see :func:`largest_sum`.
-        scales: of all channels.
-        element_bytes: of an element of the IFM.
-    """
-    return largest * _SPANS.get(element_bytes, _WIDEST) + int(np.abs(scales.bias).max())
-
-
-_Streams = Sequence[NDArray[np.uint8]]
-Unpack = Callable[[Any, Any, _Streams, _Streams], Unpacked]
+Streams = Sequence[NDArray[np.uint8]]
+"""The bytes of each."""
+Unpack = Callable[[Any, Any, Streams, Streams], Unpacked]
 """Unpacks the weight streams and the scale records of a convolution of an NPU, both of one instruction set.
 
 It raises a WeightStreamError for damaged ones.

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from deploy.npu import Architecture, NpuError, u55, u85
-from deploy.npu.core.convolution import translate_convolution, translate_u85_convolution
 from deploy.npu.core.library import native
+from deploy.npu.core.records import Record, Tables
 from deploy.npu.core.translation import TranslatedProgram
-from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.workspace import Workspace
-from deploy.npu.instruction_set import InstructionSet
+from deploy.npu.execution.workspace import Packed, Workspace
+from deploy.npu.instruction_set import InstructionSet, Kind
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import Operation
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation
 from deploy.npu.weights.unpacked import ChannelScales, Unpacked
 
 from . import random_operations, u85_random_operations
-from .random_operations import REGION_BYTES
+from .numpy_packing import pack, parts_of
+from .random_operations import INDICES, NUMBERS, REGION_BYTES
 
 
 def invented(
@@ -41,17 +41,37 @@ def invented(
     return Unpacked(weights, ChannelScales(bias, multiplier, rng.integers(0, 64, depth)))
 
 
-def _instructions(found: InstructionSet, operation: type[Operation], translate: Any) -> InstructionSet:
+def _packed(
+    operation: ConvolutionOperation, design: Any, streams: Sequence[Any], records: Sequence[Any]
+) -> Packed:
+    """The same as the core takes them."""
+    content = (*streams, *records)
+    return Packed(pack(parts_of(operation, invented(operation, design, streams, records), content)), content)
+
+
+def _weights(operation: ConvolutionOperation, workspace: Workspace) -> Packed | None:
+    return workspace.weights.packed(operation, workspace.memory, _packed)
+
+
+def _instructions(found: InstructionSet, operation: type[Operation]) -> InstructionSet:
     """An instruction set with weights out of nowhere, so that every size and value of them occurs."""
-    row = {"execute": partial(convolve, unpack=invented), "translate": partial(translate, unpack=invented)}
-    kinds = (replace(kind, **row) if kind.operation is operation else kind for kind in found.kinds)
+
+    def with_invented_weights(kind: Kind[Any]) -> Kind[Any]:
+        def translate(operation: ConvolutionOperation, tables: Tables) -> Record:
+            assert kind.translate is not None
+            record = kind.translate(operation, tables)
+            return record if record.weights is None else record._replace(weights=partial(_weights, operation))
+
+        return replace(kind, execute=partial(kind.execute, unpack=invented), translate=translate)
+
+    kinds = (with_invented_weights(kind) if kind.operation is operation else kind for kind in found.kinds)
     return replace(found, kinds=tuple(kinds))
 
 
 DESIGNS = {"u55": Architecture("U55", 128).design, "u85": Architecture("U85", 256).design}
 INSTRUCTIONS = {
-    "u55": _instructions(u55.U55, ConvolutionOperation, translate_convolution),
-    "u85": _instructions(u85.U85, U85ConvolutionOperation, translate_u85_convolution),
+    "u55": _instructions(u55.U55, ConvolutionOperation),
+    "u85": _instructions(u85.U85, U85ConvolutionOperation),
 }
 GENERATORS = {"u55": random_operations.GENERATORS, "u85": u85_random_operations.GENERATORS}
 KINDS = [(family, kind) for family, generators in GENERATORS.items() for kind in generators]
@@ -78,6 +98,10 @@ def _memory(family: str, seed: int, batch: int) -> Memory:
     rng = np.random.default_rng(seed)
     constants = rng.integers(0, 256, 4200, np.uint8)
     arena = rng.integers(0, 256, (batch, REGION_BYTES) if batch > 1 else REGION_BYTES, np.uint8)
+    small = rng.integers(0, 20, (*arena.shape[:-1], 16)).astype("<i4")
+    arena[..., INDICES : INDICES + 64] = small.view(np.uint8)
+    numbers = rng.integers(-(1 << 47), 1 << 47, (*arena.shape[:-1], 2048)).astype("<i8")
+    arena[..., NUMBERS:] = numbers.view(np.uint8)
     memory = Memory({0: constants, 1: arena, 2: arena}, DESIGNS[family])
     own = memory.bytes(None, 0, memory.size(None), write=True)
     own[...] = rng.integers(0, 256, own.shape, np.uint8)

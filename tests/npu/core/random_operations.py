@@ -33,6 +33,10 @@ from .. import builders
 U55 = Architecture("U55", 128)
 REGION_BYTES = 1 << 16
 STREAM_BYTES = 64
+INDICES = 40_000
+"""Where in a region there are 16 indices, of 32 bits each, of rows below 20."""
+NUMBERS = 49_152
+"""Where in a region there are 2048 numbers of 64 bits that fit 48."""
 
 
 def placed(rng: random.Random, shape: tuple[int, int, int], dtype: str, area: int) -> FeatureMap:
@@ -106,8 +110,11 @@ def window(rng: random.Random, most: int = 5) -> tuple[Kernel, Padding, Upscale,
             rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 3), rng.randint(1, 3),
             rng.choice([1, 1, 2]), rng.choice([1, 1, 2]), False,
         )  # fmt: skip
-        if rng.random() < 0.4:
+        chance = rng.random()
+        if chance < 0.4:
             kernel = replace(kernel, height=1, width=1, stride_y=1, stride_x=1)
+        elif chance < 0.43:
+            kernel, most = Kernel(17, 17, 1, 1, 1, 1, False), 1  # sums of so many elements need more than 32 bits
         plain = rng.random() < 0.5
         padding = NO_PADDING if plain else Padding(*(rng.randrange(3) for _ in range(4)))
         upscale = rng.choice([Upscale.NONE, Upscale.NONE, Upscale.NEAREST, Upscale.TRANSPOSE])

@@ -65,7 +65,9 @@ for family, kind in KINDS:
             outcome = compared(family, kind, seed, version)
             assert outcome.core == outcome.done and (outcome.same or not outcome.done), (kind, seed)
 from tests.npu.core.random_streams import decompressed_alike
+from tests.npu.core.random_weights import FAMILIES, packed_alike
 assert all(map(decompressed_alike, range(20000, 20500)))
+assert all(packed_alike(family, seed).same for family in FAMILIES for seed in range(20000, 20500))
 print("all the same")
 """
 

@@ -17,6 +17,7 @@ from deploy.npu.stream.operations import (
     AddressRange,
     FeatureMap,
     Function,
+    Kernel,
     Operation,
     Rounding,
     Scale,
@@ -24,11 +25,12 @@ from deploy.npu.stream.operations import (
 )
 from deploy.npu.stream.pooling import PoolingMode
 from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, RowsDmaOperation, RowsEnd
-from deploy.npu.stream.u85_registers import OperandScale
+from deploy.npu.stream.u85_registers import Accumulators, OperandScale, Start
 
+from .. import builders as plain_builders
 from .. import u85_builders as builders
 from . import random_operations as plain
-from .random_operations import STREAM_BYTES, placed, scale, window
+from .random_operations import INDICES, NUMBERS, STREAM_BYTES, placed, scale, window
 
 U85 = Architecture("U85", 256)
 _ROUNDINGS = [Rounding.TFL, Rounding.NATURAL, Rounding.SYMMETRIC, Rounding.DOWN]
@@ -67,6 +69,103 @@ def convolution(rng: random.Random) -> Operation:
         weights=(AddressRange(0, rng.randrange(16), 4000),),
         scales=(AddressRange(0, rng.randrange(16), STREAM_BYTES),),
         **output(rng, (*big, ofm_depth), rng.choice(["i1", "i1", "u1", "i2", "i4"]), rng.choice([2, 2, 0])),
+    )
+
+
+def _accumulators(start: Start, *, stored: bool, bits: int = 32) -> Accumulators:
+    return replace(builders.ACCUMULATORS, start=start, stored=stored, bits=bits)
+
+
+def sums(rng: random.Random) -> list[Operation]:
+    """Convolutions or products that add up their sums, from nothing or from what a pooling fills in."""
+    multiply = rng.random() < 0.5
+    first: Any = product(rng) if multiply else convolution(rng)
+    found: list[Any] = [_again(rng, first) for _ in range(rng.randint(2, 4))]
+    shape = first.ofm.extents
+    if rng.random() < 0.5:
+        found[0] = _fill(rng, shape)
+    if rng.random() < 0.1:
+        found[0] = _again(rng, product(rng))  # of another shape
+    last = len(found) - 1
+    for number, operation in enumerate(found):
+        if operation.label == "POOL.NONE":
+            continue
+        start = Start.ZERO if number == 0 else Start.KEPT
+        found[number] = replace(operation, accumulators=_accumulators(start, stored=number == last))
+    return found
+
+
+def _again(rng: random.Random, operation: Any) -> Operation:
+    """The same with other elements and weights."""
+    ifm = placed(rng, operation.ifm.extents, operation.ifm.dtype.str[1:], 0)
+    weights = tuple(replace(part, address=rng.randrange(16)) for part in operation.weights)
+    return replace(operation, ifm=ifm, weights=weights)
+
+
+def _fill(rng: random.Random, shape: tuple[int, int, int]) -> Operation:
+    ifm = replace(placed(rng, shape, "i4", 1), zero_point=0)
+    return builders.pooling(
+        PoolingMode.NONE,
+        rng.choice([ifm, _of_64_bits(rng, shape)]),
+        placed(rng, shape, "i1", 2),
+        scale=Scale(1, 0),
+        accumulators=_accumulators(Start.IFM2, stored=False, bits=48),
+    )
+
+
+def _of_64_bits(rng: random.Random, shape: tuple[int, int, int]) -> FeatureMap:
+    """Numbers that fit 48 bits, or, seldom, not."""
+    return plain_builders.feature_map(shape, "i8", NUMBERS + 8 * rng.randrange(20) + (rng.random() < 0.03))
+
+
+def product(rng: random.Random) -> Operation:
+    """A convolution whose weights are a feature map."""
+    shape, depth = (rng.randint(1, 5), rng.randint(1, 7), rng.choice([1, 5, 16, 33])), rng.choice([1, 3, 16, 40])
+    dtype, other = (rng.choice(["i1", "i1", "u1", "i2"]) for _ in range(2))
+    return builders.convolution(
+        placed(rng, (*shape[:2], depth), dtype, 0),
+        ifm2=placed(rng, (1, shape[2], depth), other, 1),
+        weights=(),
+        scales=(),
+        scale=scale(rng),
+        **output(rng, shape, rng.choice(["i1", "i1", "u1", "i2", "i4"]), rng.choice([2, 2, 0])),
+    )
+
+
+def argmax(rng: random.Random) -> Operation:
+    extent, depth = rng.randint(1, 6), rng.choice([1, 3, 16, 300])
+    mode = rng.choice([PoolingMode.ARGMAX_X, PoolingMode.ARGMAX_Y])
+    height, width = (1, extent) if mode is PoolingMode.ARGMAX_X else (extent, 1)
+    kernel = Kernel(height, width, rng.randint(1, 3), rng.randint(1, 3), 1, 1, False)
+    big = rng.randint(1, 4), rng.randint(1, 4)
+    small = (big[0] - 1) * kernel.stride_y + height, (big[1] - 1) * kernel.stride_x + width
+    found = output(rng, (*big, depth), rng.choice(["i1", "i2", "i4"]), rng.choice([2, 2, 0]))
+    return builders.pooling(
+        mode,
+        placed(rng, (*small, depth), rng.choice(["i1", "u1", "i2"]), 0),
+        kernel=kernel,
+        scale=Scale(1, 16),
+        **(found | {"rounding": Rounding.DOWN}),
+    )
+
+
+def wide(rng: random.Random) -> Operation:
+    """A scaling of numbers of 64 bits, or to such."""
+    shape = rng.randint(1, 4), rng.randint(1, 6), rng.choice([1, 3, 16, 17])
+    dtypes = rng.choice([("i8", "i8"), ("i8", "i4"), ("i8", "i1"), ("i4", "i8")])
+    ofm = placed(rng, shape, dtypes[1], 2)
+    unclamped = plain.activation(rng, dtypes[1])
+    if dtypes[1] == "i8":
+        ofm = replace(ofm, zero_point=0)
+        unclamped = replace(unclamped, function=Function.NONE, index_dtype=np.dtype("<i8"))
+    return builders.pooling(
+        PoolingMode.NONE,
+        replace(placed(rng, shape, "i4", 0), zero_point=0) if dtypes[0] == "i4" else _of_64_bits(rng, shape),
+        ofm,
+        scale=scale(rng),
+        rounding=rng.choice(_ROUNDINGS),
+        activation=unclamped,
+        accumulators=_accumulators(Start.IFM2, stored=True, bits=48),
     )
 
 
@@ -176,6 +275,31 @@ def rows_transfer(rng: random.Random) -> Operation:
     )
 
 
+def indexed_transfer(rng: random.Random) -> Operation:
+    """Rows that indices name; some of these are random bytes, most of which are no rows."""
+    length, rows, planes = rng.randint(1, 40), rng.randint(1, 6), rng.randint(1, 2)
+    gathers, into_table, wild = (rng.random() < chance for chance in (0.6, 0.05, 0.05))
+
+    def end(region: int | None, most: int, *, indexed: bool) -> RowsEnd:
+        stride = rng.choice([0, 1, length, length + 3]) if indexed else rng.choice([length, length + 3])
+        address = U85.design.table_address if region is None else rng.randrange(most)
+        return RowsEnd(region, address, stride, rng.choice([stride * rows, 500]), indexed)
+
+    return RowsDmaOperation(
+        index=0,
+        command="NPU_OP_DMA_START",
+        offset=0,
+        source=end(rng.choice([0, 1]), 1500, indexed=gathers),
+        destination=end(None if into_table and gathers else 1, 3000, indexed=not gathers),
+        length=length,
+        rows=rows,
+        planes=planes,
+        indices=AddressRange(1, rng.randrange(4000) if wild else INDICES, 4 * rows * planes),
+        highest_index=rng.choice([*(19,) * 8, 10, (1 << 31) - 1]),
+        index_skip=rng.choice([0, 0, 4]),
+    )
+
+
 def chain(rng: random.Random) -> list[Operation]:
     """A convolution or pooling whose result stays in the NPU, two elementwise operations on it."""
     first: Any = rng.choice([convolution, pooling])(rng)
@@ -206,5 +330,10 @@ GENERATORS: dict[str, Callable[[random.Random], Operation | list[Operation]]] = 
     "elementwise": elementwise,
     "resize": resize,
     "rows transfer": rows_transfer,
+    "indexed transfer": indexed_transfer,
+    "sums": sums,
+    "product": product,
+    "argmax": argmax,
+    "wide": wide,
     "chain": chain,
 }

@@ -2,16 +2,16 @@ import numpy as np
 
 from deploy.npu import Architecture, WeightCache
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.workspace import PreparedWeights
 from deploy.npu.stream.operations import AddressRange
 from deploy.npu.weights.u55_layout import unpack
+from deploy.npu.weights.unpacked import Unpacked
 
 from ..builders import convolution, feature_map
 
 U55 = Architecture("U55", 128)
 
 
-def prepared(seed: int, cache: WeightCache, head: int | None = None) -> PreparedWeights:
+def prepared(seed: int, cache: WeightCache, head: int | None = None) -> Unpacked:
     """Weights of a 1x1 convolution with random content; ``head`` repeats the start of another stream."""
     from ethosu import mlw_codec
     from ethosu.vela.api import npu_encode_bias

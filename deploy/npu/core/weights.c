@@ -1,0 +1,423 @@
+/* Puts weights in the order in which convolution.c takes them; deploy/npu/weights says the same in NumPy. */
+
+#include "weights.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "mlw.h"
+
+enum { ALIGNMENT = 64, SCALE_ROWS = 4, RECORD_BYTES = 10, SHIFT_BITS = 0x3F, MOST_VALUES_A_BYTE = 64 };
+enum { MOST_PLACES = 64 }; /* of a part of a kernel */
+enum { USUAL_STEP = 8 };   /* input channels of one output channel in a row */
+enum { ROW_BIAS, ROW_MULTIPLIER, ROW_SHIFT, ROW_SUM };
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t ceiling(int64_t extent, int64_t unit)
+{
+    return (extent + unit - 1) / unit;
+}
+
+/* How many runs of elements of the IFM a sum is made of, and how many pairs such a run has. */
+static int64_t segments_of(const struct weight_order *order)
+{
+    return order->kernel_height * (order->apart ? order->kernel_width : 1);
+}
+
+static int64_t pairs_of(const struct weight_order *order)
+{
+    return ceiling(order->ifm_depth * (order->apart ? 1 : order->kernel_width), 2);
+}
+
+static int64_t channels_of(const struct weight_order *order)
+{
+    return ceiling(order->ofm_depth, CHANNELS) * CHANNELS;
+}
+
+static int64_t weight_bytes(const struct weight_order *order)
+{
+    return channels_of(order) * segments_of(order) * pairs_of(order) * 2 * (int64_t)sizeof(int16_t);
+}
+
+static int64_t scale_bytes(const struct weight_order *order)
+{
+    return SCALE_ROWS * channels_of(order) * (int64_t)sizeof(int64_t);
+}
+
+int64_t packed_bytes(const struct weight_order *order, int64_t streams)
+{
+    return (int64_t)sizeof(struct packed_weights) + scale_bytes(order) + weight_bytes(order) +
+           streams * (int64_t)sizeof(struct packed_stream) + ALIGNMENT;
+}
+
+/* What one core takes: channels of the OFM in its own count, or of all where it has no blocks of its own. */
+struct share {
+    int64_t depth;
+    int64_t block;
+    int64_t lanes; /* of a ublock */
+};
+
+static struct share share_of(const struct weight_order *order, int64_t core)
+{
+    if (!order->own_blocks) {
+        return (struct share){order->ofm_depth, order->block_depth, order->ofm_ublock / order->cores};
+    }
+    const int64_t others = order->cores - 1 - core;
+    return (struct share){(order->ofm_depth + others) / order->cores, (order->block_depth + others) / order->cores,
+                          order->ofm_ublock};
+}
+
+/* An extent in parts, each of which is filled up to whole units: how many units those are. */
+static int64_t units(int64_t extent, int64_t part, int64_t unit)
+{
+    return extent / part * ceiling(part, unit) + ceiling(extent % part, unit);
+}
+
+/* How many values the stream of a core has. */
+static int64_t stream_length(const struct weight_order *order, struct share share)
+{
+    int64_t places = 0;
+    for (int64_t y = 0; y < order->kernel_height; y += order->part_height) {
+        const int64_t height = smaller(order->part_height, order->kernel_height - y);
+        for (int64_t x = 0; x < order->kernel_width; x += order->part_width) {
+            const int64_t width = smaller(order->part_width, order->kernel_width - x);
+            places += ceiling(height * width, order->multiple) * (order->multiple + order->gap);
+        }
+    }
+    return units(share.depth, share.block, order->ofm_ublock) * share.lanes * places *
+           units(order->ifm_depth, order->ifm_block, order->ifm_ublock) * order->ifm_ublock;
+}
+
+/* Places of a part of the kernel, in their order. */
+struct places {
+    int64_t count;
+    int64_t y[MOST_PLACES];
+    int64_t x[MOST_PLACES];
+};
+
+static void find_places(struct places *places, const struct weight_order *order, int64_t top, int64_t left)
+{
+    const int64_t height = smaller(order->part_height, order->kernel_height - top);
+    const int64_t width = smaller(order->part_width, order->kernel_width - left);
+    places->count = 0;
+    for (int64_t first_y = 0; first_y < order->stride_y; first_y++) {
+        for (int64_t first_x = 0; first_x < order->stride_x; first_x++) {
+            const int64_t across = ceiling(width - smaller(first_x, width), order->stride_x);
+            for (int64_t y = first_y, row = 0; y < height; y += order->stride_y, row++) {
+                const bool backwards = order->downwards && row % 2;
+                for (int64_t i = 0; i < across; i++) {
+                    const int64_t column = backwards ? across - 1 - i : i;
+                    places->y[places->count] = top + y;
+                    places->x[places->count] = left + first_x + column * order->stride_x;
+                    places->count++;
+                }
+            }
+        }
+    }
+}
+
+/* The weights that are put in order, and what is found out about them on the way. */
+struct arranging {
+    const struct weight_order *order;
+    struct share share;
+    int64_t core;
+    int16_t *weights;
+    int64_t *sums;       /* of the weights of each channel */
+    int64_t *magnitudes; /* of theirs */
+    int64_t segments, pairs;
+    int64_t stray; /* OR of all values that are no weights */
+};
+
+/* A block of the OFM and one of the IFM. */
+struct block {
+    int64_t ofm, ofm_depth;
+    int64_t ifm, ifm_depth;
+};
+
+static void take_stray(struct arranging *into, const int16_t *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        into->stray |= values[i];
+    }
+}
+
+/* A few input channels of one output channel at one place. */
+static void take_weights(struct arranging *into, const int16_t *values, int64_t count, int64_t channel, int64_t y,
+                         int64_t x, int64_t ifm)
+{
+    const struct weight_order *order = into->order;
+    const int64_t segment = order->apart ? y * order->kernel_width + x : y;
+    const int64_t place = (order->apart ? 0 : x * order->ifm_depth) + ifm;
+    int16_t *run = into->weights +
+                   (channel / CHANNELS * into->segments + segment) * into->pairs * 2 * CHANNELS +
+                   channel % CHANNELS * 2;
+    int32_t sum = 0, magnitude = 0;
+    if (count == USUAL_STEP && place % 2 == 0) {
+        int16_t *pair = run + place * CHANNELS;
+        for (int i = 0; i < USUAL_STEP; i++) {
+            sum += values[i];
+            magnitude += values[i] < 0 ? -values[i] : values[i];
+        }
+        for (int i = 0; i < USUAL_STEP; i += 2) {
+            memcpy(pair + i * CHANNELS, values + i, 2 * sizeof *pair);
+        }
+    } else {
+        for (int64_t i = 0; i < count; i++) {
+            sum += values[i];
+            magnitude += values[i] < 0 ? -values[i] : values[i];
+            run[(place + i) / 2 * 2 * CHANNELS + (place + i) % 2] = values[i];
+        }
+    }
+    into->sums[channel] += sum;
+    into->magnitudes[channel] += magnitude;
+}
+
+/* All output channels of a ublock at one place: steps of input channels, in which each has some. */
+static void take_place(struct arranging *into, const int16_t *values, const struct block *block,
+                       int64_t ofm_ublock, int64_t ifm_ublock, int64_t y, int64_t x)
+{
+    const struct weight_order *order = into->order;
+    const int64_t step = order->ifm_step, lanes = into->share.lanes;
+    const int64_t pitch = order->group * (order->own_blocks ? 1 : order->cores);
+    const int64_t first = order->own_blocks ? 0 : order->group * into->core;
+    for (int64_t from = 0; from < order->ifm_ublock; from += step) {
+        const int64_t ifm = ifm_ublock * order->ifm_ublock + from;
+        const int64_t inside = ifm < block->ifm_depth ? smaller(step, block->ifm_depth - ifm) : 0;
+        for (int64_t lane = 0; lane < lanes; lane++) {
+            const int64_t own = ofm_ublock * lanes + lane;
+            const int64_t ofm = own / order->group * pitch + own % order->group + first;
+            const int64_t count = ofm < block->ofm_depth ? inside : 0;
+            if (count > 0) {
+                const int64_t among = block->ofm + ofm;
+                const int64_t channel = order->own_blocks ? among * order->cores + into->core : among;
+                take_weights(into, values, count, channel, y, x, block->ifm + ifm);
+            }
+            take_stray(into, values + count, step - count);
+            values += step;
+        }
+    }
+}
+
+/* A core's values from one stream of them, or every so-manieth group of the stream of all. */
+struct values {
+    const int16_t *next;
+    int64_t skipped; /* values of other cores behind each group */
+};
+
+static void take_part(struct arranging *into, struct values *values, const struct block *block,
+                      const struct places *places)
+{
+    const struct weight_order *order = into->order;
+    const int64_t at_once = order->ifm_ublock * into->share.lanes; /* values of a place */
+    const int64_t groups = ceiling(places->count, order->multiple);
+    const int64_t ofm_ublocks = ceiling(block->ofm_depth, order->ofm_ublock);
+    for (int64_t ifm_ublock = 0; ifm_ublock * order->ifm_ublock < block->ifm_depth; ifm_ublock++) {
+        for (int64_t ofm_ublock = 0; ofm_ublock < ofm_ublocks; ofm_ublock++) {
+            for (int64_t group = 0; group < groups; group++) {
+                for (int64_t i = 0; i < order->multiple + order->gap; i++) {
+                    const int64_t place = group * order->multiple + i;
+                    if (i < order->multiple && place < places->count) {
+                        take_place(into, values->next, block, ofm_ublock, ifm_ublock, places->y[place],
+                                   places->x[place]);
+                    } else {
+                        take_stray(into, values->next, at_once);
+                    }
+                    values->next += at_once;
+                }
+                values->next += values->skipped;
+            }
+        }
+    }
+}
+
+/* The parts of the kernel, one after the other. */
+static void take_kernel(struct arranging *into, struct values *values, const struct block *block)
+{
+    const struct weight_order *order = into->order;
+    const int64_t rows = ceiling(order->kernel_height, order->part_height);
+    const int64_t columns = ceiling(order->kernel_width, order->part_width);
+    for (int64_t part = 0; part < rows * columns; part++) {
+        const int64_t row = order->downwards ? part % rows : part / columns;
+        const int64_t column = order->downwards ? part / rows : part % columns;
+        struct places places;
+        find_places(&places, order, row * order->part_height, column * order->part_width);
+        take_part(into, values, block, &places);
+    }
+}
+
+static void take_core(struct arranging *into, struct values values)
+{
+    const struct weight_order *order = into->order;
+    const struct share *share = &into->share;
+    const int64_t blocks = ceiling(order->ifm_depth, order->ifm_block);
+    for (int64_t ofm = 0; ofm < share->depth; ofm += share->block) {
+        const bool backwards = order->serpentine && ofm / share->block % 2;
+        for (int64_t i = 0; i < blocks; i++) {
+            const int64_t ifm = (backwards ? blocks - 1 - i : i) * order->ifm_block;
+            const struct block block = {ofm, smaller(share->block, share->depth - ofm), ifm,
+                                        smaller(order->ifm_block, order->ifm_depth - ifm)};
+            take_kernel(into, &values, &block);
+        }
+    }
+}
+
+/* The stream of one core, or of all; room for its values is taken anew. */
+static enum packing read_stream(struct bytes stream, bool fast, int64_t count, int16_t **room,
+                                struct mlw_room *mlw)
+{
+    free(*room);
+    *room = NULL;
+    if (count / MOST_VALUES_A_BYTE > stream.size) {
+        return DAMAGED; /* it cannot have so many, and they are not worth the room */
+    }
+    *room = malloc((size_t)count * sizeof **room + 1);
+    if (*room == NULL) {
+        return NO_ROOM;
+    }
+    const bool whole = fast ? decompress_fast(stream, count, *room)
+                            : decompress(stream.start, stream.size, *room, count, mlw) == count;
+    return whole ? PACKED : DAMAGED;
+}
+
+static enum packing take_streams(struct arranging *into, const struct bytes *streams, int64_t count,
+                                 int16_t **room, struct mlw_room *mlw)
+{
+    const struct weight_order *order = into->order;
+    const int64_t cores = order->fast ? order->cores : count;
+    for (int64_t core = 0; core < cores; core++) {
+        const struct bytes stream = streams[order->fast ? 0 : core];
+        into->core = core;
+        into->share = share_of(order, core);
+        if (into->share.block < 1) {
+            return DAMAGED;
+        }
+        if (stream.size == 0 && !order->own_blocks && !order->fast) {
+            continue; /* a core without a channel of its own */
+        }
+        /* Values of a core that are together where those of all cores are in one stream. */
+        const int64_t together = order->ifm_ublock * into->share.lanes * order->multiple;
+        if (core == 0 || !order->fast) {
+            const int64_t length = stream_length(order, into->share) * (order->fast ? cores : 1);
+            const enum packing found = read_stream(stream, order->fast, length, room, mlw);
+            if (found != PACKED) {
+                return found;
+            }
+        }
+        take_core(into, order->fast ? (struct values){*room + core * together, (cores - 1) * together}
+                                    : (struct values){*room, 0});
+    }
+    return order->strict && into->stray ? DAMAGED : PACKED;
+}
+
+static uint64_t number(const uint8_t *bytes, int64_t count)
+{
+    uint64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        found |= (uint64_t)bytes[i] << 8 * i;
+    }
+    return found;
+}
+
+static bool take_scales(const struct weight_order *order, const struct bytes *records, int64_t count,
+                        int64_t *rows)
+{
+    const int64_t channels = channels_of(order), bias_bits = 8 * order->bias_bytes;
+    for (int64_t core = 0; core < count; core++) {
+        const int64_t depth = share_of(order, core).depth, step = order->own_blocks ? order->cores : 1;
+        if (records[core].size < RECORD_BYTES * depth) {
+            return false;
+        }
+        for (int64_t i = 0; i < depth; i++) {
+            const uint8_t *record = records[core].start + RECORD_BYTES * i;
+            const uint64_t bias = number(record, order->bias_bytes) << (64 - bias_bits);
+            const uint64_t multiplier = number(record + order->bias_bytes, order->multiplier_bytes);
+            int64_t *row = rows + i * step + core;
+            if (multiplier >> order->multiplier_bits) {
+                return false;
+            }
+            row[ROW_BIAS * channels] = (int64_t)bias >> (64 - bias_bits);
+            row[ROW_MULTIPLIER * channels] = (int64_t)multiplier;
+            row[ROW_SHIFT * channels] = record[order->bias_bytes + order->multiplier_bytes] & SHIFT_BITS;
+        }
+    }
+    return true;
+}
+
+static int64_t greatest(const int64_t *values, int64_t count)
+{
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t magnitude = values[i] < 0 ? -values[i] : values[i];
+        found = magnitude > found ? magnitude : found;
+    }
+    return found;
+}
+
+/* Whether all that scaling computes on the way fits 64 bits. */
+static bool is_narrow(const struct weight_order *order, const int64_t *rows, int64_t largest)
+{
+    const int64_t channels = channels_of(order);
+    const wide_t sum = (wide_t)largest * order->span + greatest(rows + ROW_BIAS * channels, channels);
+    return sum * greatest(rows + ROW_MULTIPLIER * channels, channels) < (wide_t)1 << 62 &&
+           greatest(rows + ROW_SHIFT * channels, channels) <= 62;
+}
+
+static void note_streams(struct packed_stream *to, const struct bytes *streams, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = (struct packed_stream){(int64_t)(uintptr_t)streams[i].start, streams[i].size};
+    }
+}
+
+enum packing pack_weights(const struct weight_order *order, const struct bytes *streams, int64_t stream_count,
+                          const struct bytes *records, int64_t record_count, struct packed_weights *packed)
+{
+    uint8_t *start = (uint8_t *)packed, *behind = (uint8_t *)(packed + 1);
+    const int64_t channels = channels_of(order);
+    /* The weights first: their address is a multiple of what a cache line holds. */
+    uint8_t *weights = behind + (size_t)(-(uintptr_t)behind % ALIGNMENT);
+    int64_t *rows = (int64_t *)(void *)(weights + weight_bytes(order));
+    struct packed_stream *noted = (struct packed_stream *)(void *)((uint8_t *)rows + scale_bytes(order));
+    struct arranging into = {
+        .order = order,
+        .weights = (int16_t *)(void *)weights,
+        .sums = rows + ROW_SUM * channels,
+        .segments = segments_of(order),
+        .pairs = pairs_of(order),
+    };
+    struct mlw_room *mlw = malloc(sizeof *mlw);
+    into.magnitudes = calloc((size_t)channels, sizeof *into.magnitudes);
+    int16_t *room = NULL;
+    enum packing found = mlw == NULL || into.magnitudes == NULL ? NO_ROOM : PACKED;
+    if (found == PACKED) {
+        found = take_scales(order, records, record_count, rows)
+                    ? take_streams(&into, streams, stream_count, &room, mlw)
+                    : DAMAGED;
+    }
+    if (found == PACKED) {
+        const int64_t largest = greatest(into.magnitudes, channels);
+        note_streams(noted, streams, stream_count);
+        note_streams(noted + stream_count, records, record_count);
+        *packed = (struct packed_weights){
+            .streams = (uint8_t *)noted - start,
+            .stream_count = stream_count + record_count,
+            .scales = (uint8_t *)rows - start,
+            .weights = weights - start,
+            .channels = channels,
+            .segments = into.segments,
+            .pairs = into.pairs,
+            .narrow = is_narrow(order, rows, largest),
+            .largest = largest,
+        };
+    }
+    free(room);
+    free(mlw);
+    free(into.magnitudes);
+    return found;
+}

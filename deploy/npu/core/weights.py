@@ -1,0 +1,116 @@
+"""Weights as ``convolution.c`` takes them: ``weights.c`` makes them of their streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deploy.hardware.designs import U55Design, U85Design
+from deploy.npu.core.library import native
+from deploy.npu.execution.workspace import Packed
+from deploy.npu.stream.convolution import ConvolutionOperation
+from deploy.npu.stream.operations import SUB_KERNEL
+from deploy.npu.stream.u85_operations import U85ConvolutionOperation
+from deploy.npu.weights import u55_layout, u85_layout
+from deploy.npu.weights.unpacked import SPANS, Streams
+
+Order = dict[str, int]
+"""Members of ``struct weight_order`` by their names."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Packs the weights of a family's convolutions.
+
+    Attributes:
+        order_of: called with the operation and the NPU's design.
+    """
+
+    order_of: Callable[[Any, Any], Order]
+
+    def __call__(
+        self,
+        operation: ConvolutionOperation,
+        design: Any,
+        streams: Streams,
+        records: Streams,
+    ) -> Packed | None:
+        """The packed weights; None where a stream is damaged: NumPy says in which way."""
+        core = native()
+        if core is None:
+            raise AssertionError("weights are packed for the compiled core alone")
+        order = self.order_of(operation, design)
+        words = np.array([order[name] for name in core.ORDER], np.int64)
+        packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
+        return Packed(packed, (*streams, *records)) if core.pack(words, streams, records, packed) else None
+
+
+def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:
+    """The order of Ethos-U55 and U65."""
+    layout = u55_layout.layout_of(operation, design, 0)
+    # Depth-first, an IFM block is what comes between OFM ublocks.
+    whole = -(-layout.ifm_block // layout.ifm_step) * layout.ifm_step
+    return {
+        **_common(operation),
+        "own_blocks": 1,
+        "ofm_ublock": layout.ofm_ublock,
+        "group": 1,
+        "ifm_block": layout.ifm_block,
+        "serpentine": 0,
+        "ifm_ublock": layout.ifm_step if layout.part_kernel_first else whole,
+        "ifm_step": layout.ifm_step,
+        "downwards": 0,
+        "stride_y": 1,
+        "stride_x": 1,
+        "multiple": layout.multiple,
+        "gap": 0,
+        "fast": 0,
+        "strict": 0,
+        "bias_bytes": 5,
+        "multiplier_bytes": 4,
+        "multiplier_bits": 32,
+    }
+
+
+def u85_order(operation: U85ConvolutionOperation, design: U85Design) -> Order:
+    """The order of Ethos-U85."""
+    layout, bias_bytes = u85_layout.layout_of(operation, design), operation.accumulators.bits // 8
+    return {
+        **_common(operation),
+        "own_blocks": 0,
+        "ofm_ublock": layout.ofm_ublock,
+        "group": u85_layout.GROUP,
+        "ifm_block": layout.ifm_block,
+        "serpentine": 1,
+        "ifm_ublock": layout.ifm_ublock,
+        "ifm_step": layout.ifm_step,
+        "downwards": 1,
+        "stride_y": layout.stride_y,
+        "stride_x": layout.stride_x,
+        "multiple": layout.multiple,
+        "gap": layout.gap,
+        "fast": int(operation.fast),
+        "strict": 1,
+        "bias_bytes": bias_bytes,
+        "multiplier_bytes": 8 - bias_bytes,
+        "multiplier_bits": 63 - operation.accumulators.bits,
+    }
+
+
+def _common(operation: ConvolutionOperation) -> Order:
+    kernel = operation.kernel
+    return {
+        "ofm_depth": operation.ofm.depth,
+        "ifm_depth": 1 if operation.depthwise else operation.ifm.depth,
+        "kernel_height": kernel.height,
+        "kernel_width": kernel.width,
+        "cores": operation.cores,
+        "block_depth": operation.block[2],
+        "part_height": SUB_KERNEL // kernel.dilation_y,
+        "part_width": SUB_KERNEL // kernel.dilation_x,
+        "apart": int(kernel.dilation_x > 1 and not operation.depthwise),
+        "span": SPANS[operation.ifm.dtype.itemsize],
+    }
