@@ -2,16 +2,19 @@
 
     python benchmarks/firmware_steady_state.py BUILD [BUILD ...] [--inputs X.npz] [--count 200] [--runner 200]
 
-For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs; boots Arm's runner once per
-input for ``--runner`` of them; runs all on the host's NPU model. Prints times, and whether all three gave the
-same bytes. The UART's share is the time of a request with one byte less, which is refused once it has arrived; the
-NPU's share is the host model's time for the same input; the rest is register accesses through the debugger, and
-everything else.
+For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs through its mailbox, and a
+quarter of them over the UART; has Arm's runner answer ``--runner`` of them; runs all on the host's NPU model.
+Prints times, and whether all gave the same bytes. The protocol's share is the time of a request with one byte
+less, which is refused once it has arrived; the NPU's share is the host model's time for the same input; the
+rest is register accesses through the debugger, and everything else. Processor time is this process's and
+QEMU's, and depends less on what else the computer does.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -36,6 +39,7 @@ from deploy.targets.runner_target import RunnerTarget
 from deploy.verifying.npu_inference import NpuInference
 
 UART_ROUNDS = 30
+WARM = 5
 TIMEOUT_S = 120
 
 
@@ -91,6 +95,29 @@ class StopMeasuringError(Exception):
     """Ends a conversation when the measurement is over."""
 
 
+def processor_s() -> float:
+    """Processor time of this process and of those that it has started and that still run."""
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rsplit(") ", 1)[1].split()
+                if int(fields[1]) == os.getpid():
+                    ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def steady(target: FirmwareTarget, samples: tuple[Sample, ...]) -> tuple[list[Answer], float]:
+    """Answers, and processor seconds an input once the first ones are answered, while the machine still runs."""
+    arriving, answers = target.answers(samples, 1), []
+    marks = {}
+    for answer in arriving:
+        answers.append(answer)
+        if len(answers) in (WARM, len(samples)):
+            marks[len(answers)] = processor_s()
+    return answers, (marks[len(samples)] - marks[WARM]) / (len(samples) - WARM)
+
+
 def same(ours: list[Sample], theirs: list[Sample]) -> str:
     """How many of the answers are equal, bit for bit."""
     pairs = list(zip(ours, theirs, strict=False))
@@ -101,7 +128,7 @@ def same(ours: list[Sample], theirs: list[Sample]) -> str:
 def runner_answers(
     build: BuildFolder, models: Models, simulator: Simulator, samples: tuple[Sample, ...]
 ) -> Iterator[Answer]:
-    """Arm's runner: one boot an input, one after another."""
+    """Arm's runner: one boot, and a reset an input."""
     npu = npu_named(build.document.npu)
     target = RunnerTarget(
         simulator,
@@ -130,30 +157,37 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
         return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=TIMEOUT_S)
 
     began = time.perf_counter()
-    answers = list(target().answers(samples, 1))
+    answers, busy = steady(target(), samples)
     total = time.perf_counter() - began
-    steady = [answer.wall_s for answer in answers[1:]]
-    per_input = statistics.median(steady)
+    walls = [answer.wall_s for answer in answers[1:]]
+    per_input = statistics.median(walls)
+    mailbox = FirmwareLink.use_mailbox
+    FirmwareLink.use_mailbox = lambda _link, _memory: None  # type: ignore[assignment,method-assign]
+    by_uart, uart_busy = steady(target(), samples[: max(len(samples) // 4, 2 * WARM)])
+    FirmwareLink.use_mailbox = mailbox  # type: ignore[method-assign]
     inference = NpuInference(models.compiled, npu)
     host = Stopwatch()
     host_outputs = list(host.over(inference.run(sample) for sample in samples))
     uart = uart_seconds(target(), samples, list(models.inputs))
     outputs = [answer.outputs for answer in answers]
     print(f"\n{build.document.model} on {npu.name}: {len(samples)} inputs ({found.source}), one boot")
-    print(f"  whole run {total:.2f} s; first answer after boot {total - sum(steady):.2f} s")
+    print(f"  whole run {total:.2f} s; first answer after boot {total - sum(walls):.2f} s")
     print(
         f"  steady state {1000 * per_input:.1f} ms per input, {1 / per_input:.1f} inputs/s "
-        f"(mean {len(steady) / sum(steady):.1f})"
+        f"(mean {len(walls) / sum(walls):.1f})"
     )
-    print(f"    UART and protocol     {1000 * uart:6.1f} ms")
+    print(f"  processor time {1000 * busy:.1f} ms per input: {1 / busy:.1f} inputs/s of one core")
+    print(f"    over the UART {1000 * uart_busy:.1f} ms: {uart_busy / busy:.1f} times as much")
+    print(f"    protocol              {1000 * uart:6.1f} ms")
     print(f"    NPU model             {1000 * host.median:6.1f} ms")
     print(f"    registers, interrupt  {1000 * (per_input - uart - host.median):6.1f} ms (the rest)")
     print(f"  host NPU model: {same(outputs, host_outputs)}")
+    print(f"  over the UART: {same(outputs, [answer.outputs for answer in by_uart])}")
     if runner_count:
         boots = Stopwatch()
         theirs = list(boots.over(runner_answers(build, models, simulator, samples[:runner_count])))
         print(f"  runner firmware: {same(outputs, [answer.outputs for answer in theirs])}")
-        print(f"  one boot per input {1000 * boots.median:.1f} ms: {boots.median / per_input:.1f} times as long")
+        print(f"  it takes {1000 * boots.median:.1f} ms per input: {boots.median / per_input:.1f} times as long")
 
 
 def main() -> None:

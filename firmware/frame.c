@@ -42,6 +42,20 @@ static void resynchronise(struct frame_parser *parser)
     memmove(parser->header, parser->header + start, parser->header_fill);
 }
 
+/* Whether the header is one; what it says of the frame is taken over. */
+static int take_header(struct frame_parser *parser, const uint8_t *header)
+{
+    if (crc32_update(CRC32_INITIAL, header, 8) != load_u32(header + 8)) {
+        return 0;
+    }
+    parser->type = header[2];
+    parser->sequence = header[3];
+    parser->length = load_u32(header + 4);
+    parser->received = 0;
+    parser->check = crc32_update(CRC32_INITIAL, header, FRAME_HEADER_BYTES);
+    return 1;
+}
+
 static enum frame_event push_header(struct frame_parser *parser, uint8_t byte)
 {
     parser->header[parser->header_fill++] = byte;
@@ -52,15 +66,10 @@ static enum frame_event push_header(struct frame_parser *parser, uint8_t byte)
     if (parser->header_fill < FRAME_HEADER_BYTES) {
         return FRAME_NOTHING;
     }
-    if (crc32_update(CRC32_INITIAL, parser->header, 8) != load_u32(parser->header + 8)) {
+    if (!take_header(parser, parser->header)) {
         resynchronise(parser);
         return FRAME_NOTHING;
     }
-    parser->type = parser->header[2];
-    parser->sequence = parser->header[3];
-    parser->length = load_u32(parser->header + 4);
-    parser->received = 0;
-    parser->check = crc32_update(CRC32_INITIAL, parser->header, FRAME_HEADER_BYTES);
     if (parser->length > parser->capacity) {
         frame_parser_reset(parser);
         return FRAME_TOO_LONG;
@@ -84,6 +93,22 @@ enum frame_event frame_parser_push(struct frame_parser *parser, uint8_t byte)
     uint32_t check = crc32_update(parser->check, parser->payload, parser->length);
     frame_parser_reset(parser);
     return check == load_u32(parser->trailer) ? FRAME_COMPLETE : FRAME_DAMAGED;
+}
+
+enum frame_event frame_parser_take(struct frame_parser *parser, const uint8_t *frame, uint32_t length)
+{
+    uint8_t header[FRAME_HEADER_BYTES]; /* a copy: whoever wrote it may still do so */
+    memcpy(header, frame, sizeof header);
+    frame_parser_reset(parser);
+    parser->sequence = 0;
+    if (header[0] != FRAME_MAGIC_0 || header[1] != FRAME_MAGIC_1 || !take_header(parser, header)) {
+        return FRAME_DAMAGED;
+    }
+    if (parser->length > parser->capacity || length != FRAME_HEADER_BYTES + parser->length + FRAME_CHECK_BYTES) {
+        return FRAME_DAMAGED;
+    }
+    uint32_t check = crc32_update(parser->check, parser->payload, parser->length);
+    return check == load_u32(parser->payload + parser->length) ? FRAME_COMPLETE : FRAME_DAMAGED;
 }
 
 void frame_begin(struct frame_writer *writer, uint8_t type, uint8_t sequence, uint32_t length)

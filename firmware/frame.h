@@ -59,6 +59,10 @@ static inline int frame_parser_in_payload(const struct frame_parser *parser)
     return parser->header_fill == FRAME_HEADER_BYTES;
 }
 
+/* Takes a whole frame that lies in memory, its payload where the parser puts payloads: FRAME_COMPLETE or FRAME_DAMAGED.
+ * The sequence number is 0 where the header cannot be believed. */
+enum frame_event frame_parser_take(struct frame_parser *parser, const uint8_t *frame, uint32_t length);
+
 /* Forgets a frame that was begun. */
 void frame_parser_reset(struct frame_parser *parser);
 

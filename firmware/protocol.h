@@ -5,6 +5,7 @@
 enum {
     PROTOCOL_VERSION = 1,
     PROTOCOL_IDLE_MS = 2000, /* silence inside a frame that ends it */
+    PROTOCOL_DOORBELL = 0xB1, /* between frames: one lies in the mailbox */
 };
 
 enum protocol_type {
@@ -15,12 +16,14 @@ enum protocol_type {
     TYPE_STOP_AFTER = 0x05,
     TYPE_READ = 0x06,
     TYPE_RESET = 0x07,
+    TYPE_MAILBOX = 0x08,
     TYPE_HELLO_REPLY = 0x81,
     TYPE_RESULT = 0x82,
     TYPE_BYE_REPLY = 0x83,
     TYPE_STOP_REPLY = 0x85,
     TYPE_MEMORY = 0x86,
     TYPE_RESET_REPLY = 0x87,
+    TYPE_MAILBOX_REPLY = 0x88,
     TYPE_LOG = 0x90,
     TYPE_ERROR = 0xEE,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "mailbox.h"
 #include "message.h"
 #include "network.h"
 #include "notice.h"
@@ -13,14 +14,33 @@
 
 /* Payloads begin with fixed parts of these sizes; what follows is described where it is written. */
 enum { HELLO_FIXED_BYTES = 56, TENSOR_FIXED_BYTES = 16, RESULT_FIXED_BYTES = 44 };
-enum { MIN_REQUEST_BYTES = 16 };
-#define REQUEST_BYTES (NETWORK_INPUT_BYTES > MIN_REQUEST_BYTES ? NETWORK_INPUT_BYTES : MIN_REQUEST_BYTES)
 
-/* Inputs are taken over into the arena only when they have arrived whole. */
-static uint8_t request[REQUEST_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
-static uint8_t unpacked[NETWORK_INPUT_BYTES] __attribute__((aligned(16), section(".protocol_buffer")));
 static struct frame_parser parser;
 static const char *not_ready;
+static bool mailbox_open; /* a host has asked where it is */
+static bool by_mailbox;   /* the request that is being served lies there, so does its reply */
+
+static struct frame_writer begin_reply(uint8_t type, uint8_t sequence, uint32_t length)
+{
+    struct frame_writer writer = { .write = by_mailbox && mailbox_fits(length) ? mailbox_write : uart_write };
+    mailbox_begin();
+    frame_begin(&writer, type, sequence, length);
+    return writer;
+}
+
+static void end_reply(struct frame_writer *writer)
+{
+    frame_end(writer);
+    if (writer->write == mailbox_write) {
+        mailbox_end();
+    }
+}
+
+static void send_empty(uint8_t type, uint8_t sequence)
+{
+    struct frame_writer writer = begin_reply(type, sequence, 0);
+    end_reply(&writer);
+}
 
 static uint32_t table_bytes(const struct network_tensor *tensors, unsigned count)
 {
@@ -55,20 +75,19 @@ static void write_table(struct frame_writer *writer, const struct network_tensor
  * 0 u16, arena u32; then the tensors, inputs first. */
 static void send_hello(uint8_t sequence)
 {
-    struct frame_writer writer = { .write = uart_write };
     uint32_t length = HELLO_FIXED_BYTES + table_bytes(network_inputs, NETWORK_INPUTS)
                       + table_bytes(network_outputs, NETWORK_OUTPUTS);
-    frame_begin(&writer, TYPE_HELLO_REPLY, sequence, length);
+    struct frame_writer writer = begin_reply(TYPE_HELLO_REPLY, sequence, length);
     frame_write_u16(&writer, PROTOCOL_VERSION);
     frame_write_u16(&writer, (uint16_t)runtime_kind());
     frame_write(&writer, network_sha256, 32);
     frame_write(&writer, network_build_id, 8);
-    frame_write_u32(&writer, REQUEST_BYTES);
+    frame_write_u32(&writer, MAILBOX_REQUEST_BYTES);
     frame_write(&writer, (const uint8_t[]){ NETWORK_INPUTS, NETWORK_OUTPUTS, 0, 0 }, 4);
     frame_write_u32(&writer, NETWORK_ARENA_BYTES);
     write_table(&writer, network_inputs, NETWORK_INPUTS);
     write_table(&writer, network_outputs, NETWORK_OUTPUTS);
-    frame_end(&writer);
+    end_reply(&writer);
 }
 
 static void greet(uint8_t sequence)
@@ -85,8 +104,7 @@ static void greet(uint8_t sequence)
 static void send_result(uint8_t sequence, const struct runtime_report *report)
 {
     const struct npu_counters *counters = &report->counters;
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, TYPE_RESULT, sequence, RESULT_FIXED_BYTES + NETWORK_OUTPUT_BYTES);
+    struct frame_writer writer = begin_reply(TYPE_RESULT, sequence, RESULT_FIXED_BYTES + NETWORK_OUTPUT_BYTES);
     frame_write_u32(&writer, 0);
     frame_write_u32(&writer, report->arena_used);
     frame_write_u32(&writer, (uint32_t)counters->cycles);
@@ -101,7 +119,7 @@ static void send_result(uint8_t sequence, const struct runtime_report *report)
     for (unsigned i = 0; i < NETWORK_OUTPUTS; i++) {
         frame_write(&writer, runtime_output(i), network_outputs[i].bytes);
     }
-    frame_end(&writer);
+    end_reply(&writer);
 }
 
 /* Inputs may come run-length coded, as the UART is what takes longest. A control byte c and what it stands for:
@@ -109,6 +127,7 @@ static void send_result(uint8_t sequence, const struct runtime_report *report)
  * Returns the length; more than NETWORK_INPUT_BYTES or 0 if there is no sense in it. */
 static uint32_t unpack(const uint8_t *packed, uint32_t count)
 {
+    uint8_t *unpacked = mailbox_scratch();
     uint32_t length = 0;
     for (uint32_t at = 0; at < count;) {
         uint32_t control = packed[at++];
@@ -164,7 +183,7 @@ static void infer(uint8_t sequence, const uint8_t *inputs, uint32_t length)
 
 static uint32_t request_u32(unsigned number)
 {
-    const uint8_t *bytes = request + 4 * number;
+    const uint8_t *bytes = mailbox_payload() + 4 * number;
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
@@ -176,9 +195,7 @@ static void stop_after(uint8_t sequence, uint32_t length)
         notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, problem);
         return;
     }
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, TYPE_STOP_REPLY, sequence, 0);
-    frame_end(&writer);
+    send_empty(TYPE_STOP_REPLY, sequence);
 }
 
 /* Region u32, offset in it u32, bytes u32. The reply is the bytes. */
@@ -191,10 +208,9 @@ static void read_memory(uint8_t sequence, uint32_t length)
         notice_error(sequence, PROTOCOL_SIZE, "there is no such memory to be read");
         return;
     }
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, TYPE_MEMORY, sequence, bytes);
+    struct frame_writer writer = begin_reply(TYPE_MEMORY, sequence, bytes);
     frame_write(&writer, memory + offset, bytes);
-    frame_end(&writer);
+    end_reply(&writer);
 }
 
 /* No payload, neither of the request nor of the reply. */
@@ -205,26 +221,28 @@ static void reset(uint8_t sequence)
         notice_error(sequence, PROTOCOL_NOT_READY, problem);
         return;
     }
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, TYPE_RESET_REPLY, sequence, 0);
-    frame_end(&writer);
+    send_empty(TYPE_RESET_REPLY, sequence);
 }
 
 static void hello(uint8_t sequence, uint32_t length)
 {
-    if (length < 2 || (request[0] | request[1] << 8) != PROTOCOL_VERSION) {
+    const uint8_t *version = mailbox_payload();
+    if (length < 2 || (version[0] | version[1] << 8) != PROTOCOL_VERSION) {
         notice_error(sequence, PROTOCOL_VERSION_DIFFERS, "this firmware speaks version 1 of the protocol");
     } else {
         (void)runtime_stop_after(RUNTIME_WHOLE); /* what an earlier conversation asked for is over */
+        mailbox_open = false;
         greet(sequence);
     }
 }
 
-static void bye(uint8_t sequence)
+/* No payload. The reply is where the mailbox is; from then on it is looked into when the doorbell rings. */
+static void open_mailbox(uint8_t sequence)
 {
-    struct frame_writer writer = { .write = uart_write };
-    frame_begin(&writer, TYPE_BYE_REPLY, sequence, 0);
-    frame_end(&writer);
+    struct frame_writer writer = begin_reply(TYPE_MAILBOX_REPLY, sequence, MAILBOX_PLACE_BYTES);
+    mailbox_place(&writer);
+    end_reply(&writer);
+    mailbox_open = true;
 }
 
 static void serve(uint8_t type, uint8_t sequence, uint32_t length)
@@ -234,10 +252,10 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         hello(sequence, length);
         break;
     case TYPE_INFER:
-        infer(sequence, request, length);
+        infer(sequence, mailbox_payload(), length);
         break;
     case TYPE_INFER_PACKED:
-        infer(sequence, unpacked, unpack(request, length));
+        infer(sequence, mailbox_scratch(), unpack(mailbox_payload(), length));
         break;
     case TYPE_STOP_AFTER:
         stop_after(sequence, length);
@@ -249,7 +267,10 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         reset(sequence);
         break;
     case TYPE_BYE:
-        bye(sequence);
+        send_empty(TYPE_BYE_REPLY, sequence);
+        break;
+    case TYPE_MAILBOX:
+        open_mailbox(sequence);
         break;
     default:
         notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "unknown request");
@@ -270,14 +291,21 @@ static void refuse_long(void)
 
 void server_start(void)
 {
-    frame_parser_start(&parser, request, sizeof request);
+    frame_parser_start(&parser, mailbox_payload(), MAILBOX_REQUEST_BYTES);
     not_ready = runtime_start();
     greet(0); /* unasked, with sequence number 0: the host learns that the target has (re)started */
 }
 
+/* The next byte from the UART; the frame in the mailbox where it is the doorbell. */
+static enum frame_event take(unsigned char byte)
+{
+    by_mailbox = mailbox_open && byte == PROTOCOL_DOORBELL && parser.header_fill == 0;
+    return by_mailbox ? mailbox_take(&parser) : frame_parser_push(&parser, byte);
+}
+
 void server_push(unsigned char byte)
 {
-    switch (frame_parser_push(&parser, byte)) {
+    switch (take(byte)) {
     case FRAME_NOTHING:
         break;
     case FRAME_COMPLETE:

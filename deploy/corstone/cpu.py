@@ -93,6 +93,16 @@ class Cpu:
         self.stopped()
         return reply
 
+    def restart(self) -> None:
+        """After a reset of the machine: a CPU that has run for no time, and that nothing makes stop.
+
+        Raises:
+            TargetError: QEMU is gone.
+        """
+        self.settle()
+        self.gdb.request(b"?")  # takes every watchpoint away
+        self._ran_s = 0.0
+
     def settle(self) -> None:
         """Make QEMU forget a watchpoint that was hit at the very moment of an interrupt.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import select
 import time
@@ -78,6 +79,7 @@ class Machine:
         self._watched_bases = {base for base, _ in self._watched}
         self._qemu = qemu
         self._uarts = uarts
+        self._deadline = math.inf
         self._report = report
         self._debugger = debugger
         self._stepping = False
@@ -91,18 +93,43 @@ class Machine:
         self.figures = Figures()
         self.npu: RegisterFile | None = None
 
-    def run(self) -> Ending:
+    def run(self, limit_s: float = math.inf) -> Ending:
         """Run until something ends the simulation.
+
+        Args:
+            limit_s: wall time after which it ends, at the next thing that happens outside of the NPU.
 
         Raises:
             TargetError: QEMU died, or the CPU does something that is not modelled.
         """
+        self._deadline = time.monotonic() + limit_s
         try:
             return self._run()
         except StopRequest as request:
             return Ending(request.reason, request.status)
         except ConnectionLostError as error:
             raise self._death() from error
+
+    def reset(self, uarts: Sequence[Uart]) -> None:
+        """Put the machine into the state of a new one, whatever ran on it, with UARTs for a new run's output.
+
+        All memory is 0 but for the applications, which QEMU loads again; every device has the state of a reset.
+
+        Raises:
+            TargetError: the CPU does not stop, or QEMU does not reset it.
+        """
+        self.cpu.stop()
+        for uart in self._uarts:
+            uart.discard()
+        self._set_interrupt(False)
+        # Twice: what guards memory is open after the first time, the applications are in memory after the second.
+        self._qemu.reset()
+        self.memory.clear()
+        self._qemu.reset()
+        self.cpu.restart()
+        self._uarts = uarts
+        self._wake_due = 0.0
+        self.figures = Figures()
 
     def stop(self) -> None:
         """Stop the CPU, so that memory can be read, and pass on its last output; harmless when QEMU has ended."""
@@ -139,7 +166,11 @@ class Machine:
         model = self._model
         architecture = Architecture(model.family, self._options.macs)
         prefix = f"Warning: Ethos-{architecture.name}: "
-        self.npu = RegisterFile(architecture, self.memory, report=lambda line: self._report(prefix + line))
+        # Decoded weights are found by their content: a machine that was reset need not decode them again.
+        weights = None if self.npu is None else self.npu.weights
+        self.npu = RegisterFile(
+            architecture, self.memory, report=lambda line: self._report(prefix + line), weights=weights
+        )
         windows = [Window("the NPU", model.npu_windows, model.npu_window, self.npu)]
         windows += [
             Window(each.name, each.bases, each.size, StoredWords(each.words, kept=each.kept))
@@ -216,14 +247,17 @@ class Machine:
         changed = self._bus.execute(registers)
         executed = time.monotonic() - decoded
         if self.npu.irq != self._irq:
-            self._irq = self.npu.irq
-            self._qtest.set_interrupt(self._model.hardware.npu.interrupt, self._irq)
+            self._set_interrupt(self.npu.irq)
         self.figures.accesses += 1
         self.figures.access_s += time.monotonic() - began
         if len(self.npu.runs) > runs:
             self.figures.npu_s += executed
             self.figures.access_s -= executed
         return changed
+
+    def _set_interrupt(self, level: bool) -> None:
+        self._irq = level
+        self._qtest.set_interrupt(self._model.hardware.npu.interrupt, level)
 
     def _serve(self, debugger: Debugger) -> Ending | None:
         """A debugger connects, asks for something, or is gone."""
@@ -309,10 +343,12 @@ class Machine:
         return min(limits, default=None)
 
     def _until_limit(self) -> float:
-        limit = self._simulated_limit_s()
-        return 3600.0 if limit is None else min(max(limit - self.cpu.ran_s, 0.0), 3600.0)
+        limit, wall = self._simulated_limit_s(), self._deadline - time.monotonic()
+        return min(max(min(wall, math.inf if limit is None else limit - self.cpu.ran_s), 0.0), 3600.0)
 
     def _limit(self) -> Ending | None:
+        if time.monotonic() >= self._deadline:
+            return Ending(EndReason.WALL_TIME)
         limit = self._simulated_limit_s()
         if limit is None or self.cpu.ran_s < limit:
             return None

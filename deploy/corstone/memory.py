@@ -7,6 +7,7 @@ value written into each; elsewhere through the qtest protocol (tens of MB/s).
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import sys
@@ -28,6 +29,7 @@ class SharedStore:
     """Memory that QEMU maps from a file that is mapped here too."""
 
     def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
         self.mapping = mmap.mmap(descriptor, size)
 
     def read(self, offset: int, size: int) -> bytes:
@@ -37,6 +39,23 @@ class SharedStore:
     def write(self, offset: int, content: bytes) -> None:
         """Write bytes."""
         self.mapping[offset : offset + len(content)] = content
+
+    def written(self) -> list[tuple[int, int]]:
+        """The parts that may hold something else than 0: offset and bytes of each."""
+        size = len(self.mapping)
+        if not hasattr(os, "SEEK_DATA"):
+            return [(0, size)]
+        parts, end = [], 0
+        while end < size:
+            try:
+                start = os.lseek(self._descriptor, end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # there is nothing more
+                    raise
+                break
+            end = os.lseek(self._descriptor, start, os.SEEK_HOLE)
+            parts.append((start, end - start))
+        return parts
 
 
 class ProcessStore:
@@ -105,6 +124,7 @@ class GuestMemory:
         self, memories: MemoryMap, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False
     ) -> None:
         self._memories = memories
+        self._qtest = qtest
         self._descriptor = -1
         self._ddr = SharedStore(ddr_file, memories.ddr.open_size)
         self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {memories.ddr.name: self._ddr}
@@ -180,6 +200,17 @@ class GuestMemory:
             for first, last in borders.reshape(-1, 2).tolist():
                 self._stores[name].write(first * page, staged[first * page : last * page].tobytes())
         self._staged = {name: copied for name, copied in self._staged.items() if name in read_only}
+
+    def clear(self) -> None:
+        """Make every byte 0, as in a new machine; for a machine that was just reset, whose memory is all reached.
+
+        The CPU's own way to memory is taken: QEMU keeps translated code, and has to know that it is gone.
+        """
+        self._staged.clear()
+        for block in self._memories.blocks:
+            whole = [(0, block.open_size)]
+            for offset, size in self._ddr.written() if block is self._memories.ddr else whole:
+                self._qtest.clear(block.bases[-1] + offset, size)
 
     def close(self) -> None:
         """Let go of the process's memory."""

@@ -7,7 +7,6 @@ another machine or be left behind, whatever kills whom.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -16,13 +15,13 @@ from pathlib import Path
 
 from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.qemu import MIN_VERSION, Channels, check_version, command_line
+from deploy.corstone.qmp import QmpConnection
 from deploy.corstone.shared_file import SharedFile
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError, TargetError
 from deploy.processes.child import PIPE, Child
 from deploy.processes.limits import GIB, Limits
 
-_START_TIMEOUT_S = 20.0
 _KEPT_MESSAGES = 16 * 1024
 _LIMITS = Limits(memory_bytes=4 * GIB, file_bytes=4 * GIB)
 """QEMU's data are 1.3 GB, most of it room for translated code (measured); the 2 GB of DDR are a shared file, which
@@ -83,6 +82,7 @@ class QemuProcess:
                 None if start is None else handed_over("start", start),
             )
             self.channels = ours
+            self._qmp = QmpConnection(ours["qmp"])
             paths = [
                 Path(handed_over("image", each)) if isinstance(each, bytes) else each.absolute()
                 for each in applications
@@ -140,20 +140,11 @@ class QemuProcess:
             NotInstalledError: it ended instead (no such machine, an option it does not know), or is too old.
             TargetError: it says nothing.
         """
-        control = self.channels["qmp"]
-        control.settimeout(_START_TIMEOUT_S)
-        greeting = b""
         try:
-            while not greeting.endswith(b"\n"):
-                received = control.recv(4096)
-                if not received or len(greeting) > 65536:
-                    raise self.ended_early()
-                greeting += received
-            numbers = json.loads(greeting)["QMP"]["version"]["qemu"]
-            version = f"{numbers['major']}.{numbers['minor']}.{numbers['micro']}"
+            version = self._qmp.version()
         except TimeoutError:
             raise TargetError("QEMU does not start to speak", log=self.messages()) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise TargetError("QEMU's greeting cannot be read", log=self.messages()) from error
         except ConnectionError:
             raise self.ended_early() from None
@@ -161,6 +152,18 @@ class QemuProcess:
         for file in self._files:
             file.forget()
         return version
+
+    def reset(self) -> None:
+        """Reset every device and load the applications again; the CPU must stand still, and does so afterwards.
+
+        Raises:
+            TargetError: QEMU does not.
+        """
+        self._qmp.reset()
+
+    def kill(self) -> None:
+        """Kill QEMU, from any thread; whoever waits for it notices."""
+        self._child.kill()
 
     def ended_early(self) -> NotInstalledError | TargetError:
         """The error for a QEMU that ended before the machine ran."""

@@ -11,6 +11,8 @@ from deploy.errors import TargetError
 
 _INTERRUPT_CONTROLLER = "/machine/iotkit/cluster0/armv7m0"
 _CHUNK = 256 * 1024
+_CLEARED = 4 * 1024 * 1024
+"""So many bytes QEMU has to find room for at once to make them 0."""
 
 
 class QtestConnection:
@@ -69,6 +71,11 @@ class QtestConnection:
         for start in range(0, len(content), _CHUNK):
             piece = content[start : start + _CHUNK]
             self.request(write_line(address + start, piece))
+
+    def clear(self, address: int, size: int) -> None:
+        """Make bytes of memory 0 as the CPU sees it."""
+        for start in range(0, size, _CLEARED):
+            self.request(f"memset {address + start:#x} {min(_CLEARED, size - start):#x} 0x0")
 
     def exchange(self, reads: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read several small places in one round trip."""

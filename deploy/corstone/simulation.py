@@ -49,7 +49,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
         if debugger is not None:
             stack.callback(debugger.close)
-        process = stack.enter_context(_start_qemu(executable, options, images))
+        process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
         threading.Thread(target=machine_imports, daemon=True).start()
         version = process.wait_ready()
@@ -101,7 +101,13 @@ def _connected_uarts(options: MachineOptions) -> list[int]:
     ]
 
 
-def _start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
+def start_qemu(executable: Path, options: MachineOptions, images: Images) -> QemuProcess:
+    """Start QEMU as the machine that the options ask for; it is not ready yet.
+
+    Raises:
+        BadInputError: there is no such folder for semihosting.
+        NotInstalledError: QEMU does not start.
+    """
     semihosting, folder = None, None
     if options.cpu_value("semihosting-enable"):
         semihosting = str(options.cpu_value("semihosting-cmd_line"))

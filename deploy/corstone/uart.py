@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from deploy.corstone.gdb_remote import ConnectionLostError
 from deploy.errors import BadInputError, TargetError
 
 EOT = 0x04
@@ -131,6 +132,17 @@ class Uart:
             if not data or self.feed(data):
                 break
 
+    def discard(self) -> None:
+        """Forget what a CPU that stands still has left in the channel.
+
+        Raises:
+            TargetError: QEMU has ended.
+        """
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._output, 1 << 20):
+                pass
+            raise ConnectionLostError("QEMU closed a UART")
+
     def close(self) -> None:
         """Close the file and the terminal."""
         self._sink.close()
@@ -220,3 +232,23 @@ class UartSink:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
             raise TargetError(f"UART output cannot be written: {error.strerror}") from error
+
+
+class UartRecord(UartSink):
+    """Keeps a UART's output in memory, and watches for what ends the simulation.
+
+    Args:
+        limit: bytes that are kept, the first ones.
+        shutdown_on_eot: as for :class:`UartSink`.
+
+    Attributes:
+        sent: the output so far.
+    """
+
+    def __init__(self, limit: int, *, shutdown_on_eot: bool = False) -> None:
+        super().__init__("", shutdown_on_eot=shutdown_on_eot)
+        self._limit = limit
+        self.sent = bytearray()
+
+    def _write(self, data: bytes) -> None:
+        self.sent += data[: self._limit - len(self.sent)]

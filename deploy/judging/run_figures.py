@@ -68,11 +68,11 @@ def _target_cycles(platform: Platform | None, answers: Sequence[Answer]) -> Iter
 def _times(
     firmware: FirmwareRecord | None, answers: Sequence[Answer], elapsed_s: float, where: str
 ) -> Iterator[Figure]:
-    one_boot_each = firmware is not None and firmware.kind == "runner"
+    begins_anew = firmware is not None and firmware.kind == "runner"
     yield _measured(
-        "boot_to_answer" if one_boot_each else "request_to_answer",
+        "boot_to_answer" if begins_anew else "request_to_answer",
         statistics.median(answer.wall_s for answer in answers),
-        f"median wall time of {len(answers)} {'boots' if one_boot_each else 'inputs'} on {where}",
+        f"median wall time of {len(answers)} {'runs of the firmware' if begins_anew else 'inputs'} on {where}",
     )
     yield _measured("wall_time", elapsed_s, f"the whole run of {len(answers)} inputs on {where}")
 

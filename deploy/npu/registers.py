@@ -96,7 +96,14 @@ def _decoded(stream: bytes, architecture: Architecture) -> Program:
 
 
 class RegisterFile:
-    """The register window of ``layout.window`` bytes; ``report`` is called with one line for each failed run."""
+    """The register window of ``layout.window`` bytes.
+
+    Args:
+        architecture: the NPU.
+        memory: what it reaches.
+        report: called with one line for each failed run.
+        weights: decoded weights, where another one of them goes on; they are found by their content.
+    """
 
     def __init__(
         self,
@@ -104,12 +111,13 @@ class RegisterFile:
         memory: SystemMemory,
         *,
         report: Callable[[str], None] = lambda line: None,
+        weights: WeightCache | None = None,
     ) -> None:
         self.architecture = architecture
         self.layout = architecture.design.registers
         self._memory = memory
         self._report = report
-        self._cache = WeightCache()
+        self.weights = WeightCache() if weights is None else weights
         self._protection = 1
         self.runs: list[FinishedRun] = []
         self._reset()
@@ -173,7 +181,7 @@ class RegisterFile:
         try:
             stream = self._stream()
             program = _decoded(stream, self.architecture)
-            run(program, self._regions(), self._cache)
+            run(program, self._regions(), self.weights)
             statistics = program.statistics(self._region_ports())
         except (BusError, MemoryAccessError) as error:
             self._failed(STATUS_BUS_ERROR, str(error))

@@ -35,6 +35,7 @@ DOCKER_PREFIX = "docker:"
 
 _VERSION_TIMEOUT_S = 20
 _DOCKER_VERSION_TIMEOUT_S = 120
+_OWN = tuple(module_command("deploy.corstone"))
 _OPEN_MARK = "Open Corstone-"
 
 
@@ -70,6 +71,11 @@ class Simulator:
         found = {"qemu": r"QEMU (\d[\w.]*)", "fast-models": r"Fast Models \[([\d.]+)"}
         matches = {name: re.search(pattern, self.version) for name, pattern in found.items()}
         return {name: match[1] for name, match in matches.items() if match}
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the open machine of this installation, which can run within this process."""
+        return self.command[: len(_OWN)] == _OWN
 
     def accurate(self, *, timing: bool) -> bool:
         """Whether a run counts cycles: where that was asked for, and on releases that cannot do without."""
@@ -175,8 +181,8 @@ def _open(npu: Npu, fvp: Fvp) -> Simulator:
     from deploy.corstone.qemu import find_qemu, version_line
 
     find_qemu()
-    command = module_command("deploy.corstone", "--board", fvp.board.id, "--npu-family", npu.family)
-    return Simulator(tuple(command), "open", version_line(f"Open {fvp.board.name}"), fvp)
+    command = (*_OWN, "--board", fvp.board.id, "--npu-family", npu.family)
+    return Simulator(command, "open", version_line(f"Open {fvp.board.name}"), fvp)
 
 
 def _in_docker(image: str, fvp: Fvp) -> Simulator:

@@ -1,4 +1,4 @@
-"""A conversation with firmware that speaks the protocol: requests and replies over pyserial, every wait bounded.
+"""A conversation with firmware that speaks the protocol: requests and replies over a line, every wait bounded.
 
 ``socket://host:port`` reaches a simulator's terminal, anything else is a serial port of this computer.
 """
@@ -8,43 +8,38 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.errors import BadInputError, TargetError
+from deploy.errors import TargetError
 from deploy.targets import protocol
-from deploy.targets.frames import HEADER_BYTES, Frame, FrameReader, encode
+from deploy.targets.frames import DOORBELL, HEADER_BYTES, Frame, FrameReader, encode
+from deploy.targets.lines import DEFAULT_BAUD, Line, SerialLine
+from deploy.targets.mailbox import Mailbox, SharedMemory
 from deploy.targets.protocol import ErrorCode, Hello, Result, Type
 from deploy.targets.target_text import shown
 
-if TYPE_CHECKING:
-    import serial
-
-DEFAULT_BAUD = 115200
 _GREET_S = 15.0
 _HELLO_AGAIN_S, _MOST_S = 1.0, 4.0
 """A hello may get lost while firmware boots; on a slow line or a busy host its answer may just take long."""
 
-_SLICE_S = 0.1
 _BYE_TIMEOUT_S = 1.0
 _MAX_STRAY_BYTES = 256 * 1024
 _LOG_LINES = 12
-_PORTS = "ports are /dev/ttyUSB0, COM3 or socket://HOST:PORT"
 
 
 class FirmwareLink:
     """One connection to one target. Use as a context manager, which says bye and closes.
 
     Args:
-        port: pyserial's name of the port.
-        baud: bits per second of a serial port; a socket does not care.
+        port: pyserial's name of the port; or a line that is there already.
+        baud: bits per second of a serial port.
         waiting: called now and then during waits; may raise a TargetError to end them.
         broken: called when the connection breaks; may raise a TargetError that knows more.
 
     Attributes:
-        port: as given.
         hello: what the firmware said about itself, after ``greet``.
 
     Raises:
@@ -54,15 +49,12 @@ class FirmwareLink:
 
     def __init__(
         self,
-        port: str,
+        port: str | Line,
         baud: int = DEFAULT_BAUD,
         *,
         waiting: Callable[[], None] = lambda: None,
         broken: Callable[[], None] = lambda: None,
     ) -> None:
-        import serial
-
-        self.port = port
         self._waiting = waiting
         self._broken = broken
         self._reader = FrameReader()
@@ -71,15 +63,8 @@ class FirmwareLink:
         self._awaited: set[int] = set()
         self._stray = 0
         self.hello: Hello | None = None
-        try:
-            self._serial: serial.SerialBase = serial.serial_for_url(port, baudrate=baud, timeout=_SLICE_S)
-        except serial.SerialException as error:
-            raise TargetError(
-                f"{port}: cannot be opened: {error}",
-                hints=["is the board connected, and does no other program use the port?"],
-            ) from error
-        except ValueError as error:
-            raise BadInputError(f"--port {port}: {error}", hints=[_PORTS]) from error
+        self._mailbox: Mailbox | None = None
+        self._line: Line = SerialLine(port, baud) if isinstance(port, str) else port
 
     def __enter__(self) -> FirmwareLink:
         return self
@@ -92,8 +77,7 @@ class FirmwareLink:
 
     def close(self) -> None:
         """Close the port without a word."""
-        with contextlib.suppress(OSError):
-            self._serial.close()
+        self._line.close()
 
     def greet(self, timeout_s: float = _GREET_S) -> Hello:
         """Ask the firmware who it is, again and again, less and less often, until it answers any of the questions.
@@ -107,7 +91,7 @@ class FirmwareLink:
         deadline = time.monotonic() + timeout_s
         pause, again = _HELLO_AGAIN_S, time.monotonic()
         self._awaited.clear()
-        self.hello = None
+        self.hello, self._mailbox = None, None
         try:
             while self.hello is None:
                 if time.monotonic() >= again:
@@ -136,10 +120,23 @@ class FirmwareLink:
         """
         assert self.hello is not None, "greet comes first"  # noqa: S101
         payload = b"".join(np.ascontiguousarray(inputs[tensor.name]).tobytes() for tensor in self.hello.inputs)
-        short = protocol.packed(payload)
-        kind, sent = (Type.INFER_PACKED, short) if len(short) < len(payload) else (Type.INFER, payload)
+        kind, sent = Type.INFER, payload
+        if self._mailbox is None and len(short := protocol.packed(payload)) < len(payload):
+            kind, sent = Type.INFER_PACKED, short
         reply = self.request(kind, sent, Type.RESULT, timeout_s)
         return protocol.parse_result(reply, self.hello.outputs)
+
+    def use_mailbox(self, memory: SharedMemory) -> None:
+        """Exchange frames in memory from now on, where the firmware can do that; over the line, where it cannot.
+
+        Raises:
+            TargetError: the firmware does not answer whole.
+        """
+        try:
+            reply = self.request(Type.MAILBOX, b"", Type.MAILBOX_REPLY, _GREET_S)
+        except _UnknownRequestError:
+            return  # rendered by an earlier version, which knew of none
+        self._mailbox = Mailbox(memory, protocol.parse_mailbox(reply))
 
     def reset(self) -> None:
         """Put the model into its initial state.
@@ -241,45 +238,52 @@ class FirmwareLink:
             return self._error(
                 f"the target says: {text}", hints=["check the cable and the baud rate", "run it again"]
             )
+        if code == ErrorCode.UNKNOWN_REQUEST:
+            return _UnknownRequestError(f"the target says: {text}", log=self.log)
         return self._error(f"the target says: {text}")
 
     def _send(self, frame: bytes, deadline: float) -> None:
-        import serial
-
         self._check(deadline)
         try:
-            self._serial.write_timeout = max(deadline - time.monotonic(), _SLICE_S)
-            self._serial.write(frame)
-        except serial.SerialTimeoutException as error:
+            if self._mailbox is not None and self._mailbox.holds(frame):
+                self._mailbox.put(frame)
+                frame = bytes((DOORBELL,))
+            self._line.write(frame, deadline - time.monotonic())
+        except TimeoutError as error:
             raise self._error("the target does not take the request: the connection is stuck") from error
-        except (serial.SerialException, OSError) as error:
+        except OSError as error:
             self._broken()
             raise self._error(f"the connection to the target broke while a request was sent: {error}") from error
 
     def _receive(self, deadline: float) -> list[Frame]:
         """Read once, for at most a slice of time."""
-        import serial
-
         self._check(deadline)
         missing = self._reader.missing
         wanted = missing[1] - missing[0] if missing else HEADER_BYTES + 4
-        damaged, stray = self._reader.damaged, self._reader.stray
+        stray, rung = self._reader.stray, self._reader.rung
         try:
-            received = self._serial.read(wanted)
-        except (serial.SerialException, OSError) as error:
+            received = self._line.read(wanted if self._mailbox is None else 1)
+            frames = self._frames(self._reader, received)
+            if self._mailbox is not None and self._reader.rung != rung:
+                frames += self._frames(FrameReader(), self._mailbox.take())
+        except OSError as error:
             self._broken()
             raise self._error(f"the connection to the target broke: {error}") from error
-        frames = self._reader.feed(received)
-        if self._reader.too_long:
+        self._stray += self._reader.stray - stray
+        if self._stray > _MAX_STRAY_BYTES:
+            raise self._error(f"the target floods the UART: {self._stray} bytes that belong to no frame")
+        return frames
+
+    def _frames(self, reader: FrameReader, received: bytes) -> list[Frame]:
+        damaged = reader.damaged
+        frames = reader.feed(received)
+        if reader.too_long:
             raise self._error("the target announces a reply that is longer than any could be")
-        if self._reader.damaged != damaged:
+        if reader.damaged != damaged:
             raise self._error(
                 "a reply arrived damaged (CRC-32 differs)",
                 hints=["check the cable and the baud rate", "run it again"],
             )
-        self._stray += self._reader.stray - stray
-        if self._stray > _MAX_STRAY_BYTES:
-            raise self._error(f"the target floods the UART: {self._stray} bytes that belong to no frame")
         return frames
 
     def _check(self, deadline: float) -> None:
@@ -303,6 +307,10 @@ class FirmwareLink:
 
     def _error(self, message: str, hints: tuple[str, ...] | list[str] = ()) -> TargetError:
         return TargetError(message, hints=hints, log=self.log)
+
+
+class _UnknownRequestError(TargetError):
+    """The firmware does not know such a request."""
 
 
 class _NoAnswerError(Exception):

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -15,8 +15,12 @@ from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.expectations import Expectations
-from deploy.targets.firmware_link import DEFAULT_BAUD, FirmwareLink
+from deploy.targets.firmware_link import FirmwareLink
+from deploy.targets.lines import DEFAULT_BAUD
 from deploy.targets.running_simulator import START_TIMEOUT_S, RunningSimulator
+
+if TYPE_CHECKING:
+    from deploy.targets.resident_simulator import ResidentSimulator
 
 _DAY_S = 86_400.0
 
@@ -48,6 +52,12 @@ def converse(
         outputs: dict[str, NDArray[Any]] = {name: result.outputs[name] for name in expectations.outputs}
         counters = {"NPU TOTAL": result.cycles, **result.counters, "ARENA BYTES": result.arena_used}
         yield Answer(outputs, counters, time.monotonic() - started)
+
+
+def _resident() -> type[ResidentSimulator]:
+    from deploy.targets.resident_simulator import ResidentSimulator
+
+    return ResidentSimulator
 
 
 class BoardTarget:
@@ -152,11 +162,13 @@ class FirmwareTarget:
             TargetError: it does not answer, or is another one.
         """
         limit_s = min(START_TIMEOUT_S + self._timeout_s * (inferences + 1), _DAY_S)
-        with RunningSimulator(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
+        kind = _resident() if self._simulator.own else RunningSimulator
+        with kind(self._simulator, self._firmware, self._macs, self._timing, limit_s) as machine:
             try:
-                port = f"socket://127.0.0.1:{machine.terminal_port()}"
-                with FirmwareLink(port, waiting=machine.check_alive, broken=machine.explain_end) as link:
+                with FirmwareLink(machine.line(), waiting=machine.check_alive, broken=machine.explain_end) as link:
                     self._expectations.check_hello(link.greet(self._timeout_s))
+                    if machine.memory is not None:
+                        link.use_mailbox(machine.memory)
                     yield link
             except TargetError as error:
                 raise TargetError(

@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 
 MAGIC = b"\xe5\x7a"
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+DOORBELL = 0xB1
+"""Between frames: one lies in the mailbox."""
+
 MAX_NOISE_BYTES = 64 * 1024
 """How much of what lies between frames is kept: firmware that prints plain text is quoted in errors."""
 
 _HEADER = struct.Struct("<2sBBI")
 _CHECK = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _CHECK.size
+MAX_FRAME_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES + _CHECK.size
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class FrameReader:
     Attributes:
         noise: the last of what lay between frames.
         stray: how many bytes lay between frames.
+        rung: how many of them were the doorbell.
         damaged: how many frames had a wrong check after their payload.
         too_long: how many headers announced more than is believed.
     """
@@ -66,6 +71,7 @@ class FrameReader:
         self._buffer = bytearray()
         self.noise = bytearray()
         self.stray = 0
+        self.rung = 0
         self.damaged = 0
         self.too_long = 0
 
@@ -126,6 +132,7 @@ class FrameReader:
 
     def _skip(self, count: int) -> None:
         self.stray += count
+        self.rung += self._buffer.count(DOORBELL, 0, count)
         self.noise += self._buffer[:count]
         del self._buffer[:count]
         if len(self.noise) > 2 * MAX_NOISE_BYTES:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deploy.errors import TargetError
 from deploy.hardware.npu_events import event_title
+from deploy.targets.frames import MAX_FRAME_BYTES
 from deploy.targets.target_text import shown
 from deploy.tflite.generated import DTYPE_NUMBERS
 
@@ -25,6 +26,7 @@ VERSION = 1
 _HELLO = struct.Struct("<HH32s8sIBBHI")
 _TENSOR = struct.Struct("<BBHIfi")
 _RESULT = struct.Struct("<IIQ4H4II")
+_MAILBOX = struct.Struct("<QQII")
 _MAX_RANK = 8
 _DTYPES = {number: name for name, number in DTYPE_NUMBERS.items()}
 
@@ -39,12 +41,14 @@ class Type(IntEnum):
     STOP_AFTER = 0x05
     READ = 0x06
     RESET = 0x07
+    MAILBOX = 0x08
     HELLO_REPLY = 0x81
     RESULT = 0x82
     BYE_REPLY = 0x83
     STOP_REPLY = 0x85
     MEMORY = 0x86
     RESET_REPLY = 0x87
+    MAILBOX_REPLY = 0x88
     LOG = 0x90
     ERROR = 0xEE
 
@@ -127,6 +131,23 @@ class Result:
     counters: dict[str, int]
     streams: int
     outputs: dict[str, NDArray[Any]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MailboxPlace:
+    """Where firmware has its mailbox.
+
+    Attributes:
+        request: address of the area for requests.
+        reply: address of that for replies.
+        request_bytes: of the longest frame that the former takes.
+        reply_bytes: of the longest frame that the latter takes.
+    """
+
+    request: int
+    reply: int
+    request_bytes: int
+    reply_bytes: int
 
 
 def packed(content: bytes) -> bytes:
@@ -254,6 +275,20 @@ def parse_result(payload: bytes, outputs: tuple[TensorEntry, ...]) -> Result:
     cursor.finish()
     counters = dict(zip(map(event_title, events), counts, strict=True))
     return Result(status, arena, cycles, counters, streams, arrays)
+
+
+def parse_mailbox(payload: bytes) -> MailboxPlace:
+    """Read the payload of MAILBOX_REPLY.
+
+    Raises:
+        TargetError: truncated, too long, or the areas are larger than any frame.
+    """
+    cursor = _Cursor(payload, "mailbox")
+    place = MailboxPlace(*cursor.unpack(_MAILBOX))
+    cursor.finish()
+    if max(place.request_bytes, place.reply_bytes) > MAX_FRAME_BYTES:
+        raise TargetError("the target's mailbox is larger than any frame could be")
+    return place
 
 
 def parse_error(payload: bytes) -> tuple[int, str]:

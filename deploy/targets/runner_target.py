@@ -1,4 +1,4 @@
-"""Runs samples through Arm's prebuilt runner: one boot of Corstone-300 an input, several side by side.
+"""Runs samples through Arm's prebuilt runner: one run of it an input, on machines side by side.
 
 The memory that the runner copies its outputs to is preloaded with random bytes: a dump that still holds them is
 of memory that nobody wrote, and no answer.
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.corstone.applications import Range
 from deploy.errors import TargetError
-from deploy.files import private_folder
 from deploy.judging.answer import Answer
 from deploy.judging.samples import Sample
-from deploy.simulators.fvp_command import DataFile, DumpFile
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets import runner_firmware as runner
-from deploy.targets.runner_boot import RunnerBoots, read_bounded
+from deploy.targets.runner_boot import runner_boots
+from deploy.targets.runner_run import RunnerSettings
 from deploy.tflite import Tensor
 
 _TELLING_BYTES = 8
@@ -58,7 +58,7 @@ class RunnerTarget:
         npu_expected: bool,
         timeout_s: float,
     ) -> None:
-        self._boots = RunnerBoots(simulator, firmware, macs, timing, timeout_s)
+        self._boots = runner_boots(RunnerSettings(simulator, firmware, macs, timing, timeout_s))
         self._model = model
         self._inputs = dict(inputs)
         self._outputs = dict(outputs)
@@ -83,34 +83,30 @@ class RunnerTarget:
         """End all machines and wait until they are gone."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            self._boots.processes.cancel()
+            self._boots.cancel()
             self._pool.shutdown()
 
     def _answer(self, index: int, sample: Sample) -> Answer:
-        with private_folder("run") as folder:
-            try:
-                return self._boot(folder, sample)
-            except TargetError as error:
-                raise TargetError(f"input {index}: {error.message}", hints=error.hints, log=error.log) from error
+        try:
+            return self._run(sample)
+        except TargetError as error:
+            raise TargetError(f"input {index}: {error.message}", hints=error.hints, log=error.log) from error
 
-    def _boot(self, folder: Path, sample: Sample) -> Answer:
+    def _run(self, sample: Sample) -> Answer:
         size = sum(tensor.nbytes for tensor in self._outputs.values())
         untouched = secrets.token_bytes(size)
-        preload, dump = folder / "preload.bin", folder / "outputs.bin"
-        preload.write_bytes(untouched)
         started = time.monotonic()
         boot = self._boots.boot(
-            folder,
             self._model,
             b"".join(_bytes(sample[name]) for name in self._inputs),
-            data=[DataFile(preload, runner.OUTPUT_ADDRESS)],
-            dumps=[DumpFile(dump, runner.OUTPUT_ADDRESS, size)],
+            data={runner.OUTPUT_ADDRESS: untouched},
+            dumps=[Range(runner.OUTPUT_ADDRESS, size)],
         )
         wall_s = time.monotonic() - started
         report = runner.read_report(boot.sent, expected_bytes=size, npu_expected=self._npu_expected)
-        raw = read_bounded(dump, size + 1)
-        if len(raw) != size:
-            what = f"has {len(raw)}" if dump.exists() else "was not written; it should have"
+        (raw,) = boot.dumped
+        if raw is None or len(raw) != size:
+            what = "was not written; it should have" if raw is None else f"has {len(raw)}"
             raise TargetError(f"the memory dump {what} bytes, the outputs are {size} bytes", log=boot.log)
         if raw == untouched and size >= _TELLING_BYTES:
             raise TargetError("the memory of the outputs still holds what it held before", log=boot.log)

@@ -15,6 +15,8 @@ from deploy.processes.supervisor import Ended
 from deploy.simulators.fvp_command import FvpRun, command_line
 from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.simulators.fvp_process import simulators
+from deploy.targets.lines import DEFAULT_BAUD, Line, SerialLine
+from deploy.targets.mailbox import SharedMemory
 from deploy.targets.target_text import last_lines
 
 START_TIMEOUT_S = 60.0
@@ -66,6 +68,19 @@ class RunningSimulator:
 
     def __exit__(self, *_exception: object) -> None:
         self._stack.close()
+
+    def line(self) -> Line:
+        """UART0, once the simulator says where it is.
+
+        Raises:
+            TargetError: the simulator ended, or never said so.
+        """
+        return SerialLine(f"socket://127.0.0.1:{self.terminal_port()}", DEFAULT_BAUD)
+
+    @property
+    def memory(self) -> SharedMemory | None:
+        """Another process's: it is not reached."""
+        return None
 
     def terminal_port(self) -> int:
         """Wait until the simulator says on which port UART0 listens.

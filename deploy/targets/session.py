@@ -165,11 +165,12 @@ class Session:
             return StoppableFirmware(self._board(ready).connected, sample, timeout_s, stateful=stateful)
         simulator, path, macs = ready.simulator, ready.firmware.path, ready.npu.macs
         if ready.firmware.kind == RUNNER:
-            from deploy.targets.runner_boot import RunnerBoots
+            from deploy.targets.runner_boot import runner_boots
+            from deploy.targets.runner_run import RunnerSettings
             from deploy.targets.stoppable_runner import StoppableRunner
 
-            boots = RunnerBoots(simulator, path, macs, timing, timeout_s)
-            return StoppableRunner(boots, ready.models.compiled, sample)
+            boots = runner_boots(RunnerSettings(simulator, path, macs, timing, timeout_s))
+            return StoppableRunner(boots, path, ready.models.compiled, sample)
         from deploy.targets.expectations import Expectations
         from deploy.targets.firmware_target import FirmwareTarget
         from deploy.targets.stoppable_firmware import MOST_RUNS, StoppableFirmware

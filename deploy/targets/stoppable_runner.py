@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -21,9 +22,8 @@ from deploy.judging.samples import Sample
 from deploy.npu.errors import NpuError
 from deploy.npu.regions import ARENA, FAST
 from deploy.npu.stream.changed_payload import copying, cut
-from deploy.simulators.fvp_command import DumpFile
 from deploy.targets import runner_firmware
-from deploy.targets.runner_boot import RunnerBoots, read_bounded
+from deploy.targets.runner_run import Boots
 from deploy.targets.stoppable import Memories, Stop, Wanted
 from deploy.tflite import Model, load
 from deploy.tflite.compiled import npu_operators
@@ -41,14 +41,15 @@ class StoppableRunner:
 
     Args:
         boots: boots the runner.
+        firmware: the runner's ELF.
         model: compiled by Vela.
         sample: one array per input.
     """
 
     whole = True
 
-    def __init__(self, boots: RunnerBoots, model: Model, sample: Sample) -> None:
-        self._boots, self._model = boots, model
+    def __init__(self, boots: Boots, firmware: Path, model: Model, sample: Sample) -> None:
+        self._boots, self._firmware, self._model = boots, firmware, model
         names = model.input_names().values()
         self._inputs = b"".join(np.ascontiguousarray(sample[name]).tobytes() for name in names)
         self._operators = {operator.index: operator for operator in npu_operators(model)}
@@ -68,7 +69,7 @@ class StoppableRunner:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._boots.processes.cancel()
+        self._boots.cancel()
 
     def address(self, region: int) -> int | None:
         """Where a region begins in the target's memory."""
@@ -108,7 +109,7 @@ class StoppableRunner:
             first.payload.index: _changed(lambda: copying(first.payload_bytes, copies)),
             first.constants.index: b"".join(piece for region in regions for piece in marks[region]),
         }
-        dumped = self._boot(first.index, contents, writable_ranges(self._boots.firmware))
+        dumped = self._boot(first.index, contents, writable_ranges(self._firmware))
         return {region: _place_of(marks[region], dumped) for region in regions}
 
     def _boot(self, operator: int, contents: Mapping[int, bytes], ranges: tuple[Range, ...]) -> _Dumped:
@@ -119,19 +120,16 @@ class StoppableRunner:
         with private_folder("run") as folder:
             path = folder / "part.tflite"
             path.write_bytes(content)
-            files = {place: folder / f"memory{number}.bin" for number, place in enumerate(ranges)}
-            dumps = [DumpFile(file, place.address, place.size) for place, file in files.items()]
-            boot = self._boots.boot(folder, path, self._inputs, dumps=dumps)
-            size = sum(tensor.nbytes for tensor in part.output_tensors)
-            runner_firmware.read_report(boot.sent, expected_bytes=size, npu_expected=False)
-            dumped = {}
-            for place, file in files.items():
-                raw = read_bounded(file, place.size + 1)
-                if len(raw) != place.size:
-                    raise TargetError(
-                        f"the memory dump has {len(raw)} bytes, {place.size} were asked for", log=boot.log
-                    )
-                dumped[place] = np.frombuffer(raw, np.uint8)
+            boot = self._boots.boot(path, self._inputs, dumps=ranges)
+        size = sum(tensor.nbytes for tensor in part.output_tensors)
+        runner_firmware.read_report(boot.sent, expected_bytes=size, npu_expected=False)
+        dumped = {}
+        for place, raw in zip(ranges, boot.dumped, strict=True):
+            if raw is None or len(raw) != place.size:
+                raise TargetError(
+                    f"the memory dump has {len(raw or b'')} bytes, {place.size} were asked for", log=boot.log
+                )
+            dumped[place] = np.frombuffer(raw, np.uint8)
         return dumped
 
 

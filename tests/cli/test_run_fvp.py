@@ -144,7 +144,7 @@ def test_no_end_of_transmission_within_the_limit(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A simulator has so long to keep its own time limit.
-    monkeypatch.setattr("deploy.targets.runner_boot._GRACE_S", 1)
+    monkeypatch.setattr("deploy.targets.runner_process._GRACE_S", 1)
     hang = "exec sleep 60"
     started = time.monotonic()
     fails(

@@ -1,8 +1,7 @@
-"""Runs the open Corstone-300 as a user does, and knows what it must not leave behind."""
+"""Runs the open Corstone-300 as a user does."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -44,31 +43,3 @@ def simulate(*words: object, limit_s: float = 60, **options) -> Done:
 def run_guest(elf: Path, *words: object) -> Done:
     """Run a test program until it sends EOT."""
     return simulate("-q", "-a", elf, *UART_TO_STDOUT, "--timelimit", 30, *words)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that still run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(") ", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def qemus(pid: int) -> list[int]:
-    """Those of them that are QEMU: the others guard it."""
-    return [child for child in children(pid) if "qemu" in (Path("/proc") / str(child) / "comm").read_text()]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        os.kill(pid, 0)
-        return (Path("/proc") / str(pid) / "stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False

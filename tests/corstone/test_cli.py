@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import interruptible
 import pytest
 from guest import build_guest
-from simulator import COMMAND, UART_TO_STDOUT, alive, children, qemus, simulate
+from simulator import COMMAND, UART_TO_STDOUT, simulate
+from started import alive, children, qemus
 
 from deploy.corstone.cli import run
 from deploy.hardware.npus import npu_named

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from simulator import alive
+from started import alive
 
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess

@@ -308,7 +308,7 @@ class Sandbox:
 
     def sees(self, *names: str) -> bool:
         """Whether a process of this case runs whose command line holds all ``names``."""
-        return any(all(name in line for name in names) for line in map(_command_line, self.processes_of_case()))
+        return any(all(name in line for name in names) for line in map(command_line, self.processes_of_case()))
 
     def maps(self, part: str) -> bool:
         """Whether a process of this case has loaded a library whose path holds ``part``."""
@@ -333,7 +333,7 @@ class Sandbox:
         deadline = time.monotonic() + 3
         while (left := self.processes_of_case()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return [f"{pid}: {_command_line(pid)[:120]}" for pid in left]
+        return [f"{pid}: {command_line(pid)[:120]}" for pid in left]
 
     def _protected(self) -> dict[str, str]:
         return {str(path): _digest(path) for path in self.build.rglob("*") if path.name not in _KEPT}
@@ -370,7 +370,8 @@ def _digest(path: Path) -> str:
         return str(error.strerror)
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """The words of a process, with spaces; none of one that is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "mailbox.h"
 #include "network.h"
 #include "protocol.h"
 #include "server.h"
@@ -17,8 +18,16 @@ static uint8_t sink[1 << 20];
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
+    static const uint8_t doorbell = PROTOCOL_DOORBELL;
+    uint8_t *mailbox = mailbox_payload() - FRAME_HEADER_BYTES - sizeof(uint32_t);
+    uint32_t length = (uint32_t)count;
+    size_t room = FRAME_HEADER_BYTES + MAILBOX_REQUEST_BYTES + FRAME_CHECK_BYTES;
     server_start();
     harness_push(bytes, count);
+    /* The same bytes once more in the mailbox, which is looked into if they asked for it. */
+    memcpy(mailbox, &length, sizeof length);
+    memcpy(mailbox + sizeof length, bytes, count < room ? count : room);
+    harness_push(&doorbell, 1);
     server_idle();
     harness_take(sink);
     return 0;
@@ -62,13 +71,13 @@ static void append_frame(uint8_t type, uint32_t payload_bytes)
 
 int main(int argc, char **argv)
 {
-    static const uint8_t types[] = { TYPE_HELLO, TYPE_INFER, TYPE_INFER_PACKED, TYPE_STOP_AFTER, TYPE_READ, TYPE_BYE, 0x42 };
+    static const uint8_t types[] = { TYPE_HELLO, TYPE_INFER, TYPE_INFER_PACKED, TYPE_STOP_AFTER, TYPE_READ, TYPE_BYE, TYPE_MAILBOX, 0x42 };
     static const uint32_t sizes[] = { 0, 2, 4, 12, 16, NETWORK_INPUT_BYTES, NETWORK_INPUT_BYTES + 1, NETWORK_INPUT_BYTES + 60 };
     long rounds = argc > 1 ? atol(argv[1]) : 1000;
     for (long i = 0; i < rounds; i++) {
         length = 0;
         for (uint32_t k = 0; k < 1 + next_random() % 4; k++) {
-            append_frame(types[next_random() % 7], sizes[next_random() % 8]);
+            append_frame(types[next_random() % 8], sizes[next_random() % 8]);
         }
         for (uint32_t k = next_random() % 8; k > 0; k--) {
             conversation[next_random() % (next_random() % 2 ? length : 14)] = (uint8_t)next_random();

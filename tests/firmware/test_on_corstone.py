@@ -28,6 +28,8 @@ from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_target import FirmwareTarget
+from deploy.targets.mailbox import Mailbox
+from deploy.targets.protocol import Type
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_inference import NpuInference
 
@@ -237,16 +239,47 @@ def test_tflm_firmware_gives_the_same_answers(request: pytest.FixtureRequest, na
     assert run([*words, "--sequence"]) == 0
 
 
-def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(small_build: BuildFolder) -> None:
+@pytest.mark.parametrize(
+    ("own", "killed", "message"),
+    [
+        (False, b"deploy.corstone", r"the simulator ended in the middle of the work \(signal 9\)"),
+        (True, b"qemu-system-arm", r"QEMU died while the simulation ran \(killed by SIGKILL\)"),
+    ],
+    ids=["a program", "within this process"],
+)
+def test_a_simulator_that_is_killed_in_the_middle_is_named_as_the_cause(
+    small_build: BuildFolder, own: bool, killed: bytes, message: str
+) -> None:
     simulator = find(npu_named("U55-128"), "open")
+    if not own:
+        simulator = dataclasses.replace(simulator, command=("/usr/bin/env", *simulator.command))
     firmware = npu_firmware(small_build)
     target = FirmwareTarget(simulator, firmware, expectations(small_build), macs=128, timeout_s=30)
-    answers = target.answers(samples(small_build, 50), 1)
+    answers = target.answers(samples(small_build, 200), 1)
     next(answers)
-    own = Path(f"/proc/{os.getpid()}/task")
-    children = [int(pid) for task in own.iterdir() for pid in (task / "children").read_text().split()]
-    machines = [pid for pid in children if b"deploy.corstone" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    pids = [int(pid) for each in children for pid in each.read_text().split()]
+    machines = [pid for pid in pids if killed in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(machines) == 1
     os.kill(machines[0], signal.SIGKILL)
-    with pytest.raises(TargetError, match=r"the simulator ended in the middle of the work \(signal 9\)"):
+    with pytest.raises(TargetError, match=message):
         list(answers)
+
+
+def test_frames_go_through_the_mailbox_where_the_machine_runs_within_this_process(
+    small_build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[bytes] = []
+    monkeypatch.setattr(
+        Mailbox, "put", lambda self, frame, put_=Mailbox.put: (put.append(frame), put_(self, frame))[1]
+    )
+    simulator, few = find(npu_named("U55-128"), "open"), samples(small_build, 4)
+    by_program = dataclasses.replace(simulator, command=("/usr/bin/env", *simulator.command))
+    found = []
+    for each in (simulator, by_program):
+        target = FirmwareTarget(each, npu_firmware(small_build), expectations(small_build), macs=128, timeout_s=30)
+        found.append([(answer.outputs, answer.counters) for answer in target.answers(few, 1)])
+    assert [frame[2] for frame in put] == [Type.INFER] * 4 + [Type.BYE]
+    for (outputs, counters), (others, their) in zip(*found, strict=True):
+        assert counters == their
+        assert all(np.array_equal(outputs[name], others[name]) for name in outputs)

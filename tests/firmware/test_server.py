@@ -338,7 +338,7 @@ def test_a_target_that_was_flooded_with_garbage_still_answers(c_server: CServer)
     with FirmwareLink(c_server.port) as link:
         link.greet()
         noise = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
-        link._serial.write(noise.replace(b"\xe5\x7a", b"\x00\x00"))
+        link._line.write(noise.replace(b"\xe5\x7a", b"\x00\x00"), 1)
         assert len(link.request(Type.INFER, bytes(256), Type.RESULT, 10)) == 44 + 176
 
 
@@ -388,7 +388,7 @@ def test_a_port_that_does_not_exist_is_one_message() -> None:
 
 
 def fuzz_sources(project: Path) -> list[Path]:
-    names = ("server.c", "notice.c", "frame.c", "crc32.c", "message.c")
+    names = ("server.c", "mailbox.c", "notice.c", "frame.c", "crc32.c", "message.c")
     return [
         HERE / "fuzz_server.c",
         HERE / "server_harness.c",

@@ -1,0 +1,55 @@
+"""The mailbox of firmware whose memory this process reaches: frames lie there, a byte on the UART says so.
+
+``firmware/mailbox.h`` describes it. On the open machine a byte on the UART costs some microseconds and a byte of
+memory none. The firmware chooses the places; lengths are bounded before they are believed.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from deploy.targets.protocol import MailboxPlace
+
+_LENGTH_BYTES = 4
+
+
+class SharedMemory(Protocol):
+    """Memory of a target that runs, by the addresses of its processor; an OSError where the target is gone."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes; TargetError where there is no such memory."""
+
+    def write(self, address: int, content: bytes) -> None:
+        """Change bytes; TargetError where there is no such memory."""
+
+
+class Mailbox:
+    """Two areas of memory, each the length of a frame and the frame."""
+
+    def __init__(self, memory: SharedMemory, place: MailboxPlace) -> None:
+        self._memory, self._place = memory, place
+
+    def holds(self, frame: bytes) -> bool:
+        """Whether a request fits."""
+        return len(frame) <= self._place.request_bytes
+
+    def put(self, frame: bytes) -> None:
+        """Lay a request down, and take away what was answered earlier.
+
+        Raises:
+            TargetError: there is no such memory.
+        """
+        self._memory.write(self._place.reply, bytes(_LENGTH_BYTES))
+        self._memory.write(self._place.request, len(frame).to_bytes(_LENGTH_BYTES, "little") + frame)
+
+    def take(self) -> bytes:
+        """The reply; empty where there is none, or one that is longer than the firmware said it could be.
+
+        Raises:
+            TargetError: there is no such memory.
+        """
+        place = self._place.reply
+        length = int.from_bytes(self._memory.read(place, _LENGTH_BYTES), "little")
+        if not 0 < length <= self._place.reply_bytes:
+            return b""
+        return self._memory.read(place + _LENGTH_BYTES, length)
