@@ -18,6 +18,13 @@ def test_the_file_of_one_operator_holds_no_other_operators_weights(mlperf_tiny: 
     weights = model.tensors[dense.inputs[1]].nbytes
     assert weights < len(content) < weights + 4096
     assert len(content) < len(model.content) / 4
+    single = load(content, source="dense")
+    assert len({tensor.buffer for tensor in single.tensors}) == len(single.tensors)
+    assert max(tensor.buffer for tensor in single.tensors) == len(single.tensors)
+    for tensor in single.tensors:
+        [whole] = [each for each in model.tensors if each.name == tensor.name]
+        assert (tensor.data is None) == (whole.data is None)
+        assert tensor.data is None or (tensor.data == whole.data).all()
 
 
 def test_an_operator_has_the_reference_kernels_whatever_else_the_model_needs() -> None:
