@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from deploy.settings import options
-from deploy.settings.declared import Shared, Writes, argument, option
+from deploy.settings.declared import Writes, argument, option
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
@@ -70,15 +70,7 @@ def check(
     oracle: options.Oracle,
     tolerance: options.Tolerance,
     require_evidence: options.RequireEvidence,
-    limits: Annotated[
-        list[str] | None,
-        option(
-            "--limit",
-            metavar="LIMIT",
-            help="What a figure is held to, e.g. 'sram<=200K'; repeatable. Without it, those of deploy.toml.",
-        ),
-        Shared("limits", example=["sram<=200K", "cpu_operators<=0"]),
-    ],
+    limits: options.Limits,
     annotations: Annotated[
         bool,
         option("--annotations", help="Print what is wrong as GitHub's annotations, too.", default=False),
@@ -236,8 +228,10 @@ class Checked:
             "figures": (*self._build.document.figures, *verdict.figures),
             "limits": outcomes,
         }
-        if broken or (self._miscompiled and verdict.verdict == "pass"):
-            reasons = [*broken, *([self._miscompiled.message] if self._miscompiled else []), verdict.reason]
+        if self._miscompiled and verdict.verdict == "pass":  # what the compilation saw, this run's inputs may not
+            broken.append(self._miscompiled.message)
+        if broken:
+            reasons = [*broken, verdict.reason]
             changed |= {"verdict": "fail", "exit_status": int(ExitStatus.FAIL), "reason": "; ".join(reasons)}
         self.verdict = verdict.model_copy(update=changed)
         return self.verdict

@@ -113,8 +113,9 @@ def _held(limit: Limit, figures: Mapping[str, Figure]) -> Iterator[Figure]:
 def _outcome(limit: Limit, figure: Figure) -> LimitOutcome:
     units = _UNITS.get(figure.unit, {"": 1, figure.unit: 1})
     if limit.suffix not in units:
-        known = " or ".join(unit or "nothing" for unit in units)
-        raise _refused(limit, f"behind the number of {figure.name} stands {known}")
+        known = ", ".join(unit for unit in units if unit)
+        alone = "a number alone, or with " if "" in units else "a number with "
+        raise _refused(limit, f"{figure.name} is {alone}{known}")
     bound = limit.number * units[limit.suffix]
     slack = _ROUNDING * abs(bound)
     holds = figure.value <= bound + slack if limit.most else figure.value >= bound - slack
@@ -128,7 +129,7 @@ def _outcome(limit: Limit, figure: Figure) -> LimitOutcome:
         label=figure.label,
         holds=holds,
         sentence=f"{limit.text}: {title_of(figure.name)} is {shown_value(figure.value, figure.unit)} "
-        f"({figure.label}), {word} {shown_value(bound, figure.unit)} is allowed",
+        f"({figure.label}), the limit is {word} {shown_value(bound, figure.unit)}",
     )
 
 

@@ -23,10 +23,9 @@ _NUMBERS = "---:"
 
 def escaped(text: str) -> str:
     """Text of others in one line of Markdown, where it means nothing but itself."""
-    line = " ".join(printable(text).split())
-    # A mention and a link are made of plain text, too: an entity in its midst is shown as the letter and parts it.
-    parted = html.escape(line, quote=False).replace("@", "&#64;").replace("://", "&#58;//")
-    return _SYNTAX.sub(r"\\\1", parted)
+    line = _SYNTAX.sub(r"\\\1", " ".join(printable(text).split()))
+    # Mentions and links are made of plain text, too: an entity in its midst is shown as the character and parts it.
+    return html.escape(line, quote=False).replace("@", "&#64;").replace("://", "&#58;//")
 
 
 def summary(verdict: Verdict, below: str = "") -> str:
