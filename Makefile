@@ -62,7 +62,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck .ci/run .githooks/* *.sh tests/*/*.sh
+	$(BIN)/shellcheck .ci/run .githooks/* .github/*/*.sh *.sh tests/*/*.sh
 	$(CC) -std=c11 -Wall -Wextra -Wshadow -Werror -fsyntax-only -DPy_LIMITED_API=0x030B0000 \
 	  -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])') deploy/npu/core/*.c
 

@@ -24,7 +24,7 @@ _NUMBERS = "---:"
 def escaped(text: str) -> str:
     """Text of others in one line of Markdown, where it means nothing but itself."""
     line = _SYNTAX.sub(r"\\\1", " ".join(printable(text).split()))
-    # Mentions and links are made of plain text, too: an entity in its midst is shown as the character and parts it.
+    # Mentions and links are made of plain text, too: an entity is shown as its character and parts them.
     return html.escape(line, quote=False).replace("@", "&#64;").replace("://", "&#58;//")
 
 
