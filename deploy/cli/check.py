@@ -32,8 +32,23 @@ A limit is a figure, <= or >=, and a value: bytes (K, M), ms, cycles, operators,
 `deploy.toml` keeps them: limits = ["sram<=200K", "cpu_operators<=0"].
 """
 
-_COMPILING = ("npu", "set_", "signature", "calibration", "samples", "io")
+_COMPILING = (
+    "npu",
+    "set_",
+    "signature",
+    "calibration",
+    "samples",
+    "io",
+    "system_config",
+    "memory_mode",
+    "optimise",
+    "sram_limit",
+)
 """Options that a build folder has behind it."""
+
+_CHART_WIDTH = 760
+_DRAWN = 'class="marks"'
+"""In the head of every chart that the library draws."""
 
 
 def check(
@@ -52,7 +67,7 @@ def check(
     signature: options.Signature,
     calibration: Annotated[
         str | None,
-        option("--calibration", help="Real data that a float model is quantized with; default: --data."),
+        option("--calibration", help="Real data that a float model is quantized with."),
         replace(options.CALIBRATION, also=("data",)),
         options.CALIBRATION_PATH,
     ],
@@ -100,6 +115,7 @@ def check(
 
     bar = working("reading the model", quiet=quiet)
     import click
+    from click.core import ParameterSource
 
     from deploy import api
     from deploy.build_folder import COMPILE_DOCUMENT
@@ -115,16 +131,17 @@ def check(
     from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
+    from deploy.zoo.model_source import ModelKind
 
+    context = click.get_current_context()
     miscompiled: MiscompiledError | None = None
     try:
         held = parse_limits(limits or ())
         if model is not None and (Path(model) / COMPILE_DOCUMENT).is_file():
-            if given := [name for name in _COMPILING if typed(name)]:
-                named = f"--{given[0].strip('_')}"
-                raise BadInputError(
-                    f"{named} goes with a model: {model} is compiled already", hints=["name the model"]
-                )
+            for name in _COMPILING:
+                if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                    option_ = f"--{name.strip('_').replace('_', '-')}"
+                    raise BadInputError(f"{option_} goes with a model: {model} is compiled already")
             opened = open_build(Path(model))
         else:
             again = f"deploy check {model or 'MODEL'} --npu {api.DEFAULT_NPU}"
@@ -138,7 +155,9 @@ def check(
                 optimise=optimise,
                 sram_limit=sram_limit,
             )
-            project = click.get_current_context().find_object(ProjectSettings) or ProjectSettings()
+            project = context.find_object(ProjectSettings) or ProjectSettings()
+            if source.kind is ModelKind.TFLITE and typed("model") and not typed("calibration"):
+                calibration = None  # what is kept is for the kept model: a quantized one does without
             folder = build or api.default_folder(source.name, wanted, project.folder)
             bar.stage("compiling")
             try:
@@ -242,9 +261,15 @@ class Checked:
 
 
 def _chart(build: BuildFolder, summary: Path) -> str:
-    """Draw the cycles beside a summary; returns the Markdown that shows the chart, or says why there is none."""
-    from deploy.errors import NotInstalledError
-    from deploy.files import write_text
+    """Draw the cycles beside a summary; returns the Markdown that shows the chart, or says why there is none.
+
+    Raises:
+        BadInputError: something else than a chart lies where it belongs.
+    """
+    from urllib.parse import quote
+
+    from deploy.errors import BadInputError, NotInstalledError
+    from deploy.files import read_bytes, write_text
     from deploy.reporting.charts import library
     from deploy.reporting.charts.cycles import cycles
     from deploy.reporting.charts.vega import printable_spec
@@ -262,11 +287,13 @@ def _chart(build: BuildFolder, summary: Path) -> str:
     if chart is None:
         return "No chart of the cycles: there is no estimate of any operator's."
     file = summary.with_suffix(".svg")
+    if file.exists() and _DRAWN.encode() not in read_bytes(file)[:500]:
+        raise BadInputError(
+            f"--markdown {summary}: its chart would overwrite {file}, which is no chart of deploy",
+            hints=["name another file"],
+        )
     write_text(file, library.svg(printable_spec({**chart.spec, "width": _CHART_WIDTH})))
-    return f"![{escaped(chart.summary)}]({file.name})"
-
-
-_CHART_WIDTH = 760
+    return f"![{escaped(chart.summary)}]({quote(file.name)})"
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -86,6 +86,24 @@ def test_without_the_charting_library_the_summary_says_so_in_a_line(
     assert not Path("s.svg").exists()
 
 
+def test_a_picture_of_the_users_is_not_overwritten_and_a_chart_is(built: Path, in_folder: Path) -> None:
+    words = ["check", str(built), "--count", "1", "-q", "--markdown", "my model.md"]
+    picture = Path("my model.svg")
+    picture.write_text("<svg><!-- drawn by hand --></svg>")
+    assert run(words) == 2
+    assert picture.read_text() == "<svg><!-- drawn by hand --></svg>"
+    picture.unlink()
+    assert [run(words), run(words)] == [0, 0]
+    assert "](my%20model.svg)" in Path("my model.md").read_text()
+
+
+def test_what_is_kept_for_a_model_does_not_matter_to_a_build(
+    built: Path, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_NPU", "U55-64")
+    assert run(["check", str(built), "--count", "1", "-q"]) == 0
+
+
 def test_a_summary_on_standard_output_is_markdown_alone(
     built: Path, in_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
