@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The Pythons that have a lock file.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: corpus demo docs faults hooks lint locks lowest strength test test-all setup apt python clean
+.PHONY: corpus demo dist docs faults hooks lint locks lowest strength test test-all setup apt python clean
 .NOTPARALLEL:
 
 demo: setup
@@ -47,6 +47,11 @@ corpus: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# The source distribution and the wheel of this machine, into dist/, and whether a registry would take them.
+dist: setup
+	rm -rf dist && $(BIN)/python -m build --outdir dist
+	PATH="$(abspath $(BIN)):$$PATH" sh .ci/distributions dist
+
 # Injects every fault of tests/faults and prints the table: injected, detected, clean.
 faults: setup
 	$(BIN)/python -m tests.faults
@@ -62,7 +67,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck .ci/run .githooks/* *.sh tests/*/*.sh
+	$(BIN)/shellcheck .ci/* .githooks/* .github/*/*.sh *.sh tests/*/*.sh
 	$(CC) -std=c11 -Wall -Wextra -Wshadow -Werror -fsyntax-only -DPy_LIMITED_API=0x030B0000 \
 	  -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["include"])') deploy/npu/core/*.c
 

@@ -9,7 +9,7 @@ Layout::
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
     BUILD/verification.json   VerificationRecord: the check of operators that compile made
-    BUILD/<command>.json      last verdict of run-fvp, run-board and verify
+    BUILD/<command>.json      last verdict of check, run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
     BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them

@@ -34,6 +34,10 @@ _TITLES = {
 }
 
 
+NAMES = tuple(_TITLES)
+"""Of figures that are there whatever the model; those of an output have its name at their end."""
+
+
 def title_of(name: str) -> str:
     """What a figure of that name is called for people: ``SRAM peak``."""
     return _TITLES.get(name, name.replace("_", " "))

@@ -20,8 +20,9 @@ def check(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_dockerfile_passes_hadolint() -> None:
-    check(BIN / "hadolint", "--no-color", FVP / "Dockerfile")
+@pytest.mark.parametrize("folder", [FVP, ROOT], ids=["fvp", "root"])
+def test_the_dockerfiles_pass_hadolint(folder: Path) -> None:
+    check(BIN / "hadolint", "--no-color", folder / "Dockerfile")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,25 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
     assert not any(name.startswith(("tests/", "models/", "benchmarks/")) for name in names)
 
 
+def test_the_wheel_comes_with_its_licence(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [licence] = [name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
+    assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
+    [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    assert "\nLicense-Expression: Apache-2.0\n" in archive.read(metadata).decode()
+
+
+@pytest.mark.slow
+def test_a_registry_would_take_the_distributions(wheel: Path, tmp_path: Path) -> None:
+    shutil.copy(wheel, tmp_path)
+    done = run(sys.executable, "-m", "build", "--sdist", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = run("sh", ROOT / ".ci" / "distributions", tmp_path, cwd=tmp_path, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
+
+
 def test_the_wheel_has_the_compiled_core_for_every_python_from_3_11_on(wheel: Path) -> None:
     assert re.fullmatch(r"ethosu_deploy-[\d.]+-cp311-abi3-(linux|macosx)_\w+\.whl", wheel.name)
     assert "deploy/npu/core/native.abi3.so" in zipfile.ZipFile(wheel).namelist()

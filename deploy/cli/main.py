@@ -64,6 +64,7 @@ _VERBS = {
     "run-fvp": ("run_fvp", "run_fvp", "EPILOG"),
     "run-board": ("run_board", "run_board", "RUN_BOARD_EPILOG"),
     "verify": ("verify", "verify", "VERIFY_EPILOG"),
+    "check": ("check", "check", "CHECK_EPILOG"),
     "sweep": ("sweep", "sweep", "SWEEP_EPILOG"),
     "evaluate": ("evaluate", "evaluate", "EVALUATE_EPILOG"),
     "search": ("search", "search", "SEARCH_EPILOG"),

@@ -81,7 +81,7 @@ def looked_after(
                 with contextlib.suppress(OSError):
                     path.unlink()
         if any(_writes(options, parameter) == "verdict" for parameter in values):
-            documents.begin(written.get("json"), written.get("junit"))
+            documents.begin(written.get("json"), written.get("junit"), written.get("markdown"))
         yield
 
 

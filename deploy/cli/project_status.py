@@ -121,7 +121,7 @@ def _changed(path: Path) -> float:
 
 def _after(command: str, verdict: Verdict | None) -> str:
     """What is done after a verdict, or where there is none."""
-    if verdict is None or (command == "verify" and verdict.verdict == "pass"):
+    if verdict is None or (command in ("check", "verify") and verdict.verdict == "pass"):
         return "deploy run-fvp"
     if verdict.verdict == "pass":
         return "deploy report, or deploy firmware"

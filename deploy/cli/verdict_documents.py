@@ -14,22 +14,28 @@ from deploy.streams import DASH, STANDARD_OUTPUT, is_stream
 if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
 
-JUDGING_VERBS = ("run-fvp", "run-board", "verify")
+JUDGING_VERBS = ("run-fvp", "run-board", "verify", "check")
+
+_OPTIONS = ("--json", "--junit", "--markdown")
 
 _META = "deploy.verdict_documents"
 _UNFINISHED = "the command did not come to its end"
 _HEAD_BYTES = 4096
 _SUITE = b'<testsuite name="deploy '
+_SUMMARY = b"<!-- deploy check -->"
 
 
 class VerdictDocuments:
-    """What ``--json`` and ``--junit`` name, in one call of a verb.
+    """What ``--json``, ``--junit`` and ``--markdown`` name, in one call of a verb.
 
     Files say ``error`` until there is a verdict, so that whatever ends the call, a kill as well, leaves no verdict
     of an earlier one. Streams (standard output, a FIFO) hold nothing old, and get one document at the end.
 
     Args:
         words: of the command line; what they name counts where the call ends before its options are known.
+
+    Attributes:
+        below: Markdown that stands at the end of a summary.
     """
 
     def __init__(self, words: Sequence[str] = ()) -> None:
@@ -37,8 +43,9 @@ class VerdictDocuments:
         self._verb = words[0] if words and words[0] in JUDGING_VERBS else ""
         self._places: dict[str, Path] | None = None
         self._written = False
+        self.below = ""
 
-    def begin(self, json: Path | None, junit: Path | None) -> None:
+    def begin(self, json: Path | None, junit: Path | None, markdown: Path | None = None) -> None:
         """Take the places of the documents, now that all options are known.
 
         Raises:
@@ -47,7 +54,7 @@ class VerdictDocuments:
         from deploy.files import check_writable
 
         self._places = {}
-        for option, path in (("--json", json), ("--junit", junit)):
+        for option, path in zip(_OPTIONS, (json, junit, markdown), strict=True):
             if path is not None:
                 check_writable(path)
                 self._places[option] = path
@@ -70,23 +77,33 @@ class VerdictDocuments:
             return
         places = self._places
         if places is None:
-            named = {option: _named(self._words, option) for option in ("--json", "--junit")}
+            named = {option: _named(self._words, option) for option in _OPTIONS}
             places = {option: path for option, path in named.items() if path is not None and _may_be_taken(path)}
         verdict = _error(reason, status) if places else None
         for option, path in places.items():
-            if option != "--junit" or path != places.get("--json"):
+            first = next(name for name, place in places.items() if place == path)
+            if option == first:
                 with contextlib.suppress(DeployError, OSError):
                     self._write(verdict, {option: path})
 
     def _write(self, verdict: Verdict | None, places: dict[str, Path]) -> None:
         from deploy.files import write_text
-        from deploy.judging.junit import junit_xml
 
         if verdict is None:
             return
         for option, path in places.items():
-            json = option == "--json"
-            write_text(path, verdict.model_dump_json(indent=2) + "\n" if json else junit_xml(verdict, self._verb))
+            write_text(path, self._text(verdict, option))
+
+    def _text(self, verdict: Verdict, option: str) -> str:
+        if option == "--json":
+            return verdict.model_dump_json(indent=2) + "\n"
+        if option == "--junit":
+            from deploy.judging.junit import junit_xml
+
+            return junit_xml(verdict, self._verb)
+        from deploy.reporting.text.markdown import summary
+
+        return summary(verdict, self.below)
 
 
 def keep(documents: VerdictDocuments) -> None:
@@ -108,7 +125,7 @@ def current() -> VerdictDocuments:
 def is_old_document(path: Path) -> bool:
     """Whether a file holds a document that a verb wrote."""
     head = _head(path)
-    return (head.startswith(b"{") and b'"schema_version"' in head) or _SUITE in head
+    return (head.startswith(b"{") and b'"schema_version"' in head) or _SUITE in head or head.startswith(_SUMMARY)
 
 
 def _head(path: Path) -> bytes:
@@ -126,7 +143,8 @@ def _may_be_taken(path: Path) -> bool:
 
 def _is_old_verdict(path: Path) -> bool:
     head = _head(path)
-    return (head.startswith(b"{") and b'"verdict"' in head and b'"exit_status"' in head) or _SUITE in head
+    verdict = head.startswith(b"{") and b'"verdict"' in head and b'"exit_status"' in head
+    return verdict or _SUITE in head or head.startswith(_SUMMARY)
 
 
 def _named(words: Sequence[str], option: str) -> Path | None:

@@ -1,6 +1,7 @@
 """A verdict as JUnit XML, which CI systems show as test results.
 
-One test for the answer, one for each output, one each for the NPU model and the operators, one for the verdict.
+One test for the answer, one for each output, one each for the NPU model and the operators, one for each limit,
+one for the verdict.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def junit_xml(verdict: Verdict, command: str) -> str:
 
     The test ``complete answer`` is an error where there was none (exit status 2, 3 or 4); the test of an
     output is a failure where it is beyond the tolerance, that of the NPU model where a target differs from it,
-    that of the operators where one fails. Figures and versions are properties.
+    that of the operators where one fails, that of a limit where it is broken. Figures and versions are properties.
 
     Args:
         verdict: of a run or a verification.
@@ -41,6 +42,12 @@ def junit_xml(verdict: Verdict, command: str) -> str:
         else:
             _problem(case, "failure", said, "\n".join((verdict.reason, *verdict.explanations)))
     _compared(suite, classname, verdict)
+    for outcome in verdict.limits:
+        case = ElementTree.SubElement(suite, "testcase", classname=classname, name=_text(f"limit {outcome.limit}"))
+        if outcome.holds:
+            ElementTree.SubElement(case, "system-out").text = _text(outcome.sentence)
+        else:
+            _problem(case, "failure", outcome.sentence, verdict.reason)
     whole = ElementTree.SubElement(suite, "testcase", classname=classname, name="verdict")
     if verdict.verdict == "fail":
         _problem(whole, "failure", verdict.reason, "\n".join(verdict.explanations))

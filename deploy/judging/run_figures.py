@@ -41,7 +41,7 @@ def run_figures(
         *(figure for figure in estimates if figure is not None),
         *_target_cycles(platform, answers),
         *_times(firmware, answers, elapsed_s, where),
-        *_accuracy(document, platform, predictions),
+        *accuracy_figures(document, platform, predictions),
     )
 
 
@@ -81,9 +81,10 @@ def _measured(name: str, seconds: float, source: str) -> Figure:
     return Figure(name=name, value=round(seconds, 4), unit="s", label="measured", source=source)
 
 
-def _accuracy(
+def accuracy_figures(
     document: CompileDocument, platform: Platform | None, predictions: Sequence[Prediction]
 ) -> Iterator[Figure]:
+    """The share of labelled inputs that each output names rightly; nothing for outputs without labels."""
     label: Label = "measured" if platform is not None and platform.kind == "board" else "simulated"
     for output in document.outputs:
         known = [p for p in predictions if p.output == output.name and p.true is not None]

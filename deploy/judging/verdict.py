@@ -10,6 +10,7 @@ from deploy.build_folder import Document, Figure
 from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.evidence import Evidence
 from deploy.judging.first_able import OracleLeftOut
+from deploy.judging.limit_outcome import LimitOutcome
 from deploy.judging.located import Located
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
@@ -93,6 +94,7 @@ class Verdict(Document):
         runner_lacks: operators that Arm's prebuilt runner cannot compute, as ``compile`` found, one sentence each.
         predictions: per input and output with classes.
         figures: every number, each labelled.
+        limits: what ``check`` held figures to, and what came out.
         log: last lines of the target when there was no complete answer.
         versions: tool name -> version; ``npu-model``: whether its compiled core computed, or NumPy.
     """
@@ -127,6 +129,7 @@ class Verdict(Document):
     runner_lacks: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     figures: tuple[Figure, ...] = ()
+    limits: tuple[LimitOutcome, ...] = ()
     log: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 

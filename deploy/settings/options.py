@@ -291,6 +291,15 @@ Locate = Annotated[
     ),
     Shared("locate", example=True),
 ]
+Limits = Annotated[
+    list[str] | None,
+    option(
+        "--limit",
+        metavar="LIMIT",
+        help="What a figure is held to, e.g. 'sram<=200K'; repeatable. Without it, those of deploy.toml.",
+    ),
+    Shared("limits", example=["sram<=200K", "time<=2ms", "cpu_operators<=0", "accuracy>=90%"]),
+]
 
 # What several verbs have with a meaning that is each one's own: kept in the verb's table, not at the top.
 Quiet = Annotated[bool, option("--quiet", "-q", help="Print nothing but errors.", default=False)]

@@ -23,6 +23,7 @@ from deploy.judging.build_models import Models, read_models
 from deploy.judging.judgement import Judgement, JudgeOptions
 from deploy.judging.known_differences import summarise
 from deploy.judging.opinion import Opinion
+from deploy.judging.run_figures import accuracy_figures
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
@@ -109,10 +110,11 @@ class Verification:
             write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
         opinion = judgement.opinion(judge)
         checked, explanations = self._explained(models, session.inference, samples, opinion, checked)
+        predictions = judgement.predictions(models, judge)
         return judgement.verdict(
             opinion,
             self._origin,
-            predictions=judgement.predictions(models, judge),
+            predictions=predictions,
             figures=(
                 Figure(
                     name="verification_rate",
@@ -121,6 +123,7 @@ class Verification:
                     label="measured",
                     source=f"{' and '.join(('NPU model', *judge.names))} on this computer",
                 ),
+                *accuracy_figures(self._build.document, self._origin.platform, predictions),
             ),
             evidence=judged.weakened(judgement.evidence(models, varied.counts)),
             check=judged.noted(checked.check),

@@ -30,7 +30,7 @@ from deploy.settings.project_settings import TRUST_VARIABLE, VERBS
 from deploy.sweeping.documents import SweepDocument
 
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
-    "verdict": (Verdict, "`run-fvp`, `run-board` and `verify` with `--json`, and in the build folder"),
+    "verdict": (Verdict, "`run-fvp`, `run-board`, `verify` and `check` with `--json`, and in the build folder"),
     "compile": (
         CompileDocument,
         "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` and "

@@ -18,10 +18,10 @@ def test_where_it_runs_is_fvp_or_target_in_every_verb_that_runs_on_a_machine() -
 
 
 def test_data_is_called_data_in_every_verb_that_takes_some() -> None:
-    taking = {"quantize", "compile", "optimize", "run-fvp", "run-board", "verify", "evaluate", "sweep"}
+    taking = {"quantize", "compile", "optimize", "run-fvp", "run-board", "verify", "check", "evaluate", "sweep"}
     assert verbs_with("--data") == taking
     assert verbs_with("--inputs") == taking - {"quantize", "compile"}
-    assert verbs_with("--calibration") == {"quantize", "compile", "sweep"}
+    assert verbs_with("--calibration") == {"quantize", "compile", "sweep", "check"}
 
 
 def test_the_host_is_no_machine_to_boot(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
+from deploy.reporting.data.build_documents import VERDICT_COMMANDS, verdict_path
 from deploy.settings.last_build import remember_build
 
 
@@ -63,8 +65,8 @@ def test_a_build_is_shown_with_its_last_verdict_and_what_comes_then(
     built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build = project_with(built, in_folder)
-    for document in ("verify.json", "run-fvp.json"):
-        (build / document).unlink(missing_ok=True)
+    for command in VERDICT_COMMANDS:
+        verdict_path(BuildFolder.open(build), command).unlink(missing_ok=True)
     first = shown(capsys)
     assert first["build"].startswith(f"build/{build.name}, for U55-128, ")
     assert (first["verdict"], first["next"]) == ("none yet", "deploy run-fvp")

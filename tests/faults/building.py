@@ -19,6 +19,7 @@ models = Stage("models")
 compile_ = Stage("compile")
 report = Stage("report")
 verify = Stage("verify")
+check = Stage("check")
 firmware = Stage("firmware")
 fvp = Stage("fvp")
 
@@ -517,6 +518,25 @@ def _(s: Sandbox) -> list[str]:
 @verify("Ctrl-C", INTERRUPTED, "interrupted", process={"send": signal.SIGINT, "when": lambda s: s.maps("litert")})
 def _(_s: Sandbox) -> list[str]:
     return [*VERIFY[:-1], "100000"]
+
+
+# -- check --
+
+CHECK = ["check", "build/tiny", "-q", "--count", "1"]
+check.add("a limit is broken", 1, "FAIL", "time<=1us", inject=lambda _: [*CHECK, "--limit", "time<=1us"])
+check.add("a limit is none", 2, "'sram' is not a limit", inject=lambda _: [*CHECK, "--limit", "sram"])
+check.add("a limit is for no figure", 2, "did you mean sram?", inject=lambda _: [*CHECK, "--limit", "srm<=1"])
+check.add("a limit needs labels", 2, "has no accuracy", inject=lambda _: [*CHECK, "--limit", "accuracy>=9%"])
+check.add("nothing is named", 2, "no MODEL given", inject=lambda _: ["check", "-q"])
+
+
+@check("the command stream is damaged", 4, "the NPU model stopped: command 0xffff")
+def _(s: Sandbox) -> list[str]:
+    content = bytearray((s.build / "model_vela.tflite").read_bytes())
+    start = command_stream_at(content) + 48
+    content[start : start + 64] = b"\xff" * 64
+    forged(s, bytes(content))
+    return CHECK
 
 
 # -- firmware --

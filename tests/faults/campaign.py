@@ -21,6 +21,7 @@ STAGES: tuple[Stage, ...] = (
     building.compile_,
     building.report,
     building.verify,
+    building.check,
     building.firmware,
     building.fvp,
     running.run,

@@ -26,13 +26,14 @@ from deploy.cli.verdict_documents import JUDGING_VERBS
 from deploy.judging.junit import junit_xml
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord
+from deploy.reporting.data.build_documents import VERDICT_COMMANDS
 
 MARK = "DEPLOY_FAULT_CASE"
 """Environment variable that every process of a case inherits: by it those left behind are found."""
 OPEN_MACHINE = f"{sys.executable} -P -m deploy.corstone --npu-family U55"
 FVP_NAME = "FVP_Corstone_SSE-300_Ethos-U55"
 _REPORT = "report.html"
-_VERDICTS = ("run-fvp.json", "run-board.json", "verify.json")
+_VERDICTS = tuple(f"{command}.json" for command in VERDICT_COMMANDS)
 _DOCUMENTS: dict[str, type[Document]] = {
     **dict.fromkeys(_VERDICTS, Verdict),
     "verification.json": VerificationRecord,

@@ -27,7 +27,7 @@ from deploy.judging.verdict import Verdict
 if TYPE_CHECKING:
     from deploy.quantizing.quantization import QuantizationDocument
 
-VERDICT_COMMANDS = ("run-board", "run-fvp", "verify")
+VERDICT_COMMANDS = ("check", "run-board", "run-fvp", "verify")
 """Commands whose last verdict a build folder keeps, as ``<command>.json``."""
 
 _Kind = TypeVar("_Kind", bound=BaseModel)

@@ -21,14 +21,15 @@ from deploy.reporting.documents import (
 )
 
 _NEITHER = frozenset(["core_clock", "npu_operators"])
-_SHARES = (ACCURACY, "reference_accuracy_", "float_accuracy_", "top", "agreement_")
+SHARES = (ACCURACY, "reference_accuracy_", "float_accuracy_", "top", "agreement_")
+"""How the names of figures begin that are shares, of which more is better."""
 
 
 def direction(name: str) -> Direction:
     """Whether less or more of a figure is better."""
     if name in _NEITHER:
         return "neither"
-    return "higher" if name.startswith(_SHARES) else "lower"
+    return "higher" if name.startswith(SHARES) else "lower"
 
 
 def compare(builds: Sequence[BuildFigures]) -> Comparison:

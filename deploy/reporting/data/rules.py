@@ -8,7 +8,6 @@ demands an improvement. Amounts are in percent of the first build's value, or in
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,27 +15,13 @@ from dataclasses import dataclass
 from deploy.errors import BadInputError
 from deploy.figures import SHARE, title_of
 from deploy.reporting.data.build_documents import ACCURACY
-from deploy.reporting.data.comparing import direction
+from deploy.reporting.data.figure_names import AFTER_A_RUN, ALIASES, ALL_ACCURACIES, how_to_get, unknown
 from deploy.reporting.documents import Comparison, FigureRow, RuleOutcome
 
 OPTION = "--fail-on"
 
-ALIASES = {
-    "cycles": "total_cycles",
-    "time": "inference_time",
-    "sram": "sram_peak",
-    "dram": "dram_peak",
-    "weights": "weights_compressed",
-    "size": "compiled_size",
-}
-"""Short names of figures."""
-
-ALL_ACCURACIES = "accuracy"
-"""Stands for the accuracy of every output."""
-
 _RULE = re.compile(r"(.+)([+-])\s*(\d{1,15}(?:\.\d{1,9})?)(%|[A-Za-z]*)")
 _FACTORS = {"K": 1024, "M": 1024 * 1024}
-_AFTER_A_RUN = frozenset(["target_npu_active_cycles"])
 _EXAMPLE = f"{OPTION} cycles+5%,sram+0,accuracy-0.5,flash+1K,cpu_operators+0"
 # Figures are computed in binary and written in decimal: what is equal in decimal must not fail.
 _ROUNDING = 1e-9
@@ -103,7 +88,7 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
     if rule.figure == ALL_ACCURACIES:
         rows = [row for row in comparison.figures if row.name.startswith(ACCURACY)]
         if not rows:
-            raise _refused(rule, "no build has an accuracy", *_how_to_get(ACCURACY, ""))
+            raise _refused(rule, "no build has an accuracy", *how_to_get(ACCURACY, ""))
     else:
         row = comparison.row(ALIASES.get(rule.figure, rule.figure))
         if row is None:
@@ -112,28 +97,18 @@ def _rows(rule: Rule, comparison: Comparison) -> list[FigureRow]:
     for row in rows:
         for build, cell in zip(comparison.builds, row.cells, strict=True):
             if cell.value is None:
-                raise _refused(rule, f"{build.build} has no {row.name}", *_how_to_get(row.name, build.build))
+                raise _refused(rule, f"{build.build} has no {row.name}", *how_to_get(row.name, build.build))
         _check_amount(rule, row)
     return rows
 
 
 def _unknown(rule: Rule, comparison: Comparison) -> BadInputError:
-    known = [*ALIASES, ALL_ACCURACIES, *(row.name for row in comparison.figures)]
-    if rule.figure.startswith(ACCURACY) and not any(row.name.startswith(ACCURACY) for row in comparison.figures):
-        return _refused(rule, f"no build has {rule.figure}", *_how_to_get(ACCURACY, ""))
-    if rule.figure in _AFTER_A_RUN:
-        return _refused(rule, f"no build has {rule.figure}", *_how_to_get(rule.figure, "BUILD"))
-    near = difflib.get_close_matches(rule.figure, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"figures: {', '.join(dict.fromkeys(known))}"
-    return _refused(rule, f"there is no figure {rule.figure}", hint)
-
-
-def _how_to_get(name: str, build: str) -> list[str]:
-    if direction(name) == "higher":
-        return [f"deploy evaluate {build or 'BUILD'} --data DATASET"]
-    if name in _AFTER_A_RUN:
-        return [f"deploy run-fvp {build}"]
-    return []
+    names = [row.name for row in comparison.figures]
+    if rule.figure.startswith(ACCURACY) and not any(name.startswith(ACCURACY) for name in names):
+        return _refused(rule, f"no build has {rule.figure}", *how_to_get(ACCURACY, ""))
+    if rule.figure in AFTER_A_RUN:
+        return _refused(rule, f"no build has {rule.figure}", *how_to_get(rule.figure, "BUILD"))
+    return _refused(rule, *unknown(rule.figure, names))
 
 
 def _check_amount(rule: Rule, row: FigureRow) -> None:

@@ -126,6 +126,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
         for source in sources_of(verdict.figures):
             console.print(source)
         console.print()
+    for outcome in verdict.limits:
+        console.print(f"limit: {'holds' if outcome.holds else 'BROKEN'}: {outcome.sentence}")
     for line in verdict.log:
         console.print(f"    | {line}")
     console.print(verdict_line(verdict.headline, _COLOURS[verdict.verdict], verdict.reason))
