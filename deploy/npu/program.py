@@ -130,23 +130,46 @@ def run(
     on_operation: Observer | None = None,
     defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
 ) -> None:
-    """Execute a decoded program; see :func:`execute`.
+    """Execute a decoded program once; see :func:`execute`."""
+    PreparedRun(program, regions, cache, defined).run(on_operation)
 
-    In the compiled core as far as it goes, which computes the same as NumPy does.
+
+class PreparedRun:
+    """A decoded program on memory that it can run on again and again; see :func:`execute`.
+
+    It runs in the compiled core as far as that goes, which computes the same as NumPy does.
     """
-    memory = Memory(regions, program.architecture.design, defined)
-    workspace = Workspace(memory, WeightCache() if cache is None else cache)
-    translated = program.translated(memory)
-    done = 0
-    while done < len(program.operations):
-        stop = len(program.operations) if on_operation is None else done + 1
-        reached = done if translated is None else translated.run(workspace, done, stop)
-        if reached < stop:
-            _execute_in_numpy(program.operations[reached], program.architecture.instruction_set, workspace)
-            reached += 1
-        if on_operation is not None:
-            on_operation(program.operations[done], memory)
-        done = reached
+
+    def __init__(
+        self,
+        program: Program,
+        regions: Mapping[int, NDArray[np.uint8]],
+        cache: WeightCache | None = None,
+        defined: Mapping[int, Iterable[tuple[int, int]]] | None = None,
+    ) -> None:
+        self._program = program
+        self._memory = Memory(regions, program.architecture.design, defined)
+        self._workspace = Workspace(self._memory, WeightCache() if cache is None else cache)
+        self._translated = program.translated(self._memory)
+
+    def run(self, on_operation: Observer | None = None) -> None:
+        """Run it on what the regions hold now.
+
+        Raises:
+            NpuError: as :func:`execute`.
+        """
+        operations, done = self._program.operations, 0
+        self._memory.forget()
+        while done < len(operations):
+            stop = len(operations) if on_operation is None else done + 1
+            reached = done if self._translated is None else self._translated.run(self._workspace, done, stop)
+            if reached < stop:
+                instructions = self._program.architecture.instruction_set
+                _execute_in_numpy(operations[reached], instructions, self._workspace)
+                reached += 1
+            if on_operation is not None:
+                on_operation(operations[done], self._memory)
+            done = reached
 
 
 def _execute_in_numpy(operation: Operation, instructions: InstructionSet, workspace: Workspace) -> None:

@@ -23,8 +23,7 @@ from deploy.judging.float_parts import defined, inner_names
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
-from deploy.npu.program import Program, decode
-from deploy.npu.program import run as run_program
+from deploy.npu.program import PreparedRun, Program, decode
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
@@ -90,6 +89,7 @@ class NpuInference:
         self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         self._cache = npu.WeightCache()
+        self._prepared: list[_Prepared] = []
         self._ran: tuple[tuple[Program, int], ...] = ()
         self.arena_bytes = _arena_size(model, self._offsets)
 
@@ -104,6 +104,18 @@ class NpuInference:
             return tuple(segment.program(self._architecture) for segment in segments)
         except npu.NpuError as error:
             raise TargetError(f"the NPU model stopped: {error}") from error
+
+    def _prepared_for(self, batch: int) -> _Prepared:
+        """What the last run was made in, emptied, where nothing else is made in it; or a new one."""
+        found = self._prepared.pop() if self._prepared else None
+        if found is None or len(found.tensors.arena) != batch:
+            tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
+            return _Prepared(
+                tensors,
+                lambda step: step.on_arenas(tensors.arena, self._offsets, self._architecture, self._cache),
+            )
+        found.tensors.clear()
+        return found
 
     def initial_state(self, batch: int) -> InferenceState:
         """What a batch of inferences starts from where nothing else is said."""
@@ -141,7 +153,7 @@ class NpuInference:
         self,
         inputs: Mapping[str, NDArray[np.generic]],
         on_operation: Observer | None = None,
-        on_cpu_operator: CpuObserver = lambda _index, _arena: None,
+        on_cpu_operator: CpuObserver | None = None,
         *,
         state: InferenceState | None = None,
     ) -> dict[str, NDArray[np.generic]]:
@@ -166,7 +178,8 @@ class NpuInference:
         """
         arrays = _matched(self._inputs, inputs)
         batch = arrays[0].shape[0] if arrays else 1
-        tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
+        prepared = self._prepared_for(batch)
+        tensors = prepared.tensors
         state = self.initial_state(batch) if state is None else state.copy()
         if state.batch != batch:
             raise BadInputError(f"a state of {state.batch} inferences is none of {batch}")
@@ -186,10 +199,11 @@ class NpuInference:
                         if x.index in self._inner:
                             inner[self._inner[x.index]] = tensors.read(x)
                     _run_on_cpu(step, tensors, keep_state=state.continued)
-                on_cpu_operator(step.index, tensors.arena)
+                if on_cpu_operator is not None:
+                    on_cpu_operator(step.index, tensors.arena)
                 continue
             try:
-                program = step.execute(tensors.arena, self._offsets, self._architecture, self._cache, on_operation)
+                program = prepared.run(step, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
             ran.append((program, region_config(dedicated=step.dedicated)))
@@ -199,7 +213,25 @@ class NpuInference:
         found: Mapping[int, NDArray[Any]] = {x.index: tensors.read(x) for x in self._outputs.values()}
         for operator in self._model.operators:
             found = defined(operator, found)
+        if on_operation is None and on_cpu_operator is None:  # who has looked at memory may keep it
+            self._prepared = [prepared]
         return {name: found[tensor.index] for name, tensor in self._outputs.items()} | inner
+
+
+class _Prepared:
+    """What runs of one batch are made in: the tensors, and each ``ethos-u`` operator on their arenas."""
+
+    def __init__(self, tensors: TensorMemory, prepare: Callable[[_NpuStep], Callable[[Observer | None], Program]]):
+        self.tensors = tensors
+        self._prepare = prepare
+        self._runs: dict[int, Callable[[Observer | None], Program]] = {}
+
+    def run(self, step: _NpuStep, on_operation: Observer | None) -> Program:
+        """Run an operator; returns what was run."""
+        found = self._runs.get(step.index)
+        if found is None:
+            found = self._runs[step.index] = self._prepare(step)
+        return found(on_operation)
 
 
 def _run_on_cpu(operator: _CpuStep, tensors: TensorMemory, *, keep_state: bool) -> None:
@@ -216,6 +248,7 @@ class _NpuStep:
     """One ``ethos-u`` operator.
 
     Attributes:
+        index: position of the operator in the model.
         dedicated: whether an SRAM is dedicated to the NPU.
     """
 
@@ -230,7 +263,7 @@ class _NpuStep:
                 "the model has separate regions for its inputs and outputs, which host runs do not cover",
                 hints=["compile it without Vela's --separate-io-regions"],
             )
-        self._index = operator.index
+        self.index = operator.index
         self._stream = payload.stream
         self._program: Program | None = None
         self._constants = np.zeros(0, np.uint8) if operator.constants.data is None else operator.constants.data
@@ -245,28 +278,34 @@ class _NpuStep:
             self._program = decode(self._stream, architecture)
         return self._program
 
-    def execute(
+    def on_arenas(
         self,
         arena: NDArray[np.uint8],
         offsets: tuple[int, ...],
         architecture: npu.Architecture,
         cache: npu.WeightCache,
-        on_operation: Observer | None,
-    ) -> Program:
-        """Run it on a batch of arenas; returns what was run."""
+    ) -> Callable[[Observer | None], Program]:
+        """What runs it on a batch of arenas, again and again, and returns what was run."""
         program = self.program(architecture)
-        base = max(offsets[self._scratch], 0)
-        scratch = arena[:, base:] if base == 0 else np.ascontiguousarray(arena[:, base:])
+        part = arena[:, max(offsets[self._scratch], 0) :]
+        scratch = np.ascontiguousarray(part)
+        copied = scratch.ctypes.data != part.ctypes.data
         regions = {CONSTANTS: self._constants, ARENA: scratch, FAST: scratch}
         if self.dedicated:
             regions[FAST] = np.zeros((len(arena), self._fast_bytes + _ARENA_PADDING), np.uint8)
-        observer = None
-        if on_operation is not None:
-            observer = functools.partial(on_operation, self._index)
-        run_program(program, regions, cache, observer)
-        if base:
-            arena[:, base:] = scratch
-        return program
+        prepared = PreparedRun(program, regions, cache)
+
+        def run(on_operation: Observer | None) -> Program:
+            if copied:
+                scratch[...] = part
+            if self.dedicated:
+                regions[FAST].fill(0)
+            prepared.run(None if on_operation is None else functools.partial(on_operation, self.index))
+            if copied:
+                part[...] = scratch
+            return program
+
+        return run
 
 
 def _architecture(npu_config: Npu) -> npu.Architecture:

@@ -53,6 +53,31 @@ def test_a_batch_gives_what_single_runs_and_the_reference_give(model: tflite.Mod
             assert np.abs(single[name].astype(int) - expected[name]).max() <= 1
 
 
+def test_a_run_begins_with_empty_memory_and_leaves_what_earlier_ones_returned(model: tflite.Model) -> None:
+    inference, seen = NpuInference(model, U55), []
+    one, other = ({"image": image} for image in images(2))
+    first = inference.run(one)
+    kept = {name: array.copy() for name, array in first.items()}
+    inference.run(other)
+    assert all((first[name] == kept[name]).all() for name in kept)
+    inference.run_batch(
+        {"image": one["image"][np.newaxis]},
+        lambda _operator, _operation, memory: seen.append(memory.arrays[1]),
+    )
+    looked_at = seen[0].copy()
+    inference.run(other)
+    assert (seen[0] == looked_at).all(), "memory that was looked at stays as it was"
+    arenas = []
+    for each in (inference, NpuInference(model, U55)):
+        each.run(one)
+        each.run_batch(
+            {"image": one["image"][np.newaxis]},
+            lambda _operator, _operation, memory: arenas.append(memory.arrays[1].copy()),
+        )
+    half = len(arenas) // 2
+    assert all((a == b).all() for a, b in zip(arenas[:half], arenas[half:], strict=True))
+
+
 def test_the_statistics_are_those_of_the_last_run(model: tflite.Model) -> None:
     inference = NpuInference(model, U55)
     inference.run({"image": images(1)[0]})

@@ -31,6 +31,9 @@ class Memory:
         defined: turns tracking on: region number -> ranges ``(start, stop)`` that hold data at the start. Reading
             anything else before it was written is an error. Regions that are not named hold nothing.
 
+    Attributes:
+        arrays: regions 0 to 7 and the NPU's own memory, ``(batch or 1, bytes)`` each; None where there is none.
+
     Raises:
         StreamError: a region that is no such array, or batches of different size.
     """
@@ -59,6 +62,7 @@ class Memory:
         self._chain_rooms: dict[int, NDArray[np.uint8]] = {}
         # Tables are the only thing that streams place in SHRAM by address; all of the batch shares them.
         self._regions[None] = np.zeros((1, design.shram_kb * 1024), np.uint8)
+        self.arrays = tuple(self._regions.get(number) for number in (*range(MAX_REGION + 1), None))
         self._written: dict[int | None, NDArray[np.uint8]] | None = None
         if defined is not None:
             self._written = _masks(self._regions)
@@ -66,10 +70,10 @@ class Memory:
                 for start, stop in ranges:
                     self._written[number][0, start:stop] = 1
 
-    @property
-    def arrays(self) -> tuple[NDArray[np.uint8] | None, ...]:
-        """Regions 0 to 7 and the NPU's own memory, ``(batch or 1, bytes)`` each; None where there is none."""
-        return tuple(self._regions.get(number) for number in (*range(MAX_REGION + 1), None))
+    def forget(self) -> None:
+        """Empty the NPU's own memory, as it is for a stream that begins."""
+        self._regions[None].fill(0)
+        self._chains.clear()
 
     @property
     def shape(self) -> tuple[object, ...] | None:
