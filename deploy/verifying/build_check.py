@@ -25,7 +25,7 @@ from deploy.verifying.usual_inputs import usual_inputs
 with contextlib.suppress(ImportError):  # before the fork; where it is missing, the check says so
     import ai_edge_litert.interpreter  # noqa: F401
 
-_ENOUGH_S, _SHARE, _MOST = 0.3, 0.3, 0.85
+_ENOUGH_S, _SHARE, _MOST = 0.5, 0.4, 0.85
 """Seconds that suffice for a small network (measured); parts of Vela's time: for a large network, and at most."""
 
 

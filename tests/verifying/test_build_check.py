@@ -63,7 +63,7 @@ def test_a_check_that_takes_too_long_is_ended_in_time(build: BuildFolder, monkey
 
 
 def test_a_check_takes_no_longer_than_vela_and_a_part_of_its_time_for_large_networks() -> None:
-    assert [time_for(vela_s) for vela_s in (0.2, 1.0, 20.0)] == pytest.approx([0.17, 0.3, 6.0])
+    assert [time_for(vela_s) for vela_s in (0.2, 1.0, 20.0)] == pytest.approx([0.17, 0.5, 8.0])
 
 
 def test_what_the_time_did_not_suffice_for_is_left_out_by_name(build: BuildFolder) -> None:
