@@ -124,6 +124,8 @@ def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Lea
         return None
     beyond = np.append(lowest, np.float32(np.inf))
     limit_squared = float(limit) ** 2
+    if limit_squared < np.finfo(np.float32).tiny:  # squares beyond it might vanish
+        return None
 
     def found(elements: NDArray[Any]) -> NDArray[Any] | None:
         flat = elements.ravel()

@@ -134,6 +134,16 @@ def test_kernels_are_asked_each_time_where_not_every_level_is_known(made: Kind) 
     assert compared(operator_of("QUANTIZE", FLOAT, made), array) == 1
 
 
+def test_kernels_are_asked_for_floats_whose_squares_vanish() -> None:
+    operator = operator_of("QUANTIZE", FLOAT, ("int8", 1e-33, 0), (1, 1))
+    counted, quick = Counted(operator), LearnedOperator(operator)
+    [given] = operator.inputs
+    quick.run_batch({given.index: np.zeros((1, *given.shape), given.dtype)})
+    counted.times = 0
+    quick.run_batch({given.index: np.full((1, *given.shape), 2e-23, given.dtype)})  # beyond what they define
+    assert counted.times == 1
+
+
 def test_operators_are_learned_of_reference_kernels_alone() -> None:
     words = ("QUANTIZE", FLOAT, ("int8", 0.1, 3))
     assert can_be_learned(operator_of(*words))
