@@ -70,6 +70,18 @@ def read_application(path: Path, memories: MemoryMap) -> Application:
     return Application(path if content is None else content, _segments(path, table, size, memories))
 
 
+def loaded_parts(elf: Path | bytes) -> list[tuple[int, bytes]]:
+    """Address and bytes of each segment of a checked application."""
+    content = elf if isinstance(elf, bytes) else elf.read_bytes()
+    fields = FILE_HEADER.unpack_from(content)
+    table = content[fields[5] : fields[5] + fields[9] * fields[10]]
+    return [
+        (physical, content[offset : offset + stored])
+        for kind, offset, _virtual, physical, stored, *_ in PROGRAM_HEADER.iter_unpack(table)
+        if kind == PT_LOAD and stored
+    ]
+
+
 def writable_ranges(path: Path) -> tuple[Range, ...]:
     """The memory that an application writes to while it runs, what it never loads included; wherever it lies.
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from deploy.corstone.applications import Application, read_application
+from deploy.corstone.applications import Application, loaded_parts, read_application
 from deploy.corstone.file_arguments import DataLoad
+from deploy.corstone.memory_map import MemoryMap
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import BadInputError
 
@@ -39,6 +40,15 @@ class Images:
     start: bytes | None = None
     data: tuple[DataLoad, ...] = ()
     report: tuple[str, ...] = ()
+
+    def parts(self, memories: MemoryMap) -> tuple[tuple[int, bytes], ...]:
+        """Address and bytes of all that is loaded; empty where only QEMU itself can write some of it."""
+        found = [] if self.start is None else [(0, self.start)]
+        for elf in self.applications:
+            found += loaded_parts(elf)
+        places = [memories.locate(address, len(content)) for address, content in found]
+        inside = all(place is not None and not place.block.open_rom for place in places)
+        return tuple(found) if inside and not self.data else ()
 
 
 def load_images(

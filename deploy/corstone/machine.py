@@ -139,10 +139,14 @@ class Machine:
         except ConnectionLostError as error:
             raise self._death() from error
 
-    def reset(self, uarts: Sequence[Uart]) -> None:
+    def reset(self, uarts: Sequence[Uart], loaded: Sequence[tuple[int, bytes]]) -> None:
         """Put the machine into the state of a new one, whatever ran on it, with UARTs for a new run's output.
 
-        All memory is 0 but for the applications, which QEMU loads again; every device has the state of a reset.
+        All memory is 0 but for what is loaded, here or by QEMU; every device has the state of a reset.
+
+        Args:
+            uarts: those that are connected, UART0 first.
+            loaded: address and bytes of what QEMU does not load itself.
 
         Raises:
             TargetError: the CPU does not stop, or QEMU does not reset it.
@@ -151,9 +155,9 @@ class Machine:
         for uart in self._uarts:
             uart.discard()
         self._set_interrupt(False)
-        # Twice: what guards memory is open after the first time, the applications are in memory after the second.
+        # Twice: what guards memory is open after the first time, the CPU begins with what is loaded at the second.
         self._qemu.reset()
-        self.memory.clear()
+        self.memory.restore(loaded)
         self._qemu.reset()
         self.cpu.restart()
         self.clock.restart()

@@ -11,6 +11,7 @@ import errno
 import mmap
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deploy.corstone.memory_map import MemoryMap, Place
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC_SIZE = 16
+_PAGE = 4096
+"""Bytes that are compared and written at a time; every block, and every part of DDR's file, has whole ones."""
 
 
 class SharedStore:
@@ -138,6 +141,8 @@ class GuestMemory:
             # machine starts secure, and the other one may be blocked.
             self._stores.setdefault(block.name, QtestStore(qtest, block.bases[-1]))
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
+        self._unseen: dict[str, set[int]] = {block.name: set() for block in memories.blocks}
+        """The pages of each block that were written without QEMU seeing it."""
 
     @property
     def direct(self) -> bool:
@@ -160,7 +165,7 @@ class GuestMemory:
             TargetError: there is no memory.
         """
         place = self._located(address, len(content))
-        self._stores[place.block.name].write(place.offset, content)
+        self._write_unseen(place.block.name, place.offset, content)
 
     def window(self, address: int) -> NDArray[np.uint8] | None:
         """What the NPU reaches from an address on: a writable view to the end of the block, None for nothing.
@@ -188,29 +193,79 @@ class GuestMemory:
         """
         import numpy as np
 
-        page = 4096
         read_only = {block.name for block in self._memories.blocks if block.open_rom}
         for name, (staged, before) in self._staged.items():
             original = np.frombuffer(before, dtype=np.uint8)
-            changed = (staged.reshape(-1, page) != original.reshape(-1, page)).any(axis=1)
+            changed = (staged.reshape(-1, _PAGE) != original.reshape(-1, _PAGE)).any(axis=1)
             if name in read_only and changed.any():
                 raise TargetError(f"the NPU wrote to {name}, which takes no writes here")
-            # Runs of changed pages: one write each.
-            borders = np.flatnonzero(np.diff(np.concatenate(([0], changed.view(np.int8), [0]))))
-            for first, last in borders.reshape(-1, 2).tolist():
-                self._stores[name].write(first * page, staged[first * page : last * page].tobytes())
+            for first, last in _runs(changed):
+                self._write_unseen(name, first * _PAGE, staged[first * _PAGE : last * _PAGE].tobytes())
         self._staged = {name: copied for name, copied in self._staged.items() if name in read_only}
 
-    def clear(self) -> None:
-        """Make every byte 0, as in a new machine; for a machine that was just reset, whose memory is all reached.
+    def load(self, address: int, content: bytes) -> None:
+        """Write bytes that may be code, where :meth:`restore` has been.
 
-        The CPU's own way to memory is taken: QEMU keeps translated code, and has to know that it is gone.
+        Raises:
+            TargetError: there is no memory.
+        """
+        place = self._located(address, len(content))
+        if place.block is self._memories.ddr:
+            self.write(address, content)  # all that anybody saw of it, QEMU was told to forget
+        else:
+            self._qtest.write(place.block.bases[-1] + place.offset, content)
+
+    def restore(self, loaded: Sequence[tuple[int, bytes]]) -> None:
+        """Make memory that of a new machine; for a machine that was just reset, whose memory is all reached.
+
+        The CPU's own way to memory is taken: QEMU keeps translated code, and has to know which of it is gone. The
+        small memories are compared first, and only what differs is written: the code of everything else stays.
+
+        Args:
+            loaded: address and bytes of what is in it; every other byte is 0.
+
+        Raises:
+            TargetError: there is no memory for one of them.
         """
         self._staged.clear()
+        places = [(self._located(address, len(content)), content) for address, content in loaded]
         for block in self._memories.blocks:
-            whole = [(0, block.open_size)]
-            for offset, size in self._ddr.written() if block is self._memories.ddr else whole:
-                self._qtest.clear(block.bases[-1] + offset, size)
+            here = [(place.offset, content) for place, content in places if place.block is block]
+            if block is self._memories.ddr:
+                for offset, size in self._ddr.written():
+                    self._qtest.clear(block.bases[-1] + offset, size)
+                for offset, content in here:
+                    self._qtest.write(block.bases[-1] + offset, content)
+            elif not block.open_rom:  # what the CPU cannot write, QEMU has loaded again
+                self._restore(block, here)
+            self._unseen[block.name].clear()
+
+    def _restore(self, block: BoardMemory, loaded: Sequence[tuple[int, bytes]]) -> None:
+        import numpy as np
+
+        wanted = np.zeros(block.open_size, dtype=np.uint8)
+        for offset, content in loaded:
+            wanted[offset : offset + len(content)] = np.frombuffer(content, dtype=np.uint8)
+        pages = wanted.reshape(-1, _PAGE)
+        store = self._stores[block.name]
+        if isinstance(store, QtestStore):  # to read it costs as much as to write it
+            differs = np.ones(len(pages), dtype=np.bool_)
+        else:
+            differs = (
+                np.frombuffer(store.read(0, block.open_size), dtype=np.uint8).reshape(-1, _PAGE) != pages
+            ).any(axis=1)
+            # What was translated before such a write is of other code, though the bytes be the same again.
+            differs[list(self._unseen[block.name])] = True
+        filled = pages.any(axis=1)
+        for first, last in _runs(differs & filled):
+            self._qtest.write(block.bases[-1] + first * _PAGE, pages[first:last].tobytes())
+        for first, last in _runs(differs & ~filled):
+            self._qtest.clear(block.bases[-1] + first * _PAGE, (last - first) * _PAGE)
+
+    def _write_unseen(self, name: str, offset: int, content: bytes) -> None:
+        self._stores[name].write(offset, content)
+        if name != self._memories.ddr.name:
+            self._unseen[name].update(range(offset // _PAGE, (offset + len(content) + _PAGE - 1) // _PAGE))
 
     def close(self) -> None:
         """Let go of the process's memory."""
@@ -284,3 +339,11 @@ class GuestMemory:
         except OSError:
             return {}
         return found
+
+
+def _runs(pages: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and end of each run of pages that are marked."""
+    import numpy as np
+
+    borders = np.flatnonzero(np.diff(np.concatenate(([0], pages.view(np.int8), [0]))))
+    return [(first, last) for first, last in borders.reshape(-1, 2).tolist()]

@@ -126,9 +126,8 @@ def command_line(
     words += ["-M", f"{model.machine},memory-backend=ddr"]
     size = model.memories.ddr.open_size
     words += ["-object", f"memory-backend-file,id=ddr,size={size},mem-path={_escaped(channels.ddr)},share=on"]
-    words += ["-kernel", str(applications[0])]
-    for image in applications[1:]:
-        words += ["-device", f"loader,file={_escaped(str(image))}"]
+    for number, image in enumerate(applications):
+        words += ["-device", f"loader,file={_escaped(str(image))}"] if number else ["-kernel", str(image)]
     raw = [(str(each.path.absolute()), each.address) for each in data]
     if channels.start is not None:
         raw.append((channels.start, 0))

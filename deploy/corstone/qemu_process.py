@@ -34,7 +34,7 @@ class QemuProcess:
     Args:
         qemu: the executable.
         model: what it is to be.
-        applications: ELF files, or the content of some; the first boots.
+        applications: ELF files, or the content of some; the first boots. None where memory is written from here.
         start: what lies at address 0, where the CPU begins; None where the program lies there.
         data: raw files for memory that only QEMU itself can write.
         uarts: numbers of the UARTs to connect besides UART0.

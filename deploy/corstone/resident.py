@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
-from deploy.corstone.images import load_images
+from deploy.corstone.images import Images, load_images
 from deploy.corstone.machine import Machine
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason
@@ -58,6 +58,7 @@ class ResidentMachine:
         self._killed = False
         self._process: QemuProcess | None = None
         self._machine: Machine | None = None
+        self._loaded: tuple[tuple[int, bytes], ...] = ()
         self.reports: list[str] = []
 
     @property
@@ -86,11 +87,13 @@ class ResidentMachine:
             uarts = [Uart(*self._process.uart(0), sink, terminal)]
             self._machine = machine = Machine(self._options, self._process, uarts, self.reports.append, calls)
             self._stack.callback(machine.close)
+            first = True
         else:
-            machine = self._machine
-            machine.reset([Uart(*self._process.uart(0), sink, terminal)])
+            machine, first = self._machine, False
+        if self._loaded or not first:
+            machine.reset([Uart(*self._process.uart(0), sink, terminal)], self._loaded)
         for address, content in loads.items():
-            machine.memory.write(address, content)
+            machine.memory.load(address, content)
         ending = machine.run(limit_s)
         machine.stop()
         if ending.reason is EndReason.EXIT:
@@ -129,11 +132,14 @@ class ResidentMachine:
         """QEMU, ready, and where the application calls its host."""
         options = self._options
         images = load_images(options.applications, options.model, begin=options.begin)
+        self._loaded = images.parts(options.model.memories)
+        # QEMU would write all that it loads at every reset, and translate its code anew.
+        by_qemu = Images(()) if self._loaded else images
         executable = qemu.locate_qemu()
         with self._lock:
             if self._killed:
                 raise TargetError("the machine was ended")
-            process = self._stack.enter_context(start_qemu(executable, options, images))
+            process = self._stack.enter_context(start_qemu(executable, options, by_qemu))
             self._process = process
         process.wait_ready()
         return process, program_calls(options, images)

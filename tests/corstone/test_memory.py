@@ -107,3 +107,38 @@ def test_an_address_without_memory_is_an_error(machine):
         memory.read(0x40000000, 4)
     with pytest.raises(TargetError, match="qtest"):
         qtest.request("no_such_command")
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_memory_is_restored_to_what_is_loaded_and_zero(machine, portable):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=portable)
+    # Both within a page and over the border of two chips; of one block nothing.
+    loaded = [(0x10, b"first"), (0x1000, bytes(4096) + b"x"), (0x310FFFFC, b"chipchip"), (0x70000004, b"in DDR")]
+    for _ in range(2):
+        for place in PLACES:
+            memory.write(place, secrets.token_bytes(16))
+        memory.restore(loaded)
+        assert [memory.read(place, 16) for place in PLACES if place != 0x010FFFF0] == [bytes(16)] * (
+            len(PLACES) - 1
+        )
+        assert [memory.read(address, len(content)) for address, content in loaded] == [each for _, each in loaded]
+        assert memory.read(0, 16) == bytes(16)
+    memory.close()
+
+
+def test_only_pages_that_differ_or_that_qemu_did_not_see_written_are_restored(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    loaded = [(0x0, b"code" * 4096)]
+    memory.restore(loaded)
+    seen: list[tuple[int, int]] = []
+    cleared: list[int] = []  # DDR, which everybody writes, apart
+    monkeypatch.setattr(qtest, "write", lambda address, content: seen.append((address & 0xFFFFFFF, len(content))))
+    monkeypatch.setattr(qtest, "clear", lambda address, size: address < 0x60000000 and cleared.append(address))
+    memory.restore(loaded)
+    assert (seen, cleared) == ([], [])
+    memory.write(0x1004, b"code")  # the same bytes: what QEMU translated may have been others
+    memory.restore(loaded)
+    assert (seen, cleared) == ([(0x1000, 4096)], [])
+    memory.close()

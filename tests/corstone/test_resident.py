@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from guest import build_guest
+from simulator import run_guest
 from started import alive, qemus
 
 from deploy.corstone.command_line import parse_options
@@ -111,6 +112,8 @@ def test_every_run_begins_in_the_state_of_a_boot_whatever_the_one_before_left(
     assert new.sent.endswith(b"\x04")
     assert b"not overwritten" not in new.sent
     assert [run.sent for run in runs] == [new.sent] * 4
+    booted = run_guest(guest)  # here QEMU itself loads the application
+    assert booted.output.encode() == new.sent
 
 
 def test_memory_that_nothing_is_loaded_into_is_zero_and_what_is_loaded_is_there(
@@ -145,6 +148,29 @@ def test_code_that_a_program_made_is_made_anew(machines: list[ResidentMachine], 
     for number in (1, 2, 200):
         done = machine.run({INPUT: bytes((number, 0x20))}, 30)  # movs r0, #number
         assert done.sent.decode().split() == [f"{number:08x}", f"{number:08x}", "\x04"]
+
+
+STALE = r"""
+int main(void) {  /* in SRAM and in DDR; what is there is its own, or was loaded */
+  for (int i = 0; i < 2; i++) {
+    volatile uint16_t *code = (void *)(i ? 0x70001000 : 0x31010000);
+    if (REG(0x92000000) == 1) { code[0] = 0x2001; code[1] = 0x4770; }
+    __asm volatile("dsb\nisb");
+    hex(((int (*)(void))((uint32_t)code | 1))());
+  }
+}
+"""
+
+
+def test_code_that_is_loaded_where_other_code_ran_is_the_code_that_runs(
+    machines: list[ResidentMachine], tmp_path: Path
+) -> None:
+    machine = machine_with(machines, build_guest(tmp_path, STALE))
+    assert machine.run({INPUT: b"\1\0\0\0"}, 30).sent.split()[:2] == [b"00000001"] * 2
+    for number in (2, 3):
+        code = bytes((number, 0x20, 0x70, 0x47))  # movs r0, #number; bx lr
+        done = machine.run({0x31010000: code, 0x70001000: code}, 30)
+        assert done.sent.split()[:2] == [b"%08x" % number] * 2
 
 
 HANGING = r"""
