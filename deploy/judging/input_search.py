@@ -178,13 +178,14 @@ class _Pool:
         if len(self.samples) <= self._known:
             return []
         levels = np.stack(self._levels)
-        columns = np.arange(levels.shape[1])
-        seen = np.zeros((levels.shape[1], LEVELS + 1), np.bool_)
-        seen[:, LEVELS] = True  # where -1 lands: nothing to see
+        # Columns of one level each behind a first one, where -1 lands: nothing to see there.
+        rows = np.arange(levels.shape[1]) * (LEVELS + 1) + 1
+        unseen = np.ones(levels.shape[1] * (LEVELS + 1), np.bool_)
+        unseen[rows - 1] = False
         answers: dict[str, set[bytes]] = {name: set() for name in self._answers}
 
         def take(sample: int) -> None:
-            seen[columns, levels[sample]] = True
+            unseen[rows + levels[sample]] = False
             for name, answer in self._answers.items():
                 answers[name].add(answer[sample])
 
@@ -195,7 +196,7 @@ class _Pool:
         bounds = [(-math.inf, sample) for sample in range(self._known, len(self.samples))]
         while bounds and len(chosen) < count:
             _, sample = heapq.heappop(bounds)
-            new = self._weights[~seen[columns, levels[sample]]].sum()
+            new = self._weights[np.take(unseen, rows + levels[sample])].sum()
             adds = float(new) + self._merit(sample, answers)
             if bounds and adds < -bounds[0][0]:
                 heapq.heappush(bounds, (-adds, sample))

@@ -206,8 +206,8 @@ class PreparedModel:
     def _run(self, samples: Sequence[Sequence[NDArray[Any]]], *, keep_state: bool) -> list[list[NDArray[Any]]]:
         self._be_prepared(keep_state=keep_state)
         head = {"do": "run", "number": self._number, "count": len(samples), "keep_state": keep_state}
-        body = [_bytes(array) for sample in samples for array in sample]
-        said, content = self._asked(head, body, _RUN_S + self._one_s * len(samples))
+        body = b"".join(_bytes(array) for sample in samples for array in sample)  # one call of the system
+        said, content = self._asked(head, [body], _RUN_S + self._one_s * len(samples))
         if said:
             raise OtherOutputError(self._order.outputs[said["output"]], str(said["dtype"]), tuple(said["shape"]))
         if len(content) != self._output_bytes * len(samples):
@@ -320,7 +320,7 @@ class _Held:
                 if array.size != math.prod(shape) or array.nbytes != nbytes:
                     return {"output": position, "dtype": array.dtype.name, "shape": array.shape}, ()
                 content.append(_bytes(array))
-        return {}, content
+        return {}, [b"".join(content)]
 
     def _tensors(self, asked: dict[str, Any], _body: bytearray) -> tuple[dict[str, Any], Sequence[Buffer]]:
         interpreter, _, _ = self._models[asked["number"]]

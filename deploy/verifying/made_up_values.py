@@ -90,7 +90,8 @@ class MadeUpValues:
         others = rows.shape[0] * (rows.shape[1] - 1)
         self._descended[tensor.index] = (begin + others) % count
         numbers = np.full(rows.shape, high, rows.dtype)
-        numbers[:, 1:] = (high - (begin + np.arange(others)) % count).reshape(numbers[:, 1:].shape)
+        below = (high - (begin + np.arange(count)) % count).astype(rows.dtype)
+        numbers[:, 1:] = np.resize(below, others).reshape(numbers[:, 1:].shape)
         return self._rng.permuted(numbers, axis=1)
 
     def variables(self, initial: Mapping[str, NDArray[np.uint8]], count: int) -> dict[str, NDArray[np.uint8]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,9 +72,27 @@ class _Levels:
             return
         values = read(memory, operation.ofm)
         flat = values.reshape(len(values), -1)
-        places = np.linspace(0, flat.shape[1] - 1, min(_MOST_ELEMENTS, flat.shape[1])).astype(np.intp)
-        levels = _levels(flat[:, places].astype(np.int64) - operation.ofm.zero_point)
+        levels = _levels_of(np.take(flat, _places(flat.shape[1]), axis=1), operation.ofm.zero_point)
         self.found.append(np.repeat(levels, self._batch // len(levels), axis=0))
+
+
+@functools.lru_cache(maxsize=1024)
+def _places(elements: int) -> NDArray[np.intp]:
+    """Where a feature map of so many elements is looked at."""
+    return np.linspace(0, elements - 1, min(_MOST_ELEMENTS, elements)).astype(np.intp)
+
+
+def _levels_of(stored: NDArray[Any], zero_point: int) -> NDArray[np.int8]:
+    """The levels of what a feature map stores; 8-bit values are looked up."""
+    if stored.dtype.itemsize > 1:
+        return _levels(stored.astype(np.int64) - zero_point)
+    return np.take(_byte_levels(stored.dtype, zero_point), stored.view(np.uint8))
+
+
+@functools.lru_cache(maxsize=1024)
+def _byte_levels(dtype: np.dtype[Any], zero_point: int) -> NDArray[np.int8]:
+    """The levels of all values of an 8-bit type, by their bytes."""
+    return _levels(np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64) - zero_point)
 
 
 def _levels(values: NDArray[np.int64]) -> NDArray[np.int8]:
