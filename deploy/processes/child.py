@@ -19,6 +19,14 @@ from deploy.processes.guard import GUARD
 from deploy.processes.interrupts import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 
+_STARTS = {
+    subprocess.PIPE: 'read -r go && exec "$@"',
+    subprocess.DEVNULL: 'read -r go && exec "$@" </dev/null',
+    None: 'exec "$@"',
+}
+"""How a child begins, by its standard input. It waits there until the guard knows of it: where this process is
+killed before, there is nothing to read, and the program does not start. What it is to read comes behind that."""
+
 PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
@@ -61,11 +69,11 @@ class Child:
                 try:
                     check_program(command[0], folder, environment)
                     self._process = subprocess.Popen(
-                        limits.around(command),
+                        limits.around(command, _STARTS[stdin]),
                         bufsize=0,
                         cwd=folder,
                         env=environment,
-                        stdin=stdin,
+                        stdin=None if stdin is None else PIPE,
                         stdout=stdout,
                         stderr=stderr,
                         pass_fds=inherited,
@@ -76,10 +84,22 @@ class Child:
                     raise NotInstalledError(f"{command[0]}: cannot be started: {error.strerror}") from error
                 self.pid = self._process.pid
                 GUARD.watch(self.pid, polite=polite)
+                self._go(to_be_read=stdin == PIPE)
         except BaseException:  # of a signal that was held, too
             if self.pid:
                 self.end()
             raise
+
+    def _go(self, *, to_be_read: bool) -> None:
+        """Have the program start; its standard input is left open where it is to be read."""
+        pipe = self._process.stdin
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # it has been killed already
+                pipe.write(b"\n")
+            if not to_be_read:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+                self._process.stdin = None
 
     @property
     def stdin(self) -> IO[bytes]:

@@ -50,11 +50,15 @@ class Limits:
         for which, bounds in self._bounds():
             resource.setrlimit(which, bounds)
 
-    def around(self, command: Sequence[str | Path]) -> list[str | Path]:
+    def around(self, command: Sequence[str | Path], start: str = 'exec "$@"') -> list[str | Path]:
         """A command that starts the given one with these bounds.
 
         The shell bounds itself and becomes the program, so there is no moment without. A function of Python's in
         the fork (``preexec_fn``) would copy this process for every start, and wait for its threads of NumPy.
+
+        Args:
+            command: program and arguments.
+            start: how the shell becomes the program.
         """
         units = {
             resource.RLIMIT_DATA: ("d", 1024),
@@ -64,7 +68,7 @@ class Limits:
         bounds = (
             f"ulimit -S -{units[which][0]} {soft // units[which][1]}; " for which, (soft, _) in self._bounds()
         )
-        return ["/bin/sh", "-c", f'{"".join(bounds)}exec "$@"', "sh", *command]
+        return ["/bin/sh", "-c", f"{''.join(bounds)}{start}", "sh", *command]
 
     def _bounds(self) -> list[tuple[int, tuple[int, int]]]:
         wanted = {

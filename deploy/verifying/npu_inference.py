@@ -8,6 +8,7 @@ that the memory mode dedicates to the NPU; without one, the arena again.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -107,7 +108,9 @@ class NpuInference:
 
     def _prepared_for(self, batch: int) -> _Prepared:
         """What the last run was made in, emptied, where nothing else is made in it; or a new one."""
-        found = self._prepared.pop() if self._prepared else None
+        found = None
+        with contextlib.suppress(IndexError):  # taken by another thread
+            found = self._prepared.pop()
         if found is None or len(found.tensors.arena) != batch:
             tensors = TensorMemory(self._offsets, batch, self.arena_bytes)
             return _Prepared(

@@ -64,3 +64,21 @@ def test_what_is_still_running_when_a_program_leaves_is_ended_at_once(tmp_path: 
     code = HOLD.replace("time.sleep(60)", f"while not {written}: time.sleep(0.1)")
     subprocess.run([sys.executable, "-c", code, program], check=True, timeout=30)
     assert_gone(number_in(tmp_path / "number"), within_s=1)
+
+
+def test_a_program_does_not_start_where_its_parent_is_killed_before_the_guard_knows_of_it(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    script = (
+        "import os, signal, sys\n"
+        "from deploy.processes.child import DEVNULL, PIPE, Child\n"
+        "from deploy.processes.guard import GUARD\n"
+        "GUARD.watch = lambda *_child, **_how: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Child(['touch', sys.argv[1]], stdin=PIPE if sys.argv[2] == 'read' else DEVNULL, stdout=None)\n"
+    )
+    for kind in ("read", "nothing"):
+        # The shell that waits has this output too: it is over when the shell is.
+        done = subprocess.run(
+            [sys.executable, "-c", script, started, kind], stdout=subprocess.PIPE, timeout=60, check=False
+        )
+        assert done.returncode == -signal.SIGKILL
+        assert not started.exists()
