@@ -67,8 +67,6 @@ def simulate(options: MachineOptions, console: Console) -> int:
         calls = program_calls(options, images)
         machine = Machine(options, process, uarts, console.report, calls, debugger, trace)
         stack.callback(machine.close)
-        if machine.npu is not None:
-            _say_if_slow(console)
         _load_data([each for each in options.data if each not in images.data], machine)
         machine.figures.start_s = time.monotonic() - began
         if options.time_limit_s is not None:
@@ -77,6 +75,8 @@ def simulate(options: MachineOptions, console: Console) -> int:
         signal.setitimer(signal.ITIMER_REAL, 0)
         machine.stop()
         _write_dumps(options, machine)
+    if machine.npu is not None:
+        _say_if_slow(console)
     console.say_ending(ending)
     if options.stat:
         console.say_statistics(machine, model, time.monotonic() - began, options.clock_hz)

@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -182,6 +183,23 @@ def test_the_stages_of_a_simulation_are_announced_as_scripts_expect(forever):
     )
     assert int(count) == pytest.approx(float(simulated) * 25e6 / 1.024, rel=0.01)
     assert re.search(r"cpu0 instructions \(counted\) *: 1\.024 cycles each", done.output)
+
+
+@pytest.mark.system
+def test_that_the_npu_model_is_not_compiled_is_said_once(forever):
+    program = (
+        "from deploy.npu.core import library\n"
+        "library.native = lambda: None\n"
+        "from deploy.corstone.cli import main\n"
+        "main()\n"
+    )
+    words = [sys.executable, "-c", program, "-a", str(forever), "--timelimit", "0.5"]
+    said = [
+        subprocess.run([*words, *more], capture_output=True, text=True, timeout=60, check=False).stdout
+        for more in ([], ["-q"])
+    ]
+    assert [text.count("the NPU model is slow") for text in said] == [1, 0]
+    assert "apt-get install gcc" in said[0]
 
 
 @pytest.mark.system
