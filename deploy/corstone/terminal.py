@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 
+from deploy.corstone.peer import SocketPeer
 from deploy.errors import BadInputError
 
 _HOST = "127.0.0.1"
 _PORTS_TO_TRY = 1000
-# What was sent before a client came, or faster than it reads, is kept up to this size.
-_BACKLOG = 1 << 20
 _IAC = 0xFF
 _SUBNEGOTIATION, _SUBNEGOTIATION_END = 0xFA, 0xF0
 
 
-class Terminal:
+class Terminal(SocketPeer):
     """The server side of one terminal; never blocks.
 
     Args:
@@ -27,10 +26,9 @@ class Terminal:
     """
 
     def __init__(self, first_port: int, *, telnet: bool) -> None:
+        super().__init__()
         self._listener = _listen(first_port)
         self._telnet = TelnetDecoder() if telnet else None
-        self._client: socket.socket | None = None
-        self._backlog = bytearray()
 
     @property
     def port(self) -> int:
@@ -41,64 +39,30 @@ class Terminal:
     @property
     def connected(self) -> bool:
         """Whether there is a client."""
-        return self._client is not None
+        return self._connection is not None
 
     @property
     def reading(self) -> list[int]:
         """Descriptors to wait for: a new client, or what the client types."""
-        return [(self._client or self._listener).fileno()]
-
-    @property
-    def writing(self) -> list[int]:
-        """Descriptors that output waits for."""
-        return [self._client.fileno()] if self._client is not None and self._backlog else []
+        return [(self._connection or self._listener).fileno()]
 
     def send(self, data: bytes) -> None:
         """Send a UART's output to the client, now or when it comes."""
-        self._backlog += data.replace(b"\xff", b"\xff\xff") if self._telnet else data
-        del self._backlog[:-_BACKLOG]
-        self.flush()
-
-    def flush(self) -> None:
-        """Pass on what the client takes."""
-        if self._client is None or not self._backlog:
-            return
-        try:
-            del self._backlog[: self._client.send(self._backlog)]
-        except BlockingIOError:
-            return
-        except OSError:
-            self._hang_up()
+        super().send(data.replace(b"\xff", b"\xff\xff") if self._telnet else data)
 
     def receive(self) -> bytes:
         """Accept a client if one is waiting; returns what the client typed."""
-        if self._client is None:
-            self._client = accepted(self._listener)
+        if self._connection is None:
+            self._connection = accepted(self._listener)
             self.flush()
             return b""
-        try:
-            data = self._client.recv(4096)
-        except BlockingIOError:
-            return b""
-        except OSError:
-            data = b""
-        if not data:
-            self._hang_up()
+        data = super().receive()
         return self._telnet.feed(data) if self._telnet else data
 
     def close(self) -> None:
         """Pass on the rest and close everything."""
-        if self._client is not None:
-            with contextlib.suppress(OSError):
-                self._client.settimeout(1.0)
-                self._client.sendall(self._backlog)
-            self._hang_up()
+        super().close()
         self._listener.close()
-
-    def _hang_up(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
 
 
 class TelnetDecoder:
