@@ -14,7 +14,7 @@ from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.lines import SocketLine
 from deploy.targets.mailbox import SharedMemory
 from deploy.targets.open_machine import open_machine
-from deploy.targets.target_text import last_lines
+from deploy.targets.target_text import simulator_lines
 
 _MAX_WAIT_FOR_END_S = 5.0
 
@@ -78,7 +78,7 @@ class ResidentSimulator:
 
     def last_lines(self) -> tuple[str, ...]:
         """The last lines that the machine reported."""
-        return tuple(f"[simulator] {line}" for line in last_lines("\n".join(self._machine.reports), 4))
+        return simulator_lines("\n".join(self._machine.reports))
 
 
 def _ended(ending: Ending) -> TargetError:

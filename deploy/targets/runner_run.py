@@ -10,7 +10,7 @@ from typing import Protocol
 from deploy.corstone.applications import Range
 from deploy.errors import TargetError
 from deploy.simulators.fvp_locate import Simulator
-from deploy.targets.target_text import last_lines
+from deploy.targets.target_text import last_lines, simulator_lines
 
 NOTHING: Mapping[int, bytes] = {}
 
@@ -83,4 +83,4 @@ def too_late(settings: RunnerSettings, log: tuple[str, ...]) -> TargetError:
 def log_of(sent: bytes, said: str) -> tuple[str, ...]:
     """The last lines of what the runner sent, and of what the simulator said."""
     uart = last_lines(sent.decode("utf-8", "replace").replace("\r", ""))
-    return (*uart, *(f"[simulator] {line}" for line in last_lines(said, 4)))
+    return (*uart, *simulator_lines(said))

@@ -17,7 +17,7 @@ from deploy.simulators.fvp_locate import Simulator, environment
 from deploy.simulators.fvp_process import simulators
 from deploy.targets.lines import DEFAULT_BAUD, Line, SerialLine
 from deploy.targets.mailbox import SharedMemory
-from deploy.targets.target_text import last_lines
+from deploy.targets.target_text import simulator_lines
 
 START_TIMEOUT_S = 60.0
 """Within so many seconds a simulator has to say where its terminal listens."""
@@ -123,7 +123,7 @@ class RunningSimulator:
         """The last lines that the simulator wrote."""
         with self._news:
             text = bytes(self._output[-65536:]).decode("utf-8", "replace")
-        return tuple(f"[simulator] {line}" for line in last_lines(text, 4))
+        return simulator_lines(text)
 
     def _raise_if_ended(self) -> None:
         if self._failure is not None:

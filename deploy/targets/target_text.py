@@ -19,3 +19,8 @@ def last_lines(text: str, count: int = 12) -> tuple[str, ...]:
     lines = (line.strip("\x04 \t") for line in text[-_LAST_TEXT:].splitlines())
     said = [shown(line, _MAX_LINE) for line in lines if line and not line.startswith("<metrics>")]
     return tuple(said[-count:])
+
+
+def simulator_lines(said: str) -> tuple[str, ...]:
+    """The last lines of what a simulator said itself, told from those of its firmware."""
+    return tuple(f"[simulator] {line}" for line in last_lines(said, 4))
