@@ -114,6 +114,7 @@ class Advising:
         from deploy.advising.full import network_costs
         from deploy.advising.quick import telling
         from deploy.build_folder import ADVICE_DOCUMENT
+        from deploy.cli.console import note
         from deploy.files import write_text
 
         if self._thread is None:
@@ -131,8 +132,7 @@ class Advising:
         try:
             write_text(build.path / ADVICE_DOCUMENT, document.model_dump_json(indent=2) + "\n")
         except BadInputError as error:
-            if not quiet:
-                print(f"note: the build folder does not keep the advice: {error.message}", file=sys.stderr)
+            note(f"the build folder does not keep the advice: {error.message}", quiet=quiet)
             return None
         return document
 

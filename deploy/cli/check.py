@@ -97,9 +97,9 @@ def check(
             help="Write a summary in Markdown here, and the chart of the cycles beside it (.svg); - is standard "
             "output, without a chart.",
         ),
-        Writes("verdict"),
+        Writes("answer"),
     ],
-    json: options.VerdictJson,
+    json: options.Json,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
 ) -> int:
@@ -120,8 +120,8 @@ def check(
     from deploy import api
     from deploy.build_folder import COMPILE_DOCUMENT
     from deploy.cli.builds import open_build
+    from deploy.cli.call_documents import current
     from deploy.cli.quantizing import chosen_model
-    from deploy.cli.verdict_documents import current
     from deploy.cli.verdict_files import run_and_report
     from deploy.compiling.compile_options import compile_options
     from deploy.errors import BadInputError, DeployError

@@ -102,8 +102,7 @@ class Checking:
             return
         from deploy.verifying.build_check import BuildCheck
 
-        if not quiet:
-            note_slow_npu_model()
+        note_slow_npu_model(quiet=quiet)
         self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0)
 
     def finish(self) -> VerificationRecord:

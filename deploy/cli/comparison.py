@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ def compare_builds(
         folders: two or more; the first is what the others are compared with.
         format_: ``text``, ``json`` or ``html``.
         fail_on: rules, see :mod:`deploy.reporting.data.rules`.
-        output: of the page; None for ``comparison.html`` in the working folder.
+        output: where it goes; None for standard output, of the page for ``comparison.html`` in the working folder.
         quiet: print the outcome of the rules only.
         verbose: print every operator that changed.
 
@@ -35,9 +34,11 @@ def compare_builds(
         NotInstalledError: the page's charting library is missing.
     """
     from deploy.build_folder import BuildFolder
-    from deploy.cli.console import stdout
+    from deploy.cli.answers import COMPARISON
+    from deploy.cli.call_documents import current
+    from deploy.cli.console import into, stdout
     from deploy.errors import ExitStatus
-    from deploy.printable import printable, printable_json
+    from deploy.printable import printable
     from deploy.reporting.data.build_documents import build_figures
     from deploy.reporting.data.comparing import compare
     from deploy.reporting.data.rules import apply_rules, parse_rules
@@ -51,7 +52,7 @@ def compare_builds(
     comparison = comparison.model_copy(update={"rules": outcomes})
     broken = [outcome for outcome in outcomes if not outcome.holds]
     if format_ == "json":
-        print(printable_json(json.dumps(comparison.model_dump(mode="json"), indent=2)))
+        current().answer(lambda: comparison, name=COMPARISON, written=[output])
         for outcome in broken:
             print(printable(f"fail  {outcome.sentence}"), file=sys.stderr)
     elif format_ == "html":
@@ -60,14 +61,17 @@ def compare_builds(
 
         check_count(len(opened))
         written = write_comparison(comparison, list(map(collect, opened)), output or Path(COMPARISON_FILE))
+        current().answer(lambda: comparison, name=COMPARISON, written=[written])
         if not quiet:
             print(f"report: {written}")
         if rules:
             print_outcomes(outcomes, stdout())
     else:
-        console = stdout()
-        if not quiet:
-            print_comparison(comparison, console, every_operator=verbose)
-        if rules:
-            print_outcomes(outcomes, console)
+        current().answer(lambda: comparison, name=COMPARISON, written=[output])
+        with into(output):
+            console = stdout()
+            if not quiet:
+                print_comparison(comparison, console, every_operator=verbose)
+            if rules:
+                print_outcomes(outcomes, console)
     return int(ExitStatus.FAIL if broken else ExitStatus.PASS)

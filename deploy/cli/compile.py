@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from deploy.api import DEFAULT_NPU
 from deploy.settings import options
-from deploy.settings.declared import Writes, option
+from deploy.settings.declared import option
 
 if TYPE_CHECKING:
     from deploy.processes.supervisor import RunCommand
     from deploy.quantizing.quantization import Quantized
+    from deploy.reporting.data.build_report import BuildReport
     from deploy.tflite import Model
 
 COMPILE_EPILOG = """Examples:
@@ -47,9 +48,7 @@ def compile_(
     advice: options.Advice,
     verify: options.Verify,
     build: options.BuildOutput,
-    json: Annotated[
-        Path | None, option(help="Write compile.json here too; - is standard output."), Writes("document")
-    ],
+    json: options.Json,
     quiet: options.Quiet,
     verbose: Annotated[
         bool, option("--verbose", "-v", help="Print every operator, and what the converter prints.", default=False)
@@ -86,7 +85,6 @@ def compile_(
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.errors import BadInputError
-    from deploy.files import check_writable, write_text
     from deploy.hardware.npus import npu_named
     from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
@@ -108,8 +106,6 @@ def compile_(
     )
     folder = build or api.default_folder(source.name, wanted, project.folder)
     check_replaceable(folder)
-    if json is not None:
-        check_writable(json)
     chosen: Model | Quantized
     read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
@@ -160,6 +156,7 @@ def compile_(
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
     checking.begin(opened, quiet=quiet)
     # Meanwhile, what tells of it: before, it would delay Vela.
+    from deploy.cli.call_documents import current
     from deploy.cli.html_report import refresh_report
 
     remember_build(folder, project.folder)
@@ -174,8 +171,13 @@ def compile_(
     bar.stage("checking the operators")
     record = checking.finish()
     bar.close()
-    if json is not None:
-        write_text(json, opened.document.model_dump_json(indent=2) + "\n")
+
+    def report_document() -> BuildReport:
+        from deploy.reporting.data.build_report import build_report
+
+        return build_report(opened)
+
+    current().answer(report_document, written=[folder, report])
     if not quiet:
         console = stdout()
         print_build(opened, console, every_operator=verbose, most_hints=None if verbose else MOST_HINTS)

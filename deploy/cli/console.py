@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.errors import DeployError, TargetError
@@ -18,6 +21,24 @@ def stdout() -> Console:
     from deploy.cli.safe_console import SafeConsole
 
     return SafeConsole(soft_wrap=True, highlight=False, emoji=False, markup=False)
+
+
+@contextlib.contextmanager
+def into(path: Path | None) -> Iterator[None]:
+    """What is printed meanwhile goes to a file, whole or not at all, as into a pipe; for None it is printed.
+
+    Raises:
+        BadInputError: it cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    from deploy.files import check_writable, write_text
+
+    check_writable(path)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        yield
+    write_text(path, printed.getvalue())
 
 
 def print_markdown(text: str) -> None:
@@ -47,9 +68,23 @@ def report_error(error: DeployError, hints: Sequence[str] | None = None) -> None
         print(f"  try: {printable(hint)}", file=sys.stderr)
 
 
-def note_slow_npu_model() -> None:
-    """Say that the NPU model is slow where its core is not compiled, and what to type."""
+def note(text: str, *, quiet: bool = False) -> None:
+    """Say what a user should know beside the result: on standard error, and in the documents of the call.
+
+    Args:
+        text: one sentence.
+        quiet: in the documents alone.
+    """
+    from deploy.cli.call_documents import current
+
+    current().note(text)
+    if not quiet:
+        print(f"note: {text}", file=sys.stderr)
+
+
+def note_slow_npu_model(*, quiet: bool = False) -> None:
+    """Say that the NPU model is slow where its core is not compiled, and what to type; see :func:`note`."""
     from deploy.npu.core.library import slowness
 
     if (said := slowness()) is not None:
-        print(f"note: {said}", file=sys.stderr)
+        note(said, quiet=quiet)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.settings import options
+
+if TYPE_CHECKING:
+    from deploy.cli.answer_documents import DoctorDocument
+
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json: options.Json,
+    alone: Annotated[
+        bool, typer.Option("--findings", help="Print the findings alone, as a JSON list.", hidden=True)
+    ] = False,
 ) -> int:
     """Show what is installed and, for what is missing, the command that installs it.
 
     Exit status 3 if the main job (compile, run-fvp) cannot run.
     """
     import dataclasses
+    import sys
     from json import dumps
 
     from rich.table import Table
 
+    from deploy.cli.call_documents import current
     from deploy.cli.console import stdout
     from deploy.cli.progress import progress
     from deploy.doctor import examine
@@ -27,7 +37,15 @@ def doctor(
     with progress("looking at what is installed"):
         findings = examine()
     blocked = [finding for finding in findings if finding.blocks]
-    if json:
+
+    def document() -> DoctorDocument:
+        from deploy.cli.answer_documents import DoctorDocument
+
+        return DoctorDocument(findings=tuple(findings), blocked=tuple(finding.name for finding in blocked))
+
+    current().answer(document)
+    if alone:
+        print("deploy: `--json -` prints the whole document; `--json` alone is to go", file=sys.stderr)
         print(dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
         return ExitStatus.NOT_INSTALLED if blocked else ExitStatus.PASS
     console = stdout()

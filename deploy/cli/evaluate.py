@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,9 +87,7 @@ def evaluate(
         option(help="Folder for inputs that only the target gets wrong (.npz, images)."),
         Writes("replaced folder"),
     ],
-    json: Annotated[
-        Path | None, option(help="Write the document here, too; - is standard output."), Writes("document")
-    ],
+    json: options.Json,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the outcome only.", default=False)],
     verbose: Annotated[bool, option("--verbose", "-v", help="Print every class.", default=False)],
 ) -> int:
@@ -105,9 +102,9 @@ def evaluate(
     bar = working("reading build and data", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
+    from deploy.cli.call_documents import current
     from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.errors import BadInputError
-    from deploy.files import check_writable
     from deploy.reporting.text.evaluation import print_evaluation, print_outcome
     from deploy.settings.merging import typed
 
@@ -117,11 +114,8 @@ def evaluate(
         raise BadInputError("--set goes with --model")
     if target == HOST and any(typed(name) for name in ("firmware", "jobs", "timeout")):
         raise BadInputError("--firmware, --jobs and --timeout need a machine", hints=["--target open"])
-    if json is not None:
-        check_writable(json)
     opened = open_build(build)
-    if not quiet:
-        note_slow_npu_model()
+    note_slow_npu_model(quiet=quiet)
     bar.stage("evaluating")
     evaluation = api.evaluate(
         opened,
@@ -146,7 +140,8 @@ def evaluate(
         progress=bar.advance,
     )
     bar.close()
-    _keep(opened, evaluation, json, quiet=quiet)
+    current().answer(lambda: evaluation, written=[save_wrong])
+    _keep(opened, evaluation, quiet=quiet)
     if quiet:
         print_outcome(evaluation, stdout())
     else:
@@ -154,16 +149,13 @@ def evaluate(
     return evaluation.exit_status
 
 
-def _keep(build: BuildFolder, evaluation: EvaluationDocument, json: Path | None, *, quiet: bool) -> None:
+def _keep(build: BuildFolder, evaluation: EvaluationDocument, *, quiet: bool) -> None:
+    from deploy.cli.console import note
     from deploy.errors import BadInputError
     from deploy.evaluating.documents import evaluation_path
     from deploy.files import write_text
 
-    text = evaluation.model_dump_json(indent=2) + "\n"
-    if json is not None:
-        write_text(json, text)
     try:
-        write_text(evaluation_path(build), text)
+        write_text(evaluation_path(build), evaluation.model_dump_json(indent=2) + "\n")
     except BadInputError as error:
-        if not quiet:
-            print(f"note: the build folder does not keep this evaluation: {error.message}", file=sys.stderr)
+        note(f"the build folder does not keep this evaluation: {error.message}", quiet=quiet)

@@ -45,6 +45,7 @@ def firmware(
         bool,
         option("--force", help="Overwrite files that you edited, or that are not from deploy.", default=False),
     ],
+    json: options.Json,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print errors only.", default=False)],
 ) -> int:
     """Render a self-contained firmware project: C headers of the model, sources, linker script, CMake, README.
@@ -56,7 +57,9 @@ def firmware(
     from deploy.cli.progress import working
 
     bar = working("reading the build", quiet=quiet)
+    from deploy.cli.answer_documents import FirmwareDocument
     from deploy.cli.builds import open_build
+    from deploy.cli.call_documents import current
     from deploy.data.labels import load_labels
     from deploy.errors import BadInputError
     from deploy.firmware_project.firmware_build import MODEL_FOLDER, build_project, project_folder, write_project
@@ -91,27 +94,45 @@ def firmware(
     bar.stage("building the firmware")
     elf = build_project(folder, library) if compile_it else None
     bar.close()
+    fvp = next((fvp for fvp in fvps_of(chosen) if network.npu.startswith(fvp.npu_family)), None)
+    if elf is None and only is not None:
+        following = f"build {folder / MODEL_FOLDER} with a project of your own"
+    elif elf is None:
+        following = _build_words(opened.path, folder, runtime, board, tflm, tflm_library, other=bool(output))
+    elif fvp is None:
+        following = f"load it onto your {chosen.name}, then deploy run-board {opened.path} --port PORT"
+    else:
+        where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
+        following = f"deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}"
+    said = FirmwareDocument(
+        build=str(opened.path),
+        folder=str(folder),
+        network=network.name,
+        npu=network.npu,
+        runtime=runtime,
+        board=chosen.id,
+        arena_bytes=network.arena_bytes(runtime),
+        arena_memory=network.arena_region.memory,
+        tflm_library=str(library.library) if library is not None else None,
+        elf=str(elf) if elf is not None else None,
+        next=following,
+    )
+    documents = current()
+    documents.answer(lambda: said, written=[folder])
+    for note in library.notes if library is not None else ():
+        documents.note(note)
     if quiet:
         return 0
     print(f"firmware project: {folder}")
-    print(f"  network {printable(network.name)} for Ethos-{network.npu}, runtime {runtime}")
-    print(f"  tensor arena: {network.arena_bytes(runtime)} bytes in {network.arena_region.memory}")
+    print(f"  network {printable(said.network)} for Ethos-{said.npu}, runtime {runtime}")
+    print(f"  tensor arena: {said.arena_bytes} bytes in {said.arena_memory}")
     if library is not None:
         print(f"  TFLM: {library.library}")
         for note in library.notes:
             print(f"  note: {note}")
     if elf is not None:
         print(f"  built: {elf}")
-        fvp = next((fvp for fvp in fvps_of(chosen) if network.npu.startswith(fvp.npu_family)), None)
-        if fvp is None:
-            print(f"next: load it onto your {chosen.name}, then deploy run-board {opened.path} --port PORT")
-        else:
-            where = "" if fvp == default_fvp(fvp.npu_family) else f" --fvp {fvp.executables[0]}"
-            print(f"next: deploy run-fvp {opened.path}{where} --firmware {elf if output else runtime}")
-    elif only is not None:
-        print(f"next: build {folder / MODEL_FOLDER} with a project of your own")
-    else:
-        print(f"next: {_build_words(opened.path, folder, runtime, board, tflm, tflm_library, other=bool(output))}")
+    print(f"next: {following}")
     return 0
 
 

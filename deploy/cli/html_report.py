@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +19,15 @@ def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
     Returns:
         Where it is; None where it was not written.
     """
+    from deploy.cli.console import note
     from deploy.errors import DeployError
     from deploy.reporting.pages.build import write_report
 
     try:
         return write_report(build)
     except DeployError as error:
-        if not quiet:
-            hint = f"; {error.hints[0]}" if error.hints else ""
-            print(f"note: no HTML report: {error.message}{hint}", file=sys.stderr)
+        hint = f"; {error.hints[0]}" if error.hints else ""
+        note(f"no HTML report: {error.message}{hint}", quiet=quiet)
         return None
 
 
@@ -37,6 +36,7 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
 
     A file that Vela compiled elsewhere has no folder to keep it in.
     """
+    from deploy.cli.console import note
     from deploy.errors import BadInputError
     from deploy.files import write_text
     from deploy.reporting.data.build_documents import verdict_path
@@ -48,8 +48,7 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
     try:
         write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")
     except BadInputError as error:
-        if not quiet:
-            print(f"note: the build folder does not keep this verdict: {error.message}", file=sys.stderr)
+        note(f"the build folder does not keep this verdict: {error.message}", quiet=quiet)
         return
     # Where there is no report yet, `compile` said why.
     refresh_report(build, quiet=quiet or not (build.path / REPORT_FILE).exists())

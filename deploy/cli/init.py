@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.settings import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deploy.cli.answer_documents import InitDocument
+
 
 def init(
+    json: options.Json,
     model: Annotated[
         str | None, typer.Argument(help="What to keep as the model; default: the only one in this folder.")
     ] = None,
@@ -23,6 +28,7 @@ def init(
     The model and files with the usual names (calibration.npz, test.npz, labels.json) are set. Of several models
     one is asked for on a terminal, and none is set elsewhere.
     """
+    from deploy.cli.call_documents import current
     from deploy.cli.project_status import compile_words
     from deploy.errors import BadInputError
     from deploy.files import write_text
@@ -43,6 +49,17 @@ def init(
         model = _asked(files.models)
     write_text(path, template(Path(), model))
     kept = files.kept(model)
+    if "model" not in kept and files.models:
+        following = f"deploy init --force {printable(files.models[0])}, or the model that you mean"
+    else:
+        following = printable(compile_words(find()))
+
+    def document() -> InitDocument:
+        from deploy.cli.answer_documents import InitDocument
+
+        return InitDocument(file=str(path), kept=kept, models=files.models, lacking=files.lacking, next=following)
+
+    current().answer(document, written=[path])
     print(f"wrote {path}")
     for key, value in kept.items():
         print(f"  {key} = {printable(value)}")
@@ -53,10 +70,7 @@ def init(
     lacking = ", ".join(f"{key} ({name})" for key, name in files.lacking.items())
     if lacking:
         print(f"  not here, so not set: {lacking}")
-    if "model" not in kept and files.models:
-        print(f"next: deploy init --force {printable(files.models[0])}, or the model that you mean")
-    else:
-        print(f"next: {printable(compile_words(find()))}")
+    print(f"next: {following}")
 
 
 def _asked(models: Sequence[str]) -> str | None:

@@ -11,22 +11,26 @@ import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import click
 import typer
 
 from deploy import __version__
+from deploy.cli.answers import with_place
+from deploy.cli.call_documents import CallDocuments
 from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
-from deploy.cli.verdict_documents import VerdictDocuments
-from deploy.errors import BadInputError, DeployError, ExitStatus
+from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
 from deploy.processes.interrupts import interrupt_answered
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
 from deploy.settings.project_settings import ProjectSettings, find
+
+if TYPE_CHECKING:
+    from deploy.cli.json_document import Kind
 
 TRACEBACK_VARIABLE = "DEPLOY_TRACEBACK"
 """Environment variable that shows the traceback of a defect."""
@@ -35,6 +39,7 @@ COMPLETION_VARIABLE = "_DEPLOY_COMPLETE"
 """Environment variable in which a shell asks for completions."""
 
 _INTERRUPTED = 128 + signal.SIGINT
+_UNREAD = 128 + signal.SIGPIPE
 _HELP = ["-h", "--help"]
 _COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
 
@@ -72,6 +77,7 @@ _VERBS = {
     "models": ("models", "models_app", None),
     "doctor": ("doctor", "doctor", None),
     "init": ("init", "init", None),
+    "status": ("project_status", "status", None),
 }
 
 
@@ -121,7 +127,7 @@ def _shown_project() -> bool:
     return True
 
 
-def _called(words: list[str], documents: VerdictDocuments) -> object:
+def _called(words: list[str], documents: CallDocuments) -> object:
     """Call the verb, with what the project's settings and the environment say beside the command line."""
     if COMPLETION_VARIABLE in os.environ:
         from deploy.cli.completion import answer
@@ -133,8 +139,9 @@ def _called(words: list[str], documents: VerdictDocuments) -> object:
         load_help_printer()
     command = command_line(words[0] if words else None)
     project, kept = ProjectSettings(), {}
-    if words and words[0] in _VERBS and words[0] != "init" and not {*_HELP} & {*words}:
-        project = find()
+    if words and words[0] in _VERBS and not {*_HELP} & {*words}:
+        if words[0] != "init":
+            project = find()
         kept = settle(command, project, _VERBS, lambda options, values: looked_after(options, values, documents))
     return command.main(args=words, standalone_mode=False, default_map=kept, obj=project)
 
@@ -177,13 +184,17 @@ def _caused_by_interrupt(error: BaseException | None) -> bool:
     return False
 
 
+class _DefectError(DeployError):
+    """A defect of our own."""
+
+
 def _defect(error: BaseException) -> DeployError:
     """The last resort: name the place of a defect of our own without burying the user in a traceback."""
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    return DeployError(
+    return _DefectError(
         f"this is a defect of deploy itself: {type(error).__name__} at {place}: {error}",
         hints=[f"{TRACEBACK_VARIABLE}=1 shows the whole traceback; please report it"],
     )
@@ -195,55 +206,70 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after ``deploy``; None for those of the process.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    documents = VerdictDocuments(words)
+    words = with_place(sys.argv[1:] if arguments is None else arguments)
+    documents = CallDocuments(words)
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
-        report_error(error, _fitting(error.hints, words))
-        documents.ended(error.message, error.exit_status)
+        hints = _fitting(error.hints, words)
+        report_error(error, hints)
+        log = error.log if isinstance(error, TargetError) else ()
+        documents.ended(error.message, error.exit_status, _kind(error), hints=hints, log=log)
         return error.exit_status
 
     def interrupted() -> int:
         status = _interrupted()  # first: on a busy computer it would come again while documents are written
-        documents.ended("interrupted", status)
+        documents.ended("interrupted", status, "interrupted")
         return status
 
+    def nobody_reads() -> int:
+        documents.ended("nobody reads the output any more", _UNREAD, "output_closed")
+        return _nobody_reads()
+
     try:
-        status = _called(words, documents)
+        answered = _called(words, documents)
+        status = answered if isinstance(answered, int) else ExitStatus.PASS
+        if status == _INTERRUPTED:  # typer turns Ctrl-C into this status without a word
+            return interrupted()
+        if _failed_in_threads and not status:
+            return failed(_defect(_failed_in_threads[0]))
+        documents.finish(status)
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
         return interrupted()
     except click.ClickException as error:
         error.show()
-        documents.ended(error.format_message(), ExitStatus.BAD_INPUT)
+        documents.ended(error.format_message(), ExitStatus.BAD_INPUT, "bad_input")
         return ExitStatus.BAD_INPUT
     except DeployError as error:
         return interrupted() if _caused_by_interrupt(error) else failed(error)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_gone(sys.stdout):
-            return _nobody_reads()
+            return nobody_reads()
         return failed(BadInputError(f"{error.filename or 'the system says'}: {error.strerror or error}"))
     except MemoryError:
         return failed(BadInputError("there is not enough memory for this"))
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # click's way to say that nobody reads
-            return _nobody_reads()
+            return nobody_reads()
         if not error.code and {*words} & {*_COMPLETION_OPTIONS}:  # typer's way to end them
             return ExitStatus.PASS
         if error.code == 128 + signal.SIGTERM:
             print("deploy: ended by SIGTERM", file=sys.stderr)
-            documents.ended("ended by SIGTERM", 128 + signal.SIGTERM)
+            documents.ended("ended by SIGTERM", 128 + signal.SIGTERM, "terminated")
             raise
         return failed(_defect(error))
     except Exception as error:
         return failed(_defect(error))
-    if status == _INTERRUPTED:  # typer turns Ctrl-C into this status without a word
-        return interrupted()
-    if _failed_in_threads and not status:
-        return failed(_defect(_failed_in_threads[0]))
-    return status if isinstance(status, int) else ExitStatus.PASS
+    return status
+
+
+def _kind(error: DeployError) -> Kind:
+    """The kind of an error, as documents call it."""
+    if isinstance(error, _DefectError):
+        return "defect"
+    return cast("Kind", error.exit_status.name.lower())
 
 
 def _fitting(hints: Sequence[str], words: Sequence[str]) -> Sequence[str]:
@@ -259,4 +285,4 @@ def _nobody_reads() -> int:
     """The reader of our output has gone (`deploy report | head`): nothing left to say, nothing to flush."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+    return _UNREAD

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.settings import options
 from deploy.settings.declared import Writes, option
+
+if TYPE_CHECKING:
+    from deploy.cli.answer_documents import ModelsListDocument
+    from deploy.zoo.project import Project
 
 models_app = typer.Typer(
     help="List, build, train and feed the networks that come with deploy, and show their cards.",
@@ -23,25 +28,43 @@ _Set = Annotated[
 
 
 @models_app.command("list")
-def list_models(
-    json: Annotated[bool, option("--json", help="As a JSON document.", default=False)],
-) -> None:
+def list_models(json: options.Json) -> None:
     """Show the models: name, parameters and input with default options, what they are, trained weights."""
     from deploy import zoo
+    from deploy.cli.call_documents import current
 
-    if json:
-        print(zoo.as_json(zoo.projects()))
-        return
-    for project in zoo.projects():
+    projects = zoo.projects()
+    current().answer(lambda: _listed(projects))
+    for project in projects:
         size = f"  {project.input}" if project.input else ""
         print(f"{project.name}  {project.parameters:,} parameters{size}  {project.summary}")
         for item in project.pretrained:
-            options = " ".join(zoo.assignments_of(item.options))
+            chosen = " ".join(zoo.assignments_of(item.options))
             licence = f"; licence of the data: {item.licence}" if item.licence else ""
-            print(f"    trained weights: {item.what}{f' ({options})' if options else ''}{licence}")
+            print(f"    trained weights: {item.what}{f' ({chosen})' if chosen else ''}{licence}")
         if not project.pretrained:
             trains = f": `deploy models train {project.name}` trains it" if "train" in project.functions else ""
             print(f"    random weights{trains}")
+
+
+def _listed(projects: Sequence[Project]) -> ModelsListDocument:
+    from deploy.cli.answer_documents import ListedModel, ModelsListDocument, TrainedWeights
+
+    models = (
+        ListedModel(
+            name=project.name,
+            summary=project.summary,
+            parameters=project.parameters,
+            input=project.input,
+            trains="train" in project.functions,
+            weights=tuple(
+                TrainedWeights(what=item.what, licence=item.licence, options=dict(item.options))
+                for item in project.pretrained
+            ),
+        )
+        for project in projects
+    )
+    return ModelsListDocument(models=tuple(models))
 
 
 @models_app.command("card")
@@ -56,9 +79,12 @@ def show_card(
         list[str] | None,
         option("--npu", help="With --measure: for these NPUs only, e.g. U55-128; repeatable."),
     ],
+    json: options.Json,
 ) -> None:
     """Show a model's card: what it is, how large, how fast, how accurate, and how it was measured."""
     from deploy import zoo
+    from deploy.cli.answer_documents import ModelsCardDocument
+    from deploy.cli.call_documents import current
     from deploy.cli.console import print_markdown
     from deploy.cli.progress import progress
     from deploy.errors import BadInputError
@@ -69,11 +95,14 @@ def show_card(
     if not measure:
         if settings or npu:
             raise BadInputError(f"--{'set' if settings else 'npu'} goes with --measure: the card is as it is")
-        print_markdown(cards.card(project))
+        card = cards.card(project)
+        current().answer(lambda: ModelsCardDocument(model=project.name, card=card))
+        print_markdown(card)
         return
     wanted = zoo.Measured(title=project.name, npus=tuple(npu or ()))
     with progress(f"measuring {project.name}") as bar:
         results = cards.measure(project, (wanted,), assignments=settings or (), advance=bar.advance)
+    current().answer(lambda: ModelsCardDocument(model=project.name, measured=results))
     print_markdown(npu_tables(results))
 
 
@@ -95,6 +124,7 @@ def build_model(
         ),
     ],
     weights: Annotated[Path | None, option(help="Load these weights (.weights.h5).")],
+    json: options.Json,
 ) -> None:
     """Write a model as a .keras file; the last line says which weights it has.
 
@@ -102,6 +132,8 @@ def build_model(
     """
     from deploy import zoo
     from deploy.chatter import silenced
+    from deploy.cli.answer_documents import ModelsBuildDocument
+    from deploy.cli.call_documents import current
     from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.files import write_bytes
@@ -115,7 +147,11 @@ def build_model(
         content = zoo.keras_file(network.model)
     write_bytes(target, content)
     what = f"trained on {network.trained}" if network.trained and weights is None else network.trained
-    print(f"{target}: {project.name}, {network.model.count_params():,} parameters, weights: {what or 'random'}")
+    said = ModelsBuildDocument(
+        model=project.name, file=str(target), parameters=network.model.count_params(), weights=what or "random"
+    )
+    current().answer(lambda: said, written=[target])
+    print(f"{target}: {said.model}, {said.parameters:,} parameters, weights: {said.weights}")
 
 
 @models_app.command("train")
@@ -161,12 +197,15 @@ def train_model(
         float | None,
         option(help="Share of the teacher in the loss, the rest is the labels'; default: 1."),
     ],
+    json: options.Json,
 ) -> None:
     """Train a model on its real data, from the labels or from a teacher, and write the weights; one line an epoch.
 
     deploy models train multihead-mobilenetv3 --teacher models:multihead-mobilenetv3 --teacher-set alpha=0.5
     """
     from deploy import zoo
+    from deploy.cli.answer_documents import ModelsTrainDocument
+    from deploy.cli.call_documents import current
     from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.zoo import training
@@ -186,6 +225,12 @@ def train_model(
             if value is not None and value != []:
                 raise BadInputError(f"{option} goes with --teacher")
     target = output or Path("build") / f"{project.name}.weights.h5"
+    lines: list[str] = []
+
+    def log(line: str) -> None:
+        lines.append(line)
+        print(line, flush=True)
+
     with progress("training") as bar:
         training.train(
             name,
@@ -196,9 +241,12 @@ def train_model(
             images=images,
             augment=augment,
             teacher=choice,
-            log=lambda line: print(line, flush=True),
+            log=log,
             advance=bar.advance,
         )
+    current().answer(
+        lambda: ModelsTrainDocument(model=project.name, file=str(target), log=tuple(lines)), written=[target]
+    )
     print(f"{target}: written; `deploy models build {project.name} --weights {target}` uses it")
 
 
@@ -211,12 +259,18 @@ def write_data(
         Writes("folder"),
     ],
     count: Annotated[int, option(help="How many test inputs; default 200.", min=1, default=200)],
+    json: options.Json,
 ) -> None:
     """Write real data for a model: calibration.npz, test.npz and labels.json."""
     from deploy import zoo
+    from deploy.cli.answer_documents import ModelsDataDocument
+    from deploy.cli.call_documents import current
     from deploy.cli.progress import progress
 
     with progress("writing data"):
         files = zoo.write_data(name, output, count=count)
+    current().answer(
+        lambda: ModelsDataDocument(model=zoo.find(name).name, files=tuple(map(str, files))), written=files
+    )
     for file in files:
         print(file)

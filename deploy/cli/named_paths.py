@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.verdict_documents import VerdictDocuments, is_old_document, keep
+from deploy.cli.call_documents import CallDocuments, is_old_document, keep
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared
 from deploy.streams import DASH, STANDARD_OUTPUT, check_readable_file, is_stream
@@ -41,7 +41,7 @@ _OWN_FILES = frozenset(
 
 @contextlib.contextmanager
 def looked_after(
-    options: Mapping[str, Declared], values: dict[str, Any], documents: VerdictDocuments
+    options: Mapping[str, Declared], values: dict[str, Any], documents: CallDocuments
 ) -> Iterator[None]:
     """Check what a verb's options name, and prepare what it writes.
 
@@ -65,7 +65,7 @@ def looked_after(
             raise BadInputError(f"{_shown(parameter)}: no text with a NUL character can be used")
     with contextlib.ExitStack() as stack:
         for parameter, value in values.items():
-            if value == DASH and _writes(options, parameter) in ("document", "verdict"):
+            if value == DASH and _writes(options, parameter) in ("document", "answer"):
                 values[parameter] = str(STANDARD_OUTPUT)
                 stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         read = [(p, path) for p, value in values.items() for path in _read(options, p, value)]
@@ -80,8 +80,7 @@ def looked_after(
             if options[parameter].writes == "document" and not is_stream(path) and is_old_document(path):
                 with contextlib.suppress(OSError):
                     path.unlink()
-        if any(_writes(options, parameter) == "verdict" for parameter in values):
-            documents.begin(written.get("json"), written.get("junit"), written.get("markdown"))
+        documents.begin({_shown(p): path for p, path in written.items() if options[p].writes == "answer"})
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -44,11 +43,7 @@ def optimize(
         option("-o", "--output", help="File to write; default MODEL_optimized.tflite beside it."),
         Writes("file"),
     ],
-    json: Annotated[
-        Path | None,
-        option(help="Write what was changed, won and compared here; - is standard output."),
-        Writes("document"),
-    ],
+    json: options.Json,
     quiet: options.Quiet,
 ) -> int:
     """Rewrite a model into forms that an Ethos-U computes faster, and prove that it computes the same.
@@ -78,11 +73,12 @@ def optimize(
     from deploy.cli.progress import working
 
     bar = working("reading model and inputs", quiet=quiet)
-    from deploy.cli.console import note_slow_npu_model, stdout
+    from deploy.cli.call_documents import current
+    from deploy.cli.console import note, note_slow_npu_model, stdout
     from deploy.compiling.compile_options import compile_options
     from deploy.compiling.compiler import Compiler
     from deploy.data.image_range import parsed
-    from deploy.files import check_writable, write_bytes, write_text
+    from deploy.files import check_writable, write_bytes
     from deploy.intake.taking import take_file
     from deploy.judging.inputs import given_inputs, random_inputs
     from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB
@@ -98,9 +94,7 @@ def optimize(
     result_file = output or model.with_name(f"{model.stem}_optimized.tflite")
     if result_file.exists() and model.exists() and result_file.samefile(model):
         raise BadInputError(f"{result_file}: is the model itself", hints=["-o ANOTHER_FILE"])
-    for file in (result_file, json):
-        if file is not None:
-            check_writable(file)
+    check_writable(result_file)
     taken = take_file(model, signature)
     quantized = taken.model
     samples = (
@@ -109,10 +103,9 @@ def optimize(
         else random_inputs(quantized, count or DEFAULT_COUNT)
     )
 
-    if not quiet:
-        note_slow_npu_model()
-    for note in () if quiet else (*taken.notes, *samples.notes):
-        print(f"note: {note}", file=sys.stderr)
+    note_slow_npu_model(quiet=quiet)
+    for each in (*taken.notes, *samples.notes):
+        note(each, quiet=quiet)
 
     optimized = run_optimization(
         quantized,
@@ -128,12 +121,11 @@ def optimize(
     document = optimized.document
     if document.verdict != "fail":
         write_bytes(result_file, optimized.model.content)
-    if json is not None:
-        write_text(json, document.model_dump_json(indent=2) + "\n")
+    current().answer(lambda: document, written=[result_file] if document.verdict != "fail" else ())
     if not quiet:
         console = stdout()
-        for note in taken.notes:
-            console.print(f"note: {note}")
+        for each in taken.notes:
+            console.print(f"note: {each}")
         print_optimization(document, console)
         if document.verdict == "fail":
             console.print("nothing written")

@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.settings import options
+
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
+    from deploy.cli.answer_documents import ProjectBuild, StatusDocument
     from deploy.judging.verdict import Verdict
     from deploy.settings.project_settings import ProjectSettings
 
@@ -19,39 +22,94 @@ def is_project(project: ProjectSettings) -> bool:
     return bool(project.tables) or has_last_build(project.folder)
 
 
-def show_project(project: ProjectSettings) -> None:
-    """Print the model, the build, the last verdict and the next command."""
-    from deploy.cli.console import stdout
+def status(json: options.Json) -> None:
+    """Show where a project stands: model, build, last verdict, next command. `deploy` alone does the same."""
+    import click
+
+    from deploy.cli.call_documents import current
     from deploy.errors import BadInputError
+    from deploy.settings.project_settings import SETTINGS_FILE, ProjectSettings
+
+    project = click.get_current_context().find_object(ProjectSettings) or ProjectSettings()
+    if not is_project(project):
+        raise BadInputError(f"there is neither a {SETTINGS_FILE} nor a build here", hints=["deploy init"])
+    found = standing(project)
+    current().answer(lambda: found)
+    _show(found)
+
+
+def show_project(project: ProjectSettings) -> None:
+    """Print the model, the build, the last verdict and the next command.
+
+    Raises:
+        BadInputError: a verdict of the build is damaged.
+    """
+    _show(standing(project))
+
+
+def standing(project: ProjectSettings) -> StatusDocument:
+    """Where a project stands.
+
+    Raises:
+        BadInputError: a verdict of its build is damaged.
+    """
+    from deploy.cli.answer_documents import LastVerdict, ProjectBuild, StatusDocument
+    from deploy.errors import BadInputError
+
+    model = _kept_text(project, "model")
+    file = _model_file(project, model)
+    known = StatusDocument(
+        settings=tuple(table.source for table in project.tables),
+        model=model or None,
+        model_found=file.exists() if file is not None else None,
+        next=compile_words(project),
+    )
+    try:
+        build = _build(project)
+    except BadInputError as error:
+        return known.model_copy(update={"build_problem": error.message})
+    if build is None:
+        gone = {"next": f"set `model` in {project.tables[0].source}"} if known.model_found is False else {}
+        return known.model_copy(update=gone)
+    old = file is not None and file.exists() and _changed(file) > _changed(build.path / "compile.json")
+    command, verdict = _last_verdict(build)
+    last = (
+        LastVerdict(command=command, verdict=verdict.verdict, headline=verdict.headline, reason=verdict.reason)
+        if verdict
+        else None
+    )
+    document = build.document
+    shown = ProjectBuild(
+        folder=str(build.path),
+        npu=document.npu,
+        inference_time=document.figure("inference_time"),
+        outdated=old,
+    )
+    following = {} if old else {"next": _after(command, verdict)}
+    return known.model_copy(update={"build": shown, "verdict": last, **following})
+
+
+def _show(found: StatusDocument) -> None:
+    from deploy.cli.console import stdout
 
     console = stdout()
 
     def say(what: str, text: str) -> None:
         console.print(f"{f'{what}:' if what else '':10}{text}")
 
-    model = _kept_text(project, "model")
-    file = _model_file(project, model)
-    if project.tables:
-        say("settings", ", ".join(table.source for table in project.tables))
-    gone = file is not None and not file.exists()
-    say("model", f"{model} (not there)" if gone else model or "not set")
-    try:
-        build = _build(project)
-    except BadInputError as error:
-        say("build", error.message)
-        say("next", compile_words(project))
-        return
+    if found.settings:
+        say("settings", ", ".join(found.settings))
+    say("model", f"{found.model} (not there)" if found.model_found is False else found.model or "not set")
+    build = found.build
     if build is None:
-        say("build", "none yet")
-        say("next", f"set `model` in {project.tables[0].source}" if gone else compile_words(project))
-        return
-    say("build", _build_words(build))
-    old = file is not None and file.exists() and _changed(file) > _changed(build.path / "compile.json")
-    if old:
-        say("", f"{model} is newer than it")
-    command, verdict = _last_verdict(build)
-    say("verdict", f"{verdict.headline} - {verdict.reason} (deploy {command})" if verdict else "none yet")
-    say("next", compile_words(project) if old else _after(command, verdict))
+        say("build", found.build_problem or "none yet")
+    else:
+        say("build", _build_words(build))
+        if build.outdated:
+            say("", f"{found.model} is newer than it")
+        last = found.verdict
+        say("verdict", f"{last.headline} - {last.reason} (deploy {last.command})" if last else "none yet")
+    say("next", found.next)
 
 
 def compile_words(project: ProjectSettings) -> str:
@@ -95,12 +153,11 @@ def _build(project: ProjectSettings) -> BuildFolder | None:
     return BuildFolder.open(last_build(project.folder)) if has_last_build(project.folder) else None
 
 
-def _build_words(build: BuildFolder) -> str:
+def _build_words(build: ProjectBuild) -> str:
     from deploy.figures import format_figure
 
-    document = build.document
-    time = document.figure("inference_time")
-    return f"{build.path}, for {document.npu}" + (f", {format_figure(time)} ({time.label})" if time else "")
+    time = build.inference_time
+    return f"{build.folder}, for {build.npu}" + (f", {format_figure(time)} ({time.label})" if time else "")
 
 
 def _last_verdict(build: BuildFolder) -> tuple[str, Verdict | None]:

@@ -45,11 +45,7 @@ def quantize(
     output: Annotated[
         Path | None, option("-o", "--output", help="File to write; default: MODEL.tflite here."), Writes("file")
     ],
-    json: Annotated[
-        Path | None,
-        option(help="Write the agreement as a JSON document here; - is standard output."),
-        Writes("document"),
-    ],
+    json: options.Json,
     quiet: options.Quiet,
     verbose: options.ConverterVerbose,
 ) -> None:
@@ -60,15 +56,15 @@ def quantize(
     from deploy.cli.progress import working
 
     bar = working("reading model and data", quiet=quiet or verbose)
+    from deploy.cli.call_documents import current
     from deploy.cli.console import stdout
     from deploy.cli.quantizing import chosen_model, keep_samples, quantize_source
-    from deploy.files import check_writable, write_bytes, write_text
+    from deploy.files import check_writable, write_bytes
     from deploy.reporting.text.build import agreement_table, layer_error_table
 
     source = chosen_model(model, set_, "deploy quantize MODEL --data DATA -o model.tflite", signature=signature)
     target = output or Path(f"{source.name}.tflite")
-    for path in filter(None, (target, json)):
-        check_writable(path)
+    check_writable(target)
     result = quantize_source(
         source,
         calibration,
@@ -85,8 +81,7 @@ def quantize(
     bar.close()
     write_bytes(target, result.model.content)
     kept = keep_samples(target, result)
-    if json is not None:
-        write_text(json, result.document.model_dump_json(indent=2) + "\n")
+    current().answer(lambda: result.document, written=[target, kept])
     if not quiet:
         document = result.document
         console = stdout()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def keep_samples(target: Path, result: Quantized) -> Path | None:
     Raises:
         BadInputError: it cannot be written.
     """
+    from deploy.cli.console import note
     from deploy.files import write_bytes
     from deploy.judging.sample_file import beside, holds_samples, samples_content
     from deploy.streams import is_stream
@@ -99,7 +99,7 @@ def keep_samples(target: Path, result: Quantized) -> Path | None:
     if result.samples is None or is_stream(target):
         return None
     if file.exists() and not holds_samples(file):
-        print(f"note: {file}: not a file of deploy, so it stays; no samples are kept", file=sys.stderr)
+        note(f"{file}: not a file of deploy, so it stays; no samples are kept")
         return None
     write_bytes(file, samples_content(result.samples.samples, result.model, result.samples.source))
     return file

@@ -12,7 +12,7 @@ REPORT_EPILOG = """Examples:
 
     deploy report                        the build that `compile` wrote last
 
-    deploy report build/demo-u55-128 --format json
+    deploy report build/demo-u55-128 --format json       the same as --json -
 
     deploy report build/demo-u55-128 --format html -o report.html
 
@@ -37,8 +37,7 @@ def report(
         str,
         option(
             "--format",
-            help="text (default), json (compile.json and the advice; the comparison for several), or html "
-            "(with charts).",
+            help="text (default), json (the document of --json), or html (with charts).",
             default="text",
         ),
     ],
@@ -47,9 +46,10 @@ def report(
         option(
             "-o",
             "--output",
-            help="With html: the file to write; default BUILD/report.html, of several builds comparison.html.",
+            help="File to write, - is standard output. Default: standard output; for html BUILD/report.html, of "
+            "several builds comparison.html.",
         ),
-        Writes("file"),
+        Writes("document"),
     ],
     fail_on: Annotated[
         str | None,
@@ -66,6 +66,7 @@ def report(
             "Without it, what was found last is shown."
         ),
     ],
+    json: options.Json,
     quiet: Annotated[
         bool,
         option(
@@ -93,17 +94,18 @@ def report(
     bar = working("reading the build", quiet=quiet)
     from deploy.cli.advice import advice_level, advise_build
     from deploy.cli.builds import open_build
+    from deploy.cli.call_documents import current
     from deploy.cli.comparison import compare_builds
-    from deploy.cli.console import stdout
+    from deploy.cli.console import into, stdout
     from deploy.errors import BadInputError
-    from deploy.reporting.text.build import build_json, print_build, print_figures
+    from deploy.reporting.data.build_report import build_report
+    from deploy.reporting.text.build import print_build, print_figures
+    from deploy.streams import STANDARD_OUTPUT
 
     if format_ not in FORMATS:
         raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if output is not None and format_ != "html":
-        raise BadInputError(
-            "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
-        )
+    if format_ == "json":
+        current().also(output or STANDARD_OUTPUT)
     level = advice_level(advice or "none")
     from_file = any(build.suffix == ".tflite" for build in builds or ())
     if from_file and (level is not None or len(builds or ()) > 1 or format_ == "html"):
@@ -129,15 +131,17 @@ def report(
 
         bar.stage("writing the report")
         written = write_report(opened, output)
+        current().answer(lambda: build_report(opened), written=[written])
         bar.close()
         if not quiet:
             print(f"report: {written}")
         return 0
+    current().answer(lambda: build_report(opened), written=[output])
     bar.close()
-    if format_ == "json":
-        print(build_json(opened))
-    elif quiet:
-        print_figures(opened.document, stdout())
-    else:
-        print_build(opened, stdout(), every_operator=verbose)
+    if format_ == "text":
+        with into(output):
+            if quiet:
+                print_figures(opened.document, stdout())
+            else:
+                print_build(opened, stdout(), every_operator=verbose)
     return 0

@@ -36,7 +36,7 @@ def run_board(
     accept_no_reference: options.AcceptNoReference,
     timeout: options.Timeout,
     locate: options.Locate,
-    json: options.VerdictJson,
+    json: options.Json,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
 ) -> int:

@@ -44,7 +44,7 @@ def run_fvp(
     timeout: options.Timeout,
     timing: options.Timing,
     locate: options.Locate,
-    json: options.VerdictJson,
+    json: options.Json,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
     verbose: Annotated[
@@ -66,6 +66,7 @@ def run_fvp(
     bar = working("reading build and inputs", quiet=quiet)
     from deploy import api
     from deploy.cli.builds import open_build
+    from deploy.cli.console import note
     from deploy.cli.verdict_files import run_and_report
     from deploy.errors import BadInputError
     from deploy.settings.merging import typed
@@ -98,9 +99,9 @@ def run_fvp(
         locate=locate,
     )
     status = run_and_report(run, opened, "run-fvp", "running on target", bar, quiet=quiet)
-    if timing and not quiet and run.simulator and not run.simulator.accurate(timing=True):
+    if timing and run.simulator and not run.simulator.accurate(timing=True):
         board = run.simulator.fvp.board.name
-        print(f"note: --timing has no effect on the open {board}: its cycles stay an estimate", file=sys.stderr)
+        note(f"--timing has no effect on the open {board}: its cycles stay an estimate", quiet=quiet)
     if verbose and run.simulator:
         print(f"simulator: {run.simulator.executable}", file=sys.stderr)
         for line in run.moved:

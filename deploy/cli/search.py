@@ -77,6 +77,7 @@ def search(
         ),
         Writes("folder"),
     ],
+    json: options.Json,
     quiet: options.Quiet,
 ) -> int:
     """Search networks that are accurate and take few cycles on an NPU.
@@ -85,6 +86,7 @@ def search(
     estimates; accuracy is measured after a short training on data that was not trained with, there Fashion-MNIST.
     Exit status 0, or 1 when no network is within --limit-cycles.
     """
+    from deploy.cli.call_documents import current
     from deploy.cli.console import stdout
     from deploy.cli.progress import working
 
@@ -148,12 +150,15 @@ def search(
             write_search(result, folder.candidates, output / SEARCH_FILE)
             written.append(output / SEARCH_FILE)
         except NotInstalledError as error:
+            said = f"no chart: {error.message} ({error.hints[0]})"
+            current().note(said)
             if not quiet:
-                print(f"deploy: no chart: {error.message} ({error.hints[0]})", file=sys.stderr)
+                print(f"deploy: {said}", file=sys.stderr)
+    if result.best is not None:
+        written.append(output / BEST_NETWORK)
+    current().answer(lambda: result, written=written)
     if not quiet:
         print_search(result, stdout())
-        if result.best is not None:
-            written.append(output / BEST_NETWORK)
         for path in written:
             print(f"written: {path}")
         if result.best is None:

@@ -75,11 +75,7 @@ def sweep(
     csv: Annotated[
         Path | None, option(help="Write the points as CSV here; - is standard output."), Writes("document")
     ],
-    json: Annotated[
-        Path | None,
-        option(help="Write the points as a JSON document here; - is standard output."),
-        Writes("document"),
-    ],
+    json: options.Json,
     chart: Annotated[
         Path | None, option(help="Write the Pareto chart here: .html, .svg or .png."), Writes("file")
     ],
@@ -92,6 +88,7 @@ def sweep(
     All times, cycles and sizes are Vela's estimates; accuracy is that of the quantized model on this computer.
     A point that fails is a row with its reason. Exit status 0, or 4 when every point failed.
     """
+    from deploy.cli.call_documents import current
     from deploy.cli.console import stdout
     from deploy.cli.progress import working
 
@@ -116,10 +113,11 @@ def sweep(
         raise BadInputError("--labels are for --data, which is missing")
     if typed("jobs") and typed("scheduler"):
         raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
+    kept = None
     if output is not None:
-        csv, json = csv or output / "sweep.csv", json or output / "sweep.json"
-        chart = chart or output / "sweep.html"
-    for path in filter(None, (csv, json, chart)):
+        csv, chart = csv or output / "sweep.csv", chart or output / "sweep.html"
+        kept = output / "sweep.json" if json is None else None
+    for path in filter(None, (csv, kept, chart)):
         check_writable(path)
     if chart is not None:
         check_format(chart)
@@ -144,15 +142,16 @@ def sweep(
             say=lambda what: None if quiet else print(f"deploy: {what}", file=sys.stderr, flush=True),
             on_progress=bar.advance,
         ).run()
-    if json is not None:
-        write_text(json, document.model_dump_json(indent=2) + "\n")
+    if kept is not None:
+        write_text(kept, document.model_dump_json(indent=2) + "\n")
     if csv is not None:
         write_text(csv, csv_text(document))
     if chart is not None:
         write_sweep(document, chart)
+    current().answer(lambda: document, written=[kept, csv, chart])
     if not quiet:
         print_sweep(document, stdout())
-        for path in filter(None, (json, csv, chart)):
+        for path in filter(None, (json or kept, csv, chart)):
             print(f"written: {path}")
     failed = all(point.status == "failed" for point in document.points)
     return int(ExitStatus.TARGET_FAILED if failed else ExitStatus.PASS)

@@ -1,4 +1,4 @@
-"""What ``run-fvp``, ``run-board`` and ``verify`` do with a verdict: documents for machines, text for people."""
+"""What the verbs that judge do with a verdict: documents for machines, text for people."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def run_and_report(
     *,
     quiet: bool,
 ) -> int:
-    """Run with a progress bar, write the call's documents, print the verdict, and return the exit status.
+    """Run with a progress bar, have the call's documents say the verdict, print it, and return the exit status.
 
-    An error, too, leaves its documents. The build folder keeps the last verdict of a target that ran, and its HTML
+    The build folder keeps the last verdict of a target that ran, and its HTML
     report shows it.
 
     Args:
@@ -47,17 +47,16 @@ def run_and_report(
         quiet: print the verdict only.
 
     Raises:
-        DeployError: there was no complete answer, or a document cannot be written.
+        DeployError: there was no complete answer.
     """
+    from deploy.cli.call_documents import current
     from deploy.cli.console import note_slow_npu_model, stdout
     from deploy.cli.html_report import keep_verdict
     from deploy.cli.latency import load_verdict
-    from deploy.cli.verdict_documents import current
     from deploy.errors import DeployError, TargetError
 
     documents = current()
-    if not quiet:
-        note_slow_npu_model()
+    note_slow_npu_model(quiet=quiet)
     try:
         with contextlib.closing(bar):
 
@@ -70,12 +69,12 @@ def run_and_report(
 
             verdict = run.run(advance)
     except DeployError as error:
-        verdict = run.failed(error)
-        documents.write(verdict)
+        failed = run.failed(error)
+        documents.answer(lambda: failed)
         if isinstance(error, TargetError):
-            keep_verdict(build, command, verdict, quiet=quiet)
+            keep_verdict(build, command, failed, quiet=quiet)
         raise
-    documents.write(verdict)
+    documents.answer(lambda: verdict)
     if quiet:
         from deploy.printable import printable
 

@@ -44,7 +44,7 @@ def verify(
     require_evidence: options.RequireEvidence,
     source: options.Source,
     accept_no_reference: options.AcceptNoReference,
-    json: options.VerdictJson,
+    json: options.Json,
     junit: options.VerdictJunit,
     quiet: options.QuietVerdict,
 ) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-Written = Literal["file", "document", "verdict", "folder", "replaced folder"]
+Written = Literal["file", "document", "answer", "folder", "replaced folder"]
 Kind = Literal["text", "path", "whole number", "number", "switch", "list of texts"]
 _KINDS: Mapping[Any, Kind] = {
     str: "text",
@@ -56,7 +56,7 @@ class Writes:
 
     Attributes:
         what: ``file``; ``document``, a file that says what an earlier call found, as long as it lies there;
-            ``verdict``, a document that says ``error`` until there is a verdict; ``folder``; or
+            ``answer``, the document of the call, which says ``error`` until the call has ended; ``folder``; or
             ``replaced folder``, of which nothing stays.
     """
 

@@ -307,15 +307,15 @@ QuietVerdict = Annotated[bool, option("--quiet", "-q", help="Print the verdict o
 ConverterVerbose = Annotated[
     bool, option("--verbose", "-v", help="Show what the converter prints.", default=False)
 ]
-VerdictJson = Annotated[
+Json = Annotated[
     Path | None,
-    option("--json", help="Write the verdict document here; - is standard output."),
-    Writes("verdict"),
+    option("--json", metavar="FILE", help="Write the result as a JSON document here; - is standard output."),
+    Writes("answer"),
 ]
 VerdictJunit = Annotated[
     Path | None,
     option("--junit", help="Write the verdict as JUnit XML here; - is standard output."),
-    Writes("verdict"),
+    Writes("answer"),
 ]
 
 

@@ -43,7 +43,6 @@ import dataclasses
 import difflib
 import importlib
 import importlib.resources
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -154,25 +153,6 @@ def find(name: str) -> Project:
             hints=["`deploy models list` shows all of them"],
         )
     return project
-
-
-def as_json(found: Sequence[Project]) -> str:
-    """The descriptions as a versioned JSON document, what ``deploy models list --json`` prints."""
-    models = [
-        {
-            "name": project.name,
-            "summary": project.summary,
-            "parameters": project.parameters,
-            "input": project.input,
-            "trains": "train" in project.functions,
-            "weights": [
-                {"what": item.what, "licence": item.licence, "options": dict(item.options)}
-                for item in project.pretrained
-            ],
-        }
-        for project in found
-    ]
-    return json.dumps({"schema_version": 1, "models": models}, indent=2)
 
 
 def function(project: Project, role: str) -> Callable[..., Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import BuildFolder, CompileDocument, OperatorRecord, TensorRecord
 from deploy.judging.verification_record import record_of
-from deploy.printable import printable_json
 from deploy.quantizing.agreement import OutputAgreement
 from deploy.quantizing.layer_errors import LayerError
 from deploy.reporting.data.advice_rows import hint_row
@@ -69,22 +67,6 @@ def print_build(
     if record is not None:
         for sentence in (*record.check.sentences, *record.faults):
             console.print(f"operators: {sentence}")
-
-
-def build_json(build: BuildFolder) -> str:
-    """A build as JSON: ``compile.json``, with ``advice`` and ``verification`` beside, where there are any.
-
-    Raises:
-        BadInputError: the advice is damaged.
-    """
-    document: dict[str, Any] = build.document.model_dump(mode="json")
-    advice = read_advice(build)
-    if advice is not None:
-        document["advice"] = advice.model_dump(mode="json")
-    record = record_of(build)
-    if record is not None:
-        document["verification"] = record.model_dump(mode="json")
-    return printable_json(json.dumps(document, indent=2))
 
 
 def print_figures(document: CompileDocument, console: Console) -> None:

@@ -1,0 +1,71 @@
+"""The documents with which verbs answer ``--json``: their names, and the version of each.
+
+A document names its schema: ``ethosu-deploy/compile/1``. Its name is the verb's, with a hyphen that of a verb below
+another (``models-list``); ``report`` answers with ``comparison`` where there are several builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.streams import DASH
+
+COMPARISON = "comparison"
+
+VERSIONS: Mapping[str, int] = {
+    "quantize": 1,
+    "compile": 1,
+    "optimize": 1,
+    "report": 1,
+    COMPARISON: 1,
+    "firmware": 1,
+    "run-fvp": 1,
+    "run-board": 1,
+    "verify": 1,
+    "check": 1,
+    "sweep": 1,
+    "evaluate": 1,
+    "search": 2,
+    "fvp-link": 1,
+    "fvp-install": 1,
+    "models-list": 1,
+    "models-card": 1,
+    "models-build": 1,
+    "models-train": 1,
+    "models-data": 1,
+    "doctor": 1,
+    "init": 1,
+    "status": 1,
+}
+"""Name of a document -> its version, which grows where a reader of the one before would misread it, not where
+something is new."""
+
+JUDGING_VERBS = ("run-fvp", "run-board", "verify", "check")
+"""Their document is a verdict, whatever happens."""
+
+PREFIX = "ethosu-deploy/"
+
+_BARE = {("doctor",): "--findings", ("models", "list"): "--json=-"}
+"""Verbs whose ``--json`` took no value once -> what that meant."""
+
+
+def answer_name(words: Sequence[str]) -> str | None:
+    """The name of the document with which the verb answers that a command line calls; None where it calls none."""
+    names = ("-".join(words[:length]) for length in (2, 1))
+    return next((name for name in names if name in VERSIONS), None)
+
+
+def schema_name(name: str) -> str:
+    """How a document names its schema."""
+    return f"{PREFIX}{name}/{VERSIONS[name]}"
+
+
+def with_place(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with what ``--json`` meant where it has no value, as it had none once."""
+    found = list(words)
+    for verb, meant in _BARE.items():
+        if tuple(found[: len(verb)]) == verb:
+            for index, (word, following) in enumerate(zip(found, [*found[1:], "--"], strict=True)):
+                if word == "--json" and following.startswith("-") and following != DASH:
+                    found[index] = meant
+    return found
