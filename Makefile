@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The Pythons that have a lock file.
 PYTHONS := 3.11 3.12 3.13
 
-.PHONY: corpus demo dist docs faults hooks lint locks lowest strength test test-all setup apt python clean
+.PHONY: corpus demo dist docs faults hooks lint locks lowest schemas strength test test-all setup apt python clean
 .NOTPARALLEL:
 
 demo: setup
@@ -46,6 +46,10 @@ corpus: setup
 # The documentation, into build/docs; every warning (a broken link, a reference to nothing) is an error.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The JSON Schemas of what --json writes, into docs/reference/schemas; the tests want them as the types say.
+schemas: setup
+	$(BIN)/python docs/hooks/answer_schemas.py
 
 # The source distribution and the wheel of this machine, into dist/, and whether a registry would take them.
 dist: setup

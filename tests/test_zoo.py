@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answers import answered
 
 from deploy import user_function, zoo
 from deploy.cli.main import run
@@ -167,7 +168,9 @@ def test_build_writes_a_keras_file_that_loads(tmp_path: Path, capfd: pytest.Capt
     import keras
 
     file = tmp_path / "new" / "model.keras"
-    assert run(["models", "build", NAME, "-o", str(file)]) == 0
+    assert run(["models", "build", NAME, "-o", str(file), "--json", str(tmp_path / "m.json")]) == 0
+    document = answered((tmp_path / "m.json").read_text())
+    assert (document["parameters"], document["written"]) == (102_335, [str(file)])
     assert capfd.readouterr() == (f"{file}: {NAME}, 102,335 parameters, weights: trained on {TRAINED_ON}\n", "")
     model = keras.models.load_model(file, compile=False)
     assert list(model.output) == ["garment", "kind"]
@@ -231,8 +234,10 @@ def test_the_projects_files_serve_as_model_and_data_by_function() -> None:
 
 @needs_data
 def test_data_writes_what_quantize_and_run_fvp_take(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["models", "data", NAME, "-o", str(tmp_path), "--count", "16"]) == 0
+    words = ["models", "data", NAME, "-o", str(tmp_path), "--count", "16", "--json", str(tmp_path / "d.json")]
+    assert run(words) == 0
     files = [tmp_path / name for name in ("calibration.npz", "test.npz", "labels.json")]
     assert capfd.readouterr().out.splitlines() == [str(file) for file in files]
+    assert answered((tmp_path / "d.json").read_text())["files"] == [str(file) for file in files]
     labels = json.loads(files[2].read_text())
     assert {head: len(item["true"]) for head, item in labels.items()} == {"garment": 16, "kind": 16}

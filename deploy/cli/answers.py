@@ -1,7 +1,7 @@
 """The documents with which verbs answer ``--json``: their names, and the version of each.
 
-A document names its schema: ``ethosu-deploy/compile/1``. Its name is the verb's, with a hyphen that of a verb below
-another (``models-list``); ``report`` answers with ``comparison`` where there are several builds.
+A document names its schema: ``ethosu-deploy/compile/1``. Its name is the verb's, ``models-list`` that of a verb
+below another. ``report`` answers with ``comparison`` where there are several builds.
 """
 
 from __future__ import annotations

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from deploy.cli.answers import JUDGING_VERBS, PREFIX, answer_name
 from deploy.errors import DeployError, ExitStatus
+from deploy.printable import readable
 from deploy.streams import DASH, STANDARD_OUTPUT, is_stream
 
 if TYPE_CHECKING:
@@ -140,7 +142,11 @@ class CallDocuments:
         from deploy.files import write_text
 
         for option, path in places.items():
-            write_text(path, self._text(option, status, failure))
+            text = self._text(option, status, failure)
+            if path == STANDARD_OUTPUT:
+                _print(text)
+            else:
+                write_text(path, text)
 
     def _text(self, option: str, status: int, failure: Failure | None) -> str:
         found = self._found
@@ -217,6 +223,16 @@ def _named(words: Sequence[str], option: str) -> Path | None:
         if name == option and (text := value if equals else following):
             found = STANDARD_OUTPUT if text == DASH else Path(text)
     return found
+
+
+def _print(text: str) -> None:
+    """Print a document in UTF-8, whatever the locale: escaped as text, it would be no JSON."""
+    sys.stdout.flush()
+    if (bytes_ := getattr(sys.stdout, "buffer", None)) is not None:
+        bytes_.write(readable(text).encode())
+    else:
+        sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _failure(kind: Kind, message: str, hints: Sequence[str] = (), log: Sequence[str] = ()) -> Failure:

@@ -61,7 +61,7 @@ def looked_after(
     for parameter, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInputError(f"{_shown(parameter)} {value}: must be a finite number")
-        if isinstance(value, str) and "\0" in value:
+        if isinstance(value, str | Path) and "\0" in str(value):
             raise BadInputError(f"{_shown(parameter)}: no text with a NUL character can be used")
     with contextlib.ExitStack() as stack:
         for parameter, value in values.items():

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import griffe
+from answer_schemas import ANSWERS, described, file_name, meanings_of
 from cli_reference import commands
 from pydantic import BaseModel
 
 from deploy.advising.documents import AdviceDocument
 from deploy.build_folder import CompileDocument
+from deploy.cli.json_document import Head
 from deploy.evaluating.documents import EvaluationDocument
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord
-from deploy.optimizing.documents import OptimizeDocument
 from deploy.quantizing.quantization import QuantizationDocument
-from deploy.reporting.documents import Comparison
 from deploy.searching.documents import Candidate, SearchResult
 from deploy.settings.declared import Declared, declared_by
 from deploy.settings.example import schema, template
@@ -29,33 +27,27 @@ from deploy.settings.options import shared_options
 from deploy.settings.project_settings import TRUST_VARIABLE, VERBS
 from deploy.sweeping.documents import SweepDocument
 
-DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
-    "verdict": (Verdict, "`run-fvp`, `run-board`, `verify` and `check` with `--json`, and in the build folder"),
-    "compile": (
-        CompileDocument,
-        "`compile`, as `compile.json` in the build folder; `report --format json`, with `advice` and "
-        "`verification` beside",
-    ),
-    "verification": (VerificationRecord, "`compile`, as `verification.json` in the build folder"),
-    "quantize": (QuantizationDocument, "`quantize --json`, and `compile` where it quantizes"),
-    "advice": (AdviceDocument, "`compile` and `report --advice`, as `advice.json` in the build folder"),
-    "optimize": (OptimizeDocument, "`optimize --json`"),
-    "evaluate": (EvaluationDocument, "`evaluate`, as `evaluate.json` in the build folder, and `--json`"),
-    "comparison": (Comparison, "`report A B --format json`"),
-    "sweep": (SweepDocument, "`sweep --json`"),
-    "search": (SearchResult, "`search`, as `result.json` in its folder"),
-    "candidate": (Candidate, "`search`, a line of `candidates.jsonl`"),
+FILES: dict[str, tuple[type[BaseModel], str]] = {
+    "verdict": (Verdict, "in the build folder: the last one of `check`, `run-fvp`, `run-board` and `verify`"),
+    "compile": (CompileDocument, "in the build folder, as `compile.json`"),
+    "verification": (VerificationRecord, "in the build folder, by `compile`, as `verification.json`"),
+    "quantize": (QuantizationDocument, "in the build folder, by `compile` where it quantizes, as `quantize.json`"),
+    "advice": (AdviceDocument, "in the build folder, by `compile` and `report --advice`, as `advice.json`"),
+    "evaluate": (EvaluationDocument, "in the build folder, as `evaluate.json`"),
+    "sweep": (SweepDocument, "in the folder of `sweep -o`, as `sweep.json`"),
+    "search": (SearchResult, "in the folder of `search`, as `result.json`"),
+    "candidate": (Candidate, "in the folder of `search`, a line of `candidates.jsonl`"),
 }
-"""Name of the schema -> the document and who writes it."""
+"""Name of a document that lies in a folder -> its type, and where."""
 
 Schema = Mapping[str, Any]
 
 
 def schemas() -> dict[str, str]:
-    """File name -> JSON Schema, of every document and of ``deploy.toml``."""
+    """File name -> JSON Schema, of every document in a folder and of ``deploy.toml``."""
     documents = {
         f"{name}.schema.json": json.dumps(model.model_json_schema(mode="serialization"), indent=2) + "\n"
-        for name, (model, _) in DOCUMENTS.items()
+        for name, (model, _) in FILES.items()
     }
     return {**documents, "deploy.toml.schema.json": settings_schema()}
 
@@ -64,33 +56,44 @@ def documents_page() -> str:
     """All documents as tables; what they share stands once."""
     text = [
         "# JSON documents",
-        "Most documents carry `schema_version`, which grows with every change that a reader has to know of. What "
-        "is not known, or does not apply, is `null`.",
+        "What [`--json`](json.md) writes begins with [the same keys](#head) whatever the verb, and says how the "
+        "command ended. What lies in a build folder, and in the folders of `sweep` and `search`, has its own keys "
+        "alone, and `schema_version`, which grows with every change that a reader has to know of. What is not "
+        "known, or does not apply, is `null`.",
+        "## head",
+        *_object(Head.model_json_schema(mode="serialization")),
     ]
-    parts: dict[str, Schema] = {}
-    for name, (model, writer) in DOCUMENTS.items():
+    in_folders = {model: name for name, (model, _) in FILES.items()}
+    only_answers = {model: name for name, model in ANSWERS.items() if model not in in_folders}
+    parts: dict[str, Schema] = dict(Head.model_json_schema(mode="serialization")["$defs"])
+    for model, name in {**in_folders, **only_answers}.items():
         schema = model.model_json_schema(mode="serialization")
         parts |= schema.get("$defs", {})
-        text += [
-            f"## {name}",
-            f"Written by {writer}. [JSON Schema](schemas/{name}.schema.json)",
-            *_object(schema),
-        ]
+        text += [f"## {name}", _written(name, model), *_object(schema, model)]
     text.append("## Parts")
     for name, part in sorted(parts.items()):
         text += [f"### {name}", *_object(part)]
     return "\n\n".join(text) + "\n"
 
 
-def _object(schema: Schema) -> Iterable[str]:
-    """Description and table of one object."""
-    lead, meanings = _described(schema.get("description", ""))
+def _written(name: str, model: type[BaseModel]) -> str:
+    """Who writes a document, with its schemas."""
+    answers = [f"[`{each}`](schemas/{file_name(each)})" for each, kind in ANSWERS.items() if kind is model]
+    said = f"`--json`, behind the [head](#head): {', '.join(answers)}. " if answers else ""
+    where = FILES[name][1] if name in FILES else ""
+    return said + (f"{where[0].upper()}{where[1:]}: [JSON Schema](schemas/{name}.schema.json)." if where else "")
+
+
+def _object(schema: Schema, model: type[BaseModel] | None = None) -> Iterable[str]:
+    """Description and table of one object; with its type, also in the words of those that it is derived from."""
+    lead, meanings = described(schema.get("description", ""))
+    meanings |= meanings_of(model) if model else {}
     yield lead
     required = schema.get("required", ())
     rows = ["| key | type | |", "|---|---|---|"]
     for key, value in schema.get("properties", {}).items():
         mark = "" if key in required or "default" not in value else _default(value["default"])
-        rows.append(f"| `{key}` | {_type(value)} | {meanings.get(key, '')}{mark} |")
+        rows.append(f"| `{key}` | {_type(value)} | {_cell(meanings.get(key, ''))}{mark} |")
     yield "\n".join(rows)
 
 
@@ -98,25 +101,9 @@ def _default(value: object) -> str:
     return "" if value in (None, "", [], {}) else f" (default `{json.dumps(value)}`)"
 
 
-def _described(docstring: str) -> tuple[str, dict[str, str]]:
-    """Text of a class, and what it says about each attribute."""
-    texts: list[str] = []
-    meanings: dict[str, str] = {}
-    for section in griffe.Docstring(docstring).parse("google"):
-        if section.kind is griffe.DocstringSectionKind.attributes:
-            meanings = {item.name: _cell(item.description) for item in section.value}
-        elif section.kind is griffe.DocstringSectionKind.text:
-            texts.append(_code(section.value))
-    return "\n\n".join(texts), meanings
-
-
-def _code(text: str) -> str:
-    return text.replace("``", "`")
-
-
 def _cell(text: str) -> str:
-    """The description of an attribute in a table of JSON, where Python's None is null."""
-    return re.sub(r"\bNone\b", "null", _code(" ".join(text.split()))).replace("|", r"\|")
+    """A text in a table."""
+    return text.replace("|", r"\|")
 
 
 def _type(schema: Schema) -> str:

@@ -1,4 +1,4 @@
-"""No early end of a judging verb leaves the documents of an earlier verdict."""
+"""No early end of a verb leaves the documents of an earlier call."""
 
 import json
 import signal
@@ -9,9 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from answers import answered, found
 
+from deploy.cli.answers import JUDGING_VERBS
 from deploy.cli.main import run
-from deploy.cli.verdict_documents import JUDGING_VERBS
 
 OLD = '{"schema_version": 1, "verdict": "pass", "exit_status": 0, "reason": "yesterday"}'
 OLD_XML = '<testsuites>\n  <testsuite name="deploy run-fvp b" tests="2" failures="0" errors="0" />\n</testsuites>'
@@ -87,4 +88,7 @@ def test_what_other_verbs_found_earlier_goes_too(tiny_tflite: Path, in_folder: P
     (in_folder / "c.json").write_text('{"schema_version": 1, "figures": []}')
     words = ["compile", str(tiny_tflite), "--npu", "U55-99", "-o", "b", "--json", "c.json"]
     assert run(words) == 2
-    assert not (in_folder / "c.json").exists()
+    document = answered((in_folder / "c.json").read_text())
+    assert found(document) == {}
+    assert document["error"]["kind"] == "bad_input"
+    assert "U55-99" in document["error"]["message"]

@@ -1,12 +1,13 @@
 """deploy models: lists, cards and estimates, for people and for programs."""
 
-import json
 import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from answers import answered
 
 from deploy import zoo
 from deploy.cli.main import run
@@ -18,7 +19,7 @@ NAME = "multihead-mobilenetv3"
 
 def test_the_list_is_a_document_for_programs(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "list", "--json"]) == 0
-    document = json.loads(capfd.readouterr().out)
+    document = answered(capfd.readouterr().out)
     assert document["schema_version"] == 1
     model = next(item for item in document["models"] if item["name"] == NAME)
     assert (model["parameters"], model["input"], model["trains"]) == (102_335, "56x56x1", True)
@@ -54,9 +55,16 @@ def test_a_card_is_laid_out_on_a_terminal() -> None:
 
 
 @pytest.mark.tensorflow
-def test_measuring_shows_an_estimate_for_the_chosen_options(capfd: pytest.CaptureFixture[str]) -> None:
+def test_measuring_shows_an_estimate_for_the_chosen_options(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     words = ["models", "card", NAME, "--measure", "--set", "size=32", "--set", "alpha=0.75", "--npu", "U55-32"]
-    assert run(words) == 0
+    assert run([*words, "--json", str(tmp_path / "c.json")]) == 0
+    (network,) = answered((tmp_path / "c.json").read_text())["measured"]["networks"]
+    assert (network["options"], [each["npu"] for each in network["npus"]]) == (
+        ["size=32", "alpha=0.75"],
+        ["U55-32"],
+    )
     captured = capfd.readouterr()
     assert "estimates by Vela" in captured.out
     assert "(`size=32` `alpha=0.75`)" in captured.out and "weights: random" in captured.out

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answers import answered
 
 from deploy import tflite
 from deploy.cli.main import run
@@ -18,7 +19,7 @@ def test_the_model_the_table_and_the_document_agree(
     words = ["quantize", str(tiny_keras_model), "--calibration", str(tiny_samples), "--samples", "10"]
     assert run([*words, "--io", "int8", "-o", "net.tflite", "--json", "net.json"]) == 0
     captured = capfd.readouterr()
-    document = json.loads(Path("net.json").read_text())
+    document = answered(Path("net.json").read_text())
     model = tflite.read(Path("net.tflite"))
     assert document["schema_version"] == 1
     assert document["io"] == "int8"

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from answers import answered
 
 from deploy.build_folder import COMPILE_DOCUMENT
 from deploy.cli.main import run
@@ -125,7 +126,6 @@ def test_a_broken_rule_ends_with_status_1_and_the_line_that_broke(
         (["--fail-on", "cycels+5%"], "did you mean cycles?"),
         (["--fail-on", "accuracy-1"], "no build has an accuracy"),
         (["--fail-on", "target_npu_active_cycles+1"], "try: deploy run-fvp BUILD"),
-        (["-o", "x.txt"], "-o goes with --format html only"),
         (["--format", "yaml"], "--format yaml: choose"),
     ],
 )
@@ -134,6 +134,53 @@ def test_what_cannot_be_compared_ends_with_status_2(
 ) -> None:
     assert run(["report", *builds, *words]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("format_", ["text", "json", "html"])
+def test_every_format_goes_to_a_file_or_to_standard_output(
+    builds: tuple[str, str], count: int, format_: str, in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", *builds[:count], "--format", format_]
+    assert run([*words, "-o", "whole"]) == 0
+    written = (in_folder / "whole").read_text()
+    assert {"text": "SRAM peak", "json": '"total_cycles"', "html": "</html>"}[format_] in written
+    said = capfd.readouterr().out
+    assert said == ("report: whole\n" if format_ == "html" else "")
+    assert run([*words, "-o", "-"]) == 0
+    printed = capfd.readouterr().out
+    if format_ != "json":
+        assert printed == written
+        return
+    there, here = answered(written), answered(printed)
+    assert (there.pop("written"), here.pop("written")) == (["whole"], [])
+    assert there == here
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_json_is_the_same_document_however_it_is_asked_for(
+    builds: tuple[str, str], count: int, in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", *builds[:count]]
+    for more in (["--format", "json"], ["--json", "-"], ["--format", "json", "--json", "-"]):
+        assert run([*words, *more]) == 0
+        printed = answered(capfd.readouterr().out)
+        assert run([*words, "-q", "--json", "r.json"]) == 0
+        capfd.readouterr()
+        assert answered((in_folder / "r.json").read_text()) == printed
+    assert printed["schema"] == f"ethosu-deploy/{'report' if count == 1 else 'comparison'}/1"
+
+
+def test_a_report_that_fails_leaves_its_error_in_the_place_of_an_older_one(
+    builds: tuple[str, str], in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", builds[0], "--format", "json", "-o", "r.json"]) == 0
+    assert run(["report", "gone", "--format", "json", "-o", "r.json"]) == 2
+    document = answered((in_folder / "r.json").read_text())
+    assert document["error"]["message"] == "gone: not a build folder (no such folder)"
+    assert capfd.readouterr().out == ""
+    assert run(["report", "gone", "--format", "json"]) == 2
+    assert answered(capfd.readouterr().out)["error"]["kind"] == "bad_input"
 
 
 def test_rules_need_a_second_build(builds: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

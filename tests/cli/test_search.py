@@ -10,6 +10,7 @@ from pathlib import Path
 
 import interruptible
 import pytest
+from answers import answered, found
 
 from deploy.cli.main import run
 
@@ -109,11 +110,16 @@ def test_without_the_charting_library_or_a_network_within_the_limit_it_says_so(
     from deploy.reporting.charts import library
 
     monkeypatch.setattr(library, "PACKAGE", "no-such-package-here")
-    assert run(["search", *TINY, "--limit-cycles", "10"]) == 1
+    assert run(["search", *TINY, "--limit-cycles", "10", "--json", "s.json"]) == 1
     printed = capsys.readouterr()
     assert printed.err.count("no chart") == 1
     assert "vl-convert-python" in printed.err
     assert "3 too slow" in printed.out
     assert "no network was trained" in printed.out
     assert not (in_folder / "build" / "search" / "pareto.html").exists()
-    assert json.loads((in_folder / "build" / "search" / "result.json").read_text())["best"] is None
+    kept = json.loads((in_folder / "build" / "search" / "result.json").read_text())
+    assert kept["best"] is None
+    document = answered((in_folder / "s.json").read_text())
+    assert found(document) == kept
+    assert document["notes"][0].startswith("no chart: ")
+    assert document["written"] == ["build/search/result.json"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from answers import answered
 from evaluating.conftest import INPUTS, with_fault
 
 from deploy import api
@@ -49,7 +50,9 @@ def test_a_good_build_is_as_accurate_as_its_reference_and_the_document_says_so(
     words = (residual_build.path, "--data", residual_data, "--top-k", 3, "--json", "e.json")
     text = evaluated(capsys, 0, *words)
     found = document(residual_build)
-    assert json.loads(Path("e.json").read_text()) == json.loads(evaluation_path(residual_build).read_text())
+    told = answered(Path("e.json").read_text())
+    kept = json.loads(evaluation_path(residual_build).read_text())
+    assert {key: told[key] for key in kept} == kept
     (output,) = found.outputs
     assert [(score.contestant, score.correct, score.count) for score in output.scores] == [
         ("reference", INPUTS, INPUTS),

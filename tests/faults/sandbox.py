@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.build_folder import Document
+from deploy.cli.answers import JUDGING_VERBS
 from deploy.cli.main import run as run_inside
-from deploy.cli.verdict_documents import JUDGING_VERBS
 from deploy.judging.junit import junit_xml
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from answers import answered, found
 from rich.console import Console
 
 from deploy import tflite
@@ -17,7 +18,8 @@ from deploy.figures import format_figure
 from deploy.hardware.npus import npu_named
 from deploy.judging.verification_record import keep_record, not_checked
 from deploy.quantizing.agreement import OutputAgreement
-from deploy.reporting.text.build import agreement_table, build_json, print_build
+from deploy.reporting.data.build_report import build_report
+from deploy.reporting.text.build import agreement_table, print_build
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,10 @@ def test_the_report_shows_labelled_figures_placement_and_reasons(build: BuildFol
 
 def test_what_compile_checked_stands_in_text_and_json(build: BuildFolder, tmp_path: Path) -> None:
     copy = BuildFolder.open(shutil.copytree(build.path, tmp_path / "build"))
-    assert "verification" not in json.loads(build_json(copy))
+    assert build_report(copy).verification is None
     kept = keep_record(copy, not_checked(copy, "nobody wanted it"))
     assert "operators: not compared: nobody wanted it" in text_of(copy)
-    assert json.loads(build_json(copy))["verification"] == json.loads(kept.model_dump_json())
+    assert build_report(copy).verification == kept
 
 
 def test_tables_stay_within_80_columns(build: BuildFolder) -> None:
@@ -98,9 +100,14 @@ def test_agreement_shows_a_dash_where_there_is_no_figure() -> None:
     assert row.split() == ["head", "0.1", "0.2", "0.3", "-", "-", "0", "..", "1"]
 
 
-def test_json_is_the_content_of_compile_json(build: BuildFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_content_of_compile_json_and_what_stands_beside_it(
+    build: BuildFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["report", str(build.path), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((build.path / "compile.json").read_text())
+    shown = found(answered(capsys.readouterr().out))
+    beside = dict.fromkeys(("quantization", "evaluation", "advice", "verification"))
+    compiled = json.loads((build.path / "compile.json").read_text())
+    assert shown == {**compiled, "build": str(build.path), **beside}
 
 
 def test_the_command_prints_the_report_and_quiet_only_the_figures(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from answers import answered
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
@@ -220,7 +221,7 @@ def test_run_board_finds_it_over_a_serial_port(one_operator: BuildFolder, tmp_pa
     with RunningSimulator(board, npu_firmware(one_operator), npu.macs, False, 120) as machine:
         port = f"socket://127.0.0.1:{machine.terminal_port()}"
         run(["run-board", str(one_operator.path), "--port", port, "--locate", "--json", str(document), "-q"])
-    said = json.loads(document.read_text())["located"]
+    said = answered(document.read_text())["located"]
     assert (said["kind"], said["operation"]) == ("operation", step.operation.index)
 
 

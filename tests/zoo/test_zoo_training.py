@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from answers import answered
 
 from deploy import zoo
 from deploy.cli.main import run
@@ -142,11 +143,13 @@ def test_the_larger_network_of_the_zoo_teaches_the_smaller_one(
         "-o",
         str(file),
     ]
-    assert run(["models", "train", *words]) == 0
+    assert run(["models", "train", *words, "--json", str(tmp_path / "t.json")]) == 0
+    document = answered((tmp_path / "t.json").read_text())
     lines = capfd.readouterr().out.splitlines()
     known = re.fullmatch(
         rf"teacher {PROJECT} alpha=0.5: accuracy on 256 training images garment (0\.\d+), kind (0\.\d+)", lines[0]
     )
     assert known is not None and float(known[1]) > 0.9 and float(known[2]) > 0.95, "it is the trained one"
     assert lines[1].startswith("epoch 1/1: loss ") and lines[2].startswith(f"{file}: written")
+    assert (document["log"], document["file"]) == (lines[:2], str(file))
     assert zoo.network(NAME, weights=file).model.count_params() == 102_335
