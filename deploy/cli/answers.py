@@ -45,8 +45,8 @@ JUDGING_VERBS = ("run-fvp", "run-board", "verify", "check")
 
 PREFIX = "ethosu-deploy/"
 
-_BARE = {("doctor",): "--findings", ("models", "list"): "--json=-"}
-"""Verbs whose ``--json`` took no value once -> what that meant."""
+_ONCE_A_SWITCH: Mapping[tuple[str, ...], tuple[str, ...]] = {("doctor",): (), ("models", "list"): ("--json=-",)}
+"""Verbs whose ``--json`` took no value once -> the words that mean the same; none where nothing does."""
 
 
 def answer_name(words: Sequence[str]) -> str | None:
@@ -60,12 +60,17 @@ def schema_name(name: str) -> str:
     return f"{PREFIX}{name}/{VERSIONS[name]}"
 
 
-def with_place(words: Sequence[str]) -> list[str]:
-    """The words of a command line, with what ``--json`` meant where it has no value, as it had none once."""
-    found = list(words)
-    for verb, meant in _BARE.items():
-        if tuple(found[: len(verb)]) == verb:
-            for index, (word, following) in enumerate(zip(found, [*found[1:], "--"], strict=True)):
-                if word == "--json" and following.startswith("-") and following != DASH:
-                    found[index] = meant
-    return found
+def with_place(words: Sequence[str]) -> tuple[list[str], bool]:
+    """The words of a command line, in which ``--json`` has the value that it could do without once.
+
+    Returns:
+        The words; and whether it had none.
+    """
+    placed: list[str] = []
+    for verb, meant in _ONCE_A_SWITCH.items():
+        if tuple(words[: len(verb)]) == verb:
+            for word, following in zip(words, [*words[1:], "--"], strict=True):
+                bare = word == "--json" and following.startswith("-") and following != DASH
+                placed += meant if bare else [word]
+            return placed, placed != list(words)
+    return list(words), False

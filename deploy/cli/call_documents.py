@@ -40,13 +40,16 @@ class CallDocuments:
 
     Args:
         words: of the command line; what they name counts where the call ends before its options are known.
+        bare: whether ``--json`` had no value.
 
     Attributes:
+        bare: the same.
         below: Markdown that stands at the end of a summary.
     """
 
-    def __init__(self, words: Sequence[str] = ()) -> None:
+    def __init__(self, words: Sequence[str] = (), *, bare: bool = False) -> None:
         self._words = words
+        self.bare = bare
         self._name = answer_name(words)
         self._places: dict[str, Path] | None = None
         self._found: Document | None = None

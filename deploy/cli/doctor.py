@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from deploy.settings import options
 
@@ -12,12 +10,7 @@ if TYPE_CHECKING:
     from deploy.cli.answer_documents import DoctorDocument
 
 
-def doctor(
-    json: options.Json,
-    alone: Annotated[
-        bool, typer.Option("--findings", help="Print the findings alone, as a JSON list.", hidden=True)
-    ] = False,
-) -> int:
+def doctor(json: options.Json) -> int:
     """Show what is installed and, for what is missing, the command that installs it.
 
     Exit status 3 if the main job (compile, run-fvp) cannot run.
@@ -44,7 +37,7 @@ def doctor(
         return DoctorDocument(findings=tuple(findings), blocked=tuple(finding.name for finding in blocked))
 
     current().answer(document)
-    if alone:
+    if current().bare:
         print("deploy: `--json -` prints the whole document; `--json` alone is to go", file=sys.stderr)
         print(dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
         return ExitStatus.NOT_INSTALLED if blocked else ExitStatus.PASS

@@ -206,8 +206,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after ``deploy``; None for those of the process.
     """
-    words = with_place(sys.argv[1:] if arguments is None else arguments)
-    documents = CallDocuments(words)
+    words, bare = with_place(sys.argv[1:] if arguments is None else arguments)
+    documents = CallDocuments(words, bare=bare)
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
