@@ -55,13 +55,16 @@ class CallDocuments:
         self._found: Document | None = None
         self._notes: list[str] = []
         self._written: list[str] = []
+        self._poured: set[str] = set()
         self.below = ""
 
-    def begin(self, places: Mapping[str, Path]) -> None:
+    def begin(self, places: Mapping[str, Path], folders: Iterable[Path] = ()) -> None:
         """Take the places of the documents, now that all options are known.
 
         Args:
             places: option -> its document.
+            folders: that the verb writes, and wants as they are: in them, and in folders that are not there, an
+                old document goes, and none stands until the end.
 
         Raises:
             BadInputError: one cannot be written.
@@ -69,11 +72,18 @@ class CallDocuments:
         from deploy.files import check_writable
 
         self._places = dict(places)
-        for path in places.values():
+        begun = {}
+        for option, path in places.items():
             check_writable(path)
-        files = {option: path for option, path in places.items() if not is_stream(path)}
-        if files:
-            self._write(files, ExitStatus.TARGET_FAILED, _failure("unfinished", _UNFINISHED))
+            if is_stream(path):
+                continue
+            whole = Path(os.path.realpath(path))
+            if whole.parent.is_dir() and not any(whole.is_relative_to(os.path.realpath(each)) for each in folders):
+                begun[option] = path
+            else:
+                remove_old(path)
+        if begun:
+            self._write(begun, ExitStatus.TARGET_FAILED, _failure("unfinished", _UNFINISHED))
 
     def also(self, path: Path) -> None:
         """Have the document written to a further place, too, unless it is the one of ``--json``.
@@ -145,6 +155,9 @@ class CallDocuments:
         from deploy.files import write_text
 
         for option, path in places.items():
+            if is_stream(path) and option in self._poured:
+                continue
+            self._poured.add(option)  # first: what failed is not tried again
             text = self._text(option, status, failure)
             if path == STANDARD_OUTPUT:
                 _print(text)
@@ -188,11 +201,12 @@ def current() -> CallDocuments:
     return found if isinstance(found, CallDocuments) else CallDocuments()
 
 
-def is_old_document(path: Path) -> bool:
-    """Whether a file holds a document that a verb wrote."""
+def remove_old(path: Path) -> None:
+    """Remove a file that holds a document which a verb wrote; any other stays."""
     head = _head(path)
-    versioned = head.startswith(b"{") and b'"schema_version"' in head
-    return versioned or _is_marked(head)
+    if _is_marked(head) or (head.startswith(b"{") and b'"schema_version"' in head):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _head(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.call_documents import CallDocuments, is_old_document, keep
+from deploy.cli.call_documents import CallDocuments, keep, remove_old
 from deploy.errors import BadInputError
 from deploy.settings.declared import Declared
 from deploy.streams import DASH, STANDARD_OUTPUT, check_readable_file, is_stream
@@ -77,10 +77,12 @@ def looked_after(
             _check_apart(_shown(parameter), options[parameter].writes, path, read)
         _check_different(written)
         for parameter, path in written.items():
-            if options[parameter].writes == "document" and not is_stream(path) and is_old_document(path):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-        documents.begin({_shown(p): path for p, path in written.items() if options[p].writes == "answer"})
+            if options[parameter].writes == "document" and not is_stream(path):
+                remove_old(path)
+        documents.begin(
+            {_shown(p): path for p, path in written.items() if options[p].writes == "answer"},
+            [path for p, path in written.items() if options[p].writes in ("folder", "replaced folder")],
+        )
         yield
 
 

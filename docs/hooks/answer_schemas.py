@@ -19,6 +19,7 @@ from deploy.build_folder import Document
 from deploy.cli import answer_documents as answers
 from deploy.cli.answers import COMPARISON, JUDGING_VERBS, VERSIONS, schema_name
 from deploy.cli.json_document import Head
+from deploy.doctor import Finding
 from deploy.evaluating.documents import EvaluationDocument
 from deploy.judging.verdict import Verdict
 from deploy.optimizing.documents import OptimizeDocument
@@ -59,6 +60,10 @@ ANSWERS: Mapping[str, type[BaseModel]] = {
 """Name of a document -> what stands in it behind what all have in common."""
 
 
+_DATACLASSES: Mapping[str, str | None] = {"Finding": Finding.__doc__}
+"""Types that are no documents -> what they say of themselves, which older versions of pydantic leave out."""
+
+
 def file_name(name: str) -> str:
     """The file of a document's schema: ``compile-1.json``."""
     return f"{name}-{VERSIONS[name]}.json"
@@ -90,13 +95,13 @@ def answer_schema(name: str) -> dict[str, Any]:
         "properties": {key: _property(each, meanings.get(key)) for key, each in properties.items()},
         "required": list(dict.fromkeys([*head["properties"], *always])),
         **({"if": {"properties": {"error": {"type": "null"}}}, "then": {"required": own}} if otherwise else {}),
-        "$defs": {part: _part(each) for part, each in sorted(parts.items())},
+        "$defs": {part: _part(part, each) for part, each in sorted(parts.items())},
     }
 
 
-def _part(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _part(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """One of the types that a document is made of."""
-    text, meanings = described(schema.get("description", ""))
+    text, meanings = described(_DATACLASSES.get(name) or schema.get("description", ""))
     told = {**_property(schema, text), "properties": {}}
     for key, each in schema["properties"].items():
         told["properties"][key] = _property(each, meanings.get(key))
@@ -105,9 +110,9 @@ def _part(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _property(schema: Mapping[str, Any], meaning: str | None) -> dict[str, Any]:
     """What a value is, without what a reader has no use for, and open to further keys."""
-    dropped = ("title", "description", "default")
+    dropped = ("title", "description", "default", "propertyNames")  # the last is new in pydantic 2.10
     told = {key: value for key, value in schema.items() if key not in dropped}
-    if told.get("additionalProperties") is False:
+    if isinstance(told.get("additionalProperties"), bool):  # false closes it, true says nothing
         del told["additionalProperties"]
     return {**({"description": meaning} if meaning else {}), **told}
 

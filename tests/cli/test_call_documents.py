@@ -84,6 +84,29 @@ def test_an_early_end_says_so_on_standard_output(in_folder: Path, capfd: pytest.
     assert json.loads(capfd.readouterr().out)["verdict"] == "error"
 
 
+def test_a_document_may_lie_in_the_folder_that_the_verb_writes(
+    built: Path, tiny_tflite: Path, in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compile", str(tiny_tflite), "--npu", "U55-128", "-q", "--verify", "none", "--advice", "none"]
+    for folder in ("new", "new", "deep/er"):
+        assert run([*words, "-o", folder, "--json", f"{folder}/c.json"]) == 0
+        assert answered((in_folder / folder / "c.json").read_text())["build"] == folder
+    assert run([*words, "-o", "new", "--json", "new/c.json", "--system-config", "none"]) == 2
+    assert answered((in_folder / "new/c.json").read_text())["error"]["kind"] == "bad_input"
+    (in_folder / "empty").mkdir()
+    assert run(["fvp", "link", "empty", "--json", "empty/l.json"]) == 0
+    assert answered((in_folder / "empty/l.json").read_text())["folder"] == "empty"
+
+
+def test_a_stream_gets_one_document_though_another_cannot_be_written(
+    built: Path, in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", str(built), "-q", "--json", "-", "--junit", "/dev/full"]) == 2
+    printed = capfd.readouterr()
+    assert answered(printed.out)["verdict"] == "pass"
+    assert "/dev/full" in printed.err
+
+
 def test_what_other_verbs_found_earlier_goes_too(tiny_tflite: Path, in_folder: Path) -> None:
     (in_folder / "c.json").write_text('{"schema_version": 1, "figures": []}')
     words = ["compile", str(tiny_tflite), "--npu", "U55-99", "-o", "b", "--json", "c.json"]

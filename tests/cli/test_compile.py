@@ -84,8 +84,11 @@ def test_a_miscompiled_operator_is_named_with_its_way_around_status_1_and_the_fo
     in_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("sum.tflite").write_bytes(miscompiled())
-    assert run(["compile", "sum.tflite", "--npu", "U55-128"]) == 1
+    assert run(["compile", "sum.tflite", "--npu", "U55-128", "--json", "sum.json"]) == 1
+    document = answered(Path("sum.json").read_text())
+    assert (document["exit_status"], document["error"]["kind"]) == (1, "fail")
     [fault] = record_in(Path("build/sum-u55-128")).faults
+    assert fault in document["error"]["message"]
     captured = capfd.readouterr()
     assert f"operators: {fault}" in captured.out
     assert "build folder: build/sum-u55-128" in captured.out
