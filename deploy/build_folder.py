@@ -27,7 +27,7 @@ import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticSerializationError
 
 from deploy.debug_database import DebugDatabase, read_debug_database
@@ -75,6 +75,18 @@ class Document(BaseModel):
             return super().model_dump_json(indent=indent, **options)
         except PydanticSerializationError:
             return json.dumps(_readable(self.model_dump(mode="json", **options)), indent=indent)
+
+
+class Answer(Document):
+    """Base of the documents that ``--json`` writes, behind keys that all share: read with those as without."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, value: Any) -> Any:
+        """What names its schema may have keys of others, and those of later versions."""
+        if isinstance(value, dict) and "schema" in value:
+            return {key: each for key, each in value.items() if key in cls.model_fields}
+        return value
 
 
 def _readable(value: Any) -> Any:
@@ -151,7 +163,7 @@ class SamplesRecord(Document):
     sha256: str
 
 
-class CompileDocument(Document):
+class CompileDocument(Answer):
     """``compile.json``: everything later steps and reports need to know about a compilation.
 
     Attributes:

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from deploy.build_folder import Document, Figure
+from deploy.build_folder import Answer, Document, Figure
 from deploy.doctor import Finding
 from deploy.zoo.card_results import CardResults
 
 
-class FirmwareDocument(Document):
+class FirmwareDocument(Answer):
     """``deploy firmware``.
 
     Attributes:
@@ -41,7 +41,7 @@ class FirmwareDocument(Document):
     next: str
 
 
-class FvpLinkDocument(Document):
+class FvpLinkDocument(Answer):
     """``deploy fvp link``.
 
     Attributes:
@@ -71,7 +71,7 @@ class InstalledFvp(Document):
     version: str
 
 
-class FvpInstallDocument(Document):
+class FvpInstallDocument(Answer):
     """``deploy fvp install``.
 
     Attributes:
@@ -119,14 +119,14 @@ class ListedModel(Document):
     weights: tuple[TrainedWeights, ...] = ()
 
 
-class ModelsListDocument(Document):
+class ModelsListDocument(Answer):
     """``deploy models list``."""
 
     schema_version: int = 1
     models: tuple[ListedModel, ...]
 
 
-class ModelsCardDocument(Document):
+class ModelsCardDocument(Answer):
     """``deploy models card``.
 
     Attributes:
@@ -140,7 +140,7 @@ class ModelsCardDocument(Document):
     measured: CardResults | None = None
 
 
-class ModelsBuildDocument(Document):
+class ModelsBuildDocument(Answer):
     """``deploy models build``.
 
     Attributes:
@@ -156,7 +156,7 @@ class ModelsBuildDocument(Document):
     weights: str
 
 
-class ModelsTrainDocument(Document):
+class ModelsTrainDocument(Answer):
     """``deploy models train``.
 
     Attributes:
@@ -170,7 +170,7 @@ class ModelsTrainDocument(Document):
     log: tuple[str, ...]
 
 
-class ModelsDataDocument(Document):
+class ModelsDataDocument(Answer):
     """``deploy models data``.
 
     Attributes:
@@ -182,7 +182,7 @@ class ModelsDataDocument(Document):
     files: tuple[str, ...]
 
 
-class DoctorDocument(Document):
+class DoctorDocument(Answer):
     """``deploy doctor``.
 
     Attributes:
@@ -194,7 +194,7 @@ class DoctorDocument(Document):
     blocked: tuple[str, ...] = ()
 
 
-class InitDocument(Document):
+class InitDocument(Answer):
     """``deploy init``.
 
     Attributes:
@@ -244,7 +244,7 @@ class LastVerdict(Document):
     reason: str
 
 
-class StatusDocument(Document):
+class StatusDocument(Answer):
     """``deploy status``.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from deploy.build_folder import BuildFolder, Document, Figure
+from deploy.build_folder import Answer, BuildFolder, Document, Figure
 from deploy.judging.origin import FirmwareRecord, Platform
 
 EVALUATION_SCHEMA_VERSION = 1
@@ -115,7 +115,7 @@ class WrongExample(Document):
     float_model: int | None = None
 
 
-class EvaluationDocument(Document):
+class EvaluationDocument(Answer):
     """``evaluate.json``.
 
     Attributes:

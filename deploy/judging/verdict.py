@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from deploy.build_folder import Document, Figure
+from deploy.build_folder import Answer, Document, Figure
 from deploy.judging.comparison import FLOAT_TOLERANCE, OutputComparison
 from deploy.judging.evidence import Evidence
 from deploy.judging.first_able import OracleLeftOut
@@ -53,7 +53,7 @@ class ReferenceOpinion(Document):
     outputs: tuple[OutputComparison, ...]
 
 
-class Verdict(Document):
+class Verdict(Answer):
     """The verdict document.
 
     Attributes:

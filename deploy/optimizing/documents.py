@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from deploy.build_folder import Document, Figure
+from deploy.build_folder import Answer, Document, Figure
 from deploy.judging.comparison import OutputComparison
 
 OPTIMIZE_SCHEMA_VERSION = 1
@@ -55,7 +55,7 @@ class LeftOut(Document):
     max_lsb: float
 
 
-class OptimizeDocument(Document):
+class OptimizeDocument(Answer):
     """The document.
 
     Attributes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deploy import tflite
-from deploy.build_folder import Document, TensorRecord, sha256_of_bytes, tensor_records
+from deploy.build_folder import Answer, TensorRecord, sha256_of_bytes, tensor_records
 from deploy.chatter import silenced
 from deploy.data.quantized import quantize_values
 from deploy.data.stream import Dataset
@@ -48,7 +48,7 @@ AGREEMENT_SAMPLES = 100
 network of 300 million multiply-accumulates (measured), so all of a large data set would take minutes."""
 
 
-class QuantizationDocument(Document):
+class QuantizationDocument(Answer):
     """What ``deploy quantize --json`` writes.
 
     Attributes:

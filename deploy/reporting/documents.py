@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from deploy.build_folder import Document, Label
+from deploy.build_folder import Answer, Document, Label
 
 COMPARISON_SCHEMA_VERSION = 1
 
@@ -122,7 +122,7 @@ class RuleOutcome(Document):
     sentence: str
 
 
-class Comparison(Document):
+class Comparison(Answer):
     """What ``deploy report A B --format json`` prints.
 
     Attributes:

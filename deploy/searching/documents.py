@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from deploy.build_folder import Document, Figure
+from deploy.build_folder import Answer, Document, Figure
 from deploy.searching.evolution import Individual
 
 SEARCH_SCHEMA_VERSION = 2
@@ -99,7 +99,7 @@ class ResultEntry(Tried):
     file: str
 
 
-class SearchResult(Document):
+class SearchResult(Answer):
     """``result.json``; the same for every run of the same settings and number of candidates.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from deploy.build_folder import Document, Figure
+from deploy.build_folder import Answer, Document, Figure
 
 SWEEP_SCHEMA_VERSION = 1
 POINT_SCHEMA_VERSION = 1
@@ -104,7 +104,7 @@ class Objective(Document):
     better: Literal["lower", "higher"]
 
 
-class SweepDocument(Document):
+class SweepDocument(Answer):
     """``sweep.json``.
 
     Attributes:

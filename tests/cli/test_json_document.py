@@ -105,6 +105,9 @@ def test_what_a_verb_found_is_alone_on_standard_output_and_keeps_to_its_schema(
     assert document["schema"] == f"ethosu-deploy/{name}/{VERSIONS[name]}"
     assert (document["exit_status"], document["error"]) == (0, None)
     assert found(document) and printed.err
+    kind = ANSWERS[name]
+    own = {key: value for key, value in document.items() if key in kind.model_fields}
+    assert json.loads(kind.model_validate_json(printed.out).model_dump_json()) == own
     for path in document["written"]:
         assert Path(path).exists(), path
 
