@@ -14,7 +14,9 @@ from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.outputs import MOST_OUTPUTS
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import ACCURACY, MEASURED_ON_TARGET
+from deploy.reporting.data.key_facts import key_facts
 from deploy.reporting.data.report import Report, collect, collect_compilation
+from deploy.reporting.data.standing import standing_of
 from deploy.reporting.pages.page import page, template
 
 REPORT_FILE = "report.html"
@@ -66,6 +68,8 @@ def render(report: Report, library: str) -> str:
         document=report.document,
         most_rows=MAX_ROWS,
         most_outputs=MOST_OUTPUTS,
+        standing=standing_of(report),
+        facts=key_facts(report),
         figures=_figures(report),
         operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
         total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,
