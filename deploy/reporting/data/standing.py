@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from deploy.judging.standing_word import Word, decisive, stamp_of, word_of
 from deploy.judging.verdict import Verdict
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.names import shown
 from deploy.reporting.data.report import Report
-
-Word = Literal["pass", "weak", "fail", "error", "no_reference", "none"]
 
 _TITLES: dict[Word, str] = {
     "pass": "The compiled model computes what the original computes",
@@ -21,10 +19,6 @@ _TITLES: dict[Word, str] = {
     "no_reference": "No verdict: there is no original to compare with",
     "none": "Compiled, but not tested yet",
 }
-
-_WORST_FIRST = ("fail", "error")
-_BEST_FIRST: tuple[Word, ...] = ("pass", "weak", "no_reference")
-"""Among verdicts without a failure the one that says most stands for all."""
 
 _WHERE = {
     "host": "on this computer's model of the NPU",
@@ -68,9 +62,7 @@ class Standing:
     @property
     def stamp(self) -> str:
         """The word as it stands before the headline."""
-        return {"weak": "PASS, weak", "none": "No verdict yet", "no_reference": "No verdict"}.get(
-            self.word, self.word.upper()
-        )
+        return stamp_of(self.word)
 
 
 def standing_of(report: Report) -> Standing:
@@ -79,8 +71,8 @@ def standing_of(report: Report) -> Standing:
     A failure anywhere is a failure; a command that got no answer leaves the question open.
     """
     faults = report.checked.faults if report.checked else ()
-    command, verdict = _decisive(report.verdicts)
-    word: Word = "none" if verdict is None else _word(verdict)
+    command, verdict = decisive(report.verdicts)
+    word = word_of(verdict)
     if faults and word != "fail":
         word, sentence = "fail", f"The check after compiling found: {shown(faults[0], 300)}"
     elif verdict is None:
@@ -88,22 +80,6 @@ def standing_of(report: Report) -> Standing:
     else:
         sentence = _sentence(verdict, word)
     return Standing(word, _TITLES[word], sentence, tuple(_steps(report, word, command))[:_MOST_STEPS])
-
-
-def _word(verdict: Verdict) -> Word:
-    if verdict.verdict == "pass" and verdict.evidence and verdict.evidence.weak:
-        return "weak"
-    return verdict.verdict
-
-
-def _decisive(verdicts: dict[str, Verdict]) -> tuple[str, Verdict | None]:
-    """The command and the verdict that stand for all."""
-    for word in (*_WORST_FIRST, *_BEST_FIRST):
-        # Of several alike the one that came nearest to the hardware.
-        for command in ("run-board", "run-fvp", "check", "verify"):
-            if command in verdicts and _word(verdicts[command]) == word:
-                return command, verdicts[command]
-    return "", None
 
 
 def _checked(report: Report) -> str:
