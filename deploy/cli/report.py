@@ -16,6 +16,8 @@ REPORT_EPILOG = """Examples:
 
     deploy report build/demo-u55-128 --format html -o report.html
 
+    deploy report build/demo-u55-128 --format model-explorer
+
     deploy report build/demo-u55-128 --advice full
 
     deploy report build/before build/after
@@ -28,7 +30,7 @@ A rule is a figure and how far it may move from the first build: percent, bytes 
 Shares such as accuracy move by percentage points.
 """
 
-FORMATS = ("text", "json", "html")
+FORMATS = ("text", "json", "html", "model-explorer")
 
 
 def report(
@@ -37,8 +39,8 @@ def report(
         str,
         option(
             "--format",
-            help="text (default), json (compile.json and the advice; the comparison for several), or html "
-            "(with charts).",
+            help="text (default), json (compile.json and the advice; the comparison for several), html "
+            "(with charts), or model-explorer (values for the graph in Google's Model Explorer).",
             default="text",
         ),
     ],
@@ -47,7 +49,8 @@ def report(
         option(
             "-o",
             "--output",
-            help="With html: the file to write; default BUILD/report.html, of several builds comparison.html.",
+            help="With html: the file to write; default BUILD/report.html, of several builds comparison.html. "
+            "With model-explorer: the folder; default BUILD/model-explorer.",
         ),
         Writes("file"),
     ],
@@ -100,15 +103,20 @@ def report(
 
     if format_ not in FORMATS:
         raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if output is not None and format_ != "html":
+    if output is not None and format_ not in ("html", "model-explorer"):
         raise BadInputError(
             "-o goes with --format html only", hints=[f"deploy report --format {format_} > {output}"]
         )
     level = advice_level(advice or "none")
     from_file = any(build.suffix == ".tflite" for build in builds or ())
-    if from_file and (level is not None or len(builds or ()) > 1 or format_ == "html"):
+    if from_file and (level is not None or len(builds or ()) > 1 or format_ not in ("text", "json")):
         raise BadInputError("of a file that Vela compiled there is a report as text or json, of one at a time")
     if builds is not None and len(builds) > 1:
+        if format_ == "model-explorer":
+            raise BadInputError(
+                "--format model-explorer is about one build",
+                hints=[f"deploy report {builds[0]} --format {format_}"],
+            )
         if level is not None:
             raise BadInputError(
                 "--advice is about one build", hints=[f"deploy report {builds[0]} --advice {level}"]
@@ -134,6 +142,14 @@ def report(
             print(f"report: {written}")
         return 0
     bar.close()
+    if format_ == "model-explorer":
+        from deploy.reporting.model_explorer import opening_command, write_node_data
+
+        paths = write_node_data(opened, output)
+        if not quiet:
+            print(f"node data: {', '.join(map(str, paths))}")
+            print(f"shown by:  {opening_command(opened, paths)}")
+        return 0
     if format_ == "json":
         print(build_json(opened))
     elif quiet:

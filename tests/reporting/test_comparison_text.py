@@ -1,4 +1,4 @@
-"""A comparison on a terminal: verdicts, and of each operator its cycles, memory and difference from the reference."""
+"""A comparison on a terminal: verdicts, and of each operator cycles, memory and difference from the reference."""
 
 from __future__ import annotations
 
