@@ -34,6 +34,7 @@ from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
 from deploy.near_names import near_names
 from deploy.printable import readable
+from deploy.shown import Shown
 from deploy.tflite import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
@@ -60,7 +61,7 @@ _Small = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, gt=-1e18, lt=1e18)]
 
 
-class Document(BaseModel):
+class Document(Shown, BaseModel):
     """Base of all JSON documents: immutable, unknown keys refused.
 
     A document's validator is built when the first of its kind is read or made: no command needs all of them.
@@ -203,7 +204,7 @@ class CompileDocument(Document):
         return tuple(operator for operator in self.operators if operator.placement == "CPU")
 
 
-class BuildFolder:
+class BuildFolder(Shown):
     """An existing, checked build folder."""
 
     def __init__(self, path: Path, document: CompileDocument) -> None:

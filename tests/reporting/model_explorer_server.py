@@ -37,7 +37,7 @@ def model_explorer() -> Path:
 
 @contextlib.contextmanager
 def serving(words: Sequence[str], home: Path, *, adapter: str = "") -> Iterator[str]:
-    """Start it with these words and give the address of its page; ``adapter`` reads the model, not its usual one."""
+    """Start it and give the address of its page; ``adapter`` reads the model in place of the usual one."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
