@@ -12,6 +12,7 @@ Layout::
     BUILD/<command>.json      last verdict of check, run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
+    BUILD/model-explorer/     values for the graph in Google's Model Explorer
     BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them
     BUILD/cache/              what `run-fvp` builds for itself
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)

@@ -114,19 +114,17 @@ def _flash(report: Report) -> Iterator[KeyFact]:
 def _accuracy(report: Report) -> Iterator[KeyFact]:
     """Of the evaluation's first output; without one, of the verdict on most inputs."""
     if report.evaluation is not None:
+        figure = next((figure for figure in report.evaluation.figures if figure.name.startswith(ACCURACY)), None)
         for output in report.evaluation.outputs[:1]:
             target, floating = output.score("target"), output.score("float")
-            figure = next((f for f in report.evaluation.figures if f.name.startswith(ACCURACY)), None)
-            if target is None or figure is None:
-                continue
-            compared = f"; the float model {percent(floating.accuracy)}" if floating else ""
-            said = f"of {target.count:,} labelled inputs{compared}"
-            yield KeyFact("Right answers", percent(target.accuracy), said, figure.label, figure.source)
+            if target is not None and figure is not None:
+                compared = f", float model {percent(floating.accuracy)}" if floating else ""
+                said = f"{shown(output.name, 40)}: {target.count:,} labelled inputs{compared}"
+                yield KeyFact("Right answers", percent(target.accuracy), said, figure.label, figure.source)
         return
     for verdict in sorted(report.verdicts.values(), key=lambda verdict: -verdict.inputs):
         for figure in verdict.figures:
             if figure.name.startswith(ACCURACY):
-                yield KeyFact(
-                    "Right answers", percent(figure.value), f"on {figure.source}", figure.label, figure.source
-                )
+                said = f"{shown(figure.name.removeprefix(ACCURACY), 40)}: {shown(figure.source)}"
+                yield KeyFact("Right answers", percent(figure.value), said, figure.label, figure.source)
                 return

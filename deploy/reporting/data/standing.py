@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy.judging.standing_word import Word, decisive, stamp_of, word_of
 from deploy.judging.verdict import Verdict
 from deploy.reporting.data.advice_rows import hint_row
+from deploy.reporting.data.build_documents import ACCURACY
 from deploy.reporting.data.names import shown
 from deploy.reporting.data.report import Report
 
@@ -149,6 +150,7 @@ def _steps(report: Report, word: Word, command: str) -> Iterator[Step]:
         row = hint_row(report.advice.hints[0])
         yield Step(f"What would save most (Advice): {shown(row.title, 160)}: {shown(row.action, 200)}")
     if word == "pass":
-        if report.evaluation is None:
+        figures = (figure for verdict in report.verdicts.values() for figure in verdict.figures)
+        if report.evaluation is None and not any(figure.name.startswith(ACCURACY) for figure in figures):
             yield Step("Count its right answers on labelled data", ("deploy evaluate BUILD --data DATA",))
         yield Step("Take it into firmware of yours", ("deploy firmware BUILD",))
