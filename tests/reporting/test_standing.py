@@ -25,7 +25,9 @@ def bare(residual: BuildFolder) -> Report:
     return replace(collect(residual), verdicts={}, advice=None, evaluation=None, checked=None)
 
 
-def verdict(word: str, *, mismatches: int = 0, kind: str = "host", weak: tuple[str, ...] = ()) -> Verdict:
+def verdict(
+    word: str, *, mismatches: int = 0, lsb: float = 1, kind: str = "host", weak: tuple[str, ...] = ()
+) -> Verdict:
     fields: dict[str, Any] = {
         "verdict": word,
         "platform": {"kind": kind, "executable": "x", "version": "1", "npu": "U55-128"},
@@ -39,7 +41,7 @@ def verdict(word: str, *, mismatches: int = 0, kind: str = "host", weak: tuple[s
         build="b",
         firmware=None,
         evidence=Evidence(inputs=3, input_source="", weak=weak),
-        outputs=(OutputComparison(name="o", elements=30, mismatches=mismatches, max_lsb=float(mismatches > 0)),),
+        outputs=(OutputComparison(name="o", elements=30, mismatches=mismatches, max_lsb=lsb * (mismatches > 0)),),
         **{**fields, "platform": Platform(**fields["platform"])},
     )
 
@@ -88,10 +90,19 @@ def test_an_operator_that_vela_miscompiled_is_a_failure_whatever_ran(bare: Repor
     assert "output 0 is never written" in found.sentence
 
 
+def test_a_limit_that_is_broken_is_no_wrong_arithmetic(bare: Report) -> None:
+    broken = stands(bare, verdicts={"check": verdict("fail")})
+    assert "does not keep what was asked" in broken.title
+    assert "--layers" not in " ".join(commands(broken))
+    wrong = stands(bare, verdicts={"check": verdict("fail", mismatches=2, lsb=5)})
+    assert "computes something else" in wrong.title
+    assert commands(wrong)[0] == "deploy verify BUILD --layers"
+
+
 @pytest.mark.parametrize(
     ("command", "word", "first"),
     [
-        ("verify", "fail", "deploy verify BUILD --layers"),
+        ("verify", "fail", "deploy report BUILD --advice full"),
         ("run-fvp", "error", "deploy doctor"),
         ("verify", "pass", "deploy run-fvp BUILD"),
         ("run-fvp", "pass", "deploy report BUILD --advice full"),

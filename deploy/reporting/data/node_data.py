@@ -19,8 +19,8 @@ from deploy.tflite import Model
 _ON_NPU, _ON_CPU = "#4477aa", "#ee6677"
 _EQUAL, _ROUNDING, _WRONG = "#cfe8d5", "#f5e3a8", "#ee6677"
 _MANY = 1e9
-_NO_SUMS = ["sum", "avg"]
-"""Statistics that mean nothing of what is no part of a whole."""
+_NO_SUMS: dict[str, Any] = {"hideAggregatedStats": ["sum", "avg"], "hideInChildrenStatsTable": True}
+"""Leaves out statistics that mean nothing of what is no part of a whole."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,20 @@ def node_data(
     }
     # What comes last is what Model Explorer shows first.
     found = (
-        _quantity("placement", "runs on", placement, showExpandedSummaryOnGroupNode=True),
+        _quantity("placement", "runs on", placement, showExpandedSummaryOnGroupNode=True, **_NO_SUMS),
         _quantity(
             "memory",
             "SRAM in use while it runs, bytes (estimate)",
             of(sram),
             gradient=_shades("#99bbdd"),
-            hideAggregatedStats=_NO_SUMS,
+            **_NO_SUMS,
         ),
         _quantity(
             "differences",
             "largest difference from the reference, LSB (simulated)",
             of(lsb),
             thresholds=_LIMITS,
-            hideAggregatedStats=_NO_SUMS,
+            **_NO_SUMS,
         ),
         _quantity("cycles", "NPU cycles (estimate)", of(cycles), gradient=_shades("#eecc66")),
     )

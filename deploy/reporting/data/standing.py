@@ -21,6 +21,9 @@ _TITLES: dict[Word, str] = {
     "none": "Compiled, but not tested yet",
 }
 
+_NOT_KEPT = "Do not ship this: it does not keep what was asked of it"
+"""Of a failure that is none of arithmetic: a limit is broken, or the evidence was to be strong."""
+
 _WHERE = {
     "host": "on this computer's model of the NPU",
     "open": "on a simulated board",
@@ -74,13 +77,23 @@ def standing_of(report: Report) -> Standing:
     faults = report.checked.faults if report.checked else ()
     command, verdict = decisive(report.verdicts)
     word = word_of(verdict)
+    otherwise = bool(faults) or (verdict is not None and _computes_otherwise(verdict))
     if faults and word != "fail":
         word, sentence = "fail", f"The check after compiling found: {shown(faults[0], 300)}"
     elif verdict is None:
         sentence = _checked(report)
     else:
         sentence = _sentence(verdict, word)
-    return Standing(word, _TITLES[word], sentence, tuple(_steps(report, word, command))[:_MOST_STEPS])
+    title = _NOT_KEPT if word == "fail" and not otherwise else _TITLES[word]
+    steps = tuple(_steps(report, word, command, otherwise=otherwise))
+    return Standing(word, title, sentence, steps[:_MOST_STEPS])
+
+
+def _computes_otherwise(verdict: Verdict) -> bool:
+    """Whether outputs or operators differ from what they are held to, by more than is allowed."""
+    outputs = any(not output.within(verdict.tolerance) for output in verdict.outputs)
+    target = verdict.target_comparison is not None and bool(verdict.target_comparison.differing)
+    return outputs or target or bool(verdict.operator_check.unexplained)
 
 
 def _checked(report: Report) -> str:
@@ -116,9 +129,9 @@ def _full_stop(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
-def _steps(report: Report, word: Word, command: str) -> Iterator[Step]:
+def _steps(report: Report, word: Word, command: str, *, otherwise: bool) -> Iterator[Step]:
     document = report.document
-    if word == "fail":
+    if word == "fail" and otherwise:
         yield Step("Find the first operator that differs", ("deploy verify BUILD --layers",))
         yield Step("Where it only differs on the target, find where", ("deploy run-fvp BUILD --locate",))
     elif word == "error":
@@ -132,7 +145,7 @@ def _steps(report: Report, word: Word, command: str) -> Iterator[Step]:
         yield Step(
             "Name the model that it was compiled from", (f"deploy {command} FILE.tflite --source MODEL.tflite",)
         )
-    elif command in ("check", "verify"):
+    elif word == "pass" and command in ("check", "verify"):
         yield Step("Boot it on a simulated board", ("deploy run-fvp BUILD",))
     if report.sram_limit and (peak := document.figure("sram_peak")) and peak.value > report.sram_limit:
         yield Step("Make it smaller: it takes more SRAM than there is", ("deploy report BUILD --advice full",))
