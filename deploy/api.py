@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 DEFAULT_NPU = "U55-128"
 
-
 VERIFY_LEVELS = ("none", "quick")
 """How much of a build is checked right after Vela."""
 
