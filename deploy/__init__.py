@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deploy.api import (
         Run,
+        compare,
         compile,  # noqa: A004 - the verb's name
         evaluate,
         open_build,
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "__version__", "compile", "evaluate", "open_build", "open_compiled", "quantize", "run", "verify"]
+__all__ = [
+    "Run",
+    "__version__",
+    "compare",
+    "compile",
+    "evaluate",
+    "open_build",
+    "open_compiled",
+    "quantize",
+    "run",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from deploy.shown import Shown, show_by
+
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder, SamplesRecord
     from deploy.compiling.compile_options import CompileOptions
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from deploy.judging.samples import Stacked
     from deploy.judging.verdict import Verdict
     from deploy.quantizing.quantization import Quantized
+    from deploy.reporting.documents import Comparison
     from deploy.targets.target_run import TargetRun
     from deploy.tflite import Model
     from deploy.verifying.verification import Verification
@@ -86,7 +89,7 @@ class RunKeywords(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """What came back from a target.
 
     Attributes:
@@ -96,6 +99,16 @@ class Run:
 
     outputs: Stacked
     verdict: Verdict
+
+
+def _html_of(result: object) -> str | None:
+    """What a notebook shows of a result."""
+    from deploy.reporting.notebook import html_of, html_of_run
+
+    return html_of_run(result.outputs, result.verdict) if isinstance(result, Run) else html_of(result)
+
+
+show_by(_html_of)
 
 
 def quantize(
@@ -677,6 +690,25 @@ def evaluate(
         )
         answerer = Session(build, machine)
     return Evaluation(build, options, answerer).run(progress)
+
+
+def compare(first: BuildFolder, *others: BuildFolder) -> Comparison:
+    """Compare builds with the first one: figures, and what became of the operators.
+
+    Args:
+        first: what the others are held to.
+        *others: at least one.
+
+    Raises:
+        BadInputError: there is none to compare with, or a document of a build folder is damaged.
+    """
+    from deploy.errors import BadInputError
+    from deploy.reporting.data.build_documents import build_figures
+    from deploy.reporting.data.comparing import compare as compare_figures
+
+    if not others:
+        raise BadInputError("there is nothing to compare the build with", hints=["compare(before, after)"])
+    return compare_figures([build_figures(build, build.shown) for build in (first, *others)])
 
 
 def _source(

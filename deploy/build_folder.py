@@ -12,6 +12,7 @@ Layout::
     BUILD/<command>.json      last verdict of check, run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
+    BUILD/model-explorer/     values for the graph in Google's Model Explorer
     BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them
     BUILD/cache/              what `run-fvp` builds for itself
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
@@ -34,6 +35,7 @@ from deploy.debug_database import DebugDatabase, read_debug_database
 from deploy.errors import BadInputError
 from deploy.near_names import near_names
 from deploy.printable import readable
+from deploy.shown import Shown
 from deploy.tflite import Model, Tensor, read
 
 COMPILE_SCHEMA_VERSION = 1
@@ -60,7 +62,7 @@ _Small = Annotated[int, Field(ge=-(1 << 31), lt=1 << 32)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, gt=-1e18, lt=1e18)]
 
 
-class Document(BaseModel):
+class Document(Shown, BaseModel):
     """Base of all JSON documents: immutable, unknown keys refused.
 
     A document's validator is built when the first of its kind is read or made: no command needs all of them.
@@ -215,7 +217,7 @@ class CompileDocument(Answer):
         return tuple(operator for operator in self.operators if operator.placement == "CPU")
 
 
-class BuildFolder:
+class BuildFolder(Shown):
     """An existing, checked build folder."""
 
     def __init__(self, path: Path, document: CompileDocument) -> None:

@@ -9,8 +9,8 @@
     deploy report build/pictured build/small --format html --fail-on cycles+5%,sram+0 -o build/comparison.html
     python docs/screenshots.py build/comparison.html docs/images comparison-desktop
 
-Needs Chromium and its driver. Writes report-desktop.png (light), report-phone.png (dark) and report-print.png, or
-those that are named.
+Needs Chromium and its driver. Writes report-desktop.png (light), report-dark.png, report-memory.png,
+report-phone.png (dark) and report-print.png, or those that are named.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from PIL import Image
 from selenium import webdriver
 
 _PICTURES = {
-    "report-desktop": (1100, 1800, False, "summary"),
-    "report-phone": (390, 1700, True, "memory"),
+    "report-desktop": (1100, 1750, False, ""),
+    "report-dark": (1100, 620, True, ""),
+    "report-memory": (1100, 560, False, "memory"),
+    "report-phone": (390, 1500, True, ""),
     "report-print": (800, 1400, False, "verification"),
-    "comparison-desktop": (1100, 1750, False, "summary"),
+    "comparison-desktop": (1100, 1750, False, ""),
 }
-"""Name -> width and height in pixels, whether dark, and the section that it begins with."""
+"""Name -> width and height in pixels, whether dark, and the section that it begins with; empty for the top."""
 
-_OF_A_REPORT = ("report-desktop", "report-phone", "report-print")
+_OF_A_REPORT = tuple(name for name in _PICTURES if name.startswith("report-"))
 _COLOURS = 160
 """Few colours make small files; the page has few."""
 
@@ -50,9 +52,8 @@ def take(driver: webdriver.Chrome, page: Path, name: str) -> Image.Image:
     driver.get(page.resolve().as_uri())
     while not driver.execute_script("return window.deployReport?.drawn ?? false"):
         time.sleep(0.1)
-    top = driver.execute_script(
-        f"return document.getElementById('{section}').getBoundingClientRect().top + scrollY"
-    )
+    first = f"document.getElementById('{section}').getBoundingClientRect().top + scrollY" if section else "0"
+    top = driver.execute_script(f"return {first}")
     clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
     options: dict[str, Any] = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     taken = driver.execute_cdp_cmd("Page.captureScreenshot", options)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import deploy
+
 pytestmark = pytest.mark.early
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +47,37 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT, cwd=folder)
     assert done.returncode == 0, done.stderr
     return next(folder.glob("*.whl"))
+
+
+def metadata(folder: Path, **variables: str) -> str:
+    """What the build backend says of the checkout to a registry."""
+    words = (
+        f"from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_wheel({str(folder)!r}))"
+    )
+    done = run(sys.executable, "-c", words, cwd=ROOT, **variables)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.dist-info/METADATA")).read_text()
+
+
+def test_links_of_the_description_lead_into_the_repository_s_tag(tmp_path: Path) -> None:
+    said = metadata(tmp_path, DEPLOY_REPOSITORY="https://forge.example/us/it")
+    tag = f"v{deploy.__version__}"
+    assert f"\nProject-URL: Changelog, https://forge.example/us/it/blob/{tag}/CHANGELOG.md\n" in said
+    assert "\nDescription-Content-Type: text/markdown\n" in said
+    links = re.findall(r"\]\((\S+?)\)", said)
+    assert len(links) > 20
+    for link in links:
+        assert link.startswith(("https://", "#"))
+        kind, path = re.fullmatch(rf"https://forge.example/us/it/(blob|raw)/{tag}/([^#]+)(?:#.*)?", link).groups()
+        assert (ROOT / path).exists()
+        assert (kind == "raw") == path.endswith(".png")
+
+
+def test_without_an_address_the_description_keeps_the_words_of_its_links(tmp_path: Path) -> None:
+    said = metadata(tmp_path, DEPLOY_REPOSITORY="")
+    assert "](docs" not in said
+    assert "Project-URL" not in said
+    assert "Quick start. Tutorials: the main job" in said
 
 
 @pytest.fixture(scope="module")

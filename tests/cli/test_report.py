@@ -183,6 +183,17 @@ def test_a_report_that_fails_leaves_its_error_in_the_place_of_an_older_one(
     assert answered(capfd.readouterr().out)["error"]["kind"] == "bad_input"
 
 
+def test_values_for_model_explorer_are_files_in_a_folder_which_the_document_names(
+    builds: tuple[str, str], in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", builds[0], "--format", "model-explorer"]
+    assert run([*words, "-o", "values", "--json", "r.json"]) == 0
+    written = answered((in_folder / "r.json").read_text())["written"]
+    assert written and sorted(written) == sorted(str(path) for path in Path("values").iterdir())
+    assert run([*words, "-o", "-"]) == 2
+    assert "writes a folder" in capfd.readouterr().err
+
+
 def test_rules_need_a_second_build(builds: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", builds[0], "--fail-on", "cycles+0"]) == 2
     assert "--fail-on compares: name two builds or more" in capsys.readouterr().err

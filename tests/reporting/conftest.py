@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
+from made_once import made_once
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
@@ -55,35 +56,43 @@ def renamed(model: bytes, name_of: Callable[[int], str]) -> bytes:
 @pytest.fixture(scope="session")
 def residual(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """ResNet-8 for U55-128, verified on 24 inputs with labels; nobody may write into it."""
-    folder = tmp_path_factory.mktemp("residual")
-    build = compiled(mlperf_tiny["image_classification"].read_bytes(), folder / "build", name="resnet-8")
-    source = tflite.read(build.source)
-    tensor = source.input_tensors[0]
-    generator = np.random.default_rng(5)
-    np.save(folder / "inputs.npy", generator.integers(-128, 128, (24, *tensor.shape[1:]), dtype=np.int8))
-    classes = [f"class {i}" for i in range(10)]
-    labels = {name: {"classes": classes, "true": [6] * 24} for name in source.output_names().values()}
-    (folder / "labels.json").write_text(json.dumps(labels))
-    options = VerifyOptions(inputs=folder / "inputs.npy", labels=folder / "labels.json", layers=True)
-    keep_verdict(build, "verify", Verification(build, options).run())
-    return build
+
+    def make(folder: Path) -> None:
+        build = compiled(mlperf_tiny["image_classification"].read_bytes(), folder / "build", name="resnet-8")
+        source = tflite.read(build.source)
+        tensor = source.input_tensors[0]
+        generator = np.random.default_rng(5)
+        np.save(folder / "inputs.npy", generator.integers(-128, 128, (24, *tensor.shape[1:]), dtype=np.int8))
+        classes = [f"class {i}" for i in range(10)]
+        labels = {name: {"classes": classes, "true": [6] * 24} for name in source.output_names().values()}
+        (folder / "labels.json").write_text(json.dumps(labels))
+        options = VerifyOptions(inputs=folder / "inputs.npy", labels=folder / "labels.json", layers=True)
+        keep_verdict(build, "verify", Verification(build, options).run())
+
+    return BuildFolder.open(made_once(tmp_path_factory, "residual", make) / "build")
 
 
 @pytest.fixture(scope="session")
 def partly_on_cpu(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """An autoencoder with float inputs, for U65-256: QUANTIZE and DEQUANTIZE stay on the CPU."""
-    folder = tmp_path_factory.mktemp("cpu")
-    return compiled(
-        mlperf_tiny["anomaly_detection"].read_bytes(), folder / "build", name="autoencoder", npu="U65-256"
-    )
+
+    def make(folder: Path) -> None:
+        model = mlperf_tiny["anomaly_detection"].read_bytes()
+        compiled(model, folder / "build", name="autoencoder", npu="U65-256")
+
+    return BuildFolder.open(made_once(tmp_path_factory, "partly-on-cpu", make) / "build")
 
 
 @pytest.fixture(scope="session")
 def hostile(mlperf_tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     """ResNet-8 whose tensors, and itself, are called what would break out of a careless page."""
-    model = mlperf_tiny["image_classification"].read_bytes()
-    content = renamed(model, lambda i: HOSTILE_NAMES[i % len(HOSTILE_NAMES)] + str(i))
-    return compiled(content, tmp_path_factory.mktemp("hostile") / "build", name=ATTACK)
+
+    def make(folder: Path) -> None:
+        model = mlperf_tiny["image_classification"].read_bytes()
+        content = renamed(model, lambda i: HOSTILE_NAMES[i % len(HOSTILE_NAMES)] + str(i))
+        compiled(content, folder / "build", name=ATTACK)
+
+    return BuildFolder.open(made_once(tmp_path_factory, "hostile", make) / "build")
 
 
 class Browser:

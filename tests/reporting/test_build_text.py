@@ -122,7 +122,7 @@ def test_the_command_prints_the_report_and_quiet_only_the_figures(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "yaml"], "--format yaml: choose text, json or html"),
+        (["--format", "yaml"], "--format yaml: choose text, json, html or model-explorer"),
         (["gone"], "gone: not a build folder (no such folder)"),
         ([], "no build folder was named"),
     ],

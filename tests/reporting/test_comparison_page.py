@@ -19,7 +19,7 @@ from deploy.reporting.data.memory_map import LiveTensor
 from deploy.reporting.data.report import Report, collect
 from deploy.reporting.data.rules import apply_rules, parse_rules
 from deploy.reporting.data.side_by_side import pairs
-from deploy.reporting.documents import Comparison
+from deploy.reporting.documents import Comparison, OperatorChange
 from deploy.reporting.pages.comparison import MAX_BUILDS, render, write_comparison
 
 
@@ -62,12 +62,41 @@ def test_better_and_worse_are_told_in_words_and_signs_not_by_colour_alone(
         assert told.startswith(signs[judgement]) and told.endswith(judgement), told
 
 
+def test_the_page_begins_with_what_the_change_costs_in_plain_words_and_what_each_build_passed(
+    residual: BuildFolder, partly_on_cpu: BuildFolder
+) -> None:
+    page = Page(render(*compared(residual, partly_on_cpu), LIBRARY))
+    headline = page.text[page.text.index("against A: resnet-8") :]
+    assert re.search(r"B: [\d.]+ % less time, [\d.]+ % less SRAM", headline)
+    assert "2 operators more on the CPU" in headline
+    assert headline.index("PASS") < headline.index("No verdict yet") < headline.index("inference time")
+
+
+def test_memory_and_outputs_of_each_operator_are_compared_too(residual: BuildFolder) -> None:
+    comparison, reports = compared(residual, residual)
+    change = {"type": "CONV_2D", "name": "layer", "before": 1, "after": 1, "cycles_before": 5, "cycles_after": 5}
+    changes = (
+        OperatorChange(change="memory", sram_before=2048, sram_after=1024, **change),
+        OperatorChange(change="outputs", lsb_before=0, lsb_after=2, **change),
+    )
+    first, other = comparison.builds
+    differing = comparison.model_copy(update={"builds": (first, other.model_copy(update={"operators": changes}))})
+    text = render(differing, reports, LIBRARY)
+    assert "SRAM in use while an operator runs: 1 differ" in text
+    assert 'data-value="-1024">-1.0 KiB better</td>' in text
+    assert "Largest difference from the reference, in steps of the output: 1 differ" in text
+    assert 'data-value="2.0">+2 worse</td>' in text
+    assert "No operator has other cycles." in text
+
+
 def test_operators_that_appeared_and_their_reasons_are_listed(
     residual: BuildFolder, partly_on_cpu: BuildFolder
 ) -> None:
     comparison, reports = compared(residual, partly_on_cpu)
     page = Page(render(comparison, reports, LIBRARY))
-    structural = [change for change in comparison.builds[1].operators if change.change != "cycles"]
+    structural = [
+        change for change in comparison.builds[1].operators if change.change not in ("cycles", "memory", "outputs")
+    ]
     assert structural
     assert f"{sum(change.change == 'appeared' for change in structural)} appeared" in page.text
     for operator in partly_on_cpu.document.cpu_operators:
@@ -127,8 +156,6 @@ def test_as_many_builds_as_a_page_holds_stay_below_two_megabytes(residual: Build
         ),
     )
     change = {"change": "cycles", "type": "CONV_2D", "name": name, "before": 1, "after": 1}
-    from deploy.reporting.documents import OperatorChange
-
     changes = tuple(OperatorChange(**change, cycles_before=10**6 + i, cycles_after=1) for i in many)
     builds = tuple(build.model_copy(update={"operators": changes}) for build in comparison.builds)
     page = render(comparison.model_copy(update={"builds": builds}), [huge] * MAX_BUILDS, javascript())

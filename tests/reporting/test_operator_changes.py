@@ -2,7 +2,8 @@
 
 from reporting.compile_documents import document, operator
 
-from deploy.reporting.data.comparing import operator_changes
+from deploy.reporting.data.operator_changes import KnownOfOperator, operator_changes
+from deploy.reporting.documents import ComparedBuild
 
 
 def test_the_same_model_is_matched_by_index_and_only_differences_are_told() -> None:
@@ -73,3 +74,37 @@ def test_an_operator_that_only_changed_its_name_is_matched_by_what_runs_before_i
         ("appeared", "MUL", None, 1, 100),
         ("cycles", "CONV_2D", 1, 2, -11),
     ]
+
+
+def test_memory_and_outputs_that_differ_are_told_beside_cycles_and_alone() -> None:
+    first, other = (
+        document(operator(0), operator(1), operator(2)),
+        document(operator(0, cycles=90), *map(operator, (1, 2))),
+    )
+    before = {0: KnownOfOperator(10, 0.0), 1: KnownOfOperator(20, 0.0), 2: KnownOfOperator(None, 1.0)}
+    after = {0: KnownOfOperator(15, 0.0), 1: KnownOfOperator(5, 0.0), 2: KnownOfOperator(7, 3.0)}
+    changes = operator_changes(first, other, before, after)
+    assert [(change.change, change.after, change.sram, change.lsb) for change in changes] == [
+        ("cycles", 0, 5, 0.0),
+        ("memory", 1, -15, 0.0),
+        ("outputs", 2, None, 2.0),
+    ]
+    build = ComparedBuild(
+        letter="B",
+        build="b",
+        model="m",
+        npu="n",
+        system_config="s",
+        memory_mode="m",
+        optimise="o",
+        operators=changes,
+    )
+    assert build.structural == ()
+    assert [change.after for change in build.slower] == [0]
+    assert [change.after for change in build.larger] == [1, 0]
+    assert [change.after for change in build.farther] == [2]
+
+
+def test_what_only_one_build_knows_is_no_difference() -> None:
+    same = document(operator(0))
+    assert operator_changes(same, same, {}, {0: KnownOfOperator(7, 1.0)}) == ()

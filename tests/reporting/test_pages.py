@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reporting.axe import findings
 from reporting.conftest import Browser
 from reporting.hostile_documents import BREAKING_OUT, HOSTILE, poisoned, steering, strings
 from reporting.test_build_page import LIBRARY, Page
@@ -243,3 +244,18 @@ def test_every_page_opens_without_errors_and_draws_hostile_names_as_text(
     assert browser.run("return [...document.querySelectorAll('[data-chart]')].every(e => e.querySelector('svg'))")
     assert steering(browser.run("return document.documentElement.textContent").replace("\r", "")) == []
     assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("width", "dark", "media"),
+    [(1200, False, ""), (1200, True, ""), (390, False, ""), (390, True, ""), (800, False, "print")],
+)
+def test_axe_finds_nothing_that_keeps_anybody_out_of_a_page(
+    browser: Browser, rendering: Rendering, tmp_path: Path, width: int, dark: bool, media: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(rendering.render(javascript()), encoding="utf-8")
+    browser.open(path, width=width, dark=dark, media=media)
+    assert findings(browser) == []

@@ -73,7 +73,7 @@ def test_a_worker_killed_in_the_middle_leaves_the_verdict_as_it_is_without_a_clu
     pytest.importorskip("distributed")
     from dask_cluster import running
 
-    words = ["run-fvp", str(built), "--fvp", "open", "--count", "40", "-q"]
+    words = ["run-fvp", str(built), "--fvp", "open", "--count", "40", "--seed", "1", "-q"]
     assert run([*words, "--json", "local.json"]) == 0
     with running(in_folder, workers=3) as cluster:
         killed: list[int] = []

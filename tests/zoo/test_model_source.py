@@ -123,6 +123,14 @@ def test_a_sequential_model_with_an_input_is_accepted(builders: str) -> None:
 
 
 @tensorflow
+def test_a_function_gives_the_same_random_weights_each_time(builders: str) -> None:
+    zeros = {"left_hand": np.ones((1, 4), np.float32), "right": np.ones((1, 2, 2, 1), np.float32)}
+    first, second = (load(f"{builders}:two_inputs").run(zeros) for _ in range(2))
+    np.testing.assert_array_equal(first["one"], second["one"])
+    assert first["one"].any()
+
+
+@tensorflow
 @pytest.mark.parametrize(
     ("function", "message"),
     [

@@ -105,7 +105,7 @@ def category(field: str, order: Sequence[str] | None, title: str | None = None, 
 
 def operators(field: str, title: str, **more: Any) -> Spec:
     """Operators beside each other."""
-    axis = {"labelAngle": 0, "labelOverlap": "greedy", "ticks": False}
+    axis = {"labelAngle": 0, "labelOverlap": "greedy", "labelSeparation": 4, "ticks": False}
     return {"field": field, "type": "ordinal", "title": title, "axis": axis, **more}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +22,15 @@ from deploy.build_folder import (
 )
 from deploy.errors import BadInputError
 from deploy.evaluating.documents import EvaluationDocument, evaluation_path
+from deploy.judging.operator_check import OperatorCheck
+from deploy.judging.operator_differences import operator_differences
+from deploy.judging.operator_result import OperatorResult
+from deploy.judging.standing_word import Word, decisive, word_of
 from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import record_of
+from deploy.reporting.data.operator_changes import KnownOfOperator
+from deploy.reporting.data.operator_memory import sram_of_operators
+from deploy.reporting.data.operators import MEMORIES, read_schedule
 
 if TYPE_CHECKING:
     from deploy.quantizing.quantization import QuantizationDocument
@@ -130,12 +138,16 @@ class BuildFigures:
     Attributes:
         figures: name -> figure.
         inputs: name of a figure -> hash of the inputs that it was measured with, where it depends on any.
+        operators: index -> what is known of an operator beside its record in ``document``.
+        verdict: what its verdicts, and what ``compile`` checked, amount to.
     """
 
     name: str
     document: CompileDocument
     figures: dict[str, Figure]
     inputs: dict[str, str] = field(default_factory=dict)
+    operators: Mapping[int, KnownOfOperator] = field(default_factory=dict)
+    verdict: Word = "none"
 
 
 def build_figures(build: BuildFolder, name: str) -> BuildFigures:
@@ -148,7 +160,8 @@ def build_figures(build: BuildFolder, name: str) -> BuildFigures:
     """
     figures = {figure.name: figure for figure in (*build.document.figures, *_sizes(build))}
     inputs: dict[str, str] = {}
-    for verdict in sorted(read_verdicts(build).values(), key=lambda verdict: verdict.inputs):
+    verdicts = read_verdicts(build)
+    for verdict in sorted(verdicts.values(), key=lambda verdict: verdict.inputs):
         for figure in verdict.figures:
             if figure.name.startswith(ACCURACY) or figure.name == MEASURED_ON_TARGET:
                 figures[figure.name] = figure
@@ -158,7 +171,40 @@ def build_figures(build: BuildFolder, name: str) -> BuildFigures:
     if evaluation is not None:
         for figure in evaluation.figures:
             figures[figure.name], inputs[figure.name] = figure, evaluation.input_sha256
-    return BuildFigures(name, build.document, figures, inputs)
+    record = record_of(build)
+    word: Word = "fail" if record and record.faults else word_of(decisive(verdicts)[1])
+    return BuildFigures(name, build.document, figures, inputs, known_of_operators(build), word)
+
+
+def known_of_operators(build: BuildFolder) -> dict[int, KnownOfOperator]:
+    """What Vela's debug database and the checks of its operators say of a build, by index of the operator.
+
+    Raises:
+        BadInputError: a document of the folder is damaged.
+    """
+    memory = sram_of_operators(build.debug, read_schedule(build.debug, MEMORIES))
+    lsb = differences_of(build)
+    return {
+        index: KnownOfOperator(memory.get(index), lsb.get(index))
+        for index in (operator.index for operator in build.document.operators)
+        if index in memory or index in lsb
+    }
+
+
+def differences_of(build: BuildFolder) -> dict[int, float]:
+    """How far each operator on the NPU is known to differ from the reference, over all verdicts and checks.
+
+    Raises:
+        BadInputError: a document of the folder is damaged.
+    """
+    found: list[tuple[OperatorCheck, Sequence[OperatorResult]]] = [
+        (verdict.operator_check, verdict.operators) for verdict in read_verdicts(build).values()
+    ]
+    record = record_of(build)
+    if record is not None:
+        found.append((record.check, record.operators))
+    on_npu = (operator.index for operator in build.document.operators if operator.placement == "NPU")
+    return operator_differences(on_npu, found)
 
 
 def _sizes(build: BuildFolder) -> Iterator[Figure]:

@@ -1,23 +1,19 @@
-"""Compares builds: every figure side by side, what became of the operators, and what does not compare. Pure."""
+"""Compares builds: every figure side by side, and what does not compare. Pure."""
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from deploy.build_folder import CompileDocument, Figure, OperatorRecord
+from deploy.build_folder import Figure
 from deploy.reporting.data.build_documents import ACCURACY, BuildFigures
-from deploy.reporting.data.names import one_word
+from deploy.reporting.data.operator_changes import operator_changes
 from deploy.reporting.documents import (
     Cell,
-    Change,
     ComparedBuild,
     Comparison,
     Direction,
     FigureRow,
     Judgement,
-    OperatorChange,
 )
 
 _NEITHER = frozenset(["core_clock", "npu_operators"])
@@ -59,7 +55,8 @@ def _build(index: int, build: BuildFigures, first: BuildFigures) -> ComparedBuil
         system_config=document.system_config,
         memory_mode=document.memory_mode,
         optimise=document.optimise,
-        operators=operator_changes(first.document, document) if index else (),
+        verdict=build.verdict,
+        operators=operator_changes(first.document, document, first.operators, build.operators) if index else (),
     )
 
 
@@ -135,109 +132,3 @@ def _figure_notes(builds: Sequence[BuildFigures], names: Sequence[str]) -> list[
 
 def _lettered(values: Sequence[str]) -> str:
     return ", ".join(f"{letter(i)} {value}" for i, value in enumerate(values))
-
-
-def operator_changes(first: CompileDocument, other: CompileDocument) -> tuple[OperatorChange, ...]:
-    """Operators that differ: first those that appeared, disappeared or moved, then the rest by change of cycles.
-
-    Operators of the same quantized model are matched by index; of different ones by type and name of the output
-    tensor, those with other names by type and the matched operator before them, and where that matches fewer than
-    half of them (names were lost) by the sequence of types.
-    """
-    pairs = matched_operators(first, other)
-    moved: list[OperatorChange] = []
-    slower: list[OperatorChange] = []
-    for before, after in pairs:
-        change = _change(before, after)
-        if change is not None:
-            (slower if change.change == "cycles" else moved).append(change)
-    here, there = {pair[0].index for pair in pairs}, {pair[1].index for pair in pairs}
-    gone = [_record("disappeared", operator, None) for operator in first.operators if operator.index not in here]
-    come = [_record("appeared", None, operator) for operator in other.operators if operator.index not in there]
-    return (*gone, *come, *moved, *sorted(slower, key=lambda change: -abs(change.cycles)))
-
-
-def _change(before: OperatorRecord, after: OperatorRecord) -> OperatorChange | None:
-    if before.placement != after.placement:
-        return _record("moved to the CPU" if after.placement == "CPU" else "moved to the NPU", before, after)
-    if before.npu_cycles != after.npu_cycles:
-        return _record("cycles", before, after)
-    return None
-
-
-def _record(change: Change, before: OperatorRecord | None, after: OperatorRecord | None) -> OperatorChange:
-    shown = after or before
-    assert shown is not None  # noqa: S101 - one of them is there
-    return OperatorChange(
-        change=change,
-        type=shown.type,
-        name=shown.name,
-        before=before.index if before else None,
-        after=after.index if after else None,
-        cycles_before=before.npu_cycles if before else None,
-        cycles_after=after.npu_cycles if after else None,
-        reason=after.reason if after else None,
-    )
-
-
-def matched_operators(
-    first: CompileDocument, other: CompileDocument
-) -> list[tuple[OperatorRecord, OperatorRecord]]:
-    """Operators of the first build with what they are in the other, matched as :func:`operator_changes` says."""
-    if first.source_sha256 == other.source_sha256 and len(first.operators) == len(other.operators):
-        return list(zip(first.operators, other.operators, strict=True))
-    named = _by_name(first.operators, other.operators)
-    if 2 * len(named) >= min(len(first.operators), len(other.operators)):
-        return [*named, *_by_place(first.operators, other.operators, named)]
-    before, after = ([operator.type for operator in document.operators] for document in (first, other))
-    blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
-    return [
-        (first.operators[block.a + i], other.operators[block.b + i]) for block in blocks for i in range(block.size)
-    ]
-
-
-def _by_name(
-    first: Sequence[OperatorRecord], other: Sequence[OperatorRecord]
-) -> list[tuple[OperatorRecord, OperatorRecord]]:
-    keyed = dict(zip(_keys(other), other, strict=True))
-    return [(operator, keyed[key]) for key, operator in zip(_keys(first), first, strict=True) if key in keyed]
-
-
-def _by_place(
-    first: Sequence[OperatorRecord],
-    other: Sequence[OperatorRecord],
-    named: Sequence[tuple[OperatorRecord, OperatorRecord]],
-) -> list[tuple[OperatorRecord, OperatorRecord]]:
-    """Operators whose names changed: the same type, the how-many-eth after the same matched operator."""
-    known = (
-        {before.index: before.index for before, _ in named},
-        {after.index: before.index for before, after in named},
-    )
-    placed = dict(_places(other, known[1]))
-    return [(operator, placed[key]) for key, operator in _places(first, known[0]) if key in placed]
-
-
-def _places(
-    operators: Sequence[OperatorRecord], known: Mapping[int, int]
-) -> Iterator[tuple[tuple[int | None, str, int], OperatorRecord]]:
-    """Key and operator of those that are not matched yet; ``known`` maps the others to what both builds share."""
-    last: int | None = None
-    seen: Counter[str] = Counter()
-    for operator in operators:
-        if operator.index in known:
-            last = known[operator.index]
-            seen.clear()
-        else:
-            yield (last, operator.type, seen[operator.type]), operator
-            seen[operator.type] += 1
-
-
-def _keys(operators: Sequence[OperatorRecord]) -> list[tuple[str, str, int]]:
-    """Type, name, and the how-many-eth of its kind: names may repeat."""
-    seen: Counter[tuple[str, str]] = Counter()
-    keys = []
-    for operator in operators:
-        key = operator.type, one_word(operator.name)
-        keys.append((*key, seen[key]))
-        seen[key] += 1
-    return keys

@@ -67,3 +67,32 @@ def tally_words(rows: Sequence[FigureRow], index: int) -> str:
     if counts["same"]:
         told.append(f"{counts['same']} the same")
     return f"{', '.join(told)}" if told else "no figure in common"
+
+
+_PLAIN = {
+    "inference_time": ("more time", "less time", "as much time"),
+    "sram_peak": ("more SRAM", "less SRAM", "as much SRAM"),
+    "dram_peak": ("more DRAM", "less DRAM", "as much DRAM"),
+    "flash": ("more flash", "less flash", "as much flash"),
+}
+"""Figures that everybody asks for -> what more, less and as much of them is called."""
+
+
+def plain_words(rows: Sequence[FigureRow], index: int) -> str:
+    """``67.3 % more time, 30.8 % less SRAM, as much flash``: the build at that index against the first one."""
+    told = []
+    for row in rows:
+        cell = row.cells[index]
+        if row.name == "cpu_operators" and cell.difference:
+            count = abs(int(cell.difference))
+            more = "more" if cell.difference > 0 else "fewer"
+            told.append(f"{count} operator{'s' if count > 1 else ''} {more} on the CPU")
+        if row.name not in _PLAIN or cell.difference is None:
+            continue
+        more, less, same = _PLAIN[row.name]
+        if not cell.difference:
+            told.append(same)
+            continue
+        moved = percent_words(row, cell).lstrip("+-") or difference_words(row, cell).lstrip("+-")
+        told.append(f"{moved} {more if cell.difference > 0 else less}")
+    return ", ".join(told)

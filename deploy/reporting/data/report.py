@@ -17,6 +17,7 @@ from deploy.errors import NotInstalledError
 from deploy.evaluating.documents import EvaluationDocument
 from deploy.hardware.npus import npu_named
 from deploy.judging.verdict import Verdict
+from deploy.judging.verification_record import VerificationRecord, record_of
 from deploy.reporting.data.build_documents import (
     read_advice,
     read_evaluation,
@@ -100,6 +101,8 @@ class Report:
         evaluation: the last one of this build; None where there is none.
         created: when the report was written, in UTC.
         advice: what would make the model cheaper; None where nobody asked.
+        checked: what ``compile`` found when it compared the operators; None where it did not.
+        sram_limit: bytes of SRAM that the model may take; None where that is unknown.
     """
 
     document: CompileDocument
@@ -120,6 +123,8 @@ class Report:
     environment: tuple[EnvironmentRow, ...] = ()
     created: str = ""
     advice: AdviceDocument | None = None
+    checked: VerificationRecord | None = None
+    sram_limit: int | None = None
 
 
 def collect(build: BuildFolder) -> Report:
@@ -141,6 +146,7 @@ def collect(build: BuildFolder) -> Report:
         environment=environment(build.document, compiled.quantization, verdicts),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         advice=read_advice(build),
+        checked=record_of(build),
     )
 
 
@@ -160,7 +166,8 @@ def collect_compilation(build: BuildFolder) -> Report:
     schedule = read_schedule(build.debug, memories)
     macs_per_cycle = npu_named(document.npu).macs
     operators = operator_rows(document, source, schedule, macs_per_cycle)
-    maps = memory_maps(build.debug, _steps(operators, schedule), _sram_limit(document))
+    sram_limit = _sram_limit(document)
+    maps = memory_maps(build.debug, _steps(operators, schedule), sram_limit)
     vela = f"Vela {document.versions.get('ethos-u-vela', '')}".strip()
     return Report(
         document=document,
@@ -177,6 +184,7 @@ def collect_compilation(build: BuildFolder) -> Report:
         roofs=roofs(bytes_per_cycle(summary, constants_in_sram=constants_in_sram), macs_per_cycle, operators),
         graph=operator_graph(source, operators),
         missing=_missing(build.debug, summary),
+        sram_limit=sram_limit,
     )
 
 

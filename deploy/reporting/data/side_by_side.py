@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.reporting.data import difference_words
-from deploy.reporting.data.comparing import matched_operators
 from deploy.reporting.data.memory_map import MemoryMap
+from deploy.reporting.data.operator_changes import matched_operators
 from deploy.reporting.data.operators import OperatorRow
 from deploy.reporting.data.report import Report
 from deploy.reporting.documents import ComparedBuild, Comparison, FigureRow
@@ -24,6 +24,7 @@ class Side:
         build: what it is, and what became of the first build's operators.
         pairs: its operators beside those of the first build, in execution order; empty for the first.
         tally: how many figures are better and worse than the first build's.
+        plain: what that means for time and memory, in words.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Side:
     report: Report
     pairs: tuple[Pair, ...]
     tally: str
+    plain: str
 
     @property
     def letter(self) -> str:
@@ -82,6 +84,7 @@ def side_by_side(comparison: Comparison, reports: Sequence[Report]) -> SideBySid
             report=report,
             pairs=pairs(reports[0], report) if i else (),
             tally=difference_words.tally_words(rows, i) if i else "",
+            plain=difference_words.plain_words(rows, i) if i else "",
         )
         for i, (build, report) in enumerate(zip(comparison.builds, reports, strict=True))
     )

@@ -14,7 +14,9 @@ from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.outputs import MOST_OUTPUTS
 from deploy.reporting.data.advice_rows import hint_row
 from deploy.reporting.data.build_documents import ACCURACY, MEASURED_ON_TARGET
+from deploy.reporting.data.key_facts import key_facts
 from deploy.reporting.data.report import Report, collect, collect_compilation
+from deploy.reporting.data.standing import standing_of
 from deploy.reporting.pages.page import page, template
 
 REPORT_FILE = "report.html"
@@ -66,6 +68,8 @@ def render(report: Report, library: str) -> str:
         document=report.document,
         most_rows=MAX_ROWS,
         most_outputs=MOST_OUTPUTS,
+        standing=standing_of(report),
+        facts=key_facts(report),
         figures=_figures(report),
         operators=sorted(report.operators, key=lambda row: -(row.cycles or 0))[:MAX_ROWS],
         total_cycles=sum(row.cycles or 0 for row in report.operators) or 1,
@@ -81,7 +85,9 @@ def _figures(report: Report) -> list[Figure]:
     found = [figure for figure in known if figure and (figure.value or figure.name != "dram_peak")]
     for verdict in report.verdicts.values():
         found += [figure for figure in verdict.figures[:100] if figure.name == MEASURED_ON_TARGET]
-    judged = [report.evaluation] if report.evaluation else report.verdicts.values()
-    for document in judged:
-        found += [figure for figure in document.figures[:100] if figure.name.startswith(ACCURACY)]
-    return found
+    # Of two verdicts' accuracy the one on more inputs says more.
+    judged = (
+        [report.evaluation] if report.evaluation else sorted(report.verdicts.values(), key=lambda one: one.inputs)
+    )
+    figures = (figure for document in judged for figure in document.figures[:100])
+    return [*found, *{figure.name: figure for figure in figures if figure.name.startswith(ACCURACY)}.values()]

@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from deploy.figures import format_bytes, format_figure, number, percent, title_of
+from deploy.judging.standing_word import stamp_of
 from deploy.printable import printable
 from deploy.reporting.charts.vega import Chart, printable_spec
 from deploy.reporting.data.names import short_name, shown
@@ -79,6 +80,7 @@ def _environment() -> Environment:
         "shown": shown,
         "number": number,
         "percent": percent,
+        "stamp_of": stamp_of,
     }
     for shared in ("page.html.j2", "macros.html.j2"):
         environment.get_template(shared)

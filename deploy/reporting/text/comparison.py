@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deploy.figures import title_of
+from deploy.figures import format_bytes, title_of
+from deploy.judging.standing_word import stamp_of
 from deploy.reporting.data.difference_words import (
     difference_words,
     judged_words,
@@ -41,7 +42,7 @@ def print_comparison(comparison: Comparison, console: Console, *, every_operator
     for build in comparison.builds:
         console.print(
             f"{build.letter}  {build.build}: {build.model} on {build.npu}, {build.system_config}, "
-            f"{build.memory_mode}, optimised for {build.optimise}"
+            f"{build.memory_mode}, optimised for {build.optimise}; verdict: {stamp_of(build.verdict)}"
         )
     console.print()
     rows = rows_shown(comparison)
@@ -120,6 +121,17 @@ def _print_operators(first: ComparedBuild, build: ComparedBuild, console: Consol
             f"Cycles from {first.letter} to {build.letter} (estimate), {len(shown)} of {len(slower)} that changed"
         )
         console.print(_operator_table(title, shown, "difference"))
+    between = f"from {first.letter} to {build.letter}"
+    if larger := build.larger:
+        shown = larger[:most]
+        title = f"SRAM while it runs {between} (estimate), {len(shown)} of {len(larger)} that changed"
+        console.print(_measured_table(title, [_sram_row(change) for change in shown]))
+    if farther := build.farther:
+        shown = farther[:most]
+        title = (
+            f"Largest difference from the reference {between}, LSB, {len(shown)} of {len(farther)} that changed"
+        )
+        console.print(_measured_table(title, [_lsb_row(change) for change in shown]))
     if not build.operators:
         console.print(f"Operators of {build.letter}: the same, in the same place, with the same cycles.\n")
 
@@ -150,6 +162,36 @@ def _operator_table(title: str, changes: Sequence[OperatorChange], last: str) ->
             told,
             shown(one_word(change.name), LONGEST_NAME),
         )
+    return table
+
+
+_Measured = tuple[OperatorChange, str, str, str, float]
+"""An operator with a quantity before, after and between for people, and how much more it is now."""
+
+
+def _sram_row(change: OperatorChange) -> _Measured:
+    more = change.sram or 0
+    sign = "+" if more > 0 else "-"
+    before, after = (format_bytes(value or 0) for value in (change.sram_before, change.sram_after))
+    return change, before, after, f"{sign}{format_bytes(abs(more))}", more
+
+
+def _lsb_row(change: OperatorChange) -> _Measured:
+    return change, f"{change.lsb_before:g}", f"{change.lsb_after:g}", f"{change.lsb:+g}", change.lsb or 0
+
+
+def _measured_table(title: str, rows: Sequence[_Measured]) -> Table:
+    table = table_of(
+        title,
+        *numbers("#"),
+        column("operator", no_wrap=True),
+        *numbers("before", "after", "difference"),
+        column("output tensor", overflow="ellipsis", max_width=28),
+    )
+    for change, before, after, between, more in rows:
+        told = _coloured(between, "better" if more < 0 else "worse")
+        name = shown(one_word(change.name), LONGEST_NAME)
+        table.add_row(str(change.after), change.type, before, after, told, name)
     return table
 
 
