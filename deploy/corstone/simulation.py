@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from deploy import __version__
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
-from deploy.corstone.debugger import Debugger
 from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.images import Images, load_images
 from deploy.corstone.input_file import InputFile
@@ -26,6 +25,7 @@ from deploy.corstone.uart import Peer, Uart, UartSink
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
+    from deploy.corstone.debugger import Debugger
     from deploy.corstone.npu_trace import NpuTrace
 
 
@@ -50,9 +50,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
     executable = qemu.locate_qemu()
     with _signals(), contextlib.ExitStack() as stack:
         terminals = _open_terminals(options, stack)
-        debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
-        if debugger is not None:
-            stack.callback(debugger.close)
+        debugger = _open_debugger(options, stack)
         trace = _open_trace(options, stack)
         process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
@@ -97,6 +95,16 @@ def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dic
             terminals[number] = Terminal(uart.port, telnet=uart.telnet)
             stack.callback(terminals[number].close)
     return terminals
+
+
+def _open_debugger(options: MachineOptions, stack: contextlib.ExitStack) -> Debugger | None:
+    if options.gdb_port is None:
+        return None
+    from deploy.corstone.debugger import Debugger
+
+    debugger = Debugger(options.gdb_port)
+    stack.callback(debugger.close)
+    return debugger
 
 
 def _connected_uarts(options: MachineOptions) -> list[int]:
