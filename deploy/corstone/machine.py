@@ -53,9 +53,12 @@ class Figures:
     accesses: int = 0
 
 
-def machine_imports() -> None:
-    """Import what the first access to the NPU needs; a second caller waits for the first."""
-    from deploy.npu import registers  # noqa: F401
+def machine_imports(options: MachineOptions) -> None:
+    """Import what the first access to the NPU needs, and its first run; a second caller waits for the first."""
+    from deploy.corstone import peripherals, timing_adapters  # noqa: F401
+    from deploy.npu.architecture import Architecture
+
+    _ = Architecture(options.model.family, options.macs).instruction_set
 
 
 class Machine:
@@ -214,7 +217,7 @@ class Machine:
             self._semihosting.watch()
 
     def _build_npu(self) -> None:
-        machine_imports()
+        machine_imports(self._options)
         from deploy.corstone.peripherals import register_windows
         from deploy.corstone.timing_adapters import TimingAdapter, adapted
         from deploy.npu.architecture import Architecture

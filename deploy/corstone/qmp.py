@@ -88,7 +88,7 @@ class QmpConnection:
 
     def _ask(self, command: str, awaited: str) -> dict[str, Any]:
         """Send a command, and wait for its answer (``return``) or for the event RESET (``event``)."""
-        self._socket.sendall(json.dumps({"execute": command}).encode() + b"\n")
+        self._socket.sendall(b'{"execute":"%b"}' % command.encode())  # no byte more: QEMU takes each on its own
         while True:
             said = self._object()
             if "error" in said:

@@ -54,7 +54,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         trace = _open_trace(options, stack)
         process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
-        threading.Thread(target=machine_imports, daemon=True).start()
+        threading.Thread(target=machine_imports, args=(options,), daemon=True).start()
         version = process.wait_ready()
         console.say(f"\n{model.name} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
         for number, terminal in terminals.items():
