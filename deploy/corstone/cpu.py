@@ -104,7 +104,6 @@ class Cpu:
         Raises:
             TargetError: QEMU is gone.
         """
-        self.settle()
         self.gdb.request(b"?")  # takes every watchpoint away
         self._ran_s = 0.0
 
@@ -113,7 +112,7 @@ class Cpu:
 
         QEMU reports the interrupt only, remembers the hit, and would let the next access to a watched place pass
         unnoticed (measured on 7.2). Running into a breakpoint at the current instruction clears it and executes
-        nothing.
+        nothing; but QEMU throws away all code that it has translated.
         """
         place = b"0,%x,2" % self.registers()[PC]
         self.gdb.request(b"Z" + place)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import PC, RegisterBus
+from deploy.corstone.access import PC, RegisterBus, may_access
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
@@ -158,6 +158,7 @@ class Machine:
             TargetError: the CPU does not stop, or QEMU does not reset it.
         """
         self.cpu.stop()
+        hit = self._may_have_hit()
         for uart in self._uarts:
             uart.discard()
         self._set_interrupt(False)
@@ -165,6 +166,8 @@ class Machine:
         self._qemu.reset()
         self.memory.restore(loaded)
         self._qemu.reset()
+        if hit:
+            self.cpu.settle()
         self.cpu.restart()
         self.clock.restart()
         if self._semihosting is not None:
@@ -321,6 +324,13 @@ class Machine:
         for uart in self._uarts:
             if uart.collect():
                 raise StopRequest(EndReason.SHUTDOWN, 0)
+
+    def _may_have_hit(self) -> bool:
+        """Whether the CPU, which stands still, may have been stopped at an access that QEMU has not told of."""
+        try:
+            return may_access(self.memory.read(self.cpu.registers()[PC], 2))
+        except TargetError:
+            return True  # no memory there
 
     def _is_ours(self, reply: bytes) -> bool:
         """Whether the CPU stopped at registers that are answered here."""
