@@ -115,12 +115,13 @@ def command_line(
     semihosting: bool = False,
     counting: bool = True,
     data: Sequence[DataLoad] = (),
+    nonsecure_vectors: int = 0,
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
     With ``semihosting`` a call that nobody stops at is handed over to the debugger: QEMU itself opens no file.
     Its time is counted in instructions where ``counting`` asks for it (:mod:`deploy.corstone.core_clock`). QEMU
-    itself loads ``data``.
+    itself loads ``data``. VTOR_NS is ``nonsecure_vectors`` at reset.
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{model.machine},memory-backend=ddr"]
@@ -146,6 +147,8 @@ def command_line(
             words += ["-chardev", "stdio,id=uart0,signal=off,mux=on", "-echr", "0x100"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
+    if nonsecure_vectors:
+        words += ["-global", f"armv7m.init-nsvtor={nonsecure_vectors:#x}"]
     if counting:
         words += ["-icount", f"shift={SHIFT}"]
     if semihosting:

@@ -130,6 +130,7 @@ def start_qemu(executable: Path, options: MachineOptions, images: Images) -> Qem
         uarts=_connected_uarts(options),
         semihosting=bool(options.cpu_value("semihosting-enable")),
         counting=options.counts_instructions,
+        nonsecure_vectors=options.nonsecure_vectors,
     )
 
 
