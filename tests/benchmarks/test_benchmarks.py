@@ -51,6 +51,7 @@ def test_corstone_boot_of_a_build_folder_and_of_a_model(built: Path, model: str)
 def test_firmware_steady_state(built: Path) -> None:
     said = run("firmware_steady_state", built, "--count", "2", "--runner", "1")
     assert "host NPU model: 2 of 2 equal, bit for bit" in said
+    assert "by files: 2 of 2 equal, bit for bit" in said
     assert "runner firmware: 1 of 1 equal, bit for bit" in said
 
 
