@@ -46,6 +46,7 @@ class QmpConnection:
         Raises:
             TargetError: QEMU does not answer, refuses, or is gone.
         """
+        self.tidy()  # programs reset the machine, too
         # The event comes when all is done; the answer, before or after it, is not left for others.
         self._carried_out("system_reset", "return", "event")
 

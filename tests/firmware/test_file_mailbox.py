@@ -68,16 +68,18 @@ def test_firmware_that_knows_no_files_is_spoken_to_over_the_line(c_server: CServ
     assert c_server.host_calls == before
 
 
-def test_a_folder_of_another_computer_is_none(c_server: CServer, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_another_computer_is_none_and_the_line_is_taken(
+    c_server: CServer, folder: Path, tmp_path: Path
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / REQUEST_FILE).write_bytes(bytes(PROOF_BYTES))
     c_server.serves(elsewhere)
-    with FirmwareLink(c_server.port) as link:
-        link.greet()
-        with pytest.raises(TargetError, match="not those of this computer"):
-            link.use_files(folder)
-        link.hello = None
+    said: list[bytes] = []
+    with opened(c_server, folder) as link:
+        c_server.to_host = lambda data: said.append(data) or data
+        outputs(link, IMAGE)
+    assert len(said[0]) > 200
 
 
 def test_a_new_conversation_begins_without_files(c_server: CServer, folder: Path) -> None:
