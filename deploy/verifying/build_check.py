@@ -14,9 +14,11 @@ from deploy.errors import DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
+from deploy.judging.versions import deciding_versions
 from deploy.processes.forked import ForkedCall
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.judged_part import judged_part
+from deploy.verifying.kept_check import inputs_digest
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import check_operators
@@ -105,6 +107,8 @@ def check_build(build: BuildFolder, until: float) -> VerificationRecord:
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),
         limit_s=round(until - began, 3),
+        inputs_sha256="" if part.without else inputs_digest(build, inputs.samples),
+        versions=deciding_versions(),
     )
 
 

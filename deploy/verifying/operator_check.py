@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -19,8 +18,6 @@ from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample
-from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep_record, record_of
-from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.check_rounds import Rounds
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.merged_results import merged, with_faults
@@ -121,36 +118,6 @@ def check_operators(
     return CheckedOperators(
         check, results, answers, expected if len(expected) == len(answers) else (), rounds.in_time
     )
-
-
-def checked_before(build: BuildFolder) -> CheckedOperators | None:
-    """The check that ``compile`` or a later run made of this very build; None where there is none that counts.
-
-    One that was not made to its end (it had no time, or kernels ended it) can be made now, unless it has found a
-    fault, or the build's user did not want any.
-    """
-    record = record_of(build)
-    if record is None:
-        return None
-    complete = record.check.source != "none" and record.in_time
-    if complete or record.faults or record.check.left_out == (SKIPPED,):
-        return CheckedOperators(record.check, record.operators)
-    return None
-
-
-def keep_for_later(build: BuildFolder, checked: CheckedOperators) -> None:
-    """Record a check that was made to its end, for later runs; where the folder cannot be written, they repeat it.
-
-    One that found a fault is not kept: the fault may be that of this run alone.
-    """
-    record = VerificationRecord(
-        check=checked.check.model_copy(update={"source": "an earlier run"}),
-        operators=checked.differing,
-        unwritten=unwritten_outputs(build.compiled_model),
-    )
-    if checked.in_time and checked.check.source == "this run" and not record.faults:
-        with contextlib.suppress(BadInputError):
-            keep_record(build, record)
 
 
 def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:

@@ -34,6 +34,7 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import MOST_SAMPLES, kept_count, read_samples, samples_content
 from deploy.judging.samples import Sample, Stacked
 from deploy.tflite import Model
+from deploy.verifying.found_inputs import found_before
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_probe import NpuProbe
 
@@ -175,7 +176,7 @@ def usual_inputs(build: BuildFolder, count: int | None = None) -> InputSet:
     wanted = count or tested.usual_count
     kept = _kept(build)
     if kept is None or (count is not None and count > len(kept.samples)):
-        return _more(tested, wanted, kept) if kept else _searched(tested, wanted, None)
+        return _more(build, tested, wanted, kept) if kept else _searched(tested, wanted, None)
     return InputSet(kept.samples[:wanted], kept.source)
 
 
@@ -226,10 +227,15 @@ def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: floa
     return _source(found, given)
 
 
-def _more(tested: Tested, wanted: int, kept: InputSet) -> InputSet:
+def _more(build: BuildFolder, tested: Tested, wanted: int, kept: InputSet) -> InputSet:
     """All that are kept, and made-up ones."""
-    found = _found(tested, wanted - len(kept.samples), seed=SEED, seconds=_SEARCH_S, known=kept.samples)
-    return _source(Found((*kept.samples, *found.samples), len(found.samples)), kept)
+    missing = wanted - len(kept.samples)
+
+    def searched() -> tuple[Sample, ...]:
+        return _found(tested, missing, seed=SEED, seconds=_SEARCH_S, known=kept.samples).samples
+
+    found = found_before(build, kept.samples, missing, searched, seed=SEED, seconds=_SEARCH_S)
+    return _source(Found((*kept.samples, *found), len(found)), kept)
 
 
 def _source(found: Found, given: InputSet | None) -> InputSet:
