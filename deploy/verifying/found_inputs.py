@@ -1,7 +1,7 @@
 """Keeps inputs that a search found in the build folder: to look for them again takes longer than to run them.
 
-One file, the last search's. What it was searched for with stands at its beginning, and a checksum: another search, a
-damaged file or other code find nothing in it.
+One file, the last search's. What it was searched for with stands at its beginning, and a checksum: another search,
+a damaged file or other code find nothing in it.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.merged_results import merged, with_faults
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
+from deploy.verifying.reference_ahead import ReferenceAhead
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def check_operators(
     *,
     inference: NpuInference | None = None,
     limit_s: float | None = None,
+    ahead: ReferenceAhead | None = None,
     observer: Observer | None = None,
     sequence: bool = False,
 ) -> CheckedOperators:
@@ -69,6 +71,7 @@ def check_operators(
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
             ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
             further ones.
+        ahead: what the reference kernels have said already; the time that it took is part of the limited one.
         observer: called after every NPU operation of these inputs.
         sequence: whether the samples are one sequence, in which the model keeps its state.
 
@@ -89,7 +92,16 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer, sequence=sequence)
+    rounds = Rounds(
+        build,
+        models.source,
+        inference,
+        samples,
+        until=until,
+        ahead=ahead,
+        observer=observer,
+        sequence=sequence,
+    )
     on_inputs = rounds.on_inputs()
     first = next(on_inputs)
     # Before further inputs: they show more of what is wrong.

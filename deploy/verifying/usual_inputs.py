@@ -128,13 +128,14 @@ class Tested:
         return Effort(int(min(max(seconds / each, _FEWEST_TRIALS), _MOST_TRIALS)), limit_s)
 
 
-def make_ready(model: Model) -> None:
-    """Make up what a large network is tested with where no data is given; :func:`chosen_samples` finds it then.
+def likely_sample(model: Model, given: Sequence[Sample] = ()) -> Sample:
+    """The first input that a large network is going to be tested with; :func:`chosen_samples` finds it ready then.
 
     Args:
         model: the source model.
+        given: real data.
     """
-    _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)
+    return given[0] if given else _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)[0]
 
 
 def chosen_samples(
