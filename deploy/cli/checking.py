@@ -139,5 +139,6 @@ class Checking:
         if self._check is not None:
             self._check.kill()
         if self._begun is not None:
+            self._begun.close()
             self._begun.child.kill()
         self._closed.set()

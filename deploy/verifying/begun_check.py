@@ -42,9 +42,16 @@ class BegunCheck:
 
     def __init__(self, source: Model, sample: Sample, check: Check) -> None:
         self.source = source
+        self._writes: int | None
         reads, self._writes = os.pipe()
         self.child = ForkedCall(lambda: _work(reads, source, sample, check))
         os.close(reads)
+
+    def close(self) -> None:
+        """There will be no build: it ends, without being waited for."""
+        if self._writes is not None:
+            os.close(self._writes)
+            self._writes = None
 
     def go_on(self, build: BuildFolder, until: float) -> bool:
         """Have it check a build.
@@ -56,9 +63,12 @@ class BegunCheck:
         Returns:
             Whether it does; else it has ended.
         """
+        writes, self._writes = self._writes, None
+        if writes is None:
+            return False
         told = build.path, build.document, build.compiled_model, build.debug, until
         try:
-            with os.fdopen(self._writes, "wb") as stream:
+            with os.fdopen(writes, "wb") as stream:
                 pickle.dump(told, stream, protocol=pickle.HIGHEST_PROTOCOL)
         except OSError:
             return False

@@ -106,7 +106,8 @@ def check_build(build: BuildFolder, until: float, ahead: ReferenceAhead | None =
     Args:
         build: an open build folder.
         until: value of the monotonic clock after which nothing more is begun.
-        ahead: what the reference kernels have said already; the time that it took is part of that until then.
+        ahead: what the reference kernels have said already; with a large network, the time that it took is part
+            of that until then.
 
     Returns:
         What was found. Where the NPU model or the kernels cannot run the build, its ``check.left_out`` says why.

@@ -170,15 +170,13 @@ class Rounds:
         if self._ahead is not None:
             self._ahead.end(self._until - first.seconds)
             made = self._on_made_up(self._ahead.inputs, values, self._ahead) if self._ahead.inputs else None
+            if self._ahead.is_costly:
+                self._until -= self._ahead.seconds
             if made is not None:
                 self.in_time = made.walk.in_time
                 yield made
-                last, left, size = (
-                    replace(made, seconds=made.seconds + self._ahead.seconds),
-                    left - made.inputs,
-                    left,
-                )
-            self._until -= self._ahead.seconds
+                # How long more of them take, with the reference's half, nobody knows yet.
+                last, left, size = replace(made, seconds=0.0), left - made.inputs, self._ahead.sets
         while left > 0 and self.in_time:
             size = min(size, left, self._room, last.inputs_until(self._until))
             if size < 1:

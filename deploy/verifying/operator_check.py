@@ -71,7 +71,8 @@ def check_operators(
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
             ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
             further ones.
-        ahead: what the reference kernels have said already; the time that it took is part of the limited one.
+        ahead: what the reference kernels have said already; with a large network, the time that it took is part
+            of the limited one.
         observer: called after every NPU operation of these inputs.
         sequence: whether the samples are one sequence, in which the model keeps its state.
 

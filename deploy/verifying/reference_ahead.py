@@ -41,6 +41,7 @@ class ReferenceAhead:
     Attributes:
         kernels: for whoever goes on, after :meth:`end`.
         seconds: that it has worked.
+        is_costly: whether the network is large: what was done ahead then is a good part of all that can be done.
         inputs: made-up inputs of the network, name -> ``(sets, *shape)``; none where it has not got so far.
         sets: how many there are.
         made: made-up values of tensors inside, index -> ``(sets, *shape)``.
@@ -53,7 +54,8 @@ class ReferenceAhead:
         self.source, self.kernels = source, ModelKernels(source)
         self.seconds = 0.0
         self.inputs: Stacked = {}
-        self.sets = _SETS if sum(tensor.nbytes for tensor in _inner(source)) <= _SETS_BYTES else 1
+        self.is_costly = sum(tensor.nbytes for tensor in _inner(source)) > _SETS_BYTES
+        self.sets = 1 if self.is_costly else _SETS
         self.made: dict[int, NDArray[Any]] = {}
         self._sample, self._values = sample, MadeUpValues(source, seed)
         self._starts: dict[int, NDArray[Any]] = {}
