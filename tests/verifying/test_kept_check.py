@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,20 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord, keep_record, record_of
 from deploy.verifying import kept_check, verification
+from deploy.verifying.build_check import check_build
 from deploy.verifying.kept_check import checked_before, checked_on, keep_for_later
 from deploy.verifying.operator_check import CheckedOperators
 from deploy.verifying.usual_inputs import usual_inputs
 from deploy.verifying.verification import Verification, VerifyOptions
+
+SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
 def verified(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build that was verified once."""
     folder = shutil.copytree(built, tmp_path_factory.mktemp("kept") / "build")
+    (folder / VERIFICATION_DOCUMENT).unlink()
     assert Verification(BuildFolder.open(folder), VerifyOptions()).run().verdict == "pass"
     return folder
 
@@ -77,6 +82,16 @@ def test_a_verification_takes_over_the_check_that_it_would_make_once_more_and_sa
     assert "in an earlier run" in verdict.operator_check.sentences[0]
     assert verdict.inputs == len(usual_inputs(build).samples)
     assert record_of(build) is not None
+
+
+def test_what_compile_checked_to_its_end_on_the_same_inputs_is_taken_over_as_well(
+    build: BuildFolder, checks: Checks
+) -> None:
+    record = keep_record(build, check_build(build, time.monotonic() + SECONDS))
+    assert record.in_time
+    checked = verify(build).operator_check
+    assert (checked, checks.made) == (record.check, 0)
+    assert record.check.source == "compile"
 
 
 def test_other_inputs_and_a_list_of_all_operators_are_checked_anew(build: BuildFolder, checks: Checks) -> None:
