@@ -11,6 +11,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from deploy.build_folder import (
     sha256_of_bytes,
     sha256_of_file,
 )
-from deploy.compiling.compiler import Compiled
 from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.input_ranges import InputRange, input_ranges
@@ -37,6 +37,9 @@ from deploy.tflite import Model
 from deploy.verifying.found_inputs import found_before
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_probe import NpuProbe
+
+if TYPE_CHECKING:
+    from deploy.compiling.compiler import Compiled
 
 SEED = 0
 """Of made-up inputs that are to be the same in every run."""
