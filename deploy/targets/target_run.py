@@ -105,6 +105,7 @@ class TargetRun:
             raise BadInputError("--locate runs one input again from its beginning: not with --sequence")
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
+            session.get_ready()
             models = read_models(self._build)
             npu, sequence = npu_named(self._build.document.npu), self._options.sequence
             feed_back = functools.partial(fed_back, models, npu)
