@@ -1,7 +1,7 @@
 """Checks a build's operators right after it was compiled: in a process of its own, and in bounded time.
 
 It runs beside what ``compile`` does meanwhile, and is ended where it takes too long. The process is a fork, which
-has everything imported; what it found is the record in the build folder.
+has everything imported; what it found is the record in the build folder. It may have begun beside Vela.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 build folder -> inputs -> NPU model in batches -> oracles -> comparison -> operator by operator -> verdict document
 
-The operators are always checked: a verdict that rests on the outputs alone would pass an operator that is wrong
-where the test inputs do not show it behind it.
+The operators are always checked, or have been just so: a verdict that rests on the outputs alone would pass an
+operator that is wrong where the test inputs do not show it behind it.
 """
 
 from __future__ import annotations
