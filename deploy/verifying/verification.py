@@ -107,7 +107,8 @@ class Verification:
         done = 0 if sequence else len(checked.answers)
         judge.expect(samples[:done], checked.expected if done else ())
         judgement.answers += checked.answers[:done]
-        on_progress(done, len(samples))
+        if done:
+            on_progress(done, len(samples))
         for first in range(done, len(samples), session.batch):
             part = samples[first : first + session.batch]
             judge.expect(part)
