@@ -15,11 +15,11 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.samples import Sample
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
-from deploy.judging.versions import deciding_versions
 from deploy.processes.forked import ForkedCall
 from deploy.tflite import Model
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.begun_check import BegunCheck
+from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.judged_part import judged_part
 from deploy.verifying.kept_check import inputs_digest
 from deploy.verifying.miscompilations import operations_of, with_miscompilations

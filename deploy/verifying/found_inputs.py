@@ -19,7 +19,7 @@ from deploy.build_folder import CACHE_FOLDER, BuildFolder, sha256_of_bytes
 from deploy.errors import BadInputError
 from deploy.files import read_bytes, write_bytes
 from deploy.judging.samples import Sample, SampleDigest, stacked, unstacked
-from deploy.judging.versions import deciding_versions
+from deploy.verifying.deciding_versions import deciding_versions
 
 FILE = "found-inputs.bin"
 """In the build's cache folder."""

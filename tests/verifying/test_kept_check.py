@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
-from deploy.judging import versions
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord, keep_record, record_of
 from deploy.verifying import kept_check, verification
 from deploy.verifying.build_check import check_build
+from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.kept_check import checked_before, checked_on, keep_for_later
 from deploy.verifying.operator_check import CheckedOperators
 from deploy.verifying.usual_inputs import usual_inputs
@@ -130,7 +130,7 @@ def test_a_record_that_was_damaged_is_of_another_file_or_another_version_is_not_
 def test_other_code_kernels_or_another_npu_model_check_again(
     build: BuildFolder, checks: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = versions.deciding_versions()
+    known = deciding_versions()
     assert {"deploy", "code", "numpy", "ai-edge-litert", "npu-model"} <= set(known)
     monkeypatch.setattr(kept_check, "deciding_versions", lambda: {**known, "npu-model": "another"})
     assert checked_on(build, usual_inputs(build).samples) is None
