@@ -40,7 +40,6 @@ class ReferenceAhead:
 
     Attributes:
         kernels: for whoever goes on, after :meth:`end`.
-        seconds: that it has worked.
         is_costly: whether the network is large: what was done ahead then is a good part of all that can be done.
         inputs: made-up inputs of the network, name -> ``(sets, *shape)``; none where it has not got so far.
         sets: how many there are.
@@ -52,7 +51,6 @@ class ReferenceAhead:
 
     def __init__(self, source: Model, sample: Sample, seed: int) -> None:
         self.source, self.kernels = source, ModelKernels(source)
-        self.seconds = 0.0
         self.inputs: Stacked = {}
         self.is_costly = sum(tensor.nbytes for tensor in _inner(source)) > _SETS_BYTES
         self.sets = 1 if self.is_costly else _SETS
@@ -62,6 +60,7 @@ class ReferenceAhead:
         self._expected: dict[int, NDArray[Any]] = {}
         self._whole: _Made | None = None
         self._whole_done, self._stopped = threading.Event(), False
+        self._began, self._ended = time.monotonic(), 0.0
         self.kernels.start()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -72,11 +71,15 @@ class ReferenceAhead:
         same = all(np.array_equal(array, self._sample[name]) for name, array in sample.items())
         return self._whole if same else None
 
+    @property
+    def seconds(self) -> float:
+        """How long it has worked."""
+        return (self._ended or time.monotonic()) - self._began
+
     def end(self, until: float) -> None:
-        """Wait for all of it; after a value of the monotonic clock nothing further is begun."""
+        """Wait for all of it until a value of the monotonic clock; then nothing further is begun."""
         self._thread.join(max(0.0, until - time.monotonic()))
         self._stopped = True
-        self._thread.join()
 
     def behind(self, group: Group, start: Values) -> dict[int, NDArray[Any]] | None:
         """What a group must compute; None where that is not known, or it starts from something else.
@@ -94,14 +97,13 @@ class ReferenceAhead:
         return {index: self._expected[index] for index in group.outputs}
 
     def _work(self) -> None:
-        began = time.monotonic()
         try:
             self._run_whole()
         finally:
             self._whole_done.set()
         if not is_stateful(self.source):
             self._run_operators()
-        self.seconds = time.monotonic() - began
+        self._ended = time.monotonic()
 
     def _run_whole(self) -> None:
         try:

@@ -120,6 +120,14 @@ def test_a_check_that_was_begun_ahead_compares_the_same_operators_on_as_many_val
         np.testing.assert_array_equal(ours["y"], theirs["y"])
 
 
+def test_what_was_not_said_in_time_is_asked_for_afterwards(build: BuildFolder) -> None:
+    ahead = ReferenceAhead(build.source_model, sample(), seed=7)
+    ahead.end(time.monotonic() - 1)
+    found = check(build, ahead).check
+    assert (found.operators, found.unexplained) == (2, 0)
+    assert found.made_up >= 3
+
+
 def test_what_is_wrong_is_found_by_what_was_said_ahead(
     build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +139,7 @@ def test_what_is_wrong_is_found_by_what_was_said_ahead(
         raise TargetError("the operators were asked again")
 
     monkeypatch.setattr(ahead, "is_costly", True)
-    monkeypatch.setattr(ahead, "seconds", 10 * SECONDS)  # no time for further values
+    monkeypatch.setattr(ahead, "_began", ahead._began - 10 * SECONDS)  # no time for further values
     monkeypatch.setattr(GroupKernels, "reference", unasked)
     checked = check(build, ahead, inference)
     assert checked.check.made_up == 3
