@@ -138,7 +138,7 @@ class Session:
     def get_ready(self) -> None:
         """Have a machine that runs within this process start, beside what the caller does to have samples."""
         ready = self._ready
-        if ready is None or ready.firmware is None or ready.firmware.kind != RUNNER:
+        if ready is None or ready.firmware is None or ready.firmware.kind != RUNNER or self._options.scheduler:
             return
         from deploy.targets.runner_target import RunnerTarget
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import threading
 from collections.abc import Callable
 
 from deploy.build_folder import BuildFolder
@@ -64,14 +65,15 @@ class BegunCheck:
             Whether it does; else it has ended.
         """
         writes, self._writes = self._writes, None
-        if writes is None:
+        if writes is None or not self.child.running:
             return False
         told = build.path, build.document, build.compiled_model, build.debug, until
-        try:
-            with os.fdopen(writes, "wb") as stream:
+
+        def tell() -> None:
+            with contextlib.suppress(OSError), os.fdopen(writes, "wb") as stream:  # it may end meanwhile
                 pickle.dump(told, stream, protocol=pickle.HIGHEST_PROTOCOL)
-        except OSError:
-            return False
+
+        threading.Thread(target=tell, daemon=True).start()  # whatever it does, its time is limited by who waits
         return True
 
 

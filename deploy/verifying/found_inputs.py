@@ -77,8 +77,10 @@ def _kept(build: BuildFolder, key: str, wanted: int) -> tuple[Sample, ...] | Non
         head, _, content = read_bytes(path).partition(b"\n")
         if json.loads(head) != {"key": key, "sha256": sha256_of_bytes(content)}:
             return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return tuple(unstacked({name: arrays[name] for name in arrays.files}, wanted))
+        names, _, stored = content.partition(b"\n")
+        with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+            found = (arrays[file] for file in arrays.files)
+            return tuple(unstacked(dict(zip(json.loads(names), found, strict=True)), wanted))
     except (OSError, ValueError, IndexError, zipfile.BadZipFile, BadInputError):
         return None
 
@@ -87,9 +89,9 @@ def _keep(build: BuildFolder, key: str, samples: Sequence[Sample]) -> None:
     """Write the file; where that is not possible, the next run searches again."""
     if not samples or sum(array.nbytes for sample in samples for array in sample.values()) > _MOST_BYTES:
         return
-    stream = io.BytesIO()
-    np.savez(stream, **stacked(samples))  # type: ignore[arg-type]
-    content = stream.getvalue()
+    arrays, stream = stacked(samples), io.BytesIO()
+    np.savez(stream, *arrays.values())  # an input may be called as a parameter is
+    content = json.dumps(list(arrays)).encode() + b"\n" + stream.getvalue()
     head = json.dumps({"key": key, "sha256": sha256_of_bytes(content)}).encode()
     with contextlib.suppress(BadInputError):
         write_bytes(build.path / CACHE_FOLDER / FILE, head + b"\n" + content)

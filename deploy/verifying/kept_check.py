@@ -17,7 +17,7 @@ from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.operator_check import CheckedOperators
-from deploy.verifying.usual_inputs import affordable, affordable_sets
+from deploy.verifying.usual_inputs import FEWEST, affordable, affordable_sets
 
 
 def checked_before(build: BuildFolder) -> CheckedOperators | None:
@@ -51,15 +51,18 @@ def checked_on(build: BuildFolder, samples: Sequence[Sample]) -> CheckedOperator
 def keep_for_later(build: BuildFolder, checked: CheckedOperators, samples: Sequence[Sample] = ()) -> None:
     """Record a check that was made to its end, for later runs; where the folder cannot be written, they repeat it.
 
-    One that found a fault is not kept: the fault may be that of this run alone. A record of a fault stays.
+    One that found a fault is not kept: the fault may be that of this run alone. A record of a fault stays. One on
+    fewer inputs than the build folder keeps would stand for a better one later, and is not kept either.
 
     Args:
         build: that was checked.
         checked: what was found.
         samples: inputs that it was made on; none where they were this run's alone.
     """
-    before = record_of(build)
+    before, usual = record_of(build), build.document.samples
     if not checked.in_time or checked.check.source != "this run" or (before is not None and before.faults):
+        return
+    if checked.check.inputs < min(FEWEST if usual is None else usual.count, affordable(_macs(build))):
         return
     record = VerificationRecord(
         check=checked.check.model_copy(update={"source": "an earlier run"}),
@@ -75,9 +78,13 @@ def keep_for_later(build: BuildFolder, checked: CheckedOperators, samples: Seque
 
 def inputs_digest(build: BuildFolder, samples: Sequence[Sample]) -> str:
     """SHA-256 over the first of some inputs: those that a check rests on, by what is made up from them, too."""
-    macs = build.document.figure("macs")
-    cost = 0.0 if macs is None else macs.value
+    cost = _macs(build)
     return SampleDigest().add(samples[: max(affordable(cost), affordable_sets(cost))]).hexdigest()
+
+
+def _macs(build: BuildFolder) -> float:
+    figure = build.document.figure("macs")
+    return 0.0 if figure is None else figure.value
 
 
 def _complete(record: VerificationRecord) -> bool:

@@ -14,7 +14,7 @@ from deploy.verifying import found_inputs, usual_inputs
 from deploy.verifying.found_inputs import FILE, found_before
 
 KNOWN = [{"x": np.arange(4, dtype=np.int8)}]
-FOUND = ({"x": np.arange(4, 8, dtype=np.int8), "y": np.float32(2)[np.newaxis]},) * 2
+FOUND = ({"x": np.arange(4, 8, dtype=np.int8), "file": np.float32(2)[np.newaxis]},) * 2
 
 
 @pytest.fixture

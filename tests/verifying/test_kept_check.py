@@ -95,14 +95,24 @@ def test_what_compile_checked_to_its_end_on_the_same_inputs_is_taken_over_as_wel
 
 
 def test_other_inputs_and_a_list_of_all_operators_are_checked_anew(build: BuildFolder, checks: Checks) -> None:
-    inputs = {name: array[np.newaxis] for name, array in usual_inputs(build).samples[1].items()}
+    samples = usual_inputs(build).samples
+    other = {name: np.stack([sample[name] for sample in samples[::-1]]) for name in samples[0]}
     assert verify(build, layers=True).operators
     assert checks.made == 1
-    checked = verify(build, inputs=inputs).operator_check
+    checked = verify(build, inputs=other).operator_check
     assert checked is not None
     assert (checks.made, checked.source) == (2, "this run")
-    assert verify(build, inputs=inputs).operator_check == checked.model_copy(update={"source": "an earlier run"})
+    assert verify(build, inputs=other).operator_check == checked.model_copy(update={"source": "an earlier run"})
     assert checks.made == 2
+
+
+def test_a_check_on_few_inputs_does_not_take_the_place_of_one_on_more(build: BuildFolder, checks: Checks) -> None:
+    before = record_of(build)
+    assert verify(build, count=1).operator_check.inputs == 1  # type: ignore[union-attr]
+    assert (checks.made, record_of(build)) == (1, before)
+    (build.path / VERIFICATION_DOCUMENT).unlink()
+    verify(build, count=1)
+    assert record_of(build) is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +176,7 @@ def test_a_record_of_a_fault_is_checked_again_and_stays(build: BuildFolder, chec
 
 def test_a_check_that_found_a_fault_or_was_not_made_to_its_end_is_not_kept(build: BuildFolder) -> None:
     (build.path / VERIFICATION_DOCUMENT).unlink()
-    check = OperatorCheck(source="this run", sha256=build.document.compiled_sha256)
+    check = OperatorCheck(inputs=64, source="this run", sha256=build.document.compiled_sha256)
     keep_for_later(build, CheckedOperators(check, (fault(),)))
     keep_for_later(build, CheckedOperators(check, (), in_time=False))
     assert record_of(build) is None
