@@ -67,11 +67,12 @@ class BegunCheck:
         writes, self._writes = self._writes, None
         if writes is None or not self.child.running:
             return False
-        told = build.path, build.document, build.compiled_model, build.debug, until
+        # Here, where nothing else works with the build.
+        told = pickle.dumps((build.path, build.document, build.compiled_model, build.debug, until))
 
         def tell() -> None:
             with contextlib.suppress(OSError), os.fdopen(writes, "wb") as stream:  # it may end meanwhile
-                pickle.dump(told, stream, protocol=pickle.HIGHEST_PROTOCOL)
+                stream.write(told)
 
         threading.Thread(target=tell, daemon=True).start()  # whatever it does, its time is limited by who waits
         return True
