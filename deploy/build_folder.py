@@ -49,7 +49,6 @@ ADVICE_DOCUMENT = "advice.json"
 VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 FIRMWARE_PREFIX = "firmware-"
-REPORT_FILE = "report.html"
 CACHE_FOLDER = "cache"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
@@ -306,11 +305,6 @@ class BuildFolder(Shown):
             if expected and sha256_of_file(file) != expected:
                 raise BadInputError(f"{file}: not the file that compile.json describes", hints=again)
         return build
-
-
-def verdict_path(build: BuildFolder, command: str) -> Path:
-    """Where a build folder keeps the last verdict of ``command``."""
-    return build.path / f"{command}.json"
 
 
 def document_text(path: Path) -> str:

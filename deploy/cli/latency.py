@@ -68,11 +68,11 @@ def load_report() -> None:
     _beside(load)
 
 
-def load_verdict(build: BuildFolder | None, *, quiet: bool) -> None:
+def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
     """Load what prints a verdict, and the part of the report that is known already, while a target is waited for.
 
     Args:
-        build: what is judged; None where the report is another process's.
+        build: what is judged.
         quiet: little will be printed.
     """
 
@@ -83,10 +83,9 @@ def load_verdict(build: BuildFolder | None, *, quiet: bool) -> None:
             from rich import console, table  # noqa: F401
 
             from deploy.reporting.text import verdict  # noqa: F401
-        if build is not None:
-            from deploy.reporting.pages.build import preload
+        from deploy.reporting.pages.build import preload
 
-            preload(build)
+        preload(build)
 
     _beside(load)
 

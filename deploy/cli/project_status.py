@@ -105,8 +105,7 @@ def _build_words(build: BuildFolder) -> str:
 
 def _last_verdict(build: BuildFolder) -> tuple[str, Verdict | None]:
     """The verb that judged this build last, and its verdict."""
-    from deploy.build_folder import verdict_path
-    from deploy.reporting.data.build_documents import read_verdicts
+    from deploy.reporting.data.build_documents import read_verdicts, verdict_path
 
     found = read_verdicts(build)
     last = max(found, key=lambda command: _changed(verdict_path(build, command)), default="")

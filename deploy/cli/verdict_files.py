@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from deploy.judging.verdict import Verdict
 
 
-_WAITING = ("run-fvp", "run-board")
-"""Commands that wait for a target most of the time."""
-
-
 class Judged(Protocol):
     """A run or a verification."""
 
@@ -53,10 +49,8 @@ def run_and_report(
     Raises:
         DeployError: there was no complete answer, or a document cannot be written.
     """
-    import click
-
     from deploy.cli.console import note_slow_npu_model, stdout
-    from deploy.cli.html_report import ReportBeside, keep_verdict
+    from deploy.cli.html_report import keep_verdict
     from deploy.cli.latency import load_verdict
     from deploy.cli.verdict_documents import current
     from deploy.errors import DeployError, TargetError
@@ -64,10 +58,6 @@ def run_and_report(
     documents = current()
     if not quiet:
         note_slow_npu_model()
-    # A target leaves a processor with nothing to do, as a rule; one of the commands that wait for none.
-    beside = ReportBeside(build) if command in _WAITING and not build.document.compiled_file else None
-    if beside is not None:
-        click.get_current_context().call_on_close(beside.close)
     try:
         with contextlib.closing(bar):
 
@@ -76,14 +66,14 @@ def run_and_report(
                     bar.stage(title)
                 bar.advance(done, total)
                 if done == 0:
-                    load_verdict(None if beside else build, quiet=quiet)  # from here on this process waits
+                    load_verdict(build, quiet=quiet)  # from here on this process waits
 
             verdict = run.run(advance)
     except DeployError as error:
         verdict = run.failed(error)
         documents.write(verdict)
         if isinstance(error, TargetError):
-            keep_verdict(build, command, verdict, quiet=quiet, beside=beside)
+            keep_verdict(build, command, verdict, quiet=quiet)
         raise
     documents.write(verdict)
     if quiet:
@@ -95,5 +85,5 @@ def run_and_report(
 
         print_verdict(verdict, stdout())
     sys.stdout.flush()
-    keep_verdict(build, command, verdict, quiet=quiet, beside=beside)
+    keep_verdict(build, command, verdict, quiet=quiet)
     return verdict.exit_status

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.build_folder import BuildFolder, verdict_path
+from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.reporting.data.build_documents import VERDICT_COMMANDS
+from deploy.reporting.data.build_documents import VERDICT_COMMANDS, verdict_path
 from deploy.settings.last_build import remember_build
 
 

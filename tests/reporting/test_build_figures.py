@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.build_folder import BuildFolder, Figure, Label, verdict_path
+from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError
 from deploy.judging.verdict import Verdict
-from deploy.reporting.data.build_documents import build_figures
+from deploy.reporting.data.build_documents import build_figures, verdict_path
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from reporting.test_build_page import LIBRARY, Page
 from searching.search_script import Cheap, search, settings
 
 from deploy.advising.documents import AdviceDocument, Costs, Hint
-from deploy.build_folder import BuildFolder, Figure, verdict_path
+from deploy.build_folder import BuildFolder, Figure
 from deploy.evaluating.documents import EvaluationDocument, OutputEvaluation, Score
 from deploy.judging.located import Located
 from deploy.judging.verdict import Platform, Verdict
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.vega import Chart
-from deploy.reporting.data.build_documents import build_figures
+from deploy.reporting.data.build_documents import build_figures, verdict_path
 from deploy.reporting.data.comparing import compare
 from deploy.reporting.data.report import collect
 from deploy.reporting.data.rules import apply_rules, parse_rules

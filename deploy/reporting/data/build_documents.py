@@ -19,7 +19,6 @@ from deploy.build_folder import (
     CompileDocument,
     Figure,
     document_text,
-    verdict_path,
 )
 from deploy.errors import BadInputError
 from deploy.evaluating.documents import EvaluationDocument, evaluation_path
@@ -54,6 +53,11 @@ def read_quantization(build: BuildFolder) -> QuantizationDocument | None:
     from deploy.quantizing.quantization import QuantizationDocument
 
     return _read(path, QuantizationDocument, "run `deploy compile` again")
+
+
+def verdict_path(build: BuildFolder, command: str) -> Path:
+    """Where a build folder keeps the last verdict of ``command``."""
+    return build.path / f"{command}.json"
 
 
 def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from deploy.build_folder import REPORT_FILE, BuildFolder, Figure
+from deploy.build_folder import BuildFolder, Figure
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
 from deploy.reporting.charts.cycles import LIMIT_COLOURS
@@ -19,6 +19,7 @@ from deploy.reporting.data.report import Report, collect, collect_compilation
 from deploy.reporting.data.standing import standing_of
 from deploy.reporting.pages.page import page, template
 
+REPORT_FILE = "report.html"
 _TEMPLATE = "build.html.j2"
 MAX_ROWS = 500
 """Most operators of the table; of more the costliest are listed."""
