@@ -222,7 +222,11 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
 
 
 def close_all_but(kept: int) -> None:
-    """Pipes of other children, who would wait in vain for their end as long as this child holds one, too."""
+    """Close pipes of other children, who would wait in vain for their end as long as this child holds one, too.
+
+    Args:
+        kept: a descriptor that stays open, besides the three standard ones.
+    """
     for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
         if number > 2 and number != kept:
             with contextlib.suppress(OSError):
