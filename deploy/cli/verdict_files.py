@@ -66,7 +66,7 @@ def run_and_report(
                     bar.stage(title)
                 bar.advance(done, total)
                 if done == 0:
-                    load_verdict(build)  # from here on this process waits
+                    load_verdict(build, quiet=quiet)  # from here on this process waits
 
             verdict = run.run(advance)
     except DeployError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy import __version__
 from deploy.corstone.core_clock import SHIFT
 from deploy.corstone.file_arguments import DataLoad
+from deploy.corstone.qemu_version import keep_version, known_version
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError
 from deploy.processes.supervisor import run
@@ -29,14 +30,20 @@ class Qemu:
     version: str
 
 
-def find_qemu() -> Qemu:
+def find_qemu(*, starting: bool = False) -> Qemu:
     """The QEMU on PATH and its version.
+
+    Args:
+        starting: start it, whether it has said its version before or not.
 
     Raises:
         NotInstalledError: there is none, it does not start, or it is too old.
     """
     path = locate_qemu()
-    version = installed_version(path)
+    version = None if starting else known_version(path)
+    if version is None:
+        version = installed_version(path)
+        keep_version(path, version)
     check_version(version)
     return Qemu(path, version)
 
