@@ -3,7 +3,8 @@
     python benchmarks/firmware_steady_state.py BUILD [BUILD ...] [--inputs X.npz] [--count 200] [--runner 200]
 
 For each build folder: boots the ``npu`` firmware once and feeds ``--count`` inputs through its mailbox, and a
-quarter of them over the UART; has Arm's runner answer ``--runner`` of them; runs all on the host's NPU model.
+quarter of them over the UART, and through files and over the UART of the same machine behind its command line,
+as Arm's FVP is; has Arm's runner answer ``--runner`` of them; runs all on the host's NPU model.
 Prints times, and whether all gave the same bytes. The protocol's share is the time of a request with one byte
 less, which is refused once it has arrived; the NPU's share is the host model's time for the same input; the
 rest is register accesses through the debugger, and everything else. Processor time is this process's and
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import statistics
 import time
@@ -153,8 +155,8 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
     firmware = firmware_build.npu_firmware(build)
     expectations = Expectations(build.document.compiled_sha256, models.inputs, models.outputs, npu_expected=True)
 
-    def target() -> FirmwareTarget:
-        return FirmwareTarget(simulator, firmware, expectations, macs=npu.macs, timeout_s=TIMEOUT_S)
+    def target(machine: Simulator = simulator) -> FirmwareTarget:
+        return FirmwareTarget(machine, firmware, expectations, macs=npu.macs, timeout_s=TIMEOUT_S)
 
     began = time.perf_counter()
     answers, busy = steady(target(), samples)
@@ -163,8 +165,15 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
     per_input = statistics.median(walls)
     mailbox = FirmwareLink.use_mailbox
     FirmwareLink.use_mailbox = lambda _link, _memory: None  # type: ignore[assignment,method-assign]
-    by_uart, uart_busy = steady(target(), samples[: max(len(samples) // 4, 2 * WARM)])
+    few = samples[: max(len(samples) // 4, 2 * WARM)]
+    by_uart, uart_busy = steady(target(), few)
     FirmwareLink.use_mailbox = mailbox  # type: ignore[method-assign]
+    program = dataclasses.replace(simulator, command=("/usr/bin/env", *simulator.command))
+    by_files = list(target(program).answers(few, 1))
+    files = FirmwareLink.use_files
+    FirmwareLink.use_files = lambda _link, _folder: None  # type: ignore[assignment,method-assign]
+    by_line = list(target(program).answers(few, 1))
+    FirmwareLink.use_files = files  # type: ignore[method-assign]
     inference = NpuInference(models.compiled, npu)
     host = Stopwatch()
     host_outputs = list(host.over(inference.run(sample) for sample in samples))
@@ -182,6 +191,13 @@ def measure(path: Path, inputs: Path | None, count: int, runner_count: int) -> N
     print(f"    NPU model             {1000 * host.median:6.1f} ms")
     print(f"    registers, interrupt  {1000 * (per_input - uart - host.median):6.1f} ms (the rest)")
     print(f"  host NPU model: {same(outputs, host_outputs)}")
+    by_files_s, by_line_s = (
+        statistics.median(answer.wall_s for answer in each[1:]) for each in (by_files, by_line)
+    )
+    print(
+        f"  behind its command line {1000 * by_files_s:.1f} ms per input by files, {1000 * by_line_s:.1f} by UART"
+    )
+    print(f"  by files: {same(outputs, [answer.outputs for answer in by_files])}")
     print(f"  over the UART: {same(outputs, [answer.outputs for answer in by_uart])}")
     if runner_count:
         boots = Stopwatch()

@@ -8,13 +8,13 @@ Layout::
     BUILD/samples.npz         inputs to test with where none are named: calibration data, or searched for
     BUILD/quantize.json       QuantizationDocument, where compile quantized the model itself
     BUILD/float.tflite        the float model, where compile quantized it itself: its labels stand in reports
-    BUILD/verification.json   VerificationRecord: the check of operators that compile made
+    BUILD/verification.json   VerificationRecord: the check of operators by compile, or by a later run
     BUILD/<command>.json      last verdict of check, run-fvp, run-board and verify
     BUILD/advice.json         AdviceDocument: what would make the model cheaper
     BUILD/report.html         the report
     BUILD/model-explorer/     values for the graph in Google's Model Explorer
     BUILD/firmware-*/         projects of `deploy firmware`, their user's to edit: a new compilation leaves them
-    BUILD/cache/              what `run-fvp` builds for itself
+    BUILD/cache/              what `run-fvp` builds for itself, and `verify` has searched for
     BUILD/vela/               Vela's own files (summary and per-layer CSV, debug database, log)
 """
 

@@ -131,7 +131,7 @@ def _qemu() -> Finding:
     from deploy.corstone.stand_in import stand_in
 
     try:
-        qemu = find_qemu()
+        qemu = find_qemu(starting=True)
     except DeployError as error:
         remedy = next(iter(error.hints), "apt-get install qemu-system-arm")
         return Finding("qemu-system-arm", "missing", error.message, remedy, _OPEN)
@@ -151,7 +151,7 @@ def _together() -> Finding:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         versions["numpy"] = importlib.metadata.version("numpy")
     with contextlib.suppress(DeployError):
-        versions["qemu"] = find_qemu().version
+        versions["qemu"] = find_qemu(starting=True).version
     tried = combinations()
     for together in tried:
         if together.holds(versions):

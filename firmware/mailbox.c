@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "host_files.h"
 #include "protocol.h"
 #include "uart.h"
 
@@ -26,6 +27,7 @@ static struct {
 } reply __attribute__((aligned(16), section(".protocol_buffer")));
 
 static uint32_t reply_fill;
+static bool in_files;
 
 uint8_t *mailbox_payload(void)
 {
@@ -39,6 +41,11 @@ uint8_t *mailbox_scratch(void)
 
 enum frame_event mailbox_take(struct frame_parser *parser)
 {
+    if (in_files) {
+        size_t count = 0;
+        (void)host_files_read(PROTOCOL_REQUEST_FILE, request.frame, sizeof request.frame, &count);
+        request.length = (uint32_t)count;
+    }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return frame_parser_take(parser, request.frame, *(volatile uint32_t *)&request.length);
 }
@@ -64,8 +71,25 @@ void mailbox_write(const void *bytes, size_t count)
 void mailbox_end(void)
 {
     reply.length = reply_fill;
+    if (in_files && !host_files_write(PROTOCOL_REPLY_FILE, reply.frame, reply_fill)) {
+        return; /* the host waits in vain, as for a reply that was lost */
+    }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uart_write((const uint8_t[]){ PROTOCOL_DOORBELL }, 1);
+}
+
+bool mailbox_open_files(void)
+{
+    uint8_t proof[MAILBOX_PROOF_BYTES];
+    size_t count = 0;
+    in_files = host_files_read(PROTOCOL_REQUEST_FILE, proof, sizeof proof, &count)
+               && host_files_write(PROTOCOL_REPLY_FILE, proof, count);
+    return in_files;
+}
+
+void mailbox_close_files(void)
+{
+    in_files = false;
 }
 
 static void write_address(struct frame_writer *writer, const void *address)

@@ -1,6 +1,9 @@
 /* Frames in memory in place of the UART's bytes, for a host that reaches the target's memory: a simulator. A request
  * lies in one area, its reply in another; PROTOCOL_DOORBELL on the UART, in either direction, says that it does.
- * An area is the length of the frame u32, and the frame. What does not fit goes over the UART. */
+ * An area is the length of the frame u32, and the frame. What does not fit goes over the UART.
+ *
+ * A simulator whose memory is not reached may serve files: then the frames lie in PROTOCOL_REQUEST_FILE and
+ * PROTOCOL_REPLY_FILE, one each, and are copied to the areas and from them. */
 #ifndef MAILBOX_H
 #define MAILBOX_H
 
@@ -36,5 +39,11 @@ void mailbox_end(void);
  * latter's. */
 enum { MAILBOX_PLACE_BYTES = 24 };
 void mailbox_place(struct frame_writer *writer);
+
+/* Exchanges files from now on, until they are closed; false where there are none. What the host has put into the
+ * file for requests, up to MAILBOX_PROOF_BYTES, is written to that for replies. */
+enum { MAILBOX_PROOF_BYTES = 16 };
+bool mailbox_open_files(void);
+void mailbox_close_files(void);
 
 #endif

@@ -8,6 +8,10 @@ enum {
     PROTOCOL_DOORBELL = 0xB1, /* between frames: one lies in the mailbox */
 };
 
+/* In the folder that the host offers. */
+#define PROTOCOL_REQUEST_FILE "deploy-request.bin"
+#define PROTOCOL_REPLY_FILE "deploy-reply.bin"
+
 enum protocol_type {
     TYPE_HELLO = 0x01,
     TYPE_INFER = 0x02,
@@ -17,6 +21,7 @@ enum protocol_type {
     TYPE_READ = 0x06,
     TYPE_RESET = 0x07,
     TYPE_MAILBOX = 0x08,
+    TYPE_FILES = 0x09,
     TYPE_HELLO_REPLY = 0x81,
     TYPE_RESULT = 0x82,
     TYPE_BYE_REPLY = 0x83,
@@ -24,6 +29,7 @@ enum protocol_type {
     TYPE_MEMORY = 0x86,
     TYPE_RESET_REPLY = 0x87,
     TYPE_MAILBOX_REPLY = 0x88,
+    TYPE_FILES_REPLY = 0x89,
     TYPE_LOG = 0x90,
     TYPE_ERROR = 0xEE,
 };

@@ -232,17 +232,35 @@ static void hello(uint8_t sequence, uint32_t length)
     } else {
         (void)runtime_stop_after(RUNTIME_WHOLE); /* what an earlier conversation asked for is over */
         mailbox_open = false;
+        mailbox_close_files();
         greet(sequence);
     }
 }
 
-/* No payload. The reply is where the mailbox is; from then on it is looked into when the doorbell rings. */
-static void open_mailbox(uint8_t sequence)
+/* From then on the mailbox is looked into when the doorbell rings. */
+static void send_place(uint8_t type, uint8_t sequence)
 {
-    struct frame_writer writer = begin_reply(TYPE_MAILBOX_REPLY, sequence, MAILBOX_PLACE_BYTES);
+    struct frame_writer writer = begin_reply(type, sequence, MAILBOX_PLACE_BYTES);
     mailbox_place(&writer);
     end_reply(&writer);
     mailbox_open = true;
+}
+
+/* No payload. The reply is where the mailbox is. */
+static void open_mailbox(uint8_t sequence)
+{
+    mailbox_close_files();
+    send_place(TYPE_MAILBOX_REPLY, sequence);
+}
+
+/* No payload. The reply is where the mailbox is; its frames are exchanged in files from then on. */
+static void open_files(uint8_t sequence)
+{
+    if (!mailbox_open_files()) {
+        notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "nobody serves files here");
+        return;
+    }
+    send_place(TYPE_FILES_REPLY, sequence);
 }
 
 static void serve(uint8_t type, uint8_t sequence, uint32_t length)
@@ -271,6 +289,9 @@ static void serve(uint8_t type, uint8_t sequence, uint32_t length)
         break;
     case TYPE_MAILBOX:
         open_mailbox(sequence);
+        break;
+    case TYPE_FILES:
+        open_files(sequence);
         break;
     default:
         notice_error(sequence, PROTOCOL_UNKNOWN_REQUEST, "unknown request");

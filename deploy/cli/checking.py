@@ -1,11 +1,11 @@
-"""The check of operators behind a compilation: it runs from when Vela is done, beside advice and report."""
+"""The check of operators behind a compilation: it begins beside Vela, and ends beside advice and report."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from deploy.errors import BadInputError
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compiler import Timed
+    from deploy.judging.samples import Sample
     from deploy.judging.verification_record import VerificationRecord
     from deploy.processes.supervisor import Ended, RunCommand
     from deploy.tflite import Model
+    from deploy.verifying.begun_check import BegunCheck
     from deploy.verifying.build_check import BuildCheck
 
 
@@ -46,7 +48,9 @@ class Checking:
         self._level = level
         self._began: float | None = None
         self._vela: Timed | None = None
-        self._loading: threading.Thread | None = None
+        self._loaded: threading.Event | None = None
+        self._closed = threading.Event()
+        self._begun: BegunCheck | None = None
         self._check: BuildCheck | None = None
 
     def vela_starts(self) -> None:
@@ -63,32 +67,44 @@ class Checking:
         self._vela = vela = Timed(run, self._began)
 
         def running(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
-            ended = vela(command, folder, timeout_s=timeout_s)
-            if self._loading is not None:
-                self._loading.join()
-            return ended
+            try:
+                return vela(command, folder, timeout_s=timeout_s)
+            finally:
+                if self._loaded is not None:
+                    self._loaded.wait()
 
         return running
 
-    def prepare(self, model: Model) -> None:
-        """Import what looks at Vela's result, chooses test inputs, and checks, while Vela is waited for.
+    def prepare(self, model: Model, given: Callable[[], Sequence[Sample]], then: Callable[[], None]) -> None:
+        """Beside Vela, begin the check, and import what looks at Vela's result and chooses test inputs.
 
         Args:
             model: that Vela compiles.
+            given: real inputs, as far as there are any.
+            then: begins what else is to be done meanwhile, once there is nothing more for threads to get in each
+                other's way with: they must not import anything while this process forks.
         """
+        self._loaded = loaded = threading.Event()
 
         def load() -> None:
-            with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
-                import deploy.hardware.fvps
-                import deploy.targets.runner_operators
-                from deploy.verifying.usual_inputs import make_ready
+            try:
+                with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
+                    self._load(model, given)
+                then()
+            finally:
+                loaded.set()
+            self._closed.wait()  # the check ends with the thread that began it
 
-                make_ready(model)
-                if self._level is not None:
-                    import deploy.verifying.build_check  # noqa: F401
+        threading.Thread(target=load, daemon=True).start()
 
-        self._loading = threading.Thread(target=load, daemon=True)
-        self._loading.start()
+    def _load(self, model: Model, given: Callable[[], Sequence[Sample]]) -> None:
+        from deploy.verifying.usual_inputs import likely_sample
+
+        sample = likely_sample(model, given())
+        if self._level is not None:
+            from deploy.verifying.build_check import begun_check
+
+            self._begun = begun_check(model, sample)
 
     def begin(self, build: BuildFolder, *, quiet: bool) -> None:
         """Vela is done: check what it wrote, in a process beside this one.
@@ -103,7 +119,7 @@ class Checking:
         from deploy.verifying.build_check import BuildCheck
 
         note_slow_npu_model(quiet=quiet)
-        self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0)
+        self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0, self._begun)
 
     def finish(self) -> VerificationRecord:
         """Wait for what the check found, which is kept in the build folder.
@@ -121,3 +137,7 @@ class Checking:
         """End what still runs."""
         if self._check is not None:
             self._check.kill()
+        if self._begun is not None:
+            self._begun.close()
+            self._begun.child.kill()
+        self._closed.set()

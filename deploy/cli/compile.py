@@ -11,6 +11,9 @@ from deploy.settings import options
 from deploy.settings.declared import option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.judging.samples import Sample
     from deploy.processes.supervisor import RunCommand
     from deploy.quantizing.quantization import Quantized
     from deploy.reporting.data.build_report import BuildReport
@@ -130,11 +133,22 @@ def compile_(
         checking.vela_starts()
     target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
 
+    def seen() -> Sequence[Sample]:
+        from deploy.judging.sample_file import samples_beside
+
+        if not isinstance(chosen, tflite.Model):
+            found = chosen.samples
+        else:
+            found = samples_beside(read_from, chosen)[0] if read_from and calibration is None else None
+        return found.samples if found else ()
+
     def beside_vela(run: RunCommand = run) -> None:
-        checking.prepare(quantized)
-        load_report()
-        if level is not None:
-            advising.start(quantized, wanted, level, target=target, run=run, source=source)
+        def then() -> None:
+            load_report()
+            if level is not None:
+                advising.start(quantized, wanted, level, target=target, run=run, source=source)
+
+        checking.prepare(quantized, seen, then)
 
     compiler = Compiler(checking.timing(with_first(run, beside_vela)))
     bar.stage("Vela compiles")

@@ -68,20 +68,22 @@ def load_report() -> None:
     _beside(load)
 
 
-def load_verdict(build: BuildFolder) -> None:
+def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
     """Load what prints a verdict, and the part of the report that is known already, while a target is waited for.
 
     Args:
         build: what is judged.
+        quiet: little will be printed.
     """
 
     def load() -> None:
         import importlib.metadata  # noqa: F401
 
-        from rich import console, table  # noqa: F401
+        if not quiet:
+            from rich import console, table  # noqa: F401
 
+            from deploy.reporting.text import verdict  # noqa: F401
         from deploy.reporting.pages.build import preload
-        from deploy.reporting.text import verdict  # noqa: F401
 
         preload(build)
 

@@ -35,8 +35,7 @@ def run_and_report(
 ) -> int:
     """Run with a progress bar, have the call's documents say the verdict, print it, and return the exit status.
 
-    The build folder keeps the last verdict of a target that ran, and its HTML
-    report shows it.
+    The build folder keeps the last verdict of a target that ran, and its HTML report shows it.
 
     Args:
         run: what to run.
@@ -65,7 +64,7 @@ def run_and_report(
                     bar.stage(title)
                 bar.advance(done, total)
                 if done == 0:
-                    load_verdict(build)  # from here on this process waits
+                    load_verdict(build, quiet=quiet)  # from here on this process waits
 
             verdict = run.run(advance)
     except DeployError as error:

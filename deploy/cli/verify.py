@@ -51,7 +51,7 @@ def verify(
     """Run inputs through the NPU model on this host and judge its outputs against the reference kernels.
 
     Each operator is compared on its own, too, on up to 64 inputs: one that equals no oracle and has no known
-    cause fails, whatever the outputs say.
+    cause fails, whatever the outputs say. What the build folder keeps of the same comparison is taken over.
 
     Exit status: 0 pass, 1 fail, 2 bad input, 3 something is not installed, 4 the NPU model refused the stream.
     """

@@ -89,6 +89,20 @@ def advanced_xpsr(xpsr: int) -> int:
     return (xpsr & ~_XPSR_IT) | (state & 3) << 25 | (state & 0xFC) << 8
 
 
+def may_access(code: bytes) -> bool:
+    """Whether an instruction (its first halfword is enough) may read or write memory.
+
+    Armv8-M Architecture Reference Manual, C2.2 and C2.3.
+    """
+    first = int.from_bytes(code[:2], "little")
+    group = first >> 9 & 3
+    if first >> 11 in (0b11101, 0b11111):  # of 32 bits: load and store, data processing, coprocessors
+        return group != 1
+    if first >> 12 == 0b1011:
+        return group == 2  # PUSH, POP
+    return first >> 12 in range(0b0101, 0b1010) or first >> 12 == 0b1100 or first >> 11 == 0b01001
+
+
 @functools.lru_cache(maxsize=1024)
 def decode(code: bytes) -> Instruction | None:
     """Decode the first instruction of ``code`` (2 or 4 bytes, Thumb); None if it is no integer load or store."""

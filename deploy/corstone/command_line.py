@@ -133,6 +133,15 @@ class MachineOptions:
         return int(self.value(next((name for name in names if name in self.values), names[0])))
 
     @property
+    def nonsecure_vectors(self) -> int:
+        """Address of the Non-secure vector table at reset, where QEMU has that memory."""
+        address = int(self.cpu_value("INITNSVTOR"))
+        for move in self.model.moves:
+            if move.memory and move.first <= address < move.first + move.size:
+                return address - move.first + move.to
+        return address
+
+    @property
     def clock_hz(self) -> float:
         """The CPU's clock, which simulated time is counted in."""
         return int(self.value("core_clk.mul")) / int(self.value("core_clk.div"))

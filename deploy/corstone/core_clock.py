@@ -22,6 +22,7 @@ _POLL_INSTRUCTIONS = 64
 _PATIENCE = 16
 _LEAP_SHIFT = 4
 _LONGEST_LEAP = 1 << 16
+_LOOK_INTERVAL_S = 0.02
 _ASLEEP_BELOW = 1_000_000
 """Instructions in a second of the host's; QEMU runs hundreds of millions."""
 
@@ -51,7 +52,7 @@ class CoreClock:
         self._read_at = -_POLL_INSTRUCTIONS
         self._polls = 0
         self._polled_since = 0
-        self._seen = (0.0, 0)
+        self._looked_s, self._seen = 0.0, (0.0, 0)
         self._slept_s = 0.0
 
     @property
@@ -69,19 +70,26 @@ class CoreClock:
         return self.cycles() / self.frequency_hz + self._slept_s
 
     def look(self) -> None:
-        """Look whether the CPU, which is not stopped, sleeps; to be called often.
+        """Look whether the CPU, which is not stopped, sleeps; to be called often, and now and then it does.
 
-        How long it slept QEMU does not tell. One that does not run now and got nowhere since the last look has
-        slept: then the host's time counts.
+        How long it slept QEMU does not tell. One that does not run now and got nowhere since it last did not run
+        has slept: then the host's time counts. A CPU that runs is not asked anything, which costs QEMU more than
+        the question here.
 
         Raises:
             TargetError: QEMU does not tell.
         """
         if self._control is None:
             return
-        (before_s, before), ran_s, instructions = self._seen, self._cpu.ran_s, self.instructions()
+        ran_s = self._cpu.ran_s
+        if ran_s - self._looked_s < _LOOK_INTERVAL_S:
+            return
+        self._looked_s = ran_s
+        if _runs(self._pid):
+            return
+        (before_s, before), instructions = self._seen, self.instructions()
         self._seen = (ran_s, instructions)
-        if instructions - before < _ASLEEP_BELOW * (ran_s - before_s) and not _runs(self._pid):
+        if instructions - before < _ASLEEP_BELOW * (ran_s - before_s):
             self._slept_s += ran_s - before_s
 
     def instructions(self) -> int:
@@ -132,7 +140,7 @@ class CoreClock:
         """
         self.served = self._leapt = self._polls = self._polled_since = 0
         self._read_at = -_POLL_INSTRUCTIONS
-        self._seen, self._slept_s = (0.0, 0), 0.0
+        self._looked_s, self._seen, self._slept_s = 0.0, (0.0, 0), 0.0
         self._origin = 0 if self._control is None else self._control.instructions()
 
     def _cycles(self) -> int:

@@ -13,6 +13,8 @@ _STOP_TIMEOUT_S = 2.0
 _COUNT = XPSR + 1
 # QEMU's Cortex-M description numbers r0 to r15 as the architecture does, and xPSR 25.
 _GDB_XPSR = 25
+_THUMB = 1
+"""Of an address to go on at: what lies there is Thumb code, as all of a Cortex-M's is."""
 
 
 class Cpu:
@@ -72,7 +74,10 @@ class Cpu:
         """Change registers, by number, and run with a packet of gdb, all in one write."""
         self.running = True
         self._running_since = time.monotonic()
-        self.gdb.send(*map(_write_packet, changed.items()), how)
+        others = dict(changed)
+        if how == b"c" and PC in others:
+            how = b"c%x" % (others.pop(PC) | _THUMB)  # QEMU answers each packet but this one
+        self.gdb.send(*map(_write_packet, others.items()), how)
 
     def stopped(self) -> None:
         """Take note that a stop was reported."""
@@ -99,7 +104,6 @@ class Cpu:
         Raises:
             TargetError: QEMU is gone.
         """
-        self.settle()
         self.gdb.request(b"?")  # takes every watchpoint away
         self._ran_s = 0.0
 
@@ -108,7 +112,7 @@ class Cpu:
 
         QEMU reports the interrupt only, remembers the hit, and would let the next access to a watched place pass
         unnoticed (measured on 7.2). Running into a breakpoint at the current instruction clears it and executes
-        nothing.
+        nothing; but QEMU throws away all code that it has translated.
         """
         place = b"0,%x,2" % self.registers()[PC]
         self.gdb.request(b"Z" + place)

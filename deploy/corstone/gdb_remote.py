@@ -6,6 +6,7 @@ ever sent (while the machine runs, any byte would stop it); several packets may 
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import time
@@ -15,6 +16,7 @@ from deploy.errors import TargetError
 _BUFFER = 65536
 _MAX_PACKET = 64 * 1024
 INTERRUPT = b"\x03"
+_WATCHPOINT = re.compile(rb"[ra]?watch:0*([0-9a-f]+);")
 
 
 class ConnectionLostError(TargetError):
@@ -24,6 +26,17 @@ class ConnectionLostError(TargetError):
 def packet(content: bytes) -> bytes:
     """Frame a packet: ``$content#checksum``."""
     return b"$%b#%02x" % (content, sum(content) & 0xFF)
+
+
+def watchpoint(stop: bytes) -> int | None:
+    """The address of the watchpoint that a stop was reported for; None if it was for something else."""
+    found = _WATCHPOINT.search(stop)
+    return None if found is None else int(found[1], 16)
+
+
+def without_watchpoint(stop: bytes) -> bytes:
+    """The report of a stop with nothing in it about watchpoints."""
+    return _WATCHPOINT.sub(b"", stop)
 
 
 class GdbConnection:

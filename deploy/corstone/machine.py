@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-import re
 import select
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import PC, RegisterBus
+from deploy.corstone.access import PC, RegisterBus, may_access
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
-from deploy.corstone.debugger import Debugger, resumes, steps
-from deploy.corstone.gdb_remote import INTERRUPT, ConnectionLostError, GdbConnection
+from deploy.corstone.gdb_remote import ConnectionLostError, GdbConnection, watchpoint
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.run_limits import RunLimits
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 
 if TYPE_CHECKING:
+    from deploy.corstone.debugger import Debugger
+    from deploy.corstone.debugging import Debugging
     from deploy.corstone.npu_trace import NpuTrace
     from deploy.corstone.semihosting_port import SemihostingPort
     from deploy.corstone.timing_adapters import TimingAdapter
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 _EXIT_TIMEOUT_S = 2.0
 _STDIN = 0
-_LIMIT_INTERVAL_S = 0.02
 # QEMU does not notice when a program switches a UART's receiver on, so what was typed before would wait for ever.
 _WAKE_INTERVAL_S = 0.02
-_WATCHED = re.compile(rb"[ra]?watch:0*([0-9a-f]+);")
 
 
 @dataclass
@@ -54,9 +53,12 @@ class Figures:
     accesses: int = 0
 
 
-def machine_imports() -> None:
-    """Import what the first access to the NPU needs; a second caller waits for the first."""
-    from deploy.npu import registers  # noqa: F401
+def machine_imports(options: MachineOptions) -> None:
+    """Import what the first access to the NPU needs, and its first run; a second caller waits for the first."""
+    from deploy.corstone import peripherals, timing_adapters  # noqa: F401
+    from deploy.npu.architecture import Architecture
+
+    _ = Architecture(options.model.family, options.macs).instruction_set
 
 
 class Machine:
@@ -88,12 +90,8 @@ class Machine:
         self._watched_bases = {base for base, _ in self._watched}
         self._qemu = qemu
         self._uarts = uarts
-        self._deadline = math.inf
         self._report = report
-        self._debugger = debugger
         self._trace = trace
-        self._stepping = False
-        self._interrupting = False
         self._qtest = QtestConnection(qemu.channels["qtest"])
         self._wake_due = 0.0
         self._irq = False
@@ -105,6 +103,14 @@ class Machine:
             qemu.control if options.counts_instructions else None,
             qemu.pid,
         )
+        self._limits = RunLimits(options, self.clock, math.inf)
+        self._debugging: Debugging | None = None
+        if debugger is not None:
+            from deploy.corstone.debugging import Debugging
+
+            self._debugging = Debugging(
+                debugger, self.cpu, halt=self._halt, watch=self._watch, call=self._call_here, peek=self._peek
+            )
         self.adapters: tuple[TimingAdapter, ...] = ()
         self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
         self.figures = Figures()
@@ -129,12 +135,12 @@ class Machine:
         Raises:
             TargetError: QEMU died, or the CPU does something that is not modelled.
         """
-        self._deadline = time.monotonic() + limit_s
+        self._limits = RunLimits(self._options, self.clock, limit_s)
         try:
             return self._run()
         except StopRequest as request:
-            if request.reason is EndReason.EXIT and self._debugger is not None and self._debugger.attached:
-                self._debugger.reply(b"W%02x" % request.status)
+            if request.reason is EndReason.EXIT and self._debugging is not None:
+                self._debugging.ended(b"W%02x" % request.status)
             return Ending(request.reason, request.status)
         except ConnectionLostError as error:
             raise self._death() from error
@@ -152,6 +158,7 @@ class Machine:
             TargetError: the CPU does not stop, or QEMU does not reset it.
         """
         self.cpu.stop()
+        hit = self._may_have_hit()
         for uart in self._uarts:
             uart.discard()
         self._set_interrupt(False)
@@ -159,6 +166,8 @@ class Machine:
         self._qemu.reset()
         self.memory.restore(loaded)
         self._qemu.reset()
+        if hit:
+            self.cpu.settle()
         self.cpu.restart()
         self.clock.restart()
         if self._semihosting is not None:
@@ -191,12 +200,12 @@ class Machine:
         self._watch()
         if self._options.start is not None:
             self.cpu.write({PC: self._options.start})
-        if self._debugger is None:
+        if self._debugging is None:
             self.cpu.resume({})
         else:
             # As with the FVP's debug server: nothing runs before somebody can set a breakpoint.
             self._report(f"Info: waiting for a debugger on port {self._options.gdb_port}")
-            self._debugger.wait()
+            self._debugging.wait()
         self._build_npu()
         while True:
             reply = self.cpu.gdb.poll() if self.cpu.running else None
@@ -211,7 +220,7 @@ class Machine:
             self._semihosting.watch()
 
     def _build_npu(self) -> None:
-        machine_imports()
+        machine_imports(self._options)
         from deploy.corstone.peripherals import register_windows
         from deploy.corstone.timing_adapters import TimingAdapter, adapted
         from deploy.npu.architecture import Architecture
@@ -240,7 +249,7 @@ class Machine:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""
         now = time.monotonic()
         reading, writing = [self.cpu.gdb.fileno(), self._qemu.stderr], []
-        timeout = self._until_limit()
+        timeout = self._limits.wait_s
         for uart in self._uarts:
             to_read, to_write, at_most = uart.waiting(now)
             reading += to_read
@@ -249,8 +258,8 @@ class Machine:
         typing = any(uart.typing for uart in self._uarts)
         if typing:
             timeout = min(timeout, _WAKE_INTERVAL_S)
-        if self._debugger is not None:
-            reading.append(self._debugger.fileno())
+        if self._debugging is not None:
+            reading.append(self._debugging.fileno())
         if self._asking is not None:
             reading.append(_STDIN)
         readable, writable, _ = select.select(reading, writing, [], timeout)
@@ -264,43 +273,37 @@ class Machine:
         if typing and time.monotonic() >= self._wake_due:
             self._qtest.wake()
             self._wake_due = time.monotonic() + _WAKE_INTERVAL_S
-        if self._debugger is not None and self._debugger.fileno() in readable:
-            ending = self._serve(self._debugger)
+        if self._debugging is not None and self._debugging.fileno() in readable:
+            ending = self._debugging.serve()
             if ending is not None:
                 return ending
         if self._asking is not None and _STDIN in readable:
             self._call(self._asking)
-        if self._keeps_time and self.cpu.running and self.cpu.gdb.fileno() not in readable:
+        if self._limits.keep_time and self.cpu.running and self.cpu.gdb.fileno() not in readable:
             self.clock.look()
-        return self._limit()
+        return self._limits.reached()
 
     def _stopped(self, reply: bytes) -> Ending | None:
         """The CPU has stopped: for the NPU, for the debugger, or for good."""
         self.cpu.stopped()
         if reply[:1] in (b"W", b"X"):
             return self._exited(reply)
-        debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
         if self._is_ours(reply):
             self._go_on(self._access(), reply)
         elif self._semihosting is not None and reply[:1] == b"F":
             self._semihosting.serve_file(reply)
         elif self._semihosting is not None and self._semihosting.here():
             self._call(reply)
-        elif debugger is not None:
-            if self._interrupting:
-                self.cpu.settle()
-            debugger.reply(reply)
+        elif self._debugging is not None and self._debugging.attached:
+            self._debugging.stopped(reply)
         else:
             raise TargetError(f"the CPU stopped for no reason that is known here (gdb reply {reply[:60]!r})")
         return None
 
     def _go_on(self, changed: Mapping[int, int], reply: bytes) -> None:
         """A stop was answered: with changed registers the CPU goes on, or stands still for a debugger."""
-        debugger = self._debugger if self._debugger is not None and self._debugger.attached else None
-        if debugger is not None and (self._stepping or self._interrupting):
-            self.cpu.write(changed)
-            # An interrupt that meets a CPU which stands still already is lost in QEMU.
-            debugger.reply((b"T02" if self._interrupting else b"T05") + _WATCHED.sub(b"", reply)[3:])
+        if self._debugging is not None and self._debugging.holds:
+            self._debugging.answered(changed, reply)
         else:
             self.cpu.resume(changed)
 
@@ -322,10 +325,16 @@ class Machine:
             if uart.collect():
                 raise StopRequest(EndReason.SHUTDOWN, 0)
 
+    def _may_have_hit(self) -> bool:
+        """Whether the CPU, which stands still, may have been stopped at an access that QEMU has not told of."""
+        try:
+            return may_access(self.memory.read(self.cpu.registers()[PC], 2))
+        except TargetError:
+            return True  # no memory there
+
     def _is_ours(self, reply: bytes) -> bool:
         """Whether the CPU stopped at registers that are answered here."""
-        found = _WATCHED.search(reply)
-        return found is not None and int(found[1], 16) in self._watched_bases
+        return watchpoint(reply) in self._watched_bases
 
     def _access(self) -> dict[int, int]:
         """Carry out the access to registers that the CPU stopped at; returns the CPU's new registers."""
@@ -351,52 +360,8 @@ class Machine:
         self._irq = level
         self._qtest.set_interrupt(self._model.hardware.npu.interrupt, level)
 
-    def _serve(self, debugger: Debugger) -> Ending | None:
-        """A debugger connects, asks for something, or is gone."""
-        if not debugger.attached:
-            debugger.accept()
-            return self._halt_for_debugger()
-        for request in debugger.requests():
-            if request == INTERRUPT:
-                if self.cpu.running:
-                    self._interrupting = True
-                    self.cpu.gdb.interrupt()
-            elif request[:1] == b"k" or request.startswith(b"vKill"):
-                debugger.reply(b"OK")
-                return Ending(EndReason.SHUTDOWN)
-            elif request[:1] == b"D":
-                debugger.reply(b"OK")
-                self._released(debugger)
-            elif resumes(request):
-                self._stepping, self._interrupting = steps(request), False
-                if self._stepping and self._semihosting is not None and self._semihosting.here():
-                    self._call(b"T05thread:01;")  # a step would carry it out in QEMU
-                else:
-                    self.cpu.resume({}, request)
-            elif not self.cpu.running:
-                debugger.reply(self._peek(request) or self.cpu.gdb.request(request))
-                if request == b"?":
-                    # QEMU takes this for a new debugger and removes all watchpoints, ours too.
-                    self._watch()
-        if not debugger.attached:
-            self._released(debugger)
-        return None
-
-    def _peek(self, request: bytes) -> bytes | None:
-        """The answer to a debugger that reads the NPU's registers; None if it asks for something else."""
-        match = re.fullmatch(rb"m([0-9a-f]{1,8}),([0-9a-f]{1,3})", request)
-        if match is None or self.npu is None:
-            return None
-        address, size = int(match[1], 16), int(match[2], 16)
-        for window in self._model.npu_windows:
-            offset = address - window
-            if 0 <= offset <= self._model.npu_window - size:
-                first, last = offset & ~3, offset + size
-                words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
-                return words[offset - first : last - first].hex().encode()
-        return None
-
-    def _halt_for_debugger(self) -> Ending | None:
+    def _halt(self) -> Ending | None:
+        """Make the CPU stand still between two instructions; what it stopped at is answered."""
         reply = self.cpu.stop()
         if reply is None:
             return None
@@ -408,19 +373,29 @@ class Machine:
             self.cpu.settle()
         return None
 
-    def _released(self, debugger: Debugger) -> None:
-        """The debugger is gone: without its breakpoints the program goes on."""
-        self._stepping = self._interrupting = False
-        if self.cpu.running:
-            self._halt_for_debugger()
-        for left in debugger.forget_breakpoints():
-            self.cpu.gdb.request(left)
-        self.cpu.resume({})
+    def _call_here(self) -> bool:
+        """Have the semihosting call served that the CPU, which stands still, is about to make, if any."""
+        if self._semihosting is None or not self._semihosting.here():
+            return False
+        self._call(b"T05thread:01;")
+        return True
+
+    def _peek(self, address: int, size: int) -> bytes | None:
+        """Bytes of the NPU's registers, which QEMU has not; None for everything else."""
+        if self.npu is None:
+            return None
+        for window in self._model.npu_windows:
+            offset = address - window
+            if 0 <= offset <= self._model.npu_window - size:
+                first, last = offset & ~3, offset + size
+                words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
+                return words[offset - first : last - first]
+        return None
 
     def _exited(self, reply: bytes) -> Ending:
         """The program ended the simulation through semihosting."""
-        if self._debugger is not None and self._debugger.attached:
-            self._debugger.reply(reply)
+        if self._debugging is not None:
+            self._debugging.ended(reply)
         self._drain()
         return Ending(EndReason.EXIT, int(reply[1:3], 16) if reply[:1] == b"W" else 1)
 
@@ -429,31 +404,6 @@ class Machine:
         self._qemu.wait_exit(_EXIT_TIMEOUT_S)
         for uart in self._uarts:
             uart.drain()
-
-    @property
-    def _keeps_time(self) -> bool:
-        """Whether somebody wants to know how much simulated time passes."""
-        return self._options.stat or self._simulated_limit_s() is not None
-
-    def _simulated_limit_s(self) -> float | None:
-        options = self._options
-        limits = [options.simulated_limit_s] if options.simulated_limit_s is not None else []
-        if options.cycle_limit is not None:
-            limits.append(options.cycle_limit / self.clock.frequency_hz)
-        return min(limits, default=None)
-
-    def _until_limit(self) -> float:
-        """Seconds after which to look at the clock: simulated ones may pass faster."""
-        wall_s = self._deadline - time.monotonic()
-        return min(max(wall_s, 0.0), _LIMIT_INTERVAL_S if self._keeps_time else 3600.0)
-
-    def _limit(self) -> Ending | None:
-        if time.monotonic() >= self._deadline:
-            return Ending(EndReason.WALL_TIME)
-        limit = self._simulated_limit_s()
-        if limit is None or self.clock.simulated_s < limit:
-            return None
-        return Ending(EndReason.SIMULATED_TIME if limit == self._options.simulated_limit_s else EndReason.CYCLES)
 
     def _death(self) -> TargetError:
         """QEMU ended although nothing asked it to: pass on what it said."""

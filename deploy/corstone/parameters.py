@@ -148,6 +148,8 @@ def _cpu_rows(model: StandIn) -> Iterator[Parameter]:
         yield Parameter(f"{cpu}.CFG{memory}SZ", 15, text, high=15)
     text = "Secure vector table at reset, anywhere in memory"
     yield Parameter(f"{cpu}.INITSVTOR", vectors, text, high=0xFFFFFF80)
+    text = "Non-secure vector table at reset (VTOR_NS), anywhere in memory"
+    yield Parameter(f"{cpu}.INITNSVTOR", 0, text, high=0xFFFFFF80)
     text = f"The same as the board's register resets to it; wins over {cpu}.INITSVTOR"
     yield Parameter(initsvtor_rst(model), vectors, text, high=0xFFFFFF80)
     yield Parameter(f"{cpu}.semihosting-enable", False, "Semihosting (BKPT 0xAB)")

@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy import __version__
 from deploy.corstone.core_clock import SHIFT
 from deploy.corstone.file_arguments import DataLoad
+from deploy.corstone.qemu_version import keep_version, known_version
 from deploy.corstone.stand_in import StandIn
 from deploy.errors import NotInstalledError
 from deploy.processes.supervisor import run
@@ -29,14 +30,20 @@ class Qemu:
     version: str
 
 
-def find_qemu() -> Qemu:
+def find_qemu(*, starting: bool = False) -> Qemu:
     """The QEMU on PATH and its version.
+
+    Args:
+        starting: start it, whether it has said its version before or not.
 
     Raises:
         NotInstalledError: there is none, it does not start, or it is too old.
     """
     path = locate_qemu()
-    version = installed_version(path)
+    version = None if starting else known_version(path)
+    if version is None:
+        version = installed_version(path)
+        keep_version(path, version)
     check_version(version)
     return Qemu(path, version)
 
@@ -115,12 +122,13 @@ def command_line(
     semihosting: bool = False,
     counting: bool = True,
     data: Sequence[DataLoad] = (),
+    nonsecure_vectors: int = 0,
 ) -> list[str]:
     """The words that start QEMU, stopped before the first instruction.
 
     With ``semihosting`` a call that nobody stops at is handed over to the debugger: QEMU itself opens no file.
     Its time is counted in instructions where ``counting`` asks for it (:mod:`deploy.corstone.core_clock`). QEMU
-    itself loads ``data``.
+    itself loads ``data``. VTOR_NS is ``nonsecure_vectors`` at reset.
     """
     words = [str(qemu), "-nodefaults", "-no-user-config", "-display", "none", "-S"]
     words += ["-M", f"{model.machine},memory-backend=ddr"]
@@ -146,6 +154,8 @@ def command_line(
             words += ["-chardev", "stdio,id=uart0,signal=off,mux=on", "-echr", "0x100"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
+    if nonsecure_vectors:
+        words += ["-global", f"armv7m.init-nsvtor={nonsecure_vectors:#x}"]
     if counting:
         words += ["-icount", f"shift={SHIFT}"]
     if semihosting:

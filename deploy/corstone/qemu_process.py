@@ -40,6 +40,7 @@ class QemuProcess:
         uarts: numbers of the UARTs to connect besides UART0.
         semihosting: whether the program may call its host.
         counting: whether time is counted in instructions.
+        nonsecure_vectors: address of the Non-secure vector table at reset.
 
     Raises:
         NotInstalledError: QEMU does not start at all.
@@ -56,6 +57,7 @@ class QemuProcess:
         uarts: Sequence[int] = (),
         semihosting: bool = False,
         counting: bool = True,
+        nonsecure_vectors: int = 0,
     ) -> None:
         self._model = model
         self._messages = bytearray()
@@ -90,7 +92,14 @@ class QemuProcess:
             try:
                 self._child = Child(
                     command_line(
-                        qemu, model, paths, channels, semihosting=semihosting, counting=counting, data=data
+                        qemu,
+                        model,
+                        paths,
+                        channels,
+                        semihosting=semihosting,
+                        counting=counting,
+                        data=data,
+                        nonsecure_vectors=nonsecure_vectors,
                     ),
                     limits=_LIMITS,
                     stdin=PIPE,

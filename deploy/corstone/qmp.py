@@ -46,8 +46,9 @@ class QmpConnection:
         Raises:
             TargetError: QEMU does not answer, refuses, or is gone.
         """
-        # The event comes when all is done; the answer may come before or after it.
-        self._carried_out("system_reset", "event")
+        self.tidy()  # programs reset the machine, too
+        # The event comes when all is done; the answer, before or after it, is not left for others.
+        self._carried_out("system_reset", "return", "event")
 
     def instructions(self) -> int:
         """How many instructions the CPU has run, where QEMU counts them.
@@ -56,7 +57,7 @@ class QmpConnection:
             TargetError: QEMU does not answer, refuses, or is gone.
         """
         self.tidy()
-        found = self._carried_out("query-replay", "return")["return"]
+        found = self._carried_out("query-replay", "return")
         if not isinstance(found, dict) or not isinstance(found.get("icount"), int):
             raise TargetError("QEMU does not tell how many instructions it has run")
         return int(found["icount"])
@@ -71,14 +72,14 @@ class QmpConnection:
             while received := self._socket.recv(_MAX_LINE):
                 self._received = (self._received + received).rpartition(b"\n")[2]
 
-    def _carried_out(self, command: str, awaited: str) -> dict[str, Any]:
+    def _carried_out(self, command: str, *awaited: str) -> Any:
         """As :meth:`_ask`, with the errors of a connection that is used."""
         self._socket.settimeout(_ANSWER_TIMEOUT_S)
         try:
             if not self._negotiated:
                 self._ask("qmp_capabilities", "return")
                 self._negotiated = True
-            return self._ask(command, awaited)
+            return self._ask(command, *awaited)
         except TimeoutError:
             raise TargetError(f"QEMU does not answer ({command})") from None
         except OSError as error:
@@ -86,15 +87,21 @@ class QmpConnection:
         except ValueError as error:
             raise TargetError("QEMU's machine protocol cannot be read") from error
 
-    def _ask(self, command: str, awaited: str) -> dict[str, Any]:
-        """Send a command, and wait for its answer (``return``) or for the event RESET (``event``)."""
-        self._socket.sendall(json.dumps({"execute": command}).encode() + b"\n")
-        while True:
+    def _ask(self, command: str, *awaited: str) -> Any:
+        """Send a command, and wait for its answer (``return``), and for the event RESET (``event``), if asked to.
+
+        Returns:
+            The answer.
+        """
+        self._socket.sendall(b'{"execute":"%b"}' % command.encode())  # no byte more: QEMU takes each on its own
+        found: dict[str, Any] = {}
+        while not all(name in found for name in awaited):
             said = self._object()
             if "error" in said:
                 raise TargetError(f"QEMU refused {command}: {str(said['error'])[:80]}")
-            if awaited in said and (awaited == "return" or said["event"] == "RESET"):
-                return said
+            if "return" in said or said.get("event") == "RESET":
+                found |= said
+        return found["return"]
 
     def _object(self) -> dict[str, Any]:
         while b"\n" not in self._received:

@@ -59,6 +59,8 @@ class ResidentMachine:
         self._process: QemuProcess | None = None
         self._machine: Machine | None = None
         self._loaded: tuple[tuple[int, bytes], ...] = ()
+        self._starting = threading.Lock()
+        self._unused: UartRecord | None = None
         self.reports: list[str] = []
 
     @property
@@ -66,6 +68,20 @@ class ResidentMachine:
         """Memory that may be read and written while the machine runs; None before, and where that is not so."""
         memory = None if self._machine is None else self._machine.memory
         return memory if memory is not None and memory.direct else None
+
+    def prepare(self) -> None:
+        """Start the machine up to where the application begins; a run of another thread waits for that.
+
+        Raises:
+            BadInputError: as :meth:`run`, which tries once more.
+            NotInstalledError: likewise.
+            TargetError: likewise.
+        """
+        with self._starting:
+            if self._machine is None:
+                sink = self._sink()
+                self._begin(sink, None)
+                self._unused = sink
 
     def run(self, loads: Mapping[int, bytes], limit_s: float = math.inf, terminal: Wire | None = None) -> Finished:
         """Run the application from its beginning, in a machine that remembers nothing.
@@ -80,18 +96,15 @@ class ResidentMachine:
             NotInstalledError: QEMU is missing or too old.
             TargetError: QEMU died, was killed, or the CPU cannot go on.
         """
-        self.reports.clear()
-        sink = UartRecord(self._kept, shutdown_on_eot=self._options.uart(0).shutdown_on_eot)
-        if self._machine is None or self._process is None:
-            self._process, calls = self._start()
-            uarts = [Uart(*self._process.uart(0), sink, terminal)]
-            self._machine = machine = Machine(self._options, self._process, uarts, self.reports.append, calls)
-            self._stack.callback(machine.close)
-            first = True
-        else:
-            machine, first = self._machine, False
-        if self._loaded or not first:
-            machine.reset([Uart(*self._process.uart(0), sink, terminal)], self._loaded)
+        with self._starting:
+            sink, self._unused = (self._unused if terminal is None else None), None
+            if sink is None:
+                self.reports.clear()
+                sink = self._sink()
+                self._begin(sink, terminal)
+            machine = self._machine
+            if machine is None:
+                raise TargetError("the machine was ended")
         for address, content in loads.items():
             machine.memory.load(address, content)
         ending = machine.run(limit_s)
@@ -127,6 +140,20 @@ class ResidentMachine:
             self._killed = True
             self._stack.close()
             self._process = None
+
+    def _sink(self) -> UartRecord:
+        return UartRecord(self._kept, shutdown_on_eot=self._options.uart(0).shutdown_on_eot)
+
+    def _begin(self, sink: UartRecord, terminal: Wire | None) -> None:
+        """Have a machine, started or reset, in which the application stands at its beginning."""
+        first = self._machine is None or self._process is None
+        if self._machine is None or self._process is None:
+            self._process, calls = self._start()
+            uarts = [Uart(*self._process.uart(0), sink, terminal)]
+            self._machine = Machine(self._options, self._process, uarts, self.reports.append, calls)
+            self._stack.callback(self._machine.close)
+        if self._loaded or not first:
+            self._machine.reset([Uart(*self._process.uart(0), sink, terminal)], self._loaded)
 
     def _start(self) -> tuple[QemuProcess, frozenset[int] | None]:
         """QEMU, ready, and where the application calls its host."""

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from deploy import __version__
 from deploy.corstone import qemu
 from deploy.corstone.command_line import MachineOptions
-from deploy.corstone.debugger import Debugger
 from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.images import Images, load_images
 from deploy.corstone.input_file import InputFile
@@ -26,6 +25,7 @@ from deploy.corstone.uart import Peer, Uart, UartSink
 from deploy.errors import BadInputError
 
 if TYPE_CHECKING:
+    from deploy.corstone.debugger import Debugger
     from deploy.corstone.npu_trace import NpuTrace
 
 
@@ -50,13 +50,11 @@ def simulate(options: MachineOptions, console: Console) -> int:
     executable = qemu.locate_qemu()
     with _signals(), contextlib.ExitStack() as stack:
         terminals = _open_terminals(options, stack)
-        debugger = None if options.gdb_port is None else Debugger(options.gdb_port)
-        if debugger is not None:
-            stack.callback(debugger.close)
+        debugger = _open_debugger(options, stack)
         trace = _open_trace(options, stack)
         process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
-        threading.Thread(target=machine_imports, daemon=True).start()
+        threading.Thread(target=machine_imports, args=(options,), daemon=True).start()
         version = process.wait_ready()
         console.say(f"\n{model.name} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
         for number, terminal in terminals.items():
@@ -99,6 +97,16 @@ def _open_terminals(options: MachineOptions, stack: contextlib.ExitStack) -> dic
     return terminals
 
 
+def _open_debugger(options: MachineOptions, stack: contextlib.ExitStack) -> Debugger | None:
+    if options.gdb_port is None:
+        return None
+    from deploy.corstone.debugger import Debugger
+
+    debugger = Debugger(options.gdb_port)
+    stack.callback(debugger.close)
+    return debugger
+
+
 def _connected_uarts(options: MachineOptions) -> list[int]:
     """The UARTs besides UART0 whose output matters to somebody."""
     uarts = options.uarts.items()
@@ -122,6 +130,7 @@ def start_qemu(executable: Path, options: MachineOptions, images: Images) -> Qem
         uarts=_connected_uarts(options),
         semihosting=bool(options.cpu_value("semihosting-enable")),
         counting=options.counts_instructions,
+        nonsecure_vectors=options.nonsecure_vectors,
     )
 
 

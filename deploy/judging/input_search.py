@@ -256,7 +256,8 @@ def output_levels(values: NDArray[Any], ends: OutputEnds | None) -> NDArray[np.i
     count = values.shape[1]
     if count == 0:
         return np.zeros((len(values), 0), np.int8)
-    seen = np.nan_to_num(values[:, np.unique(np.linspace(0, count - 1, _MOST_ELEMENTS).astype(int))].astype(float))
+    places = np.linspace(0, count - 1, min(count, _MOST_ELEMENTS)).astype(int)
+    seen = np.nan_to_num(values[:, places].astype(float))
     if ends is None:
         levels = np.mod(seen, LEVELS).astype(np.int8)
     else:

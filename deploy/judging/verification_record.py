@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -33,6 +34,10 @@ class VerificationRecord(Document):
         in_time: whether nothing was left out because the time was up.
         seconds: how long it took.
         limit_s: how long it was allowed to take.
+        inputs_sha256: of the inputs that it rests on, see :func:`deploy.verifying.kept_check.inputs_digest`; empty
+            where nobody can have the same.
+        versions: of what decided its outcome.
+        digest: SHA-256 over all the rest, which tells a document that was damaged.
     """
 
     schema_version: int = VERIFICATION_SCHEMA_VERSION
@@ -44,6 +49,9 @@ class VerificationRecord(Document):
     in_time: bool = True
     seconds: float = 0.0
     limit_s: float = 0.0
+    inputs_sha256: str = ""
+    versions: Mapping[str, str] = {}
+    digest: str = ""
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -81,7 +89,13 @@ def record_of(build: BuildFolder) -> VerificationRecord | None:
     except (OSError, UnicodeDecodeError, ValidationError, BadInputError):
         return None
     same = (record.schema_version, record.deploy) == (VERIFICATION_SCHEMA_VERSION, deploy.__version__)
+    same = same and record.digest == _digest(record)
     return record if same and record.check.sha256 == build.document.compiled_sha256 else None
+
+
+def _digest(record: VerificationRecord) -> str:
+    content = record.model_dump_json(exclude={"digest"})
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResult] = ()) -> VerificationRecord:
@@ -101,10 +115,11 @@ def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResu
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:
-    """Write a record into the build folder, and return it.
+    """Write a record into the build folder, and return it, with its digest.
 
     Raises:
         BadInputError: the folder cannot be written.
     """
+    record = record.model_copy(update={"digest": _digest(record)})
     write_text(build.path / VERIFICATION_DOCUMENT, record.model_dump_json(indent=2) + "\n")
     return record

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from dataclasses import dataclass, field
 
 from deploy.hardware.designs import Design, design_of
 from deploy.hardware.npus import modelled, npus
 from deploy.npu.errors import UnsupportedError
 from deploy.npu.instruction_set import InstructionSet
-from deploy.npu.u55 import U55
-from deploy.npu.u85 import U85
 
-_INSTRUCTION_SETS = {"U55": U55, "U85": U85}
-"""By the name that ``npus.toml`` gives them."""
+_MODULES = {"U55": "deploy.npu.u55", "U85": "deploy.npu.u85"}
+"""Where the instruction sets are, under the names that ``npus.toml`` gives them."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,14 @@ class Architecture:
     @property
     def instruction_set(self) -> InstructionSet:
         """What its command streams are written in."""
-        return _INSTRUCTION_SETS[self.design.instruction_set]
+        return _instruction_set(self.design.instruction_set)
+
+
+@functools.cache
+def _instruction_set(name: str) -> InstructionSet:
+    # Imported when it is used: who has an NPU of one family does not wait for what others compute.
+    found: InstructionSet = getattr(importlib.import_module(_MODULES[name]), name)
+    return found
 
 
 def architecture_of(config_word: int) -> Architecture:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from deploy.npu.core.convolution import translate_u85_convolution
-from deploy.npu.core.elementwise import translate_u85_elementwise
-from deploy.npu.core.pooling import translate_u85_pooling
 from deploy.npu.core.resize import translate_resize
-from deploy.npu.core.transfer import translate_rows_transfer
-from deploy.npu.core.weights import Packing, u85_order
+from deploy.npu.core.rows_transfer import translate_rows_transfer
+from deploy.npu.core.u85_convolution import translate_u85_convolution
+from deploy.npu.core.u85_elementwise import translate_u85_elementwise
+from deploy.npu.core.u85_pooling import translate_u85_pooling
+from deploy.npu.core.u85_weights import u85_order
+from deploy.npu.core.weights import Packing
 from deploy.npu.execution.resize import resize
 from deploy.npu.execution.rows_dma import copy_rows
 from deploy.npu.execution.u85_convolution import convolve_u85

@@ -68,6 +68,11 @@ class ForkedCall:
         status = self._status or 0
         return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._ended()
+
     def kill(self) -> None:
         """End it, if it has not ended yet."""
         if not self._ended():

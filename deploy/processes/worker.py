@@ -201,7 +201,7 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
-        _close_all_but(channel.fileno())
+        close_all_but(channel.fileno())
         while True:
             head, body = _received(channel, None)
             (limit_s,) = _LIMIT.unpack_from(head)
@@ -221,8 +221,12 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
         os._exit(1)
 
 
-def _close_all_but(kept: int) -> None:
-    """Pipes of other children, who would wait in vain for their end as long as this child holds one, too."""
+def close_all_but(kept: int) -> None:
+    """Close pipes of other children, who would wait in vain for their end as long as this child holds one, too.
+
+    Args:
+        kept: a descriptor that stays open, besides the three standard ones.
+    """
     for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
         if number > 2 and number != kept:
             with contextlib.suppress(OSError):

@@ -39,6 +39,7 @@ class FvpRun:
         terminal_port: first TCP port to try for UART0's terminal (raw bytes, both directions); None for none.
         time_limit_s: wall-clock seconds after which the model stops by itself.
         shutdown_on_eot: stop when the firmware sends EOT (0x04) on UART0.
+        files: folder that is served to the firmware by semihosting; None for no semihosting.
     """
 
     firmware: Path
@@ -50,6 +51,7 @@ class FvpRun:
     dumps: tuple[DumpFile, ...] = ()
     time_limit_s: int = 120
     shutdown_on_eot: bool = True
+    files: Path | None = None
 
 
 def command_line(executable: Sequence[str], run: FvpRun, fvp: Fvp, release: Version | None) -> list[str]:
@@ -75,6 +77,9 @@ def command_line(executable: Sequence[str], run: FvpRun, fvp: Fvp, release: Vers
     if run.terminal_port is not None:
         parameters["{board}.telnetterminal0.start_port"] = str(run.terminal_port)
         parameters["{board}.telnetterminal0.mode"] = "raw"
+    if run.files is not None:
+        parameters["{cpu}.semihosting-enable"] = "1"
+        parameters["{cpu}.semihosting-cwd"] = str(run.files)
     words = [*executable, "-a", str(run.firmware)]
     for data in run.data:
         words += ["--data", f"{data.path}@0x{data.address:08x}"]

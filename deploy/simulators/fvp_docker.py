@@ -24,6 +24,7 @@ from deploy.processes.supervisor import run
 _GRACE_S = 5
 _NO_LIMIT_S = 3600
 _REMOVE_TIMEOUT_S = 30
+_SERVED = re.compile(r"(?:^|\.)semihosting-cwd=(.+)$")
 _WRITTEN = re.compile(r"(?:^|\.)uart\d\.out_file=(.+)$")
 
 
@@ -44,6 +45,8 @@ def mounts(words: Sequence[str]) -> tuple[list[Path], list[Path]]:
             writes.append(Path(value.partition("=")[2].rpartition("@")[0]).parent)
         elif option == "-C" and (found := _WRITTEN.search(value)) and found[1] != "-":
             writes.append(Path(found[1]).parent)
+        elif option == "-C" and (found := _SERVED.search(value)):
+            writes.append(Path(found[1]))
     return list(dict.fromkeys(reads)), list(dict.fromkeys(writes))
 
 

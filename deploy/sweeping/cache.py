@@ -23,6 +23,7 @@ from typing import Any
 
 from deploy.errors import BadInputError
 from deploy.files import write_bytes
+from deploy.user_cache import user_cache
 
 MOST_BYTES = 1 << 30
 """A point takes 4 kB (measured), a quantized network its size."""
@@ -32,7 +33,7 @@ _DECIDING = (".py", ".toml", ".h5")
 
 def default_folder() -> Path:
     """Of the user: ``~/.cache/ethosu-deploy/sweeps``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy" / "sweeps"
+    return user_cache() / "sweeps"
 
 
 def key_of(kind: str, request: Mapping[str, Any]) -> str:

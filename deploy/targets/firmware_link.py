@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from deploy.errors import TargetError
 from deploy.targets import protocol
 from deploy.targets.frames import DOORBELL, HEADER_BYTES, Frame, FrameReader, encode
 from deploy.targets.lines import DEFAULT_BAUD, Line, SerialLine
-from deploy.targets.mailbox import Mailbox, SharedMemory
+from deploy.targets.mailbox import PROOF_BYTES, FileMailbox, Mailbox, SharedMemory
 from deploy.targets.protocol import ErrorCode, Hello, Result, Type
 from deploy.targets.target_text import shown
 
@@ -63,7 +65,7 @@ class FirmwareLink:
         self._awaited: set[int] = set()
         self._stray = 0
         self.hello: Hello | None = None
-        self._mailbox: Mailbox | None = None
+        self._mailbox: Mailbox | FileMailbox | None = None
         self._line: Line = SerialLine(port, baud) if isinstance(port, str) else port
 
     def __enter__(self) -> FirmwareLink:
@@ -137,6 +139,27 @@ class FirmwareLink:
         except _UnknownRequestError:
             return  # rendered by an earlier version, which knew of none
         self._mailbox = Mailbox(memory, protocol.parse_mailbox(reply))
+
+    def use_files(self, folder: Path) -> None:
+        """Exchange frames in files from now on, where the firmware reaches them; over the line, where it does not.
+
+        It does where it writes what it was given to read.
+
+        Args:
+            folder: that the target's simulator serves to it.
+
+        Raises:
+            TargetError: the firmware does not answer whole.
+        """
+        proof = os.urandom(PROOF_BYTES)
+        FileMailbox(folder, protocol.MailboxPlace(0, 0, PROOF_BYTES, PROOF_BYTES)).put(proof)
+        try:
+            reply = self.request(Type.FILES, b"", Type.FILES_REPLY, _GREET_S)
+        except _UnknownRequestError:
+            return  # rendered by an earlier version, or nobody serves files to it
+        mailbox = FileMailbox(folder, protocol.parse_mailbox(reply))
+        if mailbox.take() == proof:
+            self._mailbox = mailbox
 
     def reset(self) -> None:
         """Put the model into its initial state.

@@ -169,6 +169,8 @@ class FirmwareTarget:
                     self._expectations.check_hello(link.greet(self._timeout_s))
                     if machine.memory is not None:
                         link.use_mailbox(machine.memory)
+                    elif machine.files is not None:
+                        link.use_files(machine.files)
                     yield link
             except TargetError as error:
                 raise TargetError(

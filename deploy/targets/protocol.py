@@ -42,6 +42,7 @@ class Type(IntEnum):
     READ = 0x06
     RESET = 0x07
     MAILBOX = 0x08
+    FILES = 0x09
     HELLO_REPLY = 0x81
     RESULT = 0x82
     BYE_REPLY = 0x83
@@ -49,6 +50,7 @@ class Type(IntEnum):
     MEMORY = 0x86
     RESET_REPLY = 0x87
     MAILBOX_REPLY = 0x88
+    FILES_REPLY = 0x89
     LOG = 0x90
     ERROR = 0xEE
 
@@ -278,7 +280,7 @@ def parse_result(payload: bytes, outputs: tuple[TensorEntry, ...]) -> Result:
 
 
 def parse_mailbox(payload: bytes) -> MailboxPlace:
-    """Read the payload of MAILBOX_REPLY.
+    """Read the payload of MAILBOX_REPLY or FILES_REPLY.
 
     Raises:
         TargetError: truncated, too long, or the areas are larger than any frame.

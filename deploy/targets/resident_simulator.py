@@ -58,6 +58,11 @@ class ResidentSimulator:
         """Its memory, as it is while the machine runs; None before it does, and where it is not reached."""
         return self._machine.memory
 
+    @property
+    def files(self) -> Path | None:
+        """A folder that is served to the firmware: none, as its memory is reached."""
+        return None
+
     def check_alive(self) -> None:
         """Notice the end of the machine.
 

@@ -34,6 +34,9 @@ class SimulatorRunner:
         with private_folder("run") as folder:
             return self._boot(folder, model, {runner.INPUT_ADDRESS: inputs, **data}, dumps)
 
+    def get_ready(self) -> None:
+        """Nothing: it takes the inputs to start a simulator."""
+
     def cancel(self) -> None:
         """End all that runs, and start no more."""
         self._processes.cancel()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.corstone.applications import Range
 from deploy.corstone.resident import ResidentMachine
-from deploy.errors import TargetError
+from deploy.errors import DeployError, TargetError
 from deploy.targets import runner_firmware as runner
 from deploy.targets.open_machine import open_machine
 from deploy.targets.runner_run import NOTHING, Boot, RunnerSettings, log_of, too_late
@@ -23,6 +24,20 @@ class ResidentRunner:
         self._idle: list[ResidentMachine] = []
         self._busy: set[ResidentMachine] = set()
         self._cancelled = False
+        self._starting: threading.Thread | None = None
+
+    def get_ready(self) -> None:
+        """Start a machine beside what the caller does."""
+        with self._lock:
+            machine = self._made()
+            self._idle.append(machine)  # whoever takes it waits for it
+
+        def start() -> None:
+            with contextlib.suppress(DeployError):  # the first run tries again, and says what is wrong
+                machine.prepare()
+
+        self._starting = threading.Thread(target=start, daemon=True)
+        self._starting.start()
 
     def boot(
         self, model: Path, inputs: bytes, *, data: Mapping[int, bytes] = NOTHING, dumps: Sequence[Range] = ()
@@ -47,8 +62,10 @@ class ResidentRunner:
         with self._lock:
             self._cancelled = True
             idle, self._idle = self._idle, []
-            for machine in self._busy:
+            for machine in (*self._busy, *idle):
                 machine.kill()  # whoever runs it closes it
+        if self._starting is not None:
+            self._starting.join()
         for machine in idle:
             machine.close()
 

@@ -48,6 +48,9 @@ class Boots(Protocol):
             TargetError: the runner did not come to its end.
         """
 
+    def get_ready(self) -> None:
+        """Start what the first run needs beside its inputs, while the caller does something else."""
+
     def cancel(self) -> None:
         """End all that runs, and start no more."""
 

@@ -65,6 +65,10 @@ class RunnerTarget:
         self._npu_expected = npu_expected
         self._pool: ThreadPoolExecutor | None = None
 
+    def get_ready(self) -> None:
+        """Have a machine start beside what the caller does; where each run is a process of its own, nothing."""
+        self._boots.get_ready()
+
     def answers(self, samples: tuple[Sample, ...], jobs: int) -> Iterator[Answer]:
         """Start the machines at once, and yield the answers in the order of the samples.
 
@@ -83,7 +87,8 @@ class RunnerTarget:
         """End all machines and wait until they are gone."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            self._boots.cancel()
+        self._boots.cancel()
+        if self._pool is not None:
             self._pool.shutdown()
 
     def _answer(self, index: int, sample: Sample) -> Answer:

@@ -42,6 +42,8 @@ class RunningSimulator:
         self._end: Ended | None = None
         self._failure: BaseException | None = None
         self._stack = contextlib.ExitStack()
+        self.files: Path | None = None
+        """A folder that is served to the firmware by semihosting."""
 
     def __enter__(self) -> RunningSimulator:
         with contextlib.ExitStack() as stack:
@@ -49,6 +51,8 @@ class RunningSimulator:
             # A short plain name: the FVP splits what users may call their files.
             firmware = folder / "firmware.elf"
             firmware.symlink_to(self._firmware.resolve())
+            self.files = folder / "files"
+            self.files.mkdir()
             run = FvpRun(
                 firmware=firmware,
                 macs=self._macs,
@@ -57,6 +61,7 @@ class RunningSimulator:
                 time_limit_s=max(1, round(self._limit_s)),
                 # Frames are binary: a byte 0x04 in them means nothing.
                 shutdown_on_eot=False,
+                files=self.files,
             )
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="machine"))
             stack.callback(self._processes.cancel)

@@ -76,7 +76,7 @@ class Session:
     """A build on a target: an :class:`deploy.judging.answer.Answerer`. Use as a context manager.
 
     Entering the context chooses and checks everything, so that what is missing is known before any work; nothing
-    boots before the first answers are asked for. Leaving it ends whatever still runs.
+    boots before it is asked for answers, or to get ready. Leaving it ends whatever still runs.
 
     Args:
         build: an open build folder.
@@ -93,6 +93,7 @@ class Session:
         self.batch = WHOLE_SEQUENCE if options.sequence else _BATCH
         self._ready: _Ready | None = None
         self._target: Target | None = None
+        self._unused = False
         self.origin = Origin()
         self.simulator: Simulator | None = None
 
@@ -134,6 +135,19 @@ class Session:
         self._end_target()
         self._ready = None
 
+    def get_ready(self) -> None:
+        """Have a machine that runs within this process start, beside what the caller does to have samples."""
+        ready = self._ready
+        if ready is None or ready.firmware is None or ready.firmware.kind != RUNNER or self._options.scheduler:
+            return
+        from deploy.targets.runner_target import RunnerTarget
+
+        self._end_target()
+        self._target = target = self._new_target(ready)
+        if isinstance(target, RunnerTarget):
+            target.get_ready()
+            self._unused = True
+
     def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
         """Start on the samples, and yield the answers in their order. What an earlier call started is ended.
 
@@ -144,10 +158,13 @@ class Session:
         """
         if self._ready is None:
             raise RuntimeError("answers come within the session's context")
-        self._end_target()
-        self._target = self._new_target(self._ready)
+        target = self._target if self._unused else None
+        if target is None:
+            self._end_target()
+            self._target = target = self._new_target(self._ready)
+        self._unused = False
         jobs = min(self._options.jobs or os.cpu_count() or 1, len(samples))
-        return self._target.answers(tuple(samples), jobs)
+        return target.answers(tuple(samples), jobs)
 
     def stoppable(self, sample: Sample) -> Stoppable:
         """The target with one input, to be stopped early. What :meth:`answers` started is ended.

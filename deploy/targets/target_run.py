@@ -31,14 +31,9 @@ from deploy.targets.firmware_choice import open_images
 from deploy.targets.session import Session, TargetOptions
 from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession
+from deploy.verifying.kept_check import checked_before, keep_for_later
 from deploy.verifying.model_answers import ModelAnswers
-from deploy.verifying.operator_check import (
-    CheckedOperators,
-    check_operators,
-    checked_before,
-    keep_for_later,
-    not_checked,
-)
+from deploy.verifying.operator_check import CheckedOperators, check_operators, not_checked
 from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -110,6 +105,7 @@ class TargetRun:
             raise BadInputError("--locate runs one input again from its beginning: not with --sequence")
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
+            session.get_ready()
             models = read_models(self._build)
             npu, sequence = npu_named(self._build.document.npu), self._options.sequence
             feed_back = functools.partial(fed_back, models, npu)

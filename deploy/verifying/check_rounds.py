@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import Model
 from deploy.tflite.state import initial_resources
-from deploy.verifying.group_kernels import ModelKernels
+from deploy.verifying.group_kernels import Inference, ModelKernels
 from deploy.verifying.inference_state import InferenceState
 from deploy.verifying.layer_capture import LayerCapture, joined
 from deploy.verifying.layer_walk import Walk, walk
 from deploy.verifying.made_up_values import MadeUpValues
 from deploy.verifying.npu_inference import NpuInference, Observer
+from deploy.verifying.reference_ahead import ReferenceAhead
 from deploy.verifying.usual_inputs import FEWEST, SEED, affordable, affordable_sets
 from deploy.verifying.variable_values import variable_values
 
@@ -76,6 +77,7 @@ class Rounds:
         inference: with its compiled model.
         samples: inputs, at least one.
         until: value of the monotonic clock after which nothing further is begun.
+        ahead: what the reference kernels have said already, in a part of the time.
         observer: called after every NPU operation of these inputs.
         sequence: whether the samples are one sequence, in which the model keeps its state: they are one round
             then, as far as they fit in memory.
@@ -92,6 +94,7 @@ class Rounds:
         samples: Sequence[Sample],
         *,
         until: float,
+        ahead: ReferenceAhead | None = None,
         observer: Observer | None = None,
         sequence: bool = False,
     ) -> None:
@@ -101,7 +104,8 @@ class Rounds:
         self._macs = macs.value if macs is not None else 0.0
         kept = max(sum(tensor.nbytes for tensor in source.tensors), inference.arena_bytes)
         self._room = max(1, _ROUND_BYTES // kept)
-        self._kernels = ModelKernels(source)
+        self._ahead = ahead if ahead is not None and ahead.source is source else None
+        self._kernels = ModelKernels(source) if self._ahead is None else self._ahead.kernels
         self.in_time = True
 
     def on_inputs(self) -> Iterator[Round]:
@@ -120,7 +124,7 @@ class Rounds:
 
     def _on_inputs(self, samples: Sequence[Sample]) -> Round:
         began = time.monotonic()
-        begun = self._kernels.begin(samples[0])
+        begun = self._begun(samples[0])
         reference_s = _REFERENCE_S + self._macs * (len(samples) - 1) / _REFERENCE_MACS_PER_S
         kept_s = min(reference_s, _REFERENCE_SHARE * (self._until - began))
         captures: list[LayerCapture] = []
@@ -148,6 +152,11 @@ class Rounds:
         answers = tuple(unstacked(outputs, len(samples))) if outputs else ()
         return Round(found, answers, len(samples), time.monotonic() - began)
 
+    def _begun(self, sample: Sample) -> Inference:
+        """The first inference of a round on the reference kernels: made already, or begun now."""
+        found = None if self._ahead is None or self._sequence else self._ahead.whole(sample)
+        return found or self._kernels.begin(sample)
+
     def on_made_up_values(self, first: Round) -> Iterator[Round]:
         """A small round, then rounds on as many sets as there is time for.
 
@@ -158,26 +167,52 @@ class Rounds:
         """
         values, inputs = MadeUpValues(self._source, SEED), stacked(self._samples)
         left, last, size = affordable_sets(self._macs), first, _FIRST_SETS
+        if self._ahead is not None:
+            self._ahead.end(self._until - first.seconds)
+            made = self._on_made_up(self._ahead.inputs, values, self._ahead) if self._ahead.inputs else None
+            if self._ahead.is_costly:
+                self._until -= self._ahead.seconds
+            if made is not None:
+                self.in_time = made.walk.in_time
+                yield made
+                # How long more of them take, with the reference's half, nobody knows yet.
+                last, left, size = replace(made, seconds=0.0), left - made.inputs, self._ahead.sets
         while left > 0 and self.in_time:
             size = min(size, left, self._room, last.inputs_until(self._until))
             if size < 1:
                 self.in_time = False
                 return
-            began = time.monotonic()
-            capture = LayerCapture(self._source, self._build.debug, values)
-            made, state = values.inputs(inputs, size), self._inference.initial_state(size)
-            state.resources |= values.variables(initial_resources(self._source), size)
-            state.called = True
-            try:
-                outputs = self._outputs(made, capture, state, until=self._until)
-            except TargetError:
-                return  # an operator on the CPU that such values have no answer for: on inputs it ran
-            found = walk(self._source, capture, made, outputs, until=self._until, kernels=self._kernels)
-            last = Round(found, (), size, time.monotonic() - began)
-            self.in_time = found.in_time
-            yield last
-            left -= size
+            made = self._on_made_up(values.inputs(inputs, size), values)
+            if made is None:
+                return
+            self.in_time = made.walk.in_time
+            yield made
+            last, left = made, left - size
             size = left
+
+    def _on_made_up(
+        self, inputs: Stacked, values: MadeUpValues, ahead: ReferenceAhead | None = None
+    ) -> Round | None:
+        """A round on made-up values; None where an operator on the CPU has no answer to such: on inputs it ran."""
+        began, size = time.monotonic(), len(next(iter(inputs.values())))
+        capture = LayerCapture(self._source, self._build.debug, values if ahead is None else ahead.values(values))
+        state = self._inference.initial_state(size)
+        state.resources |= values.variables(initial_resources(self._source), size)
+        state.called = True
+        try:
+            outputs = self._outputs(inputs, capture, state, until=self._until)
+        except TargetError:
+            return None
+        found = walk(
+            self._source,
+            capture,
+            inputs,
+            outputs,
+            until=self._until,
+            kernels=self._kernels,
+            behind=None if ahead is None else ahead.behind,
+        )
+        return Round(found, (), size, time.monotonic() - began)
 
     def _outputs(
         self,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -56,8 +56,19 @@ class ModelKernels:
         Raises:
             NotInstalledError: LiteRT is missing.
         """
+        self.start()
+        return Begun(lambda: self.whole.run(sample), self._tensors)
+
+    def _tensors(self, indices: Iterable[int]) -> Values:
+        return self.whole.tensors(indices)
+
+    def start(self) -> None:
+        """Start their process, from a thread that lives as long.
+
+        Raises:
+            NotInstalledError: LiteRT is missing.
+        """
         self._process.start(ReferenceKernels.library)
-        return Begun(lambda: self.whole.run(sample))
 
     @functools.cached_property
     def _files(self) -> OperatorFiles:
@@ -77,15 +88,36 @@ class ModelKernels:
         return self._operators[key]
 
 
-class Begun:
+class Inference(Protocol):
+    """One of the whole model, on the reference kernels."""
+
+    def answer(self) -> Sample:
+        """Its outputs, by name.
+
+        Raises:
+            BadInputError: the kernels cannot run the model, or end the process that they run in.
+        """
+        ...
+
+    def tensors(self, indices: Iterable[int]) -> Values:
+        """What it left in tensors, as far as it is kept; until the next one.
+
+        Raises:
+            BadInputError: the kernels have ended the process that they run in.
+        """
+        ...
+
+
+class Begun(Inference):
     """An inference that is under way, in a thread that waits for the process of the kernels.
 
     Args:
         run: makes it; nothing else may be asked of its kernels before :meth:`answer`.
+        tensors: reads tensors afterwards.
     """
 
-    def __init__(self, run: Callable[[], Sample]) -> None:
-        self._run = run
+    def __init__(self, run: Callable[[], Sample], tensors: Callable[[Iterable[int]], Values]) -> None:
+        self._run, self._tensors = run, tensors
         self._answer: Sample = {}
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._wait, daemon=True)
@@ -98,15 +130,15 @@ class Begun:
             self._error = error
 
     def answer(self) -> Sample:
-        """Wait for its outputs, by name.
-
-        Raises:
-            BadInputError: the kernels cannot run the model, or end the process that they run in.
-        """
+        """Wait for its outputs."""
         self._thread.join()
         if self._error is not None:
             raise self._error
         return self._answer
+
+    def tensors(self, indices: Iterable[int]) -> Values:
+        """What it left in tensors."""
+        return self._tensors(indices)
 
 
 class GroupKernels:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from deploy.judging.known_differences import KnownFacts, explain
 from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model, Tensor
-from deploy.verifying.group_kernels import Begun, GroupKernels, ModelKernels, Values
+from deploy.verifying.group_kernels import GroupKernels, Inference, ModelKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.npu_parameters import describe
 from deploy.verifying.operator_groups import Group, groups, named
@@ -69,7 +69,8 @@ def walk(
     *,
     until: float = math.inf,
     kernels: ModelKernels | None = None,
-    begun: Begun | None = None,
+    begun: Inference | None = None,
+    behind: Callable[[Group, Values], dict[int, NDArray[Any]] | None] | None = None,
     sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
@@ -82,6 +83,7 @@ def walk(
         until: time (of ``time.monotonic``) after which nothing further is begun.
         kernels: that have run the model before, for earlier values; None makes some.
         begun: the whole model on these kernels with the first input, which is waited for whatever the time.
+        behind: knows what some groups must compute from the values that it is given.
         sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
             variable tensors is their own in the reference, too, from the first input on.
 
@@ -109,6 +111,8 @@ def walk(
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
     for group in found:
         expected = whole.behind(group, known) if whole is not None else None
+        if expected is None and behind is not None:
+            expected = behind(group, start)
         if batch == 0 or (expected is None and time.monotonic() > until):
             left.setdefault(_TOO_LATE, []).append(named(group.last))
             continue
@@ -163,11 +167,11 @@ class _Whole:
 
 
 def _whole_reference(
-    kernels: ModelKernels, inputs: Stacked, known: Values, until: float, begun: Begun | None, *, sequence: bool
+    kernels: ModelKernels, inputs: Stacked, known: Values, until: float, begun: Inference | None, *, sequence: bool
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
-        answered = [begun.answer()] if begun is not None else []
+        answered = [begun] if begun is not None else []
         whole_model = kernels.whole
         if not whole_model.are_reference:
             return None
@@ -177,12 +181,13 @@ def _whole_reference(
         done = 0
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
             if done < len(answered):
-                expected.append(answered[done])
+                expected.append(answered[done].answer())
+                kept = answered[done].tensors(known)
             elif time.monotonic() > until:
                 break
             else:
                 expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
-            kept = whole_model.tensors(known)
+                kept = whole_model.tensors(known)
             for index, array in known.items():
                 theirs = kept.get(index)
                 if theirs is None or theirs.size != array[done].size:

@@ -27,6 +27,10 @@ _PARTLY_DEFINED = frozenset(["DIV", "FLOOR_DIV", "FLOOR_MOD", "LOG", "POW", "RSQ
 _FEW = 10
 """Elements of a tensor that need many sets to show all numbers: those in front of a softmax."""
 
+_APART, _PARTS = 1 << 10, 1 << 16
+"""Elements that are drawn one by one, and parts of a larger tensor that are put in another order: a few neighbours
+each where it has more elements than these. To draw all of a large network takes longer than its inference."""
+
 
 class MadeUpValues:
     """Makes them up; see :attr:`deploy.verifying.layer_capture.LayerCapture.replace`.
@@ -39,6 +43,7 @@ class MadeUpValues:
     def __init__(self, source: Model, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._descended: dict[int, int] = {}
+        self._orders: dict[int, NDArray[np.intp]] = {}
         self._kept = frozenset(source.outputs)
         self._narrow = frozenset(
             tensor.index
@@ -65,7 +70,7 @@ class MadeUpValues:
         if values.dtype.itemsize > 2 or tensor.is_variable:
             return None
         rows = values.reshape(len(values), -1)
-        found = self._rng.permuted(rows, axis=1)
+        found = self._shuffled(rows)
         if values.dtype.itemsize == 1 and tensor.index not in self._narrow:
             limits, zeros = np.iinfo(values.dtype), tensor.quantization.zero_points
             zero = min(max(zeros[0] if zeros else 0, limits.min), limits.max)
@@ -92,7 +97,23 @@ class MadeUpValues:
         numbers = np.full(rows.shape, high, rows.dtype)
         below = (high - (begin + np.arange(count)) % count).astype(rows.dtype)
         numbers[:, 1:] = np.resize(below, others).reshape(numbers[:, 1:].shape)
-        return self._rng.permuted(numbers, axis=1)
+        return self._shuffled(numbers)
+
+    def _shuffled(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """The elements of each row in another order; of long rows one order, begun at another place each time."""
+        elements = rows.shape[1]
+        if elements <= _APART:
+            return self._rng.permuted(rows, axis=1)
+        width = -(-elements // _PARTS)
+        whole, found = elements - elements % width, np.empty_like(rows)
+        order = self._orders.get(elements)
+        if order is None:
+            order = self._orders[elements] = self._rng.permutation(elements // width)
+        for row, made in zip(rows, found, strict=True):
+            turned = np.roll(row, self._rng.integers(elements))
+            np.take(turned[:whole].reshape(-1, width), order, axis=0, out=made[:whole].reshape(-1, width))
+            made[whole:] = turned[whole:]
+        return found
 
     def variables(self, initial: Mapping[str, NDArray[np.uint8]], count: int) -> dict[str, NDArray[np.uint8]]:
         """As many contents of resource variables, for those that are read, and of a type to make numbers up for.

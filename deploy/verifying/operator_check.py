@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -19,13 +18,12 @@ from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample
-from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep_record, record_of
-from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.check_rounds import Rounds
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.merged_results import merged, with_faults
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
+from deploy.verifying.reference_ahead import ReferenceAhead
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ def check_operators(
     *,
     inference: NpuInference | None = None,
     limit_s: float | None = None,
+    ahead: ReferenceAhead | None = None,
     observer: Observer | None = None,
     sequence: bool = False,
 ) -> CheckedOperators:
@@ -72,6 +71,8 @@ def check_operators(
         limit_s: seconds after which nothing further is begun; what was not compared then is named in
             ``check.left_out``. None for no limit. In a limited time, what the first inputs leave of it is for
             further ones.
+        ahead: what the reference kernels have said already; with a large network, the time that it took is part
+            of the limited one.
         observer: called after every NPU operation of these inputs.
         sequence: whether the samples are one sequence, in which the model keeps its state.
 
@@ -92,7 +93,16 @@ def check_operators(
         return not_checked(build, error.message)
     if inference is None:
         inference = NpuInference(models.compiled, npu_named(build.document.npu))
-    rounds = Rounds(build, models.source, inference, samples, until=until, observer=observer, sequence=sequence)
+    rounds = Rounds(
+        build,
+        models.source,
+        inference,
+        samples,
+        until=until,
+        ahead=ahead,
+        observer=observer,
+        sequence=sequence,
+    )
     on_inputs = rounds.on_inputs()
     first = next(on_inputs)
     # Before further inputs: they show more of what is wrong.
@@ -121,36 +131,6 @@ def check_operators(
     return CheckedOperators(
         check, results, answers, expected if len(expected) == len(answers) else (), rounds.in_time
     )
-
-
-def checked_before(build: BuildFolder) -> CheckedOperators | None:
-    """The check that ``compile`` or a later run made of this very build; None where there is none that counts.
-
-    One that was not made to its end (it had no time, or kernels ended it) can be made now, unless it has found a
-    fault, or the build's user did not want any.
-    """
-    record = record_of(build)
-    if record is None:
-        return None
-    complete = record.check.source != "none" and record.in_time
-    if complete or record.faults or record.check.left_out == (SKIPPED,):
-        return CheckedOperators(record.check, record.operators)
-    return None
-
-
-def keep_for_later(build: BuildFolder, checked: CheckedOperators) -> None:
-    """Record a check that was made to its end, for later runs; where the folder cannot be written, they repeat it.
-
-    One that found a fault is not kept: the fault may be that of this run alone.
-    """
-    record = VerificationRecord(
-        check=checked.check.model_copy(update={"source": "an earlier run"}),
-        operators=checked.differing,
-        unwritten=unwritten_outputs(build.compiled_model),
-    )
-    if checked.in_time and checked.check.source == "this run" and not record.faults:
-        with contextlib.suppress(BadInputError):
-            keep_record(build, record)
 
 
 def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:

@@ -11,6 +11,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from deploy.build_folder import (
     sha256_of_bytes,
     sha256_of_file,
 )
-from deploy.compiling.compiler import Compiled
 from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.input_ranges import InputRange, input_ranges
@@ -34,8 +34,12 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.sample_file import MOST_SAMPLES, kept_count, read_samples, samples_content
 from deploy.judging.samples import Sample, Stacked
 from deploy.tflite import Model
+from deploy.verifying.found_inputs import found_before
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_probe import NpuProbe
+
+if TYPE_CHECKING:
+    from deploy.compiling.compiler import Compiled
 
 SEED = 0
 """Of made-up inputs that are to be the same in every run."""
@@ -127,13 +131,14 @@ class Tested:
         return Effort(int(min(max(seconds / each, _FEWEST_TRIALS), _MOST_TRIALS)), limit_s)
 
 
-def make_ready(model: Model) -> None:
-    """Make up what a large network is tested with where no data is given; :func:`chosen_samples` finds it then.
+def likely_sample(model: Model, given: Sequence[Sample] = ()) -> Sample:
+    """The first input that a large network is going to be tested with; :func:`chosen_samples` finds it ready then.
 
     Args:
         model: the source model.
+        given: real data.
     """
-    _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)
+    return given[0] if given else _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)[0]
 
 
 def chosen_samples(
@@ -175,7 +180,7 @@ def usual_inputs(build: BuildFolder, count: int | None = None) -> InputSet:
     wanted = count or tested.usual_count
     kept = _kept(build)
     if kept is None or (count is not None and count > len(kept.samples)):
-        return _more(tested, wanted, kept) if kept else _searched(tested, wanted, None)
+        return _more(build, tested, wanted, kept) if kept else _searched(tested, wanted, None)
     return InputSet(kept.samples[:wanted], kept.source)
 
 
@@ -226,10 +231,15 @@ def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: floa
     return _source(found, given)
 
 
-def _more(tested: Tested, wanted: int, kept: InputSet) -> InputSet:
+def _more(build: BuildFolder, tested: Tested, wanted: int, kept: InputSet) -> InputSet:
     """All that are kept, and made-up ones."""
-    found = _found(tested, wanted - len(kept.samples), seed=SEED, seconds=_SEARCH_S, known=kept.samples)
-    return _source(Found((*kept.samples, *found.samples), len(found.samples)), kept)
+    missing = wanted - len(kept.samples)
+
+    def searched() -> tuple[Sample, ...]:
+        return _found(tested, missing, seed=SEED, seconds=_SEARCH_S, known=kept.samples).samples
+
+    found = found_before(build, kept.samples, missing, searched, seed=SEED, seconds=_SEARCH_S)
+    return _source(Found((*kept.samples, *found), len(found)), kept)
 
 
 def _source(found: Found, given: InputSet | None) -> InputSet:

@@ -2,8 +2,8 @@
 
 build folder -> inputs -> NPU model in batches -> oracles -> comparison -> operator by operator -> verdict document
 
-The operators are always checked: a verdict that rests on the outputs alone would pass an operator that is wrong
-where the test inputs do not show it behind it.
+The operators are always checked, or have been just so: a verdict that rests on the outputs alone would pass an
+operator that is wrong where the test inputs do not show it behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from deploy.tflite import Model
 from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.judged_part import judged_part
+from deploy.verifying.kept_check import checked_on, keep_for_later
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
 from deploy.verifying.operator_check import CheckedOperators, check_operators, debug_database
@@ -87,9 +88,18 @@ class Verification:
         on_progress(0, len(samples))
         start = time.monotonic()
         sequence = self._options.sequence
-        checked = check_operators(
-            self._build, models, samples, inference=session.inference, observer=varied, sequence=sequence
+        check = functools.partial(
+            check_operators,
+            self._build,
+            models,
+            samples,
+            inference=session.inference,
+            observer=varied,
+            sequence=sequence,
         )
+        whole = not sequence and not judged.without
+        recorded = checked_on(self._build, samples) if whole and not self._options.layers else None
+        checked = recorded or check()
         if checked.check.source == "none" and self._options.layers:
             again = [] if self._build.document.compiled_file else ["run `deploy compile` again"]
             raise BadInputError(checked.check.left_out[0], hints=again)
@@ -97,7 +107,8 @@ class Verification:
         done = 0 if sequence else len(checked.answers)
         judge.expect(samples[:done], checked.expected if done else ())
         judgement.answers += checked.answers[:done]
-        on_progress(done, len(samples))
+        if done:
+            on_progress(done, len(samples))
         for first in range(done, len(samples), session.batch):
             part = samples[first : first + session.batch]
             judge.expect(part)
@@ -109,9 +120,12 @@ class Verification:
             database = debug_database(self._build)
             write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
         opinion = judgement.opinion(judge)
+        if recorded is not None and _differing(opinion):
+            checked = check()  # the record tells less about why
+        made = checked
         checked, explanations = self._explained(models, session.inference, samples, opinion, checked)
         predictions = judgement.predictions(models, judge)
-        return judgement.verdict(
+        verdict = judgement.verdict(
             opinion,
             self._origin,
             predictions=predictions,
@@ -130,6 +144,9 @@ class Verification:
             operators=checked.results if self._options.layers else checked.differing,
             explanations=explanations,
         )
+        if verdict.verdict == "pass" and whole and checked is made:
+            keep_for_later(self._build, made, samples)
+        return verdict
 
     def _session(self, compiled: Model) -> HostSession:
         document, sequence = self._build.document, self._options.sequence
@@ -153,8 +170,7 @@ class Verification:
         checked: CheckedOperators,
     ) -> tuple[CheckedOperators, tuple[str, ...]]:
         """The check of the operators, made on inputs with differing outputs as well, and why outputs differ."""
-        opinions = (opinion.deciding, *opinion.others)
-        differing = sorted({i for other in opinions for output in other.outputs for i in output.mismatched_inputs})
+        differing = _differing(opinion)
         if checked.check.source == "none":
             return checked, checked.check.left_out if differing else ()
         further = [samples[i] for i in differing if i >= len(checked.answers)]
@@ -162,3 +178,9 @@ class Verification:
             again = check_operators(self._build, models, further, inference=inference)
             checked = again if again.check.unexplained >= checked.check.unexplained else checked
         return checked, summarise(checked.results) if differing or checked.check.unexplained else ()
+
+
+def _differing(opinion: Opinion) -> list[int]:
+    """The inputs to which an answer differs from what any oracle says."""
+    opinions = (opinion.deciding, *opinion.others)
+    return sorted({i for other in opinions for output in other.outputs for i in output.mismatched_inputs})

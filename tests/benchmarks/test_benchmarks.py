@@ -49,8 +49,9 @@ def test_corstone_boot_of_a_build_folder_and_of_a_model(built: Path, model: str)
 
 @pytest.mark.system
 def test_firmware_steady_state(built: Path) -> None:
-    said = run("firmware_steady_state", built, "--count", "2", "--runner", "1")
-    assert "host NPU model: 2 of 2 equal, bit for bit" in said
+    said = run("firmware_steady_state", built, "--count", "12", "--runner", "1")
+    assert "host NPU model: 12 of 12 equal, bit for bit" in said
+    assert "by files: 10 of 10 equal, bit for bit" in said
     assert "runner firmware: 1 of 1 equal, bit for bit" in said
 
 
@@ -102,6 +103,19 @@ def test_npu_speed_without_a_model_builds_the_networks_that_it_names() -> None:
     lines = run("npu_speed", "--runs", "1").splitlines()[::2]
     assert [line.split()[0] for line in lines] == ["MobileNetV2", "EfficientNetB0", "ResNet50"]
     assert all(line.endswith(" elements differ") for line in lines)
+
+
+@pytest.mark.system
+def test_many_inputs(built: Path) -> None:
+    said = run("many_inputs", built, "--count", "2", "--rounds", "1")
+    assert "one boot: 2 inputs" in said
+    assert "run-fvp --count 2, an input with one boot / a boot each:" in said
+
+
+def test_kernel_process(tiny_tflite: Path) -> None:
+    said = run("kernel_process", tiny_tflite)
+    assert f"{tiny_tflite.name}, " in said
+    assert "64 at once" in said
 
 
 def test_roofline_error(tiny_tflite: Path) -> None:

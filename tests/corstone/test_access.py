@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.corstone.access import advanced_xpsr, decode, disassembled
+from deploy.corstone.access import advanced_xpsr, decode, disassembled, may_access
 
 # Registers: r0 = 0x58102080, r1.. = distinct numbers, r3 = 2 (an index).
 REGISTERS = [0x58102080, 0x11, 0x58102100, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x20000000, 14, 0x1000, 0x01000000]
@@ -137,3 +137,27 @@ def test_the_it_state_advances_as_the_architecture_says(state):
     if state & 0xF == 0:
         expected = state  # not in an IT block
     assert advanced_xpsr(pack(state)) == pack(expected)
+
+
+@given(st.binary(min_size=4, max_size=4))
+def test_whatever_is_a_load_or_store_may_access_memory(instruction):
+    if disassembled(instruction) is not None:
+        assert may_access(instruction)
+
+
+@pytest.mark.parametrize(
+    "listing", ["e7fe", "bf30", "4408", "2001", "b672", "beab", "f240", "f7ff", "eb01", "fb02"]
+)
+def test_branches_arithmetic_and_hints_access_no_memory(listing):
+    assert not may_access(code(listing))
+
+
+@pytest.mark.parametrize("listing", ["ed92", "ec90", "fd12", "e8d0", "b510", "bd10", "4801", "9801", "e8bd"])
+def test_vector_loads_tables_of_branches_and_the_stack_access_memory(listing):
+    assert may_access(code(listing))
+
+
+def test_every_short_load_and_store_may_access_memory():
+    for first in range(0x4800, 0xE800):
+        short = struct.pack("<H", first)
+        assert may_access(short) or disassembled(short) is None

@@ -221,3 +221,20 @@ def test_no_words_at_all_cause_anything_but_options_or_a_refusal(words):
         parse_options(words)
     except BadInputError as error:
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("board", "given", "there"),
+    [
+        ("corstone-300", None, 0),
+        ("corstone-300", 0x00200000, 0x00200000),
+        ("corstone-320", 0x02001000, 0x01021000),
+        ("corstone-320", 0x90000000, 0x90000000),
+    ],
+)
+def test_the_nonsecure_vector_table_is_where_qemu_has_that_memory(board, given, there):
+    cpu = "mps4_board.subsystem.cpu0" if board == "corstone-320" else "cpu0"
+    words = [] if given is None else ["-C", f"{cpu}.INITNSVTOR={given:#x}"]
+    options = parse_options(["-a", "f.elf", *words], board=board)
+    assert options.nonsecure_vectors == there
+    assert not options.warnings

@@ -375,6 +375,15 @@ def test_a_program_begins_where_its_vector_table_is_named_and_its_faults_find_it
     assert done.output.endswith("FAULT\n\x04")
 
 
+def test_the_nonsecure_vector_table_is_where_it_is_named_until_a_program_moves_it(tmp_path):
+    source = r"""
+    int main(void) {
+      print("before "); hex(REG(0xE002ED08)); REG(0xE002ED08) = 0x00300000; print("after "); hex(REG(0xE002ED08));
+    }"""
+    done = run_guest(build_guest(tmp_path, source), "-C", "cpu0.INITNSVTOR=0x00200000")
+    assert (done.value("before"), done.value("after")) == (0x200000, 0x300000)
+
+
 def test_a_program_in_intel_hex_boots_beside_another_image(tmp_path):
     second = build_guest(tmp_path, "int main(void) { }", "second", place=0x21000000)
     elf = build_guest(tmp_path, 'int main(void) { print("reset "); hex(REG(0x21000004)); }')

@@ -15,6 +15,7 @@ from simulator import run_guest
 from started import alive, qemus
 
 from deploy.corstone.command_line import parse_options
+from deploy.corstone.gdb_remote import GdbConnection
 from deploy.corstone.messages import EndReason
 from deploy.corstone.resident import ResidentMachine
 from deploy.errors import BadInputError, TargetError
@@ -220,6 +221,41 @@ def test_an_interrupt_that_nobody_took_is_forgotten_and_the_next_one_comes(
     machine = machine_with(machines, build_guest(tmp_path, INTERRUPT))
     sent = [machine.run({INPUT: bytes((left, 0, 0, 0))}, 20).sent for left in (1, 0, 1, 1, 0)]
     assert sent == [b"00000000\n%08x\n\x04" % taken for taken in (0, 1, 0, 0, 1)]
+
+
+POLLING = r"""
+int main(void) {
+  hex(REG(NPU));
+  put(4);
+  for (;;) (void)REG(NPU);
+}
+"""
+
+
+def test_a_program_that_is_stopped_within_an_access_of_the_npu_has_its_first_one_answered_next_time(
+    machines: list[ResidentMachine], tmp_path: Path
+) -> None:
+    machine = machine_with(machines, build_guest(tmp_path, POLLING))
+    for _ in range(12):
+        assert machine.run({}, 20).sent == b"10064001\n\x04"
+
+
+def test_qemu_keeps_its_translated_code_where_a_program_was_stopped_outside_of_accesses(
+    machines: list[ResidentMachine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    request = GdbConnection.request
+
+    def recorded(connection: GdbConnection, content: bytes, *, timeout_s: float = 10.0) -> bytes:
+        asked.append(content)
+        return request(connection, content, timeout_s=timeout_s)
+
+    monkeypatch.setattr(GdbConnection, "request", recorded)
+    machine = machine_with(machines, build_guest(tmp_path, "int main(void) { put(4); for (;;) { } }"))
+    for _ in range(3):
+        assert machine.run({}, 20).sent == b"\x04"
+    # It throws it away at a breakpoint.
+    assert not [each for each in asked if each.startswith(b"Z0")]
 
 
 GUARDED = r"""

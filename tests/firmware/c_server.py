@@ -6,6 +6,7 @@ import ctypes
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 Fault = Callable[[bytes], bytes]
 
@@ -35,7 +36,9 @@ class CServer:
         self.idle_s = 0.3
         self.replies = 0
         self._kept: list[bytes | None] = []
+        self._folder: bytes | None = None
         self.problems()
+        self.serves(None)
 
     @property
     def port(self) -> str:
@@ -45,6 +48,16 @@ class CServer:
         """What the runtime shall fail from."""
         self._kept = [text.encode() if text else None for text in (at_start, at_inference)]
         self._library.harness_problems(*self._kept)
+
+    def serves(self, folder: Path | None) -> None:
+        """The folder that the host serves to the target; None for none."""
+        self._folder = None if folder is None else bytes(folder)
+        self._library.harness_folder(self._folder)
+
+    @property
+    def host_calls(self) -> int:
+        """Semihosting calls that were served since the library was loaded."""
+        return int(self._library.harness_host_calls())
 
     def __enter__(self) -> CServer:
         self._thread.start()

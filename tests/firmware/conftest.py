@@ -67,7 +67,7 @@ def small_project(small_build: BuildFolder, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def server_library(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The C server with the small network's tables, compiled for this computer."""
-    names = ("server.c", "mailbox.c", "notice.c", "frame.c", "crc32.c", "message.c")
+    names = ("server.c", "mailbox.c", "host_files.c", "notice.c", "frame.c", "crc32.c", "message.c")
     sources = [HERE / "server_harness.c", small_project / "model" / "network.c", *(FIRMWARE / n for n in names)]
     output = tmp_path_factory.mktemp("server") / "server.so"
     flags = ["-shared", "-fPIC"]

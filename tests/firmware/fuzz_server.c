@@ -71,13 +71,13 @@ static void append_frame(uint8_t type, uint32_t payload_bytes)
 
 int main(int argc, char **argv)
 {
-    static const uint8_t types[] = { TYPE_HELLO, TYPE_INFER, TYPE_INFER_PACKED, TYPE_STOP_AFTER, TYPE_READ, TYPE_BYE, TYPE_MAILBOX, 0x42 };
+    static const uint8_t types[] = { TYPE_HELLO, TYPE_INFER, TYPE_INFER_PACKED, TYPE_STOP_AFTER, TYPE_READ, TYPE_BYE, TYPE_MAILBOX, TYPE_FILES, 0x42 };
     static const uint32_t sizes[] = { 0, 2, 4, 12, 16, NETWORK_INPUT_BYTES, NETWORK_INPUT_BYTES + 1, NETWORK_INPUT_BYTES + 60 };
     long rounds = argc > 1 ? atol(argv[1]) : 1000;
     for (long i = 0; i < rounds; i++) {
         length = 0;
         for (uint32_t k = 0; k < 1 + next_random() % 4; k++) {
-            append_frame(types[next_random() % 8], sizes[next_random() % 8]);
+            append_frame(types[next_random() % 9], sizes[next_random() % 8]);
         }
         for (uint32_t k = next_random() % 8; k > 0; k--) {
             conversation[next_random() % (next_random() % 2 ? length : 14)] = (uint8_t)next_random();

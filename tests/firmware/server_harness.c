@@ -1,6 +1,8 @@
 /* The protocol server on this computer: the test is the UART, and a made-up runtime computes the outputs. */
+#include <stdio.h>
 #include <string.h>
 
+#include "host_call.h"
 #include "network.h"
 #include "runtime.h"
 #include "server.h"
@@ -14,6 +16,49 @@ static uint32_t stopped_after = RUNTIME_WHOLE;
 static uint32_t resets;
 static const char *start_problem;
 static const char *infer_problem;
+
+static const char *folder;
+static FILE *file;
+static int calls;
+
+/* Where the host's files are; NULL where it serves none. */
+void harness_folder(const char *path)
+{
+    folder = path;
+}
+
+/* Semihosting as a simulator has it: SYS_OPEN (rb, wb), SYS_CLOSE, SYS_WRITE, SYS_READ, one file at a time. */
+intptr_t host_call(uint32_t operation, const void *arguments)
+{
+    const uintptr_t *words = arguments;
+    char path[4096];
+    if (folder == NULL) {
+        return -1;
+    }
+    calls++;
+    if (operation == 1) {
+        snprintf(path, sizeof path, "%s/%s", folder, (const char *)words[0]);
+        file = strlen((const char *)words[0]) == words[2] ? fopen(path, words[1] == 1 ? "rb" : "wb") : NULL;
+        return file == NULL ? -1 : 5;
+    }
+    if (file == NULL || words[0] != 5) {
+        return -1;
+    }
+    if (operation == 2) {
+        FILE *closed = file;
+        file = NULL;
+        return fclose(closed);
+    }
+    if (operation == 5) {
+        return (intptr_t)(words[2] - fwrite((const void *)words[1], 1, words[2], file));
+    }
+    return operation == 6 ? (intptr_t)(words[2] - fread((void *)words[1], 1, words[2], file)) : -1;
+}
+
+int harness_host_calls(void)
+{
+    return calls;
+}
 
 void harness_problems(const char *at_start, const char *at_inference)
 {

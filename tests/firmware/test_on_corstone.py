@@ -28,7 +28,7 @@ from deploy.simulators.fvp_locate import Simulator, find
 from deploy.targets import runner_firmware
 from deploy.targets.expectations import Expectations
 from deploy.targets.firmware_target import FirmwareTarget
-from deploy.targets.mailbox import Mailbox
+from deploy.targets.mailbox import FileMailbox, Mailbox
 from deploy.targets.protocol import Type
 from deploy.verifying.host_session import HostSession
 from deploy.verifying.npu_inference import NpuInference
@@ -283,3 +283,29 @@ def test_frames_go_through_the_mailbox_where_the_machine_runs_within_this_proces
     for (outputs, counters), (others, their) in zip(*found, strict=True):
         assert counters == their
         assert all(np.array_equal(outputs[name], others[name]) for name in outputs)
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served", "refused"])
+def test_frames_go_through_files_of_a_simulator_that_is_a_program_and_serves_some(
+    small_build: BuildFolder, monkeypatch: pytest.MonkeyPatch, served: bool
+) -> None:
+    put: list[bytes] = []
+    monkeypatch.setattr(
+        FileMailbox, "put", lambda self, frame, put_=FileMailbox.put: (put.append(frame), put_(self, frame))[1]
+    )
+    simulator, few = find(npu_named("U55-128"), "open"), samples(small_build, 4)
+    # The last one counts, and without semihosting its breakpoint is a fault on the target.
+    words = ("/usr/bin/env", *simulator.command) if served else ("/bin/sh", "-c", UNSERVED, *simulator.command)
+    found = []
+    for each in (simulator, dataclasses.replace(simulator, command=words)):
+        target = FirmwareTarget(each, npu_firmware(small_build), expectations(small_build), macs=128, timeout_s=30)
+        found.append([(answer.outputs, answer.counters) for answer in target.answers(few, 1)])
+    proof, *frames = put
+    assert len(proof) == 16
+    assert [frame[2] for frame in frames] == ([Type.INFER] * 4 + [Type.BYE] if served else [])
+    for (outputs, counters), (others, their) in zip(*found, strict=True):
+        assert counters == their
+        assert all(np.array_equal(outputs[name], others[name]) for name in outputs)
+
+
+UNSERVED = 'exec "$0" "$@" -C cpu0.semihosting-enable=0'

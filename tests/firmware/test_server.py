@@ -388,7 +388,7 @@ def test_a_port_that_does_not_exist_is_one_message() -> None:
 
 
 def fuzz_sources(project: Path) -> list[Path]:
-    names = ("server.c", "mailbox.c", "notice.c", "frame.c", "crc32.c", "message.c")
+    names = ("server.c", "mailbox.c", "host_files.c", "notice.c", "frame.c", "crc32.c", "message.c")
     return [
         HERE / "fuzz_server.c",
         HERE / "server_harness.c",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from deploy.hardware.npus import Npu, modelled
@@ -48,3 +51,14 @@ def test_a_kind_is_found_by_its_commands_and_by_its_operations(
 def test_every_npu_that_is_modelled_has_its_instruction_set(npu: Npu) -> None:
     expected = U85 if npu.family == "U85" else U55
     assert Architecture(npu.family, npu.macs).instruction_set is expected
+
+
+def test_a_u55_needs_nothing_of_u85() -> None:
+    program = (
+        "import sys\n"
+        "from deploy.npu import Architecture\n"
+        "print(Architecture('U55', 128).instruction_set.commands is not None)\n"
+        "print([name for name in sys.modules if name.startswith('deploy.npu') and 'u85' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["True", "[]"]

@@ -38,7 +38,13 @@ def text(fvp: Fvp, release: Version | None) -> str:
         "functional": RUN,
         "with --timing": replace(RUN, timing=True),
         "fed over a terminal": replace(
-            RUN, uart_file=None, terminal_port=5000, data=(), dumps=(), shutdown_on_eot=False
+            RUN,
+            uart_file=None,
+            terminal_port=5000,
+            data=(),
+            dumps=(),
+            shutdown_on_eot=False,
+            files=Path("files"),
         ),
     }
     lines = []

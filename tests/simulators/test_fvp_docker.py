@@ -55,9 +55,11 @@ def test_the_container_sees_the_files_of_the_command_line_and_nothing_else(tmp_p
     words = [FVP, "-a", str(link), "--data", f"{link.parent}/m@0x90000000"]
     words += ["--dump", f"cpu0={link.parent}/out.bin@Memory:0x93000000,4", "--timelimit", "60"]
     words += ["-C", f"mps3_board.uart0.out_file={link.parent}/u.log", "-C", "mps3_board.uart1.out_file=-"]
+    words += ["-C", f"cpu0.semihosting-cwd={link.parent}/files"]
     command = fvp_docker.container_command("IMAGE", words, tmp_path / "cid")
     assert [word for word in command if word.startswith("--mount")] == [
         f"--mount=type=bind,source={link.parent},target={link.parent}",
+        f"--mount=type=bind,source={link.parent}/files,target={link.parent}/files",
         f"--mount=type=bind,source={real},target={link},readonly",
         f"--mount=type=bind,source={link.parent}/m,target={link.parent}/m,readonly",
     ]

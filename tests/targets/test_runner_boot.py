@@ -54,9 +54,9 @@ def settings(simulator: Simulator, timeout_s: float = 60) -> RunnerSettings:
     return RunnerSettings(simulator, runner_firmware.runner_path(NPU, simulator.fvp), NPU.macs, False, timeout_s)
 
 
-def answers(build: BuildFolder, simulator: Simulator, samples: tuple[Sample, ...], jobs: int) -> list[Answer]:
+def target_of(build: BuildFolder, simulator: Simulator) -> RunnerTarget:
     expected = Expectations.of(build.compiled_model)
-    target = RunnerTarget(
+    return RunnerTarget(
         simulator,
         runner_firmware.runner_path(NPU, simulator.fvp),
         build.compiled,
@@ -66,6 +66,10 @@ def answers(build: BuildFolder, simulator: Simulator, samples: tuple[Sample, ...
         npu_expected=True,
         timeout_s=60,
     )
+
+
+def answers(build: BuildFolder, simulator: Simulator, samples: tuple[Sample, ...], jobs: int) -> list[Answer]:
+    target = target_of(build, simulator)
     try:
         return list(target.answers(samples, jobs))
     finally:
@@ -112,6 +116,43 @@ def test_machines_side_by_side_give_the_same_answers_in_order(
     for a, b in zip(one, three, strict=True):
         assert a.counters == b.counters
         assert all(np.array_equal(a.outputs[name], b.outputs[name]) for name in a.outputs)
+
+
+def test_a_machine_that_got_ready_before_there_were_inputs_answers_as_any_other(
+    build: BuildFolder, samples: tuple[Sample, ...], starts: list[ResidentMachine]
+) -> None:
+    own = find(NPU, "open")
+    expected, target = answers(build, own, samples[:2], 1), target_of(build, own)
+    starts.clear()
+    try:
+        target.get_ready()
+        found = list(target.answers(samples[:2], 1))
+    finally:
+        target.close()
+    assert len(starts) == 1
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.counters == theirs.counters
+        assert all(np.array_equal(ours.outputs[name], theirs.outputs[name]) for name in theirs.outputs)
+    assert qemus(os.getpid()) == []
+
+
+def test_a_machine_that_got_ready_for_nothing_leaves_nothing_and_a_failed_start_is_told_by_the_first_run(
+    build: BuildFolder, samples: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = target_of(build, find(NPU, "open"))
+    target.get_ready()
+    target.close()
+    assert qemus(os.getpid()) == []
+
+    def broken(_machine: ResidentMachine) -> object:
+        raise TargetError("QEMU died")
+
+    monkeypatch.setattr(ResidentMachine, "_start", broken)
+    target = target_of(build, find(NPU, "open"))
+    target.get_ready()
+    with pytest.raises(TargetError, match="input 0: QEMU died"):
+        list(target.answers(samples[:1], 1))
+    target.close()
 
 
 def test_only_this_installations_open_machine_runs_within_this_process() -> None:

@@ -19,7 +19,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.verification_record import SKIPPED, keep_record, not_checked, record_of
 from deploy.verifying import build_check
 from deploy.verifying.build_check import BuildCheck, check_build, time_for
-from deploy.verifying.operator_check import checked_before
+from deploy.verifying.kept_check import checked_before
 
 SECONDS = 120.0
 """That Vela may be said to have taken: more than enough for the check, on a busy computer, too."""

@@ -22,7 +22,7 @@ from deploy.judging.evidence import Evidence, evidence_of
 from deploy.judging.inputs import InputSet, random_inputs
 from deploy.judging.sample_file import beside
 from deploy.verifying.host_session import HostSession
-from deploy.verifying.usual_inputs import FEWEST, _made_up, inputs_with_fresh, make_ready, usual_inputs
+from deploy.verifying.usual_inputs import FEWEST, _made_up, inputs_with_fresh, likely_sample, usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
 pytestmark = pytest.mark.early
@@ -237,6 +237,6 @@ def test_what_is_made_up_while_vela_runs_is_what_nobody_looks_at_afterwards(
         monkeypatch.setattr(f"deploy.verifying.usual_inputs.{name}", refuse)
     expected = usual_inputs(build, FEWEST)
     _made_up.cache_clear()
-    make_ready(build.source_model)
+    likely_sample(build.source_model)
     monkeypatch.setattr("deploy.verifying.usual_inputs.unprobed", refuse)
     assert usual_inputs(build, FEWEST).sha256 == expected.sha256

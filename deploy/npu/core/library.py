@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import json
 import shlex
 import sys
@@ -51,6 +50,8 @@ def how_to_compile() -> str:
 
 def _install_again() -> str:
     """The command that installs deploy from the folder where it came from, as it was installed."""
+    import importlib.metadata  # takes 9 ms, and hardly anybody asks
+
     try:
         found = importlib.metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from deploy.npu.core.records import NotCovered, Record, Tables, window
-from deploy.npu.execution import u55_pooling, u85_pooling
+from deploy.npu.execution import u55_pooling
 from deploy.npu.execution.pooling import Reciprocal, check
-from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
-from deploy.npu.stream.u85_operations import U85PoolingOperation
+from deploy.npu.stream.pooling import PoolingOperation
 
 _MOST_STEPS = 1 << 30
 """Elements of windows that the core takes on."""
@@ -14,27 +13,13 @@ _MOST_STEPS = 1 << 30
 
 def translate_pooling(operation: PoolingOperation, tables: Tables) -> Record:
     """A pooling of Ethos-U55 or U65; see :mod:`deploy.npu.core.translation`."""
-    return _translated(operation, tables, u55_pooling.reciprocal_of(operation))
+    return pooling_record(operation, tables, u55_pooling.reciprocal_of(operation))
 
 
-def translate_u85_pooling(operation: U85PoolingOperation, tables: Tables) -> Record:
-    """A pooling of Ethos-U85: it may scale numbers of 64 bits, or fill accumulators."""
-    if operation.mode in u85_pooling.ARGMAX:
-        u85_pooling.check_argmax(operation)
-        return _translated(operation, tables, None)
-    u85_pooling.check_scale(operation)
-    wide = operation.mode is PoolingMode.NONE
-    bits = operation.accumulators.bits if wide and operation.ifm.dtype.itemsize == 8 else 0
-    if not operation.accumulators.stored:
-        words = {"kind": tables.numbers["KIND_FILL"], "work": operation.ifm.elements, "number_bits": bits}
-        return Record({**words, **tables.map("ifm", operation.ifm, wide=wide), **tables.left(operation.ifm)})
-    record = _translated(operation, tables, u85_pooling.reciprocal_of(operation), wide=wide)
-    return Record({**record.words, "number_bits": bits})
-
-
-def _translated(
+def pooling_record(
     operation: PoolingOperation, tables: Tables, reciprocal: Reciprocal | None, *, wide: bool = False
 ) -> Record:
+    """What the poolings of all families have in common; ``wide`` numbers have 64 bits."""
     check(operation)
     if operation.macs > _MOST_STEPS:
         raise NotCovered

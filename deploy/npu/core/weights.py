@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from deploy.hardware.designs import U55Design, U85Design
+from deploy.hardware.designs import U55Design
 from deploy.npu.core.library import native
 from deploy.npu.execution.workspace import Packed
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL
-from deploy.npu.stream.u85_operations import U85ConvolutionOperation
-from deploy.npu.weights import u55_layout, u85_layout
+from deploy.npu.weights import u55_layout
 from deploy.npu.weights.unpacked import SPANS, Streams
 
 Order = dict[str, int]
@@ -54,7 +53,7 @@ def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:
     # Depth-first, an IFM block is what comes between OFM ublocks.
     whole = -(-layout.ifm_block // layout.ifm_step) * layout.ifm_step
     return {
-        **_common(operation),
+        **common_order(operation),
         "own_blocks": 1,
         "ofm_ublock": layout.ofm_ublock,
         "group": 1,
@@ -75,32 +74,8 @@ def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:
     }
 
 
-def u85_order(operation: U85ConvolutionOperation, design: U85Design) -> Order:
-    """The order of Ethos-U85."""
-    layout, bias_bytes = u85_layout.layout_of(operation, design), operation.accumulators.bits // 8
-    return {
-        **_common(operation),
-        "own_blocks": 0,
-        "ofm_ublock": layout.ofm_ublock,
-        "group": u85_layout.GROUP,
-        "ifm_block": layout.ifm_block,
-        "serpentine": 1,
-        "ifm_ublock": layout.ifm_ublock,
-        "ifm_step": layout.ifm_step,
-        "downwards": 1,
-        "stride_y": layout.stride_y,
-        "stride_x": layout.stride_x,
-        "multiple": layout.multiple,
-        "gap": layout.gap,
-        "fast": int(operation.fast),
-        "strict": 1,
-        "bias_bytes": bias_bytes,
-        "multiplier_bytes": 8 - bias_bytes,
-        "multiplier_bits": 63 - operation.accumulators.bits,
-    }
-
-
-def _common(operation: ConvolutionOperation) -> Order:
+def common_order(operation: ConvolutionOperation) -> Order:
+    """What the orders of all families have in common."""
     kernel = operation.kernel
     return {
         "ofm_depth": operation.ofm.depth,

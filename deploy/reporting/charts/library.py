@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
-from pathlib import Path
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
 from deploy.reporting.charts.vega import Spec
+from deploy.user_cache import user_cache
 
 PACKAGE = "vl-convert-python"
 _GLOBAL = "window.vegaEmbed="
@@ -46,7 +45,7 @@ def javascript() -> str:
     Raises:
         NotInstalledError: the package is missing.
     """
-    path = cache_folder() / f"vega-{installed_version()}.js"
+    path = user_cache() / f"vega-{installed_version()}.js"
     try:
         kept = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -81,8 +80,3 @@ def png(spec: Spec) -> bytes:
 
     drawn: bytes = vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=2.0)
     return drawn
-
-
-def cache_folder() -> Path:
-    """Where this user's reports keep what takes long to make."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ethosu-deploy"

@@ -16,7 +16,7 @@ from jinja2.bccache import Bucket
 
 from deploy.errors import BadInputError
 from deploy.files import write_bytes
-from deploy.reporting.charts.library import cache_folder
+from deploy.user_cache import user_cache
 
 
 class TemplateCache(jinja2.BytecodeCache):
@@ -47,4 +47,4 @@ class TemplateCache(jinja2.BytecodeCache):
 
 
 def _path(bucket: Bucket) -> Path:
-    return cache_folder() / f"template-{bucket.key}.bin"
+    return user_cache() / f"template-{bucket.key}.bin"

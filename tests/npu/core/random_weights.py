@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu import Architecture, WeightStreamError
-from deploy.npu.core.weights import Packing, u55_order, u85_order
+from deploy.npu.core.u85_weights import u85_order
+from deploy.npu.core.weights import Packing, u55_order
 from deploy.npu.stream.operations import AddressRange, Kernel
 from deploy.npu.stream.u85_registers import Accumulators, Start
 from deploy.npu.weights import u55_layout, u85_layout
