@@ -231,7 +231,7 @@ class Window:
     owner: str
     bases: tuple[int, ...]
     size: int
-    device: Device
+    device: Device | WrittenMemory
 
     def offset(self, address: int) -> int | None:
         """Offset of an address in the window; None outside."""
@@ -261,6 +261,23 @@ class StoredWords:
             self._stored[offset] = value
 
 
+class WrittenMemory:
+    """Memory that takes no writes of the CPU in QEMU; where it is read, QEMU answers.
+
+    Args:
+        base: address of the first byte.
+        write: writes bytes at an address all the same.
+    """
+
+    def __init__(self, base: int, write: Callable[[int, bytes], None]) -> None:
+        self._base = base
+        self._write = write
+
+    def store(self, offset: int, content: bytes) -> None:
+        """Write bytes; they need not be aligned."""
+        self._write(self._base + offset, content)
+
+
 class RegisterBus:
     """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them."""
 
@@ -281,7 +298,7 @@ class RegisterBus:
         instruction = decode(code)
         if instruction is None:
             raise TargetError(
-                f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches the NPU's registers "
+                f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
         changed = self._transfer(instruction, registers)
@@ -301,7 +318,9 @@ class RegisterBus:
                 raise TargetError(
                     f"an access that began in {window.owner}'s registers leaves them at 0x{address:08x}"
                 )
-            if instruction.load:
+            if isinstance(window.device, WrittenMemory):
+                window.device.store(offset, registers[number].to_bytes(4, "little")[: instruction.size])
+            elif instruction.load:
                 changed[number] = instruction.loaded(_load(window.device, offset))
             else:
                 _store(window.device, offset, instruction.size, registers[number])
