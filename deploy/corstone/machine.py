@@ -220,6 +220,7 @@ class Machine:
 
     def _build_npu(self) -> None:
         machine_imports(self._options)
+        from deploy.corstone.flash_stores import FlashStores
         from deploy.corstone.peripherals import register_windows
         from deploy.corstone.timing_adapters import TimingAdapter, adapted
         from deploy.npu.architecture import Architecture
@@ -241,10 +242,9 @@ class Machine:
             weights=weights,
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
-        windows = register_windows(
-            model, self.npu, self.adapters, self.cpu, self.clock, self.memory.store, self._report
-        )
-        self._bus = RegisterBus(windows, self.memory.read)
+        windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
+        stores = FlashStores(model.flash, self.memory, self.clock, carries_on=self._debugging is None)
+        self._bus = RegisterBus(windows, self.memory.read, stores)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""

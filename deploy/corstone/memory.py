@@ -183,6 +183,15 @@ class GuestMemory:
         place = self._located(address, len(content))
         self._write_unseen(place.block.name, place.offset, content)
 
+    def plain(self, address: int, size: int) -> bytes | None:
+        """Read bytes of memory that the CPU writes by itself; None where there is none."""
+        place = self._memories.locate(address, size)
+        return (
+            None
+            if place is None or place.block.open_rom
+            else self._stores[place.block.name].read(place.offset, size)
+        )
+
     def store(self, address: int, content: bytes) -> None:
         """What the CPU stores into memory that QEMU keeps it from writing, by the alias that it took.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy.corstone.access import Device, StoredWords, Window, WrittenMemory
+from deploy.corstone.access import Device, StoredWords, Window
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.core_counters import CoreCounters, Dwt, Pmu
 from deploy.corstone.cpu import Cpu
@@ -20,7 +20,6 @@ def register_windows(
     adapters: Sequence[TimingAdapter],
     cpu: Cpu,
     clock: CoreClock,
-    store: Callable[[int, bytes], None],
     report: Callable[[str], None],
 ) -> list[Window]:
     """All windows with what answers there.
@@ -31,7 +30,6 @@ def register_windows(
         adapters: timing adapters, where the board has some.
         cpu: whose accesses they are.
         clock: the CPU's.
-        store: writes bytes at an address of memory that QEMU keeps the CPU from writing.
         report: called with a line about what is refused.
     """
     nonsecure, secure = model.npu_windows
@@ -53,5 +51,4 @@ def register_windows(
             Window(owner, (base,), size, device)
             for (owner, device), (base, size) in zip(core.items(), CORE_WINDOWS, strict=True)
         ),
-        *(Window("flash memory", (base,), size, WrittenMemory(base, store)) for base, size in model.flash),
     ]
