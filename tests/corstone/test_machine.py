@@ -415,6 +415,20 @@ def test_qspi_holds_what_is_loaded_and_what_is_written(tmp_path):
     assert (tmp_path / "dump").read_bytes() == bytes([1, 0, 0, 0])
 
 
+@pytest.mark.parametrize("gate", [0xE001E500, 0xE001E600])
+def test_the_gates_of_the_tightly_coupled_memories_are_there_and_keep_what_is_written(gate, tmp_path):
+    source = """int main(void) {
+      print("is "); hex(REG(GATE + 4)); REG(GATE + 0x10) = 0xffff; REG(GATE + 0x4c) = 7; REG(GATE + 4) = 0;
+      print("first "); hex(REG(GATE + 0x10)); print("last "); hex(REG(GATE + 0x4c));
+      print("still "); hex(REG(GATE + 4)); }"""
+    done = run_guest(build_guest(tmp_path, source.replace("GATE", hex(gate))))
+    is_, first, last, still = (done.value(name) for name in ("is", "first", "last", "still"))
+    blocks, size = 1 << (is_ >> 8 & 0xF), 32 << (is_ & 0xF)
+    assert (is_ >> 31, blocks * size) == (1, 512 * 1024)
+    assert blocks <= 16 * 32  # what the look-up table has bits for
+    assert (first, last, still) == (0xFFFF, 7, is_)
+
+
 def test_every_store_to_qspi_arrives_whatever_its_size_and_place(tmp_path):
     source = r"""int main(void) {
       volatile uint8_t *flash = (void *)0x38700000;
