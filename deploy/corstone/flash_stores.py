@@ -1,9 +1,9 @@
 """Stores to memory that QEMU keeps the CPU from writing, where every one of them stops the CPU.
 
 To erase a sector of flash memory is a loop of ten thousands of stores. So what such loops do between two stores,
-in the forms that compilers give memset and memcpy, is carried out here, too: loads from other memory, additions,
-subtractions, comparisons, moves and branches (Armv8-M Architecture Reference Manual, C2.4). With everything else,
-and after some thousand instructions, since an interrupt may wait, the CPU goes on itself.
+in the forms that compilers give memset and memcpy, is carried out here, too: loads from other memory, arithmetic,
+logic, comparisons, moves and branches (Armv8-M Architecture Reference Manual, C2.4). With everything else, and
+after some thousand instructions, since an interrupt may wait, the CPU goes on itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,16 @@ _LONGEST = 16384
 LR = 14
 _MASK = 0xFFFFFFFF
 _NEGATIVE, _ZERO, _CARRY, _OVERFLOW = 1 << 31, 1 << 30, 1 << 29, 1 << 28
-_ADDITIONS, _SUBTRACTIONS, _MOVES = ("add", "addw"), ("sub", "subw"), ("mov", "movw")
+_KINDS = {"add": "add", "addw": "add", "sub": "sub", "subw": "sub", "cmp": "cmp", "mov": "mov", "movw": "mov"}
+_LOGIC: dict[str, Callable[[int, int], int]] = {
+    "and": lambda first, second: first & second,
+    "tst": lambda first, second: first & second,
+    "orr": lambda first, second: first | second,
+    "eor": lambda first, second: first ^ second,
+    "bic": lambda first, second: first & ~second,
+}
+_KINDS |= {name: name for name in _LOGIC}
+_COMPARISONS = ("cmp", "tst")
 _CONDITIONS: dict[str, Callable[[int], bool]] = {
     "eq": lambda flags: bool(flags & _ZERO),
     "ne": lambda flags: not flags & _ZERO,
@@ -54,7 +63,7 @@ class Operation:
     """An instruction that reaches no memory.
 
     Attributes:
-        kind: ``add``, ``sub``, ``cmp``, ``mov``, ``b``, ``cbz``, ``cbnz`` or ``le``.
+        kind: ``add``, ``sub``, ``cmp``, ``mov``, ``b``, ``cbz``, ``cbnz``, ``le``, or one of ``_LOGIC``.
         length: bytes of the instruction.
         target: register of the result.
         first: register of the first operand.
@@ -88,11 +97,13 @@ class Operation:
             taken = False
             if self.kind == "mov":
                 result, carries = second, None
+            elif self.kind in _LOGIC:
+                result, carries = _LOGIC[self.kind](registers[self.first], second), None
             elif self.kind == "add":
                 result, carries = added(registers[self.first], second, 0)
             else:
                 result, carries = added(registers[self.first], ~second & _MASK, 1)
-            if self.kind != "cmp":
+            if self.kind not in _COMPARISONS:
                 registers[self.target] = result
             if self.flags:
                 registers[XPSR] = _with_flags(registers[XPSR], result, carries)
@@ -138,18 +149,18 @@ def operation(code: bytes) -> Operation | None:
         return Operation("b", length, value=values[0], condition=name[1:])
     if name in ("cbz", "cbnz"):
         return Operation(name, length, first=registers[0], value=values[0])
-    flags = name == "cmp" or (name.endswith("s") and bool(decoded.update_flags))
-    plain = name if name == "cmp" else name.removesuffix("s")
-    kinds = {**dict.fromkeys(_ADDITIONS, "add"), **dict.fromkeys(_SUBTRACTIONS, "sub"), "cmp": "cmp"}
-    kinds |= dict.fromkeys(_MOVES, "mov")
-    if plain not in kinds or len(values) > 1 or len(registers) + len(values) not in (2, 3):
+    flags = name in _COMPARISONS or (name.endswith("s") and bool(decoded.update_flags))
+    kind = _KINDS.get(name if name in _COMPARISONS else name.removesuffix("s"))
+    if kind is None or len(values) > 1 or len(registers) + len(values) not in (2, 3):
         return None
-    if plain in _MOVES and flags and (not values or length == 4):
-        return None  # a shift, or a constant that sets the carry flag
+    if kind == "mov" and flags and not values:
+        return None  # a shift
+    if flags and (kind == "mov" or kind in _LOGIC) and values and not 0 <= values[0] < 256:
+        return None  # a constant that sets the carry flag
     second = None if values else registers[-1]
     sources = registers if values else registers[:-1]
     return Operation(
-        kinds[plain],
+        kind,
         length,
         registers[0],
         sources[-1] if sources else 0,

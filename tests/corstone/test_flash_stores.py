@@ -23,6 +23,7 @@ LOOPS = {
     "signed": "0: ldrsb r3,[r1],#1\n str r3,[r0],#4\n subs r2,#4\n bne 0b\n movw r4,#0x1234\n cmp r4,r2",
     "overflow": "mvn r3,#1<<31\n 0: str r2,[r0],#4\n adds r4,r3,r2\n subs r2,#4\n bne 0b\n adds r3,#1",
     "counted": "lsrs r3,r2,#2\n dls lr,r3\n 0: str r1,[r0],#4\n le lr,0b\n mov r4,lr",
+    "logic": "0: orr r3,r1,r2\n bic r3,#4\n eor r3,r2\n strh r3,[r0],#2\n ands r4,r2\n subs r2,#2\n bne 0b",
     "under a condition": "0: tst r2,#4\n ite eq\n streq r1,[r0],#4\n strne r2,[r0],#4\n subs r2,#4\n bne 0b",
 }
 
