@@ -151,11 +151,12 @@ class GuestMemory:
             for block in small:
                 self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.open_piece)
         for block in memories.blocks:
+            # The secure alias: the machine starts secure, and the other one may be blocked.
+            store = QtestStore(qtest, block.bases[-1])
             # What the CPU cannot write is not found by a value written into it, either.
             if block.open_rom and cpu is not None:
-                self._stores[block.name] = FlashStore(block.name, cpu, block.bases)
-            # The secure alias: the machine starts secure, and the other one may be blocked.
-            self._stores.setdefault(block.name, QtestStore(qtest, block.bases[-1]))
+                self._stores[block.name] = FlashStore(block.name, cpu, block.bases, store.read)
+            self._stores.setdefault(block.name, store)
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
         self._unseen: dict[str, set[int]] = {block.name: set() for block in memories.blocks}
         """The pages of each block that were written without QEMU seeing it, or against its will."""
@@ -194,6 +195,8 @@ class GuestMemory:
 
     def store(self, address: int, content: bytes) -> None:
         """What the CPU stores into memory that QEMU keeps it from writing, by the alias that it took.
+
+        What an MPC forbids has no effect; on the board it is a bus fault.
 
         Raises:
             TargetError: there is no memory.
