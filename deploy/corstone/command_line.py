@@ -218,9 +218,9 @@ def parse_options(
         family = single["--npu-family"].strip().upper().removeprefix("ETHOS-")
     model = stand_in(board, family)
     output = Path(single["--output"]) if "--output" in single else None
+    release = check_release(single["--release"]) if "--release" in single else None
     for option, shown in _SHOWN.items():
         if option in single:
-            release = check_release(single["--release"]) if "--release" in single else None
             return MachineOptions(model, show=shown, output=output, release=release)
     assignments: list[Assignment] = []
     for option, value in named:
