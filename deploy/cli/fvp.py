@@ -35,6 +35,13 @@ def link(
         typer.Argument(help="Folder that will look like an installed FVP.", metavar="DIR"),
         Writes("folder"),
     ],
+    release: Annotated[
+        str | None,
+        typer.Option(
+            help="Release of Arm's FVPs that --version names, for scripts that know certain ones.",
+            metavar="N.N.N",
+        ),
+    ] = None,
 ) -> None:
     """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and all its like, VHT_... and -310, -320.
 
@@ -42,7 +49,7 @@ def link(
     """
     from deploy.corstone.links import create_links
 
-    for path in create_links(folder):
+    for path in create_links(folder, release=release):
         print(path)
 
 
