@@ -40,6 +40,13 @@ def link(
         Writes("folder"),
     ],
     json: options.Json,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            help="Release of Arm's FVPs that --version names, for scripts that know certain ones.",
+            metavar="N.N.N",
+        ),
+    ] = None,
 ) -> None:
     """Create DIR/models/Linux64_GCC-9.3/FVP_Corstone_SSE-300_Ethos-U55 and all its like, VHT_... and -310, -320.
 
@@ -48,7 +55,7 @@ def link(
     from deploy.cli.call_documents import current
     from deploy.corstone.links import create_links
 
-    paths = create_links(folder)
+    paths = create_links(folder, release=release)
 
     def found() -> Document:
         from deploy.cli.answer_documents import FvpLinkDocument

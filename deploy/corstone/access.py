@@ -22,7 +22,7 @@ _SP = 13
 PC = 15
 XPSR = 16
 # ITSTATE[1:0] is xPSR[26:25] and ITSTATE[7:2] is xPSR[15:10] (Armv8-M Architecture Reference Manual, B3.5).
-_XPSR_IT = 0x0600FC00
+XPSR_IT = 0x0600FC00
 
 _SUFFIXES = {"b": (1, False), "h": (2, False), "sb": (1, True), "sh": (2, True), "": (4, False)}
 _LOADS = {
@@ -86,7 +86,7 @@ def advanced_xpsr(xpsr: int) -> int:
         return xpsr
     # The mask moves up; the last instruction of the block ends it.
     state = 0 if state & 7 == 0 else (state & 0xE0) | (state << 1 & 0x1F)
-    return (xpsr & ~_XPSR_IT) | (state & 3) << 25 | (state & 0xFC) << 8
+    return (xpsr & ~XPSR_IT) | (state & 3) << 25 | (state & 0xFC) << 8
 
 
 def may_access(code: bytes) -> bool:
@@ -135,12 +135,13 @@ def _word(length: int, load: bool, *, value: int, base: int, **offset: int) -> I
 
 def disassembled(code: bytes) -> Instruction | None:
     """What Capstone makes of the first instruction; as :func:`decode`."""
-    decoded = next(_disassembler().disasm(code, 0, count=1), None)
+    decoded = next(disassembler().disasm(code, 0, count=1), None)
     return None if decoded is None else _translate(decoded)
 
 
 @functools.cache
-def _disassembler():  # type: ignore[no-untyped-def]
+def disassembler():  # type: ignore[no-untyped-def]
+    """Capstone's, for Armv8-M, with details."""
     import capstone
 
     disassembler = capstone.Cs(
@@ -154,7 +155,7 @@ def _translate(decoded) -> Instruction | None:  # type: ignore[no-untyped-def]
     from capstone import arm
 
     name = decoded.mnemonic.split(".")[0]
-    numbers = _register_numbers()
+    numbers = register_numbers()
     operands = decoded.operands
     operand_registers = [op.reg for op in operands if op.type == arm.ARM_OP_REG]
     if not all(register in numbers for register in operand_registers):
@@ -200,7 +201,7 @@ def _translate(decoded) -> Instruction | None:  # type: ignore[no-untyped-def]
 
 
 @functools.cache
-def _register_numbers() -> dict[int, int]:
+def register_numbers() -> dict[int, int]:
     """Capstone's register constants to the architecture's numbers."""
     from capstone import arm
 
@@ -261,12 +262,29 @@ class StoredWords:
             self._stored[offset] = value
 
 
-class RegisterBus:
-    """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them."""
+class Stores(Protocol):
+    """What carries out stores to memory."""
 
-    def __init__(self, windows: Sequence[Window], read_memory: Callable[[int, int], bytes]) -> None:
+    def covers(self, address: int) -> bool:
+        """Whether the memory is there."""
+
+    def execute(self, instruction: Instruction, registers: Sequence[int]) -> dict[int, int]:
+        """As :meth:`RegisterBus.execute`, for a store there."""
+
+
+class RegisterBus:
+    """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them.
+
+    Args:
+        stores: carries out those that stopped at memory; None where the CPU does not.
+    """
+
+    def __init__(
+        self, windows: Sequence[Window], read_memory: Callable[[int, int], bytes], stores: Stores | None = None
+    ) -> None:
         self._windows = windows
         self._read_memory = read_memory
+        self._stores = stores
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
         """Carry out the instruction that the CPU stopped at with r0 to r15 and xPSR.
@@ -281,9 +299,11 @@ class RegisterBus:
         instruction = decode(code)
         if instruction is None:
             raise TargetError(
-                f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches the NPU's registers "
+                f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
+        if self._stores is not None and self._stores.covers(instruction.addresses(registers)[0]):
+            return self._stores.execute(instruction, registers)
         changed = self._transfer(instruction, registers)
         changed[PC] = registers[PC] + instruction.length
         status = advanced_xpsr(registers[XPSR])

@@ -25,6 +25,7 @@ from deploy.corstone.parameters import (
 from deploy.corstone.stand_in import DEFAULT_BOARD, StandIn, stand_in
 from deploy.errors import BadInputError
 from deploy.hardware.fvp_parameters import Value
+from deploy.hardware.fvps import check_release
 
 _MAX_CONFIG_FILE = 1024 * 1024
 _MAX_COMMENT = 4096
@@ -84,6 +85,7 @@ class MachineOptions:
         gdb_port: TCP port for a user's debugger.
         trace: file for the NPU's operations.
         verbose: whether to say what of an application was moved.
+        release: the release of Arm's FVPs that scripts are told; None for the newest.
         show: ``version``, ``help``, ``parameters``, ``instances``, ``memory`` or ``registers`` when only that is
             asked for.
     """
@@ -104,6 +106,7 @@ class MachineOptions:
     stat: bool = False
     quiet: bool = False
     verbose: bool = False
+    release: str | None = None
     show: str | None = None
 
     @property
@@ -215,9 +218,10 @@ def parse_options(
         family = single["--npu-family"].strip().upper().removeprefix("ETHOS-")
     model = stand_in(board, family)
     output = Path(single["--output"]) if "--output" in single else None
+    release = check_release(single["--release"]) if "--release" in single else None
     for option, shown in _SHOWN.items():
         if option in single:
-            return MachineOptions(model, show=shown, output=output)
+            return MachineOptions(model, show=shown, output=output, release=release)
     assignments: list[Assignment] = []
     for option, value in named:
         if option == "--parameter":

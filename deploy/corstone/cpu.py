@@ -11,6 +11,8 @@ from deploy.errors import TargetError
 
 _STOP_TIMEOUT_S = 2.0
 _COUNT = XPSR + 1
+_PIECE = 1024
+"""Bytes of memory in a packet of gdb, which has two digits for each and QEMU limits to 4 KB."""
 # QEMU's Cortex-M description numbers r0 to r15 as the architecture does, and xPSR 25.
 _GDB_XPSR = 25
 _THUMB = 1
@@ -35,15 +37,47 @@ class Cpu:
         """Read the description: since QEMU 7.2 registers can be written by number only afterwards."""
         self.gdb.request(b"qXfer:features:read:target.xml:0,ffb")
 
-    def watch(self, places: Iterable[tuple[int, int]]) -> None:
-        """Stop at every access to registers that are answered from outside: address and bytes of each window.
+    def watch(self, places: Iterable[tuple[int, int]], *, writes: Iterable[tuple[int, int]] = ()) -> None:
+        """Stop at every access to what is answered from outside.
+
+        Args:
+            places: address and bytes of each window.
+            writes: of those where the CPU stops at what is written only.
 
         Raises:
             TargetError: QEMU cannot.
         """
-        for place in places:
-            if self.gdb.request(b"Z4,%x,%x" % place) != b"OK":
-                raise TargetError("QEMU cannot watch the NPU's registers")
+        for kind, windows in ((b"Z4,%x,%x", places), (b"Z2,%x,%x", writes)):
+            for place in windows:
+                if self.gdb.request(kind % place) != b"OK":
+                    raise TargetError("QEMU cannot watch the NPU's registers")
+
+    def peek(self, address: int, size: int) -> bytes | None:
+        """Read memory as a debugger does; None where the CPU does not reach it as it is now.
+
+        Raises:
+            TargetError: QEMU does not answer.
+        """
+        found = bytearray()
+        for start in range(0, size, _PIECE):
+            count = min(_PIECE, size - start)
+            reply = self.gdb.request(b"m%x,%x" % (address + start, count))
+            if len(reply) != 2 * count:
+                return None
+            found += bytes.fromhex(reply.decode("ascii"))
+        return bytes(found)
+
+    def poke(self, address: int, content: bytes) -> bool:
+        """Write memory as a debugger does, read-only memory, too; False where the CPU does not reach it.
+
+        Raises:
+            TargetError: QEMU does not answer.
+        """
+        for start in range(0, len(content), _PIECE):
+            piece = content[start : start + _PIECE]
+            if self.gdb.request(b"M%x,%x:%b" % (address + start, len(piece), piece.hex().encode())) != b"OK":
+                return False
+        return True
 
     def registers(self) -> list[int]:
         """r0 to r15 and xPSR.

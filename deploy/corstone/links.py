@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.errors import BadInputError
 from deploy.files import replacing
-from deploy.hardware.fvps import Fvp, common, fvps
+from deploy.hardware.fvps import Fvp, check_release, common, fvps
 
 MODELS_FOLDER, *_OTHER_FOLDERS = (Path(folder) for folder in common().model_folders if folder)
 _MARK = "# Written by `deploy fvp link`: starts the open Corstone"
@@ -20,17 +20,19 @@ def linked_fvps() -> tuple[Fvp, ...]:
     return tuple(fvp for fvp in fvps() if fvp.board.open_machine)
 
 
-def launcher_text(fvp: Fvp, python: str) -> str:
+def launcher_text(fvp: Fvp, python: str, release: str | None = None) -> str:
     """A launcher: a shell script, so that it works wherever it is copied to."""
     # -P: a folder `deploy` in the working directory must not be taken for this package.
     module = f"{shlex.quote(python)} -P -m deploy.corstone"
     which = f"--board {fvp.board.id} --npu-family {fvp.npu_family}"
+    if release is not None:
+        which += f" --release {release}"
     # Clients point PYTHONHOME into the folder: Arm's FVPs from release 11.27 on bring a Python of their own.
     text = f"#!/bin/sh\n{_MARK} under the name of Arm's FVP.\nunset PYTHONHOME\n"
     return f'{text}exec {module} {which} "$@"\n'
 
 
-def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
+def create_links(folder: Path, *, python: str | None = None, release: str | None = None) -> list[Path]:
     """Write and return a launcher for each name of an FVP under ``folder/models/Linux64_GCC-9.3``.
 
     The folders of other compilers and hosts that Arm's installers make are links to that one.
@@ -38,11 +40,15 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
     Args:
         folder: what the user calls the FVP's installation folder.
         python: interpreter to run; this one if None.
+        release: the release of Arm's FVPs that ``--version`` names, for scripts that know certain ones; the newest
+            if None.
 
     Raises:
-        BadInputError: a file of that name is there and is not ours, the folder is on PATH (there Arm's own
-            binaries would be shadowed), or it cannot be written.
+        BadInputError: ``release`` is none, a file of that name is there and is not ours, the folder is on PATH
+            (there Arm's own binaries would be shadowed), or it cannot be written.
     """
+    if release is not None:
+        check_release(release)
     place = folder / MODELS_FOLDER
     on_path = [Path(entry).resolve() for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
     if place.resolve() in on_path:
@@ -58,7 +64,7 @@ def create_links(folder: Path, *, python: str | None = None) -> list[Path]:
             )
     for path, fvp in launchers.items():
         with replacing(path) as temporary:
-            temporary.write_text(launcher_text(fvp, python or sys.executable), encoding="utf-8")
+            temporary.write_text(launcher_text(fvp, python or sys.executable, release), encoding="utf-8")
         path.chmod(0o755)
     for other in _OTHER_FOLDERS:
         if not os.path.lexists(folder / other):

@@ -8,7 +8,7 @@ from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.file_arguments import cpu_instances
 from deploy.corstone.options import usage
 from deploy.corstone.parameters import Parameter, parameter_table, shown
-from deploy.corstone.qemu import version_lines
+from deploy.corstone.qemu import FOLLOWED, version_lines
 from deploy.corstone.stand_in import StandIn
 
 _REGISTERS = (*(f"R{number}" for number in range(13)), "SP", "LR", "PC", "XPSR")
@@ -26,7 +26,7 @@ def listing(options: MachineOptions, program: str) -> str:
         case "help":
             return usage().format(program=program).rstrip()
         case "version":
-            return version_lines(model.name)
+            return version_lines(model.name, options.release or FOLLOWED)
         case "instances":
             return instances(model)
         case "memory":

@@ -86,8 +86,7 @@ class Machine:
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched = options.model.watched
-        self._watched_bases = {base for base, _ in self._watched}
+        self._watched_bases = {base for base, _ in (*options.model.watched, *options.model.flash)}
         self._qemu = qemu
         self._uarts = uarts
         self._report = report
@@ -112,7 +111,7 @@ class Machine:
                 debugger, self.cpu, halt=self._halt, watch=self._watch, call=self._call_here, peek=self._peek
             )
         self.adapters: tuple[TimingAdapter, ...] = ()
-        self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid)
+        self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid, cpu=self.cpu)
         self.figures = Figures()
         self.simulated_s = 0.0
         self.instructions = 0
@@ -215,12 +214,13 @@ class Machine:
 
     def _watch(self) -> None:
         """Have the CPU stop at everything that is answered here."""
-        self.cpu.watch(self._watched)
+        self.cpu.watch(self._model.watched, writes=self._model.flash)
         if self._semihosting is not None:
             self._semihosting.watch()
 
     def _build_npu(self) -> None:
         machine_imports(self._options)
+        from deploy.corstone.flash_stores import FlashStores
         from deploy.corstone.peripherals import register_windows
         from deploy.corstone.timing_adapters import TimingAdapter, adapted
         from deploy.npu.architecture import Architecture
@@ -243,7 +243,8 @@ class Machine:
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
-        self._bus = RegisterBus(windows, self.memory.read)
+        stores = FlashStores(model.flash, self.memory, self.clock, carries_on=self._debugging is None)
+        self._bus = RegisterBus(windows, self.memory.read, stores)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""

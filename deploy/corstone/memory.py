@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from deploy.corstone.flash_memory import FlashStore
 from deploy.corstone.memory_map import MemoryMap, Place
 from deploy.corstone.qtest import QtestConnection, write_line
 from deploy.errors import TargetError
@@ -22,6 +23,8 @@ from deploy.hardware.boards import BoardMemory
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from deploy.corstone.cpu import Cpu
 
 _MAGIC_SIZE = 16
 _PAGE = 4096
@@ -120,29 +123,43 @@ class GuestMemory:
         ddr_file: descriptor of the file that backs DDR.
         qtest: connection to QEMU's test protocol.
         pid: the QEMU process.
+        cpu: that reaches what QEMU keeps it from writing; None where that memory is only read.
         portable: do without ``/proc/PID/mem``.
     """
 
     def __init__(
-        self, memories: MemoryMap, ddr_file: int, qtest: QtestConnection, pid: int, *, portable: bool = False
+        self,
+        memories: MemoryMap,
+        ddr_file: int,
+        qtest: QtestConnection,
+        pid: int,
+        *,
+        cpu: Cpu | None = None,
+        portable: bool = False,
     ) -> None:
         self._memories = memories
         self._qtest = qtest
         self._descriptor = -1
         self._ddr = SharedStore(ddr_file, memories.ddr.open_size)
-        self._stores: dict[str, SharedStore | ProcessStore | QtestStore] = {memories.ddr.name: self._ddr}
+        self._stores: dict[str, SharedStore | ProcessStore | QtestStore | FlashStore] = {
+            memories.ddr.name: self._ddr
+        }
+        self._cpu = cpu
         small = [block for block in memories.blocks if block is not memories.ddr and not block.open_rom]
         hosts = None if portable else self._host_addresses(small, qtest, pid)
         if hosts is not None:
             for block in small:
                 self._stores[block.name] = ProcessStore(self._descriptor, hosts[block.name], block.open_piece)
         for block in memories.blocks:
-            # What the CPU cannot write is not found by a value written into it, either. The secure alias: the
-            # machine starts secure, and the other one may be blocked.
-            self._stores.setdefault(block.name, QtestStore(qtest, block.bases[-1]))
+            # The secure alias: the machine starts secure, and the other one may be blocked.
+            store = QtestStore(qtest, block.bases[-1])
+            # What the CPU cannot write is not found by a value written into it, either.
+            if block.open_rom and cpu is not None:
+                self._stores[block.name] = FlashStore(block.name, cpu, block.bases, store.read)
+            self._stores.setdefault(block.name, store)
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
         self._unseen: dict[str, set[int]] = {block.name: set() for block in memories.blocks}
-        """The pages of each block that were written without QEMU seeing it."""
+        """The pages of each block that were written without QEMU seeing it, or against its will."""
 
     @property
     def direct(self) -> bool:
@@ -167,10 +184,33 @@ class GuestMemory:
         place = self._located(address, len(content))
         self._write_unseen(place.block.name, place.offset, content)
 
+    def plain(self, address: int, size: int) -> bytes | None:
+        """Read bytes of memory that the CPU writes by itself; None where there is none."""
+        place = self._memories.locate(address, size)
+        return (
+            None
+            if place is None or place.block.open_rom
+            else self._stores[place.block.name].read(place.offset, size)
+        )
+
+    def store(self, address: int, content: bytes) -> None:
+        """What the CPU stores into memory that QEMU keeps it from writing, by the alias that it took.
+
+        What an MPC forbids has no effect; on the board it is a bus fault.
+
+        Raises:
+            TargetError: there is no memory.
+        """
+        assert self._cpu is not None  # noqa: S101
+        place = self._located(address, len(content))
+        self._cpu.poke(address, content)
+        self._note(place.block.name, place.offset, len(content))
+
     def window(self, address: int) -> NDArray[np.uint8] | None:
         """What the NPU reaches from an address on: a writable view to the end of the block, None for nothing.
 
-        Small memories are copied; ``commit`` writes back what changed. A copy of what takes no writes is kept.
+        Small memories are copied; ``commit`` writes back what changed. A copy of flash memory, which is large and
+        seldom written, is kept until then.
         """
         import numpy as np
 
@@ -186,22 +226,17 @@ class GuestMemory:
         return self._staged[block.name][0][offset:]
 
     def commit(self) -> None:
-        """Write what the NPU changed in copied memories back, page by page.
-
-        Raises:
-            TargetError: it changed one that takes no writes.
-        """
+        """Write what the NPU changed in copied memories back, page by page."""
         import numpy as np
 
-        read_only = {block.name for block in self._memories.blocks if block.open_rom}
-        for name, (staged, before) in self._staged.items():
+        kept = {block.name for block in self._memories.blocks if block.open_rom}
+        for name, (staged, before) in list(self._staged.items()):
             original = np.frombuffer(before, dtype=np.uint8)
             changed = (staged.reshape(-1, _PAGE) != original.reshape(-1, _PAGE)).any(axis=1)
-            if name in read_only and changed.any():
-                raise TargetError(f"the NPU wrote to {name}, which takes no writes here")
+            if name not in kept:
+                del self._staged[name]
             for first, last in _runs(changed):
                 self._write_unseen(name, first * _PAGE, staged[first * _PAGE : last * _PAGE].tobytes())
-        self._staged = {name: copied for name, copied in self._staged.items() if name in read_only}
 
     def load(self, address: int, content: bytes) -> None:
         """Write bytes that may be code, where :meth:`restore` has been.
@@ -210,8 +245,8 @@ class GuestMemory:
             TargetError: there is no memory.
         """
         place = self._located(address, len(content))
-        if place.block is self._memories.ddr:
-            self.write(address, content)  # all that anybody saw of it, QEMU was told to forget
+        if place.block is self._memories.ddr or place.block.open_rom:
+            self.write(address, content)  # all that anybody saw of it, QEMU was told to forget, or is now
         else:
             self._qtest.write(place.block.bases[-1] + place.offset, content)
 
@@ -236,7 +271,10 @@ class GuestMemory:
                     self._qtest.clear(block.bases[-1] + offset, size)
                 for offset, content in here:
                     self._qtest.write(block.bases[-1] + offset, content)
-            elif not block.open_rom:  # what the CPU cannot write, QEMU has loaded again
+            elif block.open_rom:  # nothing is loaded there but by QEMU, and that for good
+                for page in sorted(self._unseen[block.name]):
+                    self._stores[block.name].write(page * _PAGE, bytes(_PAGE))
+            else:
                 self._restore(block, here)
             self._unseen[block.name].clear()
 
@@ -265,7 +303,12 @@ class GuestMemory:
     def _write_unseen(self, name: str, offset: int, content: bytes) -> None:
         self._stores[name].write(offset, content)
         if name != self._memories.ddr.name:
-            self._unseen[name].update(range(offset // _PAGE, (offset + len(content) + _PAGE - 1) // _PAGE))
+            self._note(name, offset, len(content))
+
+    def _note(self, name: str, offset: int, size: int) -> None:
+        self._unseen[name].update(range(offset // _PAGE, (offset + size + _PAGE - 1) // _PAGE))
+        if isinstance(self._stores[name], FlashStore):
+            self._staged.pop(name, None)
 
     def close(self) -> None:
         """Let go of the process's memory."""

@@ -92,6 +92,7 @@ ARMS = (
 OWN = (
     Option("--board", "the board (default: from the name that this was called by, else corstone-300)", "", "NAME"),
     Option("--npu-family", "the NPU (default: from that name, else the board's first one)", "", "U55|U65|U85"),
+    Option("--release", "the release of Arm's FVPs that --version names (default: the newest)", "", "N.N.N"),
     Option("--verbose", "say what of an application is moved to other addresses"),
     Option("--gdb", "let a debugger attach to the CPU on that loopback port", "", "PORT"),
     Option("--trace", "write the NPU's operations to a file: .json for Chrome, Perfetto, else text", "", "FILE"),

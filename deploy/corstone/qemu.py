@@ -172,13 +172,14 @@ FOLLOWED = "11.27.42"
 """The release of Arm's FVPs whose command line is followed."""
 
 
-def version_lines(name: str) -> str:
+def version_lines(name: str, release: str = FOLLOWED) -> str:
     """What ``--version`` prints under a name: recognisable, and not to be mistaken for Arm's.
 
-    Scripts look for a release of Fast Models in it, so the second line names the one that is followed.
+    Scripts look for a release of Fast Models in it, so the second line names the one that is followed. Some know
+    only those that were there when they were written: Arm's core platform of 2024 takes 11.16, 11.22 and 11.24.
     """
     return (
-        f"{version_line(name)}\nFast Models [{FOLLOWED} (followed by this open model, which has nothing of Arm's)]"
+        f"{version_line(name)}\nFast Models [{release} (followed by this open model, which has nothing of Arm's)]"
     )
 
 

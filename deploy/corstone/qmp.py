@@ -13,6 +13,12 @@ from deploy.errors import TargetError
 _MAX_LINE = 65536
 _GREETING_TIMEOUT_S = 20.0
 _ANSWER_TIMEOUT_S = 10.0
+_TIMERS_HANG = (
+    "a program that uses the board's system timers (0x48000000, 0x58000000) makes QEMU hang where it counts "
+    "instructions, unless what it compares with is a multiple of 4; "
+    'with -C ethosu.extra_args="--fast" it counts none'
+)
+"""QEMU 7.2: a timer that expires between two ticks of 31.25 ns expires for ever: no time passes meanwhile."""
 
 
 class QmpConnection:
@@ -81,7 +87,8 @@ class QmpConnection:
                 self._negotiated = True
             return self._ask(command, *awaited)
         except TimeoutError:
-            raise TargetError(f"QEMU does not answer ({command})") from None
+            hints = [_TIMERS_HANG] if command == "query-replay" else []
+            raise TargetError(f"QEMU does not answer ({command})", hints=hints) from None
         except OSError as error:
             raise ConnectionLostError("QEMU closed its connection for the machine protocol") from error
         except ValueError as error:

@@ -122,6 +122,13 @@ class StandIn:
             *CORE_WINDOWS,
         )
 
+    @property
+    def flash(self) -> tuple[tuple[int, int], ...]:
+        """Address and bytes of each alias of memory that QEMU keeps the CPU from writing."""
+        return tuple(
+            (base, block.open_size) for block in self.memories.blocks if block.open_rom for base in block.bases
+        )
+
 
 @functools.cache
 def stand_in(board: str = DEFAULT_BOARD, family: str | None = None) -> StandIn:

@@ -178,6 +178,17 @@ def release_of(version_line: str) -> Version | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def check_release(text: str) -> str:
+    """The text if it names a release as ``11.24.13`` or ``11.24`` does.
+
+    Raises:
+        BadInputError: it does not.
+    """
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}", text):
+        raise BadInputError(f"--release {text}: not a release of Arm's FVPs, as 11.24.13 is")
+    return text
+
+
 def _fvp(board: Board, table: dict[str, Any], npu: dict[str, Any]) -> Fvp:
     family = npu["family"]
     return Fvp(

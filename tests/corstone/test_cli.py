@@ -64,6 +64,7 @@ def test_help_and_listing_end_with_status_0(capsys):
     [
         ([], "Error: no application given"),
         (["-a", "missing.axf"], "Error: missing.axf: cannot be read"),
+        (["--release", "newest", "-a", "x"], "Error: --release newest: not a release of Arm's FVPs"),
         (["-C", "no.such=1", "-a", "x"], "Error: unknown parameter 'no.such'"),
         (["-C", "ethosu.num_macs=100", "-a", "x"], "Error: parameter 'ethosu.num_macs' cannot be '100'"),
     ],

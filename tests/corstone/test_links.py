@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -46,6 +47,19 @@ def test_they_start_although_a_client_points_python_into_their_folder(tmp_path):
     environment = {**os.environ, "PYTHONHOME": str(tmp_path / "python")}
     done = subprocess.run([u85, "--version"], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.startswith("Open Corstone-320 ")
+
+
+def test_scripts_that_know_certain_releases_are_told_one_of_them(tmp_path):
+    u65 = next(p for p in create_links(tmp_path, release="11.24.13") if p.name == "FVP_Corstone_SSE-300_Ethos-U65")
+    done = subprocess.run([u65, "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"Open Corstone-300 .*, not Arm's FVP\)\nFast Models \[11\.24\.13 \(.*\)\]\n", done.stdout)
+
+
+@pytest.mark.parametrize("release", ["newest", "11", "11.24.13.1", "", "11.24; touch x"])
+def test_what_is_no_release_is_refused_before_anything_is_written(release, tmp_path):
+    with pytest.raises(BadInputError, match="not a release"):
+        create_links(tmp_path / "fvp", release=release)
+    assert not (tmp_path / "fvp").exists()
 
 
 def test_writing_them_again_is_fine(tmp_path):

@@ -403,19 +403,62 @@ def test_start_names_the_first_instruction(tmp_path):
     assert run_guest(elf, "--start", "cpu0=0x40000").output == "elsewhere\n\x04"
 
 
-def test_qspi_holds_what_is_loaded_and_takes_no_writes(tmp_path):
+def test_qspi_holds_what_is_loaded_and_what_is_written(tmp_path):
     (tmp_path / "data").write_bytes(bytes(range(8)))
     source = r"""int main(void) {
       print("first "); hex(REG(0x28000100)); print("second "); hex(REG(0x38000104));
-      REG(0x38000104) = 1; print("still "); hex(REG(0x38000104)); }"""
+      REG(0x38000104) = 1; print("now "); hex(REG(0x28000104)); }"""
     words = ["--data", f"{tmp_path}/data@S:0x38000100"]
     words += ["--dump", f"mps3_board.qspi_sram={tmp_path}/dump@0x104,4"]
     done = run_guest(build_guest(tmp_path, source), *words)
-    assert [done.value(name) for name in ("first", "second", "still")] == [0x03020100, 0x07060504, 0x07060504]
-    assert (tmp_path / "dump").read_bytes() == bytes(range(4, 8))
+    assert [done.value(name) for name in ("first", "second", "now")] == [0x03020100, 0x07060504, 1]
+    assert (tmp_path / "dump").read_bytes() == bytes([1, 0, 0, 0])
 
 
-def test_the_npu_reads_qspi_and_cannot_write_there(tmp_path):
+@pytest.mark.parametrize("gate", [0xE001E500, 0xE001E600])
+def test_the_gates_of_the_tightly_coupled_memories_are_there_and_keep_what_is_written(gate, tmp_path):
+    source = """int main(void) {
+      print("is "); hex(REG(GATE + 4)); REG(GATE + 0x10) = 0xffff; REG(GATE + 0x4c) = 7; REG(GATE + 4) = 0;
+      print("first "); hex(REG(GATE + 0x10)); print("last "); hex(REG(GATE + 0x4c));
+      print("still "); hex(REG(GATE + 4)); }"""
+    done = run_guest(build_guest(tmp_path, source.replace("GATE", hex(gate))))
+    is_, first, last, still = (done.value(name) for name in ("is", "first", "last", "still"))
+    blocks, size = 1 << (is_ >> 8 & 0xF), 32 << (is_ & 0xF)
+    assert (is_ >> 31, blocks * size) == (1, 512 * 1024)
+    assert blocks <= 16 * 32  # what the look-up table has bits for
+    assert (first, last, still) == (0xFFFF, 7, is_)
+
+
+def test_every_store_to_qspi_arrives_whatever_its_size_and_place(tmp_path):
+    source = r"""int main(void) {
+      volatile uint8_t *flash = (void *)0x38700000;
+      for (int i = 0; i < 64; i++) flash[i] = 0xff;
+      flash[1] = 0x11; *(volatile uint16_t *)(flash + 3) = 0x2233; *(volatile uint32_t *)(flash + 6) = 0x44556677;
+      __asm volatile("mov r4, #8\n mov r5, #9\n mov r6, #10\n stmia %0!, {r4-r6}\n strd r4, r5, [%0, #4]"
+                     :: "r"(flash + 12) : "r4", "r5", "r6", "memory");
+      *(volatile uint32_t *)0x287ffffc = 0x89abcdef; print("last "); hex(REG(0x387ffffc));
+      for (int i = 0; i < 36; i += 4) hex(REG(flash + i)); }"""
+    done = run_guest(build_guest(tmp_path, source))
+    assert done.value("last") == 0x89ABCDEF
+    words = [int(line, 16) for line in done.output.splitlines()[1:10]]
+    content = bytearray(b"\xff" * 36)
+    content[1], content[3:5], content[6:10] = 0x11, b"\x33\x22", bytes.fromhex("77665544")
+    content[12:36] = b"".join(value.to_bytes(4, "little") for value in (8, 9, 10, 0xFFFFFFFF, 8, 9))
+    assert b"".join(word.to_bytes(4, "little") for word in words) == content
+
+
+def test_code_in_qspi_that_was_overwritten_is_new_code(tmp_path):
+    source = r"""int main(void) {
+      volatile uint16_t *code = (void *)0x38010000;
+      for (int i = 1; i < 3; i++) {
+        code[0] = 0x2000 + i; code[1] = 0x4770; /* movs r0, #i; bx lr */
+        __asm volatile("dsb\nisb");
+        hex(((int (*)(void))((uint32_t)code | 1))());
+      } }"""
+    assert run_guest(build_guest(tmp_path, source)).output.split() == ["00000001", "00000002", "\x04"]
+
+
+def test_the_npu_reads_and_writes_qspi(tmp_path):
     (tmp_path / "data").write_bytes(bytes(range(64)))
     run = r"""
     int main(void) {
@@ -427,10 +470,19 @@ def test_the_npu_reads_qspi_and_cannot_write_there(tmp_path):
     words = ["--data", f"{tmp_path}/data@0x38000000"]
     done = run_guest(build_guest(tmp_path, RUN + run.replace("PLACE", "REG(NPU + 0x80) = 0x38000000;")), *words)
     assert (done.value("status"), done.value("first"), done.value("second")) == (0x22, 0x03020100, 0x07060504)
-    done = run_guest(
-        build_guest(tmp_path, RUN + run.replace("PLACE", "source[0] = 9; REG(NPU + 0x88) = 0x38000000;")), *words
-    )
-    assert (done.status, "the NPU wrote to QSPI" in done.errors) == (4, True)
+    run = run.replace("hex(target[4])", "hex(REG(0x28000010))").replace("hex(target[5])", "hex(REG(0x38000030))")
+    run = run.replace("PLACE", "source[0] = 9; REG(NPU + 0x88) = 0x38000000;")
+    done = run_guest(build_guest(tmp_path, RUN + run), *words)
+    assert (done.value("status"), done.value("first"), done.value("second")) == (0x22, 9, 0x33323130)
+
+
+def test_the_npu_sees_what_the_cpu_writes_to_qspi_between_two_runs(tmp_path):
+    run = r"""
+    int main(void) {
+      prepare(0x31001000); REG(NPU + 0x80) = 0x38000000;
+      for (int i = 1; i < 3; i++) { REG(0x38000000) = i; REG(NPU + 8) = 1; REG(NPU + 8) = 2; hex(target[4]); }
+    }"""
+    assert run_guest(build_guest(tmp_path, RUN + run)).output.split() == ["00000001", "00000002", "\x04"]
 
 
 def test_memories_are_loaded_and_dumped_by_the_fvps_names(tmp_path):

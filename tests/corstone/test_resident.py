@@ -132,6 +132,14 @@ def test_memory_that_nothing_is_loaded_into_is_zero_and_what_is_loaded_is_there(
         assert machine.read(0, 1024) == code != bytes(1024)
 
 
+def test_what_a_program_wrote_to_qspi_is_gone_after_a_run(machines: list[ResidentMachine], tmp_path: Path) -> None:
+    source = (
+        "int main(void) { hex(REG(0x28000000)); hex(REG(0x387ffffc)); REG(0x38000000) = REG(0x387ffffc) = 7; }"
+    )
+    machine = machine_with(machines, build_guest(tmp_path, source))
+    assert [machine.run({}, 30).sent for _ in range(2)] == [b"00000000\n00000000\n\x04"] * 2
+
+
 GENERATED = r"""
 int main(void) {  /* copies an instruction from the input to SRAM and to DDR, and runs it in both places */
   for (int i = 0; i < 2; i++) {
