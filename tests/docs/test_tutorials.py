@@ -51,6 +51,12 @@ def test_the_quick_start_shows_what_is_printed(tmp_path: Path) -> None:
     assert follow(DOCS / "quick-start.md", tmp_path) == 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["recurrent"])
+def test_a_tutorial_of_a_kind_of_network_shows_what_is_printed(name: str, tmp_path: Path) -> None:
+    assert follow(DOCS / "tutorials" / f"{name}.md", tmp_path) >= 3
+
+
 def python_page() -> str:
     """All code of the page about Python."""
     page = DOCS / "tutorials" / "python.md"
