@@ -52,7 +52,7 @@ def test_the_quick_start_shows_what_is_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["recurrent", "transformer", "detection", "streaming-audio"])
+@pytest.mark.parametrize("name", ["recurrent", "transformer", "detection", "streaming-audio", "two-inputs"])
 def test_a_tutorial_of_a_kind_of_network_shows_what_is_printed(name: str, tmp_path: Path) -> None:
     assert follow(DOCS / "tutorials" / f"{name}.md", tmp_path) >= 3
 
