@@ -22,6 +22,8 @@ EVALUATE_EPILOG = """Examples:
 
     deploy evaluate build/demo --data test.npz --target open --count 64             on the whole machine
 
+    deploy evaluate build/demo --data test.npz --scheduler tcp://10.0.0.5:8786      on a Dask cluster's workers
+
 DATA is an .npz with the inputs and an array labels_OUTPUT (labels, where there is one output), an .npz with
 --labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays,
 (inputs, labels), or an iterable of (input, label). Inputs are as the model takes them, or real values, which are
@@ -69,6 +71,7 @@ def evaluate(
     ],
     firmware: options.Firmware,
     jobs: options.Jobs,
+    scheduler: options.Scheduler,
     timeout: options.Timeout,
     count: Annotated[int | None, option(help="How many inputs; default: all.", min=1)],
     sequence: options.Sequence,
@@ -117,6 +120,8 @@ def evaluate(
         raise BadInputError("--set goes with --model")
     if target == HOST and any(typed(name) for name in ("firmware", "jobs", "timeout")):
         raise BadInputError("--firmware, --jobs and --timeout need a machine", hints=["--target open"])
+    if typed("jobs") and typed("scheduler"):
+        raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
     if json is not None:
         check_writable(json)
     opened = open_build(build)
@@ -143,6 +148,7 @@ def evaluate(
         firmware=firmware,
         jobs=jobs,
         timeout_s=timeout,
+        scheduler=scheduler,
         progress=bar.advance,
     )
     bar.close()
