@@ -49,6 +49,7 @@ OPTIONS_ALONE = {
     DOCS / "how-to" / "cluster.md": "other computers, a Kubernetes",
     DOCS / "how-to" / "many-targets.md": "other computers; networks of the reader",
     DOCS / "how-to" / "accuracy.md": "tests/evaluating",
+    DOCS / "how-to" / "model-explorer.md": "Model Explorer, and a browser: tests/reporting",
     DOCS / "networks.md": "tests/models; training takes hours",
     DOCS / "search.md": "hours of search; tests/searching",
     DOCS / "tutorials" / "board.md": "a board; tests/targets speaks to a simulated one",
