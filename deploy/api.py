@@ -631,6 +631,7 @@ def evaluate(
     firmware: str | None = None,
     jobs: int | None = None,
     timeout_s: float | None = None,
+    scheduler: str | None = None,
     progress: Progress = silent,
 ) -> EvaluationDocument:
     """Classify a labelled set with the float model, the quantized reference and the target; count what is right.
@@ -655,6 +656,7 @@ def evaluate(
         firmware: what that simulator boots.
         jobs: machines side by side.
         timeout_s: seconds that a boot may take.
+        scheduler: Dask scheduler whose workers run target and reference, or boot the firmware; one that you trust.
         progress: called with (inputs done, total as far as it is known).
 
     Raises:
@@ -679,6 +681,7 @@ def evaluate(
         limits=parse_limits(fail_below, max_drop),
         oracle=oracle,
         save_wrong=save_wrong,
+        scheduler=scheduler,
     )
     answerer: Answerer | None = None
     if target != HOST:
@@ -686,7 +689,12 @@ def evaluate(
         from deploy.targets.simulated_target import RUNNER
 
         machine = TargetOptions(
-            firmware=firmware or RUNNER, fvp=target, jobs=jobs, timeout_s=timeout_s, sequence=sequence
+            firmware=firmware or RUNNER,
+            fvp=target,
+            jobs=jobs,
+            timeout_s=timeout_s,
+            sequence=sequence,
+            scheduler=scheduler,
         )
         answerer = Session(build, machine)
     return Evaluation(build, options, answerer).run(progress)

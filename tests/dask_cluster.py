@@ -12,18 +12,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 RECORD_VARIABLE = "DEPLOY_TEST_RECORD"
+VERSION_VARIABLE = "DEPLOY_TEST_VERSION"
+"""Of deploy, as a worker shall have it; ``none`` for a worker without."""
+_HERE = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
 _START_S = 60.0
 
 
 def dask_setup(worker: Any) -> None:
     """Called by Dask in each worker."""
     from distributed import WorkerPlugin
+
+    version = os.environ.get(VERSION_VARIABLE)
+    if version == "none":
+        sys.modules["deploy"] = None  # type: ignore[assignment]
+    elif version is not None:
+        import deploy
+
+        deploy.__version__ = version
 
     class Recorder(WorkerPlugin):  # type: ignore[misc]
         def transition(self, key: Any, start: str, finish: str, **_more: Any) -> None:
@@ -50,6 +61,13 @@ class Cluster:
     workers: list[subprocess.Popen[bytes]]
     record: Path
 
+    def wait_for(self, workers: int) -> None:
+        """Wait until so many workers are there."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=_START_S)
+
     def begun(self, function: str) -> list[tuple[int, str]]:
         """Worker's process and key of every execution of a function so far."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
@@ -71,8 +89,14 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(folder: Path, workers: int) -> Iterator[Cluster]:
-    """Start scheduler and workers, each a process of its own; all end with the context."""
+def running(folder: Path, workers: int, *others: Mapping[str, str]) -> Iterator[Cluster]:
+    """Start scheduler and workers, each a process of its own; all end with the context.
+
+    Args:
+        folder: for logs and scratch.
+        workers: how many.
+        others: further workers, each with these variables.
+    """
     record = folder / "jobs.txt"
     environment = {
         **os.environ,
@@ -82,12 +106,12 @@ def running(folder: Path, workers: int) -> Iterator[Cluster]:
     }
     with contextlib.ExitStack() as stack:
 
-        def start(*words: str) -> subprocess.Popen[bytes]:
+        def start(*words: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
             log = stack.enter_context((folder / f"{words[0]}-{time.monotonic_ns()}.log").open("wb"))
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{words[0]}", *words[1:]],
                 cwd=folder,
-                env=environment,
+                env={**environment, **(variables or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -95,16 +119,19 @@ def running(folder: Path, workers: int) -> Iterator[Cluster]:
             stack.callback(process.kill)
             return process
 
-        scheduler = start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler = start(
+            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"
+        )
         address = _address(folder)
         started = [
             start(
                 "dask_worker",
                 address,
-                *("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard"),
+                *(*_HERE, "--nthreads", "1", "--no-nanny"),
                 *("--local-directory", str(folder / "scratch"), "--preload", __file__),
+                variables=variables,
             )
-            for _ in range(workers)
+            for variables in (*[{}] * workers, *others)
         ]
         yield Cluster(address, scheduler, started, record)
 

@@ -185,3 +185,28 @@ def test_an_empty_environment_lists_its_models_and_names_the_extra_for_building_
     assert done.returncode == 3
     assert "pip install tensorflow==" in done.stderr
     assert not (tmp_path / "m.keras").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["uv", "pipx"])
+def test_it_installs_as_a_command_of_its_own(tool: str, wheel: Path, tmp_path: Path) -> None:
+    uv, programs = Path(sys.executable).parent / "uv", tmp_path / "bin"
+    if tool == "uv":
+        folders = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(programs)}
+        words: list[str | Path] = [uv, "tool", "install", "--no-config", "--python", sys.executable, wheel]
+    else:
+        folders = {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(programs)}
+        pipx = (uv, "tool", "run", "--from", "pipx>=1.7,<2", "pipx")
+        words = [*pipx, "install", "--python", sys.executable, wheel]
+    done = run(*words, cwd=tmp_path, **folders)
+    assert done.returncode == 0, done.stderr
+    said = run(programs / "deploy", "--version", cwd=tmp_path)
+    assert deploy.__version__ in said.stdout
+    looked = run(programs / "deploy", "doctor", cwd=tmp_path)
+    assert (looked.returncode, "the main job can run" in looked.stdout) == (0, True), looked.stdout
+
+
+def test_the_quick_start_names_both() -> None:
+    page = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+    for command in ("pipx install ", "uv tool install "):
+        assert f'{command}".[tensorflow,charts]"' in page

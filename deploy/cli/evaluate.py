@@ -21,6 +21,8 @@ EVALUATE_EPILOG = """Examples:
 
     deploy evaluate build/demo --data test.npz --target open --count 64             on the whole machine
 
+    deploy evaluate build/demo --data test.npz --scheduler tcp://10.0.0.5:8786      on a Dask cluster's workers
+
 DATA is an .npz with the inputs and an array labels_OUTPUT (labels, where there is one output), an .npz with
 --labels, a folder with a folder of images per class, or FILE.py:function that returns such arrays,
 (inputs, labels), or an iterable of (input, label). Inputs are as the model takes them, or real values, which are
@@ -68,6 +70,7 @@ def evaluate(
     ],
     firmware: options.Firmware,
     jobs: options.Jobs,
+    scheduler: options.Scheduler,
     timeout: options.Timeout,
     count: Annotated[int | None, option(help="How many inputs; default: all.", min=1)],
     sequence: options.Sequence,
@@ -114,6 +117,8 @@ def evaluate(
         raise BadInputError("--set goes with --model")
     if target == HOST and any(typed(name) for name in ("firmware", "jobs", "timeout")):
         raise BadInputError("--firmware, --jobs and --timeout need a machine", hints=["--target open"])
+    if typed("jobs") and typed("scheduler"):
+        raise BadInputError("--jobs is for this computer: the cluster of --scheduler has its own workers")
     opened = open_build(build)
     note_slow_npu_model(quiet=quiet)
     bar.stage("evaluating")
@@ -137,6 +142,7 @@ def evaluate(
         firmware=firmware,
         jobs=jobs,
         timeout_s=timeout,
+        scheduler=scheduler,
         progress=bar.advance,
     )
     bar.close()

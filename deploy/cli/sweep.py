@@ -95,7 +95,7 @@ def sweep(
     bar = working("looking at the combinations", quiet=quiet)
     from deploy.data.image_range import parsed
     from deploy.errors import BadInputError, ExitStatus
-    from deploy.executors import available_processors, cluster, local_workers
+    from deploy.executors import available_processors, local_workers
     from deploy.files import check_writable, write_text
     from deploy.quantizing.quantization import IO_TYPES
     from deploy.reporting.pages.pareto import check_format, write_sweep
@@ -105,7 +105,7 @@ def sweep(
     from deploy.sweeping.accuracy import LabelledSource
     from deploy.sweeping.cache import Cache, default_folder
     from deploy.sweeping.networks import QuantizeOptions
-    from deploy.sweeping.sweep import Plan, Sweep
+    from deploy.sweeping.sweep import Plan, Sweep, opened_cluster
 
     if model is None:
         raise BadInputError("no MODEL given", hints=["deploy sweep model.tflite", "deploy init"])
@@ -132,7 +132,7 @@ def sweep(
         LabelledSource(data, labels, count, parsed(image_range)) if data is not None else None,
     )
     cache = Cache(output / "cache" if output is not None else default_folder(), fresh=fresh)
-    opened = cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
+    opened = opened_cluster(scheduler) if scheduler else local_workers(jobs or available_processors())
     bar.stage("sweeping")
     with contextlib.closing(bar), opened as workers:
         document = Sweep(

@@ -24,12 +24,13 @@ from deploy.data.stream import Batch, DataStream, Request
 from deploy.errors import BadInputError, TargetError
 from deploy.evaluating.accuracy_limits import AccuracyLimits, broken_limits
 from deploy.evaluating.classifiers import FloatClassifier
+from deploy.evaluating.cluster_host import ClusterHost, check_options
 from deploy.evaluating.documents import Contestant, EvaluationDocument, OutputEvaluation
 from deploy.evaluating.float_source import FloatNetwork, load_given, load_kept
 from deploy.evaluating.scoring import Tally
 from deploy.evaluating.wrong_examples import WrongExamples, check_folder
 from deploy.figures import SHARE
-from deploy.hardware.npus import npu_named
+from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.answer import Answer, Answerer
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.external_state import links_of
@@ -53,7 +54,10 @@ _FIGURES: dict[Contestant, str] = {
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``."""
+    """What a user may choose about an evaluation: see :func:`deploy.api.evaluate`; ``output`` is its ``head``.
+
+    ``scheduler`` is for the NPU model and the reference; a target that is given has its own.
+    """
 
     data: Given
     labels: Path | None = None
@@ -67,6 +71,7 @@ class EvaluateOptions:
     oracle: str = "auto"
     save_wrong: Path | None = None
     image_range: ImageRange | None = None
+    scheduler: str | None = None
 
 
 class Evaluation:
@@ -99,7 +104,7 @@ class Evaluation:
         if unlabelled:
             self._notes.append(f"no labels for {', '.join(unlabelled)}: left out")
         npu, sequence = npu_named(self._build.document.npu), options.sequence
-        with self._target or HostSession(models.compiled, npu, sequence=sequence) as target:
+        with self._target or self._host(models, npu) as target:
             reference = one_oracle(models.source, options.oracle)
             floats = self._float(models, list(chosen))
             contestants: tuple[Contestant, ...] = ("reference", "target")
@@ -127,7 +132,16 @@ class Evaluation:
             saved = wrong.save(options.save_wrong, data.names)
             self._notes.append(f"{saved} inputs that only the target gets wrong saved to {options.save_wrong}")
         outputs = tuple(tally.result() for tally in tallies.values())
-        return self._document(data, target.origin, reference.name, outputs, wrong, done, digest.hexdigest())
+        named = ", ".join(sorted(target.references)) if isinstance(target, ClusterHost) else reference.name
+        return self._document(data, target.origin, named, outputs, wrong, done, digest.hexdigest())
+
+    def _host(self, models: Models, npu: Npu) -> HostSession | ClusterHost:
+        """The NPU model, here or on a cluster."""
+        options = self._options
+        if options.scheduler is None:
+            return HostSession(models.compiled, npu, sequence=options.sequence)
+        check_options(sequence=options.sequence)
+        return ClusterHost(options.scheduler, models, npu.name, options.oracle)
 
     def _request(self, models: Models, heads: Mapping[str, Head]) -> Request:
         options = self._options
@@ -261,7 +275,7 @@ def _summary(outputs: tuple[OutputEvaluation, ...], limits: AccuracyLimits) -> s
 
 def _said(
     batch: Batch,
-    target: Answerer,
+    target: Answerer | ClusterHost,
     reference: Oracle,
     floats: FloatClassifier | None,
     answered: Callable[[int], None],
@@ -269,9 +283,14 @@ def _said(
     sequence: bool,
 ) -> dict[Contestant, Stacked]:
     """What every contestant says about a batch: raw outputs by name, those of the float model real."""
+    if isinstance(target, ClusterHost):
+        collect = target.begin(batch.samples)
+        said: dict[Contestant, Stacked] = {} if floats is None else {"float": floats.run(batch)}
+        said["target"], said["reference"] = collect(answered)
+        return said
     arriving = target.answers(batch.samples)
     # Where the target is a machine, it boots meanwhile.
-    said: dict[Contestant, Stacked] = {"reference": outputs_of(reference, batch.stored, sequence=sequence)}
+    said = {"reference": outputs_of(reference, batch.stored, sequence=sequence)}
     if floats is not None:
         said["float"] = floats.run(batch, sequence=sequence)
     said["target"] = _collected(arriving, batch, answered)

@@ -7,6 +7,7 @@ import shlex
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ from deploy.build_folder import Figure
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.fitting import limit_name, sram_limit
+from deploy.dask_cluster import cluster
 from deploy.errors import BadInputError
 from deploy.executors import Workers, gather
+from deploy.inspection import Inspection, look_at_versions, same_versions
 from deploy.judging.sample_bytes import pack_samples
 from deploy.judging.samples import SampleDigest
 from deploy.sweeping import accuracy, jobs
@@ -32,6 +35,15 @@ from deploy.zoo.quantized import check
 
 LIMIT_S = 3600.0
 """Seconds within which some job must end: Vela itself may take a quarter of it, a shared cluster may be busy."""
+
+
+def opened_cluster(address: str) -> AbstractContextManager[Workers]:
+    """The workers of a Dask cluster, all with this computer's Vela and reference kernels.
+
+    Raises:
+        BadInputError, NotInstalledError, TargetError: see :func:`deploy.dask_cluster.cluster`.
+    """
+    return cluster(address, Inspection(look_at_versions, same_versions("ethos-u-vela", "ai-edge-litert")))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy import tflite
-from deploy.errors import BadInputError, DeployError, ExitStatus, NotInstalledError, TargetError
-from deploy.executors import Workers, cluster, gather
+from deploy.dask_cluster import cluster
+from deploy.errors import DeployError, TargetError
+from deploy.executors import Workers, check_told, gather, told
 from deploy.files import private_folder
 from deploy.hardware.npus import npu_named
+from deploy.inspection import Inspection, look_at_versions, same_versions
 from deploy.judging.answer import Answer
 from deploy.judging.sample_bytes import pack_samples, unpack_samples
 from deploy.judging.samples import Sample
@@ -80,14 +82,22 @@ class ClusterTarget:
         self._timeout_s = boot.timeout_s
         self._firmware, self._model = firmware, model
         self._stack = contextlib.ExitStack()
+        self._workers: Workers | None = None
 
     def answers(self, samples: tuple[Sample, ...], _jobs: int) -> Iterator[Answer]:
         """Hand out the chunks at once, and yield the answers in the order of the samples.
 
+        The workers of the first call answer those after it, too.
+
         Raises:
+            NotInstalledError: workers lack something: all of them are named.
             TargetError: an answer did not arrive whole (the input is named), or the cluster is gone.
         """
-        workers = self._stack.enter_context(cluster(self._address))
+        workers = self._workers
+        if workers is None:
+            needs = {**same_versions(npu_model=True), **self._how}
+            opened = cluster(self._address, Inspection(look_at_simulator, needs))
+            workers = self._workers = self._stack.enter_context(opened)
         chunks = cut(samples, workers.slots)
         model, firmware = workers.share(self._model), workers.share(self._firmware.read_bytes())
         futures: dict[Future[Any], int] = {}
@@ -95,7 +105,7 @@ class ClusterTarget:
             future = workers.executor.submit(run_chunk, model, firmware, self._how, pack_samples(chunk), first)
             futures[future] = index
         limit_s = _BOOT_S + (self._timeout_s + _GRACE_S) * max(len(chunk) for _, chunk in chunks)
-        return _in_order(workers, futures, [len(chunk) for _, chunk in chunks], limit_s)
+        return _in_order(workers, futures, chunks, limit_s)
 
     def close(self) -> None:
         """Cancel what has not begun and leave the cluster."""
@@ -125,13 +135,7 @@ def run_chunk(model: bytes, firmware: bytes, how: Mapping[str, Any], samples: by
         ``log`` and ``exit_status``.
     """
     try:
-        npu = npu_named(how["npu"])
-        simulator = find(npu, how["fvp"])
-        if [simulator.kind, simulator.version] != how["simulator"]:
-            raise TargetError(
-                f"the worker on {socket.gethostname()} has another simulator: {simulator.version}; "
-                f"this computer has {how['simulator'][1]}"
-            )
+        npu, simulator = npu_named(how["npu"]), _simulator(how)
         compiled = tflite.load(model, source="the compiled model")
         with private_folder("chunk") as folder:
             (folder / "model.tflite").write_bytes(model)
@@ -156,33 +160,56 @@ def run_chunk(model: bytes, firmware: bytes, how: Mapping[str, Any], samples: by
             "wall_s": [answer.wall_s for answer in answers],
         }
     except DeployError as error:
-        return {
-            "error": _INPUT.sub(lambda match: f"input {int(match[1]) + first}: ", error.message),
-            "hints": list(error.hints),
-            "log": list(error.log) if isinstance(error, TargetError) else [],
-            "exit_status": int(error.exit_status),
-        }
+        return told(error, _INPUT.sub(lambda match: f"input {int(match[1]) + first}: ", error.message))
+
+
+def look_at_simulator(needs: Mapping[str, Any]) -> dict[str, list[str]]:
+    """On a worker: whether it has the versions and the simulator of the computer that asks.
+
+    Args:
+        needs: of :func:`deploy.inspection.same_versions`, and ``npu``, ``fvp`` and ``simulator`` as in
+            :func:`run_chunk`.
+    """
+    found = look_at_versions(needs)
+    try:
+        _simulator(needs)
+    except DeployError as error:
+        found["lacks"].append(error.message)
+    return found
+
+
+def _simulator(how: Mapping[str, Any]) -> Simulator:
+    simulator = find(npu_named(how["npu"]), how["fvp"])
+    if [simulator.kind, simulator.version] != how["simulator"]:
+        raise TargetError(
+            f"the worker on {socket.gethostname()} has another simulator: {simulator.version}; "
+            f"this computer has {how['simulator'][1]}"
+        )
+    return simulator
 
 
 def _in_order(
-    workers: Workers, futures: Mapping[Future[Any], int], sizes: Sequence[int], limit_s: float
+    workers: Workers,
+    futures: Mapping[Future[Any], int],
+    chunks: Sequence[tuple[int, Sequence[Sample]]],
+    limit_s: float,
 ) -> Iterator[Answer]:
     arrived: dict[int, dict[str, Any]] = {}
     following = 0
-    for index, result in gather(workers, futures, limit_s=limit_s):
+
+    def called(index: int) -> str:
+        first, chunk = chunks[index]
+        return f"inputs {first} to {first + len(chunk) - 1}"
+
+    for index, result in gather(workers, futures, limit_s=limit_s, called=called):
         arrived[index] = result
         while following in arrived:
-            yield from _answers(arrived.pop(following), sizes[following])
+            yield from _answers(arrived.pop(following), len(chunks[following][1]))
             following += 1
 
 
 def _answers(result: Mapping[str, Any], size: int) -> Iterator[Answer]:
-    if "error" in result:
-        kinds = {ExitStatus.BAD_INPUT: BadInputError, ExitStatus.NOT_INSTALLED: NotInstalledError}
-        kind = kinds.get(result["exit_status"])
-        if kind is not None:
-            raise kind(f"a worker: {result['error']}", hints=result["hints"])
-        raise TargetError(result["error"], hints=result["hints"], log=result["log"])
+    check_told(result)
     outputs = unpack_samples(result["outputs"])
     if not len(outputs) == len(result["counters"]) == len(result["wall_s"]) == size:
         raise TargetError(f"a worker sent {len(outputs)} answers for {size} inputs")

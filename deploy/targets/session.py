@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from deploy.targets.firmware_target import BoardTarget
 
 _BATCH = 64
+CLUSTER_BATCH = 2048
+"""Inputs that a cluster's workers share out among them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Session:
 
     def __init__(self, build: BuildFolder, options: TargetOptions) -> None:
         self._build, self._options = build, options
-        self.batch = WHOLE_SEQUENCE if options.sequence else _BATCH
+        self.batch = WHOLE_SEQUENCE if options.sequence else _BATCH if options.scheduler is None else CLUSTER_BATCH
         self._ready: _Ready | None = None
         self._target: Target | None = None
         self._unused = False
@@ -149,8 +151,9 @@ class Session:
             self._unused = True
 
     def answers(self, samples: Sequence[Sample]) -> Iterator[Answer]:
-        """Start on the samples, and yield the answers in their order. What an earlier call started is ended.
+        """Start on the samples, and yield the answers in their order.
 
+        What an earlier call started is ended, but for a cluster's workers, who go on.
         Where every input has a boot of its own, the machines start at once, before the first answer is asked for.
 
         Raises:
@@ -158,7 +161,7 @@ class Session:
         """
         if self._ready is None:
             raise RuntimeError("answers come within the session's context")
-        target = self._target if self._unused else None
+        target = self._target if self._unused or self._options.scheduler is not None else None
         if target is None:
             self._end_target()
             self._target = target = self._new_target(self._ready)

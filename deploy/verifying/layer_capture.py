@@ -26,6 +26,8 @@ from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Oper
 from deploy.tflite import Model, Tensor
 
 _KEEPING_ORDER = frozenset(["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
+_PREPARED = "/Transpose"
+"""What Vela adds to the name of a product's second operand where it has to transpose it."""
 
 Replace = Callable[[Tensor, NDArray[Any]], NDArray[Any] | None]
 
@@ -117,7 +119,9 @@ class LayerCapture:
     def _is_own(self, scheduled: Scheduled, tensor: Tensor) -> bool:
         """Whether what an operation computes may be a tensor that nobody knows the place of: it is no other one.
 
-        Vela names operations after what they compute: of two TRANSPOSE in a row it makes one, for the second's.
+        Vela names operations after what they compute: of two TRANSPOSE in a row it makes one, for the second's. A
+        second operand of a product that it transposes has the operand's name and a suffix; where a TRANSPOSE made
+        the operand, both are one operation, which counts as that TRANSPOSE's.
         Behind a RESHAPE a tensor has another name, and the same elements.
         """
         same = {tensor.index}
@@ -125,6 +129,8 @@ class LayerCapture:
             if operator.code in _KEEPING_ORDER and not same.isdisjoint(operator.inputs[:1]):
                 same.update(operator.outputs)
         named = {other.index for other in self.source.tensors if other.name == scheduled.name}
+        if not named and scheduled.name == f"{tensor.name}{_PREPARED}":
+            return False
         return scheduled.result not in self._fused and (not named or not same.isdisjoint(named))
 
     def _put(self, index: int, place: FeatureMap, memory: Memory) -> None:

@@ -31,6 +31,12 @@ def test_every_benchmark_is_started_here_and_says_how_it_is_called(path: Path) -
     assert f"python benchmarks/{path.name}" in path.read_text(encoding="utf-8").split('"""')[1]
 
 
+def test_cluster_evaluation() -> None:
+    said = run("cluster_evaluation", "--count", "100", "--workers", "2")
+    assert "2 workers / one process" in said
+    assert "counted the same: True" in said
+
+
 @pytest.mark.system
 def test_consecutive_boots(built: Path) -> None:
     said = run("consecutive_boots", built, "--boots", "1", "--machines", "2")

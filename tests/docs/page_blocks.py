@@ -102,7 +102,8 @@ def plain(line: str) -> str:
 def shows(shown: tuple[str, ...], printed: str) -> str | None:
     """What a page shows and the command did not print, in this order; None where all is well.
 
-    A line `...` stands for any lines; without one the page shows everything. Empty lines do not count.
+    A line `...` stands for any lines; without one the page shows everything. A line that ends in ` ...` stands for
+    any that begins so. Empty lines do not count.
     """
     actual = [line for line in map(plain, printed.splitlines()) if line]
     position, loose = 0, False
@@ -110,12 +111,17 @@ def shows(shown: tuple[str, ...], printed: str) -> str | None:
         if line == _GAP:
             loose = True
             continue
-        if loose and line in actual[position:]:
-            position = actual.index(line, position)
-        elif position >= len(actual) or actual[position] != line:
+        found = next((at for at in range(position, len(actual)) if _is(line, actual[at])), None)
+        if found is None or (found > position and not loose):
             return line
+        position = found
         position, loose = position + 1, False
     return None if loose or position == len(actual) else f"nothing more, but printed was: {actual[position]}"
+
+
+def _is(shown: str, printed: str) -> bool:
+    cut = shown.removesuffix(f" {_GAP}")
+    return printed == shown or (cut != shown and printed.startswith(cut))
 
 
 Shell: TypeAlias = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.CompletedProcess[str]]

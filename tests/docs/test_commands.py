@@ -117,3 +117,5 @@ def test_what_a_page_shows_is_held_against_what_is_printed() -> None:
     assert shows(first.shown, printed + "and more") == "nothing more, but printed was: and more"
     assert shows(("time 3 ms",), "") == "time N ms"
     assert shows(("...",), "anything") is None
+    assert shows(("...", "verdict: PASS - ..."), "inputs\nverdict: PASS - 2 differ\n") is None
+    assert shows(("verdict: PASS - ...",), "verdict: FAIL - all\n") == "verdict: PASS - ..."

@@ -111,8 +111,8 @@ def test_a_cluster_without_workers_left_is_an_error_in_bounded_time(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deploy.executors._SILENCE_S", 4.0)
-    monkeypatch.setattr("deploy.executors._ASK_S", 1.0)
+    monkeypatch.setattr("deploy.dask_cluster._SILENCE_S", 4.0)
+    monkeypatch.setattr("deploy.dask_cluster._ASK_S", 1.0)
 
     def kill_all() -> None:
         cluster.kill_the_first_at_work(JOB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import deploy
 from deploy.cli.main import run
 from deploy.errors import NotInstalledError, TargetError
 from deploy.judging.sample_bytes import pack_samples, unpack_samples
@@ -68,7 +70,7 @@ def test_what_a_worker_cannot_do_keeps_its_kind_of_error_and_fewer_answers_are_n
 @pytest.mark.system
 @pytest.mark.tensorflow
 def test_a_worker_killed_in_the_middle_leaves_the_verdict_as_it_is_without_a_cluster(
-    built: Path, in_folder: Path
+    built: Path, in_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("distributed")
     from dask_cluster import running
@@ -94,3 +96,29 @@ def test_a_worker_killed_in_the_middle_leaves_the_verdict_as_it_is_without_a_clu
     again = {key for key, times in executions.items() if times > 1}
     assert again
     assert again <= {key for process, key in begun if process == killed[0]}
+    assert [
+        record.message for record in caplog.records if "is lost; what it had begun runs again" in record.message
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@pytest.mark.tensorflow
+def test_workers_of_another_version_or_without_qemu_or_deploy_are_named_before_anything_boots(
+    built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed")
+    from dask_cluster import VERSION_VARIABLE, running
+
+    without_qemu = {"PATH": str(in_folder)}
+    words = ["run-fvp", str(built), "--fvp", "open", "--count", "4", "-q"]
+    with running(in_folder, 1, {VERSION_VARIABLE: "0.0.9"}, without_qemu, {VERSION_VARIABLE: "none"}) as cluster:
+        cluster.wait_for(4)
+        assert run([*words, "--scheduler", cluster.address]) == 3
+        assert cluster.begun("run_chunk") == []
+    said = " ".join(capsys.readouterr().err.split())
+    assert "3 of 4 workers cannot do this work" in said
+    assert len(set(re.findall(r"(tcp://127\.0\.0\.1:\d+): ", said)) - {cluster.address}) == 3
+    assert f"ethosu-deploy 0.0.9, here it is {deploy.__version__}" in said
+    assert "qemu-system-arm" in said
+    assert f"has not ethosu-deploy {deploy.__version__} (" in said

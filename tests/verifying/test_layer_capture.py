@@ -85,6 +85,23 @@ def test_two_operators_that_become_one_are_compared_as_one(in_folder: Path) -> N
     check(writer.finish({"x": x}, {"y": back}))
 
 
+def test_a_transpose_that_also_prepares_an_operand_is_compared_with_the_product(in_folder: Path) -> None:
+    """Keys of attention: heads are brought to the front, and for the product to rows; Vela does both at once.
+
+    What lies in memory then is as large as the keys in front of the product, and something else.
+    """
+    writer = GraphWriter()
+    queries = writer.tensor("queries", (1, 2, 6, 6), "int8", 0.02, 3)
+    keys = writer.tensor("keys", (1, 6, 2, 6), "int8", 0.02, 3)
+    front = writer.tensor("front", (1, 2, 6, 6), "int8", 0.02, 3)
+    product = writer.tensor("product", (1, 2, 6, 6), "int8", 0.05, -9)
+    axes = writer.tensor("axes", (4,), "int32", data=np.array([0, 2, 1, 3], np.int32))
+    writer.operator("TRANSPOSE", [keys, axes], [front], schema.TransposeOptionsT(), version=4)
+    options = schema.BatchMatMulOptionsT()
+    writer.operator("BATCH_MATMUL", [queries, front], [product], options, version=3)
+    check(writer.finish({"queries": queries, "keys": keys}, {"product": product}))
+
+
 def check(content: bytes) -> None:
     """All of a network's operators compute what they should, says compile."""
     Path("m.tflite").write_bytes(content)
