@@ -23,8 +23,12 @@ _PATIENCE = 16
 _LEAP_SHIFT = 4
 _LONGEST_LEAP = 1 << 16
 _LOOK_INTERVAL_S = 0.02
-_ASLEEP_BELOW = 1_000_000
-"""Instructions in a second of the host's; QEMU runs hundreds of millions."""
+_AWAKE = 0.1
+"""What does not count of the time between two looks: threads hand over to each other."""
+_LEAST_INSTRUCTIONS_PER_S = 1_000_000
+"""QEMU runs hundreds of millions."""
+
+_NEVER: tuple[float, float, float | None] = (0.0, 0.0, None)
 
 
 class CoreClock:
@@ -52,7 +56,7 @@ class CoreClock:
         self._read_at = -_POLL_INSTRUCTIONS
         self._polls = 0
         self._polled_since = 0
-        self._looked_s, self._seen = 0.0, (0.0, 0)
+        self._looked = _NEVER
         self._slept_s = 0.0
 
     @property
@@ -72,25 +76,33 @@ class CoreClock:
     def look(self) -> None:
         """Look whether the CPU, which is not stopped, sleeps; to be called often, and now and then it does.
 
-        How long it slept QEMU does not tell. One that does not run now and got nowhere since it last did not run
-        has slept: then the host's time counts. A CPU that runs is not asked anything, which costs QEMU more than
-        the question here.
+        How long it slept QEMU does not tell. Between two looks without a stop it slept for as long as no thread
+        of QEMU's had a processor or waited for one: then the host's time counts. So it does not matter how busy
+        the host is, with us or with others.
 
         Raises:
             TargetError: QEMU does not tell.
         """
         if self._control is None:
             return
-        ran_s = self._cpu.ran_s
-        if ran_s - self._looked_s < _LOOK_INTERVAL_S:
+        ran_s, since = self._cpu.ran_s, self._cpu.running_since
+        looked_s, worked_s, looked_since = self._looked
+        if since == looked_since and ran_s - looked_s < _LOOK_INTERVAL_S:
             return
-        self._looked_s = ran_s
         if _runs(self._pid):
             return
-        (before_s, before), instructions = self._seen, self.instructions()
-        self._seen = (ran_s, instructions)
-        if instructions - before < _ASLEEP_BELOW * (ran_s - before_s):
-            self._slept_s += ran_s - before_s
+        now_worked_s = self._worked_s()
+        if self._cpu.gdb.pending:
+            return
+        self._looked = ran_s, now_worked_s, since
+        slept_s = (ran_s - looked_s) - (now_worked_s - worked_s)
+        if since == looked_since and slept_s > _AWAKE * (ran_s - looked_s):
+            self._slept_s += slept_s
+
+    def _worked_s(self) -> float:
+        """Seconds that QEMU's threads had a processor or waited for one; where nobody tells, by what they did."""
+        found = _scheduled_s(self._pid)
+        return self.instructions() / _LEAST_INSTRUCTIONS_PER_S if found is None else found
 
     def instructions(self) -> int:
         """Instructions since the start.
@@ -140,7 +152,7 @@ class CoreClock:
         """
         self.served = self._leapt = self._polls = self._polled_since = 0
         self._read_at = -_POLL_INSTRUCTIONS
-        self._looked_s, self._seen, self._slept_s = 0.0, (0.0, 0), 0.0
+        self._looked, self._slept_s = _NEVER, 0.0
         self._origin = 0 if self._control is None else self._control.instructions()
 
     def _cycles(self) -> int:
@@ -155,6 +167,17 @@ def _runs(pid: int) -> bool:
         return any(_state(thread) == "R" for thread in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return False
+
+
+def _scheduled_s(pid: int) -> float | None:
+    """Seconds that a process's threads had a processor or waited for one; None where the kernel does not tell."""
+    try:
+        threads = [
+            (thread / "schedstat").read_text("ascii").split() for thread in Path(f"/proc/{pid}/task").iterdir()
+        ]
+        return sum(int(ran_ns) + int(waited_ns) for ran_ns, waited_ns, _ in threads) / _SECOND_NS
+    except (OSError, ValueError):
+        return None
 
 
 def _state(thread: Path) -> str:

@@ -33,6 +33,11 @@ class Cpu:
         """Seconds that the CPU has run: what its timers see."""
         return self._ran_s + (time.monotonic() - self._running_since if self.running else 0.0)
 
+    @property
+    def running_since(self) -> float:
+        """Value of the monotonic clock when it was last let run."""
+        return self._running_since
+
     def describe(self) -> None:
         """Read the description: since QEMU 7.2 registers can be written by number only afterwards."""
         self.gdb.request(b"qXfer:features:read:target.xml:0,ffb")

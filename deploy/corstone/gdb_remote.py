@@ -52,6 +52,11 @@ class GdbConnection:
         """The socket's descriptor, for ``select``."""
         return self._socket.fileno()
 
+    @property
+    def pending(self) -> bool:
+        """Whether a reply has come that was not taken yet."""
+        return bool(b"$" in self._received or select.select([self._socket], [], [], 0)[0])
+
     def request(self, content: bytes, *, timeout_s: float = 10.0) -> bytes:
         """Send one packet and return the content of its reply.
 

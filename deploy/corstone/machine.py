@@ -280,7 +280,7 @@ class Machine:
                 return ending
         if self._asking is not None and _STDIN in readable:
             self._call(self._asking)
-        if self._limits.keep_time and self.cpu.running and self.cpu.gdb.fileno() not in readable:
+        if self._limits.keep_time and self.cpu.running:
             self.clock.look()
         return self._limits.reached()
 
