@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "mlw.h"
 #include "run.h"
+#include "weights.h"
 #include "weights_module.h"
 
 #define WORD ((size_t)8)
@@ -304,6 +306,8 @@ static const struct number numbers[] = {
     NUMBER(REGION_INTERNAL),
     NUMBER(PIECE_DIMENSIONS),
     NUMBER(CHANNELS),
+    NUMBER(PACKED),
+    NUMBER(TOO_WIDE),
 };
 
 static PyObject *number_values(void)
@@ -328,6 +332,7 @@ static int add(PyObject *module, const char *name, PyObject *value)
 
 static int fill_module(PyObject *module)
 {
+    mlw_prepare();
     if (add(module, "FIELDS", field_offsets()) < 0 || add(module, "NUMBERS", number_values()) < 0 ||
         add(module, "ORDER", order_members()) < 0) {
         return -1;
@@ -339,7 +344,7 @@ static PyMethodDef methods[] = {
     {"run", run, METH_VARARGS, "Run operations of a translated program; see running.py."},
     {"decompress", decompress_stream, METH_VARARGS, "Decompress a weight stream; -1 where it is damaged."},
     {"packed_bytes", measure_packed, METH_VARARGS, "Bytes that packed weights take."},
-    {"pack", pack_streams, METH_VARARGS, "Pack weights and scales; False where a stream is damaged."},
+    {"pack", pack_streams, METH_VARARGS, "Pack weights and scales; says how it went."},
     {NULL, NULL, 0, NULL},
 };
 
