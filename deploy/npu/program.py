@@ -150,7 +150,8 @@ class PreparedRun:
         self._program = program
         self._memory = Memory(regions, program.architecture.design, defined)
         self._workspace = Workspace(self._memory, WeightCache() if cache is None else cache)
-        self._translated = program.translated(self._memory)
+        translated = program.translated(self._memory)
+        self._run_in_core = None if translated is None else translated.on(self._workspace)
 
     def run(self, on_operation: Observer | None = None) -> None:
         """Run it on what the regions hold now.
@@ -162,7 +163,7 @@ class PreparedRun:
         self._memory.forget()
         while done < len(operations):
             stop = len(operations) if on_operation is None else done + 1
-            reached = done if self._translated is None else self._translated.run(self._workspace, done, stop)
+            reached = done if self._run_in_core is None else self._run_in_core(done, stop)
             if reached < stop:
                 instructions = self._program.architecture.instruction_set
                 _execute_in_numpy(operations[reached], instructions, self._workspace)

@@ -7,9 +7,9 @@ NotCovered, or an error of the NPU model, where NumPy is to compute the operatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,13 @@ from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import Packed, Workspace
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.operations import Operation
+
+RunInCore: TypeAlias = Callable[[int, int], int]
+"""Runs operations from the first one up to another as far as the core goes; gives the first one that was not run,
+which is NumPy's."""
 
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
@@ -58,8 +62,7 @@ class TranslatedProgram:
                 row[native.FIELDS[name]] = value
         self._pieces = np.array(tables.pieces, np.int64)
         self._ranges = np.array(tables.ranges, np.int64)
-        self._weights: list[NDArray[np.uint8] | None] = [None] * len(operations)
-        self._content: dict[int, tuple[NDArray[np.uint8], ...]] = {}  # which packed weights point at
+        self._weights: list[Packed | None] = [None] * len(operations)  # those that were found last
 
     @property
     def left(self) -> tuple[int, ...]:
@@ -68,56 +71,61 @@ class TranslatedProgram:
         kinds = self._operations[:, self._native.FIELDS["kind"]]
         return tuple(int(number) for number in np.flatnonzero(kinds == other))
 
-    def run(self, workspace: Workspace, first: int, stop: int) -> int:
-        """Run operations in the core as far as it goes.
+    def on(self, workspace: Workspace) -> RunInCore:
+        """What runs it in the core, on memory of that shape, as often as it is called."""
+        memory = workspace.memory
+        if not self._chained:
+            run: RunInCore = self._prepared(workspace, self._chain_rooms(memory)).run
+            return run
+        rooms = self._chain_rooms(memory)
+        prepared = self._prepared(workspace, rooms)
 
-        Returns:
-            The first operation that was not run, which is NumPy's; ``stop`` if all were.
-        """
-        reached = self._run(workspace, first, stop)
-        for number, left in self._chained:
-            if first <= number < reached:
-                workspace.memory.left_in_chain(*left)
-        return reached
+        def run_with_chains(first: int, stop: int) -> int:
+            nonlocal prepared, rooms
+            found = self._chain_rooms(memory)
+            if any(mine is not its for mine, its in zip(rooms, found, strict=True)):  # NumPy wanted larger ones
+                prepared, rooms = self._prepared(workspace, found), found
+            reached: int = prepared.run(first, stop)
+            for number, left in self._chained:
+                if first <= number < reached:
+                    memory.left_in_chain(*left)
+            return reached
 
-    def _run(self, workspace: Workspace, first: int, stop: int) -> int:
-        regions = (*workspace.memory.arrays, *self._chain_rooms(workspace.memory))
-        going_on = True
-        while going_on and first < stop:
-            first, going_on = self._native.run(
-                self._operations,
-                self._pieces,
-                self._ranges,
-                self._weights,
-                partial(self._packed, workspace=workspace),
-                regions,
-                KNOTS,
-                workspace.memory.batch,
-                first,
-                stop,
-                _BUDGET,
-                self._version,
-            )
-        return first
+        return run_with_chains
+
+    def _prepared(self, workspace: Workspace, rooms: list[NDArray[np.uint8] | None]) -> Any:
+        # Packed weights point at streams, which stay as long as these do.
+        weights = self._weights.copy()
+
+        def ask(number: int) -> NDArray[np.uint8] | None:
+            prepare = self._records[number].weights
+            try:
+                found = None if prepare is None else prepare(workspace)
+            except NpuError:
+                return None  # NumPy raises it again, as its own
+            if found is None:
+                return None
+            weights[number] = self._weights[number] = found
+            return found.weights
+
+        return self._native.Prepared(
+            self._operations,
+            self._pieces,
+            self._ranges,
+            [None if each is None else each.weights for each in weights],
+            ask,
+            (*workspace.memory.arrays, *rooms),
+            KNOTS,
+            workspace.memory.batch,
+            _BUDGET,
+            self._version,
+        )
 
     def _chain_rooms(self, memory: Memory) -> list[NDArray[np.uint8] | None]:
         numbers = self._native.NUMBERS
         buffers = range(ACCUMULATORS, numbers["REGION_COUNT"] - numbers["REGION_CHAINS"])
         sizes = self._chain_bytes
         return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
-
-    def _packed(self, number: int, workspace: Workspace) -> NDArray[np.uint8] | None:
-        prepare = self._records[number].weights
-        if prepare is None:
-            return None
-        try:
-            found = prepare(workspace)
-        except NpuError:
-            return None  # NumPy raises it again, as its own
-        if found is None:
-            return None
-        self._content[number] = found.content
-        return found.weights
 
 
 def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:

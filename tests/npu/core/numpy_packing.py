@@ -56,7 +56,7 @@ def parts_of(operation: ConvolutionOperation, unpacked: Unpacked, streams: Seque
     highest = largest * SPANS[operation.ifm.dtype.itemsize] + int(np.abs(scales.bias).max())
     narrow = highest * int(scales.multiplier.max()) < _ROOM and int(scales.shift.max()) <= 62
     content = np.array([(part.ctypes.data, part.size) for part in streams])
-    fits = np.array_equal(values, values.astype(np.int8))
+    fits = not operation.depthwise and np.array_equal(values, values.astype(np.int8))
     found = values.ravel().astype(np.int8 if fits else np.int16)
     return Parts(rows, found, content, segments, pairs, int(narrow), largest)
 

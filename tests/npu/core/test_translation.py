@@ -209,14 +209,15 @@ def after_chain(operations: list[Any], numpys: Sequence[bool]) -> tuple[np.ndarr
     """What memory holds, and the map that an observer finds between the operations; None if one is refused."""
     instructions, constants = INSTRUCTIONS["u85"], np.random.default_rng(1).integers(0, 256, 4200, np.uint8)
     memory = Memory({0: constants, 1: np.stack([arena(), arena()[::-1]])}, U85.design)
-    program, workspace = TranslatedProgram(operations, instructions, memory, CORE), Workspace(memory)
+    workspace = Workspace(memory)
+    run_in_core = TranslatedProgram(operations, instructions, memory, CORE).on(workspace)
     inside = None
     for number, (operation, by_numpy) in enumerate(zip(operations, numpys, strict=True)):
         try:
             if by_numpy:
                 instructions.kind_of(operation).execute(operation, workspace)
             else:
-                assert program.run(workspace, number, number + 1) == number + 1
+                assert run_in_core(number, number + 1) == number + 1
         except NpuError:
             return None
         if operation.ofm.chain is not None:
