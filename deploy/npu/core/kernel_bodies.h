@@ -156,37 +156,45 @@ TARGET static void pair_elements(int16_t *to, const int16_t *first, const int16_
     }
 }
 
-TARGET static int shorten(struct short_rescaling *to, const int64_t *scales, int64_t channels, int64_t fill,
-                          int64_t largest, int64_t rounding)
+TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *restrict scales, int64_t channels,
+                          int64_t fill, int64_t largest, int64_t rounding)
 {
     const int64_t *biases = scales, *multipliers = scales + channels;
     const int64_t *shifts = multipliers + channels, *weight_sums = shifts + channels;
     const int64_t limit = (int64_t)1 << 31, zero_points = 1 << 17; /* none is as large */
     const int64_t tfl = rounding == ROUNDING_TFL ? -1 : 0, halves = rounding == ROUNDING_DOWN ? 0 : -1;
-    int64_t beyond = rounding == ROUNDING_SYMMETRIC;
-    /* In every channel, whether it fits or not: without a branch these are vectors. */
+    int64_t bias[CHANNELS], multiplier[CHANNELS], half[CHANNELS], less[CHANNELS], second[CHANNELS];
+    int64_t beyond[CHANNELS], any = rounding == ROUNDING_SYMMETRIC;
+    const uint64_t one = channels > 0; /* GCC makes no vectors of a constant that is shifted */
+    /* In every channel, whether it fits or not, and with masks in place of branches: so these are vectors. */
     for (int i = 0; i < CHANNELS; i++) {
-        const int64_t multiplier = multipliers[i], shift = shifts[i];
-        const int64_t bias = bias_behind(biases[i], fill, weight_sums[i]);
-        const int64_t twice = shift > 31 ? tfl : 0;
-        const int64_t first = twice ? 31 : shift, second = twice & (shift - 31);
-        const int64_t addend = (int64_t)((uint64_t)1 << first >> 1) & halves;
-        const int64_t half = (int64_t)((uint64_t)1 << second >> 1) & twice;
-        const int64_t most = (bias < 0 ? -bias : bias) + largest;
-        const int64_t reached = wrapped_sum(wrapped_product(most, multiplier), addend) >> first;
-        /* All of it may be rounded to 0, with a shift beyond 32 bits. */
-        const int64_t some = (second > 30) & (reached < half) ? 0 : -1;
-        beyond |= (most >= limit) | (multiplier >= limit) | (first > 62);
-        beyond |= ((second > 30) | (reached + half >= limit - zero_points)) & some;
-        to->bias[i] = (int32_t)bias;
-        to->multiplier[i] = (int32_t)(multiplier & some);
+        const int64_t shift = shifts[i];
+        bias[i] = bias_behind(biases[i], fill, weight_sums[i]);
+        const int64_t sign = bias[i] >> 63, most = (bias[i] ^ sign) - sign + largest;
+        const int64_t twice = is_less(31, shift) & tfl, shift2 = (shift - 31) & twice, shift1 = shift - shift2;
+        const int64_t addend = (int64_t)(one << shift1 >> 1) & halves;
+        const int64_t rounded = (int64_t)(one << shift2 >> 1) & twice;
+        const int64_t reached = wrapped_sum(wrapped_product(most, multipliers[i]), addend) >> shift1;
+        /* With a shift beyond 32 bits all of it may be rounded to 0. */
+        const int64_t some = ~(is_less(30, shift2) & is_less(reached, rounded));
+        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, multipliers[i]) | is_less(62, shift1) |
+                    ((is_less(30, shift2) | is_less(limit - zero_points - 1 - rounded, reached)) & some);
+        multiplier[i] = multipliers[i] & some;
         to->addend[i] = addend;
-        to->first[i] = first;
-        to->half[i] = (int32_t)(half & some);
-        to->less[i] = (int32_t)(twice & some);
-        to->second[i] = (int32_t)(second & some);
+        to->first[i] = shift1;
+        half[i] = rounded & some;
+        less[i] = twice & some;
+        second[i] = shift2 & some;
     }
-    return !beyond;
+    for (int i = 0; i < CHANNELS; i++) {
+        to->bias[i] = (int32_t)bias[i];
+        to->multiplier[i] = (int32_t)multiplier[i];
+        to->half[i] = (int32_t)half[i];
+        to->less[i] = (int32_t)less[i];
+        to->second[i] = (int32_t)second[i];
+        any |= beyond[i];
+    }
+    return !any;
 }
 
 TARGET static void rescale_channels(const int32_t sums[CHANNELS], const struct channel_rescaling *by,

@@ -36,6 +36,12 @@ static inline int64_t shifted_left(int64_t value, int64_t shift)
     return (int64_t)((uint64_t)value << shift);
 }
 
+/* All bits where a is less than b, whose difference fits 64 bits. */
+static inline int64_t is_less(int64_t a, int64_t b)
+{
+    return wrapped_difference(a, b) >> 63;
+}
+
 static inline int64_t clamp(int64_t value, int64_t low, int64_t high)
 {
     return value < low ? low : value > high ? high : value;
