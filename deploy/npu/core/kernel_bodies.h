@@ -317,6 +317,24 @@ TARGET static void place(int64_t *values, int64_t count, int64_t zero_point, int
     }
 }
 
+TARGET static int find_levels(const uint8_t *restrict from, int64_t count, const struct levels *restrict levels,
+                              uint8_t *restrict to)
+{
+    const int32_t lowest = (int32_t)levels->lowest;
+    int32_t within = 1;
+    for (int64_t i = 0; i < count; i++) {
+        float element;
+        memcpy(&element, from + 4 * i, sizeof element);
+        const float place = element * levels->per_unit + levels->first;
+        const float inside = place > 0 ? place < 255 ? place : 255 : 0; /* 0 for what is no number */
+        const int32_t level = (int32_t)inside;
+        const float magnitude = element < 0 ? -element : element;
+        within &= magnitude <= levels->limit;
+        to[i] = (uint8_t)(level + (element >= levels->beyond[level]) + lowest);
+    }
+    return within;
+}
+
 #define KERNELS_NAMED(title)                                                                                      \
     {                                                                                                             \
         .name = title,                                                                                            \
@@ -332,4 +350,5 @@ TARGET static void place(int64_t *values, int64_t count, int64_t zero_point, int
         .between = between,                                                                                       \
         .rescale = rescale_values,                                                                                \
         .place = place,                                                                                           \
+        .find_levels = find_levels,                                                                               \
     }

@@ -34,6 +34,15 @@ struct short_rescaling {
     int32_t second[CHANNELS];
 };
 
+/* How floats become one of 256 levels: guessed from where they are, then held against where the next one begins. */
+struct levels {
+    float per_unit; /* a float times this, */
+    float first;    /* and this added, is the level or one too low */
+    float lowest;   /* level as it is stored */
+    float limit;    /* magnitude beyond which nothing is known */
+    float beyond[256]; /* of each level: where the next one begins */
+};
+
 struct kernels {
     const char *name;
 
@@ -83,6 +92,9 @@ struct kernels {
 
     /* With the zero point (modulo 2^64), and clamped. */
     void (*place)(int64_t *values, int64_t count, int64_t zero_point, int64_t low, int64_t high);
+
+    /* Floats at any address to levels, modulo 256; whether all are within the limit. */
+    int (*find_levels)(const uint8_t *from, int64_t count, const struct levels *levels, uint8_t *to);
 };
 
 /* Those that this processor can run, from the plainest to the fastest; the last is NULL. */

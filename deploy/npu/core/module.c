@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "look_up.h"
 #include "mlw.h"
 #include "prepared.h"
 #include "run.h"
@@ -125,6 +126,8 @@ static int fill_module(PyObject *module)
 
 static PyMethodDef methods[] = {
     {"decompress", decompress_stream, METH_VARARGS, "Decompress a weight stream; -1 where it is damaged."},
+    {"look_up", (PyCFunction)(void (*)(void))look_up, METH_FASTCALL, "Entries of a table for bytes."},
+    {"find_levels", (PyCFunction)(void (*)(void))find_levels, METH_FASTCALL, "Floats to 256 levels."},
     {"packed_bytes", measure_packed, METH_VARARGS, "Bytes that packed weights take."},
     {"pack", pack_streams, METH_VARARGS, "Pack weights and scales; says how it went."},
     {NULL, NULL, 0, NULL},
