@@ -185,12 +185,19 @@ static bool walk(struct mlw_reader *reader)
 static bool read_plain(struct mlw_reader *reader)
 {
     struct mlw_symbols *weights = &reader->weights;
-    const int64_t stop = smaller(weights->count, weights->first + MLW_QUEUE);
-    for (; weights->begun < stop; weights->begun++) {
-        weights->values[weights->begun - weights->first] =
-            (int32_t)peek(&reader->bits, reader->position, weights->divisor);
-        reader->position += weights->divisor;
+    const int64_t divisor = weights->divisor, mask = ((int64_t)1 << divisor) - 1;
+    const int64_t most = divisor > 0 ? MOST_BITS / divisor : MLW_QUEUE;
+    const int64_t count = smaller(weights->count - weights->begun, MLW_QUEUE - (weights->begun - weights->first));
+    int32_t *value = weights->values + (weights->begun - weights->first);
+    for (int64_t done = 0, together; done < count; done += together) {
+        together = smaller(most, count - done);
+        const uint64_t bits = peek(&reader->bits, reader->position + done * divisor, together * divisor);
+        for (int64_t i = 0; i < together; i++) {
+            value[done + i] = (int32_t)(bits >> i * divisor & (uint64_t)mask);
+        }
     }
+    reader->position += count * divisor;
+    weights->begun += count;
     reader->walked = weights->begun == weights->count;
     return reader->position <= reader->bits.size;
 }

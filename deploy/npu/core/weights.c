@@ -248,7 +248,8 @@ static void take_place(struct arranging *into, const int16_t *values, const stru
         const int64_t place = left + block->ifm + ifm;
         for (int64_t lane = 0; lane < lanes; lane++) {
             const int64_t own = ofm_ublock * lanes + lane;
-            const int64_t ofm = own / order->group * pitch + own % order->group + first;
+            const int64_t ofm =
+                order->cores == 1 ? own : own / order->group * pitch + own % order->group + first;
             const int64_t among = block->ofm + ofm;
             const int64_t channel = order->own_blocks ? among * order->cores + into->core : among;
             if (step == USUAL_STEP && inside == step && place % 2 == 0 && order->size == 1 && order->cores == 1 &&

@@ -43,7 +43,8 @@ class Packing:
             raise AssertionError("weights are packed for the compiled core alone")
         order = self.order_of(operation, design)
         for size in (2,) if operation.depthwise else (1, 2):
-            words = np.array([{**order, "size": size}[name] for name in core.ORDER], np.int64)
+            order["size"] = size
+            words = np.array([order[name] for name in core.ORDER], np.int64)
             packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
             found = core.pack(words, streams, records, packed)
             if found != core.NUMBERS["TOO_WIDE"]:
