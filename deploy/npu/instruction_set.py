@@ -56,6 +56,7 @@ class InstructionSet:
         registers: makes the registers, none of them set, of an NPU.
         ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
             Every other command sets a register.
+        roles: name of each command that sets no register -> the kind of operation that it starts, or None.
     """
 
     commands: CommandSet
@@ -63,24 +64,23 @@ class InstructionSet:
     kinds: tuple[Kind[Any], ...]
     stop: IntEnum
     ignored: tuple[IntEnum, ...]
-    _started: dict[str, Kind[Any]] = field(init=False, repr=False)
-    _ignored: frozenset[str] = field(init=False, repr=False)
+    roles: dict[str, Kind[Any] | None] = field(init=False, repr=False)
     _by_operation: dict[type[Operation], Kind[Any]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # By names: the numbers of commands of one and of two words coincide.
-        started = {command.name: kind for kind in self.kinds for command in kind.commands}
-        object.__setattr__(self, "_started", started)
-        object.__setattr__(self, "_ignored", frozenset(command.name for command in self.ignored))
+        roles = dict.fromkeys(command.name for command in (*self.ignored, self.stop))
+        roles |= {command.name: kind for kind in self.kinds for command in kind.commands}
+        object.__setattr__(self, "roles", roles)
         object.__setattr__(self, "_by_operation", {kind.operation: kind for kind in self.kinds})
 
     def started_by(self, code: IntEnum) -> Kind[Any] | None:
         """The kind of operation that a command starts; None if it starts none."""
-        return self._started.get(code._name_)
+        return self.roles.get(code.name)
 
     def ignores(self, code: IntEnum) -> bool:
         """Whether a command has no meaning here."""
-        return code._name_ in self._ignored
+        return code in self.ignored and code.name in self.roles
 
     def kind_of(self, operation: Operation) -> Kind[Any]:
         """The kind of an operation of this instruction set."""

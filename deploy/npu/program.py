@@ -71,10 +71,13 @@ def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
         UnsupportedError: something that the model does not compute.
     """
     instructions = architecture.instruction_set
-    registers = instructions.registers(architecture.design)
+    registers, roles = instructions.registers(architecture.design), instructions.roles
     operations: list[Operation] = []
     for command in split(stream, instructions.commands):
-        kind = instructions.started_by(command.code)
+        if command.code._name_ not in roles:  # ``name`` takes four times as long, and there are thousands of them
+            registers.set(command)
+            continue
+        kind = roles[command.code._name_]
         if kind is not None:
             try:
                 operations.append(kind.read(registers, command, len(operations)))
@@ -83,8 +86,6 @@ def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
                 raise
         elif command.code is instructions.stop:
             return Program(architecture, tuple(operations), True, command.offset // 4 + 1)
-        elif not instructions.ignores(command.code):
-            registers.set(command)
     return Program(architecture, tuple(operations), False, int(stream.size))
 
 
