@@ -15,7 +15,7 @@ import numpy as np
 
 from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.execution.activation import element_dtype, table_of
-from deploy.npu.execution.feature_maps import Piece, pieces, views
+from deploy.npu.execution.feature_maps import Piece, check_size, pieces
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.table_curves import TABLE_CURVES, curve_of
 from deploy.npu.execution.windows import window_size
@@ -98,9 +98,11 @@ class Tables:
         zero_point = {f"{name}.zero_point": fm.zero_point}
         if fm.chain is not None:
             return self._chained(name, fm, fm.chain, write=write) | zero_point
-        views(self.memory, fm, write=write)
-        stored, own = list(pieces(fm.as_stored)), (fm.axes, fm.reversed_axis)
-        return self.array(name, fm.region, fm.extents, fm.dtype, stored, *own) | zero_point
+        check_size(self.memory, fm)
+        stored, size = list(pieces(fm.as_stored)), fm.dtype.itemsize
+        for piece in stored:
+            self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size, write=write)
+        return self.array(name, fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis) | zero_point
 
     def array(
         self,
@@ -283,29 +285,38 @@ def _piece_words(
     """
     own = (extents[1] * extents[2] * size, extents[2] * size, size)
     steps = [own[axis] for axis in axes]
-    position = 0
-    for axis, start in enumerate((piece.rows.start, piece.columns.start, piece.channels.start)):
-        if reversed_axis == axis:
-            position += (extents[axes[axis]] - 1 - start) * steps[axis]
-            steps[axis] = -steps[axis]
-        else:
-            position += start * steps[axis]
+    starts = (piece.rows.start, piece.columns.start, piece.channels.start)
+    position = starts[0] * steps[0] + starts[1] * steps[1] + starts[2] * steps[2]
+    if reversed_axis is not None:
+        step = steps[reversed_axis]
+        position += (extents[axes[reversed_axis]] - 1 - 2 * starts[reversed_axis]) * step
+        steps[reversed_axis] = -step
     if len(piece.extents) == 4:  # bricks of channels
         steps.insert(2, piece.extents[3] * steps[2])
-    merged = _merged(list(zip(piece.extents, piece.strides, steps, strict=True)))
-    filled = [(1, 0, 0)] * (dimensions - len(merged)) + merged
-    return [piece.address, position, *(word for column in zip(*filled, strict=True) for word in column)]
+    counts, memory, dense = _merged(piece.extents, piece.strides, steps)
+    missing = dimensions - len(counts)
+    zeros = [0] * missing
+    return [piece.address, position, *[1] * missing, *counts, *zeros, *memory, *zeros, *dense]
 
 
-def _merged(dimensions: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _merged(
+    extents: Sequence[int], strides: Sequence[int], steps: Sequence[int]
+) -> tuple[list[int], list[int], list[int]]:
     """Count, step in memory and dense step of each dimension, without those that only go on where another ends."""
-    found: list[tuple[int, int, int]] = []
-    for count, memory, dense in [each for each in dimensions if each[0] > 1] or dimensions[-1:]:
-        if found and found[-1][1:] == (count * memory, count * dense):
-            found[-1] = (found[-1][0] * count, memory, dense)
+    counts: list[int] = []
+    memory: list[int] = []
+    dense: list[int] = []
+    for count, stride, step in zip(extents, strides, steps, strict=True):
+        if count == 1:
+            continue
+        if counts and memory[-1] == count * stride and dense[-1] == count * step:
+            counts[-1] *= count
+            memory[-1], dense[-1] = stride, step
         else:
-            found.append((count, memory, dense))
-    return found
+            counts.append(count)
+            memory.append(stride)
+            dense.append(step)
+    return (counts, memory, dense) if counts else ([1], [strides[-1]], [steps[-1]])
 
 
 def _one_run(count: int, size: int, dimensions: int) -> list[int]:

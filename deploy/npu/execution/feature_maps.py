@@ -77,8 +77,20 @@ def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArra
         MemoryAccessError: part of it lies outside its region.
         UnsupportedError: a batch would write memory that it shares.
     """
+    check_size(memory, fm)
+    return [
+        memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
+        for piece in pieces(fm.as_stored)
+    ]
+
+
+def check_size(memory: Memory, fm: FeatureMap) -> None:
+    """Elements of a feature map do not share memory, so it cannot be larger than its region.
+
+    Raises:
+        MemoryAccessError: it is.
+    """
     if fm.elements > MAX_ELEMENTS or fm.nbytes > memory.size(fm.region):
-        # Elements of a feature map do not share memory, so it cannot be larger than its region.
         raise MemoryAccessError(
             f"a feature map of {fm.height}x{fm.width}x{fm.depth} does not fit the region of "
             f"{memory.size(fm.region)} bytes",
@@ -86,10 +98,6 @@ def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArra
             address=fm.bases[0],
             size=fm.nbytes,
         )
-    return [
-        memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
-        for piece in pieces(fm.as_stored)
-    ]
 
 
 def _part(array: NDArray[np.generic], piece: Piece) -> NDArray[np.generic]:
