@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from deploy.npu.core.records import Record, Tables
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import Pack, Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
 from deploy.npu.timing.cycles import OperationTime
@@ -38,6 +38,7 @@ class Kind(Generic[AnyOperation]):
             None where the core has nothing for it (see :mod:`deploy.npu.core.translation`).
         time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
             chained to it (there are none but on U85).
+        pack: packs its weights for the compiled core; None for what has none.
     """
 
     operation: type[AnyOperation]
@@ -46,6 +47,7 @@ class Kind(Generic[AnyOperation]):
     execute: Callable[[AnyOperation, Workspace], None]
     translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
+    pack: Pack | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from deploy.hardware.designs import MemorySystem
 from deploy.npu.architecture import Architecture
+from deploy.npu.core.ahead import weights_ahead
 from deploy.npu.core.library import native
-from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.core.translation import RunInCore, TranslatedProgram
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import WeightCache, Workspace
@@ -151,8 +153,8 @@ class PreparedRun:
         self._program = program
         self._memory = Memory(regions, program.architecture.design, defined)
         self._workspace = Workspace(self._memory, WeightCache() if cache is None else cache)
-        translated = program.translated(self._memory)
-        self._run_in_core = None if translated is None else translated.on(self._workspace)
+        self._run_in_core: RunInCore | None = None
+        self._prepared = False
 
     def run(self, on_operation: Observer | None = None) -> None:
         """Run it on what the regions hold now.
@@ -160,6 +162,19 @@ class PreparedRun:
         Raises:
             NpuError: as :func:`execute`.
         """
+        if self._prepared:
+            self._run(on_operation)
+            return
+        program, memory, workspace = self._program, self._memory, self._workspace
+        instructions = program.architecture.instruction_set
+        ahead = weights_ahead(program.operations, instructions, workspace)
+        with contextlib.nullcontext() if program.all_translated else ahead:
+            translated = program.translated(memory)
+            self._run_in_core = None if translated is None else translated.on(workspace)
+            self._prepared = True
+            self._run(on_operation)
+
+    def _run(self, on_operation: Observer | None) -> None:
         operations, done = self._program.operations, 0
         self._memory.forget()
         while done < len(operations):
