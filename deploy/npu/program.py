@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -167,10 +166,9 @@ class PreparedRun:
             return
         program, memory, workspace = self._program, self._memory, self._workspace
         instructions = program.architecture.instruction_set
-        ahead = weights_ahead(program.operations, instructions, workspace)
-        with contextlib.nullcontext() if program.all_translated else ahead:
+        with weights_ahead(() if program.all_translated else program.operations, instructions, workspace) as ahead:
             translated = program.translated(memory)
-            self._run_in_core = None if translated is None else translated.on(workspace)
+            self._run_in_core = None if translated is None else translated.on(workspace, ahead)
             self._prepared = True
             self._run(on_operation)
 

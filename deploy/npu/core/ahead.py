@@ -1,8 +1,9 @@
 """Packs the weights of a program in a thread of its own, while the program is translated and runs for the first time.
 
-Packed weights are kept by their content (:class:`~deploy.npu.execution.workspace.WeightCache`), so that nothing has
-to be agreed on: who finds them there takes them, and a wrong guess about what memory is going to hold costs time
-alone. The thread begins at the program's end, where the run arrives last, and is over when the run is.
+What is packed is an offer: the core holds the streams that it comes from against what memory holds when the
+operation runs, as it does whenever it uses packed weights. So nothing has to be agreed on, and a wrong guess about
+what memory is going to hold costs time alone. The thread begins at the program's end, where the run arrives last,
+and is over when the run is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from deploy.npu.core.library import native
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.workspace import Pack, WeightCache, Workspace, lasting
+from deploy.npu.execution.workspace import Pack, Packed, WeightCache, Workspace, lasting
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import Transfer
@@ -42,30 +43,36 @@ class _Job(NamedTuple):
 @contextlib.contextmanager
 def weights_ahead(
     operations: Sequence[Operation], instructions: InstructionSet, workspace: Workspace
-) -> Iterator[None]:
-    """While inside, weights come into the workspace's cache before they are asked for, if that is worth a thread."""
+) -> Iterator[Mapping[int, Packed]]:
+    """Packed weights by the numbers of operations, more of them as time goes by; none if no thread is worth it."""
     memory = workspace.memory
     alone = native() is None or memory.shape is None or os.cpu_count() == 1
     jobs = [] if alone else _jobs(operations, instructions, memory)
+    found: dict[int, Packed] = {}
     if sum(part.size for job in jobs for part in job.weights) < _WORTH_A_THREAD:
-        yield
+        yield found
         return
     over = threading.Event()
-    thread = threading.Thread(target=_pack, args=(jobs, memory, workspace.weights, over), name="weights ahead")
+    words = (jobs, memory, workspace.weights, found, over)
+    thread = threading.Thread(target=_pack, args=words, name="weights ahead")
     thread.start()
     try:
-        yield
+        yield found
     finally:
         over.set()
         thread.join()
 
 
-def _pack(jobs: Sequence[_Job], memory: Memory, cache: WeightCache, over: threading.Event) -> None:
-    for job in reversed(jobs):
+def _pack(
+    jobs: Sequence[_Job], memory: Memory, cache: WeightCache, found: dict[int, Packed], over: threading.Event
+) -> None:
+    for operation, pack, *streams in reversed(jobs):
         if over.is_set():
             return
         with contextlib.suppress(NpuError):  # the run says what is wrong, where it gets there
-            cache.pack_streams(job.operation, memory.design, job.pack, job.weights, job.scales)
+            packed = cache.pack_streams(operation, memory.design, pack, *streams)
+            if packed is not None:
+                found[operation.index] = packed
 
 
 def _jobs(operations: Sequence[Operation], instructions: InstructionSet, memory: Memory) -> list[_Job]:

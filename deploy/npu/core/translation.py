@@ -28,6 +28,8 @@ RunInCore: TypeAlias = Callable[[int, int], int]
 """Runs operations from the first one up to another as far as the core goes; gives the first one that was not run,
 which is NumPy's."""
 
+_NOTHING: Mapping[int, Packed] = {}
+
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
 
@@ -70,20 +72,25 @@ class TranslatedProgram:
         kinds = self._operations.reshape(-1, len(fields))[:, fields["kind"]]
         return tuple(int(number) for number in np.flatnonzero(kinds == other))
 
-    def on(self, workspace: Workspace) -> RunInCore:
-        """What runs it in the core, on memory of that shape, as often as it is called."""
+    def on(self, workspace: Workspace, offered: Mapping[int, Packed] = _NOTHING) -> RunInCore:
+        """What runs it in the core, on memory of that shape, as often as it is called.
+
+        Args:
+            workspace: that memory, and where packed weights are found.
+            offered: packed weights by the numbers of operations, perhaps, which may become more.
+        """
         memory = workspace.memory
-        if not self._chained:
-            run: RunInCore = self._prepared(workspace, self._chain_rooms(memory)).run
-            return run
         rooms = self._chain_rooms(memory)
-        prepared = self._prepared(workspace, rooms)
+        prepared = self._prepared(workspace, offered, rooms)
+        if not self._chained:
+            run: RunInCore = prepared.run
+            return run
 
         def run_with_chains(first: int, stop: int) -> int:
             nonlocal prepared, rooms
             found = self._chain_rooms(memory)
             if any(mine is not its for mine, its in zip(rooms, found, strict=True)):  # NumPy wanted larger ones
-                prepared, rooms = self._prepared(workspace, found), found
+                prepared, rooms = self._prepared(workspace, offered, found), found
             reached: int = prepared.run(first, stop)
             for number, left in self._chained:
                 if first <= number < reached:
@@ -92,16 +99,19 @@ class TranslatedProgram:
 
         return run_with_chains
 
-    def _prepared(self, workspace: Workspace, rooms: list[NDArray[np.uint8] | None]) -> Any:
+    def _prepared(
+        self,
+        workspace: Workspace,
+        offered: Mapping[int, Packed],
+        rooms: list[NDArray[np.uint8] | None],
+    ) -> Any:
         # Packed weights point at streams, which stay as long as these do.
         weights = self._weights.copy()
 
         def ask(number: int) -> NDArray[np.uint8] | None:
-            prepare = self._records[number].weights
-            try:
-                found = None if prepare is None else prepare(workspace)
-            except NpuError:
-                return None  # NumPy raises it again, as its own
+            found = offered.get(number)
+            if found is None or found is weights[number]:  # which it has seen, and asks all the same
+                found = self._found(number, workspace)
             if found is None:
                 return None
             weights[number] = self._weights[number] = found
@@ -119,6 +129,13 @@ class TranslatedProgram:
             _BUDGET,
             self._version,
         )
+
+    def _found(self, number: int, workspace: Workspace) -> Packed | None:
+        prepare = self._records[number].weights
+        try:
+            return None if prepare is None else prepare(workspace)
+        except NpuError:
+            return None  # NumPy raises it again, as its own
 
     def _chain_rooms(self, memory: Memory) -> list[NDArray[np.uint8] | None]:
         numbers = self._native.NUMBERS
