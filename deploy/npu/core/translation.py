@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
+from deploy.npu.core.records import NotCovered, Record, Tables
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
@@ -56,10 +56,8 @@ class TranslatedProgram:
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
         tables = Tables(memory, native.NUMBERS)
-        self._records = [_translated(operation, instructions, tables) for operation in operations]
-        self._chain_bytes = tables.chain_bytes
-        left = enumerate(map(chained_by, operations))
-        self._chained = [(number, found) for number, found in left if found is not None]
+        self._records = [_translated(*each, instructions, tables) for each in enumerate(operations)]
+        self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
         self._operations = _table([_row(record, native.FIELDS) for record in self._records])
         self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)
         self._weights: list[Packed | None] = [None] * len(operations)  # those that were found last
@@ -157,11 +155,11 @@ def _table(rows: Iterable[Iterable[int]]) -> NDArray[np.int64]:
     return np.array(array("q", chain.from_iterable(rows)))
 
 
-def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
+def _translated(number: int, operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
     translate = instructions.kind_of(operation).translate
     try:
         return Record({}) if translate is None else translate(operation, tables)
     except (NotCovered, NpuError):
         return Record({})
     finally:
-        tables.executed(operation)
+        tables.executed(operation, number)

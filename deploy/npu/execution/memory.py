@@ -210,6 +210,10 @@ class Memory:
             self._track(mask, region, low, high - low, write)
         return _view(array, address, shape, strides, dtype)
 
+    def check(self, region: int | None, address: int, size: int, *, write: bool = False) -> None:
+        """Raise what :meth:`bytes` raises, where it is not asked whether somebody wrote them."""
+        self._checked(region, address, size, write)
+
     def check_strided(
         self,
         region: int | None,
