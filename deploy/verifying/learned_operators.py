@@ -30,7 +30,8 @@ class Learned(Protocol):
     It is written into ``out`` if that is given, of as many elements; both then are contiguous and apart.
     """
 
-    def __call__(self, elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None: ...
+    def __call__(self, elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None:
+        """See the class."""
 
 
 class _Levels(NamedTuple):
@@ -163,7 +164,8 @@ def _levels_by(known: _Levels) -> Learned:
     bottom = np.iinfo(known.dtype).min
     if core is None:
         return _levels_in_numpy(known)
-    table = np.concatenate([np.array([known.per_unit, known.first, bottom, known.limit], np.float32), known.beyond])
+    head = np.array([known.per_unit, known.first, bottom, known.limit], np.float32)
+    table = np.concatenate([head, known.beyond])
 
     def found(elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None:
         if out is None:

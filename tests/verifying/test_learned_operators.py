@@ -16,6 +16,7 @@ from deploy.verifying import learned_operators
 from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.learned_operators import LearnedOperator, can_be_learned, learned
 
+
 @pytest.fixture(params=["compiled", "NumPy"], autouse=True)
 def _in_either_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "NumPy":

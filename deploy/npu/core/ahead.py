@@ -1,4 +1,4 @@
-"""Packs the weights of a program in a thread of its own, while the program is translated and runs for the first time.
+"""Packs the weights of a program in a thread of its own, while it is translated and runs for the first time.
 
 What is packed is an offer: the core holds the streams that it comes from against what memory holds when the
 operation runs, as it does whenever it uses packed weights. So nothing has to be agreed on, and a wrong guess about

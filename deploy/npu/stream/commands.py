@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from deploy.npu.errors import StreamError, UnsupportedError
 
-_TWO_WORDS = 0x4000  # beside it bits 13:10 are reserved; bit 15 would be a payload of 64 bits, which these NPUs lack
+# Bits 13:10 are reserved; bit 15 would be a payload of 64 bits, which these NPUs do not have.
+_TWO_WORDS = 0x4000
 
 
 class Parameter(NamedTuple):

@@ -111,23 +111,23 @@ class RegisterValues:
         """
         names = _map_registers(which)
         region = self.parameter(names[0], 7)
-        base0, base1, base2, base3, height0, height1, width0, stride_y, stride_x, stride_c = map(self.named, names[1:])
+        *bases, height0, height1, width0, stride_y, stride_x, stride_c = map(self.named, names[1:])
         height, width, depth = extents
         return FeatureMap(
-            region,
-            (_address(base0), _address(base1), _address(base2), _address(base3)),
-            height0[0] + 1,
-            height1[0] + 1,
-            width0[0] + 1,
-            height,
-            width,
-            depth,
-            _stride(stride_y),
-            _stride(stride_x),
-            dtype.itemsize if packed else _stride(stride_c),
-            zero_point,
-            dtype,
-            bricks,
+            region=region,
+            bases=tuple([_address(base) for base in bases]),
+            height0=height0[0] + 1,
+            height1=height1[0] + 1,
+            width0=width0[0] + 1,
+            height=height,
+            width=width,
+            depth=depth,
+            stride_y=_stride(stride_y),
+            stride_x=_stride(stride_x),
+            stride_c=dtype.itemsize if packed else _stride(stride_c),
+            zero_point=zero_point,
+            dtype=dtype,
+            bricks=bricks,
         )
 
     def ofm_extents(self) -> tuple[int, int, int]:
