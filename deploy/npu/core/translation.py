@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables
+from deploy.npu.core.records import NotCovered, Record, Tables, Words
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
@@ -56,9 +56,14 @@ class TranslatedProgram:
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
         tables = Tables(memory, native.NUMBERS)
-        self._records = [_translated(*each, instructions, tables) for each in enumerate(operations)]
+        self._prepare: list[Callable[[Workspace], Packed | None] | None] = []  # what packs weights
+        rows = array("q")
+        for number, operation in enumerate(operations):  # of the records no more than one is there at a time
+            words, prepare = _translated(number, operation, instructions, tables)
+            self._prepare.append(prepare)
+            rows.extend(_row(words, native.FIELDS))
         self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
-        self._operations = _table([_row(record, native.FIELDS) for record in self._records])
+        self._operations = np.array(rows)
         self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)
         self._weights: list[Packed | None] = [None] * len(operations)  # those that were found last
 
@@ -129,7 +134,7 @@ class TranslatedProgram:
         )
 
     def _found(self, number: int, workspace: Workspace) -> Packed | None:
-        prepare = self._records[number].weights
+        prepare = self._prepare[number]
         try:
             return None if prepare is None else prepare(workspace)
         except NpuError:
@@ -142,12 +147,12 @@ class TranslatedProgram:
         return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
 
 
-def _row(record: Record, fields: Mapping[str, int]) -> list[int]:
+def _row(words: Words, fields: Mapping[str, int]) -> list[int]:
     """The words of a record in their order."""
-    words = [0] * len(fields)
-    for name, value in record.words.items():
-        words[fields[name]] = value
-    return words
+    row = [0] * len(fields)
+    for name, value in words.items():
+        row[fields[name]] = value
+    return row
 
 
 def _table(rows: Iterable[Iterable[int]]) -> NDArray[np.int64]:
