@@ -1,5 +1,6 @@
 """Packs the weights of a program in a thread of its own, while it is translated and runs for the first time.
 
+Weights that the stream moves before it uses them are packed where they come from, of which nothing has to be copied.
 What is packed is an offer: the core holds the streams that it comes from against what memory holds when the
 operation runs, as it does whenever it uses packed weights. So nothing has to be agreed on, and a wrong guess about
 what memory is going to hold costs time alone. The thread begins at the program's end, where the run arrives last,
@@ -44,16 +45,16 @@ class _Job(NamedTuple):
 def weights_ahead(
     operations: Sequence[Operation], instructions: InstructionSet, workspace: Workspace
 ) -> Iterator[Mapping[int, Packed]]:
-    """Packed weights by the numbers of operations, more of them as time goes by; none if no thread is worth it."""
+    """Packed weights by the numbers of operations: more of them as time goes by; all at once if few."""
     memory = workspace.memory
-    alone = native() is None or memory.shape is None or os.cpu_count() == 1
-    jobs = [] if alone else _jobs(operations, instructions, memory)
+    jobs = [] if native() is None or memory.shape is None else _jobs(operations, instructions, memory)
     found: dict[int, Packed] = {}
-    if sum(part.size for job in jobs for part in job.weights) < _WORTH_A_THREAD:
-        yield found
-        return
     over = threading.Event()
     words = (jobs, memory, workspace.weights, found, over)
+    if os.cpu_count() == 1 or sum(part.size for job in jobs for part in job.weights) < _WORTH_A_THREAD:
+        _pack(*words)
+        yield found
+        return
     thread = threading.Thread(target=_pack, args=words, name="weights ahead")
     thread.start()
     try:

@@ -106,6 +106,20 @@ def test_whole_programs_run_in_the_core_and_as_without_it(monkeypatch: pytest.Mo
             assert (after(victim) == found).all()
 
 
+def test_a_program_that_runs_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = fuzzing.victims()[0]
+    program = decoded(victim)
+    memory = Memory({0: victim.constants, 1: arena()}, victim.architecture.design)
+    translated = program.translated(memory)
+    assert translated is not None
+    run_in_core = translated.on(Workspace(memory))
+    monkeypatch.setattr(translated, "_found", lambda *_words: run_in_core(0, 1))
+    with pytest.raises(ValueError, match="run already"):
+        run_in_core(0, 1)
+    monkeypatch.undo()
+    assert run_in_core(0, 1) == 1
+
+
 def test_an_observer_sees_memory_after_every_operation() -> None:
     victim = fuzzing.victims()[0]
     seen = []
