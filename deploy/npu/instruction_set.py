@@ -82,7 +82,7 @@ class InstructionSet:
 
     def ignores(self, code: IntEnum) -> bool:
         """Whether a command has no meaning here."""
-        return code in self.ignored and code.name in self.roles
+        return any(code is ignored for ignored in self.ignored)
 
     def kind_of(self, operation: Operation) -> Kind[Any]:
         """The kind of an operation of this instruction set."""

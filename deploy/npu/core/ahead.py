@@ -1,6 +1,6 @@
 """Packs the weights of a program in a thread of its own, while it is translated and runs for the first time.
 
-Weights that the stream moves before it uses them are packed where they come from, of which nothing has to be copied.
+Weights that the stream moves before it uses them are packed where they come from: nothing has to be copied.
 What is packed is an offer: the core holds the streams that it comes from against what memory holds when the
 operation runs, as it does whenever it uses packed weights. So nothing has to be agreed on, and a wrong guess about
 what memory is going to hold costs time alone. The thread begins at the program's end, where the run arrives last,
@@ -30,6 +30,8 @@ from deploy.npu.weights.unpacked import Streams
 
 _WORTH_A_THREAD = 1 << 17
 """Bytes of streams."""
+_LATEST = 64
+"""Transfers among which the one that brought a stream is looked for: it comes shortly before."""
 
 
 class _Job(NamedTuple):
@@ -70,7 +72,7 @@ def _pack(
     for operation, pack, *streams in reversed(jobs):
         if over.is_set():
             return
-        with contextlib.suppress(NpuError):  # the run says what is wrong, where it gets there
+        with contextlib.suppress(NpuError, MemoryError):  # the run says what is wrong, where it gets there
             packed = cache.pack_streams(operation, memory.design, pack, *streams)
             if packed is not None:
                 found[operation.index] = packed
@@ -96,7 +98,7 @@ def _constant(
     stream: AddressRange, moved: Sequence[tuple[AddressRange, AddressRange]], memory: Memory
 ) -> NDArray[np.uint8] | None:
     """The bytes of a stream where nothing can change them: itself, or what was moved there last."""
-    for source, target in reversed(moved):
+    for source, target in reversed(moved[-_LATEST:]):
         offset = stream.address - target.address
         if target.region == stream.region and 0 <= offset <= target.length - stream.length:
             stream = AddressRange(source.region, source.address + offset, stream.length)

@@ -344,8 +344,8 @@ static void depthwise_in_parts(const struct block *block, const struct source *s
         for (int64_t pair = 0; pair < pairs; pair += most) {
             const int64_t count = pairs - pair < most ? pairs - pair : most;
             int32_t part[1][CHANNELS];
-            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step, count,
-                                                   values, part);
+            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step,
+                                                   count, values, part);
             values += count * 4 * CHANNELS;
             for (int i = 0; i < CHANNELS; i++) {
                 sums[i] += part[0][i];

@@ -34,7 +34,7 @@ struct short_rescaling {
     int32_t second[CHANNELS];
 };
 
-/* How floats become one of 256 levels: guessed from where they are, then held against where the next one begins. */
+/* How floats become one of 256 levels: guessed from where they are, then held against where the next begins. */
 struct levels {
     float per_unit; /* a float times this, */
     float first;    /* and this added, is the level or one too low */

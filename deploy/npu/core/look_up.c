@@ -4,6 +4,8 @@
 #define PY_SSIZE_T_CLEAN
 #include "look_up.h"
 
+#include <assert.h>
+
 #include "run.h"
 
 enum { LEVELS = 256 };

@@ -4,7 +4,6 @@
 
 #include "mlw.h"
 
-#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -87,7 +86,8 @@ static inline void take_quotients(struct mlw_symbols *symbols, enum coding codin
     int32_t *value = symbols->values + (symbols->begun - symbols->first), open = symbols->open;
     const int32_t *begin = value;
     for (int64_t digit = 0; digit < digits; digit += DIGITS) {
-        const struct quotients *found = &tables[coding][(first & (PATTERNS - 1)) | (second & (PATTERNS - 1)) << DIGITS];
+        const uint64_t pattern = (first & (PATTERNS - 1)) | (second & (PATTERNS - 1)) << DIGITS;
+        const struct quotients *found = &tables[coding][pattern];
         for (int i = 0; i < DIGITS; i++) {
             value[i] = found->values[i];
         }
@@ -131,7 +131,8 @@ static bool walk(struct mlw_reader *reader)
     const int64_t most = uncompressed && weights->divisor > 5 ? 8 : CHUNK;
     const enum coding coding = reader->truncated ? TRUNCATED : GOING_ON;
     int64_t position = reader->position;
-    while (weights->begun - weights->first <= MLW_QUEUE - CHUNK && zeros->begun - zeros->first <= MLW_QUEUE - CHUNK) {
+    while (weights->begun - weights->first <= MLW_QUEUE - CHUNK &&
+           zeros->begun - zeros->first <= MLW_QUEUE - CHUNK) {
         const int64_t balance = zero_runs ? weights->begun - zeros->begun : 0;
         const bool take = balance < 8 && weights->begun < weights->count;
         const bool take_zero_runs = zero_runs && balance >= 0 && zeros->begun < zeros->count;

@@ -1,4 +1,5 @@
-/* A translated program on the memory that it runs on: what it takes is looked at once, what it works in is kept. */
+/* A translated program on the memory that it runs on: what it takes is looked at once, what it works in is kept.
+ */
 
 #define PY_SSIZE_T_CLEAN
 #include "prepared.h"
@@ -282,7 +283,7 @@ static PyObject *run(PyObject *object, PyObject *const *words, Py_ssize_t count)
     if (PyErr_Occurred() != NULL) {
         return NULL;
     }
-    if (first < 0 || stop > prepared->count || prepared->running) {
+    if (first < 0 || first > stop || stop > prepared->count || prepared->running) {
         PyErr_SetString(PyExc_ValueError, "no such operations, or they run already");
         return NULL;
     }

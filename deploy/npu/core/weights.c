@@ -369,7 +369,7 @@ static enum packing take_streams(struct arranging *into, const struct bytes *str
         into->share = share_of(order, core);
         if (into->share.block < 1) {
             whole = false;
-        } else if (stream.size > 0 || order->own_blocks || order->fast) { /* else a core without a channel of its own */
+        } else if (stream.size > 0 || order->own_blocks || order->fast) { /* else no channel is this core's */
             const int64_t room = PORTION + order->ifm_ublock * into->share.lanes;
             if (room > values.room) {
                 free(values.portion);
@@ -442,12 +442,14 @@ static int64_t add_up(const struct weight_order *order, const uint8_t *weights, 
         int64_t magnitudes[CHANNELS] = {0};
         for (int64_t from = 0; from < pairs; from += PORTION) {
             int32_t sum[2 * CHANNELS] = {0}, magnitude[2 * CHANNELS] = {0};
-            for (int64_t pair = from; pair < smaller(from + PORTION, pairs); pair++, weights += 2 * CHANNELS * order->size) {
+            for (int64_t pair = from; pair < smaller(from + PORTION, pairs); pair++) {
+                const int16_t *words = (const int16_t *)(const void *)weights;
                 for (int i = 0; i < 2 * CHANNELS; i++) {
-                    const int32_t weight = order->size == 1 ? ((const int8_t *)weights)[i] : ((const int16_t *)(const void *)weights)[i];
+                    const int32_t weight = order->size == 1 ? (int8_t)weights[i] : words[i];
                     sum[i] += weight;
                     magnitude[i] += weight < 0 ? -weight : weight;
                 }
+                weights += 2 * CHANNELS * order->size;
             }
             for (int i = 0; i < 2 * CHANNELS; i++) {
                 sums[channel + i / 2] += sum[i];

@@ -68,7 +68,7 @@ def test_what_is_packed_ahead_gives_the_same_results_and_leaves_no_thread(
     assert len(begun) == (worth_a_thread == 0)
 
 
-def test_streams_are_packed_where_a_transfer_takes_them_from_and_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_are_packed_where_a_transfer_takes_them_from(monkeypatch: pytest.MonkeyPatch) -> None:
     def not_asked(*_words: object) -> None:
         raise AssertionError("weights come from where they were packed")
 

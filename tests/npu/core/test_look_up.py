@@ -19,7 +19,8 @@ def levels() -> np.ndarray:
 
 def test_floats_become_the_level_that_they_have_reached() -> None:
     rng = np.random.default_rng(0)
-    floats = np.concatenate([rng.uniform(-200, 200, 999), np.arange(-140, 140), [-LIMIT, LIMIT]]).astype(np.float32)
+    numbers = [rng.uniform(-200, 200, 999), np.arange(-140, 140), [-LIMIT, LIMIT]]
+    floats = np.concatenate(numbers).astype(np.float32)
     found = np.empty(floats.size, np.int8)
     assert CORE.find_levels(floats, levels(), found)
     np.testing.assert_array_equal(found, np.clip(np.floor(floats), -128, 127).astype(np.int8))

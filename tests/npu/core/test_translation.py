@@ -118,6 +118,9 @@ def test_a_program_that_runs_is_not_begun_again(monkeypatch: pytest.MonkeyPatch)
         run_in_core(0, 1)
     monkeypatch.undo()
     assert run_in_core(0, 1) == 1
+    for first, stop in ((-1, 1), (2, 1), (0, 9)):
+        with pytest.raises(ValueError, match="no such operations"):
+            run_in_core(first, stop)
 
 
 def test_an_observer_sees_memory_after_every_operation() -> None:
