@@ -1,7 +1,8 @@
 """Speed of the NPU model next to LiteRT's and TFLM's kernels, in the same process, in turn on the same input.
 
 Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
-the compiled core leaves to NumPy, the first run and how much of it is decoding weights, memory; then what LiteRT's
+the compiled core leaves to NumPy, the first run and how long decoding weights takes, which a second thread does in
+part, memory; then what LiteRT's
 optimised kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
 
     python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [--large] [--table] [MODEL.tflite ...]
@@ -107,11 +108,11 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Decoding:
-    """Counts the seconds that go into decoding weights."""
+    """Counts the seconds that go into decoding weights, in whichever thread."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._packed = WeightCache.packed
+        self._packed = WeightCache.pack_streams
 
     def __enter__(self) -> Decoding:
         def packed(*words: Any, **named: Any) -> Packed | None:
@@ -120,11 +121,11 @@ class Decoding:
             self.seconds += time.perf_counter() - start
             return found
 
-        WeightCache.packed = packed  # type: ignore[method-assign]
+        WeightCache.pack_streams = packed  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        WeightCache.packed = self._packed  # type: ignore[method-assign]
+        WeightCache.pack_streams = self._packed  # type: ignore[method-assign]
 
 
 def in_the_core(inference: NpuInference) -> str:
@@ -190,12 +191,11 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
     differing = sum(int((found[name] != array).sum()) for name, array in expected)
     arena = max(tensor.nbytes for tensor in tflite.read(target).tensors)
     warm, plain = statistics.median(warm_times), statistics.median(times[REFERENCE_NAME])
-    rest = (first - decoding.seconds) / warm
     print(
         f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
         f"ratio {warm / plain:5.2f}   {in_the_core(inference)}   "
-        f"first {first * 1e3:5.0f} ms, decoding {decoding.seconds * 1e3:.0f} ms, "
-        f"the rest {rest:.1f} x warm   memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
+        f"first {first * 1e3:5.0f} ms, {first / warm:.1f} x warm, decoding {decoding.seconds * 1e3:.0f} ms   "
+        f"memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
         f"{differing} elements differ"
     )
     ratios = {name: statistics.median(times[name]) / plain for name in OTHERS if name in times}

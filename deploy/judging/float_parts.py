@@ -50,16 +50,22 @@ def watched(model: Model) -> Model:
     return dataclasses.replace(found, signature=model.signature_with(names))
 
 
-def defined(operator: Operator, values: Mapping[int, NDArray[Any]]) -> Mapping[int, NDArray[Any]]:
-    """What operators compute, with 0 where one leaves memory as it was.
+def leaves_memory(operator: Operator) -> bool:
+    """Whether an operator leaves memory as it was in a part of its outputs.
 
     TFLite_Detection_PostProcess writes as many boxes as it finds, and says how many in its last output.
+    """
+    return operator.code == "TFLite_Detection_PostProcess" and len(operator.outputs) == 4
+
+
+def defined(operator: Operator, values: Mapping[int, NDArray[Any]]) -> Mapping[int, NDArray[Any]]:
+    """What operators compute, with 0 where one leaves memory as it was.
 
     Args:
         operator: that computed the values.
         values: tensor index -> ``(batch, *shape)``, its outputs among them.
     """
-    if operator.code != "TFLite_Detection_PostProcess" or len(operator.outputs) != 4:
+    if not leaves_memory(operator):
         return values
     *lists, number = operator.outputs
     if not all(index in values and (index == number or values[index].ndim > 2) for index in operator.outputs):

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from deploy.npu.core.records import Record, Tables
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import Pack, Workspace
 from deploy.npu.stream.commands import Command, CommandSet
 from deploy.npu.stream.operations import Operation
 from deploy.npu.timing.cycles import OperationTime
@@ -38,6 +38,7 @@ class Kind(Generic[AnyOperation]):
             None where the core has nothing for it (see :mod:`deploy.npu.core.translation`).
         time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
             chained to it (there are none but on U85).
+        pack: packs its weights for the compiled core; None for what has none.
     """
 
     operation: type[AnyOperation]
@@ -46,6 +47,7 @@ class Kind(Generic[AnyOperation]):
     execute: Callable[[AnyOperation, Workspace], None]
     translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
+    pack: Pack | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class InstructionSet:
         registers: makes the registers, none of them set, of an NPU.
         ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
             Every other command sets a register.
+        roles: name of each command that sets no register -> the kind of operation that it starts, or None.
     """
 
     commands: CommandSet
@@ -63,24 +66,23 @@ class InstructionSet:
     kinds: tuple[Kind[Any], ...]
     stop: IntEnum
     ignored: tuple[IntEnum, ...]
-    _started: dict[str, Kind[Any]] = field(init=False, repr=False)
-    _ignored: frozenset[str] = field(init=False, repr=False)
+    roles: dict[str, Kind[Any] | None] = field(init=False, repr=False)
     _by_operation: dict[type[Operation], Kind[Any]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # By names: the numbers of commands of one and of two words coincide.
-        started = {command.name: kind for kind in self.kinds for command in kind.commands}
-        object.__setattr__(self, "_started", started)
-        object.__setattr__(self, "_ignored", frozenset(command.name for command in self.ignored))
+        roles = dict.fromkeys(command.name for command in (*self.ignored, self.stop))
+        roles |= {command.name: kind for kind in self.kinds for command in kind.commands}
+        object.__setattr__(self, "roles", roles)
         object.__setattr__(self, "_by_operation", {kind.operation: kind for kind in self.kinds})
 
     def started_by(self, code: IntEnum) -> Kind[Any] | None:
         """The kind of operation that a command starts; None if it starts none."""
-        return self._started.get(code._name_)
+        return self.roles.get(code.name)
 
     def ignores(self, code: IntEnum) -> bool:
         """Whether a command has no meaning here."""
-        return code._name_ in self._ignored
+        return any(code is ignored for ignored in self.ignored)
 
     def kind_of(self, operation: Operation) -> Kind[Any]:
         """The kind of an operation of this instruction set."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from deploy.hardware.designs import MemorySystem
 from deploy.npu.architecture import Architecture
+from deploy.npu.core.ahead import weights_ahead
 from deploy.npu.core.library import native
-from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.core.translation import RunInCore, TranslatedProgram
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import WeightCache, Workspace
@@ -71,10 +72,13 @@ def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
         UnsupportedError: something that the model does not compute.
     """
     instructions = architecture.instruction_set
-    registers = instructions.registers(architecture.design)
+    registers, roles = instructions.registers(architecture.design), instructions.roles
     operations: list[Operation] = []
     for command in split(stream, instructions.commands):
-        kind = instructions.started_by(command.code)
+        if command.code._name_ not in roles:  # ``name`` takes four times as long, and there are thousands of them
+            registers.set(command)
+            continue
+        kind = roles[command.code._name_]
         if kind is not None:
             try:
                 operations.append(kind.read(registers, command, len(operations)))
@@ -83,8 +87,6 @@ def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
                 raise
         elif command.code is instructions.stop:
             return Program(architecture, tuple(operations), True, command.offset // 4 + 1)
-        elif not instructions.ignores(command.code):
-            registers.set(command)
     return Program(architecture, tuple(operations), False, int(stream.size))
 
 
@@ -150,7 +152,8 @@ class PreparedRun:
         self._program = program
         self._memory = Memory(regions, program.architecture.design, defined)
         self._workspace = Workspace(self._memory, WeightCache() if cache is None else cache)
-        self._translated = program.translated(self._memory)
+        self._run_in_core: RunInCore | None = None
+        self._prepared = False
 
     def run(self, on_operation: Observer | None = None) -> None:
         """Run it on what the regions hold now.
@@ -158,11 +161,23 @@ class PreparedRun:
         Raises:
             NpuError: as :func:`execute`.
         """
+        if self._prepared:
+            self._run(on_operation)
+            return
+        program, memory, workspace = self._program, self._memory, self._workspace
+        instructions = program.architecture.instruction_set
+        with weights_ahead(() if program.all_translated else program.operations, instructions, workspace) as ahead:
+            translated = program.translated(memory)
+            self._run_in_core = None if translated is None else translated.on(workspace, ahead)
+            self._prepared = True
+            self._run(on_operation)
+
+    def _run(self, on_operation: Observer | None) -> None:
         operations, done = self._program.operations, 0
         self._memory.forget()
         while done < len(operations):
             stop = len(operations) if on_operation is None else done + 1
-            reached = done if self._translated is None else self._translated.run(self._workspace, done, stop)
+            reached = done if self._run_in_core is None else self._run_in_core(done, stop)
             if reached < stop:
                 instructions = self._program.architecture.instruction_set
                 _execute_in_numpy(operations[reached], instructions, self._workspace)

@@ -33,14 +33,16 @@ from deploy.npu.stream.u55_registers import U55RegisterValues
 from deploy.npu.timing.cycles import convolution_time, dma_time, elementwise_time, pooling_time
 from deploy.npu.weights.u55_layout import unpack
 
+_PACK = Packing(u55_order)
 _KINDS = (
     Kind(
         ConvolutionOperation,
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=partial(convolve, unpack=unpack),
-        translate=partial(translate_convolution, pack=Packing(u55_order)),
+        translate=partial(translate_convolution, pack=_PACK),
         time=convolution_time,
+        pack=_PACK,
     ),
     Kind(
         PoolingOperation,

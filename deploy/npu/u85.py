@@ -40,14 +40,16 @@ from deploy.npu.stream.u85_registers import U85RegisterValues
 from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
 from deploy.npu.weights.u85_layout import unpack
 
+_PACK = Packing(u85_order)
 _KINDS = (
     Kind(
         U85ConvolutionOperation,
         (Cmd0.NPU_OP_CONV, Cmd0.NPU_OP_DEPTHWISE),
         read=read_convolution,
         execute=partial(convolve_u85, unpack=unpack),
-        translate=partial(translate_u85_convolution, pack=Packing(u85_order)),
+        translate=partial(translate_u85_convolution, pack=_PACK),
         time=mac_time,
+        pack=_PACK,
     ),
     Kind(
         U85PoolingOperation,

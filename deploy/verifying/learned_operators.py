@@ -9,20 +9,47 @@ own answers; where they do not look like that, or an element is beyond what they
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.judging.oracles import TflmKernels
 from deploy.judging.reference import ReferenceKernels
+from deploy.npu.core.library import native
 from deploy.tflite import Tensor
 from deploy.verifying.cpu_operators import CpuOperator
 
 Ask: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 """Elements -> what the kernels make of each."""
-Learned: TypeAlias = Callable[[NDArray[Any]], "NDArray[Any] | None"]
-"""Elements -> what the kernels would make of each; None where they have to be asked."""
+
+
+class Learned(Protocol):
+    """Elements -> what the kernels would make of each; None where they have to be asked.
+
+    It is written into ``out`` if that is given, of as many elements; both then are contiguous and apart.
+    """
+
+    def __call__(self, elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None:
+        """See the class."""
+
+
+class _Levels(NamedTuple):
+    """How floats become levels.
+
+    Attributes:
+        dtype: of levels.
+        per_unit: float32; a float times this, and ``first`` added, is the level from 0 on, or one too low.
+        limit: magnitude beyond which nothing is known.
+        beyond: float32 ``(256,)``, where the level behind each begins.
+    """
+
+    dtype: np.dtype[Any]
+    per_unit: np.float32
+    first: np.float32
+    limit: np.float32
+    beyond: NDArray[np.float32]
+
 
 _CODES = ("QUANTIZE", "DEQUANTIZE")
 _LEVELS = 256
@@ -62,6 +89,10 @@ class LearnedOperator:
             return self._operator.run_batch(inputs, batch, keep_state=keep_state)
         return {self._output.index: found.reshape(batch, *self._output.shape)}
 
+    def run_in(self, given: NDArray[Any], made: NDArray[Any]) -> bool:
+        """Run it from one contiguous array to another, apart from it; whether enough is known for that."""
+        return self._learned is not None and self._learned(given, made) is not None
+
     def _ask(self, elements: NDArray[Any]) -> NDArray[Any]:
         batch = -(-elements.size // self._input.elements)
         filled = np.resize(elements, (batch, *self._input.shape))
@@ -95,48 +126,76 @@ def learned(ask: Ask, given: Tensor, made: Tensor) -> Learned | None:
 
 
 def _table(ask: Ask, dtype: np.dtype[Any]) -> Learned:
-    results = ask(np.arange(_LEVELS, dtype=np.uint8).view(dtype))
-    return lambda elements: results.take(elements.view(np.uint8))
+    results, core = ask(np.arange(_LEVELS, dtype=np.uint8).view(dtype)), native()
+
+    def found(elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if out is None or core is None:
+            return results.take(elements.view(np.uint8), out=out)
+        core.look_up(elements, results, out)
+        return out
+
+    return found
 
 
 def _steps(ask: Ask, dtype: np.dtype[Any], scale: float, zero_point: int) -> Learned | None:
     bottom = int(np.iinfo(dtype).min)
     with np.errstate(all="ignore"):
-        limit, per_level = np.float32(scale * _LARGEST_LEVEL), np.float32(1 / scale)
-    if not (np.isfinite(limit) and np.isfinite(per_level) and _ends(ask(np.array([-limit, limit])), dtype)):
+        limit, per_unit = np.float32(scale * _LARGEST_LEVEL), np.float32(1 / scale)
+    if not (np.isfinite(limit) and np.isfinite(per_unit) and _ends(ask(np.array([-limit, limit])), dtype)):
         return None
-    levels = np.arange(1, _LEVELS)
-    lowest = _lowest(ask, levels + bottom, (levels + bottom - zero_point - 0.5) * scale)
+    if float(limit) ** 2 < np.finfo(np.float32).tiny:  # squares beyond it might vanish
+        return None
+    levels = np.arange(1, _LEVELS) + bottom
+    lowest = _lowest(ask, levels, (levels - zero_point - 0.5) * scale)
     if lowest is None:
         return None
     first = np.float32(zero_point - bottom + 0.5 - _TOO_HIGH)
+    found = _levels_by(_Levels(dtype, per_unit, first, limit, np.append(lowest, np.float32(np.inf))))
+    # As more never becomes less, what is between two steps lies between what is guessed at them.
+    for floats, expected in ((lowest, levels), (np.nextafter(lowest, -limit), levels - 1)):
+        given = found(floats)
+        if given is None or np.any(given != expected):
+            return None
+    return found
+
+
+def _levels_by(known: _Levels) -> Learned:
+    core = native()
+    bottom = np.iinfo(known.dtype).min
+    if core is None:
+        return _levels_in_numpy(known)
+    head = np.array([known.per_unit, known.first, bottom, known.limit], np.float32)
+    table = np.concatenate([head, known.beyond])
+
+    def found(elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None:
+        if out is None:
+            elements, out = np.ascontiguousarray(elements), np.empty(elements.shape, known.dtype)
+        return out if core.find_levels(elements, table, out) else None
+
+    return found
+
+
+def _levels_in_numpy(known: _Levels) -> Learned:
+    bottom, limit_squared = np.uint8(np.iinfo(known.dtype).min & 0xFF), float(known.limit) ** 2
     lowest_level, highest_level = np.float32(0), np.float32(_LEVELS - 1)
 
-    def guessed(elements: NDArray[Any]) -> NDArray[np.uint8]:
-        """Levels from 0 on."""
-        places = elements * per_level
-        places += first
-        np.maximum(places, lowest_level, out=places)  # np.clip takes four times as long on few elements
-        return np.minimum(places, highest_level, out=places).astype(np.uint8)
-
-    # As more never becomes less, what is between two steps lies between what is guessed at them.
-    if np.any(guessed(lowest) < levels - 1) or np.any(guessed(np.nextafter(lowest, -limit)) > levels - 1):
-        return None
-    beyond = np.append(lowest, np.float32(np.inf))
-    limit_squared = float(limit) ** 2
-    if limit_squared < np.finfo(np.float32).tiny:  # squares beyond it might vanish
-        return None
-
-    def found(elements: NDArray[Any]) -> NDArray[Any] | None:
+    def found(elements: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any] | None:
         flat = elements.ravel()
         # All of them are within the limit if their squares together are; NaN is not. One look instead of two.
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.dot(flat, flat) <= limit_squared:
                 return None
-        numbers = guessed(elements)
-        numbers += elements >= beyond.take(numbers)
-        numbers += np.uint8(bottom & 0xFF)  # modulo 256
-        return numbers.view(dtype)
+        places = elements * known.per_unit
+        places += known.first
+        np.maximum(places, lowest_level, out=places)  # np.clip takes four times as long on few elements
+        numbers = np.minimum(places, highest_level, out=places).astype(np.uint8)
+        numbers += elements >= known.beyond.take(numbers)
+        numbers += bottom  # modulo 256
+        found = numbers.view(known.dtype)
+        if out is None:
+            return found
+        out[...] = found
+        return out
 
     return found
 

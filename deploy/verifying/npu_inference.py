@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from deploy import npu
 from deploy.errors import BadInputError, TargetError
 from deploy.hardware.designs import MemorySystem
 from deploy.hardware.npus import Npu
-from deploy.judging.float_parts import defined, inner_names
+from deploy.judging.float_parts import defined, inner_names, leaves_memory
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
@@ -87,7 +87,8 @@ class NpuInference:
         steps |= {segment.index: _NpuStep(segment, npu_config) for segment in npu_operators(model)}
         self._steps = [steps[operator.index] for operator in model.operators]
         self._inner = inner_names(model)
-        self._inputs = {name: model.tensors[index] for index, name in model.input_names().items()}
+        self._partial = [operator for operator in model.operators if leaves_memory(operator)]
+        self._inputs = {name: _Input.of(model.tensors[index]) for index, name in model.input_names().items()}
         self._outputs = {name: model.tensors[index] for index, name in model.output_names().items()}
         self._cache = npu.WeightCache()
         self._prepared: list[_Prepared] = []
@@ -188,8 +189,8 @@ class NpuInference:
             raise BadInputError(f"a state of {state.batch} inferences is none of {batch}")
         for index, content in state.variables.items():
             tensors.bytes_of(self._model.tensors[index])[...] = content
-        for tensor, array in zip(self._inputs.values(), arrays, strict=True):
-            tensors.write(tensor, array)
+        for given, array in zip(self._inputs.values(), arrays, strict=True):
+            tensors.write(given.tensor, array)
         ran = []
         inner: dict[str, NDArray[np.generic]] = {}
         for step in self._steps:
@@ -201,7 +202,7 @@ class NpuInference:
                     for x in step.inputs:
                         if x.index in self._inner:
                             inner[self._inner[x.index]] = tensors.read(x)
-                    _run_on_cpu(step, tensors, keep_state=state.continued)
+                    prepared.run_on_cpu(step, keep_state=state.continued)
                 if on_cpu_operator is not None:
                     on_cpu_operator(step.index, tensors.arena)
                 continue
@@ -209,12 +210,12 @@ class NpuInference:
                 program = prepared.run(step, on_operation)
             except npu.NpuError as error:
                 raise TargetError(f"the NPU model stopped: {error}") from error
-            ran.append((program, region_config(dedicated=step.dedicated)))
+            ran.append((program, step.ports))
         self._ran = tuple(ran)
         state.variables = {index: tensors.bytes_of(self._model.tensors[index]).copy() for index in state.variables}
         state.continued, self.state = True, state
         found: Mapping[int, NDArray[Any]] = {x.index: tensors.read(x) for x in self._outputs.values()}
-        for operator in self._model.operators:
+        for operator in self._partial:
             found = defined(operator, found)
         if on_operation is None and on_cpu_operator is None:  # who has looked at memory may keep it
             self._prepared = [prepared]
@@ -228,6 +229,7 @@ class _Prepared:
         self.tensors = tensors
         self._prepare = prepare
         self._runs: dict[int, Callable[[Observer | None], Program]] = {}
+        self._places: dict[int, tuple[NDArray[Any], NDArray[Any]] | None] = {}
 
     def run(self, step: _NpuStep, on_operation: Observer | None) -> Program:
         """Run an operator; returns what was run."""
@@ -236,15 +238,39 @@ class _Prepared:
             found = self._runs[step.index] = self._prepare(step)
         return found(on_operation)
 
+    def run_on_cpu(self, operator: _CpuStep, *, keep_state: bool) -> None:
+        """Run an operator of the CPU."""
+        if isinstance(operator, LearnedOperator) and self._run_in_place(operator):
+            return
+        inputs = {tensor.index: self.tensors.read(tensor) for tensor in operator.inputs}
+        batch = len(self.tensors.arena)
+        if keep_state and operator.keeps_state and batch > 1:
+            raise BadInputError(f"operator {operator.index} ({operator.code}) keeps one state, not {batch}")
+        results = operator.run_batch(inputs, batch, keep_state=keep_state)
+        for tensor in operator.outputs:
+            self.tensors.write(tensor, results[tensor.index])
 
-def _run_on_cpu(operator: _CpuStep, tensors: TensorMemory, *, keep_state: bool) -> None:
-    inputs = {tensor.index: tensors.read(tensor) for tensor in operator.inputs}
-    batch = len(tensors.arena)
-    if keep_state and operator.keeps_state and batch > 1:
-        raise BadInputError(f"operator {operator.index} ({operator.code}) keeps one state, not {batch}")
-    results = operator.run_batch(inputs, batch, keep_state=keep_state)
-    for tensor in operator.outputs:
-        tensors.write(tensor, results[tensor.index])
+    def _run_in_place(self, operator: LearnedOperator) -> bool:
+        """Run it from where its input lies to where its output does; whether that can be done."""
+        if operator.index not in self._places:
+            [given], [made] = operator.inputs, operator.outputs
+            places = self.tensors.view(given), self.tensors.view(made)
+            whole = all(place.flags.c_contiguous for place in places) and not np.may_share_memory(*places)
+            self._places[operator.index] = places if whole else None
+        found = self._places[operator.index]
+        return found is not None and operator.run_in(*found)
+
+
+class _Input(NamedTuple):
+    """A tensor that is given, and what it wants to be given."""
+
+    tensor: Tensor
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> _Input:
+        return cls(tensor, tensor.shape, np.dtype(tensor.dtype))
 
 
 class _NpuStep:
@@ -253,6 +279,7 @@ class _NpuStep:
     Attributes:
         index: position of the operator in the model.
         dedicated: whether an SRAM is dedicated to the NPU.
+        ports: REGIONCFG.
     """
 
     def __init__(self, operator: NpuOperator, npu_config: Npu) -> None:
@@ -273,6 +300,7 @@ class _NpuStep:
         self._scratch = operator.scratch.index
         # A dedicated SRAM is no part of the arena: it starts empty in every inference.
         self.dedicated = operator.has_fast_memory
+        self.ports = region_config(dedicated=self.dedicated)
         self._fast_bytes = operator.fast.nbytes
 
     def program(self, architecture: npu.Architecture) -> Program:
@@ -340,20 +368,17 @@ def _arena_size(model: Model, offsets: tuple[int, ...]) -> int:
     return size
 
 
-def _matched(
-    tensors: Mapping[str, Tensor], inputs: Mapping[str, NDArray[np.generic]]
-) -> list[NDArray[np.generic]]:
+def _matched(given: Mapping[str, _Input], inputs: Mapping[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
     """The inputs in the order of the tensors that they are for."""
-    if set(inputs) != set(tensors):
+    if inputs.keys() != given.keys():
         raise BadInputError(
-            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(tensors)}"
+            f"inputs {', '.join(sorted(inputs)) or 'none'} do not match the model's {', '.join(given)}"
         )
-    arrays = [np.asarray(inputs[name]) for name in tensors]
-    for (name, tensor), array in zip(tensors.items(), arrays, strict=True):
-        if array.shape[1:] != tensor.shape or array.dtype != tensor.dtype:
+    arrays = [np.asarray(inputs[name]) for name in given]
+    for (name, (_, shape, dtype)), array in zip(given.items(), arrays, strict=True):
+        if array.shape[1:] != shape or array.dtype != dtype:
             raise BadInputError(
-                f"input {name}: {array.dtype} {array.shape[1:]} given, "
-                f"the model takes {tensor.dtype} {tensor.shape}"
+                f"input {name}: {array.dtype} {array.shape[1:]} given, the model takes {dtype} {shape}"
             )
     if len({array.shape[0] for array in arrays}) > 1:
         raise BadInputError("the inputs hold different numbers of samples")

@@ -29,7 +29,7 @@ class TensorMemory:
 
     def write(self, tensor: Tensor, array: NDArray[np.generic]) -> None:
         """Store an array ``(batch, *shape)``."""
-        values = self._view(tensor)
+        values = self.view(tensor)
         if values.shape == array.shape and values.dtype == array.dtype:
             values[...] = array
         else:
@@ -37,9 +37,9 @@ class TensorMemory:
 
     def read(self, tensor: Tensor) -> NDArray[np.generic]:
         """A copy of a tensor, ``(batch, *shape)``."""
-        return self._view(tensor).copy()
+        return self.view(tensor).copy()
 
-    def _view(self, tensor: Tensor) -> NDArray[np.generic]:
+    def view(self, tensor: Tensor) -> NDArray[np.generic]:
         """A tensor ``(batch, *shape)`` where it lies."""
         found = self._values.get(tensor.index)
         if found is None:

@@ -12,8 +12,16 @@ from deploy.judging.oracles import MakeKernels, OptimisedKernels, TflmKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.tflite import Tensor, load
 from deploy.tflite.single_operator import OperatorFiles
+from deploy.verifying import learned_operators
 from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.learned_operators import LearnedOperator, can_be_learned, learned
+
+
+@pytest.fixture(params=["compiled", "NumPy"], autouse=True)
+def _in_either_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "NumPy":
+        monkeypatch.setattr(learned_operators, "native", lambda: None)
+
 
 Kind = tuple[str, float | None, int]
 """Type, scale and zero point of a tensor."""

@@ -113,25 +113,28 @@ static const int16_t *prepare(struct run *run, const struct operation *operation
     return to;
 }
 
-static const int64_t *scale_row(const struct packed_weights *weights, int row)
+/* Bias, multiplier, shift and sum of the weights, of the channels from one on: rows of a word a channel. */
+static const int64_t *scale_row(const struct packed_weights *weights, int row, int64_t channel)
 {
-    return (const int64_t *)(const void *)((const uint8_t *)weights + weights->scales) + row * weights->channels;
+    return (const int64_t *)(const void *)((const uint8_t *)weights + weights->scales) + row * weights->channels +
+           channel;
 }
 
-static const int16_t *packed_values(const struct packed_weights *weights)
+static const uint8_t *packed_values(const struct packed_weights *weights, int64_t channel)
 {
-    return (const int16_t *)(const void *)((const uint8_t *)weights + weights->weights);
+    return (const uint8_t *)weights + weights->weights +
+           channel * weights->segments * weights->pairs * 2 * weights->size;
 }
 
 /* The constants of the 16 channels from one on. */
 static void rescaling_from(struct channel_rescaling *by, const struct packed_weights *weights, int64_t channel,
                            const struct operation *operation, const struct source *source)
 {
-    const int64_t *bias = scale_row(weights, 0) + channel, *multiplier = scale_row(weights, 1) + channel;
-    const int64_t *shift = scale_row(weights, 2) + channel, *weight_sum = scale_row(weights, 3) + channel;
+    const int64_t *bias = scale_row(weights, 0, channel), *multiplier = scale_row(weights, 1, channel);
+    const int64_t *shift = scale_row(weights, 2, channel), *weight_sum = scale_row(weights, 3, channel);
     for (int i = 0; i < CHANNELS; i++) {
         const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
-        by->bias[i] = bias[i] - source->fill * weight_sum[i];
+        by->bias[i] = bias_behind(bias[i], source->fill, weight_sum[i]);
         by->multiplier[i] = r.multiplier;
         by->addend[i] = r.addend;
         by->below[i] = r.below;
@@ -140,38 +143,6 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
         by->less[i] = r.less;
         by->second[i] = r.second;
     }
-}
-
-enum { ZERO_POINTS = 1 << 17 }; /* none is as large */
-
-/* The same for finish_bytes; whether there is room for it. */
-static bool shortened(struct short_rescaling *to, const struct packed_weights *weights, int64_t channel,
-                      const struct operation *operation, const struct source *source)
-{
-    const int64_t *bias = scale_row(weights, 0) + channel, *multiplier = scale_row(weights, 1) + channel;
-    const int64_t *shift = scale_row(weights, 2) + channel, *weight_sum = scale_row(weights, 3) + channel;
-    const int64_t limit = (int64_t)1 << 31, largest_sum = weights->largest * source->magnitude;
-    for (int i = 0; i < CHANNELS; i++) {
-        const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
-        const int64_t added = bias[i] - source->fill * weight_sum[i];
-        const int64_t most = (added < 0 ? -added : added) + largest_sum;
-        if (most >= limit || r.multiplier >= limit || r.below || r.first > 62) {
-            return false;
-        }
-        const int64_t reached = (most * r.multiplier + r.addend) >> r.first;
-        const bool none = r.second > 30 && reached < r.half; /* all of it is rounded to 0 */
-        if (!none && (r.second > 30 || reached + r.half >= limit - ZERO_POINTS)) {
-            return false;
-        }
-        to->bias[i] = (int32_t)added;
-        to->multiplier[i] = none ? 0 : (int32_t)r.multiplier;
-        to->addend[i] = r.addend;
-        to->first[i] = r.first;
-        to->half[i] = none ? 0 : (int32_t)r.half;
-        to->less[i] = none ? 0 : (int32_t)r.less;
-        to->second[i] = none ? 0 : (int32_t)r.second;
-    }
-    return true;
 }
 
 /* The output stage of one block of channels. */
@@ -199,7 +170,9 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     block->bytes = block->whole && block->sums == NULL && TYPE_BYTES(operation->ofm.type) == 1 &&
                    TYPE_BYTES(operation->index_type) == 1 &&
                    (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
-                   shortened(&block->short_by, block->weights, channel, operation, source);
+                   block->run->kernels->shorten(&block->short_by, scale_row(block->weights, 0, channel),
+                                                block->weights->channels, source->fill,
+                                                block->weights->largest * source->magnitude, operation->rounding);
     if (!block->bytes) {
         rescaling_from(&block->by, block->weights, channel, operation, source);
     }
@@ -211,7 +184,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
 /* Adds up the sums that are there, or leaves them: sums without bias. */
 static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const uint8_t *to)
 {
-    const int64_t *bias = scale_row(block->weights, 0) + block->channel;
+    const int64_t *bias = scale_row(block->weights, 0, block->channel);
     int64_t *kept = block->sums + (to - block->result) / TYPE_BYTES(block->operation->ofm.type);
     for (int i = 0; i < block->count; i++) {
         const int64_t correction = block->by.bias[i] - bias[i]; /* for zero points that the elements keep */
@@ -225,8 +198,8 @@ static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const u
 
 static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8_t *to)
 {
-    const int64_t *multiplier = scale_row(block->weights, 1) + block->channel;
-    const int64_t *shift = scale_row(block->weights, 2) + block->channel;
+    const int64_t *multiplier = scale_row(block->weights, 1, block->channel);
+    const int64_t *shift = scale_row(block->weights, 2, block->channel);
     if (block->sums != NULL) {
         keep_sums(block, sums, to);
         if (block->operation->leaves_sums) {
@@ -282,10 +255,12 @@ static void finish_strip(const struct block *block, const int32_t sums[][CHANNEL
 
 /* One pixel, part by part: where its sums might not fit 32 bits, or a kernel is dilated. */
 static void pixel_in_parts(const struct block *block, const struct source *source, const int16_t *x,
-                           const int16_t *weights, uint8_t *to)
+                           uint8_t *to)
 {
     const struct operation *operation = block->operation;
     const int64_t depth = operation->ifm.depth, segments = block->weights->segments, pairs = block->weights->pairs;
+    const int64_t size = block->weights->size;
+    const uint8_t *weights = packed_values(block->weights, block->channel);
     const int64_t in_a_row = operation->dilation_x == 1 ? 1 : operation->kernel_width;
     const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
@@ -295,8 +270,8 @@ static void pixel_in_parts(const struct block *block, const struct source *sourc
         for (int64_t pair = 0; pair < pairs; pair += most) {
             const int64_t count = pairs - pair < most ? pairs - pair : most;
             int32_t part[1][CHANNELS];
-            block->run->kernels->multiply_pixels(run + 2 * pair, 0, 1, 1, 0, count, weights, part);
-            weights += count * 2 * CHANNELS;
+            block->run->kernels->multiply_pixels(run + 2 * pair, 0, 1, 1, 0, count, weights, size, part);
+            weights += count * 2 * CHANNELS * size;
             for (int i = 0; i < CHANNELS; i++) {
                 sums[i] += part[0][i];
             }
@@ -306,13 +281,14 @@ static void pixel_in_parts(const struct block *block, const struct source *sourc
 }
 
 static void dense_block(const struct block *block, const struct source *source, const int16_t *prepared,
-                        const int16_t *weights, uint8_t *result)
+                        uint8_t *result)
 {
     const struct operation *operation = block->operation;
     const struct packed_weights *packed = block->weights;
     const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
     const int64_t pixel_step = operation->stride_x * depth;
     const int64_t segment_step = operation->dilation_y * source->columns * depth;
+    const uint8_t *weights = packed_values(packed, block->channel);
     int64_t height = operation->ofm.height, width = operation->ofm.width;
     if (operation->kernel_height == 1 && operation->kernel_width == 1 && operation->stride_y == 1 &&
         operation->stride_x == 1) {
@@ -328,11 +304,11 @@ static void dense_block(const struct block *block, const struct source *source, 
                 count = left < STRIP ? left : STRIP;
                 int32_t sums[STRIP][CHANNELS];
                 block->run->kernels->multiply_pixels(x, pixel_step, count, packed->segments, segment_step,
-                                                     packed->pairs, weights, sums);
+                                                     packed->pairs, weights, packed->size, sums);
                 finish_strip(block, (const int32_t(*)[CHANNELS])sums, count, to);
             } else {
                 count = 1;
-                pixel_in_parts(block, source, x, weights, to);
+                pixel_in_parts(block, source, x, to);
             }
             x += count * pixel_step;
             to += count * operation->ofm.depth * size;
@@ -343,7 +319,6 @@ static void dense_block(const struct block *block, const struct source *source, 
 static enum outcome dense(struct run *run, const struct source *source, struct block *block, uint8_t *result)
 {
     const struct packed_weights *weights = block->weights;
-    const int64_t block_values = weights->segments * weights->pairs * 2 * CHANNELS;
     const int16_t *prepared = prepare(run, block->operation, source);
     if (prepared == NULL) {
         return NO_MEMORY;
@@ -352,25 +327,26 @@ static enum outcome dense(struct run *run, const struct source *source, struct b
                    (block->operation->dilation_x == 1 || weights->segments == 1);
     for (int64_t channel = 0; channel < block->operation->ofm.depth; channel += CHANNELS) {
         begin_block(block, channel, source);
-        dense_block(block, source, prepared, packed_values(weights) + channel / CHANNELS * block_values, result);
+        dense_block(block, source, prepared, result);
     }
     return DONE;
 }
 
 /* One pixel, 16 channels of it, part by part: where its sums might not fit 32 bits. */
 static void depthwise_in_parts(const struct block *block, const struct source *source, const int16_t *const *rows,
-                               int64_t offset, int64_t pair_step, const int16_t *values, uint8_t *to)
+                               int64_t offset, int64_t pair_step, uint8_t *to)
 {
     const int64_t pairs = block->weights->pairs;
+    const uint8_t *values = packed_values(block->weights, block->channel);
     const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
     for (int64_t row = 0; row < block->weights->segments; row++) {
         for (int64_t pair = 0; pair < pairs; pair += most) {
             const int64_t count = pairs - pair < most ? pairs - pair : most;
             int32_t part[1][CHANNELS];
-            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step, count,
-                                                   values, part);
-            values += count * 2 * CHANNELS;
+            block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step,
+                                                   count, values, part);
+            values += count * 4 * CHANNELS;
             for (int i = 0; i < CHANNELS; i++) {
                 sums[i] += part[0][i];
             }
@@ -387,13 +363,13 @@ static void depthwise_row(const struct block *block, const struct source *source
     const struct packed_weights *weights = block->weights;
     const int64_t depth = operation->ifm.depth, size = TYPE_BYTES(operation->ofm.type);
     const int64_t pixel_step = 2 * operation->stride_x * depth, pair_step = 4 * operation->dilation_x * depth;
-    const int16_t *values = packed_values(weights) + block->channel * weights->segments * weights->pairs * 2;
+    const uint8_t *values = packed_values(weights, block->channel);
     for (int64_t column = 0, count; column < operation->ofm.width; column += count) {
         const int64_t left = operation->ofm.width - column;
         int32_t sums[STRIP][CHANNELS];
         count = !block->whole ? 1 : left < STRIP ? left : STRIP;
         if (!block->whole) {
-            depthwise_in_parts(block, source, rows, column * pixel_step + 2 * block->channel, pair_step, values,
+            depthwise_in_parts(block, source, rows, column * pixel_step + 2 * block->channel, pair_step,
                                to + (column * operation->ofm.depth + block->channel) * size);
             continue;
         }

@@ -5,6 +5,11 @@
 
 enum { HEADER = 32, OFFSET = 13, PALETTE_BIT = 112, ENTRIES = 16, ENTRY_BITS = 9, WITHOUT_PALETTE = 1, SMALL = 2 };
 
+static int bits_of(struct bytes stream)
+{
+    return stream.start[0] & WITHOUT_PALETTE ? 8 : stream.start[0] & SMALL ? 2 : 4;
+}
+
 static int16_t palette_entry(const uint8_t *header, int number)
 {
     const int bit = PALETTE_BIT + ENTRY_BITS * number;
@@ -12,26 +17,27 @@ static int16_t palette_entry(const uint8_t *header, int number)
     return (int16_t)(entry & 1 ? -(entry >> 1) : entry >> 1);
 }
 
-int decompress_fast(struct bytes stream, int64_t count, int16_t *to)
+bool fast_has(struct bytes stream, int64_t count)
+{
+    return stream.size >= HEADER && stream.size - HEADER >= (count * bits_of(stream) + 7) / 8;
+}
+
+void fast_read(struct bytes stream, int64_t first, int64_t count, int16_t *to)
 {
     const uint8_t *header = stream.start, *data = stream.start + HEADER;
-    const int flags = stream.size > 0 ? header[0] : 0;
-    const int bits = flags & WITHOUT_PALETTE ? 8 : flags & SMALL ? 2 : 4;
+    const int64_t bits = bits_of(stream);
     int16_t palette[ENTRIES];
-    if (stream.size < HEADER + (count * bits + 7) / 8) {
-        return 0;
-    }
-    if (flags & WITHOUT_PALETTE) {
+    if (header[0] & WITHOUT_PALETTE) {
         for (int64_t i = 0; i < count; i++) {
-            to[i] = (int16_t)((int8_t)data[i] - (int8_t)header[OFFSET]);
+            to[i] = (int16_t)((int8_t)data[first + i] - (int8_t)header[OFFSET]);
         }
-        return 1;
+        return;
     }
     for (int i = 0; i < ENTRIES; i++) {
         palette[i] = palette_entry(header, i);
     }
     for (int64_t i = 0; i < count; i++) {
-        to[i] = palette[data[i * bits / 8] >> i * bits % 8 & ((1 << bits) - 1)];
+        const int64_t bit = (first + i) * bits;
+        to[i] = palette[data[bit / 8] >> bit % 8 & ((1 << bits) - 1)];
     }
-    return 1;
 }

@@ -3,24 +3,32 @@
  *
  * TARGET, the attribute of functions for its processors;
  * struct sums, of 16 channels, and no_sums(), both_sums(a, b), store_sums(sums, to);
- * struct weights, a pair for each of 16 channels, and load_weights(from);
+ * struct weights, a pair for each of 16 channels, and load_words(from) and load_bytes(from), of 16 and of 8 bits;
  * add_pixel(sums, x, w): the products of two elements and a pair of every channel;
  * add_channels(sums, x, w): the products of two elements of every channel and its pair;
  * MANY and FEW, of how many pixels sums stay in registers;
  * FINISH_BYTES_BY_HAND, where it has a better finish_bytes. */
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels.h"
 #include "modes.h"
 #include "record.h"
 
-/* Into the place where it is called: there the number of pixels is a constant. */
+/* Into the place where it is called: there the number of pixels, and the size of a weight, is a constant. */
 #define INLINE TARGET static inline __attribute__((always_inline))
 
-INLINE void multiply_some(const int pixels, const int16_t *x, int64_t pixel_step, int64_t segments,
-                          int64_t segment_step, int64_t pairs, const int16_t *weights, int32_t to[][CHANNELS])
+INLINE struct weights load_weights(const uint8_t *from, const int64_t size)
 {
+    return size == 1 ? load_bytes(from) : load_words(from);
+}
+
+INLINE void multiply_some(const int pixels, const int64_t size, const int16_t *x, int64_t pixel_step,
+                          int64_t segments, int64_t segment_step, int64_t pairs, const uint8_t *weights,
+                          int32_t to[][CHANNELS])
+{
+    const int64_t step = 2 * CHANNELS * size;
     struct sums found[MANY];
     for (int pixel = 0; pixel < pixels; pixel++) {
         found[pixel] = no_sums();
@@ -28,12 +36,12 @@ INLINE void multiply_some(const int pixels, const int16_t *x, int64_t pixel_step
     for (int64_t segment = 0; segment < segments; segment++) {
         const int16_t *element = x + segment * segment_step;
         for (int64_t pair = 0; pair < pairs; pair++) {
-            const struct weights w = load_weights(weights);
+            const struct weights w = load_weights(weights, size);
             for (int pixel = 0; pixel < pixels; pixel++) {
                 add_pixel(&found[pixel], element + pixel * pixel_step, &w);
             }
             element += 2;
-            weights += 2 * CHANNELS;
+            weights += step;
         }
     }
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -42,56 +50,68 @@ INLINE void multiply_some(const int pixels, const int16_t *x, int64_t pixel_step
 }
 
 /* One pixel: its sums would wait for each other if they were not two times two. */
-INLINE void multiply_one(const int16_t *x, int64_t segments, int64_t segment_step, int64_t pairs,
-                         const int16_t *weights, int32_t to[CHANNELS])
+INLINE void multiply_one(const int64_t size, const int16_t *x, int64_t segments, int64_t segment_step,
+                         int64_t pairs, const uint8_t *weights, int32_t to[CHANNELS])
 {
+    const int64_t step = 2 * CHANNELS * size;
     struct sums a = no_sums(), b = a, c = a, d = a;
     for (int64_t segment = 0; segment < segments; segment++) {
         const int16_t *element = x + segment * segment_step;
         int64_t pair = 0;
         for (; pair + 4 <= pairs; pair += 4) {
-            const struct weights w0 = load_weights(weights), w1 = load_weights(weights + 2 * CHANNELS);
-            const struct weights w2 = load_weights(weights + 4 * CHANNELS);
-            const struct weights w3 = load_weights(weights + 6 * CHANNELS);
+            const struct weights w0 = load_weights(weights, size), w1 = load_weights(weights + step, size);
+            const struct weights w2 = load_weights(weights + 2 * step, size);
+            const struct weights w3 = load_weights(weights + 3 * step, size);
             add_pixel(&a, element, &w0);
             add_pixel(&b, element + 2, &w1);
             add_pixel(&c, element + 4, &w2);
             add_pixel(&d, element + 6, &w3);
             element += 8;
-            weights += 8 * CHANNELS;
+            weights += 4 * step;
         }
         for (; pair < pairs; pair++) {
-            const struct weights w = load_weights(weights);
+            const struct weights w = load_weights(weights, size);
             add_pixel(&a, element, &w);
             element += 2;
-            weights += 2 * CHANNELS;
+            weights += step;
         }
     }
     const struct sums ab = both_sums(&a, &b), cd = both_sums(&c, &d), found = both_sums(&ab, &cd);
     store_sums(&found, to);
 }
 
-TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t count, int64_t segments,
-                                   int64_t segment_step, int64_t pairs, const int16_t *weights,
-                                   int32_t sums[][CHANNELS])
+INLINE void multiply_all(const int64_t size, const int16_t *x, int64_t pixel_step, int64_t count,
+                         int64_t segments, int64_t segment_step, int64_t pairs, const uint8_t *weights,
+                         int32_t sums[][CHANNELS])
 {
     int64_t pixel = 0;
     for (; pixel + MANY <= count; pixel += MANY) {
-        multiply_some(MANY, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
+        multiply_some(MANY, size, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
                       sums + pixel);
     }
     for (; pixel + FEW <= count; pixel += FEW) {
-        multiply_some(FEW, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
+        multiply_some(FEW, size, x + pixel * pixel_step, pixel_step, segments, segment_step, pairs, weights,
                       sums + pixel);
     }
     for (; pixel < count; pixel++) {
-        multiply_one(x + pixel * pixel_step, segments, segment_step, pairs, weights, sums[pixel]);
+        multiply_one(size, x + pixel * pixel_step, segments, segment_step, pairs, weights, sums[pixel]);
+    }
+}
+
+TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t count, int64_t segments,
+                                   int64_t segment_step, int64_t pairs, const uint8_t *weights, int64_t size,
+                                   int32_t sums[][CHANNELS])
+{
+    if (size == 1) {
+        multiply_all(1, x, pixel_step, count, segments, segment_step, pairs, weights, sums);
+    } else {
+        multiply_all(2, x, pixel_step, count, segments, segment_step, pairs, weights, sums);
     }
 }
 
 INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows, int64_t offset,
                                    int64_t pixel_step, int64_t height, int64_t pair_step, int64_t pairs,
-                                   const int16_t *weights, int32_t to[][CHANNELS])
+                                   const uint8_t *weights, int32_t to[][CHANNELS])
 {
     struct sums found[FEW];
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -100,12 +120,12 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
     for (int64_t row = 0; row < height; row++) {
         const int16_t *element = rows[row] + offset;
         for (int64_t pair = 0; pair < pairs; pair++) {
-            const struct weights w = load_weights(weights);
+            const struct weights w = load_words(weights);
             for (int pixel = 0; pixel < pixels; pixel++) {
                 add_channels(&found[pixel], element + pixel * pixel_step, &w);
             }
             element += pair_step;
-            weights += 2 * CHANNELS;
+            weights += 4 * CHANNELS;
         }
     }
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -114,7 +134,7 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
 }
 
 TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
-                                     int64_t height, int64_t pair_step, int64_t pairs, const int16_t *weights,
+                                     int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
                                      int32_t sums[][CHANNELS])
 {
     int64_t pixel = 0;
@@ -134,6 +154,47 @@ TARGET static void pair_elements(int16_t *to, const int16_t *first, const int16_
         to[2 * i] = first[i];
         to[2 * i + 1] = second[i];
     }
+}
+
+TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *restrict scales, int64_t channels,
+                          int64_t fill, int64_t largest, int64_t rounding)
+{
+    const int64_t *biases = scales, *multipliers = scales + channels;
+    const int64_t *shifts = multipliers + channels, *weight_sums = shifts + channels;
+    const int64_t limit = (int64_t)1 << 31, zero_points = 1 << 17; /* none is as large */
+    const int64_t tfl = rounding == ROUNDING_TFL ? -1 : 0, halves = rounding == ROUNDING_DOWN ? 0 : -1;
+    int64_t bias[CHANNELS], multiplier[CHANNELS], half[CHANNELS], less[CHANNELS], second[CHANNELS];
+    int64_t beyond[CHANNELS], any = rounding == ROUNDING_SYMMETRIC;
+    const uint64_t one = channels > 0; /* GCC makes no vectors of a constant that is shifted */
+    /* In every channel, whether it fits or not, and with masks in place of branches: so these are vectors. */
+    for (int i = 0; i < CHANNELS; i++) {
+        const int64_t shift = shifts[i];
+        bias[i] = bias_behind(biases[i], fill, weight_sums[i]);
+        const int64_t sign = bias[i] >> 63, most = (bias[i] ^ sign) - sign + largest;
+        const int64_t twice = is_less(31, shift) & tfl, shift2 = (shift - 31) & twice, shift1 = shift - shift2;
+        const int64_t addend = (int64_t)(one << shift1 >> 1) & halves;
+        const int64_t rounded = (int64_t)(one << shift2 >> 1) & twice;
+        const int64_t reached = wrapped_sum(wrapped_product(most, multipliers[i]), addend) >> shift1;
+        /* With a shift beyond 32 bits all of it may be rounded to 0. */
+        const int64_t some = ~(is_less(30, shift2) & is_less(reached, rounded));
+        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, multipliers[i]) | is_less(62, shift1) |
+                    ((is_less(30, shift2) | is_less(limit - zero_points - 1 - rounded, reached)) & some);
+        multiplier[i] = multipliers[i] & some;
+        to->addend[i] = addend;
+        to->first[i] = shift1;
+        half[i] = rounded & some;
+        less[i] = twice & some;
+        second[i] = shift2 & some;
+    }
+    for (int i = 0; i < CHANNELS; i++) {
+        to->bias[i] = (int32_t)bias[i];
+        to->multiplier[i] = (int32_t)multiplier[i];
+        to->half[i] = (int32_t)half[i];
+        to->less[i] = (int32_t)less[i];
+        to->second[i] = (int32_t)second[i];
+        any |= beyond[i];
+    }
+    return !any;
 }
 
 TARGET static void rescale_channels(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
@@ -256,12 +317,31 @@ TARGET static void place(int64_t *values, int64_t count, int64_t zero_point, int
     }
 }
 
+TARGET static int find_levels(const uint8_t *restrict from, int64_t count, const struct levels *restrict levels,
+                              uint8_t *restrict to)
+{
+    const int32_t lowest = (int32_t)levels->lowest;
+    int32_t within = 1;
+    for (int64_t i = 0; i < count; i++) {
+        float element;
+        memcpy(&element, from + 4 * i, sizeof element);
+        const float place = element * levels->per_unit + levels->first;
+        const float inside = place > 0 ? place < 255 ? place : 255 : 0; /* 0 for what is no number */
+        const int32_t level = (int32_t)inside;
+        const float magnitude = element < 0 ? -element : element;
+        within &= magnitude <= levels->limit;
+        to[i] = (uint8_t)(level + (element >= levels->beyond[level]) + lowest);
+    }
+    return within;
+}
+
 #define KERNELS_NAMED(title)                                                                                      \
     {                                                                                                             \
         .name = title,                                                                                            \
         .multiply_pixels = multiply_pixels,                                                                       \
         .pair_elements = pair_elements,                                                                           \
         .multiply_channels = multiply_channels,                                                                   \
+        .shorten = shorten,                                                                                       \
         .rescale_channels = rescale_channels,                                                                     \
         .finish_bytes = finish_bytes,                                                                             \
         .load = load,                                                                                             \
@@ -270,4 +350,5 @@ TARGET static void place(int64_t *values, int64_t count, int64_t zero_point, int
         .between = between,                                                                                       \
         .rescale = rescale_values,                                                                                \
         .place = place,                                                                                           \
+        .find_levels = find_levels,                                                                               \
     }

@@ -34,23 +34,38 @@ struct short_rescaling {
     int32_t second[CHANNELS];
 };
 
+/* How floats become one of 256 levels: guessed from where they are, then held against where the next begins. */
+struct levels {
+    float per_unit; /* a float times this, */
+    float first;    /* and this added, is the level or one too low */
+    float lowest;   /* level as it is stored */
+    float limit;    /* magnitude beyond which nothing is known */
+    float beyond[256]; /* of each level: where the next one begins */
+};
+
 struct kernels {
     const char *name;
 
     /* sums[p][o] = sum over s, k of x[p * pixel_step + s * segment_step + k] * w[s][k / 2][o][k % 2], of `count`
-     * pixels. What is behind the last element of an odd run has weight 0. */
+     * pixels. What is behind the last element of an odd run has weight 0. Weights of `size` 1 or 2 bytes. */
     void (*multiply_pixels)(const int16_t *x, int64_t pixel_step, int64_t count, int64_t segments,
-                            int64_t segment_step, int64_t pairs, const int16_t *weights,
+                            int64_t segment_step, int64_t pairs, const uint8_t *weights, int64_t size,
                             int32_t sums[][CHANNELS]);
 
     /* to[i] = (first[i], second[i]): elements as multiply_channels takes them. */
     void (*pair_elements)(int16_t *to, const int16_t *first, const int16_t *second, int64_t count);
 
     /* sums[p][c] = sum over y, x, e of rows[y][offset + p * pixel_step + x * pair_step + 2c + e] * w[y][x][c][e],
-     * of `count` pixels. */
+     * of `count` pixels; weights of 2 bytes. */
     void (*multiply_channels)(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
-                              int64_t height, int64_t pair_step, int64_t pairs, const int16_t *weights,
+                              int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
                               int32_t sums[][CHANNELS]);
+
+    /* The constants of a block of channels for finish_bytes: `scales` is four rows of a word a channel, `channels`
+     * apart (bias, multiplier, shift, sum of the weights), `fill` what stands for a zero in the IFM, and no sum of
+     * products exceeds `largest`. Whether 32 bits are enough. */
+    int (*shorten)(struct short_rescaling *to, const int64_t *scales, int64_t channels, int64_t fill,
+                   int64_t largest, int64_t rounding);
 
     /* values[c] = sums[c] with bias and scale, where 64 bits are enough for all on the way. */
     void (*rescale_channels)(const int32_t sums[CHANNELS], const struct channel_rescaling *by,
@@ -77,6 +92,9 @@ struct kernels {
 
     /* With the zero point (modulo 2^64), and clamped. */
     void (*place)(int64_t *values, int64_t count, int64_t zero_point, int64_t low, int64_t high);
+
+    /* Floats at any address to levels, modulo 256; whether all are within the limit. */
+    int (*find_levels)(const uint8_t *from, int64_t count, const struct levels *levels, uint8_t *to);
 };
 
 /* Those that this processor can run, from the plainest to the fastest; the last is NULL. */

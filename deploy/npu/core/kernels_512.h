@@ -34,9 +34,14 @@ TARGET static inline void store_sums(const struct sums *sums, int32_t to[CHANNEL
     _mm512_storeu_si512(to, sums->all);
 }
 
-TARGET static inline struct weights load_weights(const int16_t *from)
+TARGET static inline struct weights load_words(const uint8_t *from)
 {
     return (struct weights){_mm512_loadu_si512(from)};
+}
+
+TARGET static inline struct weights load_bytes(const uint8_t *from)
+{
+    return (struct weights){_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)from))};
 }
 
 TARGET static inline void add_pixel(struct sums *sums, const int16_t *x, const struct weights *w)

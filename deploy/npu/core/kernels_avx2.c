@@ -34,10 +34,17 @@ TARGET static inline void store_sums(const struct sums *sums, int32_t to[CHANNEL
     _mm256_storeu_si256((__m256i *)(void *)(to + 8), sums->high);
 }
 
-TARGET static inline struct weights load_weights(const int16_t *from)
+TARGET static inline struct weights load_words(const void *from)
 {
-    return (struct weights){_mm256_loadu_si256((const __m256i *)(const void *)from),
-                            _mm256_loadu_si256((const __m256i *)(const void *)(from + CHANNELS))};
+    const __m256i *half = from;
+    return (struct weights){_mm256_loadu_si256(half), _mm256_loadu_si256(half + 1)};
+}
+
+TARGET static inline struct weights load_bytes(const void *from)
+{
+    const __m128i *half = from;
+    return (struct weights){_mm256_cvtepi8_epi16(_mm_loadu_si128(half)),
+                            _mm256_cvtepi8_epi16(_mm_loadu_si128(half + 1))};
 }
 
 TARGET static inline void add_products(struct sums *sums, __m256i low, __m256i high, const struct weights *w)
@@ -56,7 +63,7 @@ TARGET static inline void add_pixel(struct sums *sums, const int16_t *x, const s
 
 TARGET static inline void add_channels(struct sums *sums, const int16_t *x, const struct weights *w)
 {
-    const struct weights a = load_weights(x);
+    const struct weights a = load_words(x);
     add_products(sums, a.low, a.high, w);
 }
 

@@ -35,9 +35,21 @@ static inline void store_sums(const struct sums *sums, int32_t to[CHANNELS])
     memcpy(to, sums, sizeof *sums);
 }
 
-static inline struct weights load_weights(const int16_t *from)
+static inline struct weights load_pairs(const int16_t *from)
 {
     return (struct weights){vld2q_s16(from), vld2q_s16(from + CHANNELS)};
+}
+
+static inline struct weights load_words(const uint8_t *from)
+{
+    return load_pairs((const int16_t *)(const void *)from);
+}
+
+static inline struct weights load_bytes(const uint8_t *from)
+{
+    const int8x16x2_t of = vld2q_s8((const int8_t *)from);
+    return (struct weights){{{vmovl_s8(vget_low_s8(of.val[0])), vmovl_s8(vget_low_s8(of.val[1]))}},
+                            {{vmovl_high_s8(of.val[0]), vmovl_high_s8(of.val[1])}}};
 }
 
 static inline void add_pixel(struct sums *sums, const int16_t *x, const struct weights *w)
@@ -53,7 +65,7 @@ static inline void add_pixel(struct sums *sums, const int16_t *x, const struct w
 
 static inline void add_channels(struct sums *sums, const int16_t *x, const struct weights *w)
 {
-    const struct weights a = load_weights(x);
+    const struct weights a = load_pairs(x);
     for (int i = 0; i < 2; i++) {
         sums->part[0] = vmlal_s16(sums->part[0], vget_low_s16(w->low.val[i]), vget_low_s16(a.low.val[i]));
         sums->part[1] = vmlal_high_s16(sums->part[1], w->low.val[i], a.low.val[i]);

@@ -35,10 +35,20 @@ static inline void store_sums(const struct sums *sums, int32_t to[CHANNELS])
     memcpy(to, sums, sizeof *sums);
 }
 
-static inline struct weights load_weights(const int16_t *from)
+static inline struct weights load_words(const uint8_t *from)
 {
     struct weights w;
     memcpy(&w, from, sizeof w);
+    return w;
+}
+
+static inline struct weights load_bytes(const uint8_t *from)
+{
+    struct weights w;
+    for (int i = 0; i < CHANNELS; i++) {
+        w.of[i][0] = (int8_t)from[2 * i];
+        w.of[i][1] = (int8_t)from[2 * i + 1];
+    }
     return w;
 }
 

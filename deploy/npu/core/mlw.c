@@ -4,7 +4,6 @@
 
 #include "mlw.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,71 +11,102 @@ enum {
     ZERO_RUNS_OFF = 6,
     END_OF_STREAM = 7,
     UNCOMPRESSED = 7,
-    CHUNK = 12,
-    MOST_WEIGHTS = 1 << 15,
+    CHUNK = MLW_CHUNK,
     MOST_BITS = 56,       /* that are read at once */
     MOST_BYTES = 1 << 26, /* of a stream */
-    INDICES = 512,        /* of weights of 9 bits */
     FAR = 1 << 24         /* beyond all weights, and all runs that are worth it */
 };
-
-/* The bits of a stream, least significant bit of a byte first; behind its end there are zeros. */
-struct bits {
-    const uint8_t *bytes;
-    int64_t size; /* in bits */
-};
-
-/* At most 56 bits. */
-static uint64_t peek(const struct bits *bits, int64_t position, int64_t count)
-{
-    const int64_t start = position >> 3, length = bits->size >> 3, left = length - start;
-    uint64_t word = 0;
-    if (left > 0) {
-        memcpy(&word, bits->bytes + start, left < 8 ? (size_t)left : 8);
-    }
-    return word >> (position & 7) & (((uint64_t)1 << count) - 1);
-}
 
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-/* How indices become weights. */
-struct palette {
-    bool known;
-    int64_t size;
-    int64_t width;
-    bool zero_runs;
-    int16_t weights[INDICES]; /* by their indices */
+/* At most 56 bits. */
+static inline uint64_t peek(const struct mlw_bits *bits, int64_t position, int64_t count)
+{
+    const int64_t start = position >> 3, left = (bits->size >> 3) - start;
+    uint64_t word = 0;
+    if (left >= 8) {
+        memcpy(&word, bits->bytes + start, 8);
+    } else if (left > 0) {
+        memcpy(&word, bits->bytes + start, (size_t)left);
+    }
+    return word >> (position & 7) & (((uint64_t)1 << count) - 1);
+}
+
+/* Unary digits come four at a time. A digit is a bit of the first part and, where that is 1, one of the second. */
+enum { DIGITS = 4, PATTERNS = 1 << DIGITS };
+
+/* What becomes of weights and of zero runs: a 2 goes on in the next digit unless truncated, a 1 of a zero run. */
+enum coding { TRUNCATED, GOING_ON, ZEROS, CODINGS };
+
+/* What four digits say. */
+struct quotients {
+    uint8_t ended; /* symbols that end here */
+    uint8_t ones;  /* bits of the second part */
+    uint8_t open;  /* what has been seen of the next symbol */
+    uint8_t values[DIGITS];
 };
 
-struct slice {
-    int64_t count;
-    int64_t zero_divisor;
-    int64_t divisor;
-    bool truncated;
-    bool new_palette;
-    bool uncompressed;
-    bool zero_runs;
-};
+static struct quotients tables[CODINGS][PATTERNS * PATTERNS];
 
-/* Symbols of a kind, weights or zero runs: quotients as they come, then the remainders of each chunk. */
-struct symbols {
-    int64_t count;   /* that there are to be */
-    int64_t divisor; /* bits of a remainder */
-    int64_t begun;   /* symbols whose quotients were seen; may exceed the count by those of a chunk */
-    int64_t pending; /* of them, those whose remainders are still to come */
-    int32_t open;    /* what has been seen of the next quotient */
-    int32_t values[MOST_WEIGHTS + 1 + CHUNK];
-};
+static struct quotients quotients_of(enum coding coding, int first, int second)
+{
+    struct quotients found = {0};
+    const int last = coding == TRUNCATED ? 3 : coding == GOING_ON ? 2 : 1;
+    for (int digit = 0; digit < DIGITS; digit++) {
+        const int one = first >> digit & 1, value = one + (one & second);
+        second >>= one;
+        found.ones += (uint8_t)one;
+        found.open += (uint8_t)value;
+        if (value < last) {
+            found.values[found.ended++] = found.open;
+            found.open = 0;
+        }
+    }
+    return found;
+}
+
+void mlw_prepare(void)
+{
+    for (int coding = 0; coding < CODINGS; coding++) {
+        for (int pattern = 0; pattern < PATTERNS * PATTERNS; pattern++) {
+            /* Zero runs have no second part. */
+            const int second = coding == ZEROS ? 0 : pattern / PATTERNS;
+            tables[coding][pattern] = quotients_of((enum coding)coding, pattern % PATTERNS, second);
+        }
+    }
+}
+
+/* The quotients of a chunk of so many digits. */
+static inline void take_quotients(struct mlw_symbols *symbols, enum coding coding, uint64_t first, uint64_t second,
+                                  int64_t digits)
+{
+    int32_t *value = symbols->values + (symbols->begun - symbols->first), open = symbols->open;
+    const int32_t *begin = value;
+    for (int64_t digit = 0; digit < digits; digit += DIGITS) {
+        const uint64_t pattern = (first & (PATTERNS - 1)) | (second & (PATTERNS - 1)) << DIGITS;
+        const struct quotients *found = &tables[coding][pattern];
+        for (int i = 0; i < DIGITS; i++) {
+            value[i] = found->values[i];
+        }
+        value[0] += open;
+        open = found->open + (found->ended ? 0 : open);
+        value += found->ended;
+        first >>= DIGITS;
+        second >>= found->ones;
+    }
+    symbols->begun += value - begin;
+    symbols->open = open;
+}
 
 /* The remainders of the chunk before; moves the position behind them. */
-static void read_remainders(const struct bits *bits, int64_t *position, struct symbols *symbols, int64_t first)
+static inline void read_remainders(const struct mlw_bits *bits, int64_t *position, struct mlw_symbols *symbols)
 {
     const int64_t divisor = symbols->divisor, mask = ((int64_t)1 << divisor) - 1;
-    int32_t *value = symbols->values + first;
     int64_t left = symbols->pending;
+    int32_t *value = symbols->values + (smaller(symbols->begun, symbols->count) - left - symbols->first);
     while (divisor > 0 && left > 0) {
         const int64_t together = left * divisor <= MOST_BITS ? left : MOST_BITS / divisor;
         uint64_t remainders = peek(bits, *position, together * divisor);
@@ -91,120 +121,150 @@ static void read_remainders(const struct bits *bits, int64_t *position, struct s
     symbols->pending = 0;
 }
 
-static void take_weights(struct symbols *weights, const struct slice *slice, uint64_t unary0, uint64_t unary1,
-                         int64_t most)
+/* Goes on in a slice until its symbols end or no more may wait; whether the stream has room for them. */
+static bool walk(struct mlw_reader *reader)
 {
-    int32_t *value = weights->values + weights->begun, open = weights->open;
-    if (slice->uncompressed) {
-        memset(value, 0, (size_t)most * sizeof *value);
-        weights->begun += most;
-        return;
-    }
-    /* A digit is 0, 1 or 2; a 2 goes on in the next one unless truncated. */
-    const int32_t last = slice->truncated ? 3 : 2;
-    for (int digit = 0; digit < CHUNK; digit++) {
-        const uint64_t one = unary0 >> digit & 1, both = one & unary1;
-        const int32_t found = (int32_t)(one + both);
-        const bool ends = found < last;
-        unary1 >>= one;
-        open += found;
-        *value = open;
-        value += ends;
-        open = ends ? 0 : open;
-    }
-    weights->begun = value - weights->values;
-    weights->open = open;
-}
-
-static void take_zeros(struct symbols *zeros, uint64_t unary, int64_t width)
-{
-    int32_t *value = zeros->values + zeros->begun, open = zeros->open;
-    for (int digit = 0; digit < width; digit++) {
-        const int32_t goes_on = unary >> digit & 1;
-        *value = open;
-        value += 1 - goes_on;
-        open = goes_on ? open + 1 : 0;
-    }
-    zeros->begun = value - zeros->values;
-    zeros->open = open;
-}
-
-/* All symbols of a slice; whether the stream has room for them. */
-static bool walk(const struct bits *bits, int64_t *position, const struct slice *slice, struct symbols *weights,
-                 struct symbols *zeros)
-{
-    const int64_t zero_width = slice->zero_divisor < 3 ? 12 : 8;
-    const int64_t most = slice->uncompressed && slice->divisor > 5 ? 8 : CHUNK;
-    int64_t weights_first = 0, zeros_first = 0;
-    for (;;) {
-        const int64_t balance = slice->zero_runs ? weights->begun - zeros->begun : 0;
+    const struct mlw_bits *bits = &reader->bits;
+    struct mlw_symbols *weights = &reader->weights, *zeros = &reader->zeros;
+    const bool zero_runs = reader->zero_runs, uncompressed = reader->uncompressed;
+    const int64_t zero_width = zeros->divisor < 3 ? 12 : 8;
+    const int64_t most = uncompressed && weights->divisor > 5 ? 8 : CHUNK;
+    const enum coding coding = reader->truncated ? TRUNCATED : GOING_ON;
+    int64_t position = reader->position;
+    while (weights->begun - weights->first <= MLW_QUEUE - CHUNK &&
+           zeros->begun - zeros->first <= MLW_QUEUE - CHUNK) {
+        const int64_t balance = zero_runs ? weights->begun - zeros->begun : 0;
         const bool take = balance < 8 && weights->begun < weights->count;
-        const bool take_zero_runs = slice->zero_runs && balance >= 0 && zeros->begun < zeros->count;
+        const bool take_zero_runs = zero_runs && balance >= 0 && zeros->begun < zeros->count;
         uint64_t unary0 = 0, unary1 = 0, zero_unary = 0;
-        if (*position > bits->size) {
+        if (position > bits->size) {
             return false;
         }
-        if (take && !slice->uncompressed) {
-            unary0 = peek(bits, *position, CHUNK);
-            *position += CHUNK;
+        if (take && !uncompressed) {
+            unary0 = peek(bits, position, CHUNK);
+            position += CHUNK;
         }
         if (take_zero_runs) {
-            zero_unary = peek(bits, *position, zero_width);
-            *position += zero_width;
+            zero_unary = peek(bits, position, zero_width);
+            position += zero_width;
         }
-        if (take && !slice->uncompressed) {
+        if (take && !uncompressed) {
             const int64_t width = __builtin_popcountll(unary0);
-            unary1 = peek(bits, *position, width);
-            *position += width;
+            unary1 = peek(bits, position, width);
+            position += width;
         }
-        read_remainders(bits, position, weights, weights_first);
-        read_remainders(bits, position, zeros, zeros_first);
-        if (*position > bits->size) {
+        read_remainders(bits, &position, weights);
+        read_remainders(bits, &position, zeros);
+        if (position > bits->size) {
             return false;
         }
         if (take) {
-            weights_first = weights->begun;
-            take_weights(weights, slice, unary0, unary1, most);
-            weights->pending = smaller(weights->begun, weights->count) - weights_first;
+            const int64_t first = weights->begun;
+            if (uncompressed) {
+                memset(weights->values + (first - weights->first), 0, (size_t)most * sizeof *weights->values);
+                weights->begun += most;
+            } else {
+                take_quotients(weights, coding, unary0, unary1, CHUNK);
+            }
+            weights->pending = smaller(weights->begun, weights->count) - first;
         }
         if (take_zero_runs) {
-            zeros_first = zeros->begun;
-            take_zeros(zeros, zero_unary, zero_width);
-            zeros->pending = smaller(zeros->begun, zeros->count) - zeros_first;
+            const int64_t first = zeros->begun;
+            take_quotients(zeros, ZEROS, zero_unary, 0, zero_width);
+            zeros->pending = smaller(zeros->begun, zeros->count) - first;
         }
         if (!take && !take_zero_runs) {
-            return true;
+            reader->walked = true;
+            break;
         }
     }
+    reader->position = position;
+    return true;
 }
 
-/* Weights of a slice and the zeros between them; how many they are together, or -1. */
-static int64_t take_symbols(const struct slice *slice, const struct palette *palette, int16_t *to, int64_t room,
-                            const int32_t *indices, const int32_t *runs)
+/* Weights without unary parts and zero runs: remainders only, one after the other. */
+static bool read_plain(struct mlw_reader *reader)
 {
-    int64_t produced = 0;
+    struct mlw_symbols *weights = &reader->weights;
+    const int64_t divisor = weights->divisor, mask = ((int64_t)1 << divisor) - 1;
+    const int64_t most = divisor > 0 ? MOST_BITS / divisor : MLW_QUEUE;
+    const int64_t count = smaller(weights->count - weights->begun, MLW_QUEUE - (weights->begun - weights->first));
+    int32_t *value = weights->values + (weights->begun - weights->first);
+    for (int64_t done = 0, together; done < count; done += together) {
+        together = smaller(most, count - done);
+        const uint64_t bits = peek(&reader->bits, reader->position + done * divisor, together * divisor);
+        for (int64_t i = 0; i < together; i++) {
+            value[done + i] = (int32_t)(bits >> i * divisor & (uint64_t)mask);
+        }
+    }
+    reader->position += count * divisor;
+    weights->begun += count;
+    reader->walked = weights->begun == weights->count;
+    return reader->position <= reader->bits.size;
+}
+
+/* What waits moves to the front of the queue. */
+static void tidy_up(struct mlw_symbols *symbols)
+{
+    const int64_t gone = symbols->taken - symbols->first, left = symbols->begun - symbols->taken;
+    if (left > 0) {
+        memmove(symbols->values, symbols->values + gone, (size_t)left * sizeof *symbols->values);
+    }
+    symbols->first = symbols->taken;
+}
+
+/* Symbols that wait and are whole. */
+static int64_t whole(const struct mlw_symbols *symbols)
+{
+    return smaller(symbols->begun, symbols->count) - symbols->pending - symbols->taken;
+}
+
+/* Weights that wait; how many there were, or -1. */
+static int64_t take_weights(struct mlw_reader *reader, int16_t *to, int64_t room)
+{
+    struct mlw_symbols *weights = &reader->weights;
+    const int32_t *index = weights->values + (weights->taken - weights->first);
+    const int64_t count = smaller(room, whole(weights));
     int32_t seen = 0;
-    if (slice->zero_runs && slice->new_palette) {
-        /* A slice that brings a palette may start with zeros; the other runs follow their weight. */
-        if (*runs >= FAR || *runs + slice->count > room) {
+    for (int64_t i = 0; i < count; i++) {
+        seen |= index[i];
+        to[i] = reader->palette.weights[index[i] & (MLW_INDICES - 1)];
+    }
+    weights->taken += count;
+    return seen < MLW_INDICES ? count : -1;
+}
+
+/* Weights that wait and the zeros behind each; a run that has no room goes on later. */
+static int64_t take_weights_and_zeros(struct mlw_reader *reader, int16_t *to, int64_t room)
+{
+    struct mlw_symbols *weights = &reader->weights, *zeros = &reader->zeros;
+    int64_t produced = smaller(reader->run_left, room);
+    memset(to, 0, (size_t)room * sizeof *to);
+    reader->run_left -= produced;
+    if (reader->leading && reader->run_left == 0 && whole(zeros) > 0) {
+        reader->run_left = zeros->values[zeros->taken++ - zeros->first];
+        reader->leading = false;
+    } else if (!reader->leading && reader->run_left == 0) {
+        const int32_t *index = weights->values + (weights->taken - weights->first);
+        const int32_t *run = zeros->values + (zeros->taken - zeros->first);
+        const int64_t ready = smaller(whole(weights), whole(zeros));
+        int32_t seen = 0;
+        int64_t done = 0;
+        while (done < ready && produced < room && reader->run_left == 0) {
+            seen |= index[done];
+            to[produced++] = reader->palette.weights[index[done] & (MLW_INDICES - 1)];
+            const int64_t zeros_here = smaller(run[done], room - produced);
+            reader->run_left = run[done] - zeros_here;
+            produced += zeros_here;
+            done++;
+        }
+        weights->taken += done;
+        zeros->taken += done;
+        if (seen >= MLW_INDICES) {
             return -1;
         }
-        memset(to, 0, (size_t)*runs * sizeof *to);
-        produced = *runs++;
     }
-    for (int64_t i = 0; i < slice->count; i++) {
-        seen |= indices[i];
-        to[produced++] = palette->weights[indices[i] & (INDICES - 1)];
-        if (slice->zero_runs) {
-            const int32_t run = runs[i];
-            if (run >= FAR || produced + run + slice->count - i - 1 > room) {
-                return -1;
-            }
-            memset(to + produced, 0, (size_t)run * sizeof *to);
-            produced += run;
-        }
-    }
-    return seen < INDICES ? produced : -1;
+    return reader->run_left < FAR ? produced : -1;
 }
 
 static int64_t bit_length(int64_t value)
@@ -216,110 +276,127 @@ static int64_t bit_length(int64_t value)
     return length;
 }
 
-/* The values of a slice; how many they are, or -1. */
-static int64_t read_slice(const struct bits *bits, int64_t *position, struct slice *slice,
-                          const struct palette *palette, int16_t *to, int64_t room, struct symbols *weights,
-                          struct symbols *zeros)
+static bool read_palette(struct mlw_reader *reader, bool zero_runs)
 {
-    if (slice->uncompressed) {
-        slice->divisor = palette->size ? bit_length(palette->size - 1) : palette->width;
-    }
-    weights->count = slice->count;
-    weights->divisor = slice->divisor;
-    zeros->count = slice->zero_runs ? slice->count + slice->new_palette : 0;
-    zeros->divisor = slice->zero_divisor;
-    weights->begun = weights->pending = weights->open = zeros->begun = zeros->pending = zeros->open = 0;
-    if (slice->count > room) {
-        return -1;
-    }
-    if (slice->uncompressed && !slice->zero_runs) {
-        for (int64_t i = 0; i < slice->count; i++) {
-            weights->values[i] = (int32_t)peek(bits, *position, slice->divisor);
-            *position += slice->divisor;
-        }
-        if (*position > bits->size) {
-            return -1;
-        }
-    } else if (!walk(bits, position, slice, weights, zeros)) {
-        return -1;
-    }
-    return take_symbols(slice, palette, to, room, weights->values, zeros->values);
-}
-
-static bool read_palette(const struct bits *bits, int64_t *position, bool zero_runs, struct palette *palette)
-{
-    const int64_t word = (int64_t)peek(bits, *position, 13), direct_offset = word & 31;
+    struct mlw_palette *palette = &reader->palette;
+    const struct mlw_bits *bits = &reader->bits;
+    const int64_t word = (int64_t)peek(bits, reader->position, 13), direct_offset = word & 31;
     palette->size = word >> 5 & 31;
     palette->size += palette->size > 0;
     palette->width = (word >> 10 & 7) + 2;
     palette->zero_runs = zero_runs;
     palette->known = true;
-    *position += 13;
-    for (int64_t i = 0; i < INDICES; i++) {
+    reader->position += 13;
+    for (int64_t i = 0; i < MLW_INDICES; i++) {
         int64_t value = i - palette->size + direct_offset;
         if (i < palette->size) {
-            value = (int64_t)peek(bits, *position, palette->width);
-            *position += palette->width;
+            value = (int64_t)peek(bits, reader->position, palette->width);
+            reader->position += palette->width;
         }
         palette->weights[i] = (int16_t)(value & 1 ? -(value >> 1) : value >> 1);
     }
-    return *position <= bits->size;
+    return reader->position <= bits->size;
 }
 
-int64_t decompress(const uint8_t *bytes, int64_t length, int16_t *to, int64_t limit, struct mlw_room *room)
+static void begin_symbols(struct mlw_symbols *symbols, int64_t count, int64_t divisor)
 {
-    const struct bits bits = {bytes, 8 * length};
-    struct symbols *weights = (struct symbols *)(void *)room->bytes, *zeros = weights + 1;
-    struct palette palette = {.known = false};
-    int64_t position = 0, produced = 0;
-    static_assert(2 * sizeof(struct symbols) <= sizeof(struct mlw_room),
-                  "there is room for weights and zero runs");
-    if (length > MOST_BYTES) {
-        return -1; /* quotients of more than 31 bits */
-    }
-    for (;;) {
-        if (position + 3 > bits.size) {
-            return -1;
+    symbols->count = count;
+    symbols->divisor = divisor;
+    symbols->begun = symbols->pending = symbols->taken = symbols->first = symbols->open = 0;
+}
+
+enum next { SLICE, NOTHING, DAMAGE };
+
+/* Moves to where the symbols of the next slice begin. */
+static enum next begin_slice(struct mlw_reader *reader)
+{
+    const struct mlw_bits *bits = &reader->bits;
+    while (!reader->ended) {
+        if (reader->position + 3 > bits->size) {
+            return DAMAGE;
         }
-        const int64_t zero_divisor = (int64_t)peek(&bits, position, 3);
-        position += 3;
+        const int64_t zero_divisor = (int64_t)peek(bits, reader->position, 3);
+        reader->position += 3;
         if (zero_divisor == END_OF_STREAM) {
             /* Up to the next byte; what follows is padding or another stream. */
-            position = (position + 7) & ~(int64_t)7;
-            palette.known = false;
-            if (position >= bits.size) {
-                return produced;
+            reader->position = (reader->position + 7) & ~(int64_t)7;
+            reader->palette.known = false;
+            if (reader->position >= bits->size) {
+                reader->ended = true;
+                return NOTHING;
             }
             continue;
         }
-        if ((zero_divisor > 3 && zero_divisor != ZERO_RUNS_OFF) || position + 20 > bits.size) {
-            return -1;
+        if ((zero_divisor > 3 && zero_divisor != ZERO_RUNS_OFF) || reader->position + 20 > bits->size) {
+            return DAMAGE;
         }
-        const int64_t word = (int64_t)peek(&bits, position, 20), divisor = word >> 15 & 7;
-        struct slice slice = {
-            .count = (word & 0x7FFF) + 1,
-            .zero_divisor = zero_divisor,
-            .divisor = divisor,
-            .truncated = word >> 18 & 1,
-            .new_palette = word >> 19 & 1,
-            .uncompressed = divisor == UNCOMPRESSED,
-            .zero_runs = zero_divisor != ZERO_RUNS_OFF,
-        };
-        position += 20;
-        if (divisor == 6 || (slice.new_palette && position + 13 > bits.size)) {
-            return -1;
+        const int64_t word = (int64_t)peek(bits, reader->position, 20), coded_divisor = word >> 15 & 7;
+        const bool new_palette = word >> 19 & 1;
+        reader->position += 20;
+        reader->truncated = word >> 18 & 1;
+        reader->uncompressed = coded_divisor == UNCOMPRESSED;
+        reader->zero_runs = zero_divisor != ZERO_RUNS_OFF;
+        if (coded_divisor == 6 || (new_palette && reader->position + 13 > bits->size) ||
+            (new_palette && !read_palette(reader, reader->zero_runs))) {
+            return DAMAGE;
         }
-        if (slice.new_palette && !read_palette(&bits, &position, slice.zero_runs, &palette)) {
-            return -1;
+        const struct mlw_palette *palette = &reader->palette;
+        if (!palette->known || palette->zero_runs != reader->zero_runs) {
+            return DAMAGE;
         }
-        if (!palette.known || palette.zero_runs != slice.zero_runs) {
-            return -1;
+        const int64_t count = (word & 0x7FFF) + 1;
+        const int64_t index_bits = palette->size ? bit_length(palette->size - 1) : palette->width;
+        begin_symbols(&reader->weights, count, reader->uncompressed ? index_bits : coded_divisor);
+        begin_symbols(&reader->zeros, reader->zero_runs ? count + new_palette : 0, zero_divisor);
+        /* A slice that brings a palette may start with zeros; the other runs follow their weight. */
+        reader->leading = reader->zero_runs && new_palette;
+        reader->run_left = 0;
+        reader->walked = false;
+        return SLICE;
+    }
+    return NOTHING;
+}
+
+void mlw_begin(struct mlw_reader *reader, const uint8_t *bytes, int64_t length)
+{
+    reader->bits = (struct mlw_bits){bytes, 8 * length};
+    /* In a longer one there are quotients of more than 31 bits. */
+    reader->position = length > MOST_BYTES ? 8 * length : 0;
+    reader->palette.known = false;
+    reader->inside = reader->ended = false;
+}
+
+int64_t mlw_read(struct mlw_reader *reader, int16_t *to, int64_t count)
+{
+    int64_t produced = 0;
+    while (produced < count) {
+        if (!reader->inside) {
+            const enum next next = begin_slice(reader);
+            if (next != SLICE) {
+                return next == NOTHING ? produced : -1;
+            }
+            reader->inside = true;
         }
-        const int64_t found =
-            read_slice(&bits, &position, &slice, &palette, to + produced, limit - produced, weights, zeros);
+        const int64_t room = smaller(count - produced, MLW_QUEUE); /* which is filled with zeros first */
+        const int64_t found = reader->zero_runs ? take_weights_and_zeros(reader, to + produced, room)
+                                                : take_weights(reader, to + produced, room);
         if (found < 0) {
             return -1;
         }
         produced += found;
+        if (found > 0 || reader->run_left > 0) {
+            continue;
+        }
+        if (reader->walked) {
+            reader->inside =
+                reader->weights.taken < reader->weights.count || reader->zeros.taken < reader->zeros.count;
+            continue;
+        }
+        tidy_up(&reader->weights);
+        tidy_up(&reader->zeros);
+        if (!(reader->uncompressed && !reader->zero_runs ? read_plain(reader) : walk(reader))) {
+            return -1;
+        }
     }
+    return produced;
 }

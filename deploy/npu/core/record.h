@@ -197,7 +197,8 @@ struct packed_weights {
     int64_t streams; /* that they were decoded from: address and size of each, which stay where they are */
     int64_t stream_count;
     int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
-    int64_t weights;  /* int16: blocks of channels, segments, pairs, channels, both of a pair */
+    int64_t weights;  /* blocks of channels, segments, pairs, channels, both of a pair */
+    int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2; 2 for a depthwise convolution */
     int64_t channels; /* in a row, padded to whole blocks */
     int64_t segments; /* runs of the IFM that a sum is made of */
     int64_t pairs;    /* of elements in such a run */

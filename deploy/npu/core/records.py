@@ -6,16 +6,17 @@ it is given.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from deploy.npu.bounds import MAX_ELEMENTS
 from deploy.npu.execution.activation import element_dtype, table_of
-from deploy.npu.execution.feature_maps import Piece, pieces, views
+from deploy.npu.execution.feature_maps import Piece, check_size, pieces
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
 from deploy.npu.execution.table_curves import TABLE_CURVES, curve_of
 from deploy.npu.execution.windows import window_size
@@ -48,6 +49,29 @@ _ROUNDINGS = {
 }
 
 
+Chained: TypeAlias = tuple[int, Three, np.dtype[np.generic]]
+"""A buffer between operations, and extents and type of a map in it."""
+
+
+class _MapMembers(NamedTuple):
+    """Names of the members of a map."""
+
+    region: str
+    type: str
+    height: str
+    width: str
+    depth: str
+    zero_point: str
+    first_piece: str
+    pieces: str
+    dense: str
+
+
+@functools.cache
+def _map_members(name: str) -> _MapMembers:
+    return _MapMembers(*(f"{name}.{member}" for member in _MapMembers._fields))
+
+
 class Record(NamedTuple):
     """An operation as the core takes it.
 
@@ -72,6 +96,7 @@ class Tables:
         pieces: words of ``struct piece``.
         ranges: region, address and length.
         chain_bytes: that each buffer between operations has to hold.
+        left_in_chains: numbers of the operations that leave a map there, and which.
     """
 
     memory: Memory
@@ -79,6 +104,7 @@ class Tables:
     pieces: list[list[int]] = field(default_factory=list)
     ranges: list[tuple[int, int, int]] = field(default_factory=list)
     chain_bytes: dict[int, int] = field(default_factory=dict)
+    left_in_chains: list[tuple[int, Chained]] = field(default_factory=list)
     _chains: dict[int, object] = field(default_factory=dict)
 
     def region(self, region: int | None) -> int:
@@ -95,12 +121,15 @@ class Tables:
         """
         if fm.dtype.itemsize > 4 and not wide:
             raise NotCovered
-        zero_point = {f"{name}.zero_point": fm.zero_point}
         if fm.chain is not None:
-            return self._chained(name, fm, fm.chain, write=write) | zero_point
-        views(self.memory, fm, write=write)
-        stored, own = list(pieces(fm.as_stored)), (fm.axes, fm.reversed_axis)
-        return self.array(name, fm.region, fm.extents, fm.dtype, stored, *own) | zero_point
+            return self._chained(name, fm, fm.chain, write=write)
+        check_size(self.memory, fm)
+        stored, size = pieces(fm.as_stored), fm.dtype.itemsize
+        for piece in stored:
+            self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size, write=write)
+        words = self.array(name, fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis)
+        words[_map_members(name).zero_point] = fm.zero_point
+        return words
 
     def array(
         self,
@@ -119,15 +148,16 @@ class Tables:
         self.pieces += found
         height, width, depth = extents
         dense = len(found) == 1 and found[0][1:] == _one_run(height * width * depth, size, dimensions)
+        member = _map_members(name)
         return {
-            f"{name}.region": self.region(region),
-            f"{name}.type": _type_number(size, dtype.kind),
-            f"{name}.height": height,
-            f"{name}.width": width,
-            f"{name}.depth": depth,
-            f"{name}.first_piece": first,
-            f"{name}.pieces": len(found),
-            f"{name}.dense": int(dense),
+            member.region: self.region(region),
+            member.type: _type_number(size, dtype.kind),
+            member.height: height,
+            member.width: width,
+            member.depth: depth,
+            member.first_piece: first,
+            member.pieces: len(found),
+            member.dense: int(dense),
         }
 
     def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
@@ -140,7 +170,9 @@ class Tables:
         strides = (fm.width * fm.depth * size, fm.depth * size, size)
         whole = [slice(0, extent) for extent in fm.extents]
         piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
-        return self.array(name, region, fm.extents, fm.dtype, [piece])
+        words = self.array(name, region, fm.extents, fm.dtype, [piece])
+        words[_map_members(name).zero_point] = fm.zero_point
+        return words
 
     def left(self, fm: FeatureMap) -> Words:
         """What an operation has in place of an OFM that leaves sums, of the extents of a map."""
@@ -160,11 +192,12 @@ class Tables:
             raise NotCovered
         self.chain_bytes[buffer] = max(self.chain_bytes.get(buffer, 0), elements * dtype.itemsize)
 
-    def executed(self, operation: Operation) -> None:
+    def executed(self, operation: Operation, number: int) -> None:
         """What follows finds the map that the operation leaves in a buffer, whoever computes it."""
         if (left := chained_by(operation)) is not None:
             buffer, *shape = left
             self._chains[buffer] = tuple(shape)
+            self.left_in_chains.append((number, left))
 
     def range(self, name: str, region: int | None, address: int, length: int, *, write: bool = False) -> Words:
         """Bytes in a region.
@@ -173,7 +206,7 @@ class Tables:
             MemoryAccessError: they leave it.
             UnsupportedError: a batch would write memory that it shares.
         """
-        self.memory.bytes(region, address, length, write=write)
+        self.memory.check(region, address, length, write=write)
         return {f"{name}.region": self.region(region), f"{name}.address": address, f"{name}.length": length}
 
     def streams(self, streams: tuple[AddressRange, ...]) -> Words:
@@ -184,7 +217,7 @@ class Tables:
         """
         first = len(self.ranges)
         for stream in streams:
-            self.memory.bytes(stream.region, stream.address, stream.length)
+            self.memory.check(stream.region, stream.address, stream.length)
             self.ranges.append((self.region(stream.region), stream.address, stream.length))
         return {"first_stream": first, "streams": len(streams)}
 
@@ -218,7 +251,7 @@ class Tables:
         }
 
 
-def chained_by(operation: Operation) -> tuple[int, Three, np.dtype[np.generic]] | None:
+def chained_by(operation: Operation) -> Chained | None:
     """The buffer between operations, and extents and type of the map, that an operation leaves there; or None."""
     if not isinstance(operation, BlockOperation):
         return None
@@ -283,29 +316,38 @@ def _piece_words(
     """
     own = (extents[1] * extents[2] * size, extents[2] * size, size)
     steps = [own[axis] for axis in axes]
-    position = 0
-    for axis, start in enumerate((piece.rows.start, piece.columns.start, piece.channels.start)):
-        if reversed_axis == axis:
-            position += (extents[axes[axis]] - 1 - start) * steps[axis]
-            steps[axis] = -steps[axis]
-        else:
-            position += start * steps[axis]
+    starts = (piece.rows.start, piece.columns.start, piece.channels.start)
+    position = starts[0] * steps[0] + starts[1] * steps[1] + starts[2] * steps[2]
+    if reversed_axis is not None:
+        step = steps[reversed_axis]
+        position += (extents[axes[reversed_axis]] - 1 - 2 * starts[reversed_axis]) * step
+        steps[reversed_axis] = -step
     if len(piece.extents) == 4:  # bricks of channels
         steps.insert(2, piece.extents[3] * steps[2])
-    merged = _merged(list(zip(piece.extents, piece.strides, steps, strict=True)))
-    filled = [(1, 0, 0)] * (dimensions - len(merged)) + merged
-    return [piece.address, position, *(word for column in zip(*filled, strict=True) for word in column)]
+    counts, memory, dense = _merged(piece.extents, piece.strides, steps)
+    missing = dimensions - len(counts)
+    zeros = [0] * missing
+    return [piece.address, position, *[1] * missing, *counts, *zeros, *memory, *zeros, *dense]
 
 
-def _merged(dimensions: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _merged(
+    extents: Sequence[int], strides: Sequence[int], steps: Sequence[int]
+) -> tuple[list[int], list[int], list[int]]:
     """Count, step in memory and dense step of each dimension, without those that only go on where another ends."""
-    found: list[tuple[int, int, int]] = []
-    for count, memory, dense in [each for each in dimensions if each[0] > 1] or dimensions[-1:]:
-        if found and found[-1][1:] == (count * memory, count * dense):
-            found[-1] = (found[-1][0] * count, memory, dense)
+    counts: list[int] = []
+    memory: list[int] = []
+    dense: list[int] = []
+    for count, stride, step in zip(extents, strides, steps, strict=True):
+        if count == 1:
+            continue
+        if counts and memory[-1] == count * stride and dense[-1] == count * step:
+            counts[-1] *= count
+            memory[-1], dense[-1] = stride, step
         else:
-            found.append((count, memory, dense))
-    return found
+            counts.append(count)
+            memory.append(stride)
+            dense.append(step)
+    return (counts, memory, dense) if counts else ([1], [strides[-1]], [steps[-1]])
 
 
 def _one_run(count: int, size: int, dimensions: int) -> list[int]:

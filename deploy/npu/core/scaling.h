@@ -25,9 +25,21 @@ static inline int64_t wrapped_product(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a * (uint64_t)b);
 }
 
+/* The bias of a channel behind elements that keep their zero point: `fill`, times the sum of its weights. */
+static inline int64_t bias_behind(int64_t bias, int64_t fill, int64_t weight_sum)
+{
+    return bias - fill * weight_sum;
+}
+
 static inline int64_t shifted_left(int64_t value, int64_t shift)
 {
     return (int64_t)((uint64_t)value << shift);
+}
+
+/* All bits where a is less than b, whose difference fits 64 bits. */
+static inline int64_t is_less(int64_t a, int64_t b)
+{
+    return wrapped_difference(a, b) >> 63;
 }
 
 static inline int64_t clamp(int64_t value, int64_t low, int64_t high)

@@ -7,20 +7,28 @@ NotCovered, or an error of the NPU model, where NumPy is to compute the operatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables, chained_by
+from deploy.npu.core.records import NotCovered, Record, Tables, Words
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import Packed, Workspace
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.operations import Operation
+
+RunInCore: TypeAlias = Callable[[int, int], int]
+"""Runs operations from the first one up to another as far as the core goes; gives the first one that was not run,
+which is NumPy's."""
+
+_NOTHING: Mapping[int, Packed] = {}
 
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
@@ -48,57 +56,89 @@ class TranslatedProgram:
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
         tables = Tables(memory, native.NUMBERS)
-        self._records = [_translated(operation, instructions, tables) for operation in operations]
-        self._chain_bytes = tables.chain_bytes
-        left = enumerate(map(chained_by, operations))
-        self._chained = [(number, found) for number, found in left if found is not None]
-        self._operations = np.zeros((len(operations), len(native.FIELDS)), np.int64)
-        for row, record in zip(self._operations, self._records, strict=True):
-            for name, value in record.words.items():
-                row[native.FIELDS[name]] = value
-        self._pieces = np.array(tables.pieces, np.int64)
-        self._ranges = np.array(tables.ranges, np.int64)
-        self._weights: list[NDArray[np.uint8] | None] = [None] * len(operations)
-        self._content: dict[int, tuple[NDArray[np.uint8], ...]] = {}  # which packed weights point at
+        self._prepare: list[Callable[[Workspace], Packed | None] | None] = []  # what packs weights
+        rows = array("q")
+        for number, operation in enumerate(operations):  # of the records no more than one is there at a time
+            words, prepare = _translated(number, operation, instructions, tables)
+            self._prepare.append(prepare)
+            rows.extend(_row(words, native.FIELDS))
+        self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
+        self._operations = np.array(rows)
+        self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)
+        self._weights: list[Packed | None] = [None] * len(operations)  # those that were found last
 
     @property
     def left(self) -> tuple[int, ...]:
         """Numbers of the operations that are NumPy's."""
         other = self._native.NUMBERS["KIND_OTHER"]
-        kinds = self._operations[:, self._native.FIELDS["kind"]]
+        fields = self._native.FIELDS
+        kinds = self._operations.reshape(-1, len(fields))[:, fields["kind"]]
         return tuple(int(number) for number in np.flatnonzero(kinds == other))
 
-    def run(self, workspace: Workspace, first: int, stop: int) -> int:
-        """Run operations in the core as far as it goes.
+    def on(self, workspace: Workspace, offered: Mapping[int, Packed] = _NOTHING) -> RunInCore:
+        """What runs it in the core, on memory of that shape, as often as it is called.
 
-        Returns:
-            The first operation that was not run, which is NumPy's; ``stop`` if all were.
+        Args:
+            workspace: that memory, and where packed weights are found.
+            offered: packed weights by the numbers of operations, perhaps, which may become more.
         """
-        reached = self._run(workspace, first, stop)
-        for number, left in self._chained:
-            if first <= number < reached:
-                workspace.memory.left_in_chain(*left)
-        return reached
+        memory = workspace.memory
+        rooms = self._chain_rooms(memory)
+        prepared = self._prepared(workspace, offered, rooms)
+        if not self._chained:
+            run: RunInCore = prepared.run
+            return run
 
-    def _run(self, workspace: Workspace, first: int, stop: int) -> int:
-        regions = (*workspace.memory.arrays, *self._chain_rooms(workspace.memory))
-        going_on = True
-        while going_on and first < stop:
-            first, going_on = self._native.run(
-                self._operations,
-                self._pieces,
-                self._ranges,
-                self._weights,
-                partial(self._packed, workspace=workspace),
-                regions,
-                KNOTS,
-                workspace.memory.batch,
-                first,
-                stop,
-                _BUDGET,
-                self._version,
-            )
-        return first
+        def run_with_chains(first: int, stop: int) -> int:
+            nonlocal prepared, rooms
+            found = self._chain_rooms(memory)
+            if any(mine is not its for mine, its in zip(rooms, found, strict=True)):  # NumPy wanted larger ones
+                prepared, rooms = self._prepared(workspace, offered, found), found
+            reached: int = prepared.run(first, stop)
+            for number, left in self._chained:
+                if first <= number < reached:
+                    memory.left_in_chain(*left)
+            return reached
+
+        return run_with_chains
+
+    def _prepared(
+        self,
+        workspace: Workspace,
+        offered: Mapping[int, Packed],
+        rooms: list[NDArray[np.uint8] | None],
+    ) -> Any:
+        # Packed weights point at streams, which stay as long as these do.
+        weights = self._weights.copy()
+
+        def ask(number: int) -> NDArray[np.uint8] | None:
+            found = offered.get(number)
+            if found is None or found is weights[number]:  # which it has seen, and asks all the same
+                found = self._found(number, workspace)
+            if found is None:
+                return None
+            weights[number] = self._weights[number] = found
+            return found.weights
+
+        return self._native.Prepared(
+            self._operations,
+            self._pieces,
+            self._ranges,
+            [None if each is None else each.weights for each in weights],
+            ask,
+            (*workspace.memory.arrays, *rooms),
+            KNOTS,
+            workspace.memory.batch,
+            _BUDGET,
+            self._version,
+        )
+
+    def _found(self, number: int, workspace: Workspace) -> Packed | None:
+        prepare = self._prepare[number]
+        try:
+            return None if prepare is None else prepare(workspace)
+        except NpuError:
+            return None  # NumPy raises it again, as its own
 
     def _chain_rooms(self, memory: Memory) -> list[NDArray[np.uint8] | None]:
         numbers = self._native.NUMBERS
@@ -106,25 +146,25 @@ class TranslatedProgram:
         sizes = self._chain_bytes
         return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
 
-    def _packed(self, number: int, workspace: Workspace) -> NDArray[np.uint8] | None:
-        prepare = self._records[number].weights
-        if prepare is None:
-            return None
-        try:
-            found = prepare(workspace)
-        except NpuError:
-            return None  # NumPy raises it again, as its own
-        if found is None:
-            return None
-        self._content[number] = found.content
-        return found.weights
+
+def _row(words: Words, fields: Mapping[str, int]) -> list[int]:
+    """The words of a record in their order."""
+    row = [0] * len(fields)
+    for name, value in words.items():
+        row[fields[name]] = value
+    return row
 
 
-def _translated(operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
+def _table(rows: Iterable[Iterable[int]]) -> NDArray[np.int64]:
+    """All words one after the other; in a third of the time that NumPy takes for it."""
+    return np.array(array("q", chain.from_iterable(rows)))
+
+
+def _translated(number: int, operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:
     translate = instructions.kind_of(operation).translate
     try:
         return Record({}) if translate is None else translate(operation, tables)
     except (NotCovered, NpuError):
         return Record({})
     finally:
-        tables.executed(operation)
+        tables.executed(operation, number)

@@ -12,6 +12,7 @@
 enum { ALIGNMENT = 64, SCALE_ROWS = 4, RECORD_BYTES = 10, SHIFT_BITS = 0x3F, MOST_VALUES_A_BYTE = 64 };
 enum { MOST_PLACES = 64 }; /* of a part of a kernel */
 enum { USUAL_STEP = 8 };   /* input channels of one output channel in a row */
+enum { PORTION = 2048 };   /* values that are decoded, and pairs that are added up, at once */
 enum { ROW_BIAS, ROW_MULTIPLIER, ROW_SHIFT, ROW_SUM };
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -42,7 +43,7 @@ static int64_t channels_of(const struct weight_order *order)
 
 static int64_t weight_bytes(const struct weight_order *order)
 {
-    return channels_of(order) * segments_of(order) * pairs_of(order) * 2 * (int64_t)sizeof(int16_t);
+    return channels_of(order) * segments_of(order) * pairs_of(order) * 2 * order->size;
 }
 
 static int64_t scale_bytes(const struct weight_order *order)
@@ -122,16 +123,59 @@ static void find_places(struct places *places, const struct weight_order *order,
     }
 }
 
+/* The values of a stream, which come in portions. */
+struct values {
+    struct bytes stream;
+    bool fast;
+    int64_t length;   /* that it must have */
+    int64_t position; /* of the next value of the stream that comes into the portion */
+    int16_t *portion;
+    int64_t room, taken, there; /* in it */
+    struct mlw_reader mlw;
+};
+
+/* The next values, `count` of them, which there is room for; NULL where the stream is damaged. */
+static const int16_t *next_values(struct values *values, int64_t count)
+{
+    if (values->taken + count > values->there) {
+        const int64_t left = values->there - values->taken;
+        int64_t more = smaller(values->room - left, values->length - values->position);
+        memmove(values->portion, values->portion + values->taken, (size_t)left * sizeof *values->portion);
+        if (values->fast) {
+            fast_read(values->stream, values->position, more, values->portion + left);
+        } else {
+            more = mlw_read(&values->mlw, values->portion + left, more);
+        }
+        values->position += more;
+        values->taken = 0;
+        values->there = left + more;
+        if (more < 0 || values->there < count) {
+            return NULL;
+        }
+    }
+    const int16_t *found = values->portion + values->taken;
+    values->taken += count;
+    return found;
+}
+
+/* Those of a stream for fast decoding that are another core's. */
+static void skip_values(struct values *values, int64_t count)
+{
+    const int64_t there = smaller(count, values->there - values->taken);
+    values->taken += there;
+    values->position += count - there;
+}
+
 /* The weights that are put in order, and what is found out about them on the way. */
 struct arranging {
     const struct weight_order *order;
     struct share share;
     int64_t core;
-    int16_t *weights;
-    int64_t *sums;       /* of the weights of each channel */
-    int64_t *magnitudes; /* of theirs */
+    uint8_t *weights;
     int64_t segments, pairs;
-    int64_t stray; /* OR of all values that are no weights */
+    int64_t skipped; /* values of other cores behind each group of places */
+    int32_t stray;   /* OR of all values that are no weights */
+    int32_t beyond;  /* not 0 where a weight takes more bytes than it is given */
 };
 
 /* A block of the OFM and one of the IFM. */
@@ -147,35 +191,46 @@ static void take_stray(struct arranging *into, const int16_t *values, int64_t co
     }
 }
 
-/* A few input channels of one output channel at one place. */
-static void take_weights(struct arranging *into, const int16_t *values, int64_t count, int64_t channel, int64_t y,
-                         int64_t x, int64_t ifm)
+/* Where the weights of an output channel begin that an element of the kernel, or a row of it, has: those of a pair
+ * are side by side, pairs are as far apart as 16 channels of them are long. */
+static uint8_t *weights_of(const struct arranging *into, int64_t channel, int64_t y, int64_t x)
 {
     const struct weight_order *order = into->order;
     const int64_t segment = order->apart ? y * order->kernel_width + x : y;
-    const int64_t place = (order->apart ? 0 : x * order->ifm_depth) + ifm;
-    int16_t *run = into->weights +
-                   (channel / CHANNELS * into->segments + segment) * into->pairs * 2 * CHANNELS +
-                   channel % CHANNELS * 2;
-    int32_t sum = 0, magnitude = 0;
-    if (count == USUAL_STEP && place % 2 == 0) {
-        int16_t *pair = run + place * CHANNELS;
-        for (int i = 0; i < USUAL_STEP; i++) {
-            sum += values[i];
-            magnitude += values[i] < 0 ? -values[i] : values[i];
-        }
-        for (int i = 0; i < USUAL_STEP; i += 2) {
-            memcpy(pair + i * CHANNELS, values + i, 2 * sizeof *pair);
-        }
-    } else {
-        for (int64_t i = 0; i < count; i++) {
-            sum += values[i];
-            magnitude += values[i] < 0 ? -values[i] : values[i];
-            run[(place + i) / 2 * 2 * CHANNELS + (place + i) % 2] = values[i];
+    const int64_t pair = (channel / CHANNELS * into->segments + segment) * into->pairs;
+    return into->weights + (pair * CHANNELS + channel % CHANNELS) * 2 * order->size;
+}
+
+/* A few input channels of one output channel, from a place in its run of elements on. */
+static void take_weights(struct arranging *into, const int16_t *values, int64_t count, uint8_t *run, int64_t place)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t element = (place + i) / 2 * 2 * CHANNELS + (place + i) % 2;
+        if (into->order->size == 1) {
+            into->beyond |= values[i] ^ (int8_t)values[i];
+            run[element] = (uint8_t)values[i];
+        } else {
+            memcpy(run + 2 * element, values + i, sizeof *values);
         }
     }
-    into->sums[channel] += sum;
-    into->magnitudes[channel] += magnitude;
+}
+
+/* The usual number of input channels, of that many output channels, as bytes: of each a run from an even place. */
+static void take_square(struct arranging *into, const int16_t *values, uint8_t *run, int64_t place)
+{
+    uint8_t bytes[USUAL_STEP * USUAL_STEP], *to = run + place * CHANNELS;
+    int16_t beyond = 0;
+    for (int i = 0; i < USUAL_STEP * USUAL_STEP; i++) {
+        bytes[i] = (uint8_t)values[i];
+        beyond |= (int16_t)((uint16_t)(values[i] + 128) >> 8);
+    }
+    into->beyond |= beyond;
+    for (int pair = 0; pair < USUAL_STEP / 2; pair++) {
+        for (int channel = 0; channel < USUAL_STEP; channel++) {
+            memcpy(to + 2 * channel, bytes + USUAL_STEP * channel + 2 * pair, 2);
+        }
+        to += 2 * CHANNELS;
+    }
 }
 
 /* All output channels of a ublock at one place: steps of input channels, in which each has some. */
@@ -186,17 +241,28 @@ static void take_place(struct arranging *into, const int16_t *values, const stru
     const int64_t step = order->ifm_step, lanes = into->share.lanes;
     const int64_t pitch = order->group * (order->own_blocks ? 1 : order->cores);
     const int64_t first = order->own_blocks ? 0 : order->group * into->core;
+    const int64_t left = order->apart ? 0 : x * order->ifm_depth;
     for (int64_t from = 0; from < order->ifm_ublock; from += step) {
         const int64_t ifm = ifm_ublock * order->ifm_ublock + from;
         const int64_t inside = ifm < block->ifm_depth ? smaller(step, block->ifm_depth - ifm) : 0;
+        const int64_t place = left + block->ifm + ifm;
         for (int64_t lane = 0; lane < lanes; lane++) {
             const int64_t own = ofm_ublock * lanes + lane;
-            const int64_t ofm = own / order->group * pitch + own % order->group + first;
+            const int64_t ofm =
+                order->cores == 1 ? own : own / order->group * pitch + own % order->group + first;
+            const int64_t among = block->ofm + ofm;
+            const int64_t channel = order->own_blocks ? among * order->cores + into->core : among;
+            if (step == USUAL_STEP && inside == step && place % 2 == 0 && order->size == 1 && order->cores == 1 &&
+                lane + USUAL_STEP <= lanes && ofm + USUAL_STEP <= block->ofm_depth &&
+                channel % CHANNELS + USUAL_STEP <= CHANNELS) {
+                take_square(into, values, weights_of(into, channel, y, x), place);
+                values += USUAL_STEP * USUAL_STEP;
+                lane += USUAL_STEP - 1;
+                continue;
+            }
             const int64_t count = ofm < block->ofm_depth ? inside : 0;
             if (count > 0) {
-                const int64_t among = block->ofm + ofm;
-                const int64_t channel = order->own_blocks ? among * order->cores + into->core : among;
-                take_weights(into, values, count, channel, y, x, block->ifm + ifm);
+                take_weights(into, values, count, weights_of(into, channel, y, x), place);
             }
             take_stray(into, values + count, step - count);
             values += step;
@@ -204,13 +270,7 @@ static void take_place(struct arranging *into, const int16_t *values, const stru
     }
 }
 
-/* A core's values from one stream of them, or every so-manieth group of the stream of all. */
-struct values {
-    const int16_t *next;
-    int64_t skipped; /* values of other cores behind each group */
-};
-
-static void take_part(struct arranging *into, struct values *values, const struct block *block,
+static bool take_part(struct arranging *into, struct values *values, const struct block *block,
                       const struct places *places)
 {
     const struct weight_order *order = into->order;
@@ -222,36 +282,41 @@ static void take_part(struct arranging *into, struct values *values, const struc
             for (int64_t group = 0; group < groups; group++) {
                 for (int64_t i = 0; i < order->multiple + order->gap; i++) {
                     const int64_t place = group * order->multiple + i;
-                    if (i < order->multiple && place < places->count) {
-                        take_place(into, values->next, block, ofm_ublock, ifm_ublock, places->y[place],
-                                   places->x[place]);
-                    } else {
-                        take_stray(into, values->next, at_once);
+                    const int16_t *found = next_values(values, at_once);
+                    if (found == NULL) {
+                        return false;
                     }
-                    values->next += at_once;
+                    if (i < order->multiple && place < places->count) {
+                        take_place(into, found, block, ofm_ublock, ifm_ublock, places->y[place], places->x[place]);
+                    } else {
+                        take_stray(into, found, at_once);
+                    }
                 }
-                values->next += values->skipped;
+                skip_values(values, into->skipped);
             }
         }
     }
+    return true;
 }
 
 /* The parts of the kernel, one after the other. */
-static void take_kernel(struct arranging *into, struct values *values, const struct block *block)
+static bool take_kernel(struct arranging *into, struct values *values, const struct block *block)
 {
     const struct weight_order *order = into->order;
     const int64_t rows = ceiling(order->kernel_height, order->part_height);
     const int64_t columns = ceiling(order->kernel_width, order->part_width);
-    for (int64_t part = 0; part < rows * columns; part++) {
+    bool whole = true;
+    for (int64_t part = 0; whole && part < rows * columns; part++) {
         const int64_t row = order->downwards ? part % rows : part / columns;
         const int64_t column = order->downwards ? part / rows : part % columns;
         struct places places;
         find_places(&places, order, row * order->part_height, column * order->part_width);
-        take_part(into, values, block, &places);
+        whole = take_part(into, values, block, &places);
     }
+    return whole;
 }
 
-static void take_core(struct arranging *into, struct values values)
+static bool take_core(struct arranging *into, struct values *values)
 {
     const struct weight_order *order = into->order;
     const struct share *share = &into->share;
@@ -262,57 +327,66 @@ static void take_core(struct arranging *into, struct values values)
             const int64_t ifm = (backwards ? blocks - 1 - i : i) * order->ifm_block;
             const struct block block = {ofm, smaller(share->block, share->depth - ofm), ifm,
                                         smaller(order->ifm_block, order->ifm_depth - ifm)};
-            take_kernel(into, &values, &block);
+            if (!take_kernel(into, values, &block)) {
+                return false;
+            }
         }
     }
+    return true;
 }
 
-/* The stream of one core, or of all; room for its values is taken anew. */
-static enum packing read_stream(struct bytes stream, bool fast, int64_t count, int16_t **room,
-                                struct mlw_room *mlw)
-{
-    free(*room);
-    *room = NULL;
-    if (count / MOST_VALUES_A_BYTE > stream.size) {
-        return DAMAGED; /* it cannot have so many, and they are not worth the room */
-    }
-    *room = malloc((size_t)count * sizeof **room + 1);
-    if (*room == NULL) {
-        return NO_ROOM;
-    }
-    const bool whole = fast ? decompress_fast(stream, count, *room)
-                            : decompress(stream.start, stream.size, *room, count, mlw) == count;
-    return whole ? PACKED : DAMAGED;
-}
-
-static enum packing take_streams(struct arranging *into, const struct bytes *streams, int64_t count,
-                                 int16_t **room, struct mlw_room *mlw)
+/* The stream of one core, or what one core takes of the stream of all. */
+static bool take_stream(struct arranging *into, struct values *values, struct bytes stream)
 {
     const struct weight_order *order = into->order;
-    const int64_t cores = order->fast ? order->cores : count;
-    for (int64_t core = 0; core < cores; core++) {
+    const int64_t cores = order->fast ? order->cores : 1;
+    /* Values of a core that are together where those of all cores are in one stream. */
+    const int64_t together = order->ifm_ublock * into->share.lanes * order->multiple;
+    values->stream = stream;
+    values->length = stream_length(order, into->share) * cores;
+    values->position = values->taken = values->there = 0;
+    if (values->length / MOST_VALUES_A_BYTE > stream.size) {
+        return false; /* it cannot have so many, and they are not worth the room */
+    }
+    if (order->fast) {
+        into->skipped = (cores - 1) * together;
+        skip_values(values, into->core * together);
+        return fast_has(stream, values->length) && take_core(into, values);
+    }
+    int16_t another;
+    mlw_begin(&values->mlw, stream.start, stream.size);
+    return take_core(into, values) && mlw_read(&values->mlw, &another, 1) == 0;
+}
+
+static enum packing take_streams(struct arranging *into, const struct bytes *streams, int64_t count)
+{
+    const struct weight_order *order = into->order;
+    struct values values = {.fast = order->fast};
+    bool whole = true;
+    for (int64_t core = 0; whole && core < (order->fast ? order->cores : count); core++) {
         const struct bytes stream = streams[order->fast ? 0 : core];
         into->core = core;
         into->share = share_of(order, core);
         if (into->share.block < 1) {
-            return DAMAGED;
-        }
-        if (stream.size == 0 && !order->own_blocks && !order->fast) {
-            continue; /* a core without a channel of its own */
-        }
-        /* Values of a core that are together where those of all cores are in one stream. */
-        const int64_t together = order->ifm_ublock * into->share.lanes * order->multiple;
-        if (core == 0 || !order->fast) {
-            const int64_t length = stream_length(order, into->share) * (order->fast ? cores : 1);
-            const enum packing found = read_stream(stream, order->fast, length, room, mlw);
-            if (found != PACKED) {
-                return found;
+            whole = false;
+        } else if (stream.size > 0 || order->own_blocks || order->fast) { /* else no channel is this core's */
+            const int64_t room = PORTION + order->ifm_ublock * into->share.lanes;
+            if (room > values.room) {
+                free(values.portion);
+                values.portion = malloc((size_t)room * sizeof *values.portion);
+                values.room = room;
+                if (values.portion == NULL) {
+                    return NO_ROOM;
+                }
             }
+            whole = take_stream(into, &values, stream);
         }
-        take_core(into, order->fast ? (struct values){*room + core * together, (cores - 1) * together}
-                                    : (struct values){*room, 0});
     }
-    return order->strict && into->stray ? DAMAGED : PACKED;
+    free(values.portion);
+    if (!whole || (order->strict && into->stray)) {
+        return DAMAGED;
+    }
+    return into->beyond && order->size == 1 ? TOO_WIDE : PACKED;
 }
 
 static uint64_t number(const uint8_t *bytes, int64_t count)
@@ -359,6 +433,35 @@ static int64_t greatest(const int64_t *values, int64_t count)
     return found;
 }
 
+/* The sum of every channel's weights; returns the greatest sum of their magnitudes. */
+static int64_t add_up(const struct weight_order *order, const uint8_t *weights, int64_t *sums)
+{
+    const int64_t pairs = segments_of(order) * pairs_of(order);
+    int64_t largest = 0;
+    for (int64_t channel = 0; channel < channels_of(order); channel += CHANNELS) {
+        int64_t magnitudes[CHANNELS] = {0};
+        for (int64_t from = 0; from < pairs; from += PORTION) {
+            int32_t sum[2 * CHANNELS] = {0}, magnitude[2 * CHANNELS] = {0};
+            for (int64_t pair = from; pair < smaller(from + PORTION, pairs); pair++) {
+                const int16_t *words = (const int16_t *)(const void *)weights;
+                for (int i = 0; i < 2 * CHANNELS; i++) {
+                    const int32_t weight = order->size == 1 ? (int8_t)weights[i] : words[i];
+                    sum[i] += weight;
+                    magnitude[i] += weight < 0 ? -weight : weight;
+                }
+                weights += 2 * CHANNELS * order->size;
+            }
+            for (int i = 0; i < 2 * CHANNELS; i++) {
+                sums[channel + i / 2] += sum[i];
+                magnitudes[i / 2] += magnitude[i];
+            }
+        }
+        const int64_t here = greatest(magnitudes, CHANNELS);
+        largest = here > largest ? here : largest;
+    }
+    return largest;
+}
+
 /* Whether all that scaling computes on the way fits 64 bits. */
 static bool is_narrow(const struct weight_order *order, const int64_t *rows, int64_t largest)
 {
@@ -386,22 +489,16 @@ enum packing pack_weights(const struct weight_order *order, const struct bytes *
     struct packed_stream *noted = (struct packed_stream *)(void *)((uint8_t *)rows + scale_bytes(order));
     struct arranging into = {
         .order = order,
-        .weights = (int16_t *)(void *)weights,
-        .sums = rows + ROW_SUM * channels,
+        .weights = weights,
         .segments = segments_of(order),
         .pairs = pairs_of(order),
     };
-    struct mlw_room *mlw = malloc(sizeof *mlw);
-    into.magnitudes = calloc((size_t)channels, sizeof *into.magnitudes);
-    int16_t *room = NULL;
-    enum packing found = mlw == NULL || into.magnitudes == NULL ? NO_ROOM : PACKED;
-    if (found == PACKED) {
-        found = take_scales(order, records, record_count, rows)
-                    ? take_streams(&into, streams, stream_count, &room, mlw)
-                    : DAMAGED;
+    if (!take_scales(order, records, record_count, rows)) {
+        return DAMAGED;
     }
+    const enum packing found = take_streams(&into, streams, stream_count);
     if (found == PACKED) {
-        const int64_t largest = greatest(into.magnitudes, channels);
+        const int64_t largest = add_up(order, weights, rows + ROW_SUM * channels);
         note_streams(noted, streams, stream_count);
         note_streams(noted + stream_count, records, record_count);
         *packed = (struct packed_weights){
@@ -409,6 +506,7 @@ enum packing pack_weights(const struct weight_order *order, const struct bytes *
             .stream_count = stream_count + record_count,
             .scales = (uint8_t *)rows - start,
             .weights = weights - start,
+            .size = order->size,
             .channels = channels,
             .segments = into.segments,
             .pairs = into.pairs,
@@ -416,8 +514,5 @@ enum packing pack_weights(const struct weight_order *order, const struct bytes *
             .largest = largest,
         };
     }
-    free(room);
-    free(mlw);
-    free(into.magnitudes);
     return found;
 }

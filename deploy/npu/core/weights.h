@@ -3,6 +3,7 @@
 #ifndef NPU_CORE_WEIGHTS_H
 #define NPU_CORE_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,7 +42,8 @@ struct weight_order {
     int64_t multiplier_bytes;
     int64_t multiplier_bits;
     int64_t apart; /* elements of a row of the kernel are no run of the IFM */
-    int64_t span;    /* the greatest magnitude of an element of the IFM less its zero point */
+    int64_t span;  /* the greatest magnitude of an element of the IFM less its zero point */
+    int64_t size;  /* of a packed weight, in bytes: 1 or 2 */
 };
 
 #define ORDER_FIELDS(X)                                                                                           \
@@ -71,7 +73,8 @@ struct weight_order {
     X(multiplier_bytes)                                                                                           \
     X(multiplier_bits)                                                                                            \
     X(apart)                                                                                                      \
-    X(span)
+    X(span)                                                                                                       \
+    X(size)
 
 struct bytes {
     const uint8_t *start;
@@ -81,14 +84,18 @@ struct bytes {
 /* Room that packed weights of so many streams take, at whatever address it begins. */
 int64_t packed_bytes(const struct weight_order *order, int64_t streams);
 
-enum packing { PACKED, DAMAGED, NO_ROOM };
+enum packing { PACKED, DAMAGED, TOO_WIDE, NO_ROOM };
 
 /* Packs weights into room of that size, all of it 0. Whatever is wrong with a stream, it is DAMAGED: NumPy then
- * says what it is. The streams are to stay as they are as long as the packed weights are used. */
+ * says what it is; TOO_WIDE if a weight does not fit the size that the order says, and a larger one has to be
+ * tried. The streams are to stay as they are as long as the packed weights are used. */
 enum packing pack_weights(const struct weight_order *order, const struct bytes *streams, int64_t stream_count,
                           const struct bytes *records, int64_t record_count, struct packed_weights *packed);
 
-/* The first `count` weights of a stream that is coded for fast decoding; whether it has that many. */
-int decompress_fast(struct bytes stream, int64_t count, int16_t *to);
+/* Whether a stream that is coded for fast decoding has so many weights. */
+bool fast_has(struct bytes stream, int64_t count);
+
+/* Some of its weights, from one on; it has them. */
+void fast_read(struct bytes stream, int64_t first, int64_t count, int16_t *to);
 
 #endif

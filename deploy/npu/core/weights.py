@@ -42,9 +42,14 @@ class Packing:
         if core is None:
             raise AssertionError("weights are packed for the compiled core alone")
         order = self.order_of(operation, design)
-        words = np.array([order[name] for name in core.ORDER], np.int64)
-        packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
-        return Packed(packed, (*streams, *records)) if core.pack(words, streams, records, packed) else None
+        for size in (2,) if operation.depthwise else (1, 2):
+            order["size"] = size
+            words = np.array([order[name] for name in core.ORDER], np.int64)
+            packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
+            found = core.pack(words, streams, records, packed)
+            if found != core.NUMBERS["TOO_WIDE"]:
+                return Packed(packed, (*streams, *records)) if found == core.NUMBERS["PACKED"] else None
+        raise AssertionError("weights have 9 bits and an offset of 5")
 
 
 def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:

@@ -95,7 +95,11 @@ PyObject *pack_streams(PyObject *module, PyObject *words)
             found = pack_weights(&order, of_weights.parts, of_weights.count, of_scales.parts, of_scales.count,
                                  to.buf);
             Py_END_ALLOW_THREADS;
-            result = found == NO_ROOM ? PyErr_NoMemory() : PyBool_FromLong(found == PACKED);
+            if (found == NO_ROOM) {
+                PyErr_NoMemory();
+            } else {
+                result = PyLong_FromLong(found);
+            }
         }
     }
     let_go(&of_weights);
@@ -114,18 +118,20 @@ PyObject *decompress_stream(PyObject *module, PyObject *words)
     if (!PyArg_ParseTuple(words, "OO", &stream, &values)) {
         return NULL;
     }
-    struct mlw_room *room = PyMem_Malloc(sizeof *room);
-    if (room == NULL) {
-        PyErr_NoMemory();
-    } else if (PyObject_GetBuffer(stream, &from, PyBUF_SIMPLE) == 0 &&
-               PyObject_GetBuffer(values, &to, PyBUF_WRITABLE) == 0) {
+    if (PyObject_GetBuffer(stream, &from, PyBUF_SIMPLE) == 0 &&
+        PyObject_GetBuffer(values, &to, PyBUF_WRITABLE) == 0) {
+        struct mlw_reader reader;
+        int16_t another;
         int64_t count;
         Py_BEGIN_ALLOW_THREADS;
-        count = decompress(from.buf, from.len, to.buf, to.len / 2, room);
+        mlw_begin(&reader, from.buf, from.len);
+        count = mlw_read(&reader, to.buf, to.len / 2);
+        if (count >= 0 && mlw_read(&reader, &another, 1) != 0) {
+            count = -1;
+        }
         Py_END_ALLOW_THREADS;
         result = PyLong_FromLongLong(count);
     }
-    PyMem_Free(room);
     if (from.obj != NULL) {
         PyBuffer_Release(&from);
     }

@@ -8,7 +8,7 @@
 /* (order, number of streams): bytes of room for the packed weights. */
 PyObject *measure_packed(PyObject *module, PyObject *words);
 
-/* (order, weight streams, scale streams, room): whether they were packed; else one of them is damaged. */
+/* (order, weight streams, scale streams, room): what enum packing says of it. */
 PyObject *pack_streams(PyObject *module, PyObject *words);
 
 /* (weight stream, room): how many values it has, or -1 where it is damaged. */

@@ -11,7 +11,6 @@ they have its own height, width and depth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -77,8 +76,20 @@ def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArra
         MemoryAccessError: part of it lies outside its region.
         UnsupportedError: a batch would write memory that it shares.
     """
+    check_size(memory, fm)
+    return [
+        memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
+        for piece in pieces(fm.as_stored)
+    ]
+
+
+def check_size(memory: Memory, fm: FeatureMap) -> None:
+    """Elements of a feature map do not share memory, so it cannot be larger than its region.
+
+    Raises:
+        MemoryAccessError: it is.
+    """
     if fm.elements > MAX_ELEMENTS or fm.nbytes > memory.size(fm.region):
-        # Elements of a feature map do not share memory, so it cannot be larger than its region.
         raise MemoryAccessError(
             f"a feature map of {fm.height}x{fm.width}x{fm.depth} does not fit the region of "
             f"{memory.size(fm.region)} bytes",
@@ -86,10 +97,6 @@ def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArra
             address=fm.bases[0],
             size=fm.nbytes,
         )
-    return [
-        memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
-        for piece in pieces(fm.as_stored)
-    ]
 
 
 def _part(array: NDArray[np.generic], piece: Piece) -> NDArray[np.generic]:
@@ -125,40 +132,51 @@ class Piece(NamedTuple):
     strides: tuple[int, ...]
 
 
-def pieces(fm: FeatureMap) -> Iterator[Piece]:
+def pieces(fm: FeatureMap) -> list[Piece]:
     """What a feature map, as it is stored, is made of."""
-    for rows, columns, base in _tiles(fm):
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        for channels, offset, inner, strides in _runs(fm):
-            extents = (height, width, *inner)
-            yield Piece(rows, columns, channels, base + offset, extents, (fm.stride_y, fm.stride_x, *strides))
+    runs = _runs(fm)
+    return [
+        Piece(
+            rows,
+            columns,
+            channels,
+            base + offset,
+            (rows.stop - rows.start, columns.stop - columns.start, *inner),
+            (fm.stride_y, fm.stride_x, *strides),
+        )
+        for rows, columns, base in _tiles(fm)
+        for channels, offset, inner, strides in runs
+    ]
 
 
-def _runs(fm: FeatureMap) -> Iterator[tuple[slice, int, tuple[int, ...], tuple[int, ...]]]:
+def _runs(fm: FeatureMap) -> list[tuple[slice, int, tuple[int, ...], tuple[int, ...]]]:
     """Channels that one view holds: which, offset of the first one, and the view's inner extents and strides."""
     size = fm.dtype.itemsize
     if not fm.bricks:
-        yield slice(0, fm.depth), 0, (fm.depth,), (fm.stride_c,)
-        return
+        return [(slice(0, fm.depth), 0, (fm.depth,), (fm.stride_c,))]
+    found: list[tuple[slice, int, tuple[int, ...], tuple[int, ...]]] = []
     whole, rest = divmod(fm.depth, BRICK)
     if whole > 1:
-        yield slice(0, whole * BRICK), 0, (whole, BRICK), (fm.stride_c, size)
+        found.append((slice(0, whole * BRICK), 0, (whole, BRICK), (fm.stride_c, size)))
     elif whole == 1:
-        yield slice(0, BRICK), 0, (BRICK,), (size,)
+        found.append((slice(0, BRICK), 0, (BRICK,), (size,)))
     if rest:
-        yield slice(whole * BRICK, fm.depth), whole * fm.stride_c, (rest,), (size,)
+        found.append((slice(whole * BRICK, fm.depth), whole * fm.stride_c, (rest,), (size,)))
+    return found
 
 
-def _tiles(fm: FeatureMap) -> Iterator[tuple[slice, slice, int]]:
+def _tiles(fm: FeatureMap) -> list[tuple[slice, slice, int]]:
     """Rows, columns and base address of every tile that holds something."""
     left, right = min(fm.width0, fm.width), fm.width
-    for columns, split, upper, lower in (
-        (slice(0, left), fm.height0, fm.bases[0], fm.bases[2]),
-        (slice(left, right), fm.height1, fm.bases[1], fm.bases[3]),
+    found: list[tuple[slice, slice, int]] = []
+    for start, stop, split, upper, lower in (
+        (0, left, fm.height0, fm.bases[0], fm.bases[2]),
+        (left, right, fm.height1, fm.bases[1], fm.bases[3]),
     ):
-        if columns.start == columns.stop:
+        if start == stop:
             continue
-        middle = min(split, fm.height)
-        yield slice(0, middle), columns, upper
+        columns, middle = slice(start, stop), min(split, fm.height)
+        found.append((slice(0, middle), columns, upper))
         if middle < fm.height:
-            yield slice(middle, fm.height), columns, lower
+            found.append((slice(middle, fm.height), columns, lower))
+    return found

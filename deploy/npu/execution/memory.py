@@ -203,15 +203,47 @@ class Memory:
             MemoryAccessError: an element lies outside the region, is read-only, or nobody wrote it.
             UnsupportedError: a batch would write memory that it shares.
         """
-        reach = [(extent - 1) * stride for extent, stride in zip(shape, strides, strict=True)]
-        low = address + sum(distance for distance in reach if distance < 0)
-        high = address + sum(distance for distance in reach if distance > 0) + dtype.itemsize
-        array = self._checked(region, low, high - low, write)
+        array, low, high = self._checked_reach(region, address, shape, strides, dtype.itemsize, write)
         if self._written is not None:
             # The bytes of an element are written together, so the first one speaks for all of them.
             mask = _view(self._written[region], address, shape, strides, np.dtype("u1"))
             self._track(mask, region, low, high - low, write)
         return _view(array, address, shape, strides, dtype)
+
+    def check(self, region: int | None, address: int, size: int, *, write: bool = False) -> None:
+        """Raise what :meth:`bytes` raises, where it is not asked whether somebody wrote them."""
+        self._checked(region, address, size, write)
+
+    def check_strided(
+        self,
+        region: int | None,
+        address: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        itemsize: int,
+        *,
+        write: bool = False,
+    ) -> None:
+        """Raise what :meth:`strided` raises, where it is not asked whether somebody wrote the elements."""
+        self._checked_reach(region, address, shape, strides, itemsize, write)
+
+    def _checked_reach(
+        self,
+        region: int | None,
+        address: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        itemsize: int,
+        write: bool,
+    ) -> tuple[NDArray[np.uint8], int, int]:
+        """The region, and the first byte of the elements in it and the one behind the last."""
+        low, high = address, address + itemsize
+        for extent, stride in zip(shape, strides, strict=True):
+            if stride < 0:
+                low += (extent - 1) * stride
+            else:
+                high += (extent - 1) * stride
+        return self._checked(region, low, high - low, write), low, high
 
     def _checked(self, region: int | None, address: int, size: int, write: bool) -> NDArray[np.uint8]:
         array = self._regions.get(region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.hardware.designs import Design
 from deploy.npu.bounds import MAX_MACS, MAX_TAPS
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.execution.memory import Memory
@@ -50,6 +52,7 @@ class WeightCache:
         self._limit = limit_bytes
         self._size = 0
         self._entries: dict[tuple[object, ...], list[_Kept]] = {}
+        self._adding = threading.Lock()
 
     def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> Unpacked:
         """The weights of a convolution, decoded now or earlier.
@@ -58,7 +61,8 @@ class WeightCache:
             MemoryAccessError: a stream lies outside its region.
             WeightStreamError: a stream does not decode to what the operation needs.
         """
-        streams, records, key = _key(operation, memory, unpack)
+        streams, records = _streams(operation, memory)
+        key = _key(operation, memory.design, unpack, streams, records)
         if (known := self._known(key, (*streams, *records))) is not None:
             found: Unpacked = known
             return found
@@ -74,11 +78,21 @@ class WeightCache:
             MemoryAccessError: a stream lies outside its region.
             WeightStreamError: a stream cannot hold what the operation needs.
         """
-        streams, records, key = _key(operation, memory, pack)
+        return self.pack_streams(operation, memory.design, pack, *_streams(operation, memory))
+
+    def pack_streams(
+        self, operation: ConvolutionOperation, design: Design, pack: Pack, streams: Streams, records: Streams
+    ) -> Packed | None:
+        """The same with the streams that memory holds, or is going to hold.
+
+        Raises:
+            WeightStreamError: a stream cannot hold what the operation needs.
+        """
+        key = _key(operation, design, pack, streams, records)
         if (known := self._known(key, (*streams, *records))) is not None:
             found: Packed = known
             return found
-        made = pack(operation, memory.design, *([lasting(part) for part in parts] for parts in (streams, records)))
+        made = pack(operation, design, *([lasting(part) for part in parts] for parts in (streams, records)))
         if made is not None:
             size = made.weights.nbytes + sum(part.nbytes for part in made.content)
             self._add(key, _Kept(made, made.content, size))
@@ -89,36 +103,46 @@ class WeightCache:
         return next((entry.weights for entry in entries if _holds(entry.content, parts)), None)
 
     def _add(self, key: tuple[object, ...], entry: _Kept) -> None:
-        self._entries.setdefault(key, []).append(entry)
-        self._size += entry.size
-        while self._size > self._limit and len(self._entries) > 1:
-            oldest = next(iter(self._entries))
-            self._size -= sum(old.size for old in self._entries.pop(oldest))
+        with self._adding:
+            self._entries.setdefault(key, []).append(entry)
+            self._size += entry.size
+            while self._size > self._limit and len(self._entries) > 1:
+                oldest = next(iter(self._entries))
+                self._size -= sum(old.size for old in self._entries.pop(oldest))
+
+
+def _streams(operation: ConvolutionOperation, memory: Memory) -> tuple[Streams, Streams]:
+    """Weight streams and scale records, as memory holds them."""
+    return (
+        [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights],
+        [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales],
+    )
 
 
 def _key(
-    operation: ConvolutionOperation, memory: Memory, form: Callable[..., object]
-) -> tuple[Streams, Streams, tuple[object, ...]]:
-    """Weight streams, scale records, and a key for what they are decoded to in this form.
+    operation: ConvolutionOperation,
+    design: Design,
+    form: Callable[..., object],
+    streams: Streams,
+    records: Streams,
+) -> tuple[object, ...]:
+    """A key for what streams are decoded to in this form.
 
     What counts is that all bytes are the same; the key only narrows the search.
     """
-    streams = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.weights]
-    records = [memory.constant_bytes(r.region, r.address, r.length) for r in operation.scales]
     _check_size(operation, streams)
     parts = (*streams, *records)
-    key = (
+    return (
         form,
         operation.kernel,
         operation.ofm.depth,
         operation.ifm.depth,
-        operation.ifm.dtype,
-        memory.design,
+        operation.ifm.dtype.num,
+        *(design.instruction_set, design.id_word, design.macs, design.cores),  # which it is: all of it takes long
         *operation.layout,
         *(part.size for part in parts),
         *(part[:_PROBE].tobytes() for part in parts),
     )
-    return streams, records, key
 
 
 def _holds(content: Streams, parts: Streams) -> bool:
@@ -137,7 +161,7 @@ def lasting(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return part if isinstance(owner, bytes) else part.copy()
 
 
-def _check_size(operation: ConvolutionOperation, streams: list[NDArray[np.uint8]]) -> None:
+def _check_size(operation: ConvolutionOperation, streams: Streams) -> None:
     kernel, ofm = operation.kernel, operation.ofm
     depth = 1 if operation.depthwise else operation.ifm.depth
     weights = ofm.depth * kernel.height * kernel.width * depth

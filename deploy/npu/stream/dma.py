@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
-from deploy.npu.stream.operations import Access, Operation, Place
+from deploy.npu.stream.operations import Access, AddressRange, Operation, Place
 
 DMA = "DMA"
 """The label of transfers."""
@@ -24,6 +25,11 @@ class Transfer(Operation):
         """None."""
         return 0
 
+    @property
+    @abstractmethod
+    def moved(self) -> tuple[AddressRange, AddressRange] | None:
+        """From where to where in the regions, if it is one run of bytes that moves; else None."""
+
 
 @dataclass(frozen=True, slots=True)
 class DmaOperation(Transfer):
@@ -34,6 +40,16 @@ class DmaOperation(Transfer):
     destination_region: int | None
     destination: int
     length: int
+
+    @property
+    def moved(self) -> tuple[AddressRange, AddressRange] | None:
+        """Both ends, if both are in regions."""
+        if self.source_region is None or self.destination_region is None:
+            return None
+        return (
+            AddressRange(self.source_region, self.source, self.length),
+            AddressRange(self.destination_region, self.destination, self.length),
+        )
 
     @property
     def reads(self) -> tuple[Access, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,42 +27,15 @@ from deploy.npu.stream.operations import (
 )
 
 
-class _MapCodes(NamedTuple):
-    """The registers that say where a feature map lies."""
-
-    region: IntEnum
-    bases: tuple[IntEnum, ...]
-    height0: IntEnum
-    height1: IntEnum
-    width0: IntEnum
-    stride_y: IntEnum
-    stride_x: IntEnum
-    stride_c: IntEnum
-
-
 @functools.cache
-def _map_codes(cmd0: type[IntEnum], cmd1: type[IntEnum], which: str) -> _MapCodes:
-    def code(commands: type[IntEnum], name: str) -> IntEnum:
-        return commands[f"NPU_SET_{which}_{name}"]
-
-    return _MapCodes(
-        code(cmd0, "REGION"),
-        tuple(code(cmd1, f"BASE{tile}") for tile in range(4)),
-        *(code(cmd0, name) for name in ("HEIGHT0_M1", "HEIGHT1_M1", "WIDTH0_M1")),
-        *(code(cmd1, name) for name in ("STRIDE_Y", "STRIDE_X", "STRIDE_C")),
-    )
+def _map_registers(which: str) -> tuple[str, ...]:
+    """Names of the registers that say where a feature map lies."""
+    names = ("REGION", *(f"BASE{tile}" for tile in range(4)), "HEIGHT0_M1", "HEIGHT1_M1", "WIDTH0_M1")
+    return tuple(f"NPU_SET_{which}_{name}" for name in (*names, "STRIDE_Y", "STRIDE_X", "STRIDE_C"))
 
 
 class RegisterValues:
-    """The register values at one point of the stream.
-
-    Attributes:
-        cmd0: the instruction set's commands of one word.
-        cmd1: its commands of two.
-    """
-
-    cmd0: type[IntEnum]
-    cmd1: type[IntEnum]
+    """The register values at one point of the stream."""
 
     def __init__(self) -> None:
         # By names: the numbers of commands of one and of two words coincide. (``name`` itself takes four times as
@@ -75,34 +48,40 @@ class RegisterValues:
 
     # Plain reads
 
-    def raw(self, code: IntEnum) -> tuple[int, int]:
-        """Parameter and payload of a register, as they were set."""
+    def named(self, name: str) -> tuple[int, int]:
+        """Parameter and payload of the register that a command sets, by its name, as they were set."""
         try:
-            return self._values[code._name_]
+            return self._values[name]
         except KeyError:
-            raise StreamError(f"{code.name} was never set") from None
+            raise StreamError(f"{name} was never set") from None
+
+    def raw(self, code: IntEnum) -> tuple[int, int]:
+        """The same by the command."""
+        return self.named(code._name_)
+
+    def parameter(self, name: str, limit: int = 0xFFFF) -> int:
+        """An unsigned parameter, by its command's name."""
+        value = self.named(name)[0]
+        if value > limit:
+            raise StreamError("register out of range", parameters={name: value, "maximum": limit})
+        return value
 
     def u16(self, code: IntEnum, limit: int = 0xFFFF) -> int:
-        """An unsigned parameter."""
-        value = self.raw(code)[0]
-        if value > limit:
-            raise StreamError("register out of range", parameters={code.name: value, "maximum": limit})
-        return value
+        """The same by the command."""
+        return self.parameter(code._name_, limit)
 
     def s16(self, code: IntEnum) -> int:
         """A signed parameter."""
-        value = self.raw(code)[0]
+        value = self.named(code._name_)[0]
         return value - 0x10000 if value & 0x8000 else value
 
     def address(self, code: IntEnum) -> int:
         """An address or a length of up to 48 bits."""
-        high, low = self.raw(code)
-        return low | high << 32
+        return _address(self.named(code._name_))
 
     def stride(self, code: IntEnum) -> int:
-        """Strides are signed 40-bit numbers (measured: negative ones occur)."""
-        value = self.address(code) & 0xFF_FFFF_FFFF
-        return value - (1 << 40) if value & 1 << 39 else value
+        """A number of bytes from one to the next."""
+        return _stride(self.named(code._name_))
 
     def range(self, region: IntEnum, base: IntEnum, length: IntEnum) -> AddressRange:
         """A stream: its region, where it begins and how long it is."""
@@ -118,22 +97,34 @@ class RegisterValues:
         zero_point: int,
         *,
         bricks: bool,
+        packed: bool = False,
     ) -> FeatureMap:
-        """The feature map ``IFM``, ``IFM2`` or ``OFM``: where it lies, from its registers; the rest is given."""
-        codes = _map_codes(self.cmd0, self.cmd1, which)
+        """The feature map ``IFM``, ``IFM2`` or ``OFM``: where it lies, from its registers; the rest is given.
+
+        Args:
+            which: of the maps.
+            extents: height, width and depth.
+            dtype: of an element.
+            zero_point: of the elements.
+            bricks: whether it lies in bricks of channels.
+            packed: whether channels lie side by side, whatever their stride says.
+        """
+        names = _map_registers(which)
+        region = self.parameter(names[0], 7)
+        *bases, height0, height1, width0, stride_y, stride_x, stride_c = map(self.named, names[1:])
         height, width, depth = extents
         return FeatureMap(
-            region=self.u16(codes.region, 7),
-            bases=tuple([self.address(base) for base in codes.bases]),
-            height0=self.u16(codes.height0) + 1,
-            height1=self.u16(codes.height1) + 1,
-            width0=self.u16(codes.width0) + 1,
+            region=region,
+            bases=tuple([_address(base) for base in bases]),
+            height0=height0[0] + 1,
+            height1=height1[0] + 1,
+            width0=width0[0] + 1,
             height=height,
             width=width,
             depth=depth,
-            stride_y=self.stride(codes.stride_y),
-            stride_x=self.stride(codes.stride_x),
-            stride_c=self.stride(codes.stride_c),
+            stride_y=_stride(stride_y),
+            stride_x=_stride(stride_x),
+            stride_c=dtype.itemsize if packed else _stride(stride_c),
             zero_point=zero_point,
             dtype=dtype,
             bricks=bricks,
@@ -142,49 +133,38 @@ class RegisterValues:
     def ofm_extents(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM."""
         return (
-            self.u16(self.cmd0["NPU_SET_OFM_HEIGHT_M1"]) + 1,
-            self.u16(self.cmd0["NPU_SET_OFM_WIDTH_M1"]) + 1,
-            self.u16(self.cmd0["NPU_SET_OFM_DEPTH_M1"]) + 1,
+            self.parameter("NPU_SET_OFM_HEIGHT_M1") + 1,
+            self.parameter("NPU_SET_OFM_WIDTH_M1") + 1,
+            self.parameter("NPU_SET_OFM_DEPTH_M1") + 1,
         )
 
     def kernel(self) -> Kernel:
         """KERNEL_HEIGHT_M1, KERNEL_WIDTH_M1 and KERNEL_STRIDE."""
-        stride = self.cmd0["NPU_SET_KERNEL_STRIDE"]
-        bits = self.u16(stride)
-        if bits & 0x20:
-            raise UnsupportedError("kernel decomposition", parameters={stride.name: hex(bits)})
-        dilation_x, dilation_y = (bits >> 3 & 1) + 1, (bits >> 4 & 1) + 1
-        height = self.u16(self.cmd0["NPU_SET_KERNEL_HEIGHT_M1"]) // dilation_y + 1
-        width = self.u16(self.cmd0["NPU_SET_KERNEL_WIDTH_M1"]) // dilation_x + 1
-        if height * width > MAX_KERNEL:
-            raise StreamError("the kernel is too large", parameters={"height": height, "width": width})
-        return Kernel(
-            height=height,
-            width=width,
-            stride_y=(bits >> 1 & 1 | (bits >> 9 & 1) << 1) + 1,
-            stride_x=(bits & 1 | (bits >> 6 & 1) << 1) + 1,
-            dilation_y=dilation_y,
-            dilation_x=dilation_x,
-            part_kernel_first=bool(bits >> 2 & 1),
+        return _kernel(
+            self.parameter("NPU_SET_KERNEL_STRIDE"),
+            self.parameter("NPU_SET_KERNEL_HEIGHT_M1"),
+            self.parameter("NPU_SET_KERNEL_WIDTH_M1"),
         )
 
     def padding(self) -> Padding:
         """The IFM_PAD registers."""
-        top, left, bottom, right = (
-            self.u16(self.cmd0[f"NPU_SET_IFM_PAD_{side}"]) for side in ("TOP", "LEFT", "BOTTOM", "RIGHT")
+        return Padding(
+            self.parameter("NPU_SET_IFM_PAD_TOP"),
+            self.parameter("NPU_SET_IFM_PAD_LEFT"),
+            self.parameter("NPU_SET_IFM_PAD_BOTTOM"),
+            self.parameter("NPU_SET_IFM_PAD_RIGHT"),
         )
-        return Padding(top, left, bottom, right)
 
     def upscale(self) -> Upscale:
         """IFM_UPSCALE."""
-        return Upscale(self.u16(self.cmd0["NPU_SET_IFM_UPSCALE"], 2))
+        return _UPSCALES[self.parameter("NPU_SET_IFM_UPSCALE", 2)]
 
     def block(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM block."""
         return (
-            self.u16(self.cmd0["NPU_SET_OFM_BLK_HEIGHT_M1"]) + 1,
-            self.u16(self.cmd0["NPU_SET_OFM_BLK_WIDTH_M1"]) + 1,
-            self.u16(self.cmd0["NPU_SET_OFM_BLK_DEPTH_M1"]) + 1,
+            self.parameter("NPU_SET_OFM_BLK_HEIGHT_M1") + 1,
+            self.parameter("NPU_SET_OFM_BLK_WIDTH_M1") + 1,
+            self.parameter("NPU_SET_OFM_BLK_DEPTH_M1") + 1,
         )
 
     def activation(self, ofm: FeatureMap) -> Activation:
@@ -213,6 +193,45 @@ class RegisterValues:
         }
 
 
+_UPSCALES = tuple(Upscale)
+
+
+def _address(register: tuple[int, int]) -> int:
+    return register[1] | register[0] << 32
+
+
+def _stride(register: tuple[int, int]) -> int:
+    """Strides are signed 40-bit numbers (measured: negative ones occur)."""
+    value = (register[1] | register[0] << 32) & 0xFF_FFFF_FFFF
+    return value - (1 << 40) if value & 1 << 39 else value
+
+
+@functools.lru_cache(maxsize=256)
+def _kernel(bits: int, height_m1: int, width_m1: int) -> Kernel:
+    if bits & 0x20:
+        raise UnsupportedError("kernel decomposition", parameters={"NPU_SET_KERNEL_STRIDE": hex(bits)})
+    dilation_x, dilation_y = (bits >> 3 & 1) + 1, (bits >> 4 & 1) + 1
+    height, width = height_m1 // dilation_y + 1, width_m1 // dilation_x + 1
+    if height * width > MAX_KERNEL:
+        raise StreamError("the kernel is too large", parameters={"height": height, "width": width})
+    return Kernel(
+        height=height,
+        width=width,
+        stride_y=(bits >> 1 & 1 | (bits >> 9 & 1) << 1) + 1,
+        stride_x=(bits & 1 | (bits >> 6 & 1) << 1) + 1,
+        dilation_y=dilation_y,
+        dilation_x=dilation_x,
+        part_kernel_first=bool(bits >> 2 & 1),
+    )
+
+
+@functools.cache
+def limits(dtype: np.dtype[np.generic]) -> tuple[int, int]:
+    """The lowest and the highest element of a type."""
+    limits = np.iinfo(dtype.str)
+    return int(limits.min), int(limits.max)
+
+
 def extents_read(ofm: FeatureMap, kernel: Kernel, padding: Padding, upscale: Upscale) -> tuple[int, int]:
     """Height and width of an IFM, which are in no register: they are what the kernel reads for the OFM.
 
@@ -236,8 +255,8 @@ def checked_input(found: FeatureMap, which: str) -> FeatureMap:
     Raises:
         UnsupportedError: it is not.
     """
-    limits = np.iinfo(found.dtype.str)
-    if not limits.min <= found.zero_point <= limits.max:
+    lowest, highest = limits(found.dtype)
+    if not lowest <= found.zero_point <= highest:
         raise UnsupportedError(
             f"a zero point outside the {which}'s type",
             parameters={f"NPU_SET_{which}_ZERO_POINT": found.zero_point, "type": found.dtype},

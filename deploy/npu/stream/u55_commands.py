@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from deploy.npu.stream.commands import CommandSet
+from deploy.npu.stream.commands import CommandSet, Parameter
 
 
 class Cmd0(IntEnum):
@@ -166,15 +166,15 @@ _LENGTHS = (
 _SCALES = (Cmd1.NPU_SET_OFM_SCALE, Cmd1.NPU_SET_OPA_SCALE)
 
 
-def _parameter_exists(code: IntEnum, parameter: int) -> bool:
+def _parameter(code: IntEnum) -> Parameter:
     if isinstance(code, Cmd0):
-        return not parameter & ~_PARAMETER_BITS.get(code, 0xFFFF)
+        return Parameter(_PARAMETER_BITS.get(code, 0xFFFF))
     if code in _LENGTHS:
-        return parameter == 0
+        return Parameter(0)
     if code in _SCALES:
-        return parameter <= 0x3F
+        return Parameter(0x3F)
     # Bits 39:32 of an address or stride; a negative stride may come with its sign extended.
-    return parameter <= 0xFF or parameter >= 0xFF80
+    return Parameter(0xFF, negative=0xFF80)
 
 
-COMMANDS = CommandSet(Cmd0, Cmd1, _parameter_exists)
+COMMANDS = CommandSet(Cmd0, Cmd1, _parameter)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -33,14 +32,14 @@ _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
 }
 # ACTIVATION bits 14:12 (source: Vela 5.2.0, names of ACTIVATION_CLIP_RANGE); 0 takes the OFM's type.
 _CLIP_RANGES: dict[int, np.dtype[np.generic]] = {2: np.dtype("u1"), 3: np.dtype("i1"), 5: np.dtype("<i2")}
+_ZERO_POINTS = {which: Cmd0[f"NPU_SET_{which}_ZERO_POINT"] for which in ("IFM", "IFM2", "OFM")}
+_FUNCTIONS = {int(function): function for function in (Function.NONE, Function.TANH, Function.SIGMOID)}
 # OFM_PRECISION bits 15:14.
 _ROUNDINGS = {0: Rounding.TFL, 1: Rounding.TRUNCATE, 2: Rounding.NATURAL}
 
 
 class U55RegisterValues(RegisterValues):
     """The register values at one point of the stream."""
-
-    cmd0, cmd1 = Cmd0, Cmd1
 
     def __init__(self, design: Design) -> None:
         super().__init__()
@@ -53,17 +52,16 @@ class U55RegisterValues(RegisterValues):
 
     def feature_map(self, which: str, height: int, width: int, depth: int) -> FeatureMap:
         """The feature map ``IFM``, ``IFM2`` or ``OFM`` of the given extents."""
-        code = Cmd0[f"NPU_SET_{which}_PRECISION"]
-        precision = self.raw(code)[0]
+        name = f"NPU_SET_{which}_PRECISION"
+        precision = self.parameter(name)
         size = precision >> 1 & 3 if which == "OFM" else precision >> 2 & 3
         dtype = _DTYPES.get((size, precision & 1))
         if dtype is None:
-            raise UnsupportedError(f"{which} element size {size}", parameters={code.name: hex(precision)})
-        zero_point = self.s16(Cmd0[f"NPU_SET_{which}_ZERO_POINT"])
+            raise UnsupportedError(f"{which} element size {size}", parameters={name: hex(precision)})
+        zero_point = self.s16(_ZERO_POINTS[which])
         bricks = bool(precision & 1 << 6)
-        found = self.placed(which, (height, width, depth), dtype, zero_point, bricks=bricks)
         # Without bricks the channels of these NPUs lie side by side, whatever STRIDE_C says.
-        return found if bricks else replace(found, stride_c=dtype.itemsize)
+        return self.placed(which, (height, width, depth), dtype, zero_point, bricks=bricks, packed=not bricks)
 
     def input_map(self, which: str, height: int, width: int, depth: int) -> FeatureMap:
         """The feature map ``IFM`` or ``IFM2``, whose zero point must be one of its elements' values."""
@@ -108,8 +106,8 @@ class U55RegisterValues(RegisterValues):
         number, clip = bits & 0x1F, bits >> 12 & 7
         if 16 <= number <= 23:
             function, slot = Function.LUT, number - 16
-        elif number in (Function.NONE, Function.TANH, Function.SIGMOID):
-            function, slot = Function(number), 0
+        elif number in _FUNCTIONS:
+            function, slot = _FUNCTIONS[number], 0
         else:
             raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
         if clip and clip not in _CLIP_RANGES:

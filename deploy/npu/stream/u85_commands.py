@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from deploy.npu.stream.commands import CommandSet
+from deploy.npu.stream.commands import CommandSet, Parameter
 
 
 class Cmd0(IntEnum):
@@ -193,14 +193,14 @@ _SCALES: dict[Cmd1, int] = {
 }
 
 
-def _parameter_exists(code: IntEnum, parameter: int) -> bool:
+def _parameter(code: IntEnum) -> Parameter:
     if isinstance(code, Cmd0):
-        return not parameter & ~_PARAMETER_BITS.get(code, 0xFFFF)
+        return Parameter(_PARAMETER_BITS.get(code, 0xFFFF))
     if code in _LENGTHS:
-        return parameter == 0
+        return Parameter(0)
     if isinstance(code, Cmd1) and code in _SCALES:
-        return not parameter & ~_SCALES[code]
-    return parameter <= 0xFF  # bits 39:32 of an address or stride
+        return Parameter(_SCALES[code])
+    return Parameter(0xFF)  # bits 39:32 of an address or stride
 
 
-COMMANDS = CommandSet(Cmd0, Cmd1, _parameter_exists)
+COMMANDS = CommandSet(Cmd0, Cmd1, _parameter)

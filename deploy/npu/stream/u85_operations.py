@@ -185,6 +185,18 @@ class RowsDmaOperation(Transfer):
         return self.length * self.rows * self.planes
 
     @property
+    def moved(self) -> tuple[AddressRange, AddressRange] | None:
+        """Both ends, if both are one row in a region."""
+        ends = self.source, self.destination
+        source, destination = (end.region for end in ends)
+        if source is None or destination is None or self.bytes != self.length or any(end.indexed for end in ends):
+            return None
+        return (
+            AddressRange(source, self.source.address, self.length),
+            AddressRange(destination, self.destination.address, self.length),
+        )
+
+    @property
     def reads(self) -> tuple[Access, ...]:
         """The source, and the indices."""
         found = (Access(self.source.region, self.bytes),)

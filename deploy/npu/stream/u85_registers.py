@@ -23,7 +23,7 @@ from deploy.npu.stream.operations import (
     Scale,
     Upscale,
 )
-from deploy.npu.stream.register_values import RegisterValues, checked_input
+from deploy.npu.stream.register_values import RegisterValues, checked_input, limits
 from deploy.npu.stream.u85_commands import Cmd0, Cmd1
 
 _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
@@ -116,8 +116,6 @@ class OperandScale:
 
 class U85RegisterValues(RegisterValues):
     """The register values at one point of the stream."""
-
-    cmd0, cmd1 = Cmd0, Cmd1
 
     def __init__(self, design: U85Design) -> None:
         super().__init__()
@@ -220,6 +218,8 @@ class U85RegisterValues(RegisterValues):
                 "how the OFM is transposed, reversed and kept",
                 parameters={"NPU_SET_OFM_PRECISION": hex(precision)},
             )
+        if axes == _AXES[0] and not reverse:
+            return found
         return replace(found, axes=axes, reversed_axis=reverse - 1 if reverse else None)
 
     def refuse_upscaling(self) -> None:
@@ -285,8 +285,7 @@ class U85RegisterValues(RegisterValues):
                 "an OFM of 32 bits or more with a zero point",
                 parameters={"NPU_SET_OFM_ZERO_POINT": ofm.zero_point},
             )
-        limits = np.iinfo(dtype.str)
-        minimum, maximum = int(limits.min), int(limits.max)
+        minimum, maximum = limits(dtype)
         if clamped:
             if dtype.itemsize >= 4:
                 raise UnsupportedError("a clamp of 32 bits or more", parameters={"NPU_SET_ACTIVATION": hex(bits)})

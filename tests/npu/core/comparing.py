@@ -124,7 +124,7 @@ def compared(family: str, kind: str, seed: int, version: int = -1) -> Outcome:
     core = native()
     assert core is not None
     program = TranslatedProgram(operations, instructions, memory, core, version=version)
-    reached = program.run(Workspace(memory), 0, len(operations))
+    reached = program.on(Workspace(memory))(0, len(operations))
     arrays = zip(expected.arrays, memory.arrays, strict=True)
     same = all(a is b is None or (a is not None and b is not None and (a == b).all()) for a, b in arrays)
     return Outcome(operations, done, reached == len(operations), same)

@@ -13,7 +13,7 @@ from deploy.npu.weights.unpacked import SPANS, Unpacked
 
 CHANNELS = 16
 """Output channels that the core computes together."""
-_HEADER_WORDS = 9
+_HEADER_WORDS = 10
 _ROOM = 1 << 62
 
 
@@ -22,7 +22,7 @@ class Parts(NamedTuple):
 
     Attributes:
         scales: int64 ``(4, channels)``: bias, multiplier, shift and sum of the weights, in whole blocks.
-        weights: int16, in the order in which the core takes them.
+        weights: int8 where all of them fit, else int16, in the order in which the core takes them.
         content: address and size of each stream that they were decoded from.
         segments: runs of the IFM that a sum is made of.
         pairs: of elements in such a run.
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
     """
 
     scales: NDArray[np.int64]
-    weights: NDArray[np.int16]
+    weights: NDArray[np.int8] | NDArray[np.int16]
     content: NDArray[np.int64]
     segments: int
     pairs: int
@@ -40,7 +40,8 @@ class Parts(NamedTuple):
 
     def same_as(self, other: Parts) -> bool:
         """Whether they are the same, byte for byte."""
-        return all(np.array_equal(mine, its) for mine, its in zip(self, other, strict=True))
+        same = (np.array_equal(mine, its) for mine, its in zip(self, other, strict=True))
+        return self.weights.dtype == other.weights.dtype and all(same)
 
 
 def parts_of(operation: ConvolutionOperation, unpacked: Unpacked, streams: Sequence[NDArray[np.uint8]]) -> Parts:
@@ -55,7 +56,9 @@ def parts_of(operation: ConvolutionOperation, unpacked: Unpacked, streams: Seque
     highest = largest * SPANS[operation.ifm.dtype.itemsize] + int(np.abs(scales.bias).max())
     narrow = highest * int(scales.multiplier.max()) < _ROOM and int(scales.shift.max()) <= 62
     content = np.array([(part.ctypes.data, part.size) for part in streams])
-    return Parts(rows, values.ravel(), content, segments, pairs, int(narrow), largest)
+    fits = not operation.depthwise and np.array_equal(values, values.astype(np.int8))
+    found = values.ravel().astype(np.int8 if fits else np.int16)
+    return Parts(rows, found, content, segments, pairs, int(narrow), largest)
 
 
 def pack(parts: Parts) -> NDArray[np.uint8]:
@@ -66,7 +69,8 @@ def pack(parts: Parts) -> NDArray[np.uint8]:
     packed = np.zeros(content, np.uint8)
     for place, part in zip((0, header, weights, scales), found, strict=True):
         packed[place : place + part.nbytes] = part.view(np.uint8)
-    words = (scales, len(parts.content), weights, header, parts.scales.shape[1], *parts[3:])
+    size = parts.weights.itemsize
+    words = (scales, len(parts.content), weights, header, size, parts.scales.shape[1], *parts[3:])
     packed[:header].view(np.int64)[:] = words
     return packed
 
@@ -74,11 +78,12 @@ def pack(parts: Parts) -> NDArray[np.uint8]:
 def parsed(packed: NDArray[np.uint8]) -> Parts:
     """The parts of what :func:`pack` gives, or the core."""
     words = packed[: _HEADER_WORDS * 8].view(np.int64).tolist()
-    content, streams, scales, weights, channels, segments, pairs, *rest = words
+    content, streams, scales, weights, size, channels, segments, pairs, *rest = words
     rows = packed[scales : scales + 4 * channels * 8].view(np.int64).reshape(4, channels)
     # The weights end where the scales begin.
     found = packed[content : content + 16 * streams].view(np.int64).reshape(-1, 2)
-    return Parts(rows, packed[weights:scales].view(np.int16), found, segments, pairs, *rest)
+    values = packed[weights:scales].view(np.int8 if size == 1 else np.int16)
+    return Parts(rows, values, found, segments, pairs, *rest)
 
 
 def _in_pairs(weights: NDArray[np.int16], *, apart: bool) -> tuple[NDArray[np.int16], int, int]:

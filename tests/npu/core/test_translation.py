@@ -106,6 +106,23 @@ def test_whole_programs_run_in_the_core_and_as_without_it(monkeypatch: pytest.Mo
             assert (after(victim) == found).all()
 
 
+def test_a_program_that_runs_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = fuzzing.victims()[0]
+    program = decoded(victim)
+    memory = Memory({0: victim.constants, 1: arena()}, victim.architecture.design)
+    translated = program.translated(memory)
+    assert translated is not None
+    run_in_core = translated.on(Workspace(memory))
+    monkeypatch.setattr(translated, "_found", lambda *_words: run_in_core(0, 1))
+    with pytest.raises(ValueError, match="run already"):
+        run_in_core(0, 1)
+    monkeypatch.undo()
+    assert run_in_core(0, 1) == 1
+    for first, stop in ((-1, 1), (2, 1), (0, 9)):
+        with pytest.raises(ValueError, match="no such operations"):
+            run_in_core(first, stop)
+
+
 def test_an_observer_sees_memory_after_every_operation() -> None:
     victim = fuzzing.victims()[0]
     seen = []
@@ -209,14 +226,15 @@ def after_chain(operations: list[Any], numpys: Sequence[bool]) -> tuple[np.ndarr
     """What memory holds, and the map that an observer finds between the operations; None if one is refused."""
     instructions, constants = INSTRUCTIONS["u85"], np.random.default_rng(1).integers(0, 256, 4200, np.uint8)
     memory = Memory({0: constants, 1: np.stack([arena(), arena()[::-1]])}, U85.design)
-    program, workspace = TranslatedProgram(operations, instructions, memory, CORE), Workspace(memory)
+    workspace = Workspace(memory)
+    run_in_core = TranslatedProgram(operations, instructions, memory, CORE).on(workspace)
     inside = None
     for number, (operation, by_numpy) in enumerate(zip(operations, numpys, strict=True)):
         try:
             if by_numpy:
                 instructions.kind_of(operation).execute(operation, workspace)
             else:
-                assert program.run(workspace, number, number + 1) == number + 1
+                assert run_in_core(number, number + 1) == number + 1
         except NpuError:
             return None
         if operation.ofm.chain is not None:
