@@ -103,7 +103,16 @@ def test_the_image_has_the_versions_of_the_lock_file_of_its_python() -> None:
 
 def test_the_image_is_built_from_what_the_package_needs() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
-    for name in ("deploy", "models", "firmware", "fvp", "templates", "locks", "pyproject.toml", "setup.py"):
+    for name in (
+        "deploy",
+        "models",
+        "firmware",
+        "fvp",
+        "templates",
+        "locks",
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+    ):
         assert name not in ignored
         assert (ROOT / name).exists()
-    assert PROJECT["readme"] not in ignored

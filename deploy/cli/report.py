@@ -31,6 +31,8 @@ Shares such as accuracy move by percentage points.
 """
 
 FORMATS = ("text", "json", "html", "model-explorer")
+_BY_ENDING = {".html": "html", ".json": "json"}
+"""What a file to write is where --format does not say."""
 
 
 def report(
@@ -40,7 +42,7 @@ def report(
         option(
             "--format",
             help="text (default), json (the document of --json), html (with charts), or model-explorer (values "
-            "for the graph in Google's Model Explorer).",
+            "for the graph in Google's Model Explorer). A FILE.json or FILE.html of -o needs no format.",
             default="text",
         ),
     ],
@@ -103,8 +105,11 @@ def report(
     from deploy.errors import BadInputError
     from deploy.reporting.data.build_report import build_report
     from deploy.reporting.text.build import print_build, print_figures
+    from deploy.settings.merging import typed
     from deploy.streams import STANDARD_OUTPUT, is_stream
 
+    if output is not None and not typed("format_"):
+        format_ = _BY_ENDING.get(output.suffix.lower(), format_)
     if format_ not in FORMATS:
         raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if format_ == "json":

@@ -51,6 +51,7 @@ OPTIONS_ALONE = {
     DOCS / "how-to" / "accuracy.md": "tests/evaluating",
     DOCS / "how-to" / "model-explorer.md": "Model Explorer, and a browser: tests/reporting",
     DOCS / "networks.md": "tests/models; training takes hours",
+    DOCS / "reference" / "json.md": "tests/cli/test_json_document.py types every verb",
     DOCS / "search.md": "hours of search; tests/searching",
     DOCS / "tutorials" / "board.md": "a board; tests/targets speaks to a simulated one",
     DOCS / "quick-start.md": "installs: tests/test_wheel.py, with pip, pipx and uv",

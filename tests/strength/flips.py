@@ -249,6 +249,9 @@ class HostTarget(HostSession):
             FirmwareRecord(kind="runner", path="", sha256=""),
         )
 
+    def get_ready(self) -> None:
+        """There is no machine to start."""
+
 
 def _said(run: Callable[[], Verdict]) -> str:
     with silenced():

@@ -19,7 +19,9 @@ FOUND = ({"x": np.arange(4, 8, dtype=np.int8), "file": np.float32(2)[np.newaxis]
 
 @pytest.fixture
 def build(built: Path, tmp_path: Path) -> BuildFolder:
-    return BuildFolder.open(shutil.copytree(built, tmp_path / "build"))
+    return BuildFolder.open(
+        shutil.copytree(built, tmp_path / "build", ignore=shutil.ignore_patterns(CACHE_FOLDER))
+    )
 
 
 def kept(build: BuildFolder) -> Path:
