@@ -2,7 +2,7 @@
 
 Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
 the compiled core leaves to NumPy, the first run and how long decoding weights takes, which a second thread does in
-part, memory; then what LiteRT's
+part, and how much memory a model and two runs of it add to a process that has run one (Linux); then what LiteRT's
 optimised kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
 
     python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [--large] [--table] [MODEL.tflite ...]
@@ -16,10 +16,11 @@ docs/explanation/npu-model.md.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -173,12 +174,12 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
         limits = np.iinfo(tensor.dtype)
         inputs[name] = rng.integers(limits.min, limits.max + 1, tensor.shape).astype(tensor.dtype)
     target = compiled(path, npu, folder)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     inference = NpuInference(tflite.read(target), npu_named(npu))
     with Decoding() as decoding:
         first = seconds(lambda: inference.run(inputs))
     inference.run(inputs)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        added = pool.submit(memory, target, npu, inputs).result()
     kernels = {name: run for name in KERNELS if (run := interpreter(source, name)) is not None}
     warm_times: list[float] = []
     times: dict[str, list[float]] = {name: [] for name in kernels}
@@ -195,12 +196,38 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
         f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
         f"ratio {warm / plain:5.2f}   {in_the_core(inference)}   "
         f"first {first * 1e3:5.0f} ms, {first / warm:.1f} x warm, decoding {decoding.seconds * 1e3:.0f} ms   "
-        f"memory {grown / (target.stat().st_size + arena):4.1f} x model and arena   "
+        f"memory {'-' if added is None else f'{added / (target.stat().st_size + arena):.1f}'} x model and arena   "
         f"{differing} elements differ"
     )
     ratios = {name: statistics.median(times[name]) / plain for name in OTHERS if name in times}
     print("  to the reference: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
     return Measured(path.stem, plain, {npu: warm / plain, **ratios})
+
+
+def memory(target: Path, npu: str, inputs: Sample) -> int | None:
+    """Bytes by which a process that has run a model grows at most while it runs one; None where nobody tells."""
+
+    def run() -> None:
+        inference = NpuInference(tflite.read(target), npu_named(npu))
+        inference.run(inputs)
+        inference.run(inputs)
+
+    run()  # what is imported, and kept for ever
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what there is now
+        before = _peak_bytes()
+        run()
+        return _peak_bytes() - before
+    except (AttributeError, OSError):
+        return None
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    [peak] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak.split()[1]) * 1024
 
 
 def processor() -> str:
