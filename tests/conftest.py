@@ -71,7 +71,10 @@ def tiny_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``tiny.keras`` and ``tiny.tflite``, made by a process that ends with its TensorFlow."""
+    """A folder with ``tiny.keras`` and ``tiny.tflite``, made by a process that ends with its TensorFlow.
+
+    Where TensorFlow is here already it is made here: in a fork of its threads it would wait for ever.
+    """
 
     def make(folder: Path) -> None:
         from deploy.chatter import silenced
@@ -89,6 +92,9 @@ def tiny(tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run([*words, "-o", str(folder / "tiny.tflite")]) == 0
 
     def make_apart(folder: Path) -> None:
+        if "tensorflow" in sys.modules:
+            make(folder)
+            return
         process = multiprocessing.get_context("fork").Process(target=make, args=(folder,))
         process.start()
         process.join()
