@@ -10,7 +10,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -55,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with _told(refused):
         target = _behind_links(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}"
+        temporary = target.parent / f".{target.name[:40]}.{os.urandom(8).hex()}"
         # The kernel applies the umask; to ask for it is to change it, for all threads.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
@@ -216,7 +215,7 @@ def private_folder(purpose: str) -> Iterator[Path]:
 
 def _locked_folder(purpose: str, stack: contextlib.ExitStack) -> Path:
     """A new folder that gets its name when its file is locked: no other process takes it for abandoned."""
-    folder = Path(tempfile.gettempdir(), f"{_PREFIX}{purpose}-{secrets.token_hex(8)}")
+    folder = Path(tempfile.gettempdir(), f"{_PREFIX}{purpose}-{os.urandom(8).hex()}")
     unnamed = folder.with_name(f".{folder.name}")
     # Noted before it is there: an interrupt may come between the two.
     stack.callback(shutil.rmtree, unnamed, ignore_errors=True)

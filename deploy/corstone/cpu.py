@@ -52,10 +52,9 @@ class Cpu:
         Raises:
             TargetError: QEMU cannot.
         """
-        for kind, windows in ((b"Z4,%x,%x", places), (b"Z2,%x,%x", writes)):
-            for place in windows:
-                if self.gdb.request(kind % place) != b"OK":
-                    raise TargetError("QEMU cannot watch the NPU's registers")
+        asked = [b"Z4,%x,%x" % place for place in places] + [b"Z2,%x,%x" % place for place in writes]
+        if asked and self.gdb.request_all(asked) != b"OK":
+            raise TargetError("QEMU cannot watch the NPU's registers")
 
     def peek(self, address: int, size: int) -> bytes | None:
         """Read memory as a debugger does; None where the CPU does not reach it as it is now.

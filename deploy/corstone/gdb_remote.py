@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import time
+from collections.abc import Sequence
 
 from deploy.errors import TargetError
 
@@ -66,6 +67,16 @@ class GdbConnection:
         """
         self._write(packet(content))
         return self.wait(timeout_s, content)
+
+    def request_all(self, contents: Sequence[bytes]) -> bytes:
+        """Send packets in one write, all but the last to be answered by ``OK``; return the reply to the last.
+
+        Raises:
+            ConnectionLostError: QEMU is gone.
+            TargetError: no reply in time, or another one.
+        """
+        self.send(*contents)
+        return self.wait(10.0, contents[-1])
 
     def send(self, *contents: bytes) -> None:
         """Send packets in one write; all but the last are answered by ``OK``, which is checked when it arrives.

@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 
 from deploy.errors import BadInputError
-from deploy.files import write_text
 from deploy.user_cache import user_cache
 
 FILE = "qemu.json"
@@ -37,6 +36,8 @@ def known_version(qemu: Path) -> str | None:
 
 def keep_version(qemu: Path, version: str) -> None:
     """Keep what an executable said; where that is not possible it is asked again."""
+    from deploy.files import write_text  # most starts read only
+
     with contextlib.suppress(OSError, RuntimeError, BadInputError):
         write_text(user_cache() / FILE, json.dumps({**_told_by(qemu), "version": version}))
 
