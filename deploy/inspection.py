@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import deploy
+from deploy.judging.versions import package_versions
+
+_OWN = "ethosu-deploy"
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,23 @@ def same_versions(*packages: str, npu_model: bool = False) -> dict[str, Any]:
         packages: by their names on PyPI, those that decide what the jobs compute.
         npu_model: whether the jobs run the NPU model, which is slow where its core is not compiled.
     """
-    versions = {"ethosu-deploy": deploy.__version__} | {name: _version(name) for name in packages}
-    return {"versions": versions, "npu_model": npu_model}
+    return {"versions": _versions(packages), "npu_model": npu_model}
 
 
 def look_at_versions(needs: Mapping[str, Any]) -> dict[str, list[str]]:
     """On a worker: whether it has the versions of the computer that asks, and computes quickly."""
     from deploy.npu.core.library import slowness
 
-    lacks = []
-    for name, wanted in needs["versions"].items():
-        own = deploy.__version__ if name == "ethosu-deploy" else _version(name)
-        if own != wanted:
-            lacks.append(f"{name} {own or 'is not installed'}, here it is {wanted or 'not installed'}")
+    wanted, own = needs["versions"], _versions(needs["versions"])
+    lacks = [
+        f"{name} {own[name] or 'is not installed'}, here it is {version or 'not installed'}"
+        for name, version in wanted.items()
+        if own[name] != version
+    ]
     slow = slowness() if needs["npu_model"] else None
     return {"lacks": lacks, "notes": [slow] if slow else []}
 
 
-def _version(package: str) -> str:
-    """Empty where it is not installed."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(package)
-    return ""
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> version, of this one as its code says it; empty where one is not installed."""
+    return {**dict.fromkeys([_OWN, *packages], ""), **package_versions(*packages), _OWN: deploy.__version__}

@@ -1,4 +1,4 @@
-"""Samples as bytes, to be sent to another computer: an ``.npz`` file, in which nothing is pickled."""
+"""Samples as bytes, to be sent to another computer or kept: an ``.npz`` file, in which nothing is pickled."""
 
 from __future__ import annotations
 

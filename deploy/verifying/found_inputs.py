@@ -7,18 +7,16 @@ a damaged file or other code find nothing in it.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from deploy.build_folder import CACHE_FOLDER, BuildFolder, sha256_of_bytes
 from deploy.errors import BadInputError
 from deploy.files import read_bytes, write_bytes
-from deploy.judging.samples import Sample, SampleDigest, stacked, unstacked
+from deploy.judging.sample_bytes import pack_samples, unpack_samples
+from deploy.judging.samples import Sample, SampleDigest
 from deploy.verifying.deciding_versions import deciding_versions
 
 FILE = "found-inputs.bin"
@@ -47,7 +45,7 @@ def found_before(
         DeployError: of the search.
     """
     key = _key(build, known, wanted, how)
-    found = _kept(build, key, wanted)
+    found = _kept(build, key)
     if found is None:
         found = search()
         _keep(build, key, found)
@@ -69,7 +67,7 @@ def _key(build: BuildFolder, known: Sequence[Sample], wanted: int, how: Mapping[
     return sha256_of_bytes(json.dumps(decides, sort_keys=True).encode())
 
 
-def _kept(build: BuildFolder, key: str, wanted: int) -> tuple[Sample, ...] | None:
+def _kept(build: BuildFolder, key: str) -> tuple[Sample, ...] | None:
     path = build.path / CACHE_FOLDER / FILE
     try:
         if path.stat().st_size > 2 * _MOST_BYTES:
@@ -77,11 +75,8 @@ def _kept(build: BuildFolder, key: str, wanted: int) -> tuple[Sample, ...] | Non
         head, _, content = read_bytes(path).partition(b"\n")
         if json.loads(head) != {"key": key, "sha256": sha256_of_bytes(content)}:
             return None
-        names, _, stored = content.partition(b"\n")
-        with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-            found = (arrays[file] for file in arrays.files)
-            return tuple(unstacked(dict(zip(json.loads(names), found, strict=True)), wanted))
-    except (OSError, ValueError, IndexError, zipfile.BadZipFile, BadInputError):
+        return unpack_samples(content)
+    except (OSError, ValueError, KeyError, StopIteration, IndexError, zipfile.BadZipFile, BadInputError):
         return None
 
 
@@ -89,9 +84,7 @@ def _keep(build: BuildFolder, key: str, samples: Sequence[Sample]) -> None:
     """Write the file; where that is not possible, the next run searches again."""
     if not samples or sum(array.nbytes for sample in samples for array in sample.values()) > _MOST_BYTES:
         return
-    arrays, stream = stacked(samples), io.BytesIO()
-    np.savez(stream, *arrays.values())  # an input may be called as a parameter is
-    content = json.dumps(list(arrays)).encode() + b"\n" + stream.getvalue()
+    content = pack_samples(samples)
     head = json.dumps({"key": key, "sha256": sha256_of_bytes(content)}).encode()
     with contextlib.suppress(BadInputError):
         write_bytes(build.path / CACHE_FOLDER / FILE, head + b"\n" + content)
