@@ -18,6 +18,7 @@ from deploy.errors import NotInstalledError
 from deploy.processes.guard import GUARD
 from deploy.processes.interrupts import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
+from deploy.processes.starting import STARTING
 
 _STARTS = {
     subprocess.PIPE: 'read -r go && exec "$@"',
@@ -64,7 +65,7 @@ class Child:
         self.pid = 0
         self._over = False
         try:
-            with held():
+            with held(), STARTING:
                 GUARD.expect()
                 try:
                     check_program(command[0], folder, environment)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from deploy.processes.limits import DEFAULT_LIMITS
 from deploy.processes.output import readable
+from deploy.processes.starting import fork
 
 _PR_SET_PDEATHSIG = 1
 
@@ -29,7 +30,7 @@ class ForkedCall:
     def __init__(self, call: Callable[[], object]) -> None:
         parent = os.getpid()
         self._status: int | None = None
-        self._child = os.fork()
+        self._child = fork()
         if self._child == 0:
             with contextlib.suppress(BaseException):
                 faulthandler.disable()

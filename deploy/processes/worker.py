@@ -24,6 +24,7 @@ from typing import NoReturn, TypeAlias
 
 from deploy.processes.forked import die_with_parent
 from deploy.processes.limits import Limits
+from deploy.processes.starting import fork
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Answer: TypeAlias = Callable[[bytes, bytearray], tuple[bytes, Sequence[Buffer]]]
@@ -94,11 +95,12 @@ class Worker:
             try:
                 _send(channel, _LIMIT.pack(timeout_s) + head, body, deadline)
                 return _received(channel, deadline)
-            except BaseException as error:  # of a signal, too: this answer must not be taken for the next one's
+            except (OSError, EOFError) as error:
                 how = TOO_LONG if isinstance(error, TimeoutError) else self._process.wait(_EXIT_S)
                 self.close()
-                if isinstance(error, OSError | EOFError):
-                    raise WorkerEndedError(how) from None
+                raise WorkerEndedError(how) from None
+            except BaseException:  # of a signal: this answer must not be taken for the next one's
+                self.close()
                 raise
 
     def printed(self) -> tuple[str, ...]:
@@ -126,7 +128,7 @@ class _Process:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end
         self.channel, theirs = socket.socketpair()
         with theirs:
-            self._child = os.fork()
+            self._child = fork()
             if self._child == 0:
                 self.channel.close()
                 _become(answer, theirs, self._file.fileno(), self._owner if lasting else None)

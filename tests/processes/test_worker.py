@@ -150,8 +150,10 @@ def test_an_interrupted_request_leaves_no_answer_for_the_next_one() -> None:
     number = int(child.ask(b"number", timeout_s=10)[0])
     timer = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
+    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         child.ask(b"sleep", timeout_s=30)
+    assert time.monotonic() - started < 0.2 + module._EXIT_S, "it is ended, not waited for"
     assert not child.alive
     assert_gone(number)
 
