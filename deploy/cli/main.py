@@ -23,7 +23,7 @@ from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
-from deploy.processes.interrupts import interrupt_answered
+from deploy.processes.interrupts import interrupt_answered, interrupt_came
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
@@ -177,6 +177,8 @@ def _interrupted() -> int:
 
 def _caused_by_interrupt(error: BaseException | None) -> bool:
     """Whether Ctrl-C is behind an error: compiled packages that it hits while loading "cannot be imported"."""
+    if interrupt_came():
+        return True
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -211,6 +213,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
+        if _caused_by_interrupt(error):
+            return interrupted()
         hints = _fitting(error.hints, words)
         report_error(error, hints)
         log = error.log if isinstance(error, TargetError) else ()
@@ -243,7 +247,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         documents.ended(error.format_message(), ExitStatus.BAD_INPUT, "bad_input")
         return ExitStatus.BAD_INPUT
     except DeployError as error:
-        return interrupted() if _caused_by_interrupt(error) else failed(error)
+        return failed(error)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and reader_gone(sys.stdout):
             return nobody_reads()

@@ -14,8 +14,8 @@ from types import FrameType
 from typing import NoReturn
 
 _AGAIN_S = 0.3
-_NONE = (None, (None, None, None))
-"""No exception, as Python 3.12 says it, and 3.11."""
+_OTHERS_S = 5.0
+"""An exception that does not come of the interrupt has so long to clean up: what it is may hide the interrupt."""
 
 _answered = threading.Event()
 _watched = False
@@ -28,6 +28,11 @@ def interrupts_are_kept() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def interrupt_came() -> bool:
+    """Whether there was one: an error since then may come of it, whatever it says (compiled code rewords it)."""
+    return _watched
 
 
 def interrupt_answered() -> None:
@@ -45,9 +50,28 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _watch(main: int) -> None:
     """Interrupt again, unless an exception is on its way: then the program cleans up."""
+    others_s = 0.0
     while not _answered.wait(_AGAIN_S):
-        if sys._current_exceptions().get(main) in _NONE:
+        exception = _current_exception(main)
+        others_s += _AGAIN_S
+        if exception is not None and _comes_of_interrupt(exception):
+            others_s = 0.0
+        elif exception is None or others_s > _OTHERS_S:
             signal.pthread_kill(main, signal.SIGINT)  # a signal, for that it ends what waits, too
+
+
+def _current_exception(thread: int) -> BaseException | None:
+    found = sys._current_exceptions().get(thread)
+    return found[1] if isinstance(found, tuple) else found  # as Python 3.11 says it, and 3.12
+
+
+def _comes_of_interrupt(exception: BaseException) -> bool:
+    chain: BaseException | None = exception
+    for _ in range(100):  # somebody may have made a circle
+        if chain is None or isinstance(chain, KeyboardInterrupt):
+            break
+        chain = chain.__context__
+    return isinstance(chain, KeyboardInterrupt)
 
 
 _RAISING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)

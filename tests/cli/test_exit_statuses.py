@@ -124,3 +124,18 @@ def test_whatever_is_raised_is_a_status_of_the_contract(
     monkeypatch.setattr(command_line, "_called", verb)
     assert run([]) == status
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("cannot be built: KeyboardInterrupt"), OSError(4, "interrupted")])
+def test_an_error_after_ctrl_c_is_the_interrupt(
+    raised: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Compiled code rewords it: "SchemaError: Error building serializer: KeyboardInterrupt"."""
+
+    def verb(*_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr(command_line, "_called", verb)
+    monkeypatch.setattr(command_line, "interrupt_came", lambda: True)
+    assert run([]) == 130
+    assert capsys.readouterr().err == "deploy: interrupted\n"

@@ -323,6 +323,6 @@ def test_ctrl_c_is_one_word_and_status_130(folder: Path) -> None:
     process = interruptible.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = interruptible.said(process, 60)
     assert process.returncode == 130
     assert said == "deploy: interrupted\n"

@@ -255,7 +255,7 @@ def test_ctrl_c_ends_every_machine(built: Path, tmp_path: Path) -> None:
     while not running.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=20)
+    _, error = interruptible.said(process, 20)
     assert process.returncode == 130
     assert error.strip() == "deploy: interrupted"
 

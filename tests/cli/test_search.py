@@ -67,7 +67,7 @@ def test_a_real_search_that_is_interrupted_and_killed_ends_as_one_that_was_not(t
             assert time.monotonic() < deadline
             time.sleep(0.05)
         killed.send_signal(number)
-        said = killed.communicate(timeout=60)[1]
+        said = interruptible.said(killed, 60)[1]
         assert killed.returncode == statuses[number], said
         if number == signal.SIGINT:
             assert f"1 candidates are in {log}; the same command continues" in said

@@ -29,7 +29,11 @@ def said(code: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "dropped",
-    ["    Closing()\n", "    try: os.kill(os.getpid(), signal.SIGINT); time.sleep(1)\n    except: pass\n"],
+    [
+        "    Closing()\n",
+        "    try: os.kill(os.getpid(), signal.SIGINT); time.sleep(1)\n    except: pass\n",
+        "    try: 1 / 0\n    except ZeroDivisionError: Closing(); time.sleep(20)\n",
+    ],
 )
 def test_an_interrupt_that_is_dropped_comes_again(dropped: str) -> None:
     code = f"try:\n{dropped}    time.sleep(10)\n    print('went on')\n"
