@@ -32,6 +32,8 @@ _NOTHING: Mapping[int, Packed] = {}
 
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
+BAND_BYTES = 1 << 16
+"""That a convolution works in at once: they stay in a processor's caches, and its loops are long enough."""
 
 
 class TranslatedProgram:
@@ -43,6 +45,7 @@ class TranslatedProgram:
         memory: whose regions they are checked against.
         native: the compiled core.
         version: of its innermost loops, a place in its VERSIONS; default: the last one.
+        band_bytes: that a convolution works in at once, where a row of its OFM does not take more.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class TranslatedProgram:
         native: ModuleType,
         *,
         version: int = -1,
+        band_bytes: int = BAND_BYTES,
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
+        self._band_bytes = band_bytes
         tables = Tables(memory, native.NUMBERS)
         self._prepare: list[Callable[[Workspace], Packed | None] | None] = []  # what packs weights
         rows = array("q")
@@ -130,6 +135,7 @@ class TranslatedProgram:
             KNOTS,
             workspace.memory.batch,
             _BUDGET,
+            self._band_bytes,
             self._version,
         )
 
