@@ -130,7 +130,7 @@ static const int16_t *prepare(struct run *run, const struct operation *operation
     return to;
 }
 
-/* Bias, multiplier, shift and sum of the weights, of the channels from one on: rows of a word a channel. */
+/* Words of the channels from one on. */
 static const int64_t *scale_row(const struct packed_weights *weights, int row, int64_t channel)
 {
     return (const int64_t *)(const void *)((const uint8_t *)weights + weights->scales) + row * weights->channels +
@@ -147,11 +147,12 @@ static const uint8_t *packed_values(const struct packed_weights *weights, int64_
 static void rescaling_from(struct channel_rescaling *by, const struct packed_weights *weights, int64_t channel,
                            const struct operation *operation, const struct source *source)
 {
-    const int64_t *bias = scale_row(weights, 0, channel), *multiplier = scale_row(weights, 1, channel);
-    const int64_t *shift = scale_row(weights, 2, channel), *weight_sum = scale_row(weights, 3, channel);
+    const int64_t *bias = scale_row(weights, ROW_BIAS, channel), *scale = scale_row(weights, ROW_SCALE, channel);
+    const int64_t *weight_sum = scale_row(weights, source->fill ? ROW_SUM : ROW_BIAS, channel);
     for (int i = 0; i < CHANNELS; i++) {
-        const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
-        by->bias[i] = bias_behind(bias[i], source->fill, weight_sum[i]);
+        const struct rescaling r =
+            rescaling_of(multiplier_of(scale[i]), shift_of(scale[i]), operation->rounding);
+        by->bias[i] = bias_behind(bias[i], source->fill, weight_sum[i]); /* without the sum, times 0 */
         by->multiplier[i] = r.multiplier;
         by->addend[i] = r.addend;
         by->below[i] = r.below;
@@ -195,7 +196,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     block->bytes = block->whole && block->sums == NULL && TYPE_BYTES(operation->ofm.type) == 1 &&
                    TYPE_BYTES(operation->index_type) == 1 &&
                    (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
-                   block->run->kernels->shorten(&block->short_by, scale_row(block->weights, 0, channel),
+                   block->run->kernels->shorten(&block->short_by, scale_row(block->weights, ROW_BIAS, channel),
                                                 block->weights->channels, source->fill,
                                                 block->weights->largest * source->magnitude, operation->rounding);
     if (!block->bytes) {
@@ -209,7 +210,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
 /* Adds up the sums that are there, or leaves them: sums without bias. */
 static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const uint8_t *to)
 {
-    const int64_t *bias = scale_row(block->weights, 0, block->channel);
+    const int64_t *bias = scale_row(block->weights, ROW_BIAS, block->channel);
     int64_t *kept = block->sums + (to - block->result) / TYPE_BYTES(block->operation->ofm.type);
     for (int i = 0; i < block->count; i++) {
         const int64_t correction = block->by.bias[i] - bias[i]; /* for zero points that the elements keep */
@@ -223,8 +224,7 @@ static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const u
 
 static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8_t *to)
 {
-    const int64_t *multiplier = scale_row(block->weights, 1, block->channel);
-    const int64_t *shift = scale_row(block->weights, 2, block->channel);
+    const int64_t *scale = scale_row(block->weights, ROW_SCALE, block->channel);
     if (block->sums != NULL) {
         keep_sums(block, sums, to);
         if (block->operation->leaves_sums) {
@@ -232,7 +232,7 @@ static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8
         }
     }
     for (int i = 0; i < block->count; i++) {
-        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier[i], shift[i],
+        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier_of(scale[i]), shift_of(scale[i]),
                           block->operation->rounding);
     }
     finish(block->run, block->operation, sums, block->count, to);

@@ -159,8 +159,8 @@ TARGET static void pair_elements(int16_t *to, const int16_t *first, const int16_
 TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *restrict scales, int64_t channels,
                           int64_t fill, int64_t largest, int64_t rounding)
 {
-    const int64_t *biases = scales, *multipliers = scales + channels;
-    const int64_t *shifts = multipliers + channels, *weight_sums = shifts + channels;
+    const int64_t *biases = scales + ROW_BIAS * channels, *words = scales + ROW_SCALE * channels;
+    const int64_t *weight_sums = fill ? scales + ROW_SUM * channels : biases; /* which are not there, times 0 */
     const int64_t limit = (int64_t)1 << 31, zero_points = 1 << 17; /* none is as large */
     const int64_t tfl = rounding == ROUNDING_TFL ? -1 : 0, halves = rounding == ROUNDING_DOWN ? 0 : -1;
     int64_t bias[CHANNELS], multiplier[CHANNELS], half[CHANNELS], less[CHANNELS], second[CHANNELS];
@@ -168,18 +168,18 @@ TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *re
     const uint64_t one = channels > 0; /* GCC makes no vectors of a constant that is shifted */
     /* In every channel, whether it fits or not, and with masks in place of branches: so these are vectors. */
     for (int i = 0; i < CHANNELS; i++) {
-        const int64_t shift = shifts[i];
+        const int64_t shift = shift_of(words[i]), factor = multiplier_of(words[i]);
         bias[i] = bias_behind(biases[i], fill, weight_sums[i]);
         const int64_t sign = bias[i] >> 63, most = (bias[i] ^ sign) - sign + largest;
         const int64_t twice = is_less(31, shift) & tfl, shift2 = (shift - 31) & twice, shift1 = shift - shift2;
         const int64_t addend = (int64_t)(one << shift1 >> 1) & halves;
         const int64_t rounded = (int64_t)(one << shift2 >> 1) & twice;
-        const int64_t reached = wrapped_sum(wrapped_product(most, multipliers[i]), addend) >> shift1;
+        const int64_t reached = wrapped_sum(wrapped_product(most, factor), addend) >> shift1;
         /* With a shift beyond 32 bits all of it may be rounded to 0. */
         const int64_t some = ~(is_less(30, shift2) & is_less(reached, rounded));
-        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, multipliers[i]) | is_less(62, shift1) |
+        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, factor) | is_less(62, shift1) |
                     ((is_less(30, shift2) | is_less(limit - zero_points - 1 - rounded, reached)) & some);
-        multiplier[i] = multipliers[i] & some;
+        multiplier[i] = factor & some;
         to->addend[i] = addend;
         to->first[i] = shift1;
         half[i] = rounded & some;

@@ -35,7 +35,7 @@ static int take_words(PyObject *from, Py_buffer *into, size_t bytes_each, const 
     if (PyObject_GetBuffer(from, into, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    if ((size_t)into->len % bytes_each != 0 || (uintptr_t)into->buf % WORD != 0) {
+    if ((size_t)into->len % bytes_each != 0 || (into->len > 0 && (uintptr_t)into->buf % WORD != 0)) {
         release(into);
         PyErr_Format(PyExc_ValueError, "%s must be whole records of 64-bit words", what);
         return -1;

@@ -192,11 +192,30 @@ struct packed_stream {
     int64_t size;
 };
 
+/* Rows of scales: bias; multiplier, of 32 bits, and behind it the shift; the sum of the weights, where elements of
+ * the IFM keep their zero point: those of 16 bits. */
+enum { ROW_BIAS, ROW_SCALE, ROW_SUM };
+
+static inline int64_t scale_word(int64_t multiplier, int64_t shift)
+{
+    return multiplier | shift << 32;
+}
+
+static inline int64_t multiplier_of(int64_t scale_word)
+{
+    return scale_word & UINT32_MAX;
+}
+
+static inline int64_t shift_of(int64_t scale_word)
+{
+    return scale_word >> 32;
+}
+
 /* Weights and scales of a convolution, see weights.h. Offsets are bytes from the start of this struct. */
 struct packed_weights {
     int64_t streams; /* that they were decoded from: address and size of each, which stay where they are */
     int64_t stream_count;
-    int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
+    int64_t scales;   /* rows of a word a channel, see below */
     int64_t weights;  /* blocks of channels, segments, pairs, channels, both of a pair */
     int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2; 2 for a depthwise convolution */
     int64_t channels; /* in a row, padded to whole blocks */

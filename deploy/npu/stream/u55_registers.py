@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -102,26 +103,11 @@ class U55RegisterValues(RegisterValues):
 
     def activation(self, ofm: FeatureMap) -> Activation:
         """ACTIVATION with its clamp."""
-        bits = self.u16(Cmd0.NPU_SET_ACTIVATION)
-        number, clip = bits & 0x1F, bits >> 12 & 7
-        if 16 <= number <= 23:
-            function, slot = Function.LUT, number - 16
-        elif number in _FUNCTIONS:
-            function, slot = _FUNCTIONS[number], 0
-        else:
-            raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-        if clip and clip not in _CLIP_RANGES:
-            raise UnsupportedError("activation clip range", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-        minimum = self.s16(Cmd0.NPU_SET_ACTIVATION_MIN)
-        maximum = self.s16(Cmd0.NPU_SET_ACTIVATION_MAX)
-        if minimum > maximum:
-            raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
-        return Activation(
-            function=function,
-            slot=slot,
-            minimum=minimum,
-            maximum=maximum,
-            index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
+        return _activation(
+            self.u16(Cmd0.NPU_SET_ACTIVATION),
+            self.s16(Cmd0.NPU_SET_ACTIVATION_MIN),
+            self.s16(Cmd0.NPU_SET_ACTIVATION_MAX),
+            ofm.dtype,
         )
 
     def cores(self) -> int:
@@ -135,3 +121,25 @@ class U55RegisterValues(RegisterValues):
     ) -> tuple[AddressRange, ...]:
         """The stream of each core, from pairs of base and length registers."""
         return tuple(self.range(region, base, length) for base, length in registers[:cores])
+
+
+@functools.lru_cache(maxsize=256)
+def _activation(bits: int, minimum: int, maximum: int, dtype: np.dtype[np.generic]) -> Activation:
+    number, clip = bits & 0x1F, bits >> 12 & 7
+    if 16 <= number <= 23:
+        function, slot = Function.LUT, number - 16
+    elif number in _FUNCTIONS:
+        function, slot = _FUNCTIONS[number], 0
+    else:
+        raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+    if clip and clip not in _CLIP_RANGES:
+        raise UnsupportedError("activation clip range", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+    if minimum > maximum:
+        raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
+    return Activation(
+        function=function,
+        slot=slot,
+        minimum=minimum,
+        maximum=maximum,
+        index_dtype=_CLIP_RANGES[clip] if clip else dtype,
+    )
