@@ -360,7 +360,7 @@ static enum outcome dense_band(struct run *run, const struct source *source, str
 static void depthwise_in_parts(const struct block *block, const struct source *source, const int16_t *const *rows,
                                int64_t offset, int64_t pair_step, uint8_t *to)
 {
-    const int64_t pairs = block->weights->pairs;
+    const int64_t pairs = block->weights->pairs, size = block->weights->size;
     const uint8_t *values = packed_values(block->weights, block->channel);
     const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
@@ -369,8 +369,8 @@ static void depthwise_in_parts(const struct block *block, const struct source *s
             const int64_t count = pairs - pair < most ? pairs - pair : most;
             int32_t part[1][CHANNELS];
             block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step,
-                                                   count, values, part);
-            values += count * 4 * CHANNELS;
+                                                   count, values, size, part);
+            values += count * 2 * CHANNELS * size;
             for (int i = 0; i < CHANNELS; i++) {
                 sums[i] += part[0][i];
             }
@@ -398,7 +398,8 @@ static void depthwise_row(const struct block *block, const struct source *source
             continue;
         }
         block->run->kernels->multiply_channels(rows, column * pixel_step + 2 * block->channel, pixel_step, count,
-                                               weights->segments, pair_step, weights->pairs, values, sums);
+                                               weights->segments, pair_step, weights->pairs, values, weights->size,
+                                               sums);
         finish_strip(block, (const int32_t(*)[CHANNELS])sums, count,
                      to + (column * operation->ofm.depth + block->channel) * size);
     }

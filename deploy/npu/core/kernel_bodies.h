@@ -109,9 +109,9 @@ TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t
     }
 }
 
-INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows, int64_t offset,
-                                   int64_t pixel_step, int64_t height, int64_t pair_step, int64_t pairs,
-                                   const uint8_t *weights, int32_t to[][CHANNELS])
+INLINE void multiply_some_channels(const int pixels, const int64_t size, const int16_t *const *rows,
+                                   int64_t offset, int64_t pixel_step, int64_t height, int64_t pair_step,
+                                   int64_t pairs, const uint8_t *weights, int32_t to[][CHANNELS])
 {
     struct sums found[FEW];
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -120,12 +120,12 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
     for (int64_t row = 0; row < height; row++) {
         const int16_t *element = rows[row] + offset;
         for (int64_t pair = 0; pair < pairs; pair++) {
-            const struct weights w = load_words(weights);
+            const struct weights w = load_weights(weights, size);
             for (int pixel = 0; pixel < pixels; pixel++) {
                 add_channels(&found[pixel], element + pixel * pixel_step, &w);
             }
             element += pair_step;
-            weights += 4 * CHANNELS;
+            weights += 2 * CHANNELS * size;
         }
     }
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -133,18 +133,29 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
     }
 }
 
-TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
-                                     int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
-                                     int32_t sums[][CHANNELS])
+INLINE void multiply_all_channels(const int64_t size, const int16_t *const *rows, int64_t offset,
+                                  int64_t pixel_step, int64_t count, int64_t height, int64_t pair_step,
+                                  int64_t pairs, const uint8_t *weights, int32_t sums[][CHANNELS])
 {
     int64_t pixel = 0;
     for (; pixel + FEW <= count; pixel += FEW) {
-        multiply_some_channels(FEW, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
+        multiply_some_channels(FEW, size, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
                                weights, sums + pixel);
     }
     for (; pixel < count; pixel++) {
-        multiply_some_channels(1, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs, weights,
-                               sums + pixel);
+        multiply_some_channels(1, size, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
+                               weights, sums + pixel);
+    }
+}
+
+TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
+                                     int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
+                                     int64_t size, int32_t sums[][CHANNELS])
+{
+    if (size == 1) {
+        multiply_all_channels(1, rows, offset, pixel_step, count, height, pair_step, pairs, weights, sums);
+    } else {
+        multiply_all_channels(2, rows, offset, pixel_step, count, height, pair_step, pairs, weights, sums);
     }
 }
 

@@ -217,7 +217,7 @@ struct packed_weights {
     int64_t stream_count;
     int64_t scales;   /* rows of a word a channel, see below */
     int64_t weights;  /* blocks of channels, segments, pairs, channels, both of a pair */
-    int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2; 2 for a depthwise convolution */
+    int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2 */
     int64_t channels; /* in a row, padded to whole blocks */
     int64_t segments; /* runs of the IFM that a sum is made of */
     int64_t pairs;    /* of elements in such a run */

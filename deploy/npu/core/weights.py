@@ -42,7 +42,7 @@ class Packing:
         if core is None:
             raise AssertionError("weights are packed for the compiled core alone")
         order = self.order_of(operation, design)
-        for size in (2,) if operation.depthwise else (1, 2):
+        for size in (1, 2):
             order["size"] = size
             words = np.array([order[name] for name in core.ORDER], np.int64)
             packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)

@@ -21,8 +21,8 @@ class Parts(NamedTuple):
     """Of packed weights.
 
     Attributes:
-        scales: int64 ``(rows, channels)``, in whole blocks: bias, multiplier and behind its 32 bits the shift, and for
-            an IFM of 16 bits the sum of the weights.
+        scales: int64 ``(rows, channels)``, in whole blocks: bias, multiplier and behind its 32 bits the shift, and
+            for an IFM of 16 bits the sum of the weights.
         weights: int8 where all of them fit, else int16, in the order in which the core takes them.
         content: address and size of each stream that they were decoded from.
         segments: runs of the IFM that a sum is made of.
@@ -58,8 +58,7 @@ def parts_of(operation: ConvolutionOperation, unpacked: Unpacked, streams: Seque
     highest = largest * SPANS[operation.ifm.dtype.itemsize] + int(np.abs(scales.bias).max())
     narrow = highest * int(scales.multiplier.max()) < _ROOM and int(scales.shift.max()) <= 62
     content = np.array([(part.ctypes.data, part.size) for part in streams])
-    fits = not operation.depthwise and np.array_equal(values, values.astype(np.int8))
-    dtype = np.int8 if fits else np.int16
+    dtype = np.int8 if np.array_equal(values, values.astype(np.int8)) else np.int16
     return Parts(rows, values.ravel().astype(dtype), content, segments, pairs, int(narrow), largest)
 
 
