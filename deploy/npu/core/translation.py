@@ -62,12 +62,12 @@ class TranslatedProgram:
         self._band_bytes = band_bytes
         tables = Tables(memory, native.NUMBERS)
         self._prepare: list[Callable[[Workspace], Packed | None] | None] = []  # what packs weights
-        fields = native.FIELDS
-        rows = array("q", bytes(8 * len(fields) * len(operations)))
+        fields, length = native.FIELDS, native.NUMBERS["OPERATION_WORDS"]
+        rows = array("q", bytes(8 * length * len(operations)))
         for number, operation in enumerate(operations):  # of the records no more than one is there at a time
             words, prepare = _translated(number, operation, instructions, tables)
             self._prepare.append(prepare)
-            start = number * len(fields)
+            start = number * length
             for name, value in words.items():
                 rows[start + fields[name]] = value
         self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
@@ -79,8 +79,8 @@ class TranslatedProgram:
     def left(self) -> tuple[int, ...]:
         """Numbers of the operations that are NumPy's."""
         other = self._native.NUMBERS["KIND_OTHER"]
-        fields = self._native.FIELDS
-        kinds = self._operations.reshape(-1, len(fields))[:, fields["kind"]]
+        length = self._native.NUMBERS["OPERATION_WORDS"]
+        kinds = self._operations.reshape(-1, length)[:, self._native.FIELDS["kind"]]
         return tuple(int(number) for number in np.flatnonzero(kinds == other))
 
     def on(self, workspace: Workspace, offered: Mapping[int, Packed] = _NOTHING) -> RunInCore:
