@@ -421,11 +421,11 @@ static bool begin_depthwise(struct depthwise *all, struct run *run, const struct
 {
     const struct operation *operation = block->operation;
     const int64_t depth = operation->ifm.depth;
-    const int64_t last = operation->kernel_width * operation->dilation_x * depth; /* which an odd kernel pairs */
+    const int64_t next = operation->dilation_x * depth; /* behind the row's end, for the last one of an odd kernel */
     const int64_t elements = source->columns * depth;
     *all = (struct depthwise){
         .ring = (operation->kernel_height - 1) * operation->dilation_y + 1,
-        .elements = 2 * (elements + last + BEHIND),
+        .elements = 2 * (elements + next + BEHIND),
         .block_count = (depth + CHANNELS - 1) / CHANNELS,
     };
     const size_t row_size = (size_t)all->elements * sizeof *all->row;
@@ -436,7 +436,7 @@ static bool begin_depthwise(struct depthwise *all, struct run *run, const struct
     if (all->row == NULL || all->pairs == NULL || all->rows == NULL || all->blocks == NULL) {
         return false;
     }
-    fill(all->row + elements, last + BEHIND, 0);
+    fill(all->row + elements, next + BEHIND, 0);
     for (int64_t i = 0; i < all->block_count; i++) {
         all->blocks[i] = *block;
         begin_block(&all->blocks[i], i * CHANNELS, source);

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 FIELDS: dict[str, int]
-"""Members of ``struct operation`` and the 64-bit word where each stands; what no operation has both of shares one."""
+"""Members of ``struct operation`` and the 64-bit word where each stands; some share theirs."""
 NUMBERS: dict[str, int]
 """The constants of ``record.h`` and ``run.h`` by their names."""
 VERSIONS: list[str]
