@@ -240,8 +240,8 @@ def memory(target: Path, npu: str, inputs: Sample) -> float | None:
     """Bytes by which a process grows at most from before a model is read to behind its second run.
 
     The process has run the model before: what is imported for it and kept for ever does not count; all else does,
-    as the file's content and what Python makes of it. How much of what was free before lies in pages that are there
-    already differs from time to time: median of five. None where nobody tells.
+    as the file's content and what Python makes of it. How much of it finds room in pages that are there already
+    differs from time to time: median of five. None where nobody tells.
     """
 
     def run() -> None:
