@@ -173,7 +173,7 @@ class RegisterValues:
         """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
         return {
             "index": index,
-            "command": command.code.name,
+            "command": command.code._name_,
             "offset": command.offset,
             "ofm": ofm,
             "activation": self.activation(ofm),
