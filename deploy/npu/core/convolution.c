@@ -5,8 +5,8 @@
  * it. A depthwise convolution prepares the rows that its kernel covers, every element with the one that the next
  * element of the kernel meets.
  *
- * All that is done for a band of rows of the OFM, then for the next one: what it works in is small, and still in the
- * processor's caches where it is read. Where the OFM may cover bytes of the IFM, there is one band. */
+ * All that is done for a band of rows of the OFM, then for the next one: what it works in is small, and still in
+ * the processor's caches where it is read. Where the OFM may cover bytes of the IFM, there is one band. */
 
 #include <string.h>
 
@@ -90,7 +90,8 @@ static bool read_source(struct run *run, const struct operation *operation, int6
 {
     const int64_t height = source->rows - operation->top - operation->bottom;
     const int64_t halved = operation->upscale != UPSCALE_NONE;
-    const int64_t first = clamp(row - operation->top, 0, height), end = clamp(row + count - operation->top, 0, height);
+    const int64_t first = clamp(row - operation->top, 0, height);
+    const int64_t end = clamp(row - operation->top + count, 0, height);
     source->first = first >> halved;
     source->dense =
         read_rows(run, &operation->ifm, item, source->first, ((end + halved) >> halved) - source->first, SLOT_IFM);
@@ -421,7 +422,7 @@ static bool begin_depthwise(struct depthwise *all, struct run *run, const struct
 {
     const struct operation *operation = block->operation;
     const int64_t depth = operation->ifm.depth;
-    const int64_t next = operation->dilation_x * depth; /* behind the row's end, for the last one of an odd kernel */
+    const int64_t next = operation->dilation_x * depth; /* behind the row, for the last element of an odd kernel */
     const int64_t elements = source->columns * depth;
     *all = (struct depthwise){
         .ring = (operation->kernel_height - 1) * operation->dilation_y + 1,
@@ -502,7 +503,8 @@ enum outcome convolution(struct run *run, const struct operation *operation, con
     }
     for (int64_t y = 0; y < ofm->height; y += at_once) {
         const int64_t height = ofm->height - y < at_once ? ofm->height - y : at_once;
-        const struct band band = {y, height, y * operation->stride_y, (height - 1) * operation->stride_y + covered};
+        const int64_t row = y * operation->stride_y;
+        const struct band band = {y, height, row, (height - 1) * operation->stride_y + covered};
         block.sums = sums == NULL ? NULL : sums + y * ofm->width * ofm->depth;
         block.result = operation->leaves_sums ? (uint8_t *)block.sums
                                               : room_of(run, SLOT_OFM, (size_t)(height * row_bytes(ofm)));

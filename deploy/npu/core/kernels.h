@@ -61,9 +61,9 @@ struct kernels {
                               int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
                               int64_t size, int32_t sums[][CHANNELS]);
 
-    /* The constants of a block of channels for finish_bytes: `scales` are the rows of packed weights, `channels` apart,
-     * `fill` is what stands for a zero in the IFM, and no sum of products exceeds `largest`. Whether 32 bits are
-     * enough. */
+    /* The constants of a block of channels for finish_bytes: `scales` are the rows of packed weights, `channels`
+     * apart, `fill` is what stands for a zero in the IFM, and no sum of products exceeds `largest`. Whether 32
+     * bits are enough. */
     int (*shorten)(struct short_rescaling *to, const int64_t *scales, int64_t channels, int64_t fill,
                    int64_t largest, int64_t rounding);
 

@@ -164,7 +164,7 @@ struct operation {
             /* Transfers; those of rows are from the IFM to the OFM */
             struct range source;
             struct range destination;
-            struct indexed_rows indexed; /* of the source that is gathered, or the destination that is scattered to */
+            struct indexed_rows indexed; /* of the source that is gathered, or destination that is scattered to */
             struct indexed_rows indices; /* 32 bits each */
             int64_t highest_index;
         };

@@ -438,7 +438,7 @@ static int64_t greatest(const int64_t *values, int64_t count)
     return found;
 }
 
-/* The sum of every channel's weights, where there is a place for it; returns the greatest sum of their magnitudes. */
+/* The sum of every channel's weights, if there is a place for it; returns the greatest sum of their magnitudes. */
 static int64_t add_up(const struct weight_order *order, const uint8_t *weights, int64_t *sums)
 {
     const int64_t pairs = segments_of(order) * pairs_of(order);
