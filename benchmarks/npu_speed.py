@@ -2,8 +2,9 @@
 
 Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
 the compiled core leaves to NumPy, the first run and how long decoding weights takes, which a second thread does in
-part, and how much memory a model and two runs of it add to a process that has run one (Linux); then what LiteRT's
-optimised kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
+part; in a process of its own the first run, which imports what it needs, to warm ones, and the memory that a model
+and two runs of it add, to the compiled file and the arena that Vela planned (Linux); then what LiteRT's optimised
+kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
 
     python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [--large] [--table] [MODEL.tflite ...]
 
@@ -43,6 +44,7 @@ from deploy.judging.interpreters import OPTIMISED, REFERENCE, Library, Order, ar
 from deploy.judging.samples import Sample
 from deploy.npu.core.library import native
 from deploy.npu.execution.workspace import Packed, WeightCache
+from deploy.tflite.compiled import arena_end, arena_offsets
 from deploy.verifying.npu_inference import NpuInference
 
 REFERENCE_NAME = "BUILTIN_REF"
@@ -179,7 +181,7 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
         first = seconds(lambda: inference.run(inputs))
     inference.run(inputs)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        added = pool.submit(memory, target, npu, inputs).result()
+        alone = pool.submit(in_a_process, target, npu, inputs, runs).result()
     kernels = {name: run for name in KERNELS if (run := interpreter(source, name)) is not None}
     warm_times: list[float] = []
     times: dict[str, list[float]] = {name: [] for name in kernels}
@@ -190,13 +192,15 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
     found = inference.run(inputs)
     expected = zip(source.output_names().values(), kernels[REFERENCE_NAME](inputs), strict=True)
     differing = sum(int((found[name] != array).sum()) for name, array in expected)
-    arena = max(tensor.nbytes for tensor in tflite.read(target).tensors)
+    model = tflite.read(target)
+    size = target.stat().st_size + arena_end(model, arena_offsets(model))
     warm, plain = statistics.median(warm_times), statistics.median(times[REFERENCE_NAME])
     print(
         f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
         f"ratio {warm / plain:5.2f}   {in_the_core(inference)}   "
         f"first {first * 1e3:5.0f} ms, {first / warm:.1f} x warm, decoding {decoding.seconds * 1e3:.0f} ms   "
-        f"memory {'-' if added is None else f'{added / (target.stat().st_size + arena):.1f}'} x model and arena   "
+        f"first of a process {alone.first_s * 1e3:.0f} ms, {alone.first_s / alone.warm_s:.1f} x warm   "
+        f"memory {'-' if alone.added is None else f'{alone.added / size:.2f}'} x model and arena   "
         f"{differing} elements differ"
     )
     ratios = {name: statistics.median(times[name]) / plain for name in OTHERS if name in times}
@@ -204,24 +208,60 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
     return Measured(path.stem, plain, {npu: warm / plain, **ratios})
 
 
-def memory(target: Path, npu: str, inputs: Sample) -> int | None:
-    """Bytes by which a process that has run a model grows at most while it runs one; None where nobody tells."""
+@dataclass(frozen=True)
+class Alone:
+    """What a network takes in a process of its own.
+
+    Attributes:
+        first_s: its first run, in a process that has imported this module alone.
+        warm_s: median of later ones.
+        added: see :func:`memory`.
+    """
+
+    first_s: float
+    warm_s: float
+    added: float | None
+
+
+def in_a_process(target: Path, npu: str, inputs: Sample, runs: int) -> Alone:
+    """Measure this process's first runs, then its memory."""
+    return Alone(*first_and_warm(target, npu, inputs, runs), memory(target, npu, inputs))
+
+
+def first_and_warm(target: Path, npu: str, inputs: Sample, runs: int) -> tuple[float, float]:
+    """Seconds of a model's first run, and the median of later ones."""
+    inference = NpuInference(tflite.read(target), npu_named(npu))
+    first = seconds(lambda: inference.run(inputs))
+    inference.run(inputs)
+    return first, statistics.median(seconds(lambda: inference.run(inputs)) for _ in range(runs))
+
+
+def memory(target: Path, npu: str, inputs: Sample) -> float | None:
+    """Bytes by which a process grows at most from before a model is read to behind its second run.
+
+    The process has run the model before: what is imported for it and kept for ever does not count; all else does,
+    as the file's content and what Python makes of it. How much of it finds room in pages that are there already
+    differs from time to time: median of five. None where nobody tells.
+    """
 
     def run() -> None:
         inference = NpuInference(tflite.read(target), npu_named(npu))
         inference.run(inputs)
         inference.run(inputs)
 
-    run()  # what is imported, and kept for ever
-    gc.collect()
+    run()
+    found = []
     try:
-        ctypes.CDLL(None).malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what there is now
-        before = _peak_bytes()
-        run()
-        return _peak_bytes() - before
+        for _ in range(5):
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what there is now
+            before = _peak_bytes()
+            run()
+            found.append(_peak_bytes() - before)
     except (AttributeError, OSError):
         return None
+    return statistics.median(found)
 
 
 def _peak_bytes() -> int:

@@ -206,8 +206,9 @@ class PreparedModel:
     def _run(self, samples: Sequence[Sequence[NDArray[Any]]], *, keep_state: bool) -> list[list[NDArray[Any]]]:
         self._be_prepared(keep_state=keep_state)
         head = {"do": "run", "number": self._number, "count": len(samples), "keep_state": keep_state}
-        body = b"".join(_bytes(array) for sample in samples for array in sample)  # one call of the system
-        said, content = self._asked(head, [body], _RUN_S + self._one_s * len(samples))
+        parts = [_bytes(array) for sample in samples for array in sample]
+        body = parts if len(parts) == 1 else [b"".join(parts)]  # one call of the system
+        said, content = self._asked(head, body, _RUN_S + self._one_s * len(samples))
         if said:
             raise OtherOutputError(self._order.outputs[said["output"]], str(said["dtype"]), tuple(said["shape"]))
         if len(content) != self._output_bytes * len(samples):

@@ -81,21 +81,27 @@ class LearnedOperator:
         self, inputs: Mapping[int, NDArray[Any]], batch: int = 1, *, keep_state: bool = False
     ) -> dict[int, NDArray[Any]]:
         """See :meth:`CpuOperator.run_batch`."""
-        if not self._asked:
-            self._learned, self._asked = learned(self._ask, self._input, self._output), True
-        given = inputs[self._input.index]
-        found = None if self._learned is None else self._learned(given)
+        known = self._known()
+        found = None if known is None else known(inputs[self._input.index])
         if found is None:
             return self._operator.run_batch(inputs, batch, keep_state=keep_state)
         return {self._output.index: found.reshape(batch, *self._output.shape)}
 
     def run_in(self, given: NDArray[Any], made: NDArray[Any]) -> bool:
         """Run it from one contiguous array to another, apart from it; whether enough is known for that."""
-        return self._learned is not None and self._learned(given, made) is not None
+        known = self._known()
+        return known is not None and known(given, made) is not None
+
+    def _known(self) -> Learned | None:
+        if not self._asked:
+            self._learned, self._asked = learned(self._ask, self._input, self._output), True
+        return self._learned
 
     def _ask(self, elements: NDArray[Any]) -> NDArray[Any]:
         batch = -(-elements.size // self._input.elements)
-        filled = np.resize(elements, (batch, *self._input.shape))
+        # Not np.resize: for the two elements at the ends it would join a tensor of thousands of pairs.
+        filled = np.full((batch, *self._input.shape), elements[0])
+        filled.reshape(-1)[: elements.size] = elements
         answers = self._operator.run_batch({self._input.index: filled}, batch)
         return answers[self._output.index].ravel()[: elements.size]
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from deploy.npu import Architecture, UnsupportedError, architecture_of
@@ -42,3 +45,15 @@ def test_other_members_are_refused_by_name(member: tuple[str, int]) -> None:
 def test_an_unknown_config_word_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="0x20000007"):
         architecture_of(0x20000007)
+
+
+@pytest.mark.parametrize("module", ["u55", "u85"])
+def test_what_decompresses_weights_in_numpy_is_not_imported_before_it_does(module: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys, deploy.npu.{module}; print('deploy.npu.weights.mlw' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert said.stdout.strip() == "False"

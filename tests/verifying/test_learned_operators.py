@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -191,3 +192,18 @@ def test_kernels_by_which_more_becomes_less_are_asked_each_time() -> None:
         return np.clip(-np.floor(elements / 0.5 + 0.5), -128, 127).astype(np.int8)
 
     assert learned(ask, tensor("float32"), tensor("int8")) is None
+
+
+def test_learning_takes_no_more_memory_than_some_of_its_tensors() -> None:
+    operator = operator_of("QUANTIZE", FLOAT, ("int8", 0.25, 9), shape=(1, 96, 96, 3))
+    [given], [made] = operator.inputs, operator.outputs
+    operator.run_batch({given.index: np.zeros((1, *given.shape), given.dtype)})  # its process has begun
+    quick, places = LearnedOperator(operator), (np.zeros(given.shape, np.float32), np.empty(made.shape, np.int8))
+    tracemalloc.start()
+    try:
+        assert quick.run_in(*places)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (places[1] == 9).all()
+    assert peak < 4.75 * given.nbytes

@@ -3,7 +3,10 @@
  * The IFM becomes 16-bit elements with its padding around it and its upscaling done ("prepared"). Elements of 8
  * bits lose their zero point there. Those of 16 bits keep it, as their padding has it, and the bias makes up for
  * it. A depthwise convolution prepares the rows that its kernel covers, every element with the one that the next
- * element of the kernel meets. */
+ * element of the kernel meets.
+ *
+ * All that is done for a band of rows of the OFM, then for the next one: what it works in is small, and still in
+ * the processor's caches where it is read. Where the OFM may cover bytes of the IFM, there is one band. */
 
 #include <string.h>
 
@@ -11,7 +14,8 @@
 
 /* The IFM as a convolution reads it. */
 struct source {
-    const uint8_t *dense;
+    const uint8_t *dense;  /* rows of it, */
+    int64_t first;         /* from this one on */
     int64_t rows, columns; /* with its padding */
     int64_t fill;          /* what stands for a zero */
     int64_t magnitude;     /* that no element exceeds */
@@ -67,16 +71,30 @@ static void widen_row(int16_t *to, const uint8_t *from, const struct operation *
     }
 }
 
-static bool read_source(struct run *run, const struct operation *operation, int64_t item, struct source *source)
+static struct source source_of(const struct operation *operation)
 {
     const struct map *ifm = &operation->ifm;
-    source->dense = read_map(run, ifm, item, SLOT_IFM);
-    source->rows = rows_read(operation);
-    source->columns = columns_read(operation);
-    source->fill = ifm->type == TYPE_I16   ? ifm->zero_point
-                   : ifm->type == TYPE_U16 ? ifm->zero_point - 32768
-                                           : 0;
-    source->magnitude = TYPE_BYTES(ifm->type) == 1 ? 255 : 32768;
+    return (struct source){
+        .rows = rows_read(operation),
+        .columns = columns_read(operation),
+        .fill = ifm->type == TYPE_I16   ? ifm->zero_point
+                : ifm->type == TYPE_U16 ? ifm->zero_point - 32768
+                                        : 0,
+        .magnitude = TYPE_BYTES(ifm->type) == 1 ? 255 : 32768,
+    };
+}
+
+/* Reads what rows are prepared from, of which those around it are its padding. */
+static bool read_source(struct run *run, const struct operation *operation, int64_t item, struct source *source,
+                        int64_t row, int64_t count)
+{
+    const int64_t height = source->rows - operation->top - operation->bottom;
+    const int64_t halved = operation->upscale != UPSCALE_NONE;
+    const int64_t first = clamp(row - operation->top, 0, height);
+    const int64_t end = clamp(row - operation->top + count, 0, height);
+    source->first = first >> halved;
+    source->dense =
+        read_rows(run, &operation->ifm, item, source->first, ((end + halved) >> halved) - source->first, SLOT_IFM);
     return source->dense != NULL;
 }
 
@@ -92,28 +110,28 @@ static void prepare_row(int16_t *to, const struct source *source, const struct o
         fill(to, source->columns * ifm->depth, source->fill);
     }
     if (inside) {
-        const int64_t from = operation->upscale == UPSCALE_NONE ? y : y / 2;
-        widen_row(to + operation->left * ifm->depth,
-                  source->dense + from * ifm->width * ifm->depth * TYPE_BYTES(ifm->type), operation, width);
+        const int64_t from = (operation->upscale == UPSCALE_NONE ? y : y / 2) - source->first;
+        widen_row(to + operation->left * ifm->depth, source->dense + from * row_bytes(ifm), operation, width);
     }
 }
 
-/* All rows of it. */
-static const int16_t *prepare(struct run *run, const struct operation *operation, const struct source *source)
+/* Rows of it, from one on. */
+static const int16_t *prepare(struct run *run, const struct operation *operation, const struct source *source,
+                              int64_t first, int64_t count)
 {
-    const int64_t row_elements = source->columns * operation->ifm.depth, elements = source->rows * row_elements;
+    const int64_t row_elements = source->columns * operation->ifm.depth, elements = count * row_elements;
     int16_t *to = room_of(run, SLOT_PREPARED, (size_t)(elements + BEHIND) * sizeof *to);
     if (to == NULL) {
         return NULL;
     }
-    for (int64_t row = 0; row < source->rows; row++) {
-        prepare_row(to + row * row_elements, source, operation, row);
+    for (int64_t row = 0; row < count; row++) {
+        prepare_row(to + row * row_elements, source, operation, first + row);
     }
     fill(to + elements, BEHIND, 0);
     return to;
 }
 
-/* Bias, multiplier, shift and sum of the weights, of the channels from one on: rows of a word a channel. */
+/* Words of the channels from one on. */
 static const int64_t *scale_row(const struct packed_weights *weights, int row, int64_t channel)
 {
     return (const int64_t *)(const void *)((const uint8_t *)weights + weights->scales) + row * weights->channels +
@@ -130,11 +148,12 @@ static const uint8_t *packed_values(const struct packed_weights *weights, int64_
 static void rescaling_from(struct channel_rescaling *by, const struct packed_weights *weights, int64_t channel,
                            const struct operation *operation, const struct source *source)
 {
-    const int64_t *bias = scale_row(weights, 0, channel), *multiplier = scale_row(weights, 1, channel);
-    const int64_t *shift = scale_row(weights, 2, channel), *weight_sum = scale_row(weights, 3, channel);
+    const int64_t *bias = scale_row(weights, ROW_BIAS, channel), *scale = scale_row(weights, ROW_SCALE, channel);
+    const int64_t *weight_sum = scale_row(weights, source->fill ? ROW_SUM : ROW_BIAS, channel);
     for (int i = 0; i < CHANNELS; i++) {
-        const struct rescaling r = rescaling_of(multiplier[i], shift[i], operation->rounding);
-        by->bias[i] = bias_behind(bias[i], source->fill, weight_sum[i]);
+        const struct rescaling r =
+            rescaling_of(multiplier_of(scale[i]), shift_of(scale[i]), operation->rounding);
+        by->bias[i] = bias_behind(bias[i], source->fill, weight_sum[i]); /* without the sum, times 0 */
         by->multiplier[i] = r.multiplier;
         by->addend[i] = r.addend;
         by->below[i] = r.below;
@@ -145,20 +164,28 @@ static void rescaling_from(struct channel_rescaling *by, const struct packed_wei
     }
 }
 
+/* Rows of the OFM, and those of the prepared IFM that they are computed from. */
+struct band {
+    int64_t y, height;
+    int64_t row, rows;
+};
+
 /* The output stage of one block of channels. */
 struct block {
     const struct run *run;
     const struct operation *operation;
     const struct packed_weights *weights;
-    const uint8_t *result; /* the OFM */
-    int64_t *sums;         /* that are kept for another operation; NULL where none has to do with it */
-    struct channel_rescaling by;
-    struct short_rescaling short_by;
+    uint8_t *result; /* the band of the OFM */
+    int64_t *sums;   /* of it, that are kept for another operation; NULL where none has to do with it */
     int64_t channel;
     int64_t count; /* channels that exist */
     bool whole;    /* whether sums are computed at once, in 32 bits, */
-    bool bytes;    /* and finish_bytes does the rest, before a table of bytes if any; else there is `by` */
+    bool bytes;    /* and finish_bytes does the rest, before a table of bytes if any: then there is `short_by` */
     int32_t low, high;
+    union {
+        struct channel_rescaling by;
+        struct short_rescaling short_by;
+    };
 };
 
 static void begin_block(struct block *block, int64_t channel, const struct source *source)
@@ -170,7 +197,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
     block->bytes = block->whole && block->sums == NULL && TYPE_BYTES(operation->ofm.type) == 1 &&
                    TYPE_BYTES(operation->index_type) == 1 &&
                    (operation->function == FUNCTION_NONE || operation->function == FUNCTION_LUT) &&
-                   block->run->kernels->shorten(&block->short_by, scale_row(block->weights, 0, channel),
+                   block->run->kernels->shorten(&block->short_by, scale_row(block->weights, ROW_BIAS, channel),
                                                 block->weights->channels, source->fill,
                                                 block->weights->largest * source->magnitude, operation->rounding);
     if (!block->bytes) {
@@ -184,7 +211,7 @@ static void begin_block(struct block *block, int64_t channel, const struct sourc
 /* Adds up the sums that are there, or leaves them: sums without bias. */
 static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const uint8_t *to)
 {
-    const int64_t *bias = scale_row(block->weights, 0, block->channel);
+    const int64_t *bias = scale_row(block->weights, ROW_BIAS, block->channel);
     int64_t *kept = block->sums + (to - block->result) / TYPE_BYTES(block->operation->ofm.type);
     for (int i = 0; i < block->count; i++) {
         const int64_t correction = block->by.bias[i] - bias[i]; /* for zero points that the elements keep */
@@ -198,8 +225,7 @@ static void keep_sums(const struct block *block, int64_t sums[CHANNELS], const u
 
 static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8_t *to)
 {
-    const int64_t *multiplier = scale_row(block->weights, 1, block->channel);
-    const int64_t *shift = scale_row(block->weights, 2, block->channel);
+    const int64_t *scale = scale_row(block->weights, ROW_SCALE, block->channel);
     if (block->sums != NULL) {
         keep_sums(block, sums, to);
         if (block->operation->leaves_sums) {
@@ -207,7 +233,7 @@ static void finish_wide(const struct block *block, int64_t sums[CHANNELS], uint8
         }
     }
     for (int i = 0; i < block->count; i++) {
-        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier[i], shift[i],
+        sums[i] = rescale(wrapped_sum(sums[i], block->by.bias[i]), multiplier_of(scale[i]), shift_of(scale[i]),
                           block->operation->rounding);
     }
     finish(block->run, block->operation, sums, block->count, to);
@@ -281,7 +307,7 @@ static void pixel_in_parts(const struct block *block, const struct source *sourc
 }
 
 static void dense_block(const struct block *block, const struct source *source, const int16_t *prepared,
-                        uint8_t *result)
+                        int64_t height)
 {
     const struct operation *operation = block->operation;
     const struct packed_weights *packed = block->weights;
@@ -289,13 +315,13 @@ static void dense_block(const struct block *block, const struct source *source, 
     const int64_t pixel_step = operation->stride_x * depth;
     const int64_t segment_step = operation->dilation_y * source->columns * depth;
     const uint8_t *weights = packed_values(packed, block->channel);
-    int64_t height = operation->ofm.height, width = operation->ofm.width;
+    int64_t width = operation->ofm.width;
     if (operation->kernel_height == 1 && operation->kernel_width == 1 && operation->stride_y == 1 &&
         operation->stride_x == 1) {
         width *= height; /* rows follow each other without a gap */
         height = 1;
     }
-    uint8_t *to = result + block->channel * size;
+    uint8_t *to = block->result + block->channel * size;
     for (int64_t row = 0; row < height; row++) {
         const int16_t *x = prepared + row * operation->stride_y * source->columns * depth;
         for (int64_t column = 0, count; column < width; column += count) {
@@ -316,18 +342,17 @@ static void dense_block(const struct block *block, const struct source *source, 
     }
 }
 
-static enum outcome dense(struct run *run, const struct source *source, struct block *block, uint8_t *result)
+/* A band of the OFM, of which an element depends on all channels of the IFM. */
+static enum outcome dense_band(struct run *run, const struct source *source, struct block *block,
+                               const struct band *band)
 {
-    const struct packed_weights *weights = block->weights;
-    const int16_t *prepared = prepare(run, block->operation, source);
+    const int16_t *prepared = prepare(run, block->operation, source, band->row, band->rows);
     if (prepared == NULL) {
         return NO_MEMORY;
     }
-    block->whole = weights->largest * source->magnitude < (int64_t)1 << 31 &&
-                   (block->operation->dilation_x == 1 || weights->segments == 1);
     for (int64_t channel = 0; channel < block->operation->ofm.depth; channel += CHANNELS) {
         begin_block(block, channel, source);
-        dense_block(block, source, prepared, result);
+        dense_block(block, source, prepared, band->height);
     }
     return DONE;
 }
@@ -336,7 +361,7 @@ static enum outcome dense(struct run *run, const struct source *source, struct b
 static void depthwise_in_parts(const struct block *block, const struct source *source, const int16_t *const *rows,
                                int64_t offset, int64_t pair_step, uint8_t *to)
 {
-    const int64_t pairs = block->weights->pairs;
+    const int64_t pairs = block->weights->pairs, size = block->weights->size;
     const uint8_t *values = packed_values(block->weights, block->channel);
     const int64_t most = (((int64_t)1 << 31) - 1) / (2 * LARGEST_WEIGHT * source->magnitude);
     int64_t sums[CHANNELS] = {0};
@@ -345,8 +370,8 @@ static void depthwise_in_parts(const struct block *block, const struct source *s
             const int64_t count = pairs - pair < most ? pairs - pair : most;
             int32_t part[1][CHANNELS];
             block->run->kernels->multiply_channels(rows + row, offset + pair * pair_step, 0, 1, 1, pair_step,
-                                                   count, values, part);
-            values += count * 4 * CHANNELS;
+                                                   count, values, size, part);
+            values += count * 2 * CHANNELS * size;
             for (int i = 0; i < CHANNELS; i++) {
                 sums[i] += part[0][i];
             }
@@ -374,72 +399,128 @@ static void depthwise_row(const struct block *block, const struct source *source
             continue;
         }
         block->run->kernels->multiply_channels(rows, column * pixel_step + 2 * block->channel, pixel_step, count,
-                                               weights->segments, pair_step, weights->pairs, values, sums);
+                                               weights->segments, pair_step, weights->pairs, values, weights->size,
+                                               sums);
         finish_strip(block, (const int32_t(*)[CHANNELS])sums, count,
                      to + (column * operation->ofm.depth + block->channel) * size);
     }
 }
 
-/* Row by row, of which those that the kernel covers are kept in a ring. */
-static enum outcome depthwise(struct run *run, const struct source *source, struct block *all, uint8_t *result)
+/* The rows of the prepared IFM that the kernel covers, in a ring, and the output stages of all channels. */
+struct depthwise {
+    int64_t ring;     /* how many rows it has, */
+    int64_t elements; /* of 16 bits, each, */
+    int64_t prepared; /* and the row that comes next */
+    int16_t *row, *pairs;
+    const int16_t **rows;
+    struct block *blocks;
+    int64_t block_count;
+};
+
+static bool begin_depthwise(struct depthwise *all, struct run *run, const struct source *source,
+                            const struct block *block)
 {
-    const struct operation *operation = all->operation;
-    const int64_t depth = operation->ifm.depth, elements = source->columns * depth;
-    const int64_t ring = (operation->kernel_height - 1) * operation->dilation_y + 1;
-    const int64_t next = operation->dilation_x * depth; /* elements between two that are a pair */
-    const int64_t last = operation->kernel_width * next; /* that an odd kernel pairs its last element with */
-    const size_t row_bytes = (size_t)(2 * (elements + last + BEHIND)) * sizeof(int16_t);
-    const int64_t blocks = (depth + CHANNELS - 1) / CHANNELS;
-    int16_t *row = room_of(run, SLOT_ROW, row_bytes);
-    int16_t *pairs = room_of(run, SLOT_PREPARED, (size_t)ring * row_bytes);
-    const int16_t **rows = room_of(run, SLOT_ROWS, (size_t)operation->kernel_height * sizeof *rows);
-    struct block *block = room_of(run, SLOT_BLOCKS, (size_t)blocks * sizeof *block);
-    if (row == NULL || pairs == NULL || rows == NULL || block == NULL) {
-        return NO_MEMORY;
+    const struct operation *operation = block->operation;
+    const int64_t depth = operation->ifm.depth;
+    const int64_t next = operation->dilation_x * depth; /* behind the row, for the last element of an odd kernel */
+    const int64_t elements = source->columns * depth;
+    *all = (struct depthwise){
+        .ring = (operation->kernel_height - 1) * operation->dilation_y + 1,
+        .elements = 2 * (elements + next + BEHIND),
+        .block_count = (depth + CHANNELS - 1) / CHANNELS,
+    };
+    const size_t row_size = (size_t)all->elements * sizeof *all->row;
+    all->row = room_of(run, SLOT_ROW, row_size);
+    all->pairs = room_of(run, SLOT_PREPARED, (size_t)all->ring * row_size);
+    all->rows = room_of(run, SLOT_ROWS, (size_t)operation->kernel_height * sizeof *all->rows);
+    all->blocks = room_of(run, SLOT_BLOCKS, (size_t)all->block_count * sizeof *all->blocks);
+    if (all->row == NULL || all->pairs == NULL || all->rows == NULL || all->blocks == NULL) {
+        return false;
     }
-    fill(row + elements, last + BEHIND, 0);
-    all->whole = all->weights->largest * source->magnitude < (int64_t)1 << 31;
-    for (int64_t i = 0; i < blocks; i++) {
-        block[i] = *all;
-        begin_block(&block[i], i * CHANNELS, source);
+    fill(all->row + elements, next + BEHIND, 0);
+    for (int64_t i = 0; i < all->block_count; i++) {
+        all->blocks[i] = *block;
+        begin_block(&all->blocks[i], i * CHANNELS, source);
     }
-    int64_t prepared = 0;
-    for (int64_t y = 0; y < operation->ofm.height; y++) {
+    return true;
+}
+
+/* A band of the OFM, of which an element depends on one channel of the IFM. */
+static void depthwise_band(struct depthwise *all, const struct source *source, const struct block *block,
+                           const struct band *band)
+{
+    const struct operation *operation = block->operation;
+    const int64_t depth = operation->ifm.depth, next = operation->dilation_x * depth; /* between both of a pair */
+    for (int64_t y = band->y; y < band->y + band->height; y++) {
         const int64_t top = y * operation->stride_y;
-        for (prepared = prepared < top ? top : prepared; prepared < top + ring; prepared++) {
-            prepare_row(row, source, operation, prepared);
-            run->kernels->pair_elements(pairs + prepared % ring * (int64_t)(row_bytes / sizeof *pairs), row,
-                                        row + next, elements + BEHIND);
+        for (all->prepared = all->prepared < top ? top : all->prepared; all->prepared < top + all->ring;
+             all->prepared++) {
+            prepare_row(all->row, source, operation, all->prepared);
+            block->run->kernels->pair_elements(all->pairs + all->prepared % all->ring * all->elements, all->row,
+                                               all->row + next, source->columns * depth + BEHIND);
         }
         for (int64_t i = 0; i < operation->kernel_height; i++) {
-            const int64_t number = (top + i * operation->dilation_y) % ring;
-            rows[i] = pairs + number * (int64_t)(row_bytes / sizeof *pairs);
+            all->rows[i] = all->pairs + (top + i * operation->dilation_y) % all->ring * all->elements;
         }
-        for (int64_t i = 0; i < blocks; i++) {
-            depthwise_row(&block[i], source, rows,
-                          result + y * operation->ofm.width * depth * TYPE_BYTES(operation->ofm.type));
+        for (int64_t i = 0; i < all->block_count; i++) {
+            all->blocks[i].result = block->result;
+            all->blocks[i].sums = block->sums;
+            depthwise_row(&all->blocks[i], source, all->rows,
+                          block->result + (y - band->y) * row_bytes(&operation->ofm));
         }
     }
-    return DONE;
+}
+
+/* How many rows of the OFM a band has. */
+static int64_t rows_at_once(const struct run *run, const struct operation *operation, const struct source *source,
+                            int64_t item)
+{
+    const struct map *ifm = &operation->ifm, *ofm = &operation->ofm;
+    if (!are_apart(run, ifm, ofm, item)) {
+        return ofm->height;
+    }
+    /* The elements of depthwise convolutions are prepared for the kernel's rows alone. */
+    const int64_t prepared = operation->depthwise ? 0 : source->columns * ifm->depth * (int64_t)sizeof(int16_t);
+    const int64_t bytes = operation->stride_y * (prepared + row_bytes(ifm)) + row_bytes(ofm);
+    return clamp(run->band_bytes / bytes, 1, ofm->height);
 }
 
 enum outcome convolution(struct run *run, const struct operation *operation, const struct packed_weights *weights,
                          int64_t item)
 {
-    struct source source;
+    const struct map *ofm = &operation->ofm;
+    struct source source = source_of(operation);
+    const int64_t at_once = rows_at_once(run, operation, &source, item);
+    const int64_t covered = (operation->kernel_height - 1) * operation->dilation_y + 1;
     int64_t *sums = operation->keeps_sums || operation->leaves_sums ? kept_sums(run, item) : NULL;
-    uint8_t *result =
-        operation->leaves_sums ? (uint8_t *)sums : room_of(run, SLOT_OFM, map_bytes(&operation->ofm));
-    struct block block = {.run = run, .operation = operation, .weights = weights, .result = result, .sums = sums};
-    if (result == NULL || !read_source(run, operation, item, &source)) {
+    struct block block = {.run = run, .operation = operation, .weights = weights};
+    struct depthwise all;
+    block.whole = weights->largest * source.magnitude < (int64_t)1 << 31 &&
+                  (operation->depthwise || operation->dilation_x == 1 || weights->segments == 1);
+    block.sums = sums; /* that there are some, the output stages have to know */
+    if (operation->depthwise && !begin_depthwise(&all, run, &source, &block)) {
         return NO_MEMORY;
     }
-    const enum outcome outcome =
-        operation->depthwise ? depthwise(run, &source, &block, result) : dense(run, &source, &block, result);
-    if (outcome == DONE && !operation->leaves_sums) {
-        write_map(run, &operation->ofm, item, result);
+    for (int64_t y = 0; y < ofm->height; y += at_once) {
+        const int64_t height = ofm->height - y < at_once ? ofm->height - y : at_once;
+        const int64_t row = y * operation->stride_y;
+        const struct band band = {y, height, row, (height - 1) * operation->stride_y + covered};
+        block.sums = sums == NULL ? NULL : sums + y * ofm->width * ofm->depth;
+        block.result = operation->leaves_sums ? (uint8_t *)block.sums
+                                              : room_of(run, SLOT_OFM, (size_t)(height * row_bytes(ofm)));
+        if (block.result == NULL || !read_source(run, operation, item, &source, band.row, band.rows)) {
+            return NO_MEMORY;
+        }
+        if (operation->depthwise) {
+            depthwise_band(&all, &source, &block, &band);
+        } else if (dense_band(run, &source, &block, &band) != DONE) {
+            return NO_MEMORY;
+        }
+        if (!operation->leaves_sums) {
+            write_rows(run, ofm, item, y, height, block.result);
+        }
     }
-    return outcome;
+    return DONE;
 }
 
 bool weights_hold(const struct run *run, const struct operation *operation, const struct packed_weights *weights)

@@ -109,9 +109,9 @@ TARGET static void multiply_pixels(const int16_t *x, int64_t pixel_step, int64_t
     }
 }
 
-INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows, int64_t offset,
-                                   int64_t pixel_step, int64_t height, int64_t pair_step, int64_t pairs,
-                                   const uint8_t *weights, int32_t to[][CHANNELS])
+INLINE void multiply_some_channels(const int pixels, const int64_t size, const int16_t *const *rows,
+                                   int64_t offset, int64_t pixel_step, int64_t height, int64_t pair_step,
+                                   int64_t pairs, const uint8_t *weights, int32_t to[][CHANNELS])
 {
     struct sums found[FEW];
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -120,12 +120,12 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
     for (int64_t row = 0; row < height; row++) {
         const int16_t *element = rows[row] + offset;
         for (int64_t pair = 0; pair < pairs; pair++) {
-            const struct weights w = load_words(weights);
+            const struct weights w = load_weights(weights, size);
             for (int pixel = 0; pixel < pixels; pixel++) {
                 add_channels(&found[pixel], element + pixel * pixel_step, &w);
             }
             element += pair_step;
-            weights += 4 * CHANNELS;
+            weights += 2 * CHANNELS * size;
         }
     }
     for (int pixel = 0; pixel < pixels; pixel++) {
@@ -133,18 +133,29 @@ INLINE void multiply_some_channels(const int pixels, const int16_t *const *rows,
     }
 }
 
-TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
-                                     int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
-                                     int32_t sums[][CHANNELS])
+INLINE void multiply_all_channels(const int64_t size, const int16_t *const *rows, int64_t offset,
+                                  int64_t pixel_step, int64_t count, int64_t height, int64_t pair_step,
+                                  int64_t pairs, const uint8_t *weights, int32_t sums[][CHANNELS])
 {
     int64_t pixel = 0;
     for (; pixel + FEW <= count; pixel += FEW) {
-        multiply_some_channels(FEW, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
+        multiply_some_channels(FEW, size, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
                                weights, sums + pixel);
     }
     for (; pixel < count; pixel++) {
-        multiply_some_channels(1, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs, weights,
-                               sums + pixel);
+        multiply_some_channels(1, size, rows, offset + pixel * pixel_step, pixel_step, height, pair_step, pairs,
+                               weights, sums + pixel);
+    }
+}
+
+TARGET static void multiply_channels(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
+                                     int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
+                                     int64_t size, int32_t sums[][CHANNELS])
+{
+    if (size == 1) {
+        multiply_all_channels(1, rows, offset, pixel_step, count, height, pair_step, pairs, weights, sums);
+    } else {
+        multiply_all_channels(2, rows, offset, pixel_step, count, height, pair_step, pairs, weights, sums);
     }
 }
 
@@ -159,8 +170,8 @@ TARGET static void pair_elements(int16_t *to, const int16_t *first, const int16_
 TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *restrict scales, int64_t channels,
                           int64_t fill, int64_t largest, int64_t rounding)
 {
-    const int64_t *biases = scales, *multipliers = scales + channels;
-    const int64_t *shifts = multipliers + channels, *weight_sums = shifts + channels;
+    const int64_t *biases = scales + ROW_BIAS * channels, *words = scales + ROW_SCALE * channels;
+    const int64_t *weight_sums = fill ? scales + ROW_SUM * channels : biases; /* which are not there, times 0 */
     const int64_t limit = (int64_t)1 << 31, zero_points = 1 << 17; /* none is as large */
     const int64_t tfl = rounding == ROUNDING_TFL ? -1 : 0, halves = rounding == ROUNDING_DOWN ? 0 : -1;
     int64_t bias[CHANNELS], multiplier[CHANNELS], half[CHANNELS], less[CHANNELS], second[CHANNELS];
@@ -168,18 +179,18 @@ TARGET static int shorten(struct short_rescaling *restrict to, const int64_t *re
     const uint64_t one = channels > 0; /* GCC makes no vectors of a constant that is shifted */
     /* In every channel, whether it fits or not, and with masks in place of branches: so these are vectors. */
     for (int i = 0; i < CHANNELS; i++) {
-        const int64_t shift = shifts[i];
+        const int64_t shift = shift_of(words[i]), factor = multiplier_of(words[i]);
         bias[i] = bias_behind(biases[i], fill, weight_sums[i]);
         const int64_t sign = bias[i] >> 63, most = (bias[i] ^ sign) - sign + largest;
         const int64_t twice = is_less(31, shift) & tfl, shift2 = (shift - 31) & twice, shift1 = shift - shift2;
         const int64_t addend = (int64_t)(one << shift1 >> 1) & halves;
         const int64_t rounded = (int64_t)(one << shift2 >> 1) & twice;
-        const int64_t reached = wrapped_sum(wrapped_product(most, multipliers[i]), addend) >> shift1;
+        const int64_t reached = wrapped_sum(wrapped_product(most, factor), addend) >> shift1;
         /* With a shift beyond 32 bits all of it may be rounded to 0. */
         const int64_t some = ~(is_less(30, shift2) & is_less(reached, rounded));
-        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, multipliers[i]) | is_less(62, shift1) |
+        beyond[i] = is_less(limit - 1, most) | is_less(limit - 1, factor) | is_less(62, shift1) |
                     ((is_less(30, shift2) | is_less(limit - zero_points - 1 - rounded, reached)) & some);
-        multiplier[i] = multipliers[i] & some;
+        multiplier[i] = factor & some;
         to->addend[i] = addend;
         to->first[i] = shift1;
         half[i] = rounded & some;

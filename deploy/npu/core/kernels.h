@@ -56,14 +56,14 @@ struct kernels {
     void (*pair_elements)(int16_t *to, const int16_t *first, const int16_t *second, int64_t count);
 
     /* sums[p][c] = sum over y, x, e of rows[y][offset + p * pixel_step + x * pair_step + 2c + e] * w[y][x][c][e],
-     * of `count` pixels; weights of 2 bytes. */
+     * of `count` pixels; weights of `size` 1 or 2 bytes. */
     void (*multiply_channels)(const int16_t *const *rows, int64_t offset, int64_t pixel_step, int64_t count,
                               int64_t height, int64_t pair_step, int64_t pairs, const uint8_t *weights,
-                              int32_t sums[][CHANNELS]);
+                              int64_t size, int32_t sums[][CHANNELS]);
 
-    /* The constants of a block of channels for finish_bytes: `scales` is four rows of a word a channel, `channels`
-     * apart (bias, multiplier, shift, sum of the weights), `fill` what stands for a zero in the IFM, and no sum of
-     * products exceeds `largest`. Whether 32 bits are enough. */
+    /* The constants of a block of channels for finish_bytes: `scales` are the rows of packed weights, `channels`
+     * apart, `fill` is what stands for a zero in the IFM, and no sum of products exceeds `largest`. Whether 32
+     * bits are enough. */
     int (*shorten)(struct short_rescaling *to, const int64_t *scales, int64_t channels, int64_t fill,
                    int64_t largest, int64_t rounding);
 

@@ -28,7 +28,14 @@ static const struct field fields[] = {
 
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
-static_assert(FIELD_COUNT * WORD == sizeof(struct operation), "FIELDS names every member of struct operation");
+/* Members up to one, from where those begin that share their place. */
+#define UP_TO(last)                                                                                               \
+    (offsetof(struct operation, last) + sizeof(((struct operation *)NULL)->last) -                                \
+     offsetof(struct operation, kernel_height))
+
+static_assert(FIELD_COUNT * WORD == offsetof(struct operation, kernel_height) + UP_TO(streams) + UP_TO(operand_b) +
+                                        UP_TO(horizontal) + UP_TO(highest_index),
+              "FIELDS names every member of struct operation");
 static_assert(sizeof(struct piece) == (2 + 3 * PIECE_DIMENSIONS) * WORD, "a piece is words alone");
 
 static PyObject *field_offsets(void)
@@ -85,6 +92,7 @@ static const struct number numbers[] = {
     NUMBER(ROUNDING_SYMMETRIC),
     NUMBER(ROUNDING_DOWN),
     NUMBER(REGION_INTERNAL),
+    NUMBER(OPERATION_WORDS),
     NUMBER(PIECE_DIMENSIONS),
     NUMBER(CHANNELS),
     NUMBER(PACKED),

@@ -1,10 +1,12 @@
 """The compiled core, see ``module.c``."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
 FIELDS: dict[str, int]
-"""Members of ``struct operation`` and the 64-bit word where each stands."""
+"""Members of ``struct operation`` and the 64-bit word where each stands; some share theirs."""
 NUMBERS: dict[str, int]
 """The constants of ``record.h`` and ``run.h`` by their names."""
 VERSIONS: list[str]
@@ -25,22 +27,25 @@ def pack(order: Any, streams: Sequence[Any], records: Sequence[Any], room: Any, 
     The room has their addresses: they must not change or go away as long as it is used.
     """
 
-def run(
-    operations: Any,
-    pieces: Any,
-    ranges: Any,
-    weights: list[Any],
-    ask: Callable[[int], Any],
-    regions: Sequence[Any],
-    knots: Any,
-    batch: int,
-    first: int,
-    stop: int,
-    budget: int,
-    version: int,
-    /,
-) -> tuple[int, bool]:
-    """Run operations; the first one that was not run, and whether the core could go on with it.
+class Prepared:
+    """A translated program on the memory that it runs on, see ``prepared.c``."""
 
-    Weights that are missing, or are not what memory holds, are asked for with the operation's number.
-    """
+    def __new__(
+        cls,
+        operations: Any,
+        pieces: Any,
+        ranges: Any,
+        weights: list[Any],
+        ask: Callable[[int], Any],
+        regions: Sequence[Any],
+        knots: Any,
+        batch: int,
+        budget: int,
+        band_bytes: int,
+        version: int,
+        /,
+    ) -> Prepared:
+        """Weights that are missing, or are not what memory holds, are asked for with the operation's number."""
+
+    def run(self, first: int, stop: int, /) -> int:
+        """Run operations from one up to another; the first one that was not run."""

@@ -35,7 +35,7 @@ static int take_words(PyObject *from, Py_buffer *into, size_t bytes_each, const 
     if (PyObject_GetBuffer(from, into, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    if ((size_t)into->len % bytes_each != 0 || (uintptr_t)into->buf % WORD != 0) {
+    if ((size_t)into->len % bytes_each != 0 || (into->len > 0 && (uintptr_t)into->buf % WORD != 0)) {
         release(into);
         PyErr_Format(PyExc_ValueError, "%s must be whole records of 64-bit words", what);
         return -1;
@@ -104,14 +104,14 @@ static int take_kernels(struct prepared *prepared, int version)
 static PyObject *make(PyTypeObject *type, PyObject *words, PyObject *named)
 {
     PyObject *operations, *pieces, *ranges, *weights, *ask, *regions, *knots;
-    long long batch, budget;
+    long long batch, budget, band_bytes;
     int version;
     if (named != NULL && PyDict_Size(named) != 0) {
         PyErr_SetString(PyExc_TypeError, "what is given has no names");
         return NULL;
     }
-    if (!PyArg_ParseTuple(words, "OOOOOOOLLi", &operations, &pieces, &ranges, &weights, &ask, &regions, &knots,
-                          &batch, &budget, &version)) {
+    if (!PyArg_ParseTuple(words, "OOOOOOOLLLi", &operations, &pieces, &ranges, &weights, &ask, &regions, &knots,
+                          &batch, &budget, &band_bytes, &version)) {
         return NULL;
     }
     if (batch < 1) {
@@ -125,6 +125,7 @@ static PyObject *make(PyTypeObject *type, PyObject *words, PyObject *named)
     prepared->ask = Py_NewRef(ask);
     prepared->budget = budget;
     prepared->run.batch = batch;
+    prepared->run.band_bytes = band_bytes;
     if (take_words(operations, &prepared->operations, sizeof(struct operation), "operations") == 0 &&
         take_words(pieces, &prepared->pieces, sizeof(struct piece), "pieces") == 0 &&
         take_words(ranges, &prepared->ranges, sizeof(struct range), "ranges") == 0 &&

@@ -119,24 +119,6 @@ struct operation {
     int64_t index_type; /* of what is looked up with a table, else of what is stored */
     int64_t rounding;
     struct scale scale;
-    /* Windows */
-    int64_t kernel_height;
-    int64_t kernel_width;
-    int64_t stride_y;
-    int64_t stride_x;
-    int64_t dilation_y;
-    int64_t dilation_x;
-    int64_t top;
-    int64_t left;
-    int64_t bottom;
-    int64_t right;
-    int64_t upscale;
-    /* Convolutions, and products of feature maps */
-    int64_t keeps_sums;  /* adds up those that are there */
-    int64_t leaves_sums; /* for the next operation, in place of an OFM */
-    int64_t depthwise;
-    int64_t first_stream;
-    int64_t streams;
     /* Poolings and elementwise operations */
     int64_t mode;
     int64_t divides;         /* a pooling divides by the elements inside the IFM ... */
@@ -144,20 +126,52 @@ struct operation {
     int64_t reciprocal_up;   /* rounded up */
     int64_t number_bits;     /* that every element of the IFM must fit; 0 for any */
     int64_t has_ifm2;
-    int64_t scalar;
-    int64_t reversed_operands;
-    int64_t operand_scaling;
-    struct scale operand_a;
-    struct scale operand_b;
-    struct sampling vertical;
-    struct sampling horizontal;
-    /* Transfers; those of rows are from the IFM to the OFM */
-    struct range source;
-    struct range destination;
-    struct indexed_rows indexed; /* of the source that is gathered, or the destination that is scattered to */
-    struct indexed_rows indices; /* 32 bits each */
-    int64_t highest_index;
+    union { /* no kind of operation has two of these */
+        struct {
+            /* Windows */
+            int64_t kernel_height;
+            int64_t kernel_width;
+            int64_t stride_y;
+            int64_t stride_x;
+            int64_t dilation_y;
+            int64_t dilation_x;
+            int64_t top;
+            int64_t left;
+            int64_t bottom;
+            int64_t right;
+            int64_t upscale;
+            /* Convolutions, and products of feature maps */
+            int64_t keeps_sums;  /* adds up those that are there */
+            int64_t leaves_sums; /* for the next operation, in place of an OFM */
+            int64_t depthwise;
+            int64_t first_stream;
+            int64_t streams;
+        };
+        struct {
+            /* Elementwise operations */
+            int64_t scalar;
+            int64_t reversed_operands;
+            int64_t operand_scaling;
+            struct scale operand_a;
+            struct scale operand_b;
+        };
+        struct {
+            /* Resizing */
+            struct sampling vertical;
+            struct sampling horizontal;
+        };
+        struct {
+            /* Transfers; those of rows are from the IFM to the OFM */
+            struct range source;
+            struct range destination;
+            struct indexed_rows indexed; /* of the source that is gathered, or destination that is scattered to */
+            struct indexed_rows indices; /* 32 bits each */
+            int64_t highest_index;
+        };
+    };
 };
+
+enum { OPERATION_WORDS = sizeof(struct operation) / sizeof(int64_t) };
 
 #define MAP_FIELDS(X, map)                                                                                        \
     X(map.region)                                                                                                 \
@@ -192,13 +206,32 @@ struct packed_stream {
     int64_t size;
 };
 
+/* Rows of scales: bias; multiplier, of 32 bits, and behind it the shift; the sum of the weights, where elements of
+ * the IFM keep their zero point: those of 16 bits. */
+enum { ROW_BIAS, ROW_SCALE, ROW_SUM };
+
+static inline int64_t scale_word(int64_t multiplier, int64_t shift)
+{
+    return multiplier | shift << 32;
+}
+
+static inline int64_t multiplier_of(int64_t scale_word)
+{
+    return scale_word & UINT32_MAX;
+}
+
+static inline int64_t shift_of(int64_t scale_word)
+{
+    return scale_word >> 32;
+}
+
 /* Weights and scales of a convolution, see weights.h. Offsets are bytes from the start of this struct. */
 struct packed_weights {
     int64_t streams; /* that they were decoded from: address and size of each, which stay where they are */
     int64_t stream_count;
-    int64_t scales;   /* bias, multiplier, shift and sum of the weights: four rows of a word a channel */
+    int64_t scales;   /* rows of a word a channel, see below */
     int64_t weights;  /* blocks of channels, segments, pairs, channels, both of a pair */
-    int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2; 2 for a depthwise convolution */
+    int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2 */
     int64_t channels; /* in a row, padded to whole blocks */
     int64_t segments; /* runs of the IFM that a sum is made of */
     int64_t pairs;    /* of elements in such a run */

@@ -53,23 +53,24 @@ Chained: TypeAlias = tuple[int, Three, np.dtype[np.generic]]
 """A buffer between operations, and extents and type of a map in it."""
 
 
-class _MapMembers(NamedTuple):
-    """Names of the members of a map."""
+_PLACED = ("region", "type", "height", "width", "depth", "first_piece", "pieces", "dense")
+"""Members of a map but for the zero point."""
 
-    region: str
-    type: str
-    height: str
-    width: str
-    depth: str
+
+class _MapMembers(NamedTuple):
+    """Names of the members of a map.
+
+    Attributes:
+        words: all but the zero point.
+    """
+
+    words: tuple[str, ...]
     zero_point: str
-    first_piece: str
-    pieces: str
-    dense: str
 
 
 @functools.cache
 def _map_members(name: str) -> _MapMembers:
-    return _MapMembers(*(f"{name}.{member}" for member in _MapMembers._fields))
+    return _MapMembers(tuple(f"{name}.{member}" for member in _PLACED), f"{name}.zero_point")
 
 
 class Record(NamedTuple):
@@ -106,6 +107,7 @@ class Tables:
     chain_bytes: dict[int, int] = field(default_factory=dict)
     left_in_chains: list[tuple[int, Chained]] = field(default_factory=list)
     _chains: dict[int, object] = field(default_factory=dict)
+    _maps: dict[FeatureMap, tuple[int, ...]] = field(default_factory=dict)  # one writes them and others read them
 
     def region(self, region: int | None) -> int:
         """The core's number of a region."""
@@ -123,12 +125,18 @@ class Tables:
             raise NotCovered
         if fm.chain is not None:
             return self._chained(name, fm, fm.chain, write=write)
-        check_size(self.memory, fm)
-        stored, size = pieces(fm.as_stored), fm.dtype.itemsize
-        for piece in stored:
-            self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size, write=write)
-        words = self.array(name, fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis)
-        words[_map_members(name).zero_point] = fm.zero_point
+        if write:
+            self.memory.check(fm.region, 0, 0, write=True)
+        if (known := self._maps.get(fm)) is None:
+            check_size(self.memory, fm)
+            stored, size = pieces(fm.as_stored), fm.dtype.itemsize
+            for piece in stored:
+                self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size)
+            known = self._array(fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis)
+            self._maps[fm] = known
+        member = _map_members(name)
+        words = dict(zip(member.words, known, strict=True))
+        words[member.zero_point] = fm.zero_point
         return words
 
     def array(
@@ -142,23 +150,27 @@ class Tables:
         reversed_axis: int | None = None,
     ) -> Words:
         """What a map is but for the meaning of its elements; the pieces are those of it as it is stored."""
+        found = self._array(region, extents, dtype, stored, axes, reversed_axis)
+        return dict(zip(_map_members(name).words, found, strict=True))
+
+    def _array(
+        self,
+        region: int | None,
+        extents: Three,
+        dtype: np.dtype[np.generic],
+        stored: Sequence[Piece],
+        axes: Three,
+        reversed_axis: int | None,
+    ) -> tuple[int, ...]:
+        """The same in the order of the members' names."""
         dimensions, size = self.numbers["PIECE_DIMENSIONS"], dtype.itemsize
         found = [_piece_words(piece, extents, size, axes, reversed_axis, dimensions) for piece in stored]
         first = len(self.pieces)
         self.pieces += found
         height, width, depth = extents
         dense = len(found) == 1 and found[0][1:] == _one_run(height * width * depth, size, dimensions)
-        member = _map_members(name)
-        return {
-            member.region: self.region(region),
-            member.type: _type_number(size, dtype.kind),
-            member.height: height,
-            member.width: width,
-            member.depth: depth,
-            member.first_piece: first,
-            member.pieces: len(found),
-            member.dense: int(dense),
-        }
+        kind = _type_number(size, dtype.kind)
+        return self.region(region), kind, height, width, depth, first, len(found), int(dense)
 
     def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
         """A map in a buffer between operations, which holds what was put there last."""

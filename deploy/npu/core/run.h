@@ -43,6 +43,7 @@ struct run {
     const int64_t *knots; /* of the sigmoid, 256 of them */
     struct region regions[REGION_COUNT];
     int64_t batch;
+    int64_t band_bytes; /* that a convolution works in at once, roughly; a row of its OFM at least */
     struct room room;
 };
 
@@ -56,13 +57,34 @@ static inline uint8_t *region_row(const struct run *run, int64_t region, int64_t
     return found->bytes + (found->rows == 1 ? 0 : item * found->size);
 }
 
-/* The dense (height, width, depth) array of a map: where it lies in memory, if it does, else copied to a slot. */
-const uint8_t *read_map(struct run *run, const struct map *map, int64_t item, enum slot slot);
-void write_map(struct run *run, const struct map *map, int64_t item, const uint8_t *dense);
+/* The dense (rows, width, depth) array of some rows of a map: where they lie in memory, if they do, else copied to
+ * a slot. */
+const uint8_t *read_rows(struct run *run, const struct map *map, int64_t item, int64_t first, int64_t count,
+                         enum slot slot);
+void write_rows(struct run *run, const struct map *map, int64_t item, int64_t first, int64_t count,
+                const uint8_t *dense);
+
+/* Whether no byte of the host is among those of both maps, or between them. */
+bool are_apart(const struct run *run, const struct map *a, const struct map *b, int64_t item);
+
+static inline int64_t row_bytes(const struct map *map)
+{
+    return map->width * map->depth * TYPE_BYTES(map->type);
+}
 
 static inline size_t map_bytes(const struct map *map)
 {
-    return (size_t)(map->height * map->width * map->depth * TYPE_BYTES(map->type));
+    return (size_t)(map->height * row_bytes(map));
+}
+
+static inline const uint8_t *read_map(struct run *run, const struct map *map, int64_t item, enum slot slot)
+{
+    return read_rows(run, map, item, 0, map->height, slot);
+}
+
+static inline void write_map(struct run *run, const struct map *map, int64_t item, const uint8_t *dense)
+{
+    write_rows(run, map, item, 0, map->height, dense);
 }
 
 /* Rows and columns that a kernel reads for the OFM, padding included. */

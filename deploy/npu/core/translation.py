@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.npu.core.records import NotCovered, Record, Tables, Words
+from deploy.npu.core.records import NotCovered, Record, Tables
 from deploy.npu.errors import NpuError
 from deploy.npu.execution.activation import KNOTS
 from deploy.npu.execution.memory import ACCUMULATORS, Memory
@@ -32,6 +32,8 @@ _NOTHING: Mapping[int, Packed] = {}
 
 _BUDGET = 1 << 31
 """Steps of the innermost loops after which the interpreter has a turn: for interrupts, and other threads."""
+BAND_BYTES = 1 << 15
+"""That a convolution works in at once: they stay in a processor's caches, and its loops are long enough."""
 
 
 class TranslatedProgram:
@@ -43,6 +45,7 @@ class TranslatedProgram:
         memory: whose regions they are checked against.
         native: the compiled core.
         version: of its innermost loops, a place in its VERSIONS; default: the last one.
+        band_bytes: that a convolution works in at once, where a row of its OFM does not take more.
     """
 
     def __init__(
@@ -53,17 +56,22 @@ class TranslatedProgram:
         native: ModuleType,
         *,
         version: int = -1,
+        band_bytes: int = BAND_BYTES,
     ) -> None:
         self._native, self._version = native, range(len(native.VERSIONS))[version]
+        self._band_bytes = band_bytes
         tables = Tables(memory, native.NUMBERS)
         self._prepare: list[Callable[[Workspace], Packed | None] | None] = []  # what packs weights
-        rows = array("q")
+        fields, length = native.FIELDS, native.NUMBERS["OPERATION_WORDS"]
+        rows = array("q", bytes(8 * length * len(operations)))
         for number, operation in enumerate(operations):  # of the records no more than one is there at a time
             words, prepare = _translated(number, operation, instructions, tables)
             self._prepare.append(prepare)
-            rows.extend(_row(words, native.FIELDS))
+            start = number * length
+            for name, value in words.items():
+                rows[start + fields[name]] = value
         self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
-        self._operations = np.array(rows)
+        self._operations = np.asarray(rows)
         self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)
         self._weights: list[Packed | None] = [None] * len(operations)  # those that were found last
 
@@ -71,8 +79,8 @@ class TranslatedProgram:
     def left(self) -> tuple[int, ...]:
         """Numbers of the operations that are NumPy's."""
         other = self._native.NUMBERS["KIND_OTHER"]
-        fields = self._native.FIELDS
-        kinds = self._operations.reshape(-1, len(fields))[:, fields["kind"]]
+        length = self._native.NUMBERS["OPERATION_WORDS"]
+        kinds = self._operations.reshape(-1, length)[:, self._native.FIELDS["kind"]]
         return tuple(int(number) for number in np.flatnonzero(kinds == other))
 
     def on(self, workspace: Workspace, offered: Mapping[int, Packed] = _NOTHING) -> RunInCore:
@@ -130,6 +138,7 @@ class TranslatedProgram:
             KNOTS,
             workspace.memory.batch,
             _BUDGET,
+            self._band_bytes,
             self._version,
         )
 
@@ -147,17 +156,9 @@ class TranslatedProgram:
         return [memory.chain_room(buffer, sizes[buffer]) if buffer in sizes else None for buffer in buffers]
 
 
-def _row(words: Words, fields: Mapping[str, int]) -> list[int]:
-    """The words of a record in their order."""
-    row = [0] * len(fields)
-    for name, value in words.items():
-        row[fields[name]] = value
-    return row
-
-
 def _table(rows: Iterable[Iterable[int]]) -> NDArray[np.int64]:
     """All words one after the other; in a third of the time that NumPy takes for it."""
-    return np.array(array("q", chain.from_iterable(rows)))
+    return np.asarray(array("q", chain.from_iterable(rows)))
 
 
 def _translated(number: int, operation: Operation, instructions: InstructionSet, tables: Tables) -> Record:

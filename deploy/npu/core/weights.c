@@ -9,11 +9,11 @@
 #include "kernels.h"
 #include "mlw.h"
 
-enum { ALIGNMENT = 64, SCALE_ROWS = 4, RECORD_BYTES = 10, SHIFT_BITS = 0x3F, MOST_VALUES_A_BYTE = 64 };
+enum { ALIGNMENT = 64, RECORD_BYTES = 10, SHIFT_BITS = 0x3F, MOST_VALUES_A_BYTE = 64 };
 enum { MOST_PLACES = 64 }; /* of a part of a kernel */
 enum { USUAL_STEP = 8 };   /* input channels of one output channel in a row */
 enum { PORTION = 2048 };   /* values that are decoded, and pairs that are added up, at once */
-enum { ROW_BIAS, ROW_MULTIPLIER, ROW_SHIFT, ROW_SUM };
+enum { SPAN_OF_BYTES = 255 }; /* of elements of the IFM that are bytes */
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -46,9 +46,14 @@ static int64_t weight_bytes(const struct weight_order *order)
     return channels_of(order) * segments_of(order) * pairs_of(order) * 2 * order->size;
 }
 
+static bool has_sums(const struct weight_order *order)
+{
+    return order->span > SPAN_OF_BYTES;
+}
+
 static int64_t scale_bytes(const struct weight_order *order)
 {
-    return SCALE_ROWS * channels_of(order) * (int64_t)sizeof(int64_t);
+    return (has_sums(order) ? ROW_SUM + 1 : ROW_SUM) * channels_of(order) * (int64_t)sizeof(int64_t);
 }
 
 int64_t packed_bytes(const struct weight_order *order, int64_t streams)
@@ -416,8 +421,8 @@ static bool take_scales(const struct weight_order *order, const struct bytes *re
                 return false;
             }
             row[ROW_BIAS * channels] = (int64_t)bias >> (64 - bias_bits);
-            row[ROW_MULTIPLIER * channels] = (int64_t)multiplier;
-            row[ROW_SHIFT * channels] = record[order->bias_bytes + order->multiplier_bytes] & SHIFT_BITS;
+            const int64_t shift = record[order->bias_bytes + order->multiplier_bytes] & SHIFT_BITS;
+            row[ROW_SCALE * channels] = scale_word((int64_t)multiplier, shift);
         }
     }
     return true;
@@ -433,7 +438,7 @@ static int64_t greatest(const int64_t *values, int64_t count)
     return found;
 }
 
-/* The sum of every channel's weights; returns the greatest sum of their magnitudes. */
+/* The sum of every channel's weights, if there is a place for it; returns the greatest sum of their magnitudes. */
 static int64_t add_up(const struct weight_order *order, const uint8_t *weights, int64_t *sums)
 {
     const int64_t pairs = segments_of(order) * pairs_of(order);
@@ -452,8 +457,10 @@ static int64_t add_up(const struct weight_order *order, const uint8_t *weights, 
                 weights += 2 * CHANNELS * order->size;
             }
             for (int i = 0; i < 2 * CHANNELS; i++) {
-                sums[channel + i / 2] += sum[i];
                 magnitudes[i / 2] += magnitude[i];
+            }
+            for (int i = 0; sums != NULL && i < 2 * CHANNELS; i++) {
+                sums[channel + i / 2] += sum[i];
             }
         }
         const int64_t here = greatest(magnitudes, CHANNELS);
@@ -465,10 +472,14 @@ static int64_t add_up(const struct weight_order *order, const uint8_t *weights, 
 /* Whether all that scaling computes on the way fits 64 bits. */
 static bool is_narrow(const struct weight_order *order, const int64_t *rows, int64_t largest)
 {
-    const int64_t channels = channels_of(order);
+    const int64_t channels = channels_of(order), *scales = rows + ROW_SCALE * channels;
     const wide_t sum = (wide_t)largest * order->span + greatest(rows + ROW_BIAS * channels, channels);
-    return sum * greatest(rows + ROW_MULTIPLIER * channels, channels) < (wide_t)1 << 62 &&
-           greatest(rows + ROW_SHIFT * channels, channels) <= 62;
+    int64_t multiplier = 0;
+    for (int64_t i = 0; i < channels; i++) {
+        const int64_t found = multiplier_of(scales[i]);
+        multiplier = found > multiplier ? found : multiplier;
+    }
+    return sum * multiplier < (wide_t)1 << 62 && shift_of(greatest(scales, channels)) <= 62;
 }
 
 static void note_streams(struct packed_stream *to, const struct bytes *streams, int64_t count)
@@ -498,7 +509,7 @@ enum packing pack_weights(const struct weight_order *order, const struct bytes *
     }
     const enum packing found = take_streams(&into, streams, stream_count);
     if (found == PACKED) {
-        const int64_t largest = add_up(order, weights, rows + ROW_SUM * channels);
+        const int64_t largest = add_up(order, weights, has_sums(order) ? rows + ROW_SUM * channels : NULL);
         note_streams(noted, streams, stream_count);
         note_streams(noted + stream_count, records, record_count);
         *packed = (struct packed_weights){

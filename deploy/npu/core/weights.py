@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,36 +19,37 @@ Order = dict[str, int]
 """Members of ``struct weight_order`` by their names."""
 
 
-@dataclass(frozen=True)
-class Packing:
-    """Packs the weights of a family's convolutions.
+def pack(
+    order_of: Callable[[Any, Any], Order],
+    operation: ConvolutionOperation,
+    design: Any,
+    streams: Streams,
+    records: Streams,
+) -> Packed | None:
+    """Pack the weights of a family's convolution.
 
-    Attributes:
-        order_of: called with the operation and the NPU's design.
+    Args:
+        order_of: called with the operation and the NPU's design; all that depends on the family.
+        operation: whose weights they are.
+        design: of the NPU.
+        streams: of weights.
+        records: of scales.
+
+    Returns:
+        The packed weights; None where a stream is damaged: NumPy says in which way.
     """
-
-    order_of: Callable[[Any, Any], Order]
-
-    def __call__(
-        self,
-        operation: ConvolutionOperation,
-        design: Any,
-        streams: Streams,
-        records: Streams,
-    ) -> Packed | None:
-        """The packed weights; None where a stream is damaged: NumPy says in which way."""
-        core = native()
-        if core is None:
-            raise AssertionError("weights are packed for the compiled core alone")
-        order = self.order_of(operation, design)
-        for size in (2,) if operation.depthwise else (1, 2):
-            order["size"] = size
-            words = np.array([order[name] for name in core.ORDER], np.int64)
-            packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
-            found = core.pack(words, streams, records, packed)
-            if found != core.NUMBERS["TOO_WIDE"]:
-                return Packed(packed, (*streams, *records)) if found == core.NUMBERS["PACKED"] else None
-        raise AssertionError("weights have 9 bits and an offset of 5")
+    core = native()
+    if core is None:
+        raise AssertionError("weights are packed for the compiled core alone")
+    order = order_of(operation, design)
+    for size in (1, 2):
+        order["size"] = size
+        words = np.array([order[name] for name in core.ORDER], np.int64)
+        packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
+        found = core.pack(words, streams, records, packed)
+        if found != core.NUMBERS["TOO_WIDE"]:
+            return Packed(packed, (*streams, *records)) if found == core.NUMBERS["PACKED"] else None
+    raise AssertionError("weights have 9 bits and an offset of 5")
 
 
 def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:

@@ -41,6 +41,7 @@ class RegisterValues:
         # By names: the numbers of commands of one and of two words coincide. (``name`` itself takes four times as
         # long as ``_name_``, and a stream has thousands of commands.)
         self._values: dict[str, tuple[int, int]] = {}
+        self._maps: dict[tuple[object, ...], FeatureMap] = {}  # what one writes others read: one object for all
 
     def set(self, command: Command) -> None:
         """Take over what a command sets."""
@@ -110,25 +111,14 @@ class RegisterValues:
             packed: whether channels lie side by side, whatever their stride says.
         """
         names = _map_registers(which)
-        region = self.parameter(names[0], 7)
-        *bases, height0, height1, width0, stride_y, stride_x, stride_c = map(self.named, names[1:])
-        height, width, depth = extents
-        return FeatureMap(
-            region=region,
-            bases=tuple([_address(base) for base in bases]),
-            height0=height0[0] + 1,
-            height1=height1[0] + 1,
-            width0=width0[0] + 1,
-            height=height,
-            width=width,
-            depth=depth,
-            stride_y=_stride(stride_y),
-            stride_x=_stride(stride_x),
-            stride_c=dtype.itemsize if packed else _stride(stride_c),
-            zero_point=zero_point,
-            dtype=dtype,
-            bricks=bricks,
-        )
+        region, registers = self.parameter(names[0], 7), tuple(map(self.named, names[1:]))
+        key = (region, registers, extents, dtype.num, zero_point, bricks, packed)
+        found = self._maps.get(key)
+        if found is None:
+            found = self._maps[key] = _placed(
+                region, registers, extents, dtype, zero_point, bricks=bricks, packed=packed
+            )
+        return found
 
     def ofm_extents(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM."""
@@ -148,7 +138,7 @@ class RegisterValues:
 
     def padding(self) -> Padding:
         """The IFM_PAD registers."""
-        return Padding(
+        return _padding(
             self.parameter("NPU_SET_IFM_PAD_TOP"),
             self.parameter("NPU_SET_IFM_PAD_LEFT"),
             self.parameter("NPU_SET_IFM_PAD_BOTTOM"),
@@ -183,7 +173,7 @@ class RegisterValues:
         """What is read alike for all block operations, by the names of :class:`BlockOperation`'s fields."""
         return {
             "index": index,
-            "command": command.code.name,
+            "command": command.code._name_,
             "offset": command.offset,
             "ofm": ofm,
             "activation": self.activation(ofm),
@@ -194,6 +184,37 @@ class RegisterValues:
 
 
 _UPSCALES = tuple(Upscale)
+_padding = functools.lru_cache(maxsize=256)(Padding)
+
+
+def _placed(
+    region: int,
+    registers: tuple[tuple[int, int], ...],
+    extents: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    zero_point: int,
+    *,
+    bricks: bool,
+    packed: bool,
+) -> FeatureMap:
+    *bases, height0, height1, width0, stride_y, stride_x, stride_c = registers
+    height, width, depth = extents
+    return FeatureMap(
+        region=region,
+        bases=tuple([_address(base) for base in bases]),
+        height0=height0[0] + 1,
+        height1=height1[0] + 1,
+        width0=width0[0] + 1,
+        height=height,
+        width=width,
+        depth=depth,
+        stride_y=_stride(stride_y),
+        stride_x=_stride(stride_x),
+        stride_c=dtype.itemsize if packed else _stride(stride_c),
+        zero_point=zero_point,
+        dtype=dtype,
+        bricks=bricks,
+    )
 
 
 def _address(register: tuple[int, int]) -> int:

@@ -15,6 +15,25 @@ from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 from deploy.npu.stream.u55_registers import U55RegisterValues
 
+# Named once: an attribute of an enumeration takes long (Python 3.11), and a stream has hundreds of operations.
+_DEPTHWISE = Cmd0.NPU_OP_DEPTHWISE
+_WEIGHTS = (
+    Cmd0.NPU_SET_WEIGHT_REGION,
+    (
+        (Cmd1.NPU_SET_WEIGHT_BASE, Cmd1.NPU_SET_WEIGHT_LENGTH),
+        (Cmd1.NPU_SET_WEIGHT1_BASE, Cmd1.NPU_SET_WEIGHT1_LENGTH),
+    ),
+)
+_SCALES = (
+    Cmd0.NPU_SET_SCALE_REGION,
+    (
+        (Cmd1.NPU_SET_SCALE_BASE, Cmd1.NPU_SET_SCALE_LENGTH),
+        (Cmd1.NPU_SET_SCALE1_BASE, Cmd1.NPU_SET_SCALE1_LENGTH),
+    ),
+)
+_DMA_REGIONS = (Cmd0.NPU_SET_DMA0_SRC_REGION, Cmd0.NPU_SET_DMA0_DST_REGION)
+_DMA = (Cmd1.NPU_SET_DMA0_SRC, Cmd1.NPU_SET_DMA0_DST, Cmd1.NPU_SET_DMA0_LEN)
+
 
 class OperandScaling(IntEnum):
     """IFM_PRECISION bits 9:8: which operand of an addition is scaled with 32 bits."""
@@ -47,7 +66,7 @@ def read_convolution(values: U55RegisterValues, command: Command, index: int) ->
     """
     ofm, kernel, padding, upscale = values.ofm(), values.kernel(), values.padding(), values.upscale()
     ifm = values.ifm_of_kernel(ofm, kernel, padding, upscale)
-    depthwise = command.code is Cmd0.NPU_OP_DEPTHWISE
+    depthwise = command.code is _DEPTHWISE
     if depthwise and ifm.depth != ofm.depth:
         raise StreamError(
             "a depthwise convolution keeps the depth", parameters={"ifm": ifm.depth, "ofm": ofm.depth}
@@ -64,22 +83,8 @@ def read_convolution(values: U55RegisterValues, command: Command, index: int) ->
         upscale=upscale,
         depthwise=depthwise,
         cores=values.cores(),
-        weights=values.core_ranges(
-            Cmd0.NPU_SET_WEIGHT_REGION,
-            [
-                (Cmd1.NPU_SET_WEIGHT_BASE, Cmd1.NPU_SET_WEIGHT_LENGTH),
-                (Cmd1.NPU_SET_WEIGHT1_BASE, Cmd1.NPU_SET_WEIGHT1_LENGTH),
-            ],
-            working,
-        ),
-        scales=values.core_ranges(
-            Cmd0.NPU_SET_SCALE_REGION,
-            [
-                (Cmd1.NPU_SET_SCALE_BASE, Cmd1.NPU_SET_SCALE_LENGTH),
-                (Cmd1.NPU_SET_SCALE1_BASE, Cmd1.NPU_SET_SCALE1_LENGTH),
-            ],
-            working,
-        ),
+        weights=values.core_ranges(*_WEIGHTS, working),
+        scales=values.core_ranges(*_SCALES, working),
     )
 
 
@@ -171,18 +176,19 @@ def read_dma(values: U55RegisterValues, command: Command, index: int) -> DmaOper
     if command.parameter:
         raise UnsupportedError("DMA channel or mode", parameters={"parameter": command.parameter})
     regions: list[int | None] = []
-    for code in (Cmd0.NPU_SET_DMA0_SRC_REGION, Cmd0.NPU_SET_DMA0_DST_REGION):
+    for code in _DMA_REGIONS:
         bits = values.u16(code)
         if bits & ~0x107:
             raise UnsupportedError("DMA region or stride mode", parameters={code.name: hex(bits)})
         regions.append(None if bits & 0x100 else bits)
+    source, destination, length = map(values.address, _DMA)
     return DmaOperation(
         index=index,
-        command=command.code.name,
+        command=command.code._name_,
         offset=command.offset,
         source_region=regions[0],
-        source=values.address(Cmd1.NPU_SET_DMA0_SRC),
+        source=source,
         destination_region=regions[1],
-        destination=values.address(Cmd1.NPU_SET_DMA0_DST),
-        length=values.address(Cmd1.NPU_SET_DMA0_LEN),
+        destination=destination,
+        length=length,
     )

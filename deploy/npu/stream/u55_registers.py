@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,7 @@ _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
 }
 # ACTIVATION bits 14:12 (source: Vela 5.2.0, names of ACTIVATION_CLIP_RANGE); 0 takes the OFM's type.
 _CLIP_RANGES: dict[int, np.dtype[np.generic]] = {2: np.dtype("u1"), 3: np.dtype("i1"), 5: np.dtype("<i2")}
+_MINIMUM, _MAXIMUM = Cmd0.NPU_SET_ACTIVATION_MIN, Cmd0.NPU_SET_ACTIVATION_MAX
 _ZERO_POINTS = {which: Cmd0[f"NPU_SET_{which}_ZERO_POINT"] for which in ("IFM", "IFM2", "OFM")}
 _FUNCTIONS = {int(function): function for function in (Function.NONE, Function.TANH, Function.SIGMOID)}
 # OFM_PRECISION bits 15:14.
@@ -74,24 +76,24 @@ class U55RegisterValues(RegisterValues):
     def ifm_of_kernel(self, ofm: FeatureMap, kernel: Kernel, padding: Padding, upscale: Upscale) -> FeatureMap:
         """The IFM that a kernel reads for the OFM."""
         height, width = extents_read(ofm, kernel, padding, upscale)
-        return self.input_map("IFM", height, width, self.u16(Cmd0.NPU_SET_IFM_DEPTH_M1) + 1)
+        return self.input_map("IFM", height, width, self.parameter("NPU_SET_IFM_DEPTH_M1") + 1)
 
     def rounding(self) -> Rounding:
         """The rounding mode of OFM_PRECISION."""
-        mode = self.raw(Cmd0.NPU_SET_OFM_PRECISION)[0] >> 14
+        mode = self.parameter("NPU_SET_OFM_PRECISION") >> 14
         if mode not in _ROUNDINGS:
             raise UnsupportedError(f"rounding mode {mode}")
         return _ROUNDINGS[mode]
 
     def ofm_scale(self) -> Scale | None:
         """OFM_SCALE if OFM_PRECISION selects it."""
-        if self.raw(Cmd0.NPU_SET_OFM_PRECISION)[0] & 1 << 8:
+        if self.parameter("NPU_SET_OFM_PRECISION") & 1 << 8:
             return self.scale(Cmd1.NPU_SET_OFM_SCALE)
         return None
 
     def scaled_operand(self) -> int:
         """Which operand of an addition is scaled with 32 bits (IFM_PRECISION bits 9:8): 0 none, 1 A, 2 B."""
-        precision = self.raw(Cmd0.NPU_SET_IFM_PRECISION)[0]
+        precision = self.parameter("NPU_SET_IFM_PRECISION")
         mode, rounding = precision >> 8 & 3, precision >> 14
         # The rounding of a 32-bit scaled operand; Vela only ever selects TFL, the others were not seen.
         if mode == 3 or (mode and rounding):
@@ -102,26 +104,11 @@ class U55RegisterValues(RegisterValues):
 
     def activation(self, ofm: FeatureMap) -> Activation:
         """ACTIVATION with its clamp."""
-        bits = self.u16(Cmd0.NPU_SET_ACTIVATION)
-        number, clip = bits & 0x1F, bits >> 12 & 7
-        if 16 <= number <= 23:
-            function, slot = Function.LUT, number - 16
-        elif number in _FUNCTIONS:
-            function, slot = _FUNCTIONS[number], 0
-        else:
-            raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-        if clip and clip not in _CLIP_RANGES:
-            raise UnsupportedError("activation clip range", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-        minimum = self.s16(Cmd0.NPU_SET_ACTIVATION_MIN)
-        maximum = self.s16(Cmd0.NPU_SET_ACTIVATION_MAX)
-        if minimum > maximum:
-            raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
-        return Activation(
-            function=function,
-            slot=slot,
-            minimum=minimum,
-            maximum=maximum,
-            index_dtype=_CLIP_RANGES[clip] if clip else ofm.dtype,
+        return _activation(
+            self.parameter("NPU_SET_ACTIVATION"),
+            self.s16(_MINIMUM),
+            self.s16(_MAXIMUM),
+            ofm.dtype,
         )
 
     def cores(self) -> int:
@@ -135,3 +122,25 @@ class U55RegisterValues(RegisterValues):
     ) -> tuple[AddressRange, ...]:
         """The stream of each core, from pairs of base and length registers."""
         return tuple(self.range(region, base, length) for base, length in registers[:cores])
+
+
+@functools.lru_cache(maxsize=256)
+def _activation(bits: int, minimum: int, maximum: int, dtype: np.dtype[np.generic]) -> Activation:
+    number, clip = bits & 0x1F, bits >> 12 & 7
+    if 16 <= number <= 23:
+        function, slot = Function.LUT, number - 16
+    elif number in _FUNCTIONS:
+        function, slot = _FUNCTIONS[number], 0
+    else:
+        raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+    if clip and clip not in _CLIP_RANGES:
+        raise UnsupportedError("activation clip range", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+    if minimum > maximum:
+        raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
+    return Activation(
+        function=function,
+        slot=slot,
+        minimum=minimum,
+        maximum=maximum,
+        index_dtype=_CLIP_RANGES[clip] if clip else dtype,
+    )

@@ -8,7 +8,7 @@ from Vela's encoder and is checked against it by the tests.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,12 @@ from deploy.hardware.designs import U55Design
 from deploy.npu.errors import UnsupportedError, WeightStreamError
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL
-from deploy.npu.weights.mlw import decompress
 from deploy.npu.weights.unpacked import ChannelScales, Unpacked
 
 SCALE_RECORD_BYTES = 10
 
 
-@dataclass(frozen=True)
-class WeightLayout:
+class WeightLayout(NamedTuple):
     """What decides the order of a weight stream.
 
     Attributes:
@@ -71,8 +69,7 @@ class WeightLayout:
         return 2 if self.ifm_bits == 16 else 4
 
 
-@dataclass(frozen=True)
-class _Segment:
+class _Segment(NamedTuple):
     """A run of the stream that is one dense block of weights."""
 
     ofm: int
@@ -170,6 +167,8 @@ def decode_weights(stream: bytes, layout: WeightLayout) -> NDArray[np.int16]:
     Raises:
         WeightStreamError: it does not decode to the expected number of values.
     """
+    from deploy.npu.weights.mlw import decompress  # takes 2 ms, and the compiled core decompresses by itself
+
     return arrange(decompress(stream, stream_length(layout)), layout)
 
 

@@ -24,7 +24,6 @@ from deploy.npu.errors import WeightStreamError
 from deploy.npu.stream.operations import SUB_KERNEL, Kernel
 from deploy.npu.stream.u85_operations import U85ConvolutionOperation, ifm_block_depth
 from deploy.npu.weights.fast import decompress_fast
-from deploy.npu.weights.mlw import decompress
 from deploy.npu.weights.unpacked import ChannelScales, Unpacked
 
 SCALE_RECORD_BYTES = 10
@@ -249,6 +248,8 @@ def decode_weights(streams: Sequence[bytes], layout: U85WeightLayout, *, fast: b
     """
     length = stream_length(layout)
     if not fast:
+        from deploy.npu.weights.mlw import decompress  # takes 2 ms, and the compiled core decompresses by itself
+
         # A core without a channel of its own has no stream.
         return arrange([decompress(own, length) if own else np.zeros(length, np.int16) for own in streams], layout)
     values = decompress_fast(streams[0], length * layout.cores)

@@ -13,7 +13,7 @@ import numpy as np
 from deploy.npu import Architecture, NpuError, u55, u85
 from deploy.npu.core.library import native
 from deploy.npu.core.records import Record, Tables
-from deploy.npu.core.translation import TranslatedProgram
+from deploy.npu.core.translation import BAND_BYTES, TranslatedProgram
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import Packed, Workspace
 from deploy.npu.instruction_set import InstructionSet, Kind
@@ -123,7 +123,8 @@ def compared(family: str, kind: str, seed: int, version: int = -1) -> Outcome:
         done = False
     core = native()
     assert core is not None
-    program = TranslatedProgram(operations, instructions, memory, core, version=version)
+    bands = {"band_bytes": rng.choice([1, 2000, BAND_BYTES])}  # row by row, some rows at once, all of them
+    program = TranslatedProgram(operations, instructions, memory, core, version=version, **bands)
     reached = program.on(Workspace(memory))(0, len(operations))
     arrays = zip(expected.arrays, memory.arrays, strict=True)
     same = all(a is b is None or (a is not None and b is not None and (a == b).all()) for a, b in arrays)

@@ -21,7 +21,8 @@ class Parts(NamedTuple):
     """Of packed weights.
 
     Attributes:
-        scales: int64 ``(4, channels)``: bias, multiplier, shift and sum of the weights, in whole blocks.
+        scales: int64 ``(rows, channels)``, in whole blocks: bias, multiplier and behind its 32 bits the shift, and
+            for an IFM of 16 bits the sum of the weights.
         weights: int8 where all of them fit, else int16, in the order in which the core takes them.
         content: address and size of each stream that they were decoded from.
         segments: runs of the IFM that a sum is made of.
@@ -50,15 +51,15 @@ def parts_of(operation: ConvolutionOperation, unpacked: Unpacked, streams: Seque
     flat = weights.reshape(len(weights), -1).astype(np.int64)
     apart = operation.kernel.dilation_x > 1 and not operation.depthwise
     values, segments, pairs = _in_pairs(weights, apart=apart)
-    rows = np.zeros((4, -(-len(weights) // CHANNELS) * CHANNELS), np.int64)
-    rows[:, : len(weights)] = (scales.bias, scales.multiplier, scales.shift, flat.sum(axis=1))
+    found = [scales.bias, scales.multiplier | scales.shift << 32]
+    found += [flat.sum(axis=1)] if operation.ifm.dtype.itemsize > 1 else []
+    rows = np.pad(np.array(found), [(0, 0), (0, -len(weights) % CHANNELS)])
     largest = int(np.abs(flat).sum(axis=1).max())
     highest = largest * SPANS[operation.ifm.dtype.itemsize] + int(np.abs(scales.bias).max())
     narrow = highest * int(scales.multiplier.max()) < _ROOM and int(scales.shift.max()) <= 62
     content = np.array([(part.ctypes.data, part.size) for part in streams])
-    fits = not operation.depthwise and np.array_equal(values, values.astype(np.int8))
-    found = values.ravel().astype(np.int8 if fits else np.int16)
-    return Parts(rows, found, content, segments, pairs, int(narrow), largest)
+    dtype = np.int8 if np.array_equal(values, values.astype(np.int8)) else np.int16
+    return Parts(rows, values.ravel().astype(dtype), content, segments, pairs, int(narrow), largest)
 
 
 def pack(parts: Parts) -> NDArray[np.uint8]:
@@ -79,7 +80,7 @@ def parsed(packed: NDArray[np.uint8]) -> Parts:
     """The parts of what :func:`pack` gives, or the core."""
     words = packed[: _HEADER_WORDS * 8].view(np.int64).tolist()
     content, streams, scales, weights, size, channels, segments, pairs, *rest = words
-    rows = packed[scales : scales + 4 * channels * 8].view(np.int64).reshape(4, channels)
+    rows = packed[scales:content].view(np.int64).reshape(-1, channels)
     # The weights end where the scales begin.
     found = packed[content : content + 16 * streams].view(np.int64).reshape(-1, 2)
     values = packed[weights:scales].view(np.int8 if size == 1 else np.int16)

@@ -15,12 +15,14 @@ import pytest
 from deploy.npu import Architecture, MemoryAccessError, NpuError, UnsupportedError, WeightCache, execute
 from deploy.npu import program as programs
 from deploy.npu.core import library, translation
+from deploy.npu.core.records import Tables
 from deploy.npu.core.translation import TranslatedProgram
 from deploy.npu.execution.feature_maps import read
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import Workspace
 from deploy.npu.program import Program, decode, run
 from deploy.npu.stream.elementwise import ElementwiseMode
+from deploy.npu.stream.operations import BlockOperation
 
 from .. import fuzzing
 from . import u85_random_operations
@@ -104,6 +106,21 @@ def test_whole_programs_run_in_the_core_and_as_without_it(monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(translation, "_BUDGET", 1)
             assert (after(victim) == found).all()
+
+
+def test_maps_that_operations_share_are_one_in_the_core_too() -> None:
+    victim = fuzzing.victims()[0]
+    operations = decoded(victim).operations
+    memory = Memory({0: victim.constants, 1: arena()}, victim.architecture.design)
+    tables = Tables(memory, CORE.NUMBERS)
+    ofm = next(operation.ofm for operation in operations if isinstance(operation, BlockOperation))
+    written, read_ = tables.map("ofm", ofm, write=True), tables.map("ifm", ofm)
+    assert written["ofm.first_piece"] == read_["ifm.first_piece"]
+    assert len(tables.pieces) == written["ofm.pieces"]
+    memory.arrays[1].flags.writeable = False
+    assert tables.map("ifm", ofm) == read_
+    with pytest.raises(MemoryAccessError, match="read-only"):
+        tables.map("ofm", ofm, write=True)
 
 
 def test_a_program_that_runs_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,3 +209,15 @@ def test_scales_are_split_into_multiplier_and_shift() -> None:
     assert isinstance(operation, U55ElementwiseOperation)
     # Both scales of the pair are powers of two.
     assert operation.operand_a == Scale(1 << 30, 12)
+
+
+def test_the_map_that_one_operation_writes_and_others_read_is_one_object() -> None:
+    first, second = maximum_pool(), maximum_pool()
+    second.ifm, second.ofm, second.kernel = first.ofm, fm(4, 5, 16, 8192, -3), first.kernel
+    second.kernel = type(first.kernel)(1, 1)
+    second.padding = type(first.padding)(top=0, left=0, bottom=0, right=0)
+    one, other = decode(vela_stream(first, second), U55).operations
+    assert isinstance(one, PoolingOperation)
+    assert isinstance(other, PoolingOperation)
+    assert one.ofm is other.ifm
+    assert one.ofm != other.ofm
