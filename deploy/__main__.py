@@ -1,11 +1,11 @@
 """``python -m deploy`` and the program ``deploy``: quiet about Ctrl-C from the first moment on."""
 
-import gc
 import os
 import signal
 import sys
 
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
+from deploy.processes.quick_start import quick_start
 from deploy.processes.standard_streams import standard_streams
 
 
@@ -14,9 +14,7 @@ def main() -> None:
     standard_streams()
     # Looking for plugins that nobody has takes pydantic longer than all else at its import.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(50_000)  # imports make many objects and no garbage
+    quick_start()
     interrupts_are_kept()
     try:
         from deploy.cli.main import main as command_line

@@ -1,5 +1,15 @@
-"""``python -m deploy.corstone``: the same as ``open-corstone-300``."""
+"""``python -m deploy.corstone`` and the program ``open-corstone-300``."""
 
-from deploy.corstone.cli import main
+from deploy.processes.quick_start import quick_start
 
-main()
+
+def main() -> None:
+    """Import and run the command line."""
+    quick_start()
+    from deploy.corstone.cli import main as command_line
+
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

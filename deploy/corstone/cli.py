@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,9 +19,6 @@ from deploy.processes.standard_streams import standard_streams
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     standard_streams()
-    # OpenBLAS's threads begin with 25 ms of spinning each (measured), and nothing here multiplies in them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(50_000)  # imports make many objects and no garbage
     interrupts_are_kept()
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name

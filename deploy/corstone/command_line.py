@@ -25,7 +25,6 @@ from deploy.corstone.parameters import (
 from deploy.corstone.stand_in import DEFAULT_BOARD, StandIn, stand_in
 from deploy.errors import BadInputError
 from deploy.hardware.fvp_parameters import Value
-from deploy.hardware.fvps import check_release
 
 _MAX_CONFIG_FILE = 1024 * 1024
 _MAX_COMMENT = 4096
@@ -218,7 +217,7 @@ def parse_options(
         family = single["--npu-family"].strip().upper().removeprefix("ETHOS-")
     model = stand_in(board, family)
     output = Path(single["--output"]) if "--output" in single else None
-    release = check_release(single["--release"]) if "--release" in single else None
+    release = _release(single["--release"]) if "--release" in single else None
     for option, shown in _SHOWN.items():
         if option in single:
             return MachineOptions(model, show=shown, output=output, release=release)
@@ -286,6 +285,12 @@ def _assignment(text: str, origin: str) -> Assignment:
     if not equals or not name.strip():
         raise BadInputError(f"{origin}: '{text}' is not of the form instance.parameter=value")
     return Assignment(name.strip(), value.strip())
+
+
+def _release(text: str) -> str:
+    from deploy.hardware.fvps import check_release  # no boot asks for it
+
+    return check_release(text)
 
 
 def _seconds(option: str, text: str) -> float:

@@ -7,7 +7,8 @@ lasts as long as ``core_clk.mul`` says, for all of them.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Iterator
 
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.qmp import QmpConnection
@@ -25,6 +26,8 @@ _LONGEST_LEAP = 1 << 16
 _LOOK_INTERVAL_S = 0.02
 _AWAKE = 0.1
 """What does not count of the time between two looks: threads hand over to each other."""
+_TOLD = 4096
+"""Bytes of what the kernel tells of a thread, at most."""
 _LEAST_INSTRUCTIONS_PER_S = 1_000_000
 """QEMU runs hundreds of millions."""
 
@@ -164,7 +167,7 @@ class CoreClock:
 def _runs(pid: int) -> bool:
     """Whether a thread of a process runs, or would on a computer with less to do; False where nobody tells."""
     try:
-        return any(_state(thread) == "R" for thread in Path(f"/proc/{pid}/task").iterdir())
+        return any(stat.rpartition(b") ")[2][:1] == b"R" for stat in _of_threads(pid, "stat"))
     except OSError:
         return False
 
@@ -172,13 +175,18 @@ def _runs(pid: int) -> bool:
 def _scheduled_s(pid: int) -> float | None:
     """Seconds that a process's threads had a processor or waited for one; None where the kernel does not tell."""
     try:
-        threads = [
-            (thread / "schedstat").read_text("ascii").split() for thread in Path(f"/proc/{pid}/task").iterdir()
-        ]
+        threads = [schedstat.split() for schedstat in _of_threads(pid, "schedstat")]
         return sum(int(ran_ns) + int(waited_ns) for ran_ns, waited_ns, _ in threads) / _SECOND_NS
     except (OSError, ValueError):
         return None
 
 
-def _state(thread: Path) -> str:
-    return (thread / "stat").read_text(encoding="ascii", errors="replace").rsplit(") ", 1)[-1][:1]
+def _of_threads(pid: int, name: str) -> Iterator[bytes]:
+    """What the kernel tells of each thread of a process; asked so often that a file object each would be felt."""
+    folder = f"/proc/{pid}/task"
+    for thread in os.listdir(folder):  # noqa: PTH208
+        descriptor = os.open(f"{folder}/{thread}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield os.read(descriptor, _TOLD)
+        finally:
+            os.close(descriptor)

@@ -21,6 +21,7 @@ from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.run_limits import RunLimits
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
+from deploy.processes.interrupts import held
 
 if TYPE_CHECKING:
     from deploy.corstone.debugger import Debugger
@@ -219,12 +220,13 @@ class Machine:
             self._semihosting.watch()
 
     def _build_npu(self) -> None:
-        machine_imports(self._options)
-        from deploy.corstone.flash_stores import FlashStores
-        from deploy.corstone.peripherals import register_windows
-        from deploy.corstone.timing_adapters import TimingAdapter, adapted
-        from deploy.npu.architecture import Architecture
-        from deploy.npu.registers import RegisterFile
+        with held():  # what a signal raises may come out of an import as another error
+            machine_imports(self._options)
+            from deploy.corstone.flash_stores import FlashStores
+            from deploy.corstone.peripherals import register_windows
+            from deploy.corstone.timing_adapters import TimingAdapter, adapted
+            from deploy.npu.architecture import Architecture
+            from deploy.npu.registers import RegisterFile
 
         model = self._model
         architecture = Architecture(model.family, self._options.macs)
@@ -280,8 +282,8 @@ class Machine:
                 return ending
         if self._asking is not None and _STDIN in readable:
             self._call(self._asking)
-        if self._limits.keep_time and self.cpu.running:
-            self.clock.look()
+        if not readable and self._limits.keep_time and self.cpu.running:
+            self.clock.look()  # a CPU that prints, or has stopped, is awake
         return self._limits.reached()
 
     def _stopped(self, reply: bytes) -> Ending | None:

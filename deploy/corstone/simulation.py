@@ -54,7 +54,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         trace = _open_trace(options, stack)
         process = stack.enter_context(start_qemu(executable, options, images))
         # NumPy and the NPU model take longer to import than QEMU to start: meanwhile.
-        threading.Thread(target=machine_imports, args=(options,), daemon=True).start()
+        threading.Thread(target=_imports, args=(options,), daemon=True).start()
         version = process.wait_ready()
         console.say(f"\n{model.name} {__version__} (functional model on QEMU {version}, not Arm's FVP)\n")
         for number, terminal in terminals.items():
@@ -72,13 +72,22 @@ def simulate(options: MachineOptions, console: Console) -> int:
         ending = machine.run()
         signal.setitimer(signal.ITIMER_REAL, 0)
         machine.stop()
-        _write_dumps(options, machine)
+        dumped = [(dump.path, machine.memory.read(dump.address, dump.size)) for dump in options.dumps]
+        process.kill()  # it takes some time to end: meanwhile
+        _write_dumps(dumped)
     if machine.npu is not None:
         _say_if_slow(console)
     console.say_ending(ending)
     if options.stat:
         console.say_statistics(machine, model, time.monotonic() - began, options.clock_hz)
     return ending.status
+
+
+def _imports(options: MachineOptions) -> None:
+    """Import what is needed later, the first access to the NPU first."""
+    machine_imports(options)
+    if options.dumps:
+        import deploy.files  # noqa: F401
 
 
 def _say_if_slow(console: Console) -> None:
@@ -178,11 +187,12 @@ def _load_data(data: Sequence[DataLoad], machine: Machine) -> None:
             raise BadInputError(f"--data {load.path}: cannot be read: {error.strerror}") from error
 
 
-def _write_dumps(options: MachineOptions, machine: Machine) -> None:
-    from deploy.files import write_bytes
+def _write_dumps(dumped: Sequence[tuple[Path, bytes]]) -> None:
+    if dumped:
+        from deploy.files import write_bytes
 
-    for dump in options.dumps:
-        write_bytes(dump.path, machine.memory.read(dump.address, dump.size))
+        for path, content in dumped:
+            write_bytes(path, content)
 
 
 @contextlib.contextmanager

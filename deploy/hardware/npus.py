@@ -5,7 +5,6 @@ Here is what everybody asks for; how an NPU is built is :mod:`deploy.hardware.de
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import tomllib
@@ -118,6 +117,8 @@ def _others(wanted: str) -> str:
     family, _, size = wanted.partition("-")
     sizes = [npu for npu in npus().values() if npu.family == family]
     if not sizes:
+        import difflib  # for a mistake alone
+
         near = difflib.get_close_matches(wanted, npus(), n=1)
         return f"did you mean {near[0]}? known: {', '.join(npus())}" if near else f"known: {', '.join(npus())}"
     macs = int(size[:_DIGITS]) if size.isdecimal() else 0

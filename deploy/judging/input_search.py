@@ -8,6 +8,7 @@ feature maps. What was taken is changed and tried again: rare answers are found 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import heapq
 import itertools
@@ -177,20 +178,9 @@ class _Pool:
         """Greedily the inputs, beside the known ones, that add most to what is seen; the best first."""
         if len(self.samples) <= self._known:
             return []
-        levels = np.stack(self._levels)
-        # Columns of one level each behind a first one, where -1 lands: nothing to see there.
-        rows = np.arange(levels.shape[1]) * (LEVELS + 1) + 1
-        unseen = np.ones(levels.shape[1] * (LEVELS + 1), np.bool_)
-        unseen[rows - 1] = False
-        answers: dict[str, set[bytes]] = {name: set() for name in self._answers}
-
-        def take(sample: int) -> None:
-            unseen[rows + levels[sample]] = False
-            for name, answer in self._answers.items():
-                answers[name].add(answer[sample])
-
-        for sample in range(self._known):
-            take(sample)
+        levels = self._levels
+        rows, unseen = self._rows, self._unseen.copy()
+        answers = {name: set(answer[: self._known]) for name, answer in self._answers.items()}
         chosen: list[int] = []
         # What an input adds only gets less as others are taken: what it added earlier is a bound.
         bounds = [(-math.inf, sample) for sample in range(self._known, len(self.samples))]
@@ -202,8 +192,24 @@ class _Pool:
                 heapq.heappush(bounds, (-adds, sample))
             else:
                 chosen.append(sample)
-                take(sample)
+                unseen[rows + levels[sample]] = False
+                for name, answer in self._answers.items():
+                    answers[name].add(answer[sample])
         return chosen
+
+    @functools.cached_property
+    def _rows(self) -> NDArray[np.intp]:
+        """Where the columns of an element begin: one for each level behind a first one, where -1 lands."""
+        return np.arange(len(self._levels[0])) * (LEVELS + 1) + 1
+
+    @functools.cached_property
+    def _unseen(self) -> NDArray[np.bool_]:
+        """The columns that the known inputs leave to be seen; there is nothing to see at -1."""
+        unseen = np.ones(len(self._rows) * (LEVELS + 1), np.bool_)
+        unseen[self._rows - 1] = False
+        for levels in self._levels[: self._known]:
+            unseen[self._rows + levels] = False
+        return unseen
 
     def adds(self, chosen: Sequence[int]) -> bool:
         """Whether the best of what was chosen has an answer between the ends that no known input has."""

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deploy.data.heads import heads_in
-from deploy.data.image_range import ImageRange
 from deploy.data.labels import Labels, OutputLabels, load_labels
-from deploy.data.loading import Given, open_data, source_of
-from deploy.data.specs import specs_of
-from deploy.data.stream import Request, held
 from deploy.judging.input_patterns import uniform
 from deploy.judging.input_ranges import input_ranges
 from deploy.judging.samples import Sample, SampleDigest
 from deploy.tflite import Model, Tensor
+
+if TYPE_CHECKING:
+    from deploy.data.image_range import ImageRange
+    from deploy.data.loading import Given
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ def given_inputs(
         BadInputError: data or labels cannot be used, do not fit the model or each other, or there are fewer
             samples than ``count``.
     """
+    from deploy.data.heads import heads_in  # most runs are given nothing
+    from deploy.data.loading import open_data, source_of
+    from deploy.data.specs import specs_of
+    from deploy.data.stream import Request, held
+
     specs = {spec.name: spec for spec in specs_of(model)}
     request = Request(
         source or source_of(given),

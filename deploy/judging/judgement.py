@@ -9,12 +9,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.data.image_range import ImageRange
 from deploy.data.labels import Labels, load_labels
-from deploy.data.loading import Given
 from deploy.errors import DeployError, ExitStatus, TargetError
 from deploy.judging.build_models import Models
 from deploy.judging.evidence import Evidence, evidence_of
@@ -32,6 +30,10 @@ from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
 from deploy.tflite.unwritten import unwritten_outputs
+
+if TYPE_CHECKING:
+    from deploy.data.image_range import ImageRange
+    from deploy.data.loading import Given
 
 _MAX_PREDICTIONS = 10_000
 

@@ -13,19 +13,21 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.build_folder import sha256_of_bytes
 from deploy.data.array_rows import read_arrays
-from deploy.data.image_range import ImageRange
-from deploy.data.loading import Given
 from deploy.errors import BadInputError
 from deploy.judging.inputs import InputSet, given_inputs, named_inputs
 from deploy.judging.samples import Sample, stacked
 from deploy.tflite import Model
+
+if TYPE_CHECKING:
+    from deploy.data.image_range import ImageRange
+    from deploy.data.loading import Given
 
 MOST_SAMPLES = 64
 """Most that are kept: what more of them would show is hardly anything new (measured on trained networks)."""

@@ -9,7 +9,6 @@ are estimates and are reported as such.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,7 +22,7 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.errors import MemoryAccessError, NpuError
 from deploy.npu.execution.workspace import WeightCache
 from deploy.npu.performance_counters import PerformanceCounters
-from deploy.npu.program import Program, decode, run
+from deploy.npu.program import Program, decoded, run
 from deploy.npu.timing.statistics import Statistics, event_counts
 
 _MASK = 0xFFFFFFFF
@@ -106,12 +105,6 @@ class ObservedRun:
     finished: FinishedRun
     program: Program | None
     bases: Mapping[int, int] = field(default_factory=dict)
-
-
-# Firmware runs the same stream again and again; decoding takes a quarter of the time of a small network's run.
-@functools.lru_cache(maxsize=4)
-def _decoded(stream: bytes, architecture: Architecture) -> Program:
-    return decode(np.frombuffer(stream, dtype="<u4"), architecture)
 
 
 class RegisterFile:
@@ -212,7 +205,7 @@ class RegisterFile:
         program = None
         try:
             stream = self._stream()
-            program = _decoded(stream, self.architecture)
+            program = decoded(stream, self.architecture)
             run(program, self._regions(), self.weights)
             config = self._region_ports()
             statistics = program.statistics(config, self._memories(config))

@@ -11,31 +11,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import npu_named
 from deploy.judging.answer import Answer
 from deploy.judging.build_models import Models, read_models
-from deploy.judging.float_parts import defined_outputs
 from deploy.judging.inputs import InputSet
 from deploy.judging.judgement import Judgement, JudgeOptions
-from deploy.judging.known_differences import summarise
 from deploy.judging.origin import Origin
-from deploy.judging.run_figures import run_figures
 from deploy.judging.samples import Sample, Stacked, stacked
 from deploy.judging.verdict import Verdict
-from deploy.npu.core.library import versions
 from deploy.simulators.fvp_locate import Simulator
 from deploy.targets.firmware_choice import open_images
 from deploy.targets.session import Session, TargetOptions
-from deploy.verifying.fed_back import fed_back
-from deploy.verifying.host_session import HostSession
-from deploy.verifying.kept_check import checked_before, keep_for_later
-from deploy.verifying.model_answers import ModelAnswers
-from deploy.verifying.operator_check import CheckedOperators, check_operators, not_checked
-from deploy.verifying.usual_inputs import inputs_with_fresh, usual_inputs
-from deploy.verifying.varied_operators import VariedOperators
+
+if TYPE_CHECKING:
+    from deploy.verifying.checked_operators import CheckedOperators
+    from deploy.verifying.host_session import HostSession
+    from deploy.verifying.model_answers import ModelAnswers
 
 _USUAL = 2
 """Inputs where none are given: with one alone, a target that always answers the same would pass."""
@@ -106,6 +101,15 @@ class TargetRun:
         judgement, answers = self._judgement, list[Answer]()
         with self._session as session:
             session.get_ready()
+            # It takes as long to import what works on the host as a machine takes to start.
+            from deploy.judging.float_parts import defined_outputs
+            from deploy.judging.known_differences import summarise
+            from deploy.judging.run_figures import run_figures
+            from deploy.verifying.fed_back import fed_back
+            from deploy.verifying.kept_check import keep_for_later
+            from deploy.verifying.model_answers import ModelAnswers
+            from deploy.verifying.varied_operators import VariedOperators
+
             models = read_models(self._build)
             npu, sequence = npu_named(self._build.document.npu), self._options.sequence
             feed_back = functools.partial(fed_back, models, npu)
@@ -154,11 +158,17 @@ class TargetRun:
 
     def _checked(self, models: Models, model: ModelAnswers, samples: Sequence[Sample]) -> CheckedOperators:
         """The operators: as the build folder has them recorded, or checked now."""
+        from deploy.verifying.checked_operators import not_checked
+        from deploy.verifying.kept_check import checked_before
+
         recorded = checked_before(self._build)
         if recorded is not None:
             return recorded
         if model.session is None:
             return not_checked(self._build, model.left_out)
+        from deploy.verifying.operator_check import check_operators
+        from deploy.verifying.usual_inputs import usual_inputs
+
         # What the target ran comes first; what the build folder keeps costs little beside a boot.
         sequence = self._options.sequence
         tried = samples if sequence else (*samples, *usual_inputs(self._build).samples)
@@ -171,6 +181,8 @@ class TargetRun:
         return verdict.model_copy(update={"located": located})
 
     def _usual_inputs(self, session: HostSession | None, count: int | None) -> InputSet:
+        from deploy.verifying.usual_inputs import inputs_with_fresh
+
         return inputs_with_fresh(self._build, count or _USUAL, self._options.seed, session)
 
     def failed(self, error: DeployError) -> Verdict:
@@ -179,5 +191,7 @@ class TargetRun:
 
     def _origin(self) -> Origin:
         """Where answers come from, and by which of the two the NPU model computes that they are held to."""
+        from deploy.npu.core.library import versions
+
         found = self._session.origin
         return replace(found, versions={**found.versions, **versions()})

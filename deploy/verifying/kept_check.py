@@ -15,8 +15,8 @@ from deploy.errors import BadInputError
 from deploy.judging.samples import Sample, SampleDigest
 from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep_record, record_of
 from deploy.tflite.unwritten import unwritten_outputs
+from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.deciding_versions import deciding_versions
-from deploy.verifying.operator_check import CheckedOperators
 from deploy.verifying.usual_inputs import FEWEST, affordable, affordable_sets
 
 

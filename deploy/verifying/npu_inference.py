@@ -24,7 +24,7 @@ from deploy.judging.float_parts import defined, inner_names, leaves_memory
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.execution.memory import Memory
-from deploy.npu.program import PreparedRun, Program, decode
+from deploy.npu.program import PreparedRun, Program, decoded
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
 from deploy.tflite import NPU_OPERATOR, Model, Tensor
@@ -306,7 +306,7 @@ class _NpuStep:
     def program(self, architecture: npu.Architecture) -> Program:
         """The command stream, decoded once."""
         if self._program is None:
-            self._program = decode(self._stream, architecture)
+            self._program = decoded(self._stream.tobytes(), architecture)
         return self._program
 
     def on_arenas(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from deploy.build_folder import VELA_FOLDER, BuildFolder
 from deploy.debug_database import DebugDatabase
@@ -16,38 +15,14 @@ from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
-from deploy.judging.operator_result import OperatorResult
 from deploy.judging.samples import Sample
 from deploy.verifying.check_rounds import Rounds
+from deploy.verifying.checked_operators import CheckedOperators, not_checked
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.merged_results import merged, with_faults
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference, Observer
 from deploy.verifying.reference_ahead import ReferenceAhead
-
-
-@dataclass(frozen=True)
-class CheckedOperators:
-    """What a check found.
-
-    Attributes:
-        check: its figures, for documents; ``unexplained`` decides.
-        results: one an output of every operator that was compared, in the model's order.
-        answers: what the NPU model answered to the check's inputs, outputs by name; empty where it was not run.
-        expected: what LiteRT's reference kernels say about them; empty where they cannot run the whole model.
-        in_time: whether nothing was left out because the time was up, no input and no made-up values either.
-    """
-
-    check: OperatorCheck
-    results: tuple[OperatorResult, ...]
-    answers: tuple[Sample, ...] = ()
-    expected: tuple[Sample, ...] = ()
-    in_time: bool = True
-
-    @property
-    def differing(self) -> tuple[OperatorResult, ...]:
-        """The results of operators that differ, or that Vela is known to have miscompiled."""
-        return tuple(result for result in self.results if result.mismatches or result.miscompiled)
 
 
 def check_operators(
@@ -131,19 +106,6 @@ def check_operators(
     return CheckedOperators(
         check, results, answers, expected if len(expected) == len(answers) else (), rounds.in_time
     )
-
-
-def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:
-    """What there is to say where no operator was compared.
-
-    Args:
-        build: whose they are.
-        reason: why, one sentence.
-    """
-    check = OperatorCheck(
-        left_out=(f"all operators: {reason}",), source="none", sha256=build.document.compiled_sha256
-    )
-    return CheckedOperators(check, ())
 
 
 def debug_database(build: BuildFolder) -> DebugDatabase:

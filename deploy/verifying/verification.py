@@ -27,13 +27,14 @@ from deploy.judging.run_figures import accuracy_figures
 from deploy.judging.samples import Sample
 from deploy.judging.verdict import Verdict
 from deploy.tflite import Model
+from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.fed_back import fed_back
 from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.judged_part import judged_part
 from deploy.verifying.kept_check import checked_on, keep_for_later
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operation_counters import counters_csv
-from deploy.verifying.operator_check import CheckedOperators, check_operators, debug_database
+from deploy.verifying.operator_check import check_operators, debug_database
 from deploy.verifying.usual_inputs import usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 

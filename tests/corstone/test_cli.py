@@ -228,6 +228,19 @@ def test_a_dump_that_cannot_be_written_ends_with_status_2(forever, tmp_path):
 
 
 @pytest.mark.system
+def test_a_limit_that_is_reached_during_an_import_is_no_error_of_the_import(forever, monkeypatch, capfd):
+    def importing(_options):
+        try:
+            time.sleep(0.6)
+        except Exception as error:
+            raise TypeError("reworded") from error
+
+    monkeypatch.setattr("deploy.corstone.machine.machine_imports", importing)
+    assert run(["-a", str(forever), "--timelimit", "0.3", "-C", "mps3_board.uart0.out_file=-"]) == 0
+    assert "CPU time has been exceeded" in capfd.readouterr().out
+
+
+@pytest.mark.system
 def test_several_machines_run_side_by_side_without_getting_mixed_up(tmp_path):
     elf = build_guest(
         tmp_path,

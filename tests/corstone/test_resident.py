@@ -14,6 +14,7 @@ from guest import build_guest
 from simulator import run_guest
 from started import alive, qemus
 
+from deploy.corstone import core_clock
 from deploy.corstone.command_line import parse_options
 from deploy.corstone.gdb_remote import GdbConnection
 from deploy.corstone.messages import EndReason
@@ -358,3 +359,13 @@ def test_only_so_much_of_what_a_uart_sends_is_kept(machines: list[ResidentMachin
     guest = build_guest(tmp_path, HANGING)
     machines.append(ResidentMachine(parse_options(["-a", str(guest), "-C", "mps3_board.uart0.out_file=-"]), 20))
     assert machines[-1].run({INPUT: bytes((4, 0, 0, 0))}, 1.0).sent == b"begun\n10064001\n00000"
+
+
+def test_nobody_looks_whether_a_cpu_sleeps_that_stops_at_registers_or_prints(machines, tmp_path, monkeypatch):
+    looks, looked = [], core_clock.CoreClock.look
+    monkeypatch.setattr(core_clock.CoreClock, "look", lambda clock: (looks.append(1), looked(clock)))
+    reading = "for (int i = 0; i < 400; i++) (void)REG(NPU + 4);"
+    source = f'int main(void) {{ {reading} print("read\\n"); put(4); for (;;) {{ }} }}'
+    finished = machine_with(machines, build_guest(tmp_path, source), "--simlimit", "60").run({})
+    assert finished.sent.startswith(b"read")
+    assert len(looks) < 200  # a slow computer may have time for some

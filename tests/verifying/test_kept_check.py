@@ -17,9 +17,9 @@ from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord, keep_record, record_of
 from deploy.verifying import kept_check, verification
 from deploy.verifying.build_check import check_build
+from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.kept_check import checked_before, checked_on, keep_for_later
-from deploy.verifying.operator_check import CheckedOperators
 from deploy.verifying.usual_inputs import usual_inputs
 from deploy.verifying.verification import Verification, VerifyOptions
 

@@ -17,9 +17,10 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
+from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.group_kernels import GroupKernels, ModelKernels
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.operator_check import CheckedOperators, check_operators
+from deploy.verifying.operator_check import check_operators
 from deploy.verifying.operator_groups import Group
 from deploy.verifying.reference_ahead import ReferenceAhead
 
