@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from deploy.errors import BadInputError
 if TYPE_CHECKING:
     from deploy.corstone.debugger import Debugger
     from deploy.corstone.npu_trace import NpuTrace
+
+_AGAIN_S = 0.3
 
 
 def simulate(options: MachineOptions, console: Console) -> int:
@@ -197,15 +200,25 @@ def _write_dumps(dumped: Sequence[tuple[Path, bytes]]) -> None:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Turn signals that end the program, and the wall-time limit, into a StopRequest."""
+    """Turn signals that end the program, and the wall-time limit, into a StopRequest.
+
+    It comes again where something drops it, such as an import or a destructor, until the time limit is taken back.
+    """
 
     def ended(number: int, _frame: FrameType | None) -> None:
         # A second signal must not interrupt the tidying up.
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
-        if number == signal.SIGALRM:
-            raise StopRequest(EndReason.WALL_TIME, 0)
-        raise StopRequest(EndReason.SIGNAL, 128 + number)
+        late = number == signal.SIGALRM
+        request = StopRequest(EndReason.WALL_TIME, 0) if late else StopRequest(EndReason.SIGNAL, 128 + number)
+
+        def again(_number: int, _frame: FrameType | None) -> None:
+            if sys.exc_info()[1] is None:  # no exception is on its way
+                raise request
+
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S, _AGAIN_S)
+        raise request
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     before = {number: signal.signal(number, ended) for number in numbers}

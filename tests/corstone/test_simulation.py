@@ -1,6 +1,9 @@
 """A running machine with somebody at the other end: terminals and debuggers."""
 
+import contextlib
+import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -10,6 +13,8 @@ from guest import build_guest
 from simulator import COMMAND
 
 from deploy.corstone.gdb_remote import packet
+from deploy.corstone.messages import StopRequest
+from deploy.corstone.simulation import _signals
 
 pytestmark = pytest.mark.system
 
@@ -224,3 +229,27 @@ def test_a_taken_debugger_port_is_refused(tmp_path):
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert b"Error: --gdb" in errors
+
+
+def test_a_signal_that_something_drops_ends_the_simulation_yet() -> None:
+    def drop() -> None:
+        with contextlib.suppress(Exception):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+
+    with pytest.raises(StopRequest) as request, _signals():
+        drop()
+        time.sleep(10)
+    assert request.value.status == 128 + signal.SIGTERM
+
+
+def test_a_signal_does_not_come_again_while_the_first_one_is_tidied_up_after() -> None:
+    tidied = False
+    with pytest.raises(StopRequest), _signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        finally:
+            time.sleep(0.7)
+            tidied = True
+    assert tidied
