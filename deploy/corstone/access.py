@@ -262,35 +262,38 @@ class StoredWords:
             self._stored[offset] = value
 
 
-class Stores(Protocol):
-    """What carries out stores to memory."""
+class Executor(Protocol):
+    """What carries out accesses in its own way."""
 
     def covers(self, address: int) -> bool:
-        """Whether the memory is there."""
+        """Whether one there is its own."""
 
     def execute(self, instruction: Instruction, registers: Sequence[int]) -> dict[int, int]:
-        """As :meth:`RegisterBus.execute`, for a store there."""
+        """As :meth:`RegisterBus.execute`, for an access there."""
 
 
 class RegisterBus:
     """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them.
 
     Args:
-        stores: carries out those that stopped at memory; None where the CPU does not.
+        executors: each carries out those to places of its own.
     """
 
     def __init__(
-        self, windows: Sequence[Window], read_memory: Callable[[int, int], bytes], stores: Stores | None = None
+        self,
+        windows: Sequence[Window],
+        read_memory: Callable[[int, int], bytes],
+        executors: Sequence[Executor] = (),
     ) -> None:
         self._windows = windows
         self._read_memory = read_memory
-        self._stores = stores
+        self._executors = executors
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
         """Carry out the instruction that the CPU stopped at with r0 to r15 and xPSR.
 
         Returns:
-            The registers that changed, by number; always with the program counter.
+            The registers that are to change, by number; without the program counter where the CPU has gone on.
 
         Raises:
             TargetError: an instruction that is not modelled for device registers.
@@ -302,8 +305,10 @@ class RegisterBus:
                 f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
-        if self._stores is not None and self._stores.covers(instruction.addresses(registers)[0]):
-            return self._stores.execute(instruction, registers)
+        place = instruction.addresses(registers)[0]
+        for each in self._executors:
+            if each.covers(place):
+                return each.execute(instruction, registers)
         changed = self._transfer(instruction, registers)
         changed[PC] = registers[PC] + instruction.length
         status = advanced_xpsr(registers[XPSR])

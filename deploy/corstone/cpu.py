@@ -52,9 +52,25 @@ class Cpu:
         Raises:
             TargetError: QEMU cannot.
         """
-        asked = [b"Z4,%x,%x" % place for place in places] + [b"Z2,%x,%x" % place for place in writes]
+        asked = _watches(b"Z", places, writes)
         if asked and self.gdb.request_all(asked) != b"OK":
             raise TargetError("QEMU cannot watch the NPU's registers")
+
+    def pass_access(self, places: Iterable[tuple[int, int]], *, writes: Iterable[tuple[int, int]] = ()) -> None:
+        """Carry out one instruction although it reaches a watched place; no interrupt comes meanwhile.
+
+        QEMU throws away all code that it has translated.
+
+        Args:
+            places: those to leave alone for that time, as in :meth:`watch`.
+            writes: those of them that are watched for what is written only.
+
+        Raises:
+            TargetError: QEMU cannot.
+        """
+        asked = _watches(b"z", places, writes)
+        self.gdb.request_all([*asked, b"s"])
+        self.watch(places, writes=writes)
 
     def peek(self, address: int, size: int) -> bytes | None:
         """Read memory as a debugger does; None where the CPU does not reach it as it is now.
@@ -156,6 +172,10 @@ class Cpu:
         self.gdb.request(b"Z" + place)
         self.gdb.request(b"c", timeout_s=_STOP_TIMEOUT_S)
         self.gdb.request(b"z" + place)
+
+
+def _watches(how: bytes, places: Iterable[tuple[int, int]], writes: Iterable[tuple[int, int]]) -> list[bytes]:
+    return [b"%b4,%x,%x" % (how, *place) for place in places] + [b"%b2,%x,%x" % (how, *each) for each in writes]
 
 
 def _write_packet(change: tuple[int, int]) -> bytes:

@@ -19,6 +19,7 @@ from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.run_limits import RunLimits
+from deploy.corstone.stand_in import SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 from deploy.processes.interrupts import held
@@ -87,7 +88,11 @@ class Machine:
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched_bases = {base for base, _ in (*options.model.watched, *options.model.flash)}
+        self._watched, self._watched_writes = options.model.watched, options.model.flash
+        if options.counts_instructions:
+            self._watched += SYSTEM_TIMER_WORDS
+            self._watched_writes += SYSTEM_TIMER_WRITES
+        self._watched_bases = {base for base, _ in (*self._watched, *self._watched_writes)}
         self._qemu = qemu
         self._uarts = uarts
         self._report = report
@@ -215,7 +220,7 @@ class Machine:
 
     def _watch(self) -> None:
         """Have the CPU stop at everything that is answered here."""
-        self.cpu.watch(self._model.watched, writes=self._model.flash)
+        self.cpu.watch(self._watched, writes=self._watched_writes)
         if self._semihosting is not None:
             self._semihosting.watch()
 
@@ -224,6 +229,7 @@ class Machine:
             machine_imports(self._options)
             from deploy.corstone.flash_stores import FlashStores
             from deploy.corstone.peripherals import register_windows
+            from deploy.corstone.system_timers import Refused, timer_windows
             from deploy.corstone.timing_adapters import TimingAdapter, adapted
             from deploy.npu.architecture import Architecture
             from deploy.npu.registers import RegisterFile
@@ -246,7 +252,8 @@ class Machine:
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
         stores = FlashStores(model.flash, self.memory, self.clock, carries_on=self._debugging is None)
-        self._bus = RegisterBus(windows, self.memory.read, stores)
+        windows += timer_windows(self._qtest)
+        self._bus = RegisterBus(windows, self.memory.read, (stores, Refused(self.cpu, self.clock)))
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""

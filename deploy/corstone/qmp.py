@@ -14,11 +14,11 @@ _MAX_LINE = 65536
 _GREETING_TIMEOUT_S = 20.0
 _ANSWER_TIMEOUT_S = 10.0
 _TIMERS_HANG = (
-    "a program that uses the board's system timers (0x48000000, 0x58000000) makes QEMU hang where it counts "
-    "instructions, unless what it compares with is a multiple of 4; "
+    "where it counts instructions, QEMU hangs at the board's system timers if their counter is scaled (CNTSCR), "
+    "and at the fourth (0x48003000, 0x58003000) unless what it compares with is a multiple of 4; "
     'with -C ethosu.extra_args="--fast" it counts none'
 )
-"""QEMU 7.2: a timer that expires between two ticks of 31.25 ns expires for ever: no time passes meanwhile."""
+"""What :mod:`deploy.corstone.system_timers` does not mend."""
 
 
 class QmpConnection:

@@ -22,6 +22,13 @@ _DEVICE_SIZE = 0x1000
 DWT, PMU, DEMCR = 0xE000_1000, 0xE000_3000, 0xE000_EDFC
 CORE_WINDOWS = ((DWT, 0x1000), (PMU, 0x1000), (DEMCR, 4))
 """What QEMU's processors have not of Armv8.1-M: addresses and bytes."""
+SYSTEM_TIMERS = tuple((0x4800_0000 + timer, 0x5800_0000 + timer) for timer in (0, 0x1000, 0x2000))
+"""Addresses of three system timers."""
+SYSTEM_COUNTER = (0x5810_0000, 0x10)
+"""What they compare with: address and bytes of its control and its value."""
+SYSTEM_TIMER_WORDS = tuple((base + 0x40, 0x10) for bases in SYSTEM_TIMERS for base in bases)
+SYSTEM_TIMER_WRITES = (*((base + 0x20, 0x10) for bases in SYSTEM_TIMERS for base in bases), SYSTEM_COUNTER)
+"""Address and bytes of what is answered here of them, and of what is stored there."""
 TIMING_ADAPTER_WINDOW = 0x200
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
 _FVP_NAME = re.compile(r"(?:fvp|vht)[_-]")

@@ -96,3 +96,18 @@ def test_words_keep_what_is_written_but_for_those_that_are_fixed():
 def test_an_access_outside_of_every_window_is_an_error():
     with pytest.raises(TargetError, match="0x40000000, which is not watched"):
         execute("6851", Device(), r2=0x3FFFFFFC)
+
+
+def test_an_access_to_a_place_of_somebody_else_is_left_to_that():
+    class Somebody:
+        def covers(self, address):
+            return address == 0x40
+
+        def execute(self, instruction, registers):
+            return {0: instruction.registers[0]}
+
+    state = [0] * 17
+    code = struct.pack("<H", 0x6011)  # str r1,[r2]
+    bus = RegisterBus([Window("it", (0x80,), 4, StoredWords({}))], lambda address, size: code, [Somebody()])
+    assert bus.execute([*state[:2], 0x40, *state[3:]]) == {0: 1}
+    assert bus.execute([*state[:2], 0x80, *state[3:]]) == {PC: 2}
