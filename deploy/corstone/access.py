@@ -292,17 +292,18 @@ class Stores(Protocol):
 
 
 class RegisterBus:
-    """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them.
+    """Emulates the instructions that touch the windows.
 
     Args:
+        code: fetches them: four bytes at an address.
         stores: carries out those that stopped at memory; None where the CPU does not.
     """
 
     def __init__(
-        self, windows: Sequence[Window], read_memory: Callable[[int, int], bytes], stores: Stores | None = None
+        self, windows: Sequence[Window], code: Callable[[int], bytes], stores: Stores | None = None
     ) -> None:
         self._windows = windows
-        self._read_memory = read_memory
+        self._code = code
         self._stores = stores
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
@@ -314,7 +315,7 @@ class RegisterBus:
         Raises:
             TargetError: an instruction that is not modelled for device registers.
         """
-        code = self._read_memory(registers[PC], 4)
+        code = self._code(registers[PC])
         instruction = decode(code)
         if instruction is None:
             raise TargetError(

@@ -20,8 +20,6 @@ from deploy.errors import TargetError
 _LONGEST = 16384
 _WORTH = 64
 """Instructions: to go through a loop many times at once costs as much as these one by one (measured)."""
-_CODE_BLOCK = 128
-"""Bytes of code that are read at a time, of which a gdb connection takes as long as of four."""
 
 
 class FlashStores:
@@ -30,15 +28,23 @@ class FlashStores:
     Args:
         windows: address and bytes of each alias.
         memory: the machine's.
+        code: four bytes of code at an address.
         clock: counts what is carried out here besides the first store.
         carries_on: whether the loop around a store is carried out, too; not where a debugger may wait in it.
     """
 
     def __init__(
-        self, windows: Sequence[tuple[int, int]], memory: GuestMemory, clock: CoreClock, *, carries_on: bool
+        self,
+        windows: Sequence[tuple[int, int]],
+        memory: GuestMemory,
+        code: Callable[[int], bytes],
+        clock: CoreClock,
+        *,
+        carries_on: bool,
     ) -> None:
         self._windows = windows
         self._memory = memory
+        self._code = code
         self._clock = clock
         self._longest = _LONGEST if carries_on else 0
         self._loops = LoopRunner(windows, memory.plain)
@@ -68,14 +74,14 @@ class FlashStores:
 
     def _carry_on(self, state: MutableSequence[int]) -> int:
         """Carry out what follows a store, and change the registers and flags; how many instructions it was."""
-        code = _Code(self._memory.read)
         known: dict[int, Operation | Instruction | None] = {}
         count, worth = 0, True
         head, before, path = -1, list(state), list[Step]()
         while count < self._longest:
             place = state[PC]
             if place not in known:
-                known[place] = operation(code.at(place)) or decode(code.at(place))
+                code = self._code(place)
+                known[place] = operation(code) or decode(code)
             step, taken = known[place], False
             if isinstance(step, Operation):
                 taken = step.carry_out(state)
@@ -99,9 +105,8 @@ class FlashStores:
         found = self._loops.run(path, before, state, longest // len(path))
         if found is None:
             return 0
-        self._flush()
         for address, content in found.stored:
-            self._memory.store(address, content)
+            self._put(address, content)
         for number, value in found.changed.items():
             state[number] = value
         return found.count * len(path)
@@ -113,11 +118,7 @@ class FlashStores:
         content = b"".join(
             state[number].to_bytes(4, "little")[: instruction.size] for number in instruction.registers
         )
-        start, pending = self._pending
-        if start + len(pending) != addresses[0]:
-            self._flush()
-            self._pending = (addresses[0], bytearray())
-        self._pending[1].extend(content)
+        self._put(addresses[0], content)
         pass_over(instruction, state, state[instruction.base])
         return True
 
@@ -133,31 +134,17 @@ class FlashStores:
         pass_over(instruction, state, base)
         return True
 
+    def _put(self, address: int, content: bytes) -> None:
+        """Have bytes written, in one piece with those before them."""
+        start, pending = self._pending
+        if start + len(pending) != address:
+            self._flush()
+            self._pending = (address, bytearray())
+        self._pending[1].extend(content)
+
     def _flush(self) -> None:
+        """Write what is not written yet."""
         start, pending = self._pending
         if pending:
             self._memory.store(start, bytes(pending))
         self._pending = (0, bytearray())
-
-
-class _Code:
-    """Code as it is now, read block by block.
-
-    Args:
-        read: reads memory, by address and number of bytes.
-    """
-
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
-        self._read = read
-        self._blocks: dict[int, bytes] = {}
-
-    def at(self, place: int) -> bytes:
-        """The four bytes at a place."""
-        return self._halfword(place) + self._halfword(place + 2)
-
-    def _halfword(self, place: int) -> bytes:
-        offset = place % _CODE_BLOCK
-        start = place - offset
-        if start not in self._blocks:
-            self._blocks[start] = self._read(start, _CODE_BLOCK)
-        return self._blocks[start][offset : offset + 2]

@@ -222,6 +222,7 @@ class Machine:
     def _build_npu(self) -> None:
         with held():  # what a signal raises may come out of an import as another error
             machine_imports(self._options)
+            from deploy.corstone.code_memory import CodeMemory
             from deploy.corstone.flash_stores import FlashStores
             from deploy.corstone.peripherals import register_windows
             from deploy.corstone.timing_adapters import TimingAdapter, adapted
@@ -245,8 +246,10 @@ class Machine:
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
-        stores = FlashStores(model.flash, self.memory, self.clock, carries_on=self._debugging is None)
-        self._bus = RegisterBus(windows, self.memory.read, stores)
+        code = CodeMemory(self.memory)
+        carries_on = self._debugging is None
+        stores = FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=carries_on)
+        self._bus = RegisterBus(windows, code.at, stores)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""

@@ -30,7 +30,7 @@ def execute(listing, device, **registers):
         state[XPSR if name == "xpsr" else int(name[1:])] = value
     windows = [Window("the NPU", (0x48102000, 0x58102000), 0x1000, device)]
     windows.append(Window("CPUID", (0xE000ED00,), 4, StoredWords({0: 0x411FD230})))
-    bus = RegisterBus(windows, lambda address, size: content.ljust(size, b"\0"))
+    bus = RegisterBus(windows, lambda address: content.ljust(4, b"\0"))
     return bus.execute(state)
 
 

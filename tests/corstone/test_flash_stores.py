@@ -88,3 +88,13 @@ def test_a_loop_that_stores_to_flash_takes_the_time_that_it_takes_elsewhere(tmp_
       } }"""
     done = run_guest(build_guest(tmp_path, source))
     assert done.value("flash") == pytest.approx(done.value("sram"), rel=0.01)
+
+
+def test_code_in_flash_that_stores_there_is_carried_out_as_it_is_now(tmp_path):
+    # str r1,[r0]; strh r1,[r0]; each with bx lr behind it
+    source = """int main(void) {
+      void (*code)(uint32_t, uint32_t) = (void *)0x38100001;
+      REG(0x38100000) = 0x47706001; code(0x38200000, 0x11111111); print("first "); hex(REG(0x38200000));
+      REG(0x38100000) = 0x47708001; code(0x38200000, 0x22222222); print("then "); hex(REG(0x38200000)); }"""
+    done = run_guest(build_guest(tmp_path, source))
+    assert (done.value("first"), done.value("then")) == (0x11111111, 0x11112222)
