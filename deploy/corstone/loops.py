@@ -182,11 +182,12 @@ class _Attempt:
         return [(first + start, content[start:stop].tobytes()) for start, stop in borders]
 
     def _lanes(self, value: Any) -> Lanes:
-        return np.broadcast_to(np.asarray(value), self._count)
+        return value if isinstance(value, np.ndarray) else np.full(self._count, value)
 
     def _end_with(self, as_guessed: Any) -> None:
         """The iterations end before the first for which this is not true."""
-        self._good = min(self._good, _first_false(self._lanes(as_guessed)))
+        if as_guessed is not True:
+            self._good = min(self._good, _first_false(self._lanes(as_guessed)))
 
 
 def _first_false(true: NDArray[Any]) -> int:
