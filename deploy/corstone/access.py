@@ -282,10 +282,10 @@ class StoredWords:
 
 
 class Stores(Protocol):
-    """What carries out stores to memory."""
+    """What carries out stores to something that QEMU has."""
 
     def covers(self, address: int) -> bool:
-        """Whether the memory is there."""
+        """Whether it is there."""
 
     def execute(self, instruction: Instruction, registers: Sequence[int]) -> dict[int, int]:
         """As :meth:`RegisterBus.execute`, for a store there."""
@@ -296,11 +296,11 @@ class RegisterBus:
 
     Args:
         code: fetches them: four bytes at an address.
-        stores: carries out those that stopped at memory; None where the CPU does not.
+        stores: each carries out the stores that the CPU stopped at before one thing.
     """
 
     def __init__(
-        self, windows: Sequence[Window], code: Callable[[int], bytes], stores: Stores | None = None
+        self, windows: Sequence[Window], code: Callable[[int], bytes], stores: Sequence[Stores] = ()
     ) -> None:
         self._windows = windows
         self._code = code
@@ -322,8 +322,9 @@ class RegisterBus:
                 f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
-        if self._stores is not None and self._stores.covers(instruction.addresses(registers)[0]):
-            return self._stores.execute(instruction, registers)
+        for stores in self._stores:
+            if any(map(stores.covers, instruction.addresses(registers))):
+                return stores.execute(instruction, registers)
         changed = self._transfer(instruction, registers)
         changed[PC] = registers[PC] + instruction.length
         status = advanced_xpsr(registers[XPSR])

@@ -56,6 +56,20 @@ class Cpu:
         if asked and self.gdb.request_all(asked) != b"OK":
             raise TargetError("QEMU cannot watch the NPU's registers")
 
+    def step_over(self, place: tuple[int, int]) -> int:
+        """Have the CPU carry out a store that it has stopped at; returns where it is then.
+
+        Args:
+            place: address and bytes of the window where it stops at what is written.
+
+        Raises:
+            TargetError: QEMU does not.
+        """
+        self.gdb.request(b"z2,%x,%x" % place)
+        self.gdb.request(b"s")
+        self.watch((), writes=[place])
+        return self.registers()[PC]
+
     def peek(self, address: int, size: int) -> bytes | None:
         """Read memory as a debugger does; None where the CPU does not reach it as it is now.
 

@@ -87,7 +87,7 @@ class Machine:
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched_bases = {base for base, _ in (*options.model.watched, *options.model.flash)}
+        self._watched_bases = {base for base, _ in (*options.model.watched, *options.model.watched_writes)}
         self._qemu = qemu
         self._uarts = uarts
         self._report = report
@@ -215,7 +215,7 @@ class Machine:
 
     def _watch(self) -> None:
         """Have the CPU stop at everything that is answered here."""
-        self.cpu.watch(self._model.watched, writes=self._model.flash)
+        self.cpu.watch(self._model.watched, writes=self._model.watched_writes)
         if self._semihosting is not None:
             self._semihosting.watch()
 
@@ -225,7 +225,9 @@ class Machine:
             from deploy.corstone.code_memory import CodeMemory
             from deploy.corstone.flash_stores import FlashStores
             from deploy.corstone.peripherals import register_windows
+            from deploy.corstone.stand_in import CCR, CCR_TRD
             from deploy.corstone.timing_adapters import TimingAdapter, adapted
+            from deploy.corstone.withheld_bits import WithheldBits
             from deploy.npu.architecture import Architecture
             from deploy.npu.registers import RegisterFile
 
@@ -248,7 +250,10 @@ class Machine:
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
         code = CodeMemory(self.memory)
         carries_on = self._debugging is None
-        stores = FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=carries_on)
+        stores = (
+            FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=carries_on),
+            WithheldBits(CCR, CCR_TRD, self.cpu),
+        )
         self._bus = RegisterBus(windows, code.at, stores)
 
     def _wait(self) -> Ending | None:

@@ -22,6 +22,9 @@ _DEVICE_SIZE = 0x1000
 DWT, PMU, DEMCR = 0xE000_1000, 0xE000_3000, 0xE000_EDFC
 CORE_WINDOWS = ((DWT, 0x1000), (PMU, 0x1000), (DEMCR, 4))
 """What QEMU's processors have not of Armv8.1-M: addresses and bytes."""
+CCR = (0xE000_ED14, 4)
+CCR_TRD = 1 << 20
+"""Secure threads cannot be entered again. QEMU (7.2) then refuses every call of a privileged one's gateways."""
 TIMING_ADAPTER_WINDOW = 0x200
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
 _FVP_NAME = re.compile(r"(?:fvp|vht)[_-]")
@@ -121,6 +124,11 @@ class StandIn:
             *((base, TIMING_ADAPTER_WINDOW) for bases in self.timing_adapters for base in bases),
             *CORE_WINDOWS,
         )
+
+    @property
+    def watched_writes(self) -> tuple[tuple[int, int], ...]:
+        """Address and bytes of what is read from QEMU, and not written as the program does it."""
+        return (*self.flash, CCR)
 
     @property
     def flash(self) -> tuple[tuple[int, int], ...]:
