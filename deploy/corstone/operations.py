@@ -28,6 +28,7 @@ _LOGIC: dict[str, Callable[[Any, Any], Any]] = {
     "bic": lambda first, second: first & ~second,
 }
 _KINDS |= {name: name for name in _LOGIC}
+_EXTENSIONS = {"uxtb": 0xFF, "uxth": 0xFFFF}
 _COMPARISONS = ("cmp", "tst")
 _CONDITIONS: dict[str, Callable[[Any], Any]] = {
     "eq": lambda flags: flags & _ZERO != 0,
@@ -141,6 +142,8 @@ def operation(code: bytes) -> Operation | None:
         return Operation("b", length, value=values[0], condition=name[1:])
     if name in ("cbz", "cbnz"):
         return Operation(name, length, first=registers[0], value=values[0])
+    if name in _EXTENSIONS and len(registers) == 2 and not values:
+        return Operation("and", length, registers[0], registers[1], value=_EXTENSIONS[name])
     flags = name in _COMPARISONS or (name.endswith("s") and bool(decoded.update_flags))
     kind = _KINDS.get(name if name in _COMPARISONS else name.removesuffix("s"))
     if kind is None or len(values) > 1 or len(registers) + len(values) not in (2, 3):

@@ -16,6 +16,7 @@ LOOPS = {
     "copied words": "0: ldr r3,[r1],#4\n str r3,[r0],#4\n subs r2,r2,#4\n bgt 0b",
     "copied bytes": "subs r2,#1\n 0: ldrb r3,[r1,r2]\n strb r3,[r0,r2]\n subs r2,#1\n bpl 0b",
     "copied blocks": "0: ldmia r1!,{r3-r6}\n stmia r0!,{r3-r6}\n subs r2,#16\n cmp r2,#0\n beq 1f\n b 0b\n 1:",
+    "extended": "0: ldr r3,[r1],#1\n uxtb r3,r3\n strb r3,[r0],#1\n uxth r3,r2\n subs r2,#1\n bne 0b",
     "pairs": "0: ldrd r3,r4,[r1],#8\n strd r4,r3,[r0],#8\n subs r2,#8\n mov r5,r2\n cbz r5,1f\n b 0b\n 1:",
     "signed": "0: ldrsb r3,[r1],#1\n str r3,[r0],#4\n subs r2,#4\n bne 0b\n movw r4,#0x1234\n cmp r4,r2",
     "overflow": "mvn r3,#1<<31\n 0: str r2,[r0],#4\n adds r4,r3,r2\n subs r2,#4\n bne 0b\n adds r3,#1",
