@@ -322,7 +322,7 @@ class RegisterBus:
                 f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
-        for stores in self._stores:
+        for stores in () if instruction.load else self._stores:
             if any(map(stores.covers, instruction.addresses(registers))):
                 return stores.execute(instruction, registers)
         changed = self._transfer(instruction, registers)

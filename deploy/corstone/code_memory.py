@@ -11,12 +11,15 @@ _BLOCK = 128
 class CodeMemory:
     """Code in memory.
 
-    What lies in flash memory, where reading takes an exchange with QEMU, is kept as long as nobody has written
-    there.
+    Args:
+        memory: the machine's.
+        keeps: keep what lies in flash memory, where reading takes an exchange with QEMU, as long as nobody has
+            written there; not where a debugger may do so.
     """
 
-    def __init__(self, memory: GuestMemory) -> None:
+    def __init__(self, memory: GuestMemory, *, keeps: bool) -> None:
         self._memory = memory
+        self._keeps = keeps
         self._kept: dict[int, bytes] = {}
 
     def at(self, place: int) -> bytes:
@@ -25,7 +28,7 @@ class CodeMemory:
         Raises:
             TargetError: there is no memory.
         """
-        if self._memory.as_loaded(place) and self._memory.as_loaded(place + 2):
+        if self._keeps and self._memory.as_loaded(place) and self._memory.as_loaded(place + 2):
             return self._halfword(place) + self._halfword(place + 2)
         return self._memory.read(place, 4)
 

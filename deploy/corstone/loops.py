@@ -31,6 +31,7 @@ class Step:
 
     Attributes:
         place: its address.
+        instruction: what lies there.
         taken: whether it is a branch that was taken.
     """
 
@@ -79,7 +80,7 @@ class LoopRunner:
             most: how many iterations there may be.
 
         Returns:
-            None where there is nothing to gain.
+            As many as are as they were guessed to be; None where there are too few to try.
         """
         while most >= _FEWEST:
             found = _Attempt(path, before, state, most).run(self._windows, self._read)
@@ -133,8 +134,10 @@ class _Attempt:
             # An iteration begins with what the one before it has left.
             right = guessed[1:] == self._lanes(self._now[number])[:-1]
             self._good = min(self._good, _first_false(right) + 1)
+        if not self._good:
+            return Iterations(0, {}, [])
         stored = self._stored()
-        if self._good < 1 or stored is None:
+        if stored is None:
             return None
         del self._now[PC]
         changed = {number: int(self._lanes(value)[self._good - 1]) for number, value in self._now.items()}
@@ -168,7 +171,7 @@ class _Attempt:
         pass_over(instruction, self, self[instruction.base])
 
     def _stored(self) -> list[tuple[int, bytes]] | None:
-        if not self._written or not self._good:
+        if not self._written:
             return []
         # In the order of the CPU: where a place is written twice, the last value stays.
         places = np.stack([place[: self._good] for place, _ in self._written], axis=1).ravel()

@@ -248,10 +248,10 @@ class Machine:
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
-        code = CodeMemory(self.memory)
-        carries_on = self._debugging is None
+        alone = self._debugging is None
+        code = CodeMemory(self.memory, keeps=alone)
         stores = (
-            FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=carries_on),
+            FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=alone),
             WithheldBits(CCR, CCR_TRD, self.cpu),
         )
         self._bus = RegisterBus(windows, code.at, stores)
