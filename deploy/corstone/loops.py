@@ -9,35 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.corstone.access import PC, Instruction, pass_over
-from deploy.corstone.operations import Operation
+from deploy.corstone.operations import Operation, Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Lanes = NDArray[np.int64]
 
 _MASK = 0xFFFFFFFF
 _FEWEST = 4
 _LARGEST = 1 << 20
 """Bytes from the first to the last of what a loop reads with one instruction, or writes."""
-
-Lanes = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Step:
-    """An instruction of a loop's path.
-
-    Attributes:
-        place: its address.
-        instruction: what lies there.
-        taken: whether it is a branch that was taken.
-    """
-
-    place: int
-    instruction: Operation | Instruction
-    taken: bool
 
 
 @dataclass(frozen=True)
@@ -55,39 +42,34 @@ class Iterations:
     stored: list[tuple[int, bytes]]
 
 
-class LoopRunner:
-    """Goes through loops.
+def run_loop(
+    path: Sequence[Step],
+    before: Sequence[int],
+    state: Sequence[int],
+    most: int,
+    windows: Sequence[tuple[int, int]],
+    read: Callable[[int, int], bytes | None],
+) -> Iterations | None:
+    """The iterations of a loop that follow one that was carried out.
 
     Args:
+        path: that it took, from the loop's first instruction to the branch back to it.
+        before: r0 to r15, xPSR and the flags, with the numbers of :mod:`deploy.corstone.operations`, when it
+            began.
+        state: the same when it had ended.
+        most: how many iterations there may be.
         windows: address and bytes of each part of the memory that is stored to, and not read.
         read: reads memory at an address, so many bytes; None where there is none that loops may read.
+
+    Returns:
+        As many as are as they were guessed to be; None where there are too few to try.
     """
-
-    def __init__(self, windows: Sequence[tuple[int, int]], read: Callable[[int, int], bytes | None]) -> None:
-        self._windows = windows
-        self._read = read
-
-    def run(
-        self, path: Sequence[Step], before: Sequence[int], state: Sequence[int], most: int
-    ) -> Iterations | None:
-        """The iterations that follow one that was carried out.
-
-        Args:
-            path: that it took, from the loop's first instruction to the branch back to it.
-            before: r0 to r15, xPSR and the flags, with the numbers of :mod:`deploy.corstone.operations`, when
-                it began.
-            state: the same when it had ended.
-            most: how many iterations there may be.
-
-        Returns:
-            As many as are as they were guessed to be; None where there are too few to try.
-        """
-        while most >= _FEWEST:
-            found = _Attempt(path, before, state, most).run(self._windows, self._read)
-            if found is not None:
-                return found
-            most //= 4  # what is read may end before
-        return None
+    while most >= _FEWEST:
+        found = _Attempt(path, before, state, most).run(windows, read)
+        if found is not None:
+            return found
+        most //= 4  # what is read may end before
+    return None
 
 
 class _Attempt:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from deploy.corstone.access import PC, XPSR, Registers, disassembler, register_numbers
+from deploy.corstone.access import PC, XPSR, Instruction, Registers, disassembler, register_numbers
 
 LR = 14
 FLAGS = XPSR + 1
@@ -106,6 +106,20 @@ class Operation:
     def next_place(self, place: int, taken: bool) -> int:
         """Where the CPU goes on behind the instruction at a place."""
         return (place + (self.value if taken else self.length)) & _MASK
+
+
+class Step(NamedTuple):
+    """An instruction that was carried out.
+
+    Attributes:
+        place: its address.
+        instruction: what lies there.
+        taken: whether it is a branch that was taken.
+    """
+
+    place: int
+    instruction: Operation | Instruction
+    taken: bool
 
 
 def _added(first: Any, second: Any, carry: int) -> tuple[Any, Any]:

@@ -3,8 +3,8 @@
 import pytest
 
 from deploy.corstone.access import Instruction
-from deploy.corstone.loops import LoopRunner, Step
-from deploy.corstone.operations import Operation
+from deploy.corstone.loops import run_loop
+from deploy.corstone.operations import Operation, Step
 
 FLASH, SOURCE, SIZE = 0x1000, 0x8000, 0x100
 CONTENT = bytes(range(100, 200))
@@ -33,7 +33,7 @@ def run(left, most, path=COPY, target=FLASH, source=SOURCE):
     before, state = [0] * 18, [0] * 18
     before[:3] = target - 1, source - 1, left + 1
     state[:3] = target, source, left
-    return LoopRunner([(FLASH, SIZE)], read).run(path, before, state, most)
+    return run_loop(path, before, state, most, [(FLASH, SIZE)], read)
 
 
 def test_iterations_leave_what_they_leave_one_after_another():
@@ -83,6 +83,6 @@ def test_only_what_was_stored_is_written(step):
     ]
     before, state = [0] * 18, [0] * 18
     before[0], state[0], before[2], state[2] = FLASH, FLASH + step, 7, 7
-    done = LoopRunner([(FLASH, SIZE)], read).run(path, before, state, 10)
+    done = run_loop(path, before, state, 10, [(FLASH, SIZE)], read)
     expected = [(FLASH + step * number, b"\7") for number in range(1, 11)]
     assert done.stored == ([(FLASH + 1, b"\7" * 10)] if step == 1 else expected)
