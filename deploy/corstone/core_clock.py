@@ -86,7 +86,7 @@ class CoreClock:
         Raises:
             TargetError: QEMU does not tell.
         """
-        if self._control is None or self._cpu.gdb.pending:  # it has stopped
+        if self._control is None:
             return
         ran_s, since = self._cpu.ran_s, self._cpu.running_since
         looked_s, worked_s, looked_since = self._looked

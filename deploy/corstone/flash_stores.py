@@ -12,6 +12,7 @@ from collections.abc import Callable, MutableSequence, Sequence
 
 from deploy.corstone.access import PC, XPSR, XPSR_IT, Instruction, advanced_xpsr, decode, pass_over
 from deploy.corstone.core_clock import CoreClock
+from deploy.corstone.loops import run_loop
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.operations import ALL_FLAGS, Operation, Step, operation
 from deploy.errors import TargetError
@@ -100,8 +101,6 @@ class FlashStores:
         self, path: Sequence[Step], before: Sequence[int], state: MutableSequence[int], longest: int
     ) -> int:
         """Go on with the loop whose last iteration took a path; how many instructions were carried out."""
-        from deploy.corstone.loops import run_loop  # most programs write no flash
-
         found = run_loop(path, before, state, longest // len(path), self._windows, self._memory.plain)
         if found is None:
             return 0
