@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from deploy.errors import TargetError
 
@@ -31,6 +31,20 @@ _LOADS = {
 _STORES = {f"str{suffix}{user}": _SUFFIXES[suffix] for suffix in ("", "b", "h") for user in ("", "t")} | {
     f"stl{suffix}": _SUFFIXES[suffix] for suffix in ("", "b", "h")
 }
+
+
+class ReadRegisters(Protocol):
+    """r0 to r15 and what follows, by number: each a number, or an array of what it holds in turn."""
+
+    def __getitem__(self, number: int, /) -> Any:
+        """What a register holds."""
+
+
+class Registers(ReadRegisters, Protocol):
+    """The same, where they change."""
+
+    def __setitem__(self, number: int, value: Any, /) -> None:
+        """Change it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ class Instruction:
     displacement: int = 0
     write_back: int = 0
 
-    def addresses(self, registers: Sequence[int]) -> list[int]:
+    def addresses(self, registers: ReadRegisters) -> list[Any]:
         """The address of each access, given the CPU's registers."""
         first = registers[self.base] + self.displacement
         if self.base == PC:
@@ -70,13 +84,18 @@ class Instruction:
             first += registers[self.index] << self.index_shift
         return [(first + position * self.size) & _MASK for position in range(len(self.registers))]
 
-    def loaded(self, value: int) -> int:
+    def loaded(self, value: Any) -> Any:
         """What a register holds after a load of ``value``."""
         bits = 8 * self.size
-        value &= (1 << bits) - 1
-        if self.signed and value >> (bits - 1):
-            value -= 1 << bits
-        return value & _MASK
+        sign = int(self.signed) << (bits - 1)
+        return (((value & ((1 << bits) - 1)) ^ sign) - sign) & _MASK
+
+
+def pass_over(instruction: Instruction, registers: Registers, base: Any) -> None:
+    """Write back the base register, which was ``base`` before the access, and go on behind the instruction."""
+    if instruction.write_back:
+        registers[instruction.base] = (base + instruction.write_back) & _MASK
+    registers[PC] = registers[PC] + instruction.length
 
 
 def advanced_xpsr(xpsr: int) -> int:
@@ -273,20 +292,18 @@ class Executor(Protocol):
 
 
 class RegisterBus:
-    """Emulates the instructions that touch the windows; ``read_memory`` (address, size) fetches them.
+    """Emulates the instructions that touch the windows.
 
     Args:
+        code: fetches them: four bytes at an address.
         executors: each carries out those to places of its own.
     """
 
     def __init__(
-        self,
-        windows: Sequence[Window],
-        read_memory: Callable[[int, int], bytes],
-        executors: Sequence[Executor] = (),
+        self, windows: Sequence[Window], code: Callable[[int], bytes], executors: Sequence[Executor] = ()
     ) -> None:
         self._windows = windows
-        self._read_memory = read_memory
+        self._code = code
         self._executors = executors
 
     def execute(self, registers: Sequence[int]) -> dict[int, int]:
@@ -298,16 +315,16 @@ class RegisterBus:
         Raises:
             TargetError: an instruction that is not modelled for device registers.
         """
-        code = self._read_memory(registers[PC], 4)
+        code = self._code(registers[PC])
         instruction = decode(code)
         if instruction is None:
             raise TargetError(
                 f"the instruction at 0x{registers[PC]:08x} (bytes {code.hex()}) reaches registers or flash memory "
                 "in a way that is not modelled: only integer loads and stores are"
             )
-        place = instruction.addresses(registers)[0]
+        places = instruction.addresses(registers)
         for each in self._executors:
-            if each.covers(place):
+            if any(map(each.covers, places)):
                 return each.execute(instruction, registers)
         changed = self._transfer(instruction, registers)
         changed[PC] = registers[PC] + instruction.length

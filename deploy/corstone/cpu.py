@@ -93,11 +93,15 @@ class Cpu:
         Raises:
             TargetError: QEMU does not answer.
         """
-        for start in range(0, len(content), _PIECE):
-            piece = content[start : start + _PIECE]
-            if self.gdb.request(b"M%x,%x:%b" % (address + start, len(piece), piece.hex().encode())) != b"OK":
-                return False
-        return True
+        return all(self.gdb.request(each) == b"OK" for each in _memory_packets(address, content))
+
+    def store(self, address: int, content: bytes) -> None:
+        """The same before whatever is asked next, without waiting; no effect where the CPU does not reach it.
+
+        Raises:
+            TargetError: QEMU is gone.
+        """
+        self.gdb.post(*_memory_packets(address, content))
 
     def registers(self) -> list[int]:
         """r0 to r15 and xPSR.
@@ -176,6 +180,11 @@ class Cpu:
 
 def _watches(how: bytes, places: Iterable[tuple[int, int]], writes: Iterable[tuple[int, int]]) -> list[bytes]:
     return [b"%b4,%x,%x" % (how, *place) for place in places] + [b"%b2,%x,%x" % (how, *each) for each in writes]
+
+
+def _memory_packets(address: int, content: bytes) -> list[bytes]:
+    pieces = [(start, content[start : start + _PIECE]) for start in range(0, len(content), _PIECE)]
+    return [b"M%x,%x:%b" % (address + start, len(piece), piece.hex().encode()) for start, piece in pieces]
 
 
 def _write_packet(change: tuple[int, int]) -> bytes:

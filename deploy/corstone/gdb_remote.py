@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from deploy.errors import TargetError
@@ -47,7 +48,7 @@ class GdbConnection:
         connection.setblocking(False)
         self._socket = connection
         self._received = bytearray()
-        self._expected_ok = 0
+        self._expected: deque[bool] = deque()  # whether a reply that nobody waits for has to be OK
 
     def fileno(self) -> int:
         """The socket's descriptor, for ``select``."""
@@ -83,7 +84,12 @@ class GdbConnection:
 
         The last one is expected to start the machine, so that its reply is the next stop.
         """
-        self._expected_ok += len(contents) - 1
+        self._expected.extend([True] * (len(contents) - 1))
+        self._write(b"".join(map(packet, contents)))
+
+    def post(self, *contents: bytes) -> None:
+        """Send packets in one write whose replies, each but a stop, do not matter; nobody waits for them."""
+        self._expected.extend([False] * len(contents))
         self._write(b"".join(map(packet, contents)))
 
     def interrupt(self) -> None:
@@ -99,9 +105,8 @@ class GdbConnection:
         """
         self._read()
         while (content := self._take()) is not None:
-            if self._expected_ok and content[:1] not in (b"T", b"S", b"W", b"X"):
-                self._expected_ok -= 1
-                if content != b"OK":
+            if self._expected and content[:1] not in (b"T", b"S", b"W", b"X"):
+                if self._expected.popleft() and content != b"OK":
                     raise TargetError(f"QEMU refused to change the CPU's state (gdb reply {content[:40]!r})")
                 continue
             return content

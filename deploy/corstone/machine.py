@@ -19,7 +19,7 @@ from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.run_limits import RunLimits
-from deploy.corstone.stand_in import SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
+from deploy.corstone.stand_in import CCR, CCR_TRD, SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 from deploy.processes.interrupts import held
@@ -88,7 +88,7 @@ class Machine:
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched, self._watched_writes = options.model.watched, options.model.flash
+        self._watched, self._watched_writes = options.model.watched, options.model.watched_writes
         if options.counts_instructions:
             self._watched += SYSTEM_TIMER_WORDS
             self._watched_writes += SYSTEM_TIMER_WRITES
@@ -227,10 +227,12 @@ class Machine:
     def _build_npu(self) -> None:
         with held():  # what a signal raises may come out of an import as another error
             machine_imports(self._options)
+            from deploy.corstone.code_memory import CodeMemory
             from deploy.corstone.flash_stores import FlashStores
             from deploy.corstone.peripherals import register_windows
             from deploy.corstone.system_timers import Refused, timer_windows
             from deploy.corstone.timing_adapters import TimingAdapter, adapted
+            from deploy.corstone.withheld_bits import WithheldBits
             from deploy.npu.architecture import Architecture
             from deploy.npu.registers import RegisterFile
 
@@ -251,9 +253,15 @@ class Machine:
             observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
         )
         windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
-        stores = FlashStores(model.flash, self.memory, self.clock, carries_on=self._debugging is None)
         windows += timer_windows(self._qtest)
-        self._bus = RegisterBus(windows, self.memory.read, (stores, Refused(self.cpu, self.clock)))
+        alone = self._debugging is None
+        code = CodeMemory(self.memory, keeps=alone)
+        executors = (
+            FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=alone),
+            WithheldBits(CCR, CCR_TRD, self.cpu),
+            Refused(self.cpu, self.clock),
+        )
+        self._bus = RegisterBus(windows, code.at, executors)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""

@@ -193,6 +193,15 @@ class GuestMemory:
             else self._stores[place.block.name].read(place.offset, size)
         )
 
+    def as_loaded(self, address: int) -> bool:
+        """Whether what lies there is in memory that the CPU does not write by itself, and nobody has either."""
+        place = self._memories.locate(address, 1)
+        return (
+            place is not None
+            and place.block.open_rom
+            and place.offset // _PAGE not in self._unseen[place.block.name]
+        )
+
     def store(self, address: int, content: bytes) -> None:
         """What the CPU stores into memory that QEMU keeps it from writing, by the alias that it took.
 
@@ -203,7 +212,7 @@ class GuestMemory:
         """
         assert self._cpu is not None  # noqa: S101
         place = self._located(address, len(content))
-        self._cpu.poke(address, content)
+        self._cpu.store(address, content)
         self._note(place.block.name, place.offset, len(content))
 
     def window(self, address: int) -> NDArray[np.uint8] | None:

@@ -29,6 +29,9 @@ SYSTEM_COUNTER = (0x5810_0000, 0x10)
 SYSTEM_TIMER_WORDS = tuple((base + 0x40, 0x10) for bases in SYSTEM_TIMERS for base in bases)
 SYSTEM_TIMER_WRITES = (*((base + 0x20, 0x10) for bases in SYSTEM_TIMERS for base in bases), SYSTEM_COUNTER)
 """Address and bytes of what is answered here of them, and of what is stored there."""
+CCR = (0xE000_ED14, 4)
+CCR_TRD = 1 << 20
+"""Secure threads cannot be entered again. QEMU (7.2) then refuses every call of a privileged one's gateways."""
 TIMING_ADAPTER_WINDOW = 0x200
 _BOARD_NAME = re.compile(r"corstone[_-](?:sse-)?(\d{3})")
 _FVP_NAME = re.compile(r"(?:fvp|vht)[_-]")
@@ -128,6 +131,11 @@ class StandIn:
             *((base, TIMING_ADAPTER_WINDOW) for bases in self.timing_adapters for base in bases),
             *CORE_WINDOWS,
         )
+
+    @property
+    def watched_writes(self) -> tuple[tuple[int, int], ...]:
+        """Address and bytes of what is read from QEMU, and not written as the program does it."""
+        return (*self.flash, CCR)
 
     @property
     def flash(self) -> tuple[tuple[int, int], ...]:

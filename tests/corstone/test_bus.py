@@ -30,7 +30,7 @@ def execute(listing, device, **registers):
         state[XPSR if name == "xpsr" else int(name[1:])] = value
     windows = [Window("the NPU", (0x48102000, 0x58102000), 0x1000, device)]
     windows.append(Window("CPUID", (0xE000ED00,), 4, StoredWords({0: 0x411FD230})))
-    bus = RegisterBus(windows, lambda address, size: content.ljust(size, b"\0"))
+    bus = RegisterBus(windows, lambda address: content.ljust(4, b"\0"))
     return bus.execute(state)
 
 
@@ -108,6 +108,6 @@ def test_an_access_to_a_place_of_somebody_else_is_left_to_that():
 
     state = [0] * 17
     code = struct.pack("<H", 0x6011)  # str r1,[r2]
-    bus = RegisterBus([Window("it", (0x80,), 4, StoredWords({}))], lambda address, size: code, [Somebody()])
+    bus = RegisterBus([Window("it", (0x80,), 4, StoredWords({}))], lambda address: code, [Somebody()])
     assert bus.execute([*state[:2], 0x40, *state[3:]]) == {0: 1}
     assert bus.execute([*state[:2], 0x80, *state[3:]]) == {PC: 2}

@@ -50,6 +50,13 @@ def test_a_refused_change_is_an_error(pair):
         gdb.poll()
 
 
+def test_what_nobody_waits_for_may_be_refused_and_the_next_reply_is_the_right_one(pair):
+    gdb, qemu = pair
+    gdb.post(b"M38000000,1:00", b"M38000400,1:00")
+    qemu.sendall(packet(b"OK") + packet(b"E14") + packet(b"00ff"))
+    assert gdb.request(b"g") == b"00ff"
+
+
 def test_a_wrong_checksum_is_an_error(pair):
     gdb, qemu = pair
     qemu.sendall(b"$OK#00")

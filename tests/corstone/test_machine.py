@@ -270,6 +270,44 @@ def test_non_secure_code_cannot_start_a_secure_npu_nor_make_one(tmp_path):
     assert seen[5] == 0
 
 
+GATEWAY = r"""
+#define NS __attribute__((section(".ns_text"), noinline))
+__attribute__((naked, aligned(32))) void gateway(void) {
+  __asm volatile("sg\n adds r0,#1\n bxns lr\n .balign 32"); }
+NS void ns_main(void) {
+  register int r0 __asm("r0") = 41;
+  __asm volatile("blx %1" : "+r"(r0) : "r"((uint32_t)gateway | 1) : "lr", "cc");
+  struct { uint32_t reason, code; } exit = { 0x20026, r0 };
+  host(0x20, &exit);
+  for (;;) { }
+}
+__attribute__((section(".ns_vectors"), used)) void *const ns_vectors[16] = { (void *)0x20050000, (void *)ns_main };
+static void sau(int n, uint32_t base, uint32_t limit, int callable) {
+  REG(0xE000EDD8) = n; REG(0xE000EDDC) = base; REG(0xE000EDE0) = (limit & ~31u) | callable << 1 | 1;
+}
+int main(void) {
+  uint32_t before = REG(0xE000ED14), place = (uint32_t)gateway & ~1u, set = before | 1 << 20 | 1 << 8;
+  __asm volatile("str %1,[%0]" : : "r"(0xE000ED14), "r"(set) : "memory");
+  if (set != (before | 1 << 20 | 1 << 8)) print("register changed\n");
+  print("set "); hex(REG(0xE000ED14) ^ before);
+  REG(0xE000ED24) |= 7u << 16;
+  sau(0, 0x00040000, 0x0007ffff, 0); sau(1, 0x20040000, 0x2007ffff, 0); sau(2, place, place, 1);
+  REG(0xE000EDD0) = 1;
+  __asm volatile("msr psp,%0\n msr control,%1\n isb" : : "r"(0x20007000), "r"(2));
+  REG(0xE002ED08) = 0x00040000;
+  __asm volatile("msr msp_ns,%0\n dsb\n isb\n bxns %1" : : "r"(0x20050000), "r"((uint32_t)ns_main & ~1u));
+}
+"""
+
+
+def test_a_privileged_secure_thread_that_must_not_be_entered_again_is_called_as_on_a_board(tmp_path):
+    done = run_guest(build_guest(tmp_path, GATEWAY), "-C", "cpu0.semihosting-enable=1")
+    assert "FAULT" not in done.output
+    assert "register changed" not in done.output
+    assert done.value("set") == 1 << 8  # BFHFNMIGN; TRD is not
+    assert done.status == 42
+
+
 def test_secure_code_may_use_both_addresses_of_the_npu(tmp_path):
     source = r"""
     int main(void) {
