@@ -8,7 +8,9 @@ import pytest
 from warm_tools import TimedFromItsStart, WarmTool
 
 from deploy.compiling import compiler, vela, vela_program
+from deploy.processes import warm
 from deploy.processes.supervisor import Ended
+from deploy.quantizing import converter
 
 
 @pytest.mark.parametrize("name", ["PATH", "PYTHONPATH", "TMPDIR"])
@@ -37,3 +39,16 @@ def test_both_ways_to_run_vela_are_warm_here(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with starting_vela() as run:
         assert run != shared.run
+
+
+def test_sweeps_and_searches_share_the_tools_and_have_their_own_in_another_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, imported in ((vela_program.MODULE, vela_program.IMPORTED), (converter.MODULE, "tensorflow")):
+        assert isinstance(tool := warm.pool(module, imported), WarmTool)
+        warm.close_pools()
+        assert warm.pool(module, imported) is tool
+    assert isinstance(warm.pool("json.tool", "json"), warm.WarmPool)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert isinstance(warm.pool(vela_program.MODULE, vela_program.IMPORTED), warm.WarmPool)
+    warm.close_pools()

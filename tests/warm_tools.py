@@ -2,8 +2,9 @@
 
 Most runs here are of small networks: Vela's import is half of what one takes, TensorFlow's nine tenths of what a
 conversion takes. So they are forks of a process that holds the tool imported, as those of a sweep and a search are
-(:mod:`deploy.processes.warm`, whose tests compare them with the command). What starts anew, as it does for users:
-every run below a ``deploy`` that is a process of its own, and every run in an environment that a test has changed.
+(:mod:`deploy.processes.warm`, whose tests compare them with the command), and sweeps and searches here take this
+one instead of their own. What starts anew, as it does for users: every run below a ``deploy`` that is a process of
+its own, and every run in an environment that a test has changed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 
 from deploy.cli import latency
 from deploy.compiling import compiler, vela, vela_program
+from deploy.processes import warm
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 from deploy.processes.warm import WarmPool
@@ -70,16 +72,22 @@ def warm_tools() -> Iterator[None]:
     """Let both tools run warm in this process until the context ends."""
     vela_tool = WarmTool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
     quantizer = WarmTool(converter.MODULE, "tensorflow.lite.python.lite")
-    start = latency.starting_vela
+    tools = {vela_program.MODULE: vela_tool, converter.MODULE: quantizer}
+    start, pool = latency.starting_vela, warm.pool
 
     @contextlib.contextmanager
     def started(*, twin: bool = False) -> Iterator[RunCommand]:
         with contextlib.nullcontext(vela_tool.run) if vela_tool.usable else start(twin=twin) as run:
             yield run
 
+    def pool_of(module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> WarmTool | warm.WarmPool:
+        tool = tools.get(module)
+        return tool if tool is not None and tool.usable else pool(module, imported, limits)
+
     with pytest.MonkeyPatch.context() as patch, contextlib.closing(vela_tool), contextlib.closing(quantizer):
         patch.setattr(vela, "Supervisor", lambda **_limits: vela_tool)
         patch.setattr(compiler, "Timed", TimedFromItsStart)
         patch.setattr(latency, "starting_vela", started)
+        patch.setattr(warm, "pool", pool_of)
         patch.setattr(conversion, "convert", partial(converter.convert, run=quantizer.run))
         yield
