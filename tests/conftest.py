@@ -64,11 +64,6 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def tools_are_warm() -> Iterator[None]:
     """Vela and the converter are imported once; see :mod:`warm_tools`."""
-    import os
-
-    if "COLD" in os.environ:
-        yield
-        return
     with warm_tools():
         yield
 
