@@ -31,7 +31,8 @@ test-all: APT_PACKAGES += zsh
 
 # One process a core, up to four (each may hold TensorFlow); a file's tests stay together, since they share what is
 # costly to make. conftest.py orders them.
-PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --maxprocesses 4
+# OpenBLAS's threads begin with 25 ms of spinning each, in every process that imports NumPy.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --maxprocesses 4
 
 test: setup
 	$(PYTEST) -m "not slow"

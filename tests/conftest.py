@@ -22,12 +22,18 @@ from warm_tools import warm_tools
 import deploy.advising.quick
 import deploy.reporting.pages.build
 import deploy.verifying.build_check  # noqa: F401
+from deploy import api
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 
 # How fast examples are drawn depends on what else this computer does: it is no finding.
 settings.register_profile("deploy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("deploy")
+
+
+_BESIDE = "test_wheel.py"
+"""The first file of all: it takes long, and needs late what others share. Beside it another process makes that; of
+two that need it at once one would wait for the other."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked = {
         name: {item.path for item in items if item.get_closest_marker(name)} for name in ("tensorflow", "early")
     }
-    items.sort(key=lambda item: (item.path in marked["tensorflow"], item.path not in marked["early"]))
+    items.sort(
+        key=lambda item: (
+            item.path.name != _BESIDE,
+            item.path in marked["tensorflow"],
+            item.path not in marked["early"],
+        )
+    )
 
 
 def pytest_collection_finish() -> None:
@@ -52,11 +64,6 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def tools_are_warm() -> Iterator[None]:
     """Vela and the converter are imported once; see :mod:`warm_tools`."""
-    import os
-
-    if "COLD" in os.environ:
-        yield
-        return
     with warm_tools():
         yield
 
@@ -151,6 +158,24 @@ def mlperf_tiny() -> dict[str, Path]:
         return mlperf_tiny_networks()
     except NetworksUnavailableError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def saturated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildFolder]:
+    """Builds for U55-128 of the trained networks that noise leaves stuck, by name."""
+    from trained_networks import SATURATED, NetworksUnavailableError, trained_networks
+
+    try:
+        networks = trained_networks()
+    except NetworksUnavailableError as error:
+        pytest.fail(str(error), pytrace=False)
+
+    def compile_(folder: Path) -> None:
+        for name in SATURATED:
+            api.compile(networks[name], output=folder / name)
+
+    made = made_once(tmp_path_factory, "saturated", compile_)
+    return {name: BuildFolder.open(made / name) for name in SATURATED}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.early, pytest.mark.system]
 pytest_plugins = ["pytester"]
 
 

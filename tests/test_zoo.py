@@ -21,6 +21,8 @@ from deploy.models.multihead_mobilenetv3.builder import Options
 from deploy.quantizing.float_model import INSTALL_TENSORFLOW
 from deploy.zoo.project import read
 
+pytestmark = pytest.mark.early
+
 NAME = "multihead-mobilenetv3"
 TRAINED_ON = "Fashion-MNIST, heads garment (10 classes) and kind (5)"
 

@@ -5,6 +5,7 @@ the real simulator, what goes wrong is real, too.
 """
 
 import json
+import shlex
 import shutil
 import signal
 import stat
@@ -19,6 +20,7 @@ import interruptible
 import numpy as np
 import pytest
 from answers import answered
+from faults.sandbox import open_version
 
 from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder
 from deploy.cli.main import run
@@ -31,7 +33,7 @@ OPEN = f"{sys.executable} -m deploy.corstone --npu-family U55"
 def wrapper(folder: Path, body: str) -> str:
     """A simulator that answers --version as the open one and otherwise does ``body`` (a shell script)."""
     path = folder / "FVP_Corstone_SSE-300_Ethos-U55"
-    version = f'[ "$1" = --version ] && exec {OPEN} --version\n'
+    version = f'[ "$1" = --version ] && echo {shlex.quote(open_version())} && exit\n'
     path.write_text(f'#!/bin/bash\nopen() {{ {OPEN} "$@"; }}\n{version}{body}\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)

@@ -137,7 +137,7 @@ class Sandbox:
             "for w; do case $w in *outputs.bin*) dump=${w#cpu0=}; dump=${dump%@*};; "
             "*uart0.out_file=*) uart=${w#*=};; *preload.bin*) preload=${w%@*};; esac; done"
         )
-        version = f'[ "$1" = --version ] && echo {shlex.quote(_open_version())} && exit'
+        version = f'[ "$1" = --version ] && echo {shlex.quote(open_version())} && exit'
         return self.program(
             FVP_NAME,
             f'machine=({OPEN_MACHINE})\nopen() {{ "${{machine[@]}}" "$@"; }}\n{version}\n{names}\n{body}',
@@ -356,7 +356,7 @@ class Sandbox:
 
 
 @functools.cache
-def _open_version() -> str:
+def open_version() -> str:
     """What the open machine says for ``--version``, asked once."""
     command = [*shlex.split(OPEN_MACHINE), "--version"]
     return subprocess.run(command, capture_output=True, text=True, timeout=_HANG_S, check=True).stdout.strip()

@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from faults.sandbox import open_version
+
 from deploy.build_folder import BuildFolder
 from deploy.tflite.compiled import arena_offsets, npu_operators
 
@@ -46,11 +48,7 @@ def liar(folder: Path, lie: str, build: BuildFolder, *, version: str = "") -> Pa
     (folder / "job.json").write_text(json.dumps(job))
     words = shlex.join([sys.executable, "-P", str(_PROGRAM), str(folder / "job.json")])
     program = folder / NAME
-    says = (
-        f"echo {shlex.quote(version)}"
-        if version
-        else shlex.join([sys.executable, "-P", "-m", "deploy.corstone", "--version"])
-    )
-    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ {says}; exit; }}\nexec {words} "$@"\n')
+    says = shlex.quote(version or open_version())
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo {says} && exit\nexec {words} "$@"\n')
     program.chmod(0o755)
     return program

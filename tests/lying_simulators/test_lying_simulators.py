@@ -9,28 +9,14 @@ from pathlib import Path
 
 import pytest
 from liar import ARM, liar
-from trained_networks import NetworksUnavailableError, trained_networks
+from trained_networks import SATURATED
 
-from deploy import api
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
 
 pytestmark = [pytest.mark.early, pytest.mark.system]
 
 LIES = ("plus-one", "plus-one-once", "replay", "stale", "stuck", "swapped", "other-input", "idle")
-SATURATED = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")
-"""Networks of others that answer noise with the ends of the range, always the same."""
-
-
-@pytest.fixture(scope="session")
-def saturated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildFolder]:
-    """Builds of these networks."""
-    try:
-        networks = trained_networks()
-    except NetworksUnavailableError as error:
-        pytest.fail(str(error), pytrace=False)
-    folder = tmp_path_factory.mktemp("saturated")
-    return {name: api.compile(networks[name], output=folder / name) for name in SATURATED}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import functools
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from deploy import tflite, zoo
+from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.models.multihead_mobilenetv3.builder import Options, build
 from deploy.quantizing import dataset
@@ -122,19 +123,32 @@ def test_an_option_out_of_range_is_refused_by_name(options: dict[str, Any], mess
         Options(**options)
 
 
+def assert_one_operator(compiled: tflite.Model, heads: Mapping[str, int]) -> None:
+    """Nothing is left on the CPU, and each head is an output by its name."""
+    assert [operator.code for operator in compiled.operators] == ["ethos-u"]
+    names = compiled.output_names()
+    found = {names[tensor.index]: (tensor.shape, tensor.dtype) for tensor in compiled.output_tensors}
+    assert found == {head: ((1, classes), "uint8") for head, classes in heads.items()}
+
+
+@pytest.mark.tensorflow
+def test_the_demo_network_becomes_one_ethos_u_operator_with_outputs_named_by_head(demo_build: BuildFolder) -> None:
+    [image] = demo_build.source_model.input_tensors
+    assert image.quantization.scales == pytest.approx((1 / 255,))
+    assert image.quantization.zero_points == (0,)
+    assert_one_operator(demo_build.compiled_model, Options().heads)
+
+
+@pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "options",
     [
         # Heads of equal size: only the SignatureDef tells them apart.
         pytest.param(Options(heads={"left": 4, "right": 4, "both": 5}), id="equal heads"),
-        pytest.param(
-            Options(alpha=0.5, channels=3, hidden=1024, size=96),
-            id="wide, RGB, hidden layer",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(Options(alpha=1.0, size=64, softmax=True), id="softmax", marks=pytest.mark.slow),
-        pytest.param(Options(alpha=0.75, size=96), id="alpha 0.75", marks=pytest.mark.slow),
+        pytest.param(Options(alpha=0.5, channels=3, hidden=1024, size=96), id="wide, RGB, hidden layer"),
+        pytest.param(Options(alpha=1.0, size=64, softmax=True), id="softmax"),
+        pytest.param(Options(alpha=0.75, size=96), id="alpha 0.75"),
     ],
 )
 def test_the_quantized_network_becomes_one_ethos_u_operator_with_outputs_named_by_head(
@@ -158,11 +172,7 @@ def test_the_quantized_network_becomes_one_ethos_u_operator_with_outputs_named_b
         [*vela, "--output-dir", str(tmp_path), str(tmp_path / "model.tflite")],
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
-    compiled = tflite.read(tmp_path / "model_vela.tflite")
-    assert [operator.code for operator in compiled.operators] == ["ethos-u"]
-    names = compiled.output_names()
-    found = {names[tensor.index]: (tensor.shape, tensor.dtype) for tensor in compiled.output_tensors}
-    assert found == {head: ((1, classes), "uint8") for head, classes in options.heads.items()}
+    assert_one_operator(tflite.read(tmp_path / "model_vela.tflite"), options.heads)
 
 
 @pytest.mark.tensorflow

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from deploy import tflite
 from deploy.chatter import silenced
+from deploy.compiling import vela, vela_program
 from deploy.hardware.npus import npu_named
 from deploy.judging.kernel_process import KernelProcess
 from deploy.judging.reference import ReferenceKernels
@@ -21,6 +20,7 @@ from deploy.npu.program import decode
 from deploy.npu.stream.operations import Operation
 from deploy.npu.stream.u85_operations import RowsDmaOperation, U85ConvolutionOperation, U85PoolingOperation
 from deploy.npu.stream.u85_registers import Start
+from deploy.processes.python import module_command
 from deploy.tflite.compiled import arena_end, arena_offsets, npu_operators
 from deploy.verifying.npu_inference import NpuInference
 
@@ -28,7 +28,7 @@ from .networks import Network, known_difference, networks
 from .u85_networks import u85_networks
 from .written_networks import WrittenNetwork, written_networks
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.early, pytest.mark.tensorflow]
 
 NPUS = ("U55-32", "U55-64", "U55-128", "U55-256", "U65-256", "U65-512")
 SAMPLES = 4
@@ -43,12 +43,12 @@ class OptimizedKernels(ReferenceKernels):
 
 
 def compiled(source: Path, npu: str, folder: Path, options: tuple[str, ...] = ()) -> tflite.Model:
-    from ethosu.vela import vela
+    from ethosu.vela.vela import main
 
     accelerator = npu_named(npu).accelerator
     words = [str(source), "--accelerator-config", accelerator, "--output-dir", str(folder), *options]
     with silenced(), contextlib.suppress(SystemExit):
-        vela.main(words)
+        main(words)
     return tflite.read(folder / f"{source.stem}_vela.tflite")
 
 
@@ -316,9 +316,10 @@ def test_memory_modes_and_payload_formats_are_exact(
 def test_streams_of_velas_older_compiler_are_exact(name: str, folder: Path, tmp_path: Path) -> None:
     # It keeps state between models, so each one gets a process of its own.
     source = converted(next(network for network in ALL if network.name == name), folder)
-    command = [sys.executable, "-m", "ethosu.vela", str(source), "--accelerator-config", "ethos-u55-256"]
-    command += ["--output-dir", str(tmp_path), "--debug-force-legacy-core"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    words = [str(source), "--accelerator-config", "ethos-u55-256", "--output-dir", str(tmp_path)]
+    command = module_command(vela_program.MODULE, *words, "--debug-force-legacy-core")
+    ended = vela.run(command, tmp_path, timeout_s=120)
+    assert ended.status == 0, ended.output
     model = tflite.read(tmp_path / f"{name}_vela.tflite")
     assert largest_difference(source, model, "U55-256", ReferenceKernels) == 0
 

@@ -183,7 +183,7 @@ def test_a_pool_whose_processes_are_idle_or_still_import_is_closed_at_once(tool:
     began = time.monotonic()
     pool.close()
     assert child.ended()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert not pool._all
 
 

@@ -15,6 +15,8 @@ from deploy.tflite import Quantization, Tensor
 from deploy.tflite.arithmetic import float_operators
 from deploy.zoo import model_source
 
+pytestmark = pytest.mark.early
+
 MODELS = """
 import keras
 def erf():

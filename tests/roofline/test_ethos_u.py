@@ -19,6 +19,8 @@ from deploy.tflite.options import Window
 
 from .layers import BOUND, conv
 
+pytestmark = pytest.mark.early
+
 NPUS = ("U55-128", "U65-256", "U85-256")
 U55_AND_U65 = tuple(npu.name for npu in npus().values() if npu.family != "U85")
 

@@ -37,13 +37,13 @@ def test_a_child_that_outlives_the_simulator_does_not_hold_up_the_answer() -> No
     code = (
         "import os, time\n"
         "if os.fork() == 0:\n"
-        "    os.setsid(); time.sleep(8); os._exit(0)\n"
+        "    os.setsid(); time.sleep(30); os._exit(0)\n"
         "print('parent ends', flush=True); os._exit(0)"
     )
     started = time.monotonic()
     end = run(code)
     assert "parent ends" in end.output
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20
 
 
 def test_only_the_last_of_endless_output_is_kept() -> None:

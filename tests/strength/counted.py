@@ -69,6 +69,8 @@ def count(what: str, file: Path, part: str) -> Count:
             "-m",
             "not slow",
             f"--junit-xml={report}",
+            # Else it would clear away what earlier runs of all tests have left, which takes half a minute.
+            f"--basetemp={folder}/tests",
         ]
         subprocess.run([*words, "-n", "auto", "--maxprocesses", "4"], cwd=TESTS.parent, check=False)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest's own

@@ -19,7 +19,7 @@ from .flips import CHANGED, HARMLESS, REFUSED, Campaign, Flip, chosen
 from .networks import NPU, Network
 from .places import places
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.early, pytest.mark.tensorflow]
 
 
 @pytest.fixture

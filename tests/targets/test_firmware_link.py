@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deploy.errors import TargetError
+from deploy.targets import firmware_link
 from deploy.targets.firmware_link import FirmwareLink
 from deploy.targets.frames import FrameReader, encode
 from deploy.targets.protocol import Type
@@ -17,6 +18,13 @@ from deploy.targets.protocol import Type
 HELLO = struct.pack("<HH32s8sIBBHI", 1, 1, b"\xaa" * 32, b"\xbb" * 8, 256, 0, 0, 0, 4096)
 
 Behaviour = Callable[[socket.socket, int, float], None]
+
+
+@pytest.fixture(autouse=True)
+def four_times_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host asks again after a quarter of a second, and no less often than each second."""
+    monkeypatch.setattr(firmware_link, "_HELLO_AGAIN_S", 0.25)
+    monkeypatch.setattr(firmware_link, "_MOST_S", 1.0)
 
 
 @contextlib.contextmanager
@@ -46,22 +54,22 @@ def greeted(behaviour: Behaviour, timeout_s: float) -> bool:
 
 
 def slow(connection: socket.socket, sequence: int, _seconds: float) -> None:
-    """Every reply comes more than a second after the question."""
-    time.sleep(1.5)
+    """Every reply comes when the question has been asked again."""
+    time.sleep(0.4)
     connection.sendall(encode(Type.HELLO_REPLY, sequence, HELLO))
 
 
 def piece_by_piece(connection: socket.socket, sequence: int, _seconds: float) -> None:
-    """A reply on a line of 300 bits per second: half of it has come when the question is asked again."""
+    """A reply on a slow line: half of it has come when the question is asked again."""
     whole = encode(Type.HELLO_REPLY, sequence, HELLO)
     for at in range(0, len(whole), 8):
         connection.sendall(whole[at : at + 8])
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def deaf_at_first(connection: socket.socket, sequence: int, seconds: float) -> None:
     """The first questions get lost: it boots."""
-    if seconds > 2:
+    if seconds > 0.5:
         connection.sendall(encode(Type.HELLO_REPLY, sequence, HELLO))
 
 
@@ -72,7 +80,7 @@ def test_a_handshake_waits_as_long_as_it_may(behaviour: Behaviour) -> None:
 
 def test_late_answers_to_earlier_hellos_disturb_no_request() -> None:
     def behaviour(connection: socket.socket, sequence: int, _seconds: float) -> None:
-        time.sleep(1.2 if sequence == 1 else 0)
+        time.sleep(0.3 if sequence == 1 else 0)
         for each in (1, 2, sequence):
             connection.sendall(encode(Type.HELLO_REPLY, each, HELLO))
         connection.sendall(encode(Type.BYE_REPLY, sequence))
@@ -84,8 +92,8 @@ def test_late_answers_to_earlier_hellos_disturb_no_request() -> None:
 
 def test_a_target_that_says_nothing_is_given_up_after_the_time_that_the_user_chose() -> None:
     started = time.monotonic()
-    with pytest.raises(TargetError, match=r"no hello within 1\.5 s"):
-        greeted(lambda *_: None, 1.5)
+    with pytest.raises(TargetError, match=r"no hello within 0\.5 s"):
+        greeted(lambda *_: None, 0.5)
     assert time.monotonic() - started < 10
 
 

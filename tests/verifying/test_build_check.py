@@ -58,7 +58,7 @@ def test_a_check_that_takes_too_long_is_ended_in_time(build: BuildFolder, monkey
     monkeypatch.setattr(build_check, "check_build", lambda _build, _until: time.sleep(60))
     began = time.monotonic()
     record = BuildCheck(build, 0.5).finish()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert record.check.left_out == ("the time of 0.5 s was up before the first operators had been compared",)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trained_networks import trained_networks
+from trained_networks import SATURATED
 
 from deploy import api
 from deploy.build_folder import SAMPLES, BuildFolder
@@ -27,16 +27,6 @@ from deploy.verifying.varied_operators import VariedOperators
 
 pytestmark = pytest.mark.early
 
-STUCK = ("keyword_spotting_alexa", "rock_paper_scissors", "tflite_micro_magic_wand")
-"""Trained networks that answer uniform noise with one and the same end of their range."""
-
-
-@pytest.fixture(scope="module")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildFolder]:
-    folder = tmp_path_factory.mktemp("stuck")
-    found = trained_networks()
-    return {name: api.compile(found[name], output=folder / name) for name in STUCK}
-
 
 def seen(build: BuildFolder, inputs: InputSet) -> Evidence:
     session = HostSession(build.compiled_model, npu_named(build.document.npu))
@@ -49,22 +39,22 @@ def refuse(*_arguments: object) -> None:
     raise BadInputError("cannot run this")
 
 
-@pytest.mark.parametrize("name", STUCK)
+@pytest.mark.parametrize("name", SATURATED)
 def test_inputs_are_found_that_move_networks_which_noise_leaves_stuck(
-    builds: dict[str, BuildFolder], name: str
+    saturated: dict[str, BuildFolder], name: str
 ) -> None:
-    build = builds[name]
+    build = saturated[name]
     assert seen(build, random_inputs(build.source_model, 16)).outputs[0].distinct == 1
     first = seen(build, usual_inputs(build, 4))
     assert first.weak == ()
     assert first.operators_varied == first.operators
 
 
-@pytest.mark.parametrize("name", STUCK)
+@pytest.mark.parametrize("name", SATURATED)
 def test_two_inputs_of_a_target_have_different_answers_one_of_them_fresh(
-    builds: dict[str, BuildFolder], name: str
+    saturated: dict[str, BuildFolder], name: str
 ) -> None:
-    build = builds[name]
+    build = saturated[name]
     for seed in (1, 2, 3):
         found = inputs_with_fresh(build, 2, seed)
         assert (len(found.samples), found.fresh, found.seed) == (2, 1, seed)

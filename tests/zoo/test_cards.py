@@ -12,6 +12,8 @@ from deploy.errors import BadInputError
 from deploy.zoo import Measured, Project, cards
 from deploy.zoo.card_results import BEGIN, END, RESULTS_FILE, CardResults
 
+pytestmark = pytest.mark.early
+
 MEASURED = [project.name for project in zoo.projects() if project.measured]
 
 

@@ -15,6 +15,8 @@ from deploy.cli.main import run
 from deploy.errors import BadInputError
 from deploy.zoo import project as projects
 
+pytestmark = pytest.mark.early
+
 FILES = {
     "__init__.py": '"""Doubles and looks."""',
     "project.toml": """
