@@ -17,6 +17,9 @@ def main() -> None:
     quick_start()
     interrupts_are_kept()
     try:
+        from deploy.cli.latency import start_vela
+
+        start_vela(sys.argv[1:])
         from deploy.cli.main import main as command_line
     except KeyboardInterrupt:
         interrupt_answered()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.api import VERIFY_LEVELS
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from deploy.compiling.compiler import Timed
     from deploy.judging.samples import Sample
     from deploy.judging.verification_record import VerificationRecord
-    from deploy.processes.supervisor import Ended, RunCommand
+    from deploy.processes.supervisor import RunCommand
     from deploy.tflite import Model
     from deploy.verifying.begun_check import BegunCheck
     from deploy.verifying.build_check import BuildCheck
@@ -48,8 +46,6 @@ class Checking:
         self._level = level
         self._began: float | None = None
         self._vela: Timed | None = None
-        self._loaded: threading.Event | None = None
-        self._closed = threading.Event()
         self._begun: BegunCheck | None = None
         self._check: BuildCheck | None = None
 
@@ -58,53 +54,26 @@ class Checking:
         self._began = time.monotonic()
 
     def timing(self, run: RunCommand) -> RunCommand:
-        """What runs Vela for the build, and notes its time; it returns when what :meth:`prepare` imports is there.
-
-        Python 3.11 takes two threads for a deadlock that both import a package whose __init__ imports more.
-        """
+        """What runs Vela for the build, and notes its time."""
         from deploy.compiling.compiler import Timed
 
-        self._vela = vela = Timed(run, self._began)
+        self._vela = Timed(run, self._began)
+        return self._vela
 
-        def running(command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
-            try:
-                return vela(command, folder, timeout_s=timeout_s)
-            finally:
-                if self._loaded is not None:
-                    self._loaded.wait()
-
-        return running
-
-    def prepare(self, model: Model, given: Callable[[], Sequence[Sample]], then: Callable[[], None]) -> None:
-        """Beside Vela, begin the check, and import what looks at Vela's result and chooses test inputs.
+    def prepare(self, model: Model, given: Callable[[], Sequence[Sample]]) -> None:
+        """Begin the check beside Vela: what it needs is imported before it forks, by the thread that ends it.
 
         Args:
             model: that Vela compiles.
             given: real inputs, as far as there are any.
-            then: begins what else is to be done meanwhile, once there is nothing more for threads to get in each
-                other's way with: they must not import anything while this process forks.
         """
-        self._loaded = loaded = threading.Event()
-
-        def load() -> None:
-            try:
-                with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
-                    self._load(model, given)
-                then()
-            finally:
-                loaded.set()
-            self._closed.wait()  # the check ends with the thread that began it
-
-        threading.Thread(target=load, daemon=True).start()
-
-    def _load(self, model: Model, given: Callable[[], Sequence[Sample]]) -> None:
-        from deploy.verifying.usual_inputs import likely_sample
-
-        sample = likely_sample(model, given())
-        if self._level is not None:
+        if self._level is None:
+            return
+        with contextlib.suppress(Exception):  # who needs it imports it again, and says what is wrong
             from deploy.verifying.build_check import begun_check
+            from deploy.verifying.usual_inputs import likely_sample
 
-            self._begun = begun_check(model, sample)
+            self._begun = begun_check(model, likely_sample(model, given()))
 
     def begin(self, build: BuildFolder, *, quiet: bool) -> None:
         """Vela is done: check what it wrote, in a process beside this one.
@@ -140,4 +109,3 @@ class Checking:
         if self._begun is not None:
             self._begun.close()
             self._begun.child.kill()
-        self._closed.set()

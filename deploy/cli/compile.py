@@ -72,7 +72,8 @@ def compile_(
     context, advising, checking = click.get_current_context(), Advising(), Checking(verify_level(verify))
     context.call_on_close(advising.join)
     context.call_on_close(checking.close)
-    vela, run = context.with_resource(ExitStack()), None
+    vela, run = ExitStack(), None
+    context.call_on_close(vela.close)
     if model is not None and model.endswith(".tflite"):
         # Vela loads beside what is imported below; it ends with this command, whatever comes.
         run = vela.enter_context(starting_vela(twin=advice != "none"))
@@ -80,16 +81,13 @@ def compile_(
     from deploy.cli.progress import working
 
     bar = working("reading model and data", quiet=quiet or verbose)
+    # No more than Vela's command needs: it is what takes longest.
     from deploy import api, tflite
-    from deploy.build_folder import SOURCE_MODEL
-    from deploy.cli.fitting import with_advice
     from deploy.cli.quantizing import chosen_model, quantize_source
-    from deploy.compiling.compilation import DoesNotFitError, check_replaceable
     from deploy.compiling.compile_options import compile_options
-    from deploy.compiling.compiler import Compiler
+    from deploy.compiling.vela_ahead import VelaAhead
     from deploy.errors import BadInputError
     from deploy.hardware.npus import npu_named
-    from deploy.settings.last_build import remember_build
     from deploy.settings.merging import typed
     from deploy.settings.project_settings import ProjectSettings
     from deploy.zoo import model_source
@@ -108,7 +106,6 @@ def compile_(
         sram_limit=sram_limit,
     )
     folder = build or api.default_folder(source.name, wanted, project.folder)
-    check_replaceable(folder)
     chosen: Model | Quantized
     read_from: Path | None = None
     if source.kind is model_source.ModelKind.TFLITE:
@@ -116,6 +113,9 @@ def compile_(
         if typed("model") and not typed("calibration"):
             calibration = None  # what is kept is for the kept model: a quantized one does without
     else:
+        from deploy.compiling.compilation import check_replaceable
+
+        check_replaceable(folder)
         chosen = quantize_source(
             source,
             calibration,
@@ -131,7 +131,10 @@ def compile_(
     if run is None:
         run = vela.enter_context(starting_vela(twin=level is not None))
         checking.vela_starts()
-    target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
+    ahead = VelaAhead(quantized, wanted, run)
+    context.call_on_close(ahead.close)
+    context.call_on_close(vela.close)  # before the other
+    bar.stage("Vela compiles")
 
     def seen() -> Sequence[Sample]:
         from deploy.judging.sample_file import samples_beside
@@ -142,16 +145,21 @@ def compile_(
             found = samples_beside(read_from, chosen)[0] if read_from and calibration is None else None
         return found.samples if found else ()
 
-    def beside_vela(run: RunCommand = run) -> None:
-        def then() -> None:
-            load_report()
-            if level is not None:
-                advising.start(quantized, wanted, level, target=target, run=run, source=source)
+    checking.prepare(quantized, seen)
+    from deploy.build_folder import SOURCE_MODEL
+    from deploy.cli.fitting import with_advice
+    from deploy.compiling.compilation import DoesNotFitError
+    from deploy.compiling.compiler import Compiler
+    from deploy.settings.last_build import remember_build
 
-        checking.prepare(quantized, seen, then)
+    target = text if source.kind is model_source.ModelKind.TFLITE else str(folder / SOURCE_MODEL)
 
-    compiler = Compiler(checking.timing(with_first(run, beside_vela)))
-    bar.stage("Vela compiles")
+    def beside_vela(run: RunCommand = ahead.run) -> None:
+        load_report()
+        if level is not None:
+            advising.start(quantized, wanted, level, target=target, run=run, source=source)
+
+    compiler = Compiler(checking.timing(with_first(ahead.run, beside_vela)))
     try:
         opened = api.write_build(
             chosen,

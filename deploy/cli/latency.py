@@ -15,6 +15,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.processes.supervisor import Ended, RunCommand
+    from deploy.processes.warm import WarmPool
+
+_started: list[WarmPool] = []
+_HELP = {"-h", "--help"}
+
+
+def start_vela(words: Sequence[str]) -> None:
+    """Start Vela before the command line is read, which takes time, where its words say that it will be needed.
+
+    What :func:`starting_vela` does not take over ends with this process.
+
+    Args:
+        words: after ``deploy``.
+    """
+    if words[:1] == ["compile"] and any(word.endswith(".tflite") for word in words) and not _HELP & {*words}:
+        _started.append(_vela(twin=True))
+
+
+def _vela(*, twin: bool) -> WarmPool:
+    from deploy.compiling import vela_program
+    from deploy.processes.warm import WarmPool
+
+    pool = WarmPool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
+    pool.start(twin=twin)
+    return pool
 
 
 @contextlib.contextmanager
@@ -27,11 +52,7 @@ def starting_vela(*, twin: bool = False) -> Iterator[RunCommand]:
     Yields:
         What runs Vela's command; usable once or more, until the context ends.
     """
-    from deploy.compiling import vela_program
-    from deploy.processes.warm import WarmPool
-
-    pool = WarmPool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
-    pool.start(twin=twin)
+    pool = _started.pop() if _started else _vela(twin=twin)
     try:
         yield pool.run
     finally:

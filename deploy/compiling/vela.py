@@ -25,6 +25,9 @@ TIMEOUT_S = 900.0
 
 LOG_FILE = "vela.log"
 
+MODEL_FILE, OUTPUT_FOLDER = "model.tflite", "out"
+"""In the folder that Vela runs in."""
+
 _MISSING = re.compile(r"Could not find a valid OFM microblock for (\w+)|Non-passthrough operation \((\w+)\)")
 """What Vela says of an operator that it chose for the NPU and then cannot compile."""
 
@@ -112,12 +115,12 @@ def compile_bytes(
     """
     version()
     with private_folder("vela") as folder:
-        (folder / "model.tflite").write_bytes(content)
-        command = command_line(options, "model.tflite", "out", allocator=allocator)
+        (folder / MODEL_FILE).write_bytes(content)
+        command = command_line(options, MODEL_FILE, OUTPUT_FOLDER, allocator=allocator)
         ended = run(command, folder, timeout_s=TIMEOUT_S)
         if ended.timed_out or ended.status != 0:
             raise _failed(source, f"Vela {ended.describe()}", ended.last_lines(3))
-        output = folder / "out"
+        output = folder / OUTPUT_FOLDER
         files = {
             path.name: path.read_bytes()
             for path in sorted(output.glob("*"))

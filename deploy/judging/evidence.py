@@ -6,14 +6,19 @@ Answers that are always the same, or always at the end of the range, pass whatev
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.build_folder import Document
 from deploy.judging.inputs import InputSet
-from deploy.judging.output_ends import output_ends
+from deploy.judging.output_ends import OutputEnds, output_ends
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
+
+_MOST_ELEMENTS = 1 << 20
+"""Of an output, of several answers together, that are looked at at a time."""
 
 
 class OutputEvidence(Document):
@@ -87,8 +92,8 @@ def evidence_of(
             distinct=len({np.ascontiguousarray(answer[name]).tobytes() for answer in answers}),
             inputs=len(answers),
             saturated_share=None
-            if ends is None or not answers
-            else float(np.mean([ends.reached(answer[name]).mean() for answer in answers if answer[name].size])),
+            if ends is None or not answers or not answers[0][name].size
+            else _share(ends, [each[name] for each in answers]),
         )
         for name, ends in output_ends(source).items()
     )
@@ -101,6 +106,15 @@ def evidence_of(
         operators_varied=varied[0] if varied else None,
         operators=varied[1] if varied else None,
         weak=weaknesses(outputs),
+    )
+
+
+def _share(ends: OutputEnds, values: Sequence[NDArray[Any]]) -> float:
+    """The share of elements at either end: of many answers at a time, since they are small as a rule."""
+    size = max(1, _MOST_ELEMENTS // max(1, values[0].size))
+    parts = (np.stack(values[first : first + size]) for first in range(0, len(values), size))
+    return float(
+        np.mean(np.concatenate([ends.reached(part).reshape(len(part), -1).mean(axis=1) for part in parts]))
     )
 
 

@@ -9,7 +9,7 @@ does, within a float tolerance.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,19 @@ def defined(operator: Operator, values: Mapping[int, NDArray[Any]]) -> Mapping[i
     return found
 
 
-def defined_outputs(model: Model, answer: Sample) -> Sample:
-    """An answer with 0 where the model's operators leave memory as it was; outputs by name."""
+def defined_outputs(model: Model, answers: Sequence[Sample]) -> Sequence[Sample]:
+    """Answers with 0 where the model's operators leave memory as it was; outputs by name."""
+    partial = [operator for operator in model.operators if leaves_memory(operator)]
+    if not partial:
+        return answers
     names = {name: index for index, name in model.output_names().items()}
+    return [_defined_outputs(partial, names, answer) for answer in answers]
+
+
+def _defined_outputs(partial: Sequence[Operator], names: Mapping[str, int], answer: Sample) -> Sample:
     found: Mapping[int, NDArray[Any]] = {
         index: answer[name][np.newaxis] for name, index in names.items() if name in answer
     }
-    for operator in model.operators:
+    for operator in partial:
         found = defined(operator, found)
     return {name: found[names[name]][0] if name in names else array for name, array in answer.items()}

@@ -23,7 +23,7 @@ from deploy.errors import BadInputError
 from deploy.judging.interpreters import Interpreter, Library, Order, import_library, made
 from deploy.printable import printable
 from deploy.processes.worker import TOO_LONG, Buffer, Worker, WorkerEndedError
-from deploy.tflite import Model, Tensor
+from deploy.tflite import Model, Operator, Tensor
 
 PREPARE_S = 60.0
 """Seconds after which kernels that prepare a model have lost their way."""
@@ -163,7 +163,7 @@ class PreparedModel:
         self._outputs = _specifications(model.tensors[index] for index in order.outputs)
         self._output_bytes = sum(nbytes for _, _, nbytes in self._outputs)
         self._input_bytes = sum(nbytes for _, _, nbytes in self._inputs)
-        self._one_s = _macs_at_most(model) / _SLOWEST_MACS_PER_S
+        self._one_s = sum(macs_at_most(model, each) for each in model.operators) / _SLOWEST_MACS_PER_S
         import_library(order.library)  # before the fork, so that the child only uses it
         self._process = process or KernelProcess()
         self._number = self._process.new_number()
@@ -277,16 +277,15 @@ def _arrays(content: Buffer, specifications: Iterable[_Specification]) -> list[N
     return found
 
 
-def _macs_at_most(model: Model) -> float:
-    """A bound of the multiply-accumulates of one inference, exact for convolutions and fully connected layers."""
-    total = 0.0
-    for operator in model.operators:
-        constants = [model.tensors[index] for index in operator.inputs if index >= 0]
-        weights = max((tensor.elements for tensor in constants if tensor.data is not None), default=1)
-        for index in operator.outputs:
-            tensor = model.tensors[index]
-            total += tensor.elements * max(1, weights // max(1, tensor.shape[-1] if tensor.shape else 1))
-    return total
+def macs_at_most(model: Model, operator: Operator) -> float:
+    """A bound of an operator's multiply-accumulates, exact for convolutions and fully connected layers."""
+    constants = [model.tensors[index] for index in operator.inputs if index >= 0]
+    weights = max((tensor.elements for tensor in constants if tensor.data is not None), default=1)
+    computed = [model.tensors[index] for index in operator.outputs]
+    return sum(
+        tensor.elements * max(1.0, weights // max(1, tensor.shape[-1] if tensor.shape else 1))
+        for tensor in computed
+    )
 
 
 class _Held:

@@ -166,7 +166,7 @@ class Judge:
                 title, outputs[:] = oracle.title, []
                 with contextlib.suppress(LostStateError):
                     said = self._answers(oracle, (*self._samples, *samples), 0)
-            outputs.extend(defined_outputs(self._source, each) for each in said)
+            outputs.extend(defined_outputs(self._source, said))
         self._samples += samples
 
     def _answers(self, oracle: Oracle, samples: Sequence[Sample], first: int) -> list[Sample]:
@@ -208,7 +208,7 @@ class Judge:
             try:
                 oracle = make(self._source)
                 said = self._answers(oracle, self._samples, 0)
-                expected = [defined_outputs(self._source, each) for each in said]
+                expected = defined_outputs(self._source, said)
             except (BadInputError, NotInstalledError) as error:
                 self._passed_over.append(OracleLeftOut.of(make, error))
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import platform
 
 import deploy
@@ -17,10 +18,14 @@ def tool_versions() -> dict[str, str]:
 
 def package_versions(*packages: str) -> dict[str, str]:
     """Package -> version; what is not installed is left out."""
+    found = {package: _installed(package) for package in packages}
+    return {package: version for package, version in found.items() if version is not None}
+
+
+@functools.cache
+def _installed(package: str) -> str | None:
     import importlib.metadata
 
-    versions = {}
-    for package in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None

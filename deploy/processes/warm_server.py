@@ -112,7 +112,9 @@ def _run(module: str, arguments: list[str], folder: Path, output: int) -> None:
 
 def _main(module: str, imported: str, control: socket.socket) -> None:
     """A process for each channel that comes, until the control socket is closed."""
+    gc.disable()  # imports make many objects and no garbage
     importlib.import_module(imported)
+    gc.enable()
     gc.freeze()  # the collector leaves alone, and so uncopied, what the forks share
     while (channel := _channel(control)) is not None:
         if os.fork() == 0:

@@ -128,7 +128,7 @@ class TargetRun:
             checked = self._checked(models, model, samples)
             for answer in arriving:
                 answers.append(answer)
-                judgement.answers.append(defined_outputs(models.source, answer.outputs))
+                judgement.answers += defined_outputs(models.source, [answer.outputs])
                 on_answer(len(answers), len(samples))
         opinion = judgement.opinion(judge, model.inner)
         predictions = judgement.predictions(models, judge)

@@ -175,8 +175,10 @@ class Rounds:
             if made is not None:
                 self.in_time = made.walk.in_time
                 yield made
-                # How long more of them take, with the reference's half, nobody knows yet.
-                last, left, size = replace(made, seconds=0.0), left - made.inputs, self._ahead.sets
+                # With the reference's half more of them take about as long as that did; of a small network,
+                # where it was little, nobody knows yet.
+                seconds = self._ahead.seconds if self._ahead.is_costly else 0.0
+                last, left, size = replace(made, seconds=seconds), left - made.inputs, self._ahead.sets
         while left > 0 and self.in_time:
             size = min(size, left, self._room, last.inputs_until(self._until))
             if size < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.verifying.cpu_operators import CpuOperator
 from deploy.verifying.operator_groups import Group
+from deploy.verifying.side_by_side import SideBySide
 from deploy.verifying.witnesses import witness_of
 
 Values = Mapping[int, NDArray[Any]]
@@ -86,6 +87,15 @@ class ModelKernels:
             content = self._files.content(operator)
             self._operators[key] = CpuOperator(operator, self.source, content, order, self._process)
         return self._operators[key]
+
+    def side_by_side(self, operators: Sequence[Operator]) -> SideBySide:
+        """Operators that keep no state, on the reference kernels, each on values of its own.
+
+        Raises:
+            BadInputError: these cannot run all of them.
+            NotInstalledError: LiteRT is missing.
+        """
+        return SideBySide(operators, self.source, self._files.content(*operators), self._process)
 
 
 class Inference(Protocol):

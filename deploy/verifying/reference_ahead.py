@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from deploy.errors import DeployError
 from deploy.judging.samples import Sample, Stacked, stacked
-from deploy.tflite import Model, Tensor
+from deploy.tflite import Model, Operator, Tensor
 from deploy.tflite.state import is_stateful
 from deploy.verifying.group_kernels import GroupKernels, Inference, ModelKernels, Values
 from deploy.verifying.made_up_values import MadeUpValues
 from deploy.verifying.operator_groups import Group
+from deploy.verifying.side_by_side import inputs_of, parts
 
 _SETS, _SETS_BYTES = 3, 1 << 21
 """Sets of made-up values, one of each kind; one alone of a network with more bytes of tensors."""
@@ -118,20 +119,51 @@ class ReferenceAhead:
         self.inputs = self._values.inputs(stacked([self._sample]), self.sets)
         names = self.source.input_names()
         self._starts = {index: self.inputs[name] for index, name in names.items()}
+        # Of a large network none is asked again: they are not worth being prepared one by one.
+        for part in parts(self.source) if self.is_costly else ():
+            if not self._stopped:
+                self._run_side_by_side(part)
+        self._run_one_by_one(
+            [each for each in self.source.operators if not self._expected.keys() >= {*each.outputs}]
+        )
+
+    def _run_side_by_side(self, part: Sequence[Operator]) -> None:
+        """From other values in the place of those of the whole model's inference."""
+        kept = {} if self._whole is None else self._whole.kept
+        inputs = [self.source.tensors[index] for index in inputs_of(part, self.source)]
+        new = [tensor for tensor in inputs if tensor.index not in self._starts]
+        if any(tensor.index not in kept or kept[tensor.index].nbytes != tensor.nbytes for tensor in new):
+            return
+        try:
+            kernels = self.kernels.side_by_side(part)
+            for tensor in new:
+                own = kept[tensor.index].reshape(1, *tensor.shape)
+                self._start(tensor, np.repeat(own, self.sets, axis=0))
+            self._expected |= kernels.run_batch(self._starts, self.sets)
+        except DeployError:
+            return  # one by one, those of them are left out that cannot be run
+
+    def _run_one_by_one(self, operators: Sequence[Operator]) -> None:
         alone = GroupKernels(self.kernels, self.sets)
-        for operator in self.source.operators:
-            inputs = tuple(tensor.index for tensor in self.source.activations(operator))
+        for operator in operators:
+            inputs = inputs_of([operator], self.source)
             if self._stopped or not all(index in self._starts for index in inputs):
                 continue
             try:
                 found = alone.reference(Group((operator,), inputs, operator.outputs), self._starts)
             except DeployError:
                 continue
+            self._expected |= found
             for index, computed in found.items():
-                self._expected[index] = self._starts[index] = computed
-                other = self._values(self.source.tensors[index], computed)
-                if other is not None:
-                    self.made[index] = self._starts[index] = other
+                if index not in self._starts:
+                    self._start(self.source.tensors[index], computed)
+
+    def _start(self, tensor: Tensor, own: NDArray[Any]) -> None:
+        """Make up what operators start from in a tensor's place."""
+        other = self._values(tensor, own)
+        self._starts[tensor.index] = own if other is None else other
+        if other is not None:
+            self.made[tensor.index] = other
 
     def values(self, other: MadeUpValues) -> Callable[[Tensor, NDArray[Any]], NDArray[Any] | None]:
         """What takes the place of tensors: what was made up here, for others what ``other`` makes up."""

@@ -51,6 +51,11 @@ class VariedOperators:
             self._first[place] = first[:0]
 
     @property
+    def settled(self) -> bool:
+        """Whether everything that has run has varied: there is nothing more to look at."""
+        return bool(self._varied) and all(self._varied.values())
+
+    @property
     def counts(self) -> tuple[int, int] | None:
         """How many operators varied, and how many there are on the NPU; None before anything has run."""
         if not self._varied:

@@ -9,7 +9,7 @@ import pytest
 from processes.child_programs import children
 
 from deploy import tflite
-from deploy.cli.latency import starting_vela, with_first
+from deploy.cli.latency import start_vela, starting_vela, with_first
 from deploy.compiling import vela, vela_program
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
@@ -43,6 +43,26 @@ def test_nothing_heavy_is_imported_before_vela_starts() -> None:
     script += "with deploy.cli.latency.starting_vela():\n"
     script += "    heavy = {'numpy', 'pydantic', 'deploy.tflite', 'deploy.compiling.vela', 'rich', 'email'}\n"
     script += "    print(*heavy.intersection(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
+def test_vela_is_started_by_the_words_of_a_compilation_alone_and_taken_over_by_it() -> None:
+    before = children()
+    for words in (["compile", "--help", "a.tflite"], ["verify", "a.tflite"], ["compile", "a.keras"], []):
+        start_vela(words)
+        assert children() == before
+    start_vela(["compile", "a.tflite", "--npu", "U55-128"])
+    started = children()
+    assert started > before
+    with starting_vela(twin=True):
+        assert children() == started
+    assert children() == before
+
+
+def test_nothing_is_imported_before_the_words_start_vela_but_what_starts_it() -> None:
+    script = "import sys\nfrom deploy.cli.latency import start_vela\nstart_vela(['compile', 'a.tflite'])\n"
+    script += "print(*{'click', 'typer', 'numpy', 'pydantic', 'deploy.tflite'}.intersection(sys.modules))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
 

@@ -37,6 +37,15 @@ def test_answers_that_vary_between_the_ends_are_strong_evidence() -> None:
     assert "3 of 4 operators on the NPU varied" in found.summary
 
 
+def test_the_share_at_the_ends_is_the_same_however_many_answers_are_looked_at_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [{"y": np.array([row], np.int8)} for row in ([127, 1], [2, 3], [-128, 127], [4, 5], [6, -128])]
+    whole = evidence_of(model(), INPUTS, answers).outputs[0].saturated_share
+    monkeypatch.setattr("deploy.judging.evidence._MOST_ELEMENTS", 4)
+    assert evidence_of(model(), INPUTS, answers).outputs[0].saturated_share == whole == 0.4
+
+
 def test_the_same_answer_to_all_inputs_is_weak() -> None:
     assert weak([[1, 2], [1, 2], [1, 2]], model()) == ("output y is the same for all 3 inputs",)
 

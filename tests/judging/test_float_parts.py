@@ -69,7 +69,7 @@ def test_a_detectors_lists_count_up_to_the_number_that_it_found() -> None:
         "score": np.full((1, 3), np.nan, np.float32),
         "number": np.float32([2]),
     }
-    found = defined_outputs(model, written)
+    [found] = defined_outputs(model, [written])
     assert found["box"][0, :, 0].tolist() == [1, 1, 0]
     assert found["kind"].tolist() == [[1, 1, 0]]
     assert np.isnan(found["score"]).tolist() == [[True, True, False]]

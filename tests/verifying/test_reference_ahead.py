@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import stateful_networks
+from numpy.typing import NDArray
 from tflite_writer import GraphWriter, schema
 
 from deploy import api, tflite
 from deploy.build_folder import BuildFolder
-from deploy.errors import TargetError
+from deploy.errors import BadInputError, TargetError
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import read_models
 from deploy.judging.samples import Sample
 from deploy.tflite import Model
 from deploy.verifying.checked_operators import CheckedOperators
-from deploy.verifying.group_kernels import GroupKernels, ModelKernels
+from deploy.verifying.group_kernels import GroupKernels, ModelKernels, Values
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import check_operators
 from deploy.verifying.operator_groups import Group
@@ -97,6 +99,36 @@ def test_of_a_large_network_one_set_is_made_up_and_of_one_with_state_none() -> N
     stateful = tflite.load(stateful_networks.stream())
     fed = {name: np.zeros(stateful.tensors[i].shape, np.int8) for i, name in stateful.input_names().items()}
     assert ended(stateful, fed).inputs == {}
+
+
+def test_the_operators_of_a_large_network_are_answered_side_by_side_and_where_that_fails_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, asked = network(rows=1 << 16), list[int]()
+    reference = GroupKernels.reference
+
+    def noted(kernels: GroupKernels, group: Group, known: Values) -> dict[int, NDArray[Any]]:
+        asked.append(group.last.index)
+        return reference(kernels, group, known)
+
+    monkeypatch.setattr(GroupKernels, "reference", noted)
+    together = ended(model, sample(rows=1 << 16))
+    assert asked == []
+    monkeypatch.setattr(ModelKernels, "side_by_side", refused)
+    alone = ended(model, sample(rows=1 << 16))
+    assert asked == [0, 1]
+    for ahead in (together, alone):
+        start = {model.inputs[0]: ahead.inputs["x"], **ahead.made}
+        for operator in model.operators:
+            group = Group((operator,), operator.inputs[:1], operator.outputs)
+            found = ahead.behind(group, start)
+            assert found is not None
+            expected = reference(GroupKernels(ModelKernels(model), 1), group, start)
+            np.testing.assert_array_equal(found[operator.outputs[0]], expected[operator.outputs[0]])
+
+
+def refused(*_: object) -> None:
+    raise BadInputError("there are no such kernels")
 
 
 def test_kernels_that_cannot_run_the_model_leave_it_to_who_asks_them_again() -> None:
