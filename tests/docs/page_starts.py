@@ -86,8 +86,7 @@ def checkout(folder: Path, request: pytest.FixtureRequest) -> None:
         shutil.copy(path, folder / f"{name}.tflite")
     for name in ("tests", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
-    (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv").symlink_to(sys.prefix)
 
 
 def function_of_networks(folder: Path, _request: pytest.FixtureRequest) -> None:
@@ -100,7 +99,7 @@ def teachers(folder: Path, request: pytest.FixtureRequest) -> None:
     """Larger networks for Fashion-MNIST, one trained by the reader."""
     function_of_networks(folder, request)
     typed(folder, "deploy models build multihead-mobilenetv3 -o wise.keras")
-    options = "--set classes=10 --set channels=1 --set size=32 --epochs 1 --images 64"
+    options = "--set classes=10 --set channels=1 --set size=32 --epochs 1 --images 256"
     typed(folder, f"deploy models train mobilenetv4 {options} -o wide.weights.h5")
 
 
@@ -126,8 +125,7 @@ def gesture_as_model(folder: Path, request: pytest.FixtureRequest) -> None:
 
 def computers_over_ssh(folder: Path, _request: pytest.FixtureRequest) -> None:
     """An ``ssh`` that stays here, and the virtual environment that each computer has."""
-    (folder / "venv").mkdir()
-    (folder / "venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / "venv").symlink_to(sys.prefix)
     (folder / "bin").mkdir()
     (folder / "bin" / "ssh").write_text('#!/bin/sh\nshift\nexec sh -c "$*"\n')
     (folder / "bin" / "ssh").chmod(0o755)

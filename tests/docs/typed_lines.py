@@ -20,7 +20,7 @@ NOT_TYPED = {
 """Commands of ``sh`` blocks, by how they begin, that are not typed here: why, and what is tried instead."""
 
 SHORTER = {
-    "deploy models train": "--epochs 1 --images 64",
+    "deploy models train": "--epochs 1 --images 256",
     "deploy models card mobilenetv4": "--npu U55-128",
     "deploy search": "--trials 2",
     "deploy search --": "--trials 2 --samples 64 --epochs 1",
