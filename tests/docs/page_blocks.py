@@ -200,5 +200,5 @@ def _typed(
         status = done.returncode
         asked = number + 1 < len(todo) and todo[number + 1].command == "echo $?"
         assert asked or status == 0, f"{step.command}: exit status {status}\n{done.stdout}{done.stderr}"
-        missing = shows(step.shown, done.stdout)
+        missing = shows(step.shown, done.stdout) and shows(step.shown, done.stdout + done.stderr)
         yield step, None if missing is None else f"{missing}\n--- printed:\n{done.stdout}{done.stderr}"

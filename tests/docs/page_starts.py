@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from page_blocks import ROOT, shell
+from rewriting.small_graphs import SmallGraph
 from stateful_networks import external, stream
 
 from deploy.build_folder import BuildFolder
@@ -113,6 +115,38 @@ def networks_with_a_state(folder: Path, _request: pytest.FixtureRequest) -> None
         typed(folder, f"deploy compile {name}.tflite --npu U55-128 -o build/{name} --quiet")
 
 
+def pooled_by_a_sum(folder: Path, _request: pytest.FixtureRequest) -> None:
+    """A network whose last operator Vela compiles wrongly."""
+    graph = SmallGraph((1, 16, 16, 3))
+    pooled = graph.writer.tensor("pooled", (1, 8), "int8", 2.0, 0)
+    graph.shape[pooled] = (1, 8)
+    graph.add(
+        "SUM",
+        [graph.convolution(graph.x, 8, (3, 3)), graph.ints(1, 2)],
+        pooled,
+        schema.ReducerOptionsT(),
+    )
+    (folder / "pooled.tflite").write_bytes(graph.model(pooled).content)
+
+
+def attention_of_keras(folder: Path, _request: pytest.FixtureRequest) -> None:
+    """Four convolutions, each with CBAM, 64x64 pixels, untrained."""
+    words = "from optimizing.naive_networks import cbam, quantized; import pathlib"
+    write = "pathlib.Path('attention.tflite').write_bytes(quantized(cbam(64)).content)"
+    typed(folder, f'PYTHONPATH={ROOT / "tests"} python -c "{words}; {write}"')
+
+
+def simulator_with_a_fault(folder: Path, request: pytest.FixtureRequest) -> None:
+    """A build of a network of MLPerf Tiny, and a simulator that gets one bit of element 300 wrong."""
+    model = request.getfixturevalue("mlperf_tiny")["image_classification"]
+    typed(folder, f"deploy compile {model} --npu U55-128 -o build/image_classification --quiet")
+    simulator = folder / "FVP_Corstone_SSE-300_Ethos-U55"
+    wrong = f"{sys.executable} {ROOT / 'tests' / 'targets' / 'wrong_npu.py'} 0:{0x3CC}:300 --npu-family U55"
+    version = f"{sys.executable} -P -m deploy.corstone --version"
+    simulator.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exec {version}\nexec {wrong} "$@"\n')
+    simulator.chmod(0o755)
+
+
 def gesture_as_model(folder: Path, request: pytest.FixtureRequest) -> None:
     """The gesture network as any quantized one, its test's labels in a file, and a function of networks."""
     function_of_networks(folder, request)
@@ -169,6 +203,9 @@ ALONE: dict[Path, Start] = {
     _page("docs/explanation/strength.md"): checkout,
     _page("docs/how-to/quantizing.md"): also_a_float_tflite,
     _page("docs/how-to/state.md"): networks_with_a_state,
+    _page("docs/how-to/locate.md"): simulator_with_a_fault,
+    _page("docs/how-to/miscompiled.md"): pooled_by_a_sum,
+    _page("docs/optimize.md"): attention_of_keras,
     _page("docs/networks.md"): function_of_networks,
     _page("docs/reference/json.md"): demo_build,
     _page("docs/search.md"): nothing,
