@@ -180,14 +180,14 @@ def carry_out(page: Path, folder: Path, run: Shell = shell) -> Iterator[tuple[St
         if block.title is not None:
             (folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "console":
-            yield from _typed(steps(block), folder, run, environment)
+            yield from _carried_out(steps(block), folder, run, environment)
         elif block.language == "sh" and (text := typed_of(block.text)):
             done = script(text, folder, environment)
             assert done.returncode == 0, f"{page.name}: exit status {done.returncode}\n{done.stdout}"
             yield Step(text, ()), None
 
 
-def _typed(
+def _carried_out(
     todo: Sequence[Step], folder: Path, run: Shell, environment: Mapping[str, str]
 ) -> Iterator[tuple[Step, str | None]]:
     status = 0

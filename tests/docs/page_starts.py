@@ -47,7 +47,7 @@ pathlib.Path("float.tflite").write_bytes(converter.convert())
 """
 
 
-def typed(folder: Path, command: str) -> None:
+def done_before(folder: Path, command: str) -> None:
     """What a reader has done before."""
     done = shell(["bash", "-c", command], folder, {"TF_CPP_MIN_LOG_LEVEL": "3"})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,7 +69,7 @@ def own_models(folder: Path, request: pytest.FixtureRequest) -> None:
 def also_a_float_tflite(folder: Path, request: pytest.FixtureRequest) -> None:
     """The same with the network in float, converted."""
     own_models(folder, request)
-    typed(folder, f"python -c '{_TO_FLOAT_TFLITE}'")
+    done_before(folder, f"python -c '{_TO_FLOAT_TFLITE}'")
 
 
 def demo_build(folder: Path, request: pytest.FixtureRequest) -> None:
@@ -100,9 +100,9 @@ def function_of_networks(folder: Path, _request: pytest.FixtureRequest) -> None:
 def teachers(folder: Path, request: pytest.FixtureRequest) -> None:
     """Larger networks for Fashion-MNIST, one trained by the reader."""
     function_of_networks(folder, request)
-    typed(folder, "deploy models build multihead-mobilenetv3 -o wise.keras")
+    done_before(folder, "deploy models build multihead-mobilenetv3 -o wise.keras")
     options = "--set classes=10 --set channels=1 --set size=32 --epochs 1 --images 256"
-    typed(folder, f"deploy models train mobilenetv4 {options} -o wide.weights.h5")
+    done_before(folder, f"deploy models train mobilenetv4 {options} -o wide.weights.h5")
 
 
 def networks_with_a_state(folder: Path, _request: pytest.FixtureRequest) -> None:
@@ -112,7 +112,7 @@ def networks_with_a_state(folder: Path, _request: pytest.FixtureRequest) -> None
     np.savez(folder / "noise.npz", x=numbers[:, 0])
     for name, content in (("wake-word", stream(np.ones((1, 3, 1, 4), np.int8))), ("denoiser", external())):
         (folder / f"{name}.tflite").write_bytes(content)
-        typed(folder, f"deploy compile {name}.tflite --npu U55-128 -o build/{name} --quiet")
+        done_before(folder, f"deploy compile {name}.tflite --npu U55-128 -o build/{name} --quiet")
 
 
 def pooled_by_a_sum(folder: Path, _request: pytest.FixtureRequest) -> None:
@@ -120,12 +120,8 @@ def pooled_by_a_sum(folder: Path, _request: pytest.FixtureRequest) -> None:
     graph = SmallGraph((1, 16, 16, 3))
     pooled = graph.writer.tensor("pooled", (1, 8), "int8", 2.0, 0)
     graph.shape[pooled] = (1, 8)
-    graph.add(
-        "SUM",
-        [graph.convolution(graph.x, 8, (3, 3)), graph.ints(1, 2)],
-        pooled,
-        schema.ReducerOptionsT(),
-    )
+    inputs = [graph.convolution(graph.x, 8, (3, 3)), graph.ints(1, 2)]
+    graph.add("SUM", inputs, pooled, schema.ReducerOptionsT())
     (folder / "pooled.tflite").write_bytes(graph.model(pooled).content)
 
 
@@ -133,13 +129,13 @@ def attention_of_keras(folder: Path, _request: pytest.FixtureRequest) -> None:
     """Four convolutions, each with CBAM, 64x64 pixels, untrained."""
     words = "from optimizing.naive_networks import cbam, quantized; import pathlib"
     write = "pathlib.Path('attention.tflite').write_bytes(quantized(cbam(64)).content)"
-    typed(folder, f'PYTHONPATH={ROOT / "tests"} python -c "{words}; {write}"')
+    done_before(folder, f'PYTHONPATH={ROOT / "tests"} python -c "{words}; {write}"')
 
 
 def simulator_with_a_fault(folder: Path, request: pytest.FixtureRequest) -> None:
     """A build of a network of MLPerf Tiny, and a simulator that gets one bit of element 300 wrong."""
     model = request.getfixturevalue("mlperf_tiny")["image_classification"]
-    typed(folder, f"deploy compile {model} --npu U55-128 -o build/image_classification --quiet")
+    done_before(folder, f"deploy compile {model} --npu U55-128 -o build/image_classification --quiet")
     simulator = folder / "FVP_Corstone_SSE-300_Ethos-U55"
     wrong = f"{sys.executable} {ROOT / 'tests' / 'targets' / 'wrong_npu.py'} 0:{0x3CC}:300 --npu-family U55"
     version = f"{sys.executable} -P -m deploy.corstone --version"

@@ -12,7 +12,7 @@ import pytest
 from page_blocks import ROOT, Block, Shell, blocks, carry_out, pages, shell
 from page_starts import ALONE, BEHIND_THE_FIRST_TUTORIAL
 from typed_here import typed_here
-from typed_lines import ELSEWHERE, NOT_TYPED, SHORTER, not_typed, typed_of
+from typed_lines import ELSEWHERE, NOT_TYPED, SHORTER, lines_of, not_typed, typed_of
 
 DOCS = ROOT / "docs"
 FIRST = DOCS / "tutorials" / "own-model.md"
@@ -93,7 +93,7 @@ def has_commands(block: Block) -> bool:
 
 def test_every_command_that_is_not_typed_or_shortened_stands_on_a_page() -> None:
     scripts = [block.text for page in pages() for block in blocks(page) if block.language == "sh"]
-    lines = [line.strip() for script in scripts for line in script.replace("\\\n", " ").splitlines()]
+    lines = [line for script in scripts for line in lines_of(script)]
     assert {not_typed(line) for line in lines} - {None} == set(NOT_TYPED)
     for start in (*SHORTER, *ELSEWHERE):
         assert any(start in line for line in lines), start

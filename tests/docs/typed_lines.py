@@ -20,7 +20,7 @@ NOT_TYPED = {
 """Commands of ``sh`` blocks, by how they begin, that are not typed here: why, and what is tried instead."""
 
 SHORTER = {
-    "deploy models train": "--epochs 1 --images 256",
+    "deploy models train": "--epochs 1 --images 128",
     "deploy models card mobilenetv4": "--npu U55-128",
     "deploy search": "--trials 2",
     "deploy search --": "--trials 2 --samples 64 --epochs 1",
@@ -42,22 +42,25 @@ ELSEWHERE = {
 """Computers and ports of the reader, and those that stand for them here."""
 
 
-def typed_of(script: str) -> str:
-    """A script of an ``sh`` block as it is typed here: without what cannot be, and with fewer rounds."""
-    lines = re.sub(r"\\\n\s*", "", script).splitlines()
-    return "\n".join(_typed(line) for line in lines if line.strip() and not_typed(line) is None)
+def lines_of(script: str) -> list[str]:
+    """The lines of a script, those that go on in the next joined, without empty ones and comments."""
+    joined = re.sub(r"\\\n\s*", "", script).splitlines()
+    return [re.sub(r"\s+# .*$", "", line) for line in joined if line.strip()]
 
 
 def not_typed(line: str) -> str | None:
     """Which entry of NOT_TYPED a line belongs to."""
-    command = re.sub(r"\s+# .*$", "", line.strip())
-    return next((start for start in NOT_TYPED if re.match(start, command)), None)
+    return next((start for start in NOT_TYPED if re.match(start, line.strip())), None)
+
+
+def typed_of(script: str) -> str:
+    """A script of an ``sh`` block as it is typed here: without what cannot be, and with fewer rounds."""
+    return "\n".join(_typed(line) for line in lines_of(script) if not_typed(line) is None)
 
 
 def _typed(line: str) -> str:
-    command = re.sub(r"\s+# .*$", "", line)
-    starts = [start for start in SHORTER if command.startswith(start)]
-    before, pipe, behind = command.partition(" | ")
+    starts = [start for start in SHORTER if line.startswith(start)]
+    before, pipe, behind = line.partition(" | ")
     if starts:
         before += f" {SHORTER[max(starts, key=len)]}"
     for there, here in ELSEWHERE.items():
