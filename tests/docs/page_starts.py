@@ -86,9 +86,7 @@ def checkout(folder: Path, request: pytest.FixtureRequest) -> None:
     networks: dict[str, Path] = request.getfixturevalue("mlperf_tiny")
     for name, path in networks.items():
         shutil.copy(path, folder / f"{name}.tflite")
-    for name in ("tests", "benchmarks"):
-        (folder / name).symlink_to(ROOT / name)
-    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
 
 
 def function_of_networks(folder: Path, _request: pytest.FixtureRequest) -> None:
@@ -196,7 +194,6 @@ ALONE: dict[Path, Start] = {
     _page("docs/advice.md"): own_models,
     _page("docs/distillation.md"): teachers,
     _page("docs/explanation/npu-model.md"): checkout,
-    _page("docs/explanation/strength.md"): checkout,
     _page("docs/how-to/quantizing.md"): also_a_float_tflite,
     _page("docs/how-to/state.md"): networks_with_a_state,
     _page("docs/how-to/locate.md"): simulator_with_a_fault,

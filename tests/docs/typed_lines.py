@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 NOT_TYPED = {
+    r"PYTHONPATH=tests .*strength\.false_alarms": "a quarter of an hour of verdicts; tests/strength holds such to each other",
     r"make \w+": "CI types them: .ci/run, .github/workflows/ci.yml",
     r"sudo tests/machines/debian\.sh": "a bare Debian of its own, as root; CI types the same in containers",
     r"(sudo )?apt-get install": "packages of the system; CI begins on bare machines, where make installs them",
@@ -30,7 +31,6 @@ SHORTER = {
     "deploy run-fvp build/gesture-u55-128": "--count 4",
     "deploy evaluate build/gesture-u55-128": "--count 8",
     "python benchmarks/npu_speed.py": "--runs 1",
-    "PYTHONPATH=tests .venv/bin/python -m strength.false_alarms": "--only keyword",
 }
 """Words that are typed behind a command that begins so: the last of an option is the one that counts."""
 
