@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 NOT_TYPED = {
-    r"PYTHONPATH=tests .*strength\.false_alarms": "a quarter of an hour of verdicts; tests/strength holds such to each other",
+    r"PYTHONPATH=tests .*strength\.false_alarms": "a quarter of an hour; tests/strength compares a few",
     r"make \w+": "CI types them: .ci/run, .github/workflows/ci.yml",
     r"sudo tests/machines/debian\.sh": "a bare Debian of its own, as root; CI types the same in containers",
     r"(sudo )?apt-get install": "packages of the system; CI begins on bare machines, where make installs them",
