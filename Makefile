@@ -26,8 +26,8 @@ demo: setup
 	@BIN=$(BIN) DEMO=$(DEMO) sh demo.sh
 
 test test-all: APT_PACKAGES += $(FIRMWARE_PACKAGES) $(BROWSER_PACKAGES)
-# What TAB completes is tried in it.
-test-all: APT_PACKAGES += zsh
+# What TAB completes is tried in the one, what pages pipe into the other is typed.
+test-all: APT_PACKAGES += zsh jq
 
 # One process a core, up to four (each may hold TensorFlow); a file's tests stay together, since they share what is
 # costly to make. conftest.py orders them.

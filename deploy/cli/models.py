@@ -82,11 +82,13 @@ def show_card(
     json: options.Json,
 ) -> None:
     """Show a model's card: what it is, how large, how fast, how accurate, and how it was measured."""
+    from deploy.cli.progress import working
+
+    bar = working("measuring", quiet=not measure)
     from deploy import zoo
     from deploy.cli.answer_documents import ModelsCardDocument
     from deploy.cli.call_documents import current
     from deploy.cli.console import print_markdown
-    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.zoo import cards
     from deploy.zoo.card_results import npu_tables
@@ -100,8 +102,8 @@ def show_card(
         print_markdown(card)
         return
     wanted = zoo.Measured(title=project.name, npus=tuple(npu or ()))
-    with progress(f"measuring {project.name}") as bar:
-        results = cards.measure(project, (wanted,), assignments=settings or (), advance=bar.advance)
+    results = cards.measure(project, (wanted,), assignments=settings or (), advance=bar.advance)
+    bar.close()
     current().answer(lambda: ModelsCardDocument(model=project.name, measured=results))
     print_markdown(npu_tables(results))
 
@@ -130,11 +132,13 @@ def build_model(
 
     An unknown KEY in --set makes the message list all of them.
     """
+    from deploy.cli.progress import working
+
+    bar = working("building the network")
     from deploy import zoo
     from deploy.chatter import silenced
     from deploy.cli.answer_documents import ModelsBuildDocument
     from deploy.cli.call_documents import current
-    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.files import write_bytes
 
@@ -142,10 +146,11 @@ def build_model(
     target = output or Path("build") / f"{project.name}.keras"
     if target.suffix != ".keras":
         raise BadInputError(f"{target}: the name of the file must end in .keras")
-    with progress(f"building {project.name}"), silenced():
+    with silenced():
         network = zoo.network(name, settings or (), trained=trained, weights=weights)
         content = zoo.keras_file(network.model)
     write_bytes(target, content)
+    bar.close()
     what = f"trained on {network.trained}" if network.trained and weights is None else network.trained
     said = ModelsBuildDocument(
         model=project.name, file=str(target), parameters=network.model.count_params(), weights=what or "random"
@@ -203,10 +208,12 @@ def train_model(
 
     deploy models train multihead-mobilenetv3 --teacher models:multihead-mobilenetv3 --teacher-set alpha=0.5
     """
+    from deploy.cli.progress import working
+
+    bar = working("training")
     from deploy import zoo
     from deploy.cli.answer_documents import ModelsTrainDocument
     from deploy.cli.call_documents import current
-    from deploy.cli.progress import progress
     from deploy.errors import BadInputError
     from deploy.zoo import training
 
@@ -231,19 +238,19 @@ def train_model(
         lines.append(line)
         print(line, flush=True)
 
-    with progress("training") as bar:
-        training.train(
-            name,
-            target,
-            settings or (),
-            epochs=epochs,
-            seed=seed,
-            images=images,
-            augment=augment,
-            teacher=choice,
-            log=log,
-            advance=bar.advance,
-        )
+    training.train(
+        name,
+        target,
+        settings or (),
+        epochs=epochs,
+        seed=seed,
+        images=images,
+        augment=augment,
+        teacher=choice,
+        log=log,
+        advance=bar.advance,
+    )
+    bar.close()
     current().answer(
         lambda: ModelsTrainDocument(model=project.name, file=str(target), log=tuple(lines)), written=[target]
     )
@@ -262,13 +269,15 @@ def write_data(
     json: options.Json,
 ) -> None:
     """Write real data for a model: calibration.npz, test.npz and labels.json."""
+    from deploy.cli.progress import working
+
+    bar = working("writing data")
     from deploy import zoo
     from deploy.cli.answer_documents import ModelsDataDocument
     from deploy.cli.call_documents import current
-    from deploy.cli.progress import progress
 
-    with progress("writing data"):
-        files = zoo.write_data(name, output, count=count)
+    files = zoo.write_data(name, output, count=count)
+    bar.close()
     current().answer(
         lambda: ModelsDataDocument(model=zoo.find(name).name, files=tuple(map(str, files))), written=files
     )

@@ -14,9 +14,9 @@ SEARCH_EPILOG = """Examples:
 
     deploy search --npu U55-128 --trials 24
 
-    deploy search --npu U55-64 --limit-cycles 100000 --minutes 30 -o build/small
+    deploy search --npu U55-64 --limit-cycles 200000 --minutes 30 -o build/small
 
-    deploy search --oracle roofline --samples 2000 --epochs 1 --trials 12
+    deploy search --oracle roofline --samples 2000 --epochs 1 --trials 12 -o build/rough
 
     deploy search mine.py:problem --set width=32 --npu U55-64    # a space, data and training of your own
 

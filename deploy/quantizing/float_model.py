@@ -185,7 +185,7 @@ def _spread_before(model: Any, layer: Any) -> TrainedSpread | None:
         return None
 
     def function(arrays: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.asarray(before(arrays if len(arrays) > 1 else arrays[0], training=False))
+        return np.asarray(before(arrays, training=False))
 
     return TrainedSpread(layer.name, function, np.asarray(layer.moving_variance, np.float64))
 

@@ -18,6 +18,7 @@ from deploy.debug_database import DebugDatabase
 from deploy.judging.operator_result import Miscompilation, OperatorResult
 from deploy.npu.execution.resize import nearest
 from deploy.npu.program import Program
+from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
@@ -173,7 +174,8 @@ def _sum_over_one_axis(operator: Operator, source: Model, operations: Operations
     summed = sum(
         operation.ofm.elements
         for operation in operations.get(operator.index, ())
-        if isinstance(operation, PoolingOperation) and operation.mode is PoolingMode.REDUCE_SUM
+        if isinstance(operation, ConvolutionOperation)  # with ones: where there is a zero point
+        or (isinstance(operation, PoolingOperation) and operation.mode is PoolingMode.REDUCE_SUM)
     )
     if len(axes) < 2 or summed not in {math.prod(shape) // shape[axis] for axis in axes}:
         return None

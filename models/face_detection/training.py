@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deploy.errors import BadInputError
 from deploy.models.face_detection.anchors import BACKGROUND, FACE, Floats, Scene, Targets, anchors, targets
 from deploy.zoo.networks import save_weights
 
@@ -78,8 +79,9 @@ def trainer(
         size: of them, in pixels.
 
     Returns:
-        A function (weights, *, options, epochs, scenes, seed, log, advance) -> the trained ``keras.Model``;
-        ``scenes`` is for trial runs. The weights that it writes fit an input of any size.
+        A function (weights, *, options, epochs, images, seed, log, advance) -> the trained ``keras.Model``;
+        ``images``, how many scenes are composed, is for trial runs; fewer than a step takes are a
+        ``BadInputError``. The weights that it writes fit an input of any size.
     """
 
     def train(
@@ -87,13 +89,17 @@ def trainer(
         *,
         options: Any = None,
         epochs: int | None = None,
-        scenes: int | None = None,
+        images: int | None = None,
         seed: int | None = None,
         log: Callable[[str], None] = print,
         advance: Callable[[int, int], None] = lambda done, total: None,
     ) -> Any:
-        given = {"epochs": epochs, "scenes": scenes, "seed": seed}
+        given = {"epochs": epochs, "scenes": images, "seed": seed}
         recipe = DetectorRecipe(**{name: value for name, value in given.items() if value is not None})
+        if recipe.scenes < recipe.batch:
+            raise BadInputError(
+                f"{recipe.scenes} training images, but a step of the training takes {recipe.batch}"
+            )
         import keras
 
         keras.utils.set_random_seed(recipe.seed)

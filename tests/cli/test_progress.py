@@ -90,10 +90,16 @@ LONG = [
     ["firmware", "b"],
     ["sweep", "m.tflite"],
     ["search"],
+    ["check", "b"],
+    ["models", "card", "mobilenetv4", "--measure"],
+    ["models", "build", "mobilenetv4"],
+    ["models", "train", "mobilenetv4"],
+    ["models", "data", "mobilenetv4"],
+    ["doctor"],
 ]
 
 
-@pytest.mark.parametrize("words", LONG, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", LONG, ids=" ".join)
 def test_a_long_verb_shows_that_it_lives_before_it_loads_what_takes_long(
     words: list[str], in_folder: Path
 ) -> None:

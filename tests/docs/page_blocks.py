@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from typed_lines import typed_of
 
 ROOT = Path(__file__).parent.parent.parent
 _FENCE = re.compile(r"^( *)```(\w+)?([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -143,27 +147,58 @@ def shell(
     )
 
 
+def script(text: str, folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A script in a folder, up to the first command that fails; what it leaves in the background ends with it."""
+    path = f"{folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with (folder / "script.log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            ["bash", "-exo", "pipefail", "-c", text],
+            cwd=folder,
+            env={**os.environ, "PATH": path, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(timeout=1800)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        log.seek(0)
+        return subprocess.CompletedProcess(text, status, log.read())
+
+
 def carry_out(page: Path, folder: Path, run: Shell = shell) -> Iterator[tuple[Step, str | None]]:
     """Do what a page says in a folder: write its files, type its commands; yields what each did not print.
 
-    A command's exit status must be 0 unless the page asks for it with `echo $?`.
+    A command's exit status must be 0 unless the page asks for it with `echo $?`. Of an ``sh`` block, which shows
+    nothing, everything is typed that can be.
     """
     environment = {"COLUMNS": "120", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    todo: list[Step] = []
     for block in blocks(page):
         if block.title is not None:
             (folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "console":
-            todo = steps(block)
-            status = 0
-            for number, step in enumerate(todo):
-                if step.command == "echo $?":
-                    yield step, shows(step.shown, str(status))
-                    assert step.shown == (str(status),), f"exit status {status}, the page shows {step.shown}"
-                    continue
-                done = run(["bash", "-c", step.command], folder, environment)
-                status = done.returncode
-                asked = number + 1 < len(todo) and todo[number + 1].command == "echo $?"
-                assert asked or status == 0, f"{step.command}: exit status {status}\n{done.stdout}{done.stderr}"
-                missing = shows(step.shown, done.stdout)
-                yield step, None if missing is None else f"{missing}\n--- printed:\n{done.stdout}{done.stderr}"
+            yield from _carried_out(steps(block), folder, run, environment)
+        elif block.language == "sh" and (text := typed_of(block.text)):
+            done = script(text, folder, environment)
+            assert done.returncode == 0, f"{page.name}: exit status {done.returncode}\n{done.stdout}"
+            yield Step(text, ()), None
+
+
+def _carried_out(
+    todo: Sequence[Step], folder: Path, run: Shell, environment: Mapping[str, str]
+) -> Iterator[tuple[Step, str | None]]:
+    status = 0
+    for number, step in enumerate(todo):
+        if step.command == "echo $?":
+            yield step, shows(step.shown, str(status))
+            assert step.shown == (str(status),), f"exit status {status}, the page shows {step.shown}"
+            continue
+        done = run(["bash", "-c", step.command], folder, environment)
+        status = done.returncode
+        asked = number + 1 < len(todo) and todo[number + 1].command == "echo $?"
+        assert asked or status == 0, f"{step.command}: exit status {status}\n{done.stdout}{done.stderr}"
+        missing = shows(step.shown, done.stdout) and shows(step.shown, done.stdout + done.stderr)
+        yield step, None if missing is None else f"{missing}\n--- printed:\n{done.stdout}{done.stderr}"

@@ -9,59 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_blocks import ROOT, Shell, blocks, carry_out, pages, shell
+from page_blocks import ROOT, Block, Shell, blocks, carry_out, pages, shell
+from page_starts import ALONE, BEHIND_THE_FIRST_TUTORIAL
 from typed_here import typed_here
+from typed_lines import ELSEWHERE, NOT_TYPED, SHORTER, lines_of, not_typed, typed_of
 
 DOCS = ROOT / "docs"
 FIRST = DOCS / "tutorials" / "own-model.md"
-LATER = [
-    *(DOCS / "tutorials" / f"{name}.md" for name in ("report", "ci", "board")),
-    *(DOCS / "how-to" / f"{name}.md" for name in ("many-targets", "compare", "accuracy", "cluster")),
-]
-KINDS = ["recurrent", "transformer", "detection", "streaming-audio", "two-inputs"]
-"""Tutorials of kinds of networks: each in a folder of its own."""
-
-CARRIED_OUT = {
-    FIRST,
-    *LATER,
-    *(DOCS / "tutorials" / f"{name}.md" for name in (*KINDS, "main-job")),
-    DOCS / "quick-start.md",
-    ROOT / "README.md",
-}
-"""Pages whose console blocks are typed here, word for word."""
-
-SHOWN_ALONE = {
-    DOCS / "how-to" / "locate.md": "a board, or a simulator that computes something wrong",
-    DOCS / "optimize.md": "minutes of trials; tests/optimizing and tests/cli/test_optimize.py",
-    DOCS / "how-to" / "miscompiled.md": "tests/verifying/test_miscompilations.py compiles each of these networks",
-}
-"""Pages with a console block that is not typed here, and what they need, or where it is tried."""
-
-OPTIONS_ALONE = {
-    ROOT / "CONTRIBUTING.md": "make itself, which CI types",
-    DOCS / "advice.md": "tests/advising and tests/cli/test_advice.py",
-    DOCS / "distillation.md": "hours of training",
-    DOCS / "explanation" / "npu-model.md": "tests/verifying",
-    DOCS / "explanation" / "strength.md": "a quarter of an hour; tests/strength types a part of it",
-    DOCS / "how-to" / "quantizing.md": "tests/quantizing",
-    DOCS / "how-to" / "state.md": "networks of the reader; tests/verifying types the same with small ones",
-    DOCS / "how-to" / "terminal.md": "tests/cli/test_completion.py types it in both shells",
-    DOCS / "how-to" / "cluster.md": "other computers, a Kubernetes",
-    DOCS / "how-to" / "many-targets.md": "other computers; networks of the reader",
-    DOCS / "how-to" / "accuracy.md": "tests/evaluating",
-    DOCS / "how-to" / "model-explorer.md": "Model Explorer, and a browser: tests/reporting",
-    DOCS / "networks.md": "tests/models; training takes hours",
-    DOCS / "reference" / "json.md": "tests/cli/test_json_document.py types every verb",
-    DOCS / "search.md": "hours of search; tests/searching",
-    DOCS / "tutorials" / "board.md": "a board; tests/targets speaks to a simulated one",
-    DOCS / "quick-start.md": "installs: tests/test_wheel.py, with pip, pipx and uv",
-    ROOT / "README.md": "installs, and what demo.sh types: tests/test_demo.py",
-    ROOT / "models" / "featherface_v1" / "README.md": "hours of training; tests/models",
-    ROOT / "models" / "featherface_v2" / "README.md": "hours of training; tests/models",
-    ROOT / "models" / "mobilenetv4" / "README.md": "hours of training; tests/models",
-    ROOT / "models" / "multihead_mobilenetv3" / "README.md": "hours of training; tests/models",
-}
-"""Pages with an ``sh`` block, whose commands test_commands.py parses: why nobody types them here, or what does."""
+MAIN = [DOCS / "tutorials" / "main-job.md", ROOT / "README.md"]
 
 pytestmark = [pytest.mark.early, pytest.mark.system, pytest.mark.tensorflow]
 
@@ -97,10 +52,12 @@ def test_four_commands_of_the_quick_start_lead_from_a_checkout_to_a_verdict_on_a
 
 
 @pytest.mark.slow
-def test_the_pages_behind_it_go_on_in_the_same_folder(tmp_path: Path) -> None:
+def test_the_pages_behind_it_go_on_in_the_same_folder(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     follow(FIRST, tmp_path)
     try:
-        assert sum(follow(page, tmp_path) for page in LATER) >= 12
+        for page, start in BEHIND_THE_FIRST_TUTORIAL.items():
+            start(tmp_path, request)
+            assert follow(page, tmp_path) > 0
     finally:
         for pids in tmp_path.glob("*.pid"):  # of what a page starts in the background, and did not end
             for pid in pids.read_text().split():
@@ -110,27 +67,44 @@ def test_the_pages_behind_it_go_on_in_the_same_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_main_job_and_the_readme_show_what_is_printed(tmp_path: Path) -> None:
-    (tmp_path / "build" / "demo").mkdir(parents=True)
-    assert follow(DOCS / "tutorials" / "main-job.md", tmp_path) == 5
-    assert follow(ROOT / "README.md", tmp_path) == 2
+    assert follow(MAIN[0], tmp_path) == 5
+    assert follow(MAIN[1], tmp_path) == 4
 
 
 @pytest.mark.slow
-def test_the_quick_start_shows_what_is_printed(tmp_path: Path) -> None:
-    assert follow(DOCS / "quick-start.md", tmp_path) == 3
+@pytest.mark.parametrize("page", ALONE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_is_carried_out_and_shows_what_is_printed(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ALONE[page](tmp_path, request)
+    assert follow(page, tmp_path) > 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", KINDS)
-def test_a_tutorial_of_a_kind_of_network_shows_what_is_printed(name: str, tmp_path: Path) -> None:
-    assert follow(DOCS / "tutorials" / f"{name}.md", tmp_path) >= 3
+def test_every_page_with_commands_is_carried_out() -> None:
+    carried_out = {FIRST, *MAIN, *BEHIND_THE_FIRST_TUTORIAL, *ALONE}
+    found = {page for page in pages() if any(has_commands(block) for block in blocks(page))}
+    assert found ^ carried_out == set()
 
 
-def test_every_page_with_commands_is_carried_out_or_says_why_it_is_not() -> None:
-    for language, typed, explained in (("console", CARRIED_OUT, SHOWN_ALONE), ("sh", set[Path](), OPTIONS_ALONE)):
-        found = {page for page in pages() if any(block.language == language for block in blocks(page))}
-        assert found - typed - set(explained) == set(), f"{language}: neither carried out nor explained"
-        assert set(explained) - found == set(), f"{language}: no such block"
+def has_commands(block: Block) -> bool:
+    """Whether something of it can be typed here."""
+    return block.language == "console" or (block.language == "sh" and typed_of(block.text) != "")
+
+
+def test_every_command_that_is_not_typed_or_shortened_stands_on_a_page() -> None:
+    scripts = [block.text for page in pages() for block in blocks(page) if block.language == "sh"]
+    lines = [line for script in scripts for line in lines_of(script)]
+    assert {not_typed(line) for line in lines} - {None} == set(NOT_TYPED)
+    for start in (*SHORTER, *ELSEWHERE):
+        assert any(start in line for line in lines), start
+
+
+def test_what_a_script_starts_is_typed_shortened_and_here() -> None:
+    script = "make test  # all\ndeploy search \\\n    --seed 2 | jq .  # slow\ndask worker tcp://10.0.0.5:1 &\n"
+    assert typed_of(script).split() == [
+        *("deploy", "search", "--seed", "2", "--trials", "2", "--samples", "64", "--epochs", "1", "|", "jq", "."),
+        *("dask", "worker", "tcp://127.0.0.5:1", "&"),
+    ]
 
 
 def python_page() -> str:

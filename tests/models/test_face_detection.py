@@ -181,6 +181,11 @@ def test_the_data_role_writes_inputs_and_where_the_faces_are(tmp_path: Path) -> 
         face_data.write(tmp_path, count=0)
 
 
+def test_fewer_images_than_a_step_takes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="15 training images, but a step of the training takes 16"):
+        zoo.function(zoo.find("featherface-v1"), "train")(tmp_path / "x.weights.h5", images=15)
+
+
 @pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["featherface-v1", "featherface-v2-ultra"])
@@ -194,7 +199,7 @@ def test_a_short_training_lowers_the_loss_and_writes_weights_that_load(
     model = zoo.function(zoo.find(name), "train")(
         file,
         epochs=1,
-        scenes=64,
+        images=64,
         seed=3,
         log=lines.append,
         advance=lambda done, total: steps.append((done, total)),

@@ -1,5 +1,6 @@
 """Quantizing with the real converter: names, types, agreement, and what is refused."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ def recurrent():
     y = keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))(image)
     y = keras.layers.GRU(8)(keras.layers.SimpleRNN(8, return_sequences=True)(y))
     return keras.Model(image, {"y": keras.layers.Dense(4)(y)})
+def normalized():
+    image = keras.Input((4,), name="image")
+    return keras.Model(image, keras.layers.Dense(2)(keras.layers.BatchNormalization()(image)))
 def one_tensor_twice():
     image = keras.Input((4,), name="image")
     y = keras.layers.Dense(2)(image)
@@ -107,6 +111,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> str:
 def int8_model(tiny_keras_model: Path) -> Quantized:
     model, data = load(str(tiny_keras_model))
     return quantize(model, data, io="int8")
+
+
+@pytest.mark.tensorflow
+def test_keras_has_nothing_to_remark_on_how_its_first_layers_are_asked(models: str) -> None:
+    model, data = load(f"{models}:normalized")
+    assert model.spread is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.spread.function([data.arrays["image"]]).shape == (8, 4)
 
 
 @pytest.mark.tensorflow

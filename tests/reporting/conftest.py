@@ -121,6 +121,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         self.driver.set_page_load_timeout(60)
+        self.driver.set_script_timeout(240)  # axe, over a thousand operators on a computer that does more besides
 
     def open(
         self,

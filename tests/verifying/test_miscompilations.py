@@ -47,10 +47,10 @@ def named(results: Sequence[OperatorResult]) -> list[str]:
 class Network(GraphWriter):
     """Operators one behind the other on a map of 16 x 16 x 8, int8."""
 
-    def __init__(self, shape: Sequence[int] = MAP, scale: float = 0.05) -> None:
+    def __init__(self, shape: Sequence[int] = MAP, scale: float = 0.05, zero_point: int = 0) -> None:
         super().__init__()
         self._shape = list(shape)
-        self._last = self._input = self.tensor("x", shape, "int8", scale)
+        self._last = self._input = self.tensor("x", shape, "int8", scale, zero_point)
 
     def _follow(self, code: str, shape: Sequence[int], inputs: Sequence[int], options: Any, scale: float) -> None:
         output = self.tensor(f"t{len(self._graph.tensors)}", shape, "int8", scale)
@@ -85,6 +85,10 @@ class Network(GraphWriter):
 
 WRONG = {
     "sum over height and width": (Network().reduce("SUM", (1, 2), keep=False, scale=5.0), "sum-over-several-axes"),
+    "sum of what has a zero point": (
+        Network(zero_point=-128).reduce("SUM", (1, 2), keep=False, scale=5.0),
+        "sum-over-several-axes",
+    ),
     "sum over all": (Network().reduce("SUM", (1, 2, 3), keep=True, scale=9.0), "sum-over-several-axes"),
     "maximum over the width": (Network().reduce("REDUCE_MAX", (2,), keep=False), "extreme-over-width"),
     "maximum over the depth": (Network().reduce("REDUCE_MAX", (3,), keep=False), "extreme-over-width"),
@@ -95,6 +99,9 @@ WRONG = {
 RIGHT = {
     "sum over one axis": Network().reduce("SUM", (1,), keep=False, scale=1.0),
     "sum over one axis after another": Network()
+    .reduce("SUM", (1,), keep=True, scale=1.25)
+    .reduce("SUM", (2,), keep=True, scale=5.0),
+    "sums of what has a zero point": Network(zero_point=-128)
     .reduce("SUM", (1,), keep=True, scale=1.25)
     .reduce("SUM", (2,), keep=True, scale=5.0),
     "maximum over the height": Network().reduce("REDUCE_MAX", (1,), keep=False),

@@ -68,7 +68,6 @@ def refusal(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         ([NAME, "--augment", "mixpu"], "there is no augmentation set 'mixpu'; did you mean 'mixup'?"),
         (["featherface-v1", "--teacher", PROJECT], "--teacher: featherface-v1 is not trained that way"),
         (["featherface-v1", "--augment", "crop"], "--augment: featherface-v1 is not trained that way"),
-        (["featherface-v1", "--images", "10"], "--images: featherface-v1 is not trained that way"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_before_anything_is_loaded(
