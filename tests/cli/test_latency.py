@@ -26,16 +26,16 @@ def test_vela_started_ahead_gives_what_its_command_gives_and_leaves_no_process(
     model = tflite.read(mlperf_tiny["keyword_spotting"])
     before = children()
     with starting_vela() as run:
-        assert children() > before
+        assert children() - before
         ahead = Compiler(run).compile(model, ASKED)
         again = Compiler(run).compile(model, ASKED)
-    assert children() == before
+    assert children() <= before
     command = Compiler(Supervisor(limits=vela_program.LIMITS).run).compile(model, ASKED)
     assert ahead.output.model == again.output.model == command.output.model
     assert ahead.layers == command.layers
     with pytest.raises(BadInputError, match="damaged"), starting_vela() as run:
         vela.compile_bytes(b"damaged", ASKED, source="damaged", run=run)
-    assert children() == before
+    assert children() <= before
 
 
 def test_nothing_heavy_is_imported_before_vela_starts() -> None:
@@ -51,13 +51,13 @@ def test_vela_is_started_by_the_words_of_a_compilation_alone_and_taken_over_by_i
     before = children()
     for words in (["compile", "--help", "a.tflite"], ["verify", "a.tflite"], ["compile", "a.keras"], []):
         start_vela(words)
-        assert children() == before
+        assert children() <= before
     start_vela(["compile", "a.tflite", "--npu", "U55-128"])
     started = children()
-    assert started > before
+    assert started - before
     with starting_vela(twin=True):
-        assert children() == started
-    assert children() == before
+        assert children() <= started
+    assert children() <= before
 
 
 def test_nothing_is_imported_before_the_words_start_vela_but_what_starts_it() -> None:

@@ -19,7 +19,9 @@ WORDS = ["search", "stripes.py:problem", "--oracle", "roofline", "--npu", "U55-3
 def test_the_example_of_the_page_is_searched_and_continued(
     in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (program,) = re.findall(r"```python\n(\"\"\"Which small.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (program,) = re.findall(
+        r"```python title=\"stripes.py\"\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
     Path("stripes.py").write_text(program)
     assert run([*WORDS, "--trials", "2"]) == 0
     folder = Path("build/search")
