@@ -9,6 +9,7 @@ Everything else stands in pyproject.toml; a list there would have to name every 
 
 import os
 import re
+import runpy
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -17,12 +18,15 @@ BESIDE = ("firmware", "fvp", "templates")
 
 CORE = Path("deploy", "npu", "core")
 
+# The core says what it was compiled from. By its path: deploy cannot be imported before it is built.
+SOURCES = runpy.run_path(str(CORE / "sources.py"))["digest"](CORE)
+
 # Python's stable ABI of 3.11: one build serves all later ones.
 native = Extension(
     "deploy.npu.core.native",
     sources=sorted(map(str, CORE.glob("*.c"))),
     depends=sorted(map(str, CORE.glob("*.h"))),
-    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    define_macros=[("Py_LIMITED_API", "0x030B0000"), ("CORE_SOURCES", f'"{SOURCES}"')],
     extra_compile_args=["-std=c11", "-O3"],
     py_limited_api=True,
     optional=True,  # without a compiler NumPy computes the same, slower

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 import shlex
 import sys
+from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote, urlsplit
+
+from deploy.npu.core.sources import digest
 
 _COMPILER = "apt-get install gcc libc6-dev python3-dev"
 _DISTRIBUTION = "ethosu-deploy"
@@ -15,14 +19,24 @@ _DISTRIBUTION = "ethosu-deploy"
 
 @functools.cache
 def native() -> ModuleType | None:
-    """The compiled core; None where it was not built, or could not hold elements as the NPU's memory does."""
+    """The compiled core; None where none of these sources is there, or it could not hold elements as the NPU."""
     if sys.byteorder != "little":
         return None
     try:
         from deploy.npu.core import native as found
     except ImportError:
         return None
-    return found
+    return None if _is_old(found) else found
+
+
+def _is_old(core: ModuleType) -> bool:
+    """Whether the sources beside a core are others than it was compiled from."""
+    now = digest(Path(__file__).parent)
+    return bool(now) and getattr(core, "SOURCES", None) not in (now, "")
+
+
+def _is_there() -> bool:
+    return importlib.util.find_spec("deploy.npu.core.native") is not None
 
 
 def version() -> str:
@@ -40,7 +54,8 @@ def slowness() -> str | None:
     """What somebody who runs the NPU model should know, with what to type; None where its core is there."""
     if native() is not None:
         return None
-    return f"the NPU model is slow: its core is not compiled, and NumPy computes the same; {how_to_compile()}"
+    state = "was compiled from other sources than those here" if _is_there() else "is not compiled"
+    return f"the NPU model is slow: its core {state}, and NumPy computes the same; {how_to_compile()}"
 
 
 def how_to_compile() -> str:

@@ -64,6 +64,10 @@ static PyObject *version_names(void)
     return names;
 }
 
+#ifndef CORE_SOURCES /* as setup.py defines it; empty: not known */
+#define CORE_SOURCES ""
+#endif
+
 struct number {
     const char *name;
     int value;
@@ -122,6 +126,9 @@ static int add(PyObject *module, const char *name, PyObject *value)
 static int fill_module(PyObject *module)
 {
     mlw_prepare();
+    if (add(module, "SOURCES", PyUnicode_FromString(CORE_SOURCES)) < 0) {
+        return -1;
+    }
     if (add(module, "FIELDS", field_offsets()) < 0 || add(module, "NUMBERS", number_values()) < 0 ||
         add(module, "ORDER", order_members()) < 0) {
         return -1;

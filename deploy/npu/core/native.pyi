@@ -9,6 +9,8 @@ FIELDS: dict[str, int]
 """Members of ``struct operation`` and the 64-bit word where each stands; some share theirs."""
 NUMBERS: dict[str, int]
 """The constants of ``record.h`` and ``run.h`` by their names."""
+SOURCES: str
+"""What :func:`deploy.npu.core.sources.digest` said of the sources; empty where that is not known."""
 VERSIONS: list[str]
 """Of the innermost loops, that this processor can run, from the plainest to the fastest."""
 
