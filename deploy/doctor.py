@@ -168,7 +168,7 @@ def _npu_core() -> Finding:
 
     name, purpose = "NPU model's core", "verify, evaluate, run-fvp: speed"
     if library.native() is None:
-        found = "not compiled: NumPy computes the same, slowly"
+        found = f"{library.lack()}: NumPy computes the same, slowly"
         return Finding(name, "optional", found, library.how_to_compile(), purpose)
     return Finding(name, "ok", library.version(), needed_for=purpose)
 

@@ -9,9 +9,11 @@ import pytest
 
 START = """
 import os, signal, sys, time
+from deploy.processes import interrupts
 from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
 signal.signal(signal.SIGINT, signal.default_int_handler)
 interrupts_are_kept()
+interrupts._OTHERS_S = 1.0
 class Closing:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)

@@ -35,8 +35,10 @@ def _is_old(core: ModuleType) -> bool:
     return bool(now) and getattr(core, "SOURCES", None) not in (now, "")
 
 
-def _is_there() -> bool:
-    return importlib.util.find_spec("deploy.npu.core.native") is not None
+def lack() -> str:
+    """Why the core is not used: the end of a sentence about it."""
+    old = importlib.util.find_spec("deploy.npu.core.native") is not None
+    return "was compiled from other sources than those here" if old else "is not compiled"
 
 
 def version() -> str:
@@ -54,8 +56,7 @@ def slowness() -> str | None:
     """What somebody who runs the NPU model should know, with what to type; None where its core is there."""
     if native() is not None:
         return None
-    state = "was compiled from other sources than those here" if _is_there() else "is not compiled"
-    return f"the NPU model is slow: its core {state}, and NumPy computes the same; {how_to_compile()}"
+    return f"the NPU model is slow: its core {lack()}, and NumPy computes the same; {how_to_compile()}"
 
 
 def how_to_compile() -> str:
