@@ -23,7 +23,7 @@ from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
-from deploy.processes.interrupts import interrupt_answered, interrupt_came
+from deploy.processes.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
@@ -175,17 +175,6 @@ def _interrupted() -> int:
     return _INTERRUPTED
 
 
-def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: compiled packages that it hits while loading "cannot be imported"."""
-    if interrupt_came():
-        return True
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 class _DefectError(DeployError):
     """A defect of our own."""
 
@@ -213,7 +202,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _failed_in_threads.clear()
 
     def failed(error: DeployError) -> int:
-        if _caused_by_interrupt(error):
+        # Compiled packages that it hits while loading "cannot be imported".
+        if interrupt_came() or comes_of_interrupt(error):
             return interrupted()
         hints = _fitting(error.hints, words)
         report_error(error, hints)

@@ -35,6 +35,15 @@ def interrupt_came() -> bool:
     return _watched
 
 
+def comes_of_interrupt(exception: BaseException | None) -> bool:
+    """Whether an exception is an interrupt, or was raised because of one or while one was handled."""
+    for _ in range(100):  # somebody may have made a circle
+        if exception is None or isinstance(exception, KeyboardInterrupt):
+            break
+        exception = exception.__cause__ or exception.__context__
+    return isinstance(exception, KeyboardInterrupt)
+
+
 def interrupt_answered() -> None:
     """Say that the program ends because of it: it comes no more."""
     _answered.set()
@@ -54,7 +63,7 @@ def _watch(main: int) -> None:
     while not _answered.wait(_AGAIN_S):
         exception = _current_exception(main)
         others_s += _AGAIN_S
-        if exception is not None and _comes_of_interrupt(exception):
+        if comes_of_interrupt(exception):
             others_s = 0.0
         elif exception is None or others_s > _OTHERS_S:
             signal.pthread_kill(main, signal.SIGINT)  # a signal, for that it ends what waits, too
@@ -63,15 +72,6 @@ def _watch(main: int) -> None:
 def _current_exception(thread: int) -> BaseException | None:
     found = sys._current_exceptions().get(thread)
     return found[1] if isinstance(found, tuple) else found  # as Python 3.11 says it, and 3.12
-
-
-def _comes_of_interrupt(exception: BaseException) -> bool:
-    chain: BaseException | None = exception
-    for _ in range(100):  # somebody may have made a circle
-        if chain is None or isinstance(chain, KeyboardInterrupt):
-            break
-        chain = chain.__context__
-    return isinstance(chain, KeyboardInterrupt)
 
 
 _RAISING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
