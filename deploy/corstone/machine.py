@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.corstone.access import PC, RegisterBus, may_access
+from deploy.corstone.access import PC, may_access
 from deploy.corstone.command_line import MachineOptions
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
@@ -19,18 +19,17 @@ from deploy.corstone.messages import Ending, EndReason, StopRequest
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.run_limits import RunLimits
-from deploy.corstone.stand_in import CCR, CCR_TRD, SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
+from deploy.corstone.stand_in import SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 from deploy.processes.interrupts import held
 
 if TYPE_CHECKING:
+    from deploy.corstone.answered import Answered
     from deploy.corstone.debugger import Debugger
     from deploy.corstone.debugging import Debugging
     from deploy.corstone.npu_trace import NpuTrace
     from deploy.corstone.semihosting_port import SemihostingPort
-    from deploy.corstone.timing_adapters import TimingAdapter
-    from deploy.npu.registers import RegisterFile
 
 _EXIT_TIMEOUT_S = 2.0
 _STDIN = 0
@@ -57,10 +56,9 @@ class Figures:
 
 def machine_imports(options: MachineOptions) -> None:
     """Import what the first access to the NPU needs, and its first run; a second caller waits for the first."""
-    from deploy.corstone import peripherals, timing_adapters  # noqa: F401
-    from deploy.npu.architecture import Architecture
+    from deploy.corstone.answered import architecture_of
 
-    _ = Architecture(options.model.family, options.macs).instruction_set
+    _ = architecture_of(options).instruction_set
 
 
 class Machine:
@@ -100,7 +98,6 @@ class Machine:
         self._qtest = QtestConnection(qemu.channels["qtest"])
         self._wake_due = 0.0
         self._irq = False
-        self._bus: RegisterBus | None = None
         self.cpu = Cpu(GdbConnection(qemu.channels["gdb"]))
         self.clock = CoreClock(
             self.cpu,
@@ -116,12 +113,11 @@ class Machine:
             self._debugging = Debugging(
                 debugger, self.cpu, halt=self._halt, watch=self._watch, call=self._call_here, peek=self._peek
             )
-        self.adapters: tuple[TimingAdapter, ...] = ()
         self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid, cpu=self.cpu)
         self.figures = Figures()
         self.simulated_s = 0.0
         self.instructions = 0
-        self.npu: RegisterFile | None = None
+        self.answered: Answered | None = None
         self._semihosting: SemihostingPort | None = None
         if calls is not None:
             from deploy.corstone.program_host import semihosting_port  # most programs do without
@@ -211,7 +207,7 @@ class Machine:
             # As with the FVP's debug server: nothing runs before somebody can set a breakpoint.
             self._report(f"Info: waiting for a debugger on port {self._options.gdb_port}")
             self._debugging.wait()
-        self._build_npu()
+        self._build_answered()
         while True:
             reply = self.cpu.gdb.poll() if self.cpu.running else None
             ending = self._wait() if reply is None else self._stopped(reply)
@@ -224,44 +220,23 @@ class Machine:
         if self._semihosting is not None:
             self._semihosting.watch()
 
-    def _build_npu(self) -> None:
+    def _build_answered(self) -> None:
         with held():  # what a signal raises may come out of an import as another error
             machine_imports(self._options)
-            from deploy.corstone.code_memory import CodeMemory
-            from deploy.corstone.flash_stores import FlashStores
-            from deploy.corstone.peripherals import register_windows
-            from deploy.corstone.system_timers import Refused, timer_windows
-            from deploy.corstone.timing_adapters import TimingAdapter, adapted
-            from deploy.corstone.withheld_bits import WithheldBits
-            from deploy.npu.architecture import Architecture
-            from deploy.npu.registers import RegisterFile
+            from deploy.corstone.answered import Answered
 
-        model = self._model
-        architecture = Architecture(model.family, self._options.macs)
-        design = architecture.design
-        prefix = f"Warning: Ethos-{architecture.name}: "
-        self.adapters = tuple(TimingAdapter() for _ in model.timing_adapters)
-        trace = self._trace
-        # Decoded weights are found by their content: a machine that was reset need not decode them again.
-        weights = None if self.npu is None else self.npu.weights
-        self.npu = RegisterFile(
-            architecture,
+        self.answered = Answered(
+            self._options,
+            self.cpu,
+            self.clock,
             self.memory,
-            report=lambda line: self._report(prefix + line),
-            memories=lambda config: adapted(self.adapters, design.memories, design.port_bytes, config),
-            weights=weights,
-            observe=None if trace is None else lambda run: trace.add(run, self.clock.cycles()),
+            self._qtest,
+            self._report,
+            alone=self._debugging is None,
+            trace=self._trace,
+            # Found by their content: a machine that was reset need not decode them again.
+            weights=None if self.answered is None else self.answered.npu.weights,
         )
-        windows = register_windows(model, self.npu, self.adapters, self.cpu, self.clock, self._report)
-        windows += timer_windows(self._qtest)
-        alone = self._debugging is None
-        code = CodeMemory(self.memory, keeps=alone)
-        executors = (
-            FlashStores(model.flash, self.memory, code.at, self.clock, carries_on=alone),
-            WithheldBits(CCR, CCR_TRD, self.cpu),
-            Refused(self.cpu, self.clock),
-        )
-        self._bus = RegisterBus(windows, code.at, executors)
 
     def _wait(self) -> Ending | None:
         """Wait for the next thing to happen, and handle everything but a stop of the CPU."""
@@ -356,20 +331,21 @@ class Machine:
 
     def _access(self) -> dict[int, int]:
         """Carry out the access to registers that the CPU stopped at; returns the CPU's new registers."""
-        assert self._bus is not None and self.npu is not None  # noqa: S101
+        assert self.answered is not None  # noqa: S101
+        npu = self.answered.npu
         began = time.monotonic()
-        runs = len(self.npu.runs)
+        runs = len(npu.runs)
         registers = self.cpu.registers()
         decoded = time.monotonic()
-        changed = self._bus.execute(registers)
+        changed = self.answered.execute(registers)
         executed = time.monotonic() - decoded
-        if self.npu.irq != self._irq:
-            self._set_interrupt(self.npu.irq)
+        if npu.irq != self._irq:
+            self._set_interrupt(npu.irq)
         self.clock.served += 1
         self.clock.tidy()
         self.figures.accesses += 1
         self.figures.access_s += time.monotonic() - began
-        if len(self.npu.runs) > runs:
+        if len(npu.runs) > runs:
             self.figures.npu_s += executed
             self.figures.access_s -= executed
         return changed
@@ -400,15 +376,7 @@ class Machine:
 
     def _peek(self, address: int, size: int) -> bytes | None:
         """Bytes of the NPU's registers, which QEMU has not; None for everything else."""
-        if self.npu is None:
-            return None
-        for window in self._model.npu_windows:
-            offset = address - window
-            if 0 <= offset <= self._model.npu_window - size:
-                first, last = offset & ~3, offset + size
-                words = b"".join(self.npu.read(at).to_bytes(4, "little") for at in range(first, last, 4))
-                return words[offset - first : last - first]
-        return None
+        return None if self.answered is None else self.answered.peek(address, size)
 
     def _exited(self, reply: bytes) -> Ending:
         """The program ended the simulation through semihosting."""

@@ -76,15 +76,16 @@ class Console:
 
         usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         figures, simulated_s = machine.figures, machine.simulated_s
-        runs = machine.npu.runs if machine.npu is not None else []
+        answered = machine.answered
+        runs = [] if answered is None else answered.npu.runs
         done = [run.statistics for run in runs if run.statistics is not None]
         cpu, instructions = model.instances["cpu"], machine.instructions
         npu, assumed = f"{model.fvp}.{model.instances['npu']}", []
-        if machine.npu is not None:
+        if answered is not None:
             # Firmware does not tell the NPU which memories the cycles are to be estimated with.
-            known = npus()[machine.npu.architecture.name]
+            known = npus()[answered.npu.architecture.name]
             memories = f"{known.system_config}, {known.memory_mode}"
-            limited = [str(number) for number, adapter in enumerate(machine.adapters) if adapter.set]
+            limited = [str(number) for number, adapter in enumerate(answered.adapters) if adapter.set]
             if limited:
                 memories += f"; AXI {' and '.join(limited)} as the timing adapter says"
             assumed = [(f"{npu} memories (assumed)", memories)]

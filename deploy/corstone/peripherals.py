@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy.corstone.access import Device, StoredWords, Window
+from deploy.corstone.bus import Device, StoredWords, Window
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.core_counters import CoreCounters, Dwt, Pmu
 from deploy.corstone.cpu import Cpu

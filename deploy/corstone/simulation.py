@@ -78,7 +78,7 @@ def simulate(options: MachineOptions, console: Console) -> int:
         dumped = [(dump.path, machine.memory.read(dump.address, dump.size)) for dump in options.dumps]
         process.kill()  # it takes some time to end: meanwhile
         _write_dumps(dumped)
-    if machine.npu is not None:
+    if machine.answered is not None:
         _say_if_slow(console)
     console.say_ending(ending)
     if options.stat:

@@ -24,7 +24,8 @@ import base64
 import struct
 from collections.abc import Sequence
 
-from deploy.corstone.access import Instruction, Window
+from deploy.corstone.access import Instruction
+from deploy.corstone.bus import Window
 from deploy.corstone.core_clock import CoreClock
 from deploy.corstone.cpu import Cpu
 from deploy.corstone.qtest import QtestConnection

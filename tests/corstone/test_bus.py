@@ -2,7 +2,8 @@ import struct
 
 import pytest
 
-from deploy.corstone.access import PC, XPSR, RegisterBus, StoredWords, Window
+from deploy.corstone.access import PC, XPSR
+from deploy.corstone.bus import RegisterBus, StoredWords, Window
 from deploy.errors import TargetError
 
 
