@@ -33,6 +33,8 @@ Shares such as accuracy move by percentage points.
 FORMATS = ("text", "json", "html", "model-explorer")
 _BY_ENDING = {".html": "html", ".json": "json"}
 """What a file to write is where --format does not say."""
+_OF_OTHERS = {".csv", ".md", ".pdf", ".png", ".svg", ".xml"}
+"""Endings that promise what no format here is."""
 
 
 def report(
@@ -109,7 +111,12 @@ def report(
     from deploy.streams import STANDARD_OUTPUT, is_stream
 
     if output is not None and not typed("format_"):
-        format_ = _BY_ENDING.get(output.suffix.lower(), format_)
+        ending = output.suffix.lower()
+        if ending in _OF_OTHERS:
+            raise BadInputError(
+                f"-o {output}: no format here is {ending}", hints=[f"--format {each}" for each in FORMATS[:-1]]
+            )
+        format_ = _BY_ENDING.get(ending, format_)
     if format_ not in FORMATS:
         raise BadInputError(f"--format {format_}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if format_ == "json":

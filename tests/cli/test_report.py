@@ -183,6 +183,16 @@ def test_a_report_that_fails_leaves_its_error_in_the_place_of_an_older_one(
     assert answered(capfd.readouterr().out)["error"]["kind"] == "bad_input"
 
 
+def test_a_file_whose_ending_promises_what_no_format_is_gets_written_only_where_the_format_is_said(
+    builds: tuple[str, str], in_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", builds[0], "-o", "r.svg"]) == 2
+    assert "-o r.svg: no format here is .svg" in capfd.readouterr().err
+    assert not Path("r.svg").exists()
+    assert run(["report", builds[0], "-o", "r.svg", "--format", "text"]) == 0
+    assert "SRAM peak" in Path("r.svg").read_text()
+
+
 def test_values_for_model_explorer_are_files_in_a_folder_which_the_document_names(
     builds: tuple[str, str], in_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

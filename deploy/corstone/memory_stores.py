@@ -1,0 +1,93 @@
+"""Three ways to the bytes of one memory of QEMU's; see :mod:`deploy.corstone.memory`."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+
+from deploy.corstone.qtest import QtestConnection
+
+
+class SharedStore:
+    """Memory that QEMU maps from a file that is mapped here too."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self.mapping = mmap.mmap(descriptor, size)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read bytes."""
+        return self.mapping[offset : offset + size]
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Write bytes."""
+        self.mapping[offset : offset + len(content)] = content
+
+    def written(self) -> list[tuple[int, int]]:
+        """The parts that may hold something else than 0: offset and bytes of each."""
+        size = len(self.mapping)
+        if not hasattr(os, "SEEK_DATA"):
+            return [(0, size)]
+        parts, end = [], 0
+        while end < size:
+            try:
+                start = os.lseek(self._descriptor, end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # there is nothing more
+                    raise
+                break
+            end = os.lseek(self._descriptor, start, os.SEEK_HOLE)
+            parts.append((start, end - start))
+        return parts
+
+
+class ProcessStore:
+    """A memory block inside the QEMU process.
+
+    Args:
+        descriptor: an open ``/proc/PID/mem``.
+        chips: host address of each equal piece of the block, in order.
+        chip_size: bytes of a piece.
+    """
+
+    def __init__(self, descriptor: int, chips: tuple[int, ...], chip_size: int) -> None:
+        self._descriptor = descriptor
+        self._chips = chips
+        self._chip_size = chip_size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read bytes."""
+        return b"".join(os.pread(self._descriptor, count, host) for host, _, count in self._pieces(offset, size))
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Write bytes."""
+        for host, start, count in self._pieces(offset, len(content)):
+            os.pwrite(self._descriptor, content[start : start + count], host)
+
+    def _pieces(self, offset: int, size: int) -> list[tuple[int, int, int]]:
+        """Split a range at the borders of the chips: (host address, start in the range, count)."""
+        pieces = []
+        start = 0
+        while start < size:
+            chip, inside = divmod(offset + start, self._chip_size)
+            count = min(size - start, self._chip_size - inside)
+            pieces.append((self._chips[chip] + inside, start, count))
+            start += count
+        return pieces
+
+
+class QtestStore:
+    """A memory block through QEMU's test protocol; works on every platform."""
+
+    def __init__(self, qtest: QtestConnection, base: int) -> None:
+        self._qtest = qtest
+        self._base = base
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read bytes."""
+        return self._qtest.read(self._base + offset, size)
+
+    def write(self, offset: int, content: bytes) -> None:
+        """Write bytes."""
+        self._qtest.write(self._base + offset, content)
