@@ -46,6 +46,7 @@ SAMPLES = "samples.npz"
 QUANTIZE_DOCUMENT = "quantize.json"
 FLOAT_MODEL = "float.tflite"
 ADVICE_DOCUMENT = "advice.json"
+_REPORT = "report.html"
 VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 FIRMWARE_PREFIX = "firmware-"
@@ -243,6 +244,15 @@ class BuildFolder(Shown):
     def compiled(self) -> Path:
         """Vela's output."""
         return self.path / COMPILED_MODEL
+
+    @property
+    def report_file(self) -> Path:
+        """Where its HTML report is."""
+        return self.path / _REPORT
+
+    def verdict_file(self, command: str) -> Path:
+        """Where the last verdict of a command is kept."""
+        return self.path / f"{command}.json"
 
     @functools.cached_property
     def source_model(self) -> Model:

@@ -21,9 +21,13 @@ def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
     """
     from deploy.cli.console import note
     from deploy.errors import DeployError
-    from deploy.reporting.pages.build import write_report
+    from deploy.reporting.charts.library import installed_version
 
     try:
+        installed_version()  # before an import that takes as long as all else here
+
+        from deploy.reporting.pages.build import write_report
+
         return write_report(build)
     except DeployError as error:
         hint = f"; {error.hints[0]}" if error.hints else ""
@@ -39,16 +43,13 @@ def keep_verdict(build: BuildFolder, command: str, verdict: Verdict, *, quiet: b
     from deploy.cli.console import note
     from deploy.errors import BadInputError
     from deploy.files import write_text
-    from deploy.reporting.data.build_documents import verdict_path
 
     if build.document.compiled_file:
         return
-    from deploy.reporting.pages.build import REPORT_FILE
-
     try:
-        write_text(verdict_path(build, command), verdict.model_dump_json(indent=2) + "\n")
+        write_text(build.verdict_file(command), verdict.model_dump_json(indent=2) + "\n")
     except BadInputError as error:
         note(f"the build folder does not keep this verdict: {error.message}", quiet=quiet)
         return
     # Where there is no report yet, `compile` said why.
-    refresh_report(build, quiet=quiet or not (build.path / REPORT_FILE).exists())
+    refresh_report(build, quiet=quiet or not build.report_file.exists())

@@ -80,13 +80,7 @@ def with_first(run: RunCommand, begin: Callable[[], None]) -> RunCommand:
 
 def load_report() -> None:
     """Load what the HTML report needs, while Vela is waited for."""
-
-    def load() -> None:
-        from deploy.reporting.pages.build import preload
-
-        preload()
-
-    _beside(load)
+    _beside(_preload_report)
 
 
 def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
@@ -104,11 +98,19 @@ def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
             from rich import console, table  # noqa: F401
 
             from deploy.reporting.text import verdict  # noqa: F401
-        from deploy.reporting.pages.build import preload
-
-        preload(build)
+        _preload_report(build)
 
     _beside(load)
+
+
+def _preload_report(build: BuildFolder | None = None) -> None:
+    from deploy.reporting.charts.library import installed_version
+
+    installed_version()  # without it there is no report
+
+    from deploy.reporting.pages.build import preload
+
+    preload(build)
 
 
 def _beside(load: Callable[[], None]) -> None:

@@ -162,10 +162,10 @@ def _build_words(build: ProjectBuild) -> str:
 
 def _last_verdict(build: BuildFolder) -> tuple[str, Verdict | None]:
     """The verb that judged this build last, and its verdict."""
-    from deploy.reporting.data.build_documents import read_verdicts, verdict_path
+    from deploy.reporting.data.build_documents import read_verdicts
 
     found = read_verdicts(build)
-    last = max(found, key=lambda command: _changed(verdict_path(build, command)), default="")
+    last = max(found, key=lambda command: _changed(build.verdict_file(command)), default="")
     return last, found.get(last)
 
 

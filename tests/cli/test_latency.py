@@ -1,5 +1,6 @@
 """What begins before it is needed changes nothing but the time."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -78,3 +79,14 @@ def test_what_goes_with_the_first_run_is_begun_before_it_and_once() -> None:
     assert running(["one"], Path(), timeout_s=1).status == 0
     running(["two"], Path(), timeout_s=2)
     assert events == ["begun", "one 1", "two 2"]
+
+
+def test_where_there_is_no_charting_library_nothing_is_imported_for_a_report(built: Path, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    shutil.copytree(built, build)
+    script = "import sys\nfrom deploy.reporting.charts import library\nlibrary.PACKAGE = 'no such package'\n"
+    script += "from deploy.cli.main import run\nstatus = run(sys.argv[1:])\n"
+    script += "print(status, *{'jinja2', 'deploy.reporting.pages.build'}.intersection(sys.modules))"
+    words = [sys.executable, "-c", script, "verify", str(build), "--quiet"]
+    found = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "0"

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.build_folder import BuildFolder
 from deploy.cli.main import run
-from deploy.reporting.data.build_documents import VERDICT_COMMANDS, verdict_path
+from deploy.reporting.data.build_documents import VERDICT_COMMANDS
 from deploy.settings.last_build import remember_build
 
 
@@ -66,7 +66,7 @@ def test_a_build_is_shown_with_its_last_verdict_and_what_comes_then(
 ) -> None:
     build = project_with(built, in_folder)
     for command in VERDICT_COMMANDS:
-        verdict_path(BuildFolder.open(build), command).unlink(missing_ok=True)
+        BuildFolder.open(build).verdict_file(command).unlink(missing_ok=True)
     first = shown(capsys)
     assert first["build"].startswith(f"build/{build.name}, for U55-128, ")
     assert (first["verdict"], first["next"]) == ("none yet", "deploy run-fvp")

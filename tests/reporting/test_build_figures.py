@@ -9,7 +9,7 @@ import pytest
 from deploy.build_folder import BuildFolder, Figure, Label
 from deploy.errors import BadInputError
 from deploy.judging.verdict import Verdict
-from deploy.reporting.data.build_documents import build_figures, verdict_path
+from deploy.reporting.data.build_documents import build_figures
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def keep(build: BuildFolder, command: str, inputs: int, accuracy: float, **field
             Figure(name="wall_time", value=9, unit="s", label=label),
         ),
     )
-    verdict_path(build, command).write_text(verdict.model_copy(update=fields).model_dump_json())
+    build.verdict_file(command).write_text(verdict.model_copy(update=fields).model_dump_json())
 
 
 def test_sizes_are_measured_and_cycles_estimated(build: BuildFolder) -> None:
@@ -76,7 +76,7 @@ def test_verdicts_of_another_compilation_do_not_count_and_damaged_documents_are_
 
 def test_a_verdict_of_another_schema_version_is_refused(build: BuildFolder) -> None:
     keep(build, "verify", 10, 0.5)
-    path = verdict_path(build, "verify")
+    path = build.verdict_file("verify")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
     with pytest.raises(BadInputError, match=r"verify\.json: schema version 99, this deploy reads 1") as refused:
         build_figures(build, "b")

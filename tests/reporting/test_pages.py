@@ -23,7 +23,7 @@ from deploy.judging.located import Located
 from deploy.judging.verdict import Platform, Verdict
 from deploy.reporting.charts.library import javascript
 from deploy.reporting.charts.vega import Chart
-from deploy.reporting.data.build_documents import build_figures, verdict_path
+from deploy.reporting.data.build_documents import build_figures
 from deploy.reporting.data.comparing import compare
 from deploy.reporting.data.report import collect
 from deploy.reporting.data.rules import apply_rules, parse_rules
@@ -99,7 +99,7 @@ def build_rendering(poisoned_build: BuildFolder) -> Rendering:
     from dataclasses import replace
 
     report = collect(poisoned_build)
-    verdict = Verdict.model_validate_json(verdict_path(poisoned_build, "verify").read_text())
+    verdict = Verdict.model_validate_json(poisoned_build.verdict_file("verify").read_text())
     located = Located(kind="nothing", reason="r", input=0, runs=1)
     worst = verdict.model_copy(update={"explanations": ("e",), "log": ("line",), "located": located})
     hostile = replace(

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+from typing import TYPE_CHECKING
 
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import write_text
-from deploy.reporting.charts.vega import Spec
 from deploy.user_cache import user_cache
+
+if TYPE_CHECKING:
+    from deploy.reporting.charts.vega import Spec
 
 PACKAGE = "vl-convert-python"
 _GLOBAL = "window.vegaEmbed="

@@ -55,11 +55,6 @@ def read_quantization(build: BuildFolder) -> QuantizationDocument | None:
     return _read(path, QuantizationDocument, "run `deploy compile` again")
 
 
-def verdict_path(build: BuildFolder, command: str) -> Path:
-    """Where a build folder keeps the last verdict of ``command``."""
-    return build.path / f"{command}.json"
-
-
 def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:
     """The last verdict of every command that judged this very build: command -> document.
 
@@ -71,7 +66,7 @@ def read_verdicts(build: BuildFolder) -> dict[str, Verdict]:
     found = {}
     for command in VERDICT_COMMANDS:
         again = f"run `deploy {command}` again, or remove the file"
-        verdict = _read(verdict_path(build, command), Verdict, again)
+        verdict = _read(build.verdict_file(command), Verdict, again)
         if verdict is not None and verdict.model_sha256 == build.document.compiled_sha256:
             found[command] = verdict
     return found

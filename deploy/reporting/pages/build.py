@@ -19,7 +19,6 @@ from deploy.reporting.data.report import Report, collect, collect_compilation
 from deploy.reporting.data.standing import standing_of
 from deploy.reporting.pages.page import page, template
 
-REPORT_FILE = "report.html"
 _TEMPLATE = "build.html.j2"
 MAX_ROWS = 500
 """Most operators of the table; of more the costliest are listed."""
@@ -43,7 +42,7 @@ def write_report(build: BuildFolder, path: Path | None = None) -> Path:
         NotInstalledError: the charting library is missing.
     """
     library = javascript()
-    path = path or build.path / REPORT_FILE
+    path = path or build.report_file
     write_text(path, render(collect(build), library))
     return path
 
