@@ -6,6 +6,9 @@ Prints `deploy compile` (of MODEL, or of the build's own model) and `deploy run-
 the bare `vela` command on the same model, and `deploy --help` against `python -c "import numpy"`. The targets of
 the project are at most 1.5x for `compile` of MobileNetV2 and 3x for the others.
 
+What `run-fvp` imports is timed by itself, too: in one go, in a Python that does nothing else. That is what a
+process that starts anew pays before any work, with the libraries' part of it.
+
 Wall time depends on what else the computer does: the processor time of a command with all its children stands
 beside it. Bytecode is kept, for this package as for those from PyPI, as it is where a wheel was installed.
 """
@@ -30,6 +33,16 @@ from deploy.cli.main import run
 status = run(sys.argv[1:])
 print(status, "tensorflow" in sys.modules)
 """
+_IMPORTS = """
+import importlib, sys
+from deploy.processes.quick_start import quick_start
+quick_start()
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError:  # of what a module is called inside, or looks for in vain
+        pass
+"""
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -42,6 +55,15 @@ def spent(command: list[str], folder: str) -> tuple[float, float]:
     wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def imported(command: list[str], folder: str) -> list[str]:
+    """The modules that a command of Python imports, in their order; those that Python starts with are left out."""
+    environment = {**_ENVIRONMENT, "PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
+    lines = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    told = (line.rpartition("|")[2].strip() for line in lines)
+    return [name for name in told if name != "imported package" and name not in sys.builtin_module_names]
 
 
 def ratio(title: str, ours: list[str], yardstick: list[str], folder: str, rounds: int) -> None:
@@ -85,6 +107,12 @@ def main() -> None:
         ).stdout.split()
         print(f"compile of a .tflite imports TensorFlow: {said[-1]} (exit status {said[-2]})")
         ratio("run-fvp --count 1 / vela", running, vela(build / "source.tflite"), folder, rounds)
+        names = imported(running, folder)
+        libraries = [name for name in names if name.split(".")[0] != "deploy"]
+        for what, chosen in (("all", names), ("libraries'", libraries)):
+            importing = [sys.executable, "-c", _IMPORTS, *chosen]
+            title = f"the imports of run-fvp alone ({what}, {len(chosen)} modules) / vela"
+            ratio(title, importing, vela(build / "source.tflite"), folder, rounds)
         ratio("--help / import numpy", [deploy, "--help"], [sys.executable, "-c", "import numpy"], folder, rounds)
 
 
