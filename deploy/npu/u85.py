@@ -21,7 +21,7 @@ from deploy.npu.execution.u85_convolution import convolve_u85
 from deploy.npu.execution.u85_elementwise import elementwise
 from deploy.npu.execution.u85_pooling import pool
 from deploy.npu.instruction_set import InstructionSet, Kind
-from deploy.npu.stream.u85_commands import COMMANDS, Cmd0
+from deploy.npu.stream.u85_commands import COMMANDS, Cmd0, Cmd1
 from deploy.npu.stream.u85_operations import (
     ResizeOperation,
     RowsDmaOperation,
@@ -91,4 +91,5 @@ U85 = InstructionSet(
     kinds=_KINDS,
     stop=Cmd0.NPU_OP_STOP,
     ignored=(Cmd0.NPU_OP_DMA_WAIT, Cmd0.NPU_OP_KERNEL_WAIT, Cmd0.NPU_OP_PMU_MASK, Cmd0.NPU_OP_IRQ),
+    refused={Cmd1.NPU_OP_BRANCH.name: "a branch"},  # no source describes its condition
 )

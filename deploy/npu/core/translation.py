@@ -69,7 +69,11 @@ class TranslatedProgram:
             self._prepare.append(prepare)
             start = number * length
             for name, value in words.items():
-                rows[start + fields[name]] = value
+                place = number * length + fields[name]
+                if isinstance(value, tuple):
+                    rows[place : place + len(value)] = array("q", value)
+                else:
+                    rows[place] = value
         self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
         self._operations = np.asarray(rows)
         self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)

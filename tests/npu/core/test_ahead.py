@@ -33,7 +33,7 @@ def moving() -> Program:
     stop = max(stream.address + stream.length for stream in convolution.streams)
 
     def moved(streams: tuple[AddressRange, ...]) -> tuple[AddressRange, ...]:
-        return tuple(replace(each, region=1, address=each.address - start + PLACE) for each in streams)
+        return tuple(each._replace(region=1, address=each.address - start + PLACE) for each in streams)
 
     transfer = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, start, 1, PLACE, stop - start)
     weights, scales = moved(convolution.weights), moved(convolution.scales)
