@@ -11,7 +11,8 @@ from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from deploy.npu.core.records import Record, Tables
-from deploy.npu.execution.workspace import Pack, Workspace
+from deploy.npu.core.weights import Packing
+from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet, Settings
 from deploy.npu.stream.operations import Operation
 from deploy.npu.timing.cycles import OperationTime
@@ -50,7 +51,7 @@ class Kind(Generic[AnyOperation]):
     execute: Callable[[AnyOperation, Workspace], None]
     translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
-    pack: Pack | None = None
+    pack: Packing | None = None
 
 
 @dataclass(frozen=True)

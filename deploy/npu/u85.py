@@ -14,7 +14,7 @@ from deploy.npu.core.u85_convolution import translate_u85_convolution
 from deploy.npu.core.u85_elementwise import translate_u85_elementwise
 from deploy.npu.core.u85_pooling import translate_u85_pooling
 from deploy.npu.core.u85_weights import u85_order
-from deploy.npu.core.weights import pack
+from deploy.npu.core.weights import Packing
 from deploy.npu.execution.resize import resize
 from deploy.npu.execution.rows_dma import copy_rows
 from deploy.npu.execution.u85_convolution import convolve_u85
@@ -40,7 +40,7 @@ from deploy.npu.stream.u85_registers import U85RegisterValues
 from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
 from deploy.npu.weights.u85_layout import unpack
 
-_PACK = partial(pack, u85_order)
+_PACK = Packing(u85_order)
 _KINDS = (
     Kind(
         U85ConvolutionOperation,

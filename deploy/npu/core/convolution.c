@@ -527,7 +527,8 @@ bool weights_hold(const struct run *run, const struct operation *operation, cons
 {
     const struct packed_stream *streams =
         (const struct packed_stream *)(const void *)((const uint8_t *)weights + weights->streams);
-    if (weights->stream_count != operation->streams) {
+    const int64_t count = __atomic_load_n(&weights->stream_count, __ATOMIC_ACQUIRE);
+    if (count == 0 || count != operation->streams) {
         return false;
     }
     for (int64_t i = 0; i < operation->streams; i++) {
