@@ -6,6 +6,7 @@ it is given.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -109,13 +110,12 @@ class Tables:
             self.memory.check(fm.region, 0, 0, write=True)
         if (known := self._maps.get(fm)) is None:
             check_size(self.memory, fm)
-            stored, size = pieces(fm.as_stored), fm.dtype.itemsize
-            for piece in stored:
-                self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size)
-            known = self._array(
-                fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis, zero_point=fm.zero_point
-            )
-            self._maps[fm] = known
+            start, stored = _stored(fm, self.numbers["PIECE_DIMENSIONS"])
+            for piece, _ in stored:
+                place, size = start + piece.address, fm.dtype.itemsize
+                self.memory.check_strided(fm.region, place, piece.extents, piece.strides, size)
+            words = [[start + address, *others] for _, (address, *others) in stored]
+            known = self._maps[fm] = self._array(fm.region, fm.extents, fm.dtype, words, fm.zero_point)
         return {f"{name}.region": known}
 
     def array(
@@ -124,31 +124,29 @@ class Tables:
         region: int | None,
         extents: Three,
         dtype: np.dtype[np.generic],
-        stored: Sequence[Piece],
+        stored: Piece,
+        zero_point: int = 0,
     ) -> Words:
-        """What a map is but for the meaning of its elements."""
-        return {f"{name}.region": self._array(region, extents, dtype, stored)}
+        """A map that is one piece."""
+        words = _piece_words(stored, extents, dtype.itemsize, self.numbers["PIECE_DIMENSIONS"])
+        return {f"{name}.region": self._array(region, extents, dtype, [words], zero_point)}
 
     def _array(
         self,
         region: int | None,
         extents: Three,
         dtype: np.dtype[np.generic],
-        stored: Sequence[Piece],
-        axes: Three = (0, 1, 2),
-        reversed_axis: int | None = None,
-        *,
-        zero_point: int = 0,
+        stored: Sequence[list[int]],
+        zero_point: int,
     ) -> tuple[int, ...]:
-        """The members of a map, whose pieces are those of it as it is stored."""
+        """The members of a map, of the words of its pieces."""
         dimensions, size = self.numbers["PIECE_DIMENSIONS"], dtype.itemsize
-        found = [_piece_words(piece, extents, size, axes, reversed_axis, dimensions) for piece in stored]
         first = len(self.pieces)
-        self.pieces += found
+        self.pieces += stored
         height, width, depth = extents
-        dense = len(found) == 1 and _is_one_run(found[0], height * width * depth, size, dimensions)
+        dense = len(stored) == 1 and _is_one_run(stored[0], height * width * depth, size, dimensions)
         kind = _type_number(size, dtype.kind)
-        return self.region(region), kind, height, width, depth, zero_point, first, len(found), int(dense)
+        return self.region(region), kind, height, width, depth, zero_point, first, len(stored), int(dense)
 
     def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
         """A map in a buffer between operations, which holds what was put there last."""
@@ -160,7 +158,7 @@ class Tables:
         strides = (fm.width * fm.depth * size, fm.depth * size, size)
         whole = [slice(0, extent) for extent in fm.extents]
         piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
-        return {f"{name}.region": self._array(region, fm.extents, fm.dtype, [piece], zero_point=fm.zero_point)}
+        return self.array(name, region, fm.extents, fm.dtype, piece, fm.zero_point)
 
     def left(self, fm: FeatureMap) -> Words:
         """What an operation has in place of an OFM that leaves sums, of the extents of a map."""
@@ -288,8 +286,37 @@ def window(operation: BlockOperation) -> Words:
     }
 
 
+def _stored(fm: FeatureMap, dimensions: int) -> tuple[int, Sequence[tuple[Piece, list[int]]]]:
+    """Where a map begins, and its pieces with their words, whose addresses are counted from there.
+
+    Without other tiles than the first one, maps of a shape are the same but for that.
+    """
+    stored = fm.as_stored
+    if stored.height0 < stored.height or stored.width0 < stored.width:
+        return 0, _pieces(fm, dimensions)
+    return fm.bases[0], _pieces(fm._replace(region=0, bases=_NOWHERE, zero_point=0), dimensions)
+
+
+_NOWHERE = (0, 0, 0, 0)
+
+
+@functools.lru_cache(maxsize=1024)  # a network has many maps of a shape, and its parts, when they are split, more
+def _pieces(fm: FeatureMap, dimensions: int) -> tuple[tuple[Piece, list[int]], ...]:
+    """The pieces of a map with their words."""
+    size = fm.dtype.itemsize
+    return tuple(
+        (piece, _piece_words(piece, fm.extents, size, dimensions, fm.axes, fm.reversed_axis))
+        for piece in pieces(fm.as_stored)
+    )
+
+
 def _piece_words(
-    piece: Piece, extents: Three, size: int, axes: Three, reversed_axis: int | None, dimensions: int
+    piece: Piece,
+    extents: Three,
+    size: int,
+    dimensions: int,
+    axes: Three = (0, 1, 2),
+    reversed_axis: int | None = None,
 ) -> list[int]:
     """A piece of a map as it is stored, as words of ``struct piece``.
 

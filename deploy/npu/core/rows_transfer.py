@@ -49,4 +49,4 @@ def _end(name: str, end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *
     tables.memory.strided(end.region, end.address, extents, strides, np.dtype(np.uint8), write=write)
     whole = [slice(0, extent) for extent in extents]
     piece = Piece(whole[0], whole[1], whole[2], end.address, extents, strides)
-    return tables.array(name, end.region, extents, np.dtype(np.uint8), [piece])
+    return tables.array(name, end.region, extents, np.dtype(np.uint8), piece)
