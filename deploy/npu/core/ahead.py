@@ -79,13 +79,25 @@ class _Begun(NamedTuple):
 
 
 class _Rooms:
-    """Room of zeros, from blocks: whoever fills it, and not who takes it, waits for the host's memory."""
+    """Room of zeros, from blocks: whoever fills it, and not who takes it, waits for the host's memory.
 
-    def __init__(self) -> None:
+    Args:
+        limit_bytes: that there are, all rooms together.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._left = limit_bytes
         self._block = np.zeros(0, np.uint8)
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """Room of that many bytes."""
+        """Room of that many bytes.
+
+        Raises:
+            MemoryError: there is none left.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise MemoryError
         if size > self._block.size:
             self._block = np.zeros(max(size, _BLOCK), np.uint8)
         room, self._block = self._block[:size], self._block[-(-size // _ALIGNMENT) * _ALIGNMENT :]
@@ -123,7 +135,7 @@ def _begin(
     jobs: Sequence[_Job], core: ModuleType, workspace: Workspace, offered: dict[int, Packed]
 ) -> list[_Begun]:
     """Offer weights that are packed already, and room for the others: one for all that have the same."""
-    design, rooms = workspace.memory.design, _Rooms()
+    design, rooms = workspace.memory.design, _Rooms(workspace.weights.limit_bytes)
     begun: list[_Begun] = []
     same: dict[tuple[Key, tuple[AddressRange, ...]], Packed] = {}
     for job in jobs:

@@ -53,7 +53,7 @@ class WeightCache:
     """
 
     def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._size = 0
         self._entries: dict[Key, list[_Kept]] = {}
         self._adding = threading.Lock()
@@ -118,7 +118,7 @@ class WeightCache:
         with self._adding:
             self._entries.setdefault(key, []).append(entry)
             self._size += entry.size
-            while self._size > self._limit and len(self._entries) > 1:
+            while self._size > self.limit_bytes and len(self._entries) > 1:
                 oldest = next(iter(self._entries))
                 self._size -= sum(old.size for old in self._entries.pop(oldest))
 

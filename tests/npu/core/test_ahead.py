@@ -146,6 +146,13 @@ def test_weights_that_are_packed_already_are_offered_at_once() -> None:
     assert offered_by(program, Workspace(memory, cache))[1] is first[1]
 
 
+def test_no_more_room_is_reserved_than_the_cache_would_keep() -> None:
+    program = moving()
+    memory = Memory({0: VICTIM.constants, 1: arena()}, program.architecture.design)
+    assert not offered_by(program, Workspace(memory, WeightCache(limit_bytes=100)))
+    assert list(offered_by(program, Workspace(memory, WeightCache(limit_bytes=100_000)))) == [1]
+
+
 def test_weights_of_more_than_8_bits_are_packed_ahead_too() -> None:
     stream = mlw_codec.encode(np.random.default_rng(0).integers(-250, 250, 16 * 32).tolist())
     content = np.frombuffer(bytes(stream) + bytes(160), np.uint8)
