@@ -39,7 +39,9 @@ _WORTH_A_THREAD = 1 << 17
 """Bytes of streams."""
 _SMALL = 1 << 14
 """Bytes of a convolution's streams that are packed before others, in some 30 us."""
-_BLOCK, _ALIGNMENT = 1 << 20, 64
+_BLOCK = 1 << 22
+"""Bytes of a block of rooms; for so many NumPy asks Linux for large pages, of which few have to be fetched."""
+_ALIGNMENT = 64
 _LATEST = 64
 """Transfers among which the one that brought a stream is looked for: it comes shortly before."""
 

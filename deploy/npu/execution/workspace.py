@@ -49,7 +49,11 @@ class WeightCache:
     """Decoded weights by content: a changed byte in memory or another layout is another entry.
 
     Args:
-        limit_bytes: bytes to keep, decoded and encoded; the oldest entries go first.
+        limit_bytes: bytes to keep, decoded and encoded; the oldest entries go first. (Packed weights that
+            are parts of one block of memory leave it when the last of them goes.)
+
+    Attributes:
+        limit_bytes: as given.
     """
 
     def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
