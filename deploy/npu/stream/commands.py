@@ -104,7 +104,7 @@ def split(stream: NDArray[np.uint32], commands: CommandSet, settings: Settings) 
         commands: that there are.
         settings: becomes what the commands have set that come before the one that is given.
 
-    Returns:
+    Yields:
         The commands that set no register.
 
     Raises:
@@ -114,7 +114,7 @@ def split(stream: NDArray[np.uint32], commands: CommandSet, settings: Settings) 
     words: list[int] = stream.tolist()
     codes, count = commands.codes, len(words)
     position = 0
-    while position < count:  # thousands of times, in what a small network's run takes but a few times as long as
+    while position < count:  # thousands of times a stream
         word = words[position]
         parameter = word >> 16
         found = codes.get(word & 0xFFFF)
